@@ -1,0 +1,121 @@
+/** Who may import whom. One table; every rule below follows from it. The reasons: docs/architecture.md. */
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
+
+const ports = 'engine/ports';
+const api = 'engine/api';
+const cores = ['base', 'log', 'protocol', 'cluster', 'replication', 'channels', 'sessions'];
+
+/** `cli` and `server` compose everything, so they have no row. */
+const mayImport = {
+  base: [],
+  log: ['base'],
+  protocol: ['base', 'log'],
+  cluster: ['base'],
+  replication: ['base', 'log', 'cluster'],
+  channels: ['base', 'log', 'protocol'],
+  sessions: ['base', 'protocol', 'log', 'channels'],
+  engine: cores,
+  storage: ['base', 'log', ports],
+  peer: ['base', 'log', 'cluster', 'replication', ports, api],
+  gateway: ['base', 'log', 'protocol', ports, api],
+  services: ['base', 'log', 'protocol', ports, api],
+  client: ['base', 'log', 'protocol'],
+};
+const pure = [...cores, 'engine'];
+const composing = ['cli', 'server'];
+const entries = ['src/cli/main.ts', 'src/client/index.ts', 'src/protocol/index.ts', 'src/server/index.ts'];
+
+const below = (folders) => `^src/(${folders.join('|')})/`;
+const targets = (names) => names.map((name) => (name.includes('/') ? `${name}\\.ts$` : `${name}/`)).join('|');
+
+const layers = Object.entries(mayImport).map(([layer, allowed]) => ({
+  name: `layer-${layer}`,
+  comment: `${layer} may import ${allowed.join(', ') || 'nothing'}`,
+  severity: 'error',
+  from: { path: below([layer]) },
+  to: { path: '^src/', pathNot: `^src/(${targets([layer, ...allowed])})` },
+}));
+
+// Before the entry files are written nothing is reachable, and the rule would say so of every file.
+const reachability = entries.every((file) => existsSync(join(__dirname, file)))
+  ? [
+      {
+        name: 'no-dead-files',
+        comment: 'every file is reached from an entry file',
+        severity: 'error',
+        from: { path: `^(${entries.join('|')})$` },
+        to: { reachable: false, path: '^src/', pathNot: '\\.d\\.ts$' },
+      },
+    ]
+  : [];
+
+module.exports = {
+  forbidden: [
+    ...layers,
+    {
+      name: 'known-folders',
+      comment: 'a new folder below src needs a row in the table',
+      severity: 'error',
+      from: { path: '^src/', pathNot: below([...Object.keys(mayImport), ...composing]) },
+      to: {},
+    },
+    {
+      name: 'pure-has-no-io',
+      comment: 'pure folders import no Node module and no package',
+      severity: 'error',
+      from: { path: below(pure), pathNot: '^src/protocol/' },
+      to: { pathNot: '^src/' },
+    },
+    {
+      name: 'protocol-has-no-io',
+      comment: "protocol has one package: the generated code's run time",
+      severity: 'error',
+      from: { path: '^src/protocol/' },
+      to: { pathNot: '^(src/|node_modules/(protobufjs/minimal|protobufjs/ext/|long/))' },
+    },
+    {
+      name: 'generated-stays-in-protocol',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/protocol/' },
+      to: { path: '^src/protocol/generated/' },
+    },
+    {
+      name: 'client-stays-in-browsers',
+      comment: 'not even indirectly may the client reach what a browser lacks',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { reachable: true, path: '^src/', pathNot: below(['client', 'protocol', 'log', 'base']) },
+    },
+    {
+      name: 'client-has-no-packages',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { pathNot: '^src/' },
+    },
+    {
+      name: 'product-knows-no-tests',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|simulations|examples|bench|scripts)/' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'resolvable',
+      comment: 'an import that leads nowhere',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    ...reachability,
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: join(__dirname, 'tsconfig.json') },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,79 @@
+/**
+ * Compiles `src/` to `dist/`, and simulations, examples and benchmarks to `dist-tools/`.
+ * `npm run build` always builds; the other scripts build only what is older than its sources.
+ */
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import {
+  at,
+  ensureInstalled,
+  Failure,
+  filesBelow,
+  isTypeScript,
+  main,
+  remove,
+  root,
+  run,
+  sourceStamp,
+  tool,
+} from './project.mjs';
+
+const product = { config: 'tsconfig.build.json', outDir: 'dist', from: 'src', folders: ['src'] };
+const tools = {
+  config: 'tsconfig.tools.json',
+  outDir: 'dist-tools',
+  from: '.',
+  folders: ['src', 'simulations', 'examples', 'bench'],
+};
+
+export const ensureProductBuilt = () => buildUnlessFresh(product);
+
+export async function ensureToolsBuilt() {
+  await buildUnlessFresh(product);
+  await buildUnlessFresh(tools);
+}
+
+async function buildUnlessFresh(target) {
+  const stamp = at(target.outDir, '.stamp');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sourceStamp(target.folders)) return;
+  await build(target);
+}
+
+async function build({ config, outDir, from, folders }) {
+  const stamp = sourceStamp(folders);
+  if (!folders.some((folder) => filesBelow(folder, isTypeScript).length > 0)) {
+    throw new Failure(`nothing to build: no TypeScript below ${folders.join(', ')}`);
+  }
+  // Built aside and then renamed: an interrupted or failed build leaves the last good one in place.
+  const fresh = at(`${outDir}.${process.pid}.tmp`);
+  try {
+    console.log(`ringlog: building ${outDir}/`);
+    const tsc = tool('@typescript/native', 'tsc');
+    const status = await run(process.execPath, [tsc, '-p', config, '--outDir', fresh]);
+    if (status !== 0) throw new Failure(`${outDir}/ was not built; the compiler's messages are above`);
+    copyGenerated(from, fresh);
+    writeFileSync(join(fresh, '.stamp'), stamp);
+    remove(at(outDir));
+    renameSync(fresh, at(outDir));
+  } finally {
+    remove(fresh);
+  }
+}
+
+// The compiler sees only the declarations of generated code, so its JavaScript is carried over by hand.
+function copyGenerated(from, to) {
+  for (const path of filesBelow('src', (file) => /\/generated\/[^/]+\.(js|d\.ts)$/.test(file))) {
+    const target = join(to, from === 'src' ? path.slice('src/'.length) : path);
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(join(root, path), target);
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main(async () => {
+    await ensureInstalled();
+    await build(product);
+    await build(tools);
+  });
+}

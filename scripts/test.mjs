@@ -1,0 +1,40 @@
+/**
+ * `npm test [-- arguments for vitest]`: installs what is missing, checks the code, runs all tests.
+ * The last line is plain and stays so: `ringlog: N passed, N failed, N skipped`. A failed check counts as failed.
+ */
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { check } from './check.mjs';
+import { at, ensureInstalled, main, remove, run, tool } from './project.mjs';
+
+const counting = ['--reporter=default', `--reporter=${at('scripts/test-counts.mjs')}`];
+
+async function runTests(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'ringlog-test-'));
+  try {
+    const file = join(folder, 'counts.json');
+    const env = { ...process.env, RINGLOG_TEST_COUNTS: file };
+    const command = [tool('vitest', 'vitest'), 'run', ...counting, ...args];
+    const status = await run(process.execPath, command, { env });
+    const counts = existsSync(file)
+      ? JSON.parse(readFileSync(file, 'utf8'))
+      : { passed: 0, failed: 0, skipped: [] };
+    // The runner may fail for a reason no test shows: it never started, or it ended badly.
+    if (status !== 0 && counts.failed === 0) counts.failed = 1;
+    return counts;
+  } finally {
+    remove(folder);
+  }
+}
+
+await main(async () => {
+  await ensureInstalled();
+  const failedChecks = await check();
+  const { passed, failed, skipped } = await runTests(process.argv.slice(2));
+  for (const name of skipped) console.log(`skipped: ${name}`);
+  if (failedChecks.length > 0) console.log(`check failed: ${failedChecks.join(', ')}`);
+  const allFailed = failed + failedChecks.length;
+  console.log(`ringlog: ${passed} passed, ${allFailed} failed, ${skipped.length} skipped`);
+  process.exitCode = allFailed > 0 ? 1 : 0;
+});
