@@ -1,0 +1,53 @@
+/** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
+export const limits = {
+  /** One message's content, encoded. */
+  messageBytesMax: 1_048_576,
+  /** One WebSocket message or HTTP body from a client. */
+  frameBytesMax: 2_097_152,
+  /** Envelopes in one frame: bounds the work of one turn. */
+  envelopesPerFrameMax: 4_096,
+  subscriptionsPerSessionMax: 4_096,
+  /** Channels in one SSE stream: its compound cursor must fit a header. */
+  sseChannelsMax: 32,
+  /** A cursor as bytes; more heads than fit are folded by a merge long before. */
+  cursorBytesMax: 2_048,
+  idempotencyKeyBytesMax: 128,
+  publisherIdBytesMax: 128,
+  eventBytesMax: 128,
+  contentTypeBytesMax: 128,
+  headersMax: 64,
+  headersBytesMax: 8_192,
+  tokenBytesMax: 8_192,
+  /** JSON nesting of a frame, checked before it is parsed: deep nesting overflows the stack of later users. */
+  jsonDepthMax: 64,
+  /** How long a repeated idempotency key is known, in log time (reliability R26: at least five retry deadlines). */
+  idempotencyWindowMs: 600_000,
+  /** Idempotency keys of a channel kept in memory; older ones of the window are looked up in the index. */
+  idempotencyKeysInMemoryMax: 65_536,
+  /** Publishers of a channel whose last number is remembered; a forgotten one is asked for `ackedThrough`. */
+  publishersInMemoryMax: 4_096,
+  /** A session's queue towards its socket: closed as slow when above soft for `slowReaderMs`, or above hard. */
+  outboxSoftBytes: 262_144,
+  outboxHardBytes: 1_048_576,
+  slowReaderMs: 10_000,
+  /** Replay reads ahead of a socket no further than this. */
+  replayChunkBytes: 262_144,
+  /** Publishes waiting for a commit, over all sessions of a node: beyond it they are refused as OVERLOADED. */
+  pendingPublishesMax: 65_536,
+  pendingPublishBytesMax: 67_108_864,
+  /** One commit: what fits is taken, the rest waits for the next. */
+  commitEntriesMax: 16_384,
+  commitBytesMax: 4_194_304,
+  historyEntriesDefault: 100,
+  historyEntriesMax: 1_000,
+  historyBytesMax: 1_048_576,
+  /** Signals kept per channel for late joiners, and their bytes. */
+  liveHistoryEntriesMax: 1_000,
+  liveHistoryBytesMax: 1_048_576,
+  channelsPerHubMax: 1_000_000,
+  sessionsMax: 100_000,
+  /** Client messages a second a session may send, with bursts of as many. */
+  messagesPerSecondMax: 100_000,
+  /** How far a foreign clock may lead before it is ignored (reliability R11). */
+  clockOffsetMsMax: 500,
+} as const;

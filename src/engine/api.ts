@@ -1,0 +1,154 @@
+/** What shells may ask of a node. A shell parses its transport, calls this, and turns the answer back. */
+import type { ChannelName, HubName } from '../base/ids.js';
+import type { Result } from '../base/result.js';
+import type { ChannelSize } from './ports.js';
+import type {
+  DeliverySlice,
+  Encoding,
+  Gap,
+  HistoryMessage,
+  Level,
+  PublishMessage,
+  Start,
+} from '../protocol/messages.js';
+import type { Failure } from '../protocol/errors.js';
+import type { Entry, EntryKind, Timestamp } from '../log/entry.js';
+import type { Dot } from '../base/ids.js';
+
+/** Who asks. */
+export interface Principal {
+  /** Empty for an anonymous client. */
+  readonly actor: string;
+  readonly authenticated: boolean;
+  /** May do everything, system channels and the admin surface included. */
+  readonly admin: boolean;
+}
+
+/** One already encoded protocol frame, shared by all who get it. */
+export interface OutFrame {
+  readonly bytes: Uint8Array;
+  /** For frames of one channel: its name and the reader's cursor once the frame is delivered. */
+  readonly channel?: string;
+  readonly cursor?: Uint8Array;
+  /** A transport's own form of the frame, made once and shared. */
+  prepared?: Uint8Array;
+}
+
+/** A session's way out. The engine calls `write` at most once a turn with all that is due. */
+export interface SessionSink {
+  write(frames: readonly OutFrame[]): void;
+  /** Bytes written and not yet taken by the network. */
+  readonly bufferedBytes: number;
+  /** Ends the connection after what was written; idempotent. The engine does not use the sink afterwards. */
+  close(code: number, reason: string): void;
+}
+
+export interface OpenSession {
+  readonly hub: string;
+  readonly encoding: Encoding;
+  readonly principal: Principal;
+  readonly sink: SessionSink;
+  /** For logs and limits: the peer's address. */
+  readonly remote?: string;
+}
+
+/** One client connection as its transport drives it. */
+export interface SessionHandle {
+  readonly id: string;
+  /** A frame from the client: bytes for protobuf, bytes of UTF-8 text for JSON. Never throws. */
+  receive(frame: Uint8Array): void;
+  /** The sink has drained: replay may go on. */
+  drained(): void;
+  /** The connection is gone. */
+  disconnected(): void;
+}
+
+export interface PublishAccepted {
+  readonly dot?: Dot;
+  readonly timestamp: Timestamp;
+  readonly level: Level;
+  readonly copies: number;
+  readonly duplicate: boolean;
+}
+
+export interface HistoryPage {
+  readonly channel: string;
+  readonly deliveries: readonly DeliverySlice[];
+  readonly gaps: readonly Gap[];
+  readonly cursor: Uint8Array;
+  readonly more: boolean;
+}
+
+/** A log query of an administrator. Filters are joined by "and". */
+export interface LogQuery {
+  /** Unix milliseconds inclusive, or a cursor: after it. */
+  readonly since?: number | Uint8Array;
+  /** Unix milliseconds exclusive, or a cursor: what it covers. */
+  readonly until?: number | Uint8Array;
+  readonly event?: string;
+  readonly kind?: EntryKind;
+  readonly actor?: string;
+  readonly writer?: string;
+  /** `oldest` first is the default. */
+  readonly order?: 'oldest' | 'newest';
+  /** Matching entries in one page. */
+  readonly limit?: number;
+}
+
+export interface LogPage {
+  readonly entries: readonly { readonly entry: Entry; readonly bytes: number }[];
+  readonly gaps: readonly Gap[];
+  /** Goes on from here; with `follow` as a live tail. */
+  readonly cursor: Uint8Array;
+  readonly more: boolean;
+}
+
+export interface ChannelDigest {
+  readonly hub: HubName;
+  readonly channel: ChannelName;
+  readonly entries: number;
+  /** 32 bytes as hex: sum modulo 2^256 of SHA-256 over dot and record, hashed with the count. */
+  readonly digest: string;
+  readonly floors: readonly Dot[];
+  readonly heads: readonly Dot[];
+}
+
+export interface NodeStatus {
+  readonly nodeId: string;
+  readonly storeId: string;
+  readonly writer: string;
+  readonly version: string;
+  readonly state: 'serving' | 'reopening' | 'stopping' | 'failed';
+  readonly startedUnixMs: number;
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly channelsInMemory: number;
+  readonly diskFull: boolean;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface NodeApi {
+  /** The principal of a token; `undefined` token means anonymous. */
+  authenticate(token: string | undefined): Result<Principal, Failure>;
+  openSession(request: OpenSession): Result<SessionHandle, Failure>;
+  /** Results in the order of the messages. */
+  publish(
+    principal: Principal,
+    hub: string,
+    messages: readonly PublishMessage[],
+  ): Promise<Result<PublishAccepted, Failure>[]>;
+  history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>>;
+  /** Admin only, as the rest below. */
+  queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>>;
+  /** Resolves when the channel has an entry beyond the cursor, or after `waitMs`. */
+  waitForMore(hub: string, channel: string, cursor: Uint8Array, waitMs: number): Promise<void>;
+  hubs(): Promise<readonly HubName[]>;
+  channels(
+    hub: string,
+    options: { after?: string; limit: number },
+  ): Promise<Result<readonly ChannelSize[], Failure>>;
+  digest(hub: string, channel: string): Promise<Result<ChannelDigest, Failure>>;
+  status(): NodeStatus;
+}
+
+export type { Start };

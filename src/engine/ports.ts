@@ -1,0 +1,171 @@
+/** What a node needs from outside. Everything asynchronous in the engine awaits one of these, so the same engine runs
+ *  in production and in the simulator. */
+import type { ChannelRef, HubName, StoreId, WriterId } from '../base/ids.js';
+import type { Random } from '../base/random.js';
+import type { ChannelLog } from '../log/channel-log.js';
+import type { Timestamp, Vector } from '../log/entry.js';
+import type { KeyRow, RunSummary } from '../log/run.js';
+
+export type { Random } from '../base/random.js';
+
+export interface Clock {
+  /** Wall clock, Unix milliseconds; may step. */
+  wallMs(): number;
+  /** Never steps back; its zero means nothing. Fractions allowed. */
+  monotonicMs(): number;
+}
+
+export interface Timers {
+  /** Runs `callback` once after `delayMs`; returns what cancels it. Never keeps the process alive by itself. */
+  after(delayMs: number, callback: () => void): () => void;
+  /** Runs `callback` when all input of this turn has been taken in. */
+  soon(callback: () => void): void;
+}
+
+/** SHA-256, injected so that pure code needs no library. */
+export interface Hashing {
+  sha256(bytes: Uint8Array): Uint8Array;
+}
+
+/** One durable unit: consecutive runs as bytes, and notes that replace earlier notes of the same name. */
+export interface Commit {
+  /** Runs one after another, as log/run.ts lays them out; the store copies or writes them before `commit` returns
+   *  its promise, so the caller may reuse the buffer once that promise is settled. */
+  readonly bytes: Uint8Array;
+  readonly runs: readonly RunSummary[];
+  readonly notes?: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface CommitReceipt {
+  /** Rises by one with every commit of this store. */
+  readonly number: number;
+  /** Arrival number of the first entry; the others follow in order. */
+  readonly firstArrival: number;
+}
+
+/** Whole, verified records of one run, as stored. */
+export interface RecordSlice {
+  readonly writer: WriterId;
+  readonly round: number;
+  readonly firstSeq: number;
+  readonly count: number;
+  /** Records one after another: goes into a delivery as it is. */
+  readonly records: Uint8Array;
+}
+
+/** Entries that are in the log but cannot be read any more. */
+export interface MissingRange {
+  readonly writer: WriterId;
+  readonly fromSeq: number;
+  readonly toSeq: number;
+}
+
+export interface ReadRange {
+  readonly writer: WriterId;
+  readonly firstSeq: number;
+  readonly count: number;
+}
+
+export interface ReadResult {
+  /** In the order asked for; ranges that could not be read are in `missing` instead, nothing is in neither as long as
+   *  `bytesMax` was not reached. At least one whole record is returned however large it is. */
+  readonly slices: readonly RecordSlice[];
+  readonly missing: readonly MissingRange[];
+}
+
+export interface ChannelSize {
+  readonly ref: ChannelRef;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly lastTimestamp: Timestamp;
+}
+
+/** Why a store stopped for good: it must be closed and opened anew. */
+export class StoreFailedError extends Error {
+  override readonly name = 'StoreFailedError';
+  constructor(
+    /** `full`: no space left; `io`: the disk failed a write, a sync or a read of its own metadata. */
+    readonly reason: 'full' | 'io',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Truth and index of one node. It owns the `ChannelLog` of every channel in use: `commit` applies the runs to them
+ *  after they are durable and before its promise resolves. Suite: test/contracts/log-store.ts. */
+export interface LogStore {
+  readonly storeId: StoreId;
+  /** The newest value of each note. */
+  readonly notes: ReadonlyMap<string, Uint8Array>;
+
+  /** The log of a channel, empty if it never had an entry; the same object for all until released as often. */
+  open(ref: ChannelRef): Promise<ChannelLog>;
+  /** The log if it is in memory. */
+  peek(ref: ChannelRef): ChannelLog | undefined;
+  release(ref: ChannelRef): void;
+
+  /** Makes a commit durable. All channels in it must be open, every run must be acceptable to its log; one commit at a
+   *  time. Rejects with StoreFailedError: then the outcome is unknown, nothing more is accepted, and the store must be
+   *  closed. */
+  commit(commit: Commit): Promise<CommitReceipt>;
+  /** `full` when new publishes must be refused; trims and notes still fit in the reserve. */
+  space(): 'ok' | 'full';
+
+  /** Reads stored ranges of one channel, at most about `bytesMax` bytes of records. */
+  read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult>;
+  /** For each writer with entries above the floor the first seq stamped at or after `timestamp`; writers without one
+   *  are left out. */
+  seqsSince(ref: ChannelRef, timestamp: Timestamp): Promise<Vector>;
+  /** Looks idempotency keys up, those not flushed yet included; entries older than `since` do not count. */
+  findKeys(
+    rows: readonly { ref: ChannelRef; scope: string; key: string }[],
+    since: Timestamp,
+  ): Promise<(KeyRow | undefined)[]>;
+
+  hubs(): Promise<readonly HubName[]>;
+  /** Channels of a hub with at least one entry, by name, after `after`. */
+  channels(hub: HubName, options: { after?: string; limit: number }): Promise<readonly ChannelSize[]>;
+
+  /** Background duties that are due: compaction, index flush. Returns when one bounded step is done. */
+  maintain(): Promise<void>;
+  /** Flushes the index and marks a clean stop. */
+  close(): Promise<void>;
+}
+
+/** What a node tells of itself; shells turn it into log lines, metrics and progress bars. */
+export type Observation =
+  | {
+      readonly type: 'recovery-progress';
+      readonly stage: 'scan' | 'index';
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+    }
+  | {
+      readonly type: 'recovered';
+      readonly commits: number;
+      readonly entries: number;
+      readonly cutBytes: number;
+      readonly rebuilt: boolean;
+      readonly elapsedMs: number;
+    }
+  | { readonly type: 'damage'; readonly place: string; readonly what: string }
+  | { readonly type: 'alarm'; readonly code: string; readonly message: string }
+  | { readonly type: 'store-failed'; readonly reason: 'full' | 'io'; readonly message: string }
+  | { readonly type: 'store-reopened' }
+  | { readonly type: 'node-failed'; readonly message: string };
+
+export interface Observer {
+  observe(observation: Observation): void;
+}
+
+export interface EnginePorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly hashing: Hashing;
+  readonly observer: Observer;
+  /** Opens the node's store; called at start and again after the store failed. */
+  openStore(): Promise<LogStore>;
+}

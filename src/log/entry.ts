@@ -1,0 +1,78 @@
+/** One immutable record of a channel log, as values. The bytes are in entry-wire.ts. */
+import type { Dot, WriterId } from '../base/ids.js';
+
+/** Numbers are those of `EntryKind` in proto/client.proto. */
+export const entryKinds = [
+  'publish',
+  'patch',
+  'notification',
+  'read',
+  'member',
+  'settings',
+  'trim',
+  'merge',
+  'gap',
+  'snapshot',
+  'delete',
+] as const;
+export type EntryKind = (typeof entryKinds)[number];
+
+/** Milliseconds since 2024-01-01T00:00:00Z × 4096 + counter: a safe integer. */
+export type Timestamp = number;
+
+/** A version vector: for each writer the seq through which (inclusive) everything is meant. */
+export type Vector = ReadonlyMap<WriterId, number>;
+
+export interface Publisher {
+  readonly id: string;
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** The floors and the entry they were computed from (DESIGN rule 10). */
+export interface Trim {
+  readonly through: Dot;
+  readonly floors: Vector;
+  /** Round of the entry `through`. */
+  readonly round: number;
+}
+
+export interface LostRange {
+  readonly writer: WriterId;
+  readonly fromSeq: number;
+  readonly toSeq: number;
+}
+
+export interface Extras {
+  readonly store?: boolean;
+  readonly retain?: boolean;
+  readonly push?: boolean;
+}
+
+export interface Content {
+  readonly event?: string;
+  readonly contentType?: string;
+  readonly payload: Uint8Array;
+  readonly headers?: ReadonlyMap<string, string>;
+  readonly extras?: Extras;
+  readonly signature?: Uint8Array;
+}
+
+export interface Entry {
+  readonly writer: WriterId;
+  readonly seq: number;
+  readonly timestamp: Timestamp;
+  readonly round: number;
+  readonly kind: EntryKind;
+  /** Checksum of this entry and of the same writer's entry before it (0 for the first). */
+  readonly checksum: number;
+  readonly previous: number;
+  readonly actor?: string;
+  readonly publisher?: Publisher;
+  readonly idempotencyKey?: string;
+  /** The primary first. */
+  readonly parents?: readonly Dot[];
+  readonly trim?: Trim;
+  readonly lost?: LostRange;
+  readonly content?: Content;
+}

@@ -1,0 +1,207 @@
+/** Client messages as values, the same for both encodings. Field meanings are in proto/client.proto. */
+import type { Dot, WriterId } from '../base/ids.js';
+import type { Content, Entry, Timestamp } from '../log/entry.js';
+import type { Failure } from './errors.js';
+
+export type Encoding = 'protobuf' | 'json';
+export type Level = 'memory' | 'owner' | 'quorum';
+export type GapReason = 'trimmed' | 'damaged' | 'lost';
+
+/** Where a subscription starts. */
+export type Start =
+  | { readonly type: 'live' }
+  | { readonly type: 'cursor'; readonly cursor: Uint8Array }
+  | { readonly type: 'since'; readonly unixMs: number }
+  | { readonly type: 'last'; readonly count: number }
+  | { readonly type: 'beginning' };
+
+/** A publish as the server takes it in: the content stays the client's bytes, checked once. */
+export interface PublishMessage {
+  readonly type: 'publish';
+  readonly channel: string;
+  /** The encoded `Content`; a view of the received frame, to be copied before the next turn. */
+  readonly content: Uint8Array;
+  /** `extras.store` of the content, where it says so. */
+  readonly store?: boolean;
+  readonly idempotencyKey?: string;
+  readonly publisherSeq?: number;
+  readonly ackedThrough?: number;
+  readonly level?: Level;
+  readonly degrade?: boolean;
+}
+
+export interface HistoryMessage {
+  readonly type: 'history';
+  readonly channel: string;
+  readonly cursor?: Uint8Array;
+  readonly sinceUnixMs?: number;
+  readonly untilUnixMs?: number;
+  readonly limit?: number;
+  readonly backward: boolean;
+}
+
+export type ClientMessage =
+  | {
+      readonly type: 'auth';
+      readonly token?: string;
+      readonly publisher?: { readonly id: string; readonly epoch: number };
+    }
+  | { readonly type: 'ping' }
+  | { readonly type: 'pong' }
+  | { readonly type: 'close'; readonly code?: number; readonly reason?: string }
+  | {
+      readonly type: 'subscribe';
+      readonly channels: readonly { readonly channel: string; readonly start: Start }[];
+    }
+  | { readonly type: 'unsubscribe'; readonly channels: readonly string[] }
+  | PublishMessage
+  | HistoryMessage;
+
+export interface ClientEnvelope {
+  /** 0: no answer wanted. */
+  readonly requestId: number;
+  readonly message: ClientMessage;
+}
+
+/** Entries as stored bytes (server side): spliced into the frame as they are. */
+export interface DeliverySlice {
+  readonly channel: string;
+  readonly writer: WriterId;
+  readonly round: number;
+  readonly late: boolean;
+  /** Whole records, `0x12 length Entry` each. */
+  readonly records: Uint8Array;
+  /** Cursor of a reader that has everything up to here: written in the JSON form only. */
+  readonly cursor?: Uint8Array;
+}
+
+export interface Ack {
+  readonly type: 'ack';
+  /** Absent for a signal. */
+  readonly dot?: Dot;
+  readonly timestamp: Timestamp;
+  readonly level: Level;
+  readonly copies: number;
+  /** Request ids, seqs and timestamps of `count` acks rise by one from the first; the JSON form writes each. */
+  readonly count: number;
+  readonly duplicate: boolean;
+}
+
+export interface Gap {
+  readonly type: 'gap';
+  readonly channel: string;
+  readonly reason: GapReason;
+  readonly ranges: readonly { readonly writer: WriterId; readonly fromSeq: number; readonly toSeq: number }[];
+  /** Replaces the reader's cursor. */
+  readonly cursor: Uint8Array;
+}
+
+export interface Signal {
+  readonly timestamp: Timestamp;
+  readonly actor?: string;
+  /** Encoded `Content`. */
+  readonly content: Uint8Array;
+}
+
+export interface SessionInfo {
+  readonly type: 'sessionInfo';
+  readonly sessionId: string;
+  readonly hub: string;
+  readonly nodeId: string;
+  readonly serverVersion: string;
+  readonly protocolVersion: number;
+  readonly authenticated: boolean;
+  readonly anonymousAllowed: boolean;
+  readonly pingIntervalMs: number;
+  readonly messageBytesMax: number;
+  readonly frameBytesMax: number;
+  readonly subscriptionsMax: number;
+  readonly time: Timestamp;
+}
+
+export interface SubscribedChannel {
+  readonly channel: string;
+  readonly cursor?: Uint8Array;
+  readonly error?: Failure;
+  /** On a live start: the channel's retained message. It does not move the cursor. */
+  readonly retained?: DeliverySlice;
+}
+
+/** What a server sends; encoded by protocol/server-encoder.ts. */
+export type ServerMessage =
+  | { readonly type: 'auth'; readonly authenticated: boolean; readonly actor?: string }
+  | { readonly type: 'ping' }
+  | { readonly type: 'pong' }
+  | {
+      readonly type: 'close';
+      readonly code: number;
+      readonly reason: string;
+      readonly cursors: readonly { readonly channel: string; readonly cursor: Uint8Array }[];
+    }
+  | {
+      readonly type: 'subscribe';
+      readonly results: readonly {
+        readonly channel: string;
+        readonly cursor?: Uint8Array;
+        readonly error?: Failure;
+      }[];
+    }
+  | {
+      readonly type: 'unsubscribe';
+      readonly results: readonly { readonly channel: string; readonly error?: Failure }[];
+    }
+  | Ack
+  | {
+      readonly type: 'history';
+      readonly channel: string;
+      readonly deliveries: readonly DeliverySlice[];
+      readonly gaps: readonly Gap[];
+      readonly cursor: Uint8Array;
+      readonly more: boolean;
+    }
+  | SessionInfo
+  | { readonly type: 'delivery'; readonly delivery: DeliverySlice }
+  | { readonly type: 'signals'; readonly channel: string; readonly signals: readonly Signal[] }
+  | Gap
+  | { readonly type: 'error'; readonly error: Failure };
+
+/** An entry as a client sees it, with the mark of its delivery. */
+export interface DeliveredEntry {
+  readonly channel: string;
+  readonly entry: Entry;
+  readonly late: boolean;
+}
+
+export interface DeliveredSignal {
+  readonly channel: string;
+  readonly timestamp: Timestamp;
+  readonly actor?: string;
+  readonly content: Content;
+}
+
+/** What a client receives: the server's messages with the bytes decoded. */
+export type ServerEvent =
+  | Exclude<ServerMessage, { type: 'history' | 'delivery' | 'signals' | 'subscribe' }>
+  | { readonly type: 'subscribe'; readonly results: readonly (Omit<SubscribedChannel, 'retained'> & { readonly retained?: DeliveredEntry })[] }
+  | {
+      readonly type: 'history';
+      readonly channel: string;
+      readonly entries: readonly DeliveredEntry[];
+      readonly gaps: readonly Gap[];
+      readonly cursor: Uint8Array;
+      readonly more: boolean;
+    }
+  | { readonly type: 'delivery'; readonly channel: string; readonly entries: readonly DeliveredEntry[] }
+  | { readonly type: 'signals'; readonly channel: string; readonly signals: readonly DeliveredSignal[] };
+
+export interface ServerEnvelope {
+  readonly requestId: number;
+  readonly event: ServerEvent;
+}
+
+/** A publish as a client writes it. */
+export interface OutgoingPublish extends Omit<PublishMessage, 'content' | 'store'> {
+  readonly content: Content;
+}
+
+export type OutgoingMessage = Exclude<ClientMessage, PublishMessage> | OutgoingPublish;
