@@ -22,6 +22,12 @@ export async function chromium(): Promise<string | undefined> {
   );
 }
 
+/** What a browser under test needs: no sandbox as root, no traffic of its own. */
+export function browserFlags(): string[] {
+  const quiet = ['--disable-background-networking', '--disable-component-update', '--no-first-run'];
+  return process.getuid?.() === 0 ? [...quiet, '--no-sandbox'] : quiet;
+}
+
 async function provided(debianPackage: string, places: readonly string[]): Promise<string | undefined> {
   const find = () => places.find((place) => existsSync(place));
   const found = find();

@@ -1,0 +1,40 @@
+/** The client as a browser gets it: one bundle, small, without anything of Node's, and it loads in a real browser. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { chromium as driver } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { browserFlags, chromium } from '../support/services.js';
+
+const entry = fileURLToPath(new URL('../../src/client/index.ts', import.meta.url));
+const compressedBytesMax = 48 * 1024;
+const globalName = 'ringlog';
+const browser = await chromium();
+
+describe.skipIf(!existsSync(entry))('the client bundle', () => {
+  let code: string;
+
+  // Bundling for a browser fails by itself when something imports a Node module.
+  beforeAll(async () => {
+    const options = { bundle: true, minify: true, write: false, logLevel: 'silent' } as const;
+    const result = await build({ ...options, entryPoints: [entry], platform: 'browser', globalName });
+    code = result.outputFiles[0]?.text ?? '';
+  });
+
+  test('stays within its size', () => {
+    expect(gzipSync(code).length).toBeLessThan(compressedBytesMax);
+  });
+
+  test.skipIf(browser === undefined)('loads in a browser and exports what it does in Node', async () => {
+    const running = await driver.launch({ executablePath: browser ?? '', args: browserFlags() });
+    try {
+      const page = await running.newPage();
+      await page.addScriptTag({ content: code });
+      const exported = await page.evaluate<string[]>(`Object.keys(${globalName})`);
+      expect(exported.sort()).toEqual(Object.keys((await import(entry)) as object).sort());
+    } finally {
+      await running.close();
+    }
+  });
+});
