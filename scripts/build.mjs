@@ -54,10 +54,21 @@ async function build({ config, outDir, from, folders }) {
     if (status !== 0) throw new Failure(`${outDir}/ was not built; the compiler's messages are above`);
     copyGenerated(from, fresh);
     writeFileSync(join(fresh, '.stamp'), stamp);
-    remove(at(outDir));
-    renameSync(fresh, at(outDir));
+    replace(at(outDir), fresh);
   } finally {
     remove(fresh);
+  }
+}
+
+// Another build may put its own result there between the two steps; both are good, the later one stays.
+function replace(folder, fresh) {
+  remove(folder);
+  try {
+    renameSync(fresh, folder);
+  } catch (error) {
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    remove(folder);
+    renameSync(fresh, folder);
   }
 }
 

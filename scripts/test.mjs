@@ -1,12 +1,13 @@
 /**
- * `npm test [-- arguments for vitest]`: installs what is missing, checks the code, runs all tests.
+ * `npm test [-- arguments for vitest]`: installs and builds what is missing, checks the code, runs all tests.
  * The last line is plain and stays so: `ringlog: N passed, N failed, N skipped`. A failed check counts as failed.
  */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureToolsBuilt } from './build.mjs';
 import { check } from './check.mjs';
-import { at, ensureInstalled, main, remove, run, tool } from './project.mjs';
+import { at, ensureInstalled, Failure, main, remove, run, tool } from './project.mjs';
 
 const counting = ['--reporter=default', `--reporter=${at('scripts/test-counts.mjs')}`];
 
@@ -28,9 +29,22 @@ async function runTests(args) {
   }
 }
 
+/** Some tests run the built command; the others are worth running when it does not build. */
+async function builds() {
+  try {
+    await ensureToolsBuilt();
+    return true;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    console.log(error.message);
+    return false;
+  }
+}
+
 await main(async () => {
   await ensureInstalled();
   const failedChecks = await check();
+  if (!(await builds())) failedChecks.push('build');
   const { passed, failed, skipped } = await runTests(process.argv.slice(2));
   for (const name of skipped) console.log(`skipped: ${name}`);
   if (failedChecks.length > 0) console.log(`check failed: ${failedChecks.join(', ')}`);
