@@ -17,6 +17,9 @@ export interface RunSummary {
   readonly count: number;
   readonly firstTimestamp: Timestamp;
   readonly lastTimestamp: Timestamp;
+  /** Where a timestamp is not its predecessor's plus one: seq, timestamp, seq, timestamp, …; absent when all are.
+   *  With it the timestamp of every entry is known, which placing concurrent entries needs. */
+  readonly timestampSteps?: readonly number[];
   /** `previous` of the first and checksum of the last entry: the chain must fit what is held. */
   readonly firstPrevious: number;
   readonly lastChecksum: number;
