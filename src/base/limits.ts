@@ -28,10 +28,11 @@ export const limits = {
   publishersInMemoryMax: 4_096,
   /** A session's queue towards its socket: closed as slow when above soft for `slowReaderMs`, or above hard. */
   outboxSoftBytes: 262_144,
-  outboxHardBytes: 1_048_576,
+  outboxHardBytes: 4_194_304,
   slowReaderMs: 10_000,
   /** Replay reads ahead of a socket no further than this. */
   replayChunkBytes: 262_144,
+  replayEntriesMax: 4_096,
   /** Publishes waiting for a commit, over all sessions of a node: beyond it they are refused as OVERLOADED. */
   pendingPublishesMax: 65_536,
   pendingPublishBytesMax: 67_108_864,
@@ -48,6 +49,16 @@ export const limits = {
   sessionsMax: 100_000,
   /** Client messages a second a session may send, with bursts of as many. */
   messagesPerSecondMax: 100_000,
+  /** Refusals for flooding without one accepted message in between, before the connection is closed. */
+  refusalsInARowMax: 1_000,
+  /** Entries an administrator's query looks at for one page, so that a filter that matches nothing still returns. */
+  queryScanEntriesMax: 20_000,
+  /** Channels a Subscribe request opens at once. */
+  parallelOpensMax: 64,
+  /** A channel nobody used for this long leaves memory. */
+  channelIdleMs: 60_000,
+  /** Channels one step of retention looks at. */
+  retentionPageMax: 100,
   /** How far a foreign clock may lead before it is ignored (reliability R11). */
   clockOffsetMsMax: 500,
 } as const;

@@ -1,0 +1,18 @@
+/** What a channel is, by its name (DESIGN of names: `doc:`, `notification:`, `u:`, `$…`; anything else is plain). */
+import { isSystemChannel, namespaceOf } from '../base/ids.js';
+
+export type ChannelKind = 'plain' | 'document' | 'notification' | 'user' | 'system';
+
+export function kindOf(channel: string): ChannelKind {
+  if (isSystemChannel(channel)) return 'system';
+  switch (namespaceOf(channel)) {
+    case 'doc':
+      return 'document';
+    case 'notification':
+      return 'notification';
+    case 'u':
+      return 'user';
+    default:
+      return 'plain';
+  }
+}

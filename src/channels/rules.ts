@@ -1,0 +1,83 @@
+/** Rules: named sets of values; channel, namespace and hub each may refer to one, and the most specific wins. */
+import { namespaceOf } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import type { Level } from '../protocol/messages.js';
+
+export interface RetentionRule {
+  readonly maxAgeMs?: number;
+  readonly maxCount?: number;
+  readonly maxBytes?: number;
+}
+
+export interface RuleSet {
+  /** Anyone who may connect may subscribe and read history. */
+  readonly public: boolean;
+  /** Clients without a token are served. */
+  readonly allowAnonymous: boolean;
+  readonly clientPublish: boolean;
+  /** `false`: every publish is a signal. */
+  readonly store: boolean;
+  /** Publishes become the channel's retained message unless their `retain` extra says otherwise. */
+  readonly retain: boolean;
+  /** The level a publish is acknowledged at unless it asks for another. */
+  readonly ack: Level;
+  /** A minority side may go on with `owner`. */
+  readonly degrade: boolean;
+  readonly retention: RetentionRule;
+  /** Signals kept for late joiners: how many. */
+  readonly liveHistory: number;
+  readonly messageBytesMax: number;
+}
+
+export const defaultRules: RuleSet = {
+  public: true,
+  allowAnonymous: true,
+  clientPublish: true,
+  store: true,
+  retain: false,
+  ack: 'quorum',
+  degrade: true,
+  retention: {},
+  liveHistory: 0,
+  messageBytesMax: limits.messageBytesMax,
+};
+
+/** Names of rule sets for a hub, its namespaces and single channels. */
+export interface HubRules {
+  readonly rules?: string;
+  readonly namespaces?: Readonly<Record<string, string>>;
+  readonly channels?: Readonly<Record<string, string>>;
+}
+
+export interface RuleConfig {
+  readonly sets: Readonly<Record<string, Partial<RuleSet>>>;
+  /** Hubs that exist, with their references. */
+  readonly hubs: Readonly<Record<string, HubRules>>;
+}
+
+/** The rules of one channel; `undefined` when there is no such hub. A set's missing values are the defaults. */
+export function rulesFor(config: RuleConfig, hub: string, channel: string): RuleSet | undefined {
+  if (!Object.hasOwn(config.hubs, hub)) return undefined;
+  const references = config.hubs[hub]!;
+  const namespace = namespaceOf(channel);
+  const name =
+    own(references.channels, channel) ??
+    (namespace === undefined ? undefined : own(references.namespaces, namespace)) ??
+    references.rules;
+  const set = name === undefined ? undefined : own(config.sets, name);
+  return set ? { ...defaultRules, ...set } : defaultRules;
+}
+
+/** Every name of a set that is referred to and not defined, for the configuration check. */
+export function undefinedSets(config: RuleConfig): string[] {
+  const missing = new Set<string>();
+  for (const hub of Object.values(config.hubs)) {
+    const names = [hub.rules, ...Object.values(hub.namespaces ?? {}), ...Object.values(hub.channels ?? {})];
+    for (const name of names) if (name !== undefined && !Object.hasOwn(config.sets, name)) missing.add(name);
+  }
+  return [...missing];
+}
+
+function own<T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
+  return record && Object.hasOwn(record, key) ? record[key] : undefined;
+}

@@ -1,0 +1,90 @@
+/** A channel in memory: its log, who listens, what waits to be written, and what is remembered about publishers. */
+import { assert } from '../base/assert.js';
+import type { ChannelRef } from '../base/ids.js';
+import { channelKey } from '../base/ids.js';
+import { KeyTable } from '../log/idempotency.js';
+import { PublisherTable } from '../log/publisher-sequence.js';
+import type { ChannelLog } from '../log/channel-log.js';
+import type { RuleSet } from '../channels/rules.js';
+import { FanOut } from '../sessions/fan-out.js';
+import type { Session } from '../sessions/session.js';
+import { LiveHistory } from '../sessions/live-history.js';
+import type { Pending } from './pending.js';
+
+export class ActiveChannel {
+  readonly key: string;
+  readonly fanOut = new FanOut<Session>();
+  /** Waiting for a commit, in order of receipt. */
+  pending: Pending[] = [];
+  /** On the committer's list of channels with pending work. */
+  queued = false;
+  lastUsedMs: number;
+  /** Our own writer's newest durable entry here. */
+  seq = 0;
+  checksum = 0;
+  /** The newest one stamped, in the commit under way. */
+  stampedSeq = 0;
+  /** Administrators and streams that wait for entries beyond what they have. */
+  waiters: (() => void)[] | undefined;
+  #log: ChannelLog | undefined;
+  #keys: KeyTable | undefined;
+  #publishers: PublisherTable | undefined;
+  #signals: LiveHistory | undefined;
+
+  constructor(
+    readonly ref: ChannelRef,
+    readonly rules: RuleSet,
+    nowMs: number,
+  ) {
+    this.key = channelKey(ref);
+    this.lastUsedMs = nowMs;
+  }
+
+  get isLoaded(): boolean {
+    return this.#log !== undefined;
+  }
+
+  get log(): ChannelLog {
+    assert(this.#log, 'a channel is used once its log is loaded');
+    return this.#log;
+  }
+
+  loaded(log: ChannelLog): void {
+    this.#log = log;
+  }
+
+  /** Keys of the window; where older entries exist their keys are not in memory and must be looked up. */
+  get keys(): KeyTable {
+    return (this.#keys ??= new KeyTable({ completeFrom: this.log.isEmpty ? 0 : this.log.lastTimestamp + 1 }));
+  }
+
+  get publishers(): PublisherTable {
+    return (this.#publishers ??= new PublisherTable());
+  }
+
+  get signals(): LiveHistory | undefined {
+    return this.#signals;
+  }
+
+  keepSignals(): LiveHistory {
+    return (this.#signals ??= new LiveHistory(this.rules.liveHistory));
+  }
+
+  wakeWaiters(): void {
+    const waiting = this.waiters;
+    this.waiters = undefined;
+    if (waiting) for (const wake of waiting) wake();
+  }
+
+  isIdle(nowMs: number, idleMs: number): boolean {
+    return (
+      this.isLoaded &&
+      nowMs - this.lastUsedMs >= idleMs &&
+      this.fanOut.size === 0 &&
+      this.pending.length === 0 &&
+      !this.queued &&
+      this.waiters === undefined &&
+      (this.#signals?.isEmpty ?? true)
+    );
+  }
+}

@@ -1,0 +1,78 @@
+/** The channels in memory. A channel is loaded on first use and leaves when nobody used it for a while. */
+import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import type { RuleSet } from '../channels/rules.js';
+import { ActiveChannel } from './active-channel.js';
+import type { LogStore } from './ports.js';
+
+export class ChannelTable {
+  readonly #channels = new Map<string, ActiveChannel>();
+  readonly #loading = new Map<ActiveChannel, Promise<void>>();
+
+  constructor(
+    readonly store: LogStore,
+    readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet,
+    readonly nowMs: () => number,
+  ) {}
+
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  [Symbol.iterator](): IterableIterator<ActiveChannel> {
+    return this.#channels.values();
+  }
+
+  /** The channel if it is in memory; its name was checked when it came in. */
+  find(hub: HubName, channel: string): ActiveChannel | undefined {
+    const active = this.#channels.get(`${hub}/${channel}`);
+    if (active) active.lastUsedMs = this.nowMs();
+    return active;
+  }
+
+  /** The channel, loaded or being loaded; `ready` tells when. */
+  use(ref: ChannelRef): ActiveChannel {
+    const key = `${ref.hub}/${ref.channel}`;
+    const nowMs = this.nowMs();
+    let channel = this.#channels.get(key);
+    if (!channel) {
+      channel = new ActiveChannel(ref, this.rulesOf(ref.hub, ref.channel), nowMs);
+      this.#channels.set(key, channel);
+      this.#load(channel);
+    }
+    channel.lastUsedMs = nowMs;
+    return channel;
+  }
+
+  /** Resolves when the channel's log is in memory; rejects when the store failed. */
+  ready(channel: ActiveChannel): Promise<void> {
+    return this.#loading.get(channel) ?? Promise.resolve();
+  }
+
+  /** Lets channels go that nobody used for a while. */
+  dropIdle(): void {
+    const nowMs = this.nowMs();
+    for (const channel of this.#channels.values()) {
+      if (!channel.isIdle(nowMs, limits.channelIdleMs)) continue;
+      this.#channels.delete(channel.key);
+      this.store.release(channel.ref);
+    }
+  }
+
+  #load(channel: ActiveChannel): void {
+    const loading = this.store.open(channel.ref).then(
+      (log) => {
+        channel.loaded(log);
+        this.#loading.delete(channel);
+      },
+      (error: unknown) => {
+        this.#loading.delete(channel);
+        this.#channels.delete(channel.key);
+        throw error;
+      },
+    );
+    // Whoever waits sees the failure; without anybody waiting it is the store's to report.
+    loading.catch(() => undefined);
+    this.#loading.set(channel, loading);
+  }
+}

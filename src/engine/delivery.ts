@@ -1,0 +1,106 @@
+/** Hands what became durable to the sessions that listen: each encoding of a frame is made once. */
+import { limits } from '../base/limits.js';
+import { encodeCursor } from '../log/cursor.js';
+import { iterateRecords } from '../log/entry-wire.js';
+import type { RunSummary } from '../log/run.js';
+import type { Encoding, Signal } from '../protocol/messages.js';
+import { encodeDeliveryFrame, encodeServerFrame } from '../protocol/server-encoder.js';
+import type { Session } from '../sessions/session.js';
+import type { SessionFrame } from '../sessions/subscriber.js';
+import type { ActiveChannel } from './active-channel.js';
+import type { Core } from './core.js';
+
+export interface Flusher {
+  /** The session has something to write, at the latest at the end of this turn. */
+  touched(session: Session): void;
+}
+
+export class Delivery {
+  readonly counters = { deliveries: 0 };
+  readonly #touch: (session: Session) => void;
+
+  constructor(
+    readonly core: Core,
+    flusher: Flusher,
+  ) {
+    this.#touch = (session) => {
+      this.counters.deliveries++;
+      flusher.touched(session);
+    };
+  }
+
+  /** `records` begin at `position` of the channel's order; they are copied into the frames. */
+  committed(channel: ActiveChannel, run: RunSummary, position: number, records: Uint8Array): void {
+    channel.wakeWaiters();
+    if (channel.fanOut.size === 0) return;
+    channel.fanOut.deliver(
+      channel.log,
+      position,
+      (encoding) => deliveryFrames(channel, run, position, records, encoding),
+      this.#touch,
+    );
+  }
+
+  signal(channel: ActiveChannel, signal: Signal): void {
+    if (channel.rules.liveHistory > 0) {
+      // The content is a view of a received frame: what is kept longer is copied.
+      channel.keepSignals().add({ ...signal, content: signal.content.slice() });
+    }
+    if (channel.fanOut.size === 0) return;
+    channel.fanOut.signal((encoding) => [signalFrame(channel, [signal], encoding)], this.#touch);
+  }
+}
+
+export function signalFrame(
+  channel: ActiveChannel,
+  signals: readonly Signal[],
+  encoding: Encoding,
+): SessionFrame {
+  const message = { type: 'signals', channel: channel.ref.channel, signals } as const;
+  return { bytes: encodeServerFrame(encoding, [{ requestId: 0, message }]) };
+}
+
+/** Frames of at most about `replayChunkBytes`, so that one large commit does not overrun a reader's queue at once. */
+function deliveryFrames(
+  channel: ActiveChannel,
+  run: RunSummary,
+  position: number,
+  records: Uint8Array,
+  encoding: Encoding,
+): SessionFrame[] {
+  const frames: SessionFrame[] = [];
+  let start = 0;
+  let entries = 0;
+  let done = 0;
+  const cut = (end: number): void => {
+    done += entries;
+    const cursor = encodeCursor(channel.ref, channel.log.headsAt(position + done));
+    const slice = {
+      channel: channel.ref.channel,
+      writer: run.writer,
+      round: run.round,
+      late: false,
+      records: records.subarray(start, end),
+      cursor,
+    };
+    frames.push({
+      bytes: encodeDeliveryFrame(encoding, slice),
+      channel: channel.ref.channel,
+      cursor,
+      entries,
+    });
+    start = end;
+    entries = 0;
+  };
+  if (records.length <= limits.replayChunkBytes) {
+    entries = run.count;
+    cut(records.length);
+    return frames;
+  }
+  for (const record of iterateRecords(records)) {
+    entries++;
+    if (record.end - start >= limits.replayChunkBytes) cut(record.end);
+  }
+  if (entries > 0) cut(records.length);
+  return frames;
+}

@@ -1,0 +1,348 @@
+/** One node: publish → authorize → stamp → commit → deliver, history, subscriptions. It composes the pure parts and
+ *  awaits only its ports. See docs/architecture.md for the path of a message. */
+import {
+  type ChannelName,
+  type ChannelRef,
+  type HubName,
+  type NodeId,
+  parseChannelName,
+  parseHubName,
+} from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { type Result, err, ok } from '../base/result.js';
+import { refusal } from '../channels/permissions.js';
+import { type RuleConfig, type RuleSet, defaultRules, rulesFor } from '../channels/rules.js';
+import { type Failure, failure } from '../protocol/errors.js';
+import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
+import type { ActiveChannel } from './active-channel.js';
+import type {
+  ChannelDigest,
+  HistoryPage,
+  LogPage,
+  LogQuery,
+  NodeApi,
+  NodeStatus,
+  OpenSession,
+  Principal,
+  PublishAccepted,
+  SessionHandle,
+} from './api.js';
+import { cursorHeads } from './start-position.js';
+import { type Core, startCore } from './core.js';
+import { Delivery } from './delivery.js';
+import { type Scan, historyPage, positionCovered } from './history.js';
+import { channelDigest, queryLog } from './log-query.js';
+import { Maintenance } from './maintenance.js';
+import type { PublishOrigin } from './pending.js';
+import { type EnginePorts, StoreFailedError } from './ports.js';
+import { Publishing } from './publishing.js';
+import { Sessions } from './sessions.js';
+
+export interface EngineOptions {
+  readonly nodeId: NodeId;
+  readonly version: string;
+  readonly rules: RuleConfig;
+  /** Whether clients without a token are served at all. */
+  readonly anonymous: boolean;
+  /** The principal of a token; `undefined` for one that is not valid. */
+  verifyToken(token: string): Principal | undefined;
+  readonly session: {
+    readonly pingIntervalMs: number;
+    readonly pongTimeoutMs: number;
+    readonly authTimeoutMs: number;
+    readonly messagesPerSecondMax: number;
+  };
+  readonly maintenanceIntervalMs: number;
+}
+
+type State = NodeStatus['state'];
+
+const anonymous: Principal = { actor: '', authenticated: false, admin: false };
+
+export class Engine implements NodeApi {
+  readonly #ports: EnginePorts;
+  readonly #options: EngineOptions;
+  readonly #sessions: Sessions;
+  readonly #startedUnixMs: number;
+  #state: State = 'reopening';
+  #core: Core | undefined;
+  #delivery: Delivery | undefined;
+  #publishing: Publishing | undefined;
+  #maintenance: Maintenance | undefined;
+  #reopens = 0;
+
+  constructor(ports: EnginePorts, options: EngineOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#startedUnixMs = ports.clock.wallMs();
+    this.#sessions = new Sessions(
+      ports,
+      options,
+      () => this.#parts(),
+      (error) => void this.#storeFailed(error),
+    );
+  }
+
+  async start(): Promise<void> {
+    await this.#openCore();
+  }
+
+  /** Refuses what waits, finishes the commit under way, closes every session with its cursors, and the store. */
+  async stop(): Promise<void> {
+    if (this.#state === 'stopping') return;
+    this.#state = 'stopping';
+    this.#maintenance?.stop();
+    const core = this.#core;
+    if (core) await core.committer.drained();
+    this.#sessions.closeAll('SHUTTING_DOWN');
+    core?.committer.refuseWaiting();
+    this.#core = undefined;
+    await core?.store.close();
+  }
+
+  async #openCore(): Promise<void> {
+    const core = await startCore(this.#ports, (hub, channel) => this.#rules(hub, channel) ?? defaultRules, {
+      committed: (channel, run, position, records) =>
+        this.#delivery?.committed(channel, run, position, records),
+      flush: () => this.#sessions.flush(),
+      failed: (error) => void this.#storeFailed(error),
+    });
+    this.#core = core;
+    this.#delivery = new Delivery(core, this.#sessions);
+    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), this.#delivery);
+    this.#maintenance = new Maintenance(
+      core,
+      this.#ports,
+      this.#options.rules,
+      this.#options.maintenanceIntervalMs,
+      {
+        tick: () => this.#sessions.tick(),
+        failed: (error) => void this.#storeFailed(error),
+      },
+    );
+    this.#maintenance.start();
+    this.#state = 'serving';
+  }
+
+  /** A store that failed is closed and opened anew, once for each failure; a disk that fails again ends the node. */
+  async #storeFailed(error: unknown): Promise<void> {
+    if (this.#state !== 'serving') return;
+    this.#state = 'reopening';
+    const reason = error instanceof StoreFailedError ? error.reason : 'io';
+    const message = error instanceof Error ? error.message : String(error);
+    this.#ports.observer.observe({ type: 'store-failed', reason, message });
+    const core = this.#core;
+    this.#core = undefined;
+    this.#maintenance?.stop();
+    core?.committer.refuseWaiting();
+    this.#sessions.closeAll('INTERNAL');
+    await core?.store.close().catch(() => undefined);
+    // A disk that reported an error once cannot be trusted to report the next one: only a full disk is opened again.
+    if (!(error instanceof StoreFailedError) || reason === 'io' || this.#reopens++ >= reopensMax)
+      return this.#fail(message);
+    try {
+      await this.#openCore();
+      this.#ports.observer.observe({ type: 'store-reopened' });
+    } catch (reopenError) {
+      this.#fail(reopenError instanceof Error ? reopenError.message : String(reopenError));
+    }
+  }
+
+  #fail(message: string): void {
+    this.#state = 'failed';
+    this.#ports.observer.observe({ type: 'node-failed', message });
+  }
+
+  #parts() {
+    const [core, delivery, publishing] = [this.#core, this.#delivery, this.#publishing];
+    return core && delivery && publishing && this.#state === 'serving'
+      ? { core, delivery, publishing }
+      : undefined;
+  }
+
+  #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
+    return rulesFor(this.#options.rules, hub, channel);
+  }
+
+  // --- NodeApi
+
+  authenticate(token: string | undefined): Result<Principal, Failure> {
+    if (token === undefined) return ok(anonymous);
+    const principal = token.length <= limits.tokenBytesMax ? this.#options.verifyToken(token) : undefined;
+    return principal ? ok(principal) : err(failure('UNAUTHENTICATED'));
+  }
+
+  openSession(request: OpenSession): Result<SessionHandle, Failure> {
+    if (!this.#parts()) return err(this.#unavailable());
+    const hub = this.#hub(request.hub);
+    return hub.ok ? this.#sessions.open(hub.value, request) : hub;
+  }
+
+  async publish(
+    principal: Principal,
+    hub: string,
+    messages: readonly PublishMessage[],
+  ): Promise<Result<PublishAccepted, Failure>[]> {
+    const parts = this.#parts();
+    const name = this.#admit(principal, hub);
+    const refused = !parts ? this.#unavailable() : name.ok ? undefined : name.error;
+    if (refused || !parts || !name.ok) return messages.map(() => err(refused!));
+    if (messages.length === 0) return [];
+    return new Promise((resolve) => {
+      const batch = new BatchOrigin(messages.length, resolve);
+      messages.forEach((message, i) =>
+        parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message }),
+      );
+    });
+  }
+
+  async history(
+    principal: Principal,
+    hub: string,
+    request: HistoryMessage,
+  ): Promise<Result<HistoryPage, Failure>> {
+    const name = this.#admit(principal, hub);
+    if (!name.ok) return name;
+    const channel = parseChannelName(request.channel);
+    if (!channel.ok) return err(failure('BAD_NAME', { channel: request.channel, message: channel.error }));
+    const rules = this.#rules(name.value, channel.value);
+    const refused = rules && refusal(principal, 'subscribe', channel.value, rules);
+    if (refused) return err(refused);
+    return this.#withLog({ hub: name.value, channel: channel.value }, (scan) => historyPage(scan, request));
+  }
+
+  async queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
+    const ref = this.#ref(hub, channel);
+    return ref.ok ? this.#withLog(ref.value, (scan) => queryLog(scan, query)) : ref;
+  }
+
+  async waitForMore(hub: string, channel: string, cursor: Uint8Array, waitMs: number): Promise<void> {
+    const ref = this.#ref(hub, channel);
+    const parts = this.#parts();
+    if (!ref.ok || !parts) return;
+    const heads = cursorHeads(ref.value, cursor);
+    if (!heads.ok) return;
+    const active = parts.core.channels.use(ref.value);
+    await parts.core.channels.ready(active);
+    if (positionCovered(active.log, heads.value) < active.log.endPosition) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#ports.timers.after(waitMs, resolve);
+      (active.waiters ??= []).push(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  async hubs(): Promise<readonly HubName[]> {
+    const stored = (await this.#core?.store.hubs()) ?? [];
+    const configured = Object.keys(this.#options.rules.hubs) as HubName[];
+    return [...new Set([...configured, ...stored])].sort();
+  }
+
+  async channels(hub: string, options: { after?: string; limit: number }) {
+    const name = this.#hub(hub);
+    if (!name.ok) return name;
+    const parts = this.#parts();
+    return parts ? ok(await parts.core.store.channels(name.value, options)) : err(this.#unavailable());
+  }
+
+  async digest(hub: string, channel: string): Promise<Result<ChannelDigest, Failure>> {
+    const ref = this.#ref(hub, channel);
+    return ref.ok ? this.#withLog(ref.value, (scan) => channelDigest(scan, this.#ports.hashing)) : ref;
+  }
+
+  status(): NodeStatus {
+    const core = this.#core;
+    return {
+      nodeId: this.#options.nodeId,
+      storeId: core?.store.storeId ?? '',
+      writer: core?.claim.writer ?? '',
+      version: this.#options.version,
+      state: this.#state,
+      startedUnixMs: this.#startedUnixMs,
+      sessions: this.#sessions.count,
+      subscriptions: this.#sessions.subscriptionCount,
+      channelsInMemory: core?.channels.size ?? 0,
+      diskFull: core?.store.space() === 'full',
+      counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...this.#delivery?.counters },
+    };
+  }
+
+  // --- helpers
+
+  async #withLog<T>(
+    ref: ChannelRef,
+    use: (scan: Scan) => Promise<Result<T, Failure>>,
+  ): Promise<Result<T, Failure>> {
+    const parts = this.#parts();
+    if (!parts) return err(this.#unavailable());
+    const { store, channels } = parts.core;
+    try {
+      const active: ActiveChannel = channels.use(ref);
+      await channels.ready(active);
+      return await use({ store, ref, log: active.log });
+    } catch (error) {
+      if (!(error instanceof StoreFailedError)) throw error;
+      void this.#storeFailed(error);
+      return err(this.#unavailable());
+    }
+  }
+
+  #hub(hub: string): Result<HubName, Failure> {
+    const name = parseHubName(hub);
+    if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
+    return Object.hasOwn(this.#options.rules.hubs, hub) ? name : err(failure('HUB_NOT_FOUND'));
+  }
+
+  #admit(principal: Principal, hub: string): Result<HubName, Failure> {
+    return principal.authenticated || this.#options.anonymous
+      ? this.#hub(hub)
+      : err(failure('UNAUTHENTICATED'));
+  }
+
+  #ref(hub: string, channel: string): Result<ChannelRef, Failure> {
+    const hubName = this.#hub(hub);
+    if (!hubName.ok) return hubName;
+    const name = parseChannelName(channel);
+    return name.ok
+      ? ok({ hub: hubName.value, channel: name.value })
+      : err(failure('BAD_NAME', { channel, message: name.error }));
+  }
+
+  #unavailable(): Failure {
+    return this.#state === 'stopping'
+      ? failure('SHUTTING_DOWN')
+      : failure('UNAVAILABLE', { retryAfterMs: 1000 });
+  }
+}
+
+const reopensMax = 3;
+
+/** Gathers the results of one HTTP request. */
+class BatchOrigin implements PublishOrigin {
+  readonly #results: Result<PublishAccepted, Failure>[] = [];
+  #open: number;
+
+  constructor(
+    count: number,
+    readonly settled: (results: Result<PublishAccepted, Failure>[]) => void,
+  ) {
+    this.#open = count;
+  }
+
+  publishAccepted(
+    ...[requestId, dot, timestamp, level, copies, duplicate]: Parameters<PublishOrigin['publishAccepted']>
+  ): void {
+    this.#settle(requestId, ok({ ...(dot ? { dot } : {}), timestamp, level, copies, duplicate }));
+  }
+
+  publishFailed(requestId: number, error: Failure): void {
+    this.#settle(requestId, err(error));
+  }
+
+  #settle(index: number, result: Result<PublishAccepted, Failure>): void {
+    this.#results[index] = result;
+    if (--this.#open === 0) this.settled(this.#results);
+  }
+}

@@ -1,0 +1,316 @@
+/** Pages of a channel's log, in both directions, by cursor, time and count: for clients, and with filters for
+ *  administrators. Both read whole verified records and tell what could not be read. */
+import { limits } from '../base/limits.js';
+import type { ChannelRef, Dot } from '../base/ids.js';
+import { type Result, ok } from '../base/result.js';
+import { encodeCursor } from '../log/cursor.js';
+import type { ChannelLog } from '../log/channel-log.js';
+import type { Timestamp } from '../log/entry.js';
+import { RecordWalk, recordTimestamp } from '../log/entry-wire.js';
+import { LogReader } from '../log/reader.js';
+import { timestampFromUnixMs } from '../log/timestamp.js';
+import type { Failure } from '../protocol/errors.js';
+import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js';
+import type { HistoryPage } from './api.js';
+import type { LogStore, MissingRange, RecordSlice } from './ports.js';
+import { cursorHeads, readerSince, startPosition } from './start-position.js';
+
+export interface Scan {
+  readonly store: LogStore;
+  readonly ref: ChannelRef;
+  readonly log: ChannelLog;
+}
+
+/** One record, or something in its place that could not be read. */
+export type ScanItem =
+  | {
+      readonly type: 'record';
+      readonly slice: RecordSlice;
+      readonly seq: number;
+      readonly start: number;
+      readonly bodyStart: number;
+      readonly end: number;
+      readonly timestamp: Timestamp;
+      readonly late: boolean;
+    }
+  | { readonly type: 'gap'; readonly gap: Gap };
+
+/** Entries after the reader's place, in the one order. Stops at the end of the log; the caller stops earlier. */
+export async function* scanForward({ store, ref, log }: Scan, reader: LogReader): AsyncGenerator<ScanItem> {
+  for (;;) {
+    const step = reader.next(log, limits.replayEntriesMax);
+    if (step.type === 'end') return;
+    if (step.type === 'gap') {
+      reader.advance(log, step);
+      yield {
+        type: 'gap',
+        gap: {
+          type: 'gap',
+          channel: ref.channel,
+          reason: step.reason,
+          ranges: step.ranges,
+          cursor: encodeCursor(ref, reader.heads(log)),
+        },
+      };
+      continue;
+    }
+    const read = await store.read(ref, [step], limits.replayChunkBytes);
+    for (const part of inOrder(read.slices, read.missing)) {
+      if ('records' in part) {
+        let seq = part.firstSeq;
+        for (const record of recordsOf(part)) {
+          reader.advance(log, { ...step, firstSeq: seq, count: 1 });
+          yield { type: 'record', slice: part, seq: seq++, ...record, late: step.late };
+        }
+      } else {
+        reader.advance(log, { ...step, firstSeq: part.fromSeq, count: part.toSeq - part.fromSeq + 1 });
+        yield {
+          type: 'gap',
+          gap: {
+            type: 'gap',
+            channel: ref.channel,
+            reason: 'damaged',
+            ranges: [part],
+            cursor: encodeCursor(ref, reader.heads(log)),
+          },
+        };
+      }
+    }
+  }
+}
+
+/** Entries before `position`, newest first, down to what retention left. */
+export async function* scanBackward(
+  { store, ref, log }: Scan,
+  position: number,
+): AsyncGenerator<ScanItem & { readonly position: number }> {
+  let to = position;
+  while (to > log.firstPosition) {
+    const from = Math.max(log.firstPosition, to - backwardChunkEntries);
+    for (const span of log.spans(from, to).reverse()) {
+      const parts = await readWhole(store, ref, span);
+      for (const part of parts.reverse()) {
+        if ('records' in part) {
+          const records = recordsOf(part);
+          for (let i = records.length - 1; i >= 0; i--) {
+            const seq = part.firstSeq + i;
+            yield {
+              type: 'record',
+              slice: part,
+              seq,
+              ...records[i]!,
+              late: false,
+              position: span.position + seq - span.firstSeq,
+            };
+          }
+        } else {
+          const at = span.position + part.fromSeq - span.firstSeq;
+          const cursor = encodeCursor(ref, log.headsAt(at));
+          yield {
+            type: 'gap',
+            gap: { type: 'gap', channel: ref.channel, reason: 'damaged', ranges: [part], cursor },
+            position: at,
+          };
+        }
+      }
+    }
+    to = from;
+  }
+}
+
+const backwardChunkEntries = 256;
+
+function recordsOf({ records }: RecordSlice) {
+  const out: { start: number; bodyStart: number; end: number; timestamp: Timestamp }[] = [];
+  for (const walk = new RecordWalk(records); walk.next();) {
+    const { start, bodyStart, end } = walk;
+    out.push({ start, bodyStart, end, timestamp: recordTimestamp(records, bodyStart) });
+  }
+  return out;
+}
+
+/** All of a span, in order, in as many reads as its bytes need. */
+async function readWhole(
+  store: LogStore,
+  ref: ChannelRef,
+  span: { writer: RecordSlice['writer']; firstSeq: number; count: number },
+) {
+  const parts: (RecordSlice | MissingRange)[] = [];
+  let next = span.firstSeq;
+  const end = span.firstSeq + span.count;
+  while (next < end) {
+    const read = await store.read(
+      ref,
+      [{ writer: span.writer, firstSeq: next, count: end - next }],
+      limits.replayChunkBytes,
+    );
+    const got = inOrder(read.slices, read.missing);
+    if (got.length === 0) break;
+    parts.push(...got);
+    const last = got[got.length - 1]!;
+    next = 'records' in last ? last.firstSeq + last.count : last.toSeq + 1;
+  }
+  return parts;
+}
+
+function inOrder(
+  slices: readonly RecordSlice[],
+  missing: readonly MissingRange[],
+): (RecordSlice | MissingRange)[] {
+  if (missing.length === 0) return [...slices];
+  return [...slices, ...missing].sort(
+    (a, b) => ('records' in a ? a.firstSeq : a.fromSeq) - ('records' in b ? b.firstSeq : b.fromSeq),
+  );
+}
+
+/** A page for a client. Bounded by entries and bytes; `cursor` goes on where it ended. */
+export async function historyPage(
+  scan: Scan,
+  request: HistoryMessage,
+): Promise<Result<HistoryPage, Failure>> {
+  const limit = Math.min(request.limit ?? limits.historyEntriesDefault, limits.historyEntriesMax);
+  const since = request.sinceUnixMs === undefined ? 0 : timestampFromUnixMs(request.sinceUnixMs);
+  const until = request.untilUnixMs === undefined ? Infinity : timestampFromUnixMs(request.untilUnixMs);
+  const page = new PageBuilder(scan.ref, limit);
+  return request.backward
+    ? backwardPage(scan, request, { since, until }, page)
+    : forwardPage(scan, request, { since, until }, page);
+}
+
+interface TimeRange {
+  readonly since: Timestamp;
+  readonly until: Timestamp;
+}
+
+async function forwardPage(
+  scan: Scan,
+  request: HistoryMessage,
+  time: TimeRange,
+  page: PageBuilder,
+): Promise<Result<HistoryPage, Failure>> {
+  const { store, ref, log } = scan;
+  const start = request.cursor
+    ? await startPosition(store, ref, log, { type: 'cursor', cursor: request.cursor })
+    : ok({
+        reader:
+          request.sinceUnixMs === undefined
+            ? LogReader.atPosition(log, 0)
+            : await readerSince(store, ref, log, request.sinceUnixMs),
+      });
+  if (!start.ok) return start;
+  const { reader } = start.value;
+  if ('lost' in start.value && start.value.lost) page.gaps.push(start.value.lost);
+  let heads = reader.heads(log);
+  for await (const item of scanForward(scan, reader)) {
+    if (item.type === 'gap') page.gaps.push(item.gap);
+    else if (item.timestamp >= time.since && item.timestamp < time.until) {
+      if (!page.hasRoomFor(item.end - item.start)) return ok(page.done(heads, true));
+      page.add(item);
+    }
+    page.scanned++;
+    heads = reader.heads(log);
+    if (page.scanned >= limits.queryScanEntriesMax) return ok(page.done(heads, true));
+  }
+  return ok(page.done(heads, false));
+}
+
+async function backwardPage(
+  scan: Scan,
+  request: HistoryMessage,
+  time: TimeRange,
+  page: PageBuilder,
+): Promise<Result<HistoryPage, Failure>> {
+  const { ref, log } = scan;
+  let position = log.endPosition;
+  if (request.cursor) {
+    const heads = cursorHeads(ref, request.cursor);
+    if (!heads.ok) return heads;
+    position = positionCovered(log, heads.value);
+  }
+  for await (const item of scanBackward(scan, position)) {
+    if (item.type === 'gap') page.gaps.push(item.gap);
+    else if (item.timestamp >= time.since && item.timestamp < time.until) {
+      if (!page.hasRoomFor(item.end - item.start)) return ok(page.done(log.headsAt(position), true));
+      page.add(item);
+    }
+    position = item.position;
+    if (++page.scanned >= limits.queryScanEntriesMax)
+      return ok(page.done(log.headsAt(position), position > log.firstPosition));
+  }
+  return ok(page.done(log.headsAt(log.firstPosition), false));
+}
+
+/** Positions a cursor covers: up to its newest head that is in the order. */
+export function positionCovered(log: ChannelLog, heads: readonly Dot[]): number {
+  let position = 0;
+  for (const head of heads) position = Math.max(position, (log.positionOf(head) ?? -1) + 1);
+  return position;
+}
+
+class PageBuilder {
+  readonly gaps: Gap[] = [];
+  scanned = 0;
+  readonly #deliveries: DeliverySlice[] = [];
+  #entries = 0;
+  #bytes = 0;
+
+  constructor(
+    readonly ref: ChannelRef,
+    readonly limit: number,
+  ) {}
+
+  hasRoomFor(bytes: number): boolean {
+    return (
+      this.#entries < this.limit && (this.#entries === 0 || this.#bytes + bytes <= limits.historyBytesMax)
+    );
+  }
+
+  add(item: ScanItem & { type: 'record' }): void {
+    this.#entries++;
+    this.#bytes += item.end - item.start;
+    const { slice } = item;
+    this.#deliveries.push({
+      channel: this.ref.channel,
+      writer: slice.writer,
+      round: slice.round,
+      late: item.late,
+      records: slice.records.subarray(item.start, item.end),
+    });
+  }
+
+  done(heads: readonly Dot[], more: boolean): HistoryPage {
+    return {
+      channel: this.ref.channel,
+      deliveries: joined(this.#deliveries),
+      gaps: this.gaps,
+      cursor: encodeCursor(this.ref, heads),
+      more,
+    };
+  }
+}
+
+/** Neighbouring records of one slice become one delivery again. */
+function joined(deliveries: readonly DeliverySlice[]): DeliverySlice[] {
+  const out: DeliverySlice[] = [];
+  for (const delivery of deliveries) {
+    const last = out.at(-1);
+    const adjacent =
+      last &&
+      last.writer === delivery.writer &&
+      last.round === delivery.round &&
+      last.late === delivery.late &&
+      last.records.buffer === delivery.records.buffer &&
+      last.records.byteOffset + last.records.length === delivery.records.byteOffset;
+    if (!adjacent) out.push(delivery);
+    else
+      out[out.length - 1] = {
+        ...last,
+        records: new Uint8Array(
+          last.records.buffer,
+          last.records.byteOffset,
+          last.records.length + delivery.records.length,
+        ),
+      };
+  }
+  return out;
+}

@@ -1,0 +1,107 @@
+/** What a node does beside its clients' work, a bounded step at a time: heartbeats, retention, idle channels, and the
+ *  store's own upkeep. */
+import type { HubName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { type RuleConfig, type RuleSet, rulesFor } from '../channels/rules.js';
+import { timestampFromUnixMs } from '../log/timestamp.js';
+import { trimPosition } from '../log/retention.js';
+import type { ActiveChannel } from './active-channel.js';
+import type { Core } from './core.js';
+import type { EnginePorts } from './ports.js';
+
+export interface MaintenanceHooks {
+  /** Once every interval, first of all. */
+  tick(): void;
+  failed(error: unknown): void;
+}
+
+export class Maintenance {
+  #cancel: (() => void) | undefined;
+  #stopped = false;
+  #sweep: { hubs: HubName[]; after: string | undefined } = { hubs: [], after: undefined };
+
+  constructor(
+    readonly core: Core,
+    readonly ports: EnginePorts,
+    readonly rules: RuleConfig,
+    readonly intervalMs: number,
+    readonly hooks: MaintenanceHooks,
+  ) {}
+
+  start(): void {
+    this.#cancel = this.ports.timers.after(this.intervalMs, () => void this.#run());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      this.hooks.tick();
+      await this.#retain();
+      this.core.channels.dropIdle();
+      if (!this.#stopped) await this.core.store.maintain();
+    } catch (error) {
+      if (!this.#stopped) this.hooks.failed(error);
+    }
+    if (!this.#stopped) this.start();
+  }
+
+  /** Looks at the next page of channels; all are seen in turn, those out of memory too. */
+  async #retain(): Promise<void> {
+    const { store } = this.core;
+    if (this.#sweep.hubs.length === 0) this.#sweep = { hubs: [...(await store.hubs())], after: undefined };
+    const hub = this.#sweep.hubs[0];
+    if (hub === undefined || !hasRetention(this.rules)) return;
+    const { after } = this.#sweep;
+    const page = await store.channels(hub, {
+      limit: limits.retentionPageMax,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const size of page) {
+      const rules = rulesFor(this.rules, hub, size.ref.channel);
+      if (rules && mayBeDue(rules, size)) await this.retainChannel(this.core.channels.use(size.ref));
+      if (this.#stopped) return;
+    }
+    this.#sweep.after = page.at(-1)?.ref.channel;
+    if (page.length < limits.retentionPageMax) {
+      this.#sweep.hubs.shift();
+      this.#sweep.after = undefined;
+    }
+  }
+
+  /** Appends a trim where the channel's rule asks for one. */
+  async retainChannel(channel: ActiveChannel): Promise<void> {
+    const { channels, store, committer, physicalMs } = this.core;
+    await channels.ready(channel);
+    const { retention } = channel.rules;
+    const { maxAgeMs } = retention;
+    const kept =
+      maxAgeMs === undefined
+        ? undefined
+        : await store.seqsSince(channel.ref, timestampFromUnixMs(Math.floor(physicalMs() - maxAgeMs)));
+    const position = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
+    if (position === undefined) return;
+    await new Promise<void>((settled) => {
+      committer.submit(channel, { kind: 'trim', position, settled: () => settled() });
+    });
+  }
+}
+
+function hasRetention(config: RuleConfig): boolean {
+  return Object.values(config.sets).some(({ retention }) => retention && Object.keys(retention).length > 0);
+}
+
+function mayBeDue(
+  { retention }: RuleSet,
+  size: { readonly entries: number; readonly bytes: number },
+): boolean {
+  const { maxAgeMs, maxCount, maxBytes } = retention;
+  return (
+    maxAgeMs !== undefined ||
+    (maxCount !== undefined && size.entries > maxCount) ||
+    (maxBytes !== undefined && size.bytes > maxBytes)
+  );
+}

@@ -1,0 +1,46 @@
+/** What a node keeps in its store beside the logs: small values, each replaced by the newer one of the same name. */
+import type { WriterId } from '../base/ids.js';
+import { ByteReader, ByteWriter, fromHex, toHex } from '../base/bytes.js';
+import type { Timestamp } from '../log/entry.js';
+
+export const noteNames = {
+  /** Upper bound of every timestamp this node may have used. */
+  clock: 'clock',
+  /** The highest claim this node granted, its own included. */
+  promise: 'promise',
+} as const;
+
+/** A claim: who orders appends. Compared by round, then writer. */
+export interface Claim {
+  readonly round: number;
+  readonly writer: WriterId;
+}
+
+export function encodeClockNote(bound: Timestamp): Uint8Array {
+  const out = new ByteWriter(8);
+  out.fixed64(bound);
+  return out.bytes();
+}
+
+/** `undefined` when the note is missing or not ours. */
+export function decodeClockNote(bytes: Uint8Array | undefined): Timestamp | undefined {
+  if (!bytes) return undefined;
+  const reader = new ByteReader(bytes);
+  const bound = reader.fixed64();
+  return reader.failed ? undefined : bound;
+}
+
+export function encodeClaimNote(claim: Claim): Uint8Array {
+  const out = new ByteWriter(20);
+  out.fixed64(claim.round);
+  out.raw(fromHex(claim.writer));
+  return out.bytes();
+}
+
+export function decodeClaimNote(bytes: Uint8Array | undefined): Claim | undefined {
+  if (!bytes) return undefined;
+  const reader = new ByteReader(bytes);
+  const round = reader.fixed64();
+  const writer = toHex(reader.take(12)) as WriterId;
+  return reader.failed ? undefined : { round, writer };
+}

@@ -1,0 +1,126 @@
+/** Reads the log for subscriptions that are not live yet, at the pace of their connection, and hands them over to
+ *  fan-out at the exact position reached. One pump a session, so a thousand resumed channels share one queue. */
+import { limits } from '../base/limits.js';
+import { encodeCursor } from '../log/cursor.js';
+import type { LogReader } from '../log/reader.js';
+import { encodeDeliveryFrame } from '../protocol/server-encoder.js';
+import type { GapReason } from '../protocol/messages.js';
+import type { Session } from '../sessions/session.js';
+import type { Subscription } from '../sessions/subscription.js';
+import type { ActiveChannel } from './active-channel.js';
+import type { ChannelTable } from './channel-table.js';
+import type { MissingRange, ReadResult } from './ports.js';
+
+export interface ReplayHost {
+  flushSoon(session: Session): void;
+  failed(error: unknown): void;
+}
+
+type EntriesStep = Extract<ReturnType<LogReader['next']>, { type: 'entries' }>;
+
+export class Replay {
+  readonly #running = new Set<Session>();
+
+  constructor(
+    readonly channels: ChannelTable,
+    readonly host: ReplayHost,
+  ) {}
+
+  /** Starts or goes on with a session's replays; does nothing while one runs or the connection is full. */
+  kick(session: Session): void {
+    if (session.closed || !session.hasReplay || this.#running.has(session)) return;
+    this.#running.add(session);
+    void this.#run(session)
+      .catch((error: unknown) => this.host.failed(error))
+      .finally(() => {
+        this.#running.delete(session);
+        // The network may have drained while the last read was under way.
+        if (session.hasReplay && !session.closed && !session.isBehind() && session.outbox.isEmpty)
+          this.kick(session);
+      });
+  }
+
+  async #run(session: Session): Promise<void> {
+    while (session.hasReplay && !session.closed) {
+      session.hasReplay = false;
+      for (const subscription of session.subscriptions.values()) {
+        if (subscription.state.state !== 'replaying') continue;
+        if (session.isBehind()) {
+          session.hasReplay = true;
+          return;
+        }
+        if (!(await this.#step(session, subscription))) session.hasReplay = true;
+        if (session.closed) return;
+      }
+    }
+  }
+
+  /** One chunk of one subscription; true once it is live or ended. */
+  async #step(session: Session, subscription: Subscription<Session>): Promise<boolean> {
+    const channel = this.channels.use({ hub: session.hub, channel: subscription.channel });
+    if (!channel.isLoaded) await this.channels.ready(channel);
+    const { state } = subscription;
+    if (state.state !== 'replaying') return true;
+    const { log } = channel;
+    if (subscription.goLiveIfAtEnd(log)) return true;
+    const step = state.reader.next(log, limits.replayEntriesMax);
+    if (step.type === 'end') return subscription.goLiveIfAtEnd(log);
+    if (step.type === 'gap') {
+      state.reader.advance(log, step);
+      sendGap(session, channel, step.reason, step.ranges, state.reader);
+      this.host.flushSoon(session);
+      return subscription.goLiveIfAtEnd(log);
+    }
+    const read = await this.channels.store.read(channel.ref, [step], limits.replayChunkBytes);
+    // Unsubscribed, or trimmed away, while the disk was read.
+    if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
+    deliverRead(session, channel, state.reader, step, read);
+    this.host.flushSoon(session);
+    return subscription.goLiveIfAtEnd(log);
+  }
+}
+
+/** Sends what was read in order of seq, and a gap where something could not be. */
+function deliverRead(
+  session: Session,
+  channel: ActiveChannel,
+  reader: LogReader,
+  step: EntriesStep,
+  read: ReadResult,
+): void {
+  const { log, ref } = channel;
+  const parts = [...read.slices, ...read.missing].sort((a, b) => firstSeqOf(a) - firstSeqOf(b));
+  for (const part of parts) {
+    if ('records' in part) {
+      reader.advance(log, { ...step, firstSeq: part.firstSeq, count: part.count });
+      const cursor = encodeCursor(ref, reader.heads(log));
+      const bytes = encodeDeliveryFrame(session.encoding, {
+        channel: ref.channel,
+        writer: part.writer,
+        round: part.round,
+        late: step.late,
+        records: part.records,
+        cursor,
+      });
+      session.push({ bytes, channel: ref.channel, cursor, entries: part.count });
+    } else {
+      reader.advance(log, { ...step, firstSeq: part.fromSeq, count: part.toSeq - part.fromSeq + 1 });
+      sendGap(session, channel, 'damaged', [part], reader);
+    }
+  }
+}
+
+export function sendGap(
+  session: Session,
+  channel: ActiveChannel,
+  reason: GapReason,
+  ranges: readonly MissingRange[],
+  reader: LogReader,
+): void {
+  const cursor = encodeCursor(channel.ref, reader.heads(channel.log));
+  session.send(0, { type: 'gap', channel: channel.ref.channel, reason, ranges, cursor });
+}
+
+function firstSeqOf(part: ReadResult['slices'][number] | MissingRange): number {
+  return 'records' in part ? part.firstSeq : part.fromSeq;
+}

@@ -1,0 +1,257 @@
+/** All sessions of a node, and what they ask of it: the glue between connections and the log. */
+import { toHex } from '../base/bytes.js';
+import type { HubName } from '../base/ids.js';
+import { parseChannelName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { type Result, err, ok } from '../base/result.js';
+import { encodeCursor } from '../log/cursor.js';
+import { timestampFromUnixMs } from '../log/timestamp.js';
+import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
+import type { HistoryMessage, PublishMessage, ServerMessage } from '../protocol/messages.js';
+import { protocolVersion } from '../protocol/version.js';
+import { refusal } from '../channels/permissions.js';
+import { rulesFor } from '../channels/rules.js';
+import {
+  Session,
+  type SessionHost,
+  type SessionPrincipal,
+  type WantedSubscription,
+} from '../sessions/session.js';
+import type { Subscription } from '../sessions/subscription.js';
+import type { OpenSession, SessionHandle, SessionSink } from './api.js';
+import type { Core } from './core.js';
+import type { Delivery } from './delivery.js';
+import type { EngineOptions } from './engine.js';
+import { historyPage } from './history.js';
+import { type EnginePorts, StoreFailedError } from './ports.js';
+import type { Publishing } from './publishing.js';
+import { Replay } from './replay.js';
+import { openSubscriptions } from './subscribing.js';
+
+export interface Parts {
+  readonly core: Core;
+  readonly delivery: Delivery;
+  readonly publishing: Publishing;
+}
+
+export class Sessions implements SessionHost {
+  readonly #sinks = new Map<Session, SessionSink>();
+  #touched: Session[] = [];
+  #flushPlanned = false;
+  #replay: { readonly core: Core; readonly replay: Replay } | undefined;
+
+  constructor(
+    readonly ports: EnginePorts,
+    readonly options: EngineOptions,
+    readonly parts: () => Parts | undefined,
+    readonly storeFailed: (error: unknown) => void,
+  ) {}
+
+  get count(): number {
+    return this.#sinks.size;
+  }
+
+  get subscriptionCount(): number {
+    let count = 0;
+    for (const session of this.#sinks.keys()) count += session.subscriptions.size;
+    return count;
+  }
+
+  [Symbol.iterator](): IterableIterator<Session> {
+    return this.#sinks.keys();
+  }
+
+  open(hub: HubName, request: OpenSession): Result<SessionHandle, Failure> {
+    if (this.#sinks.size >= limits.sessionsMax)
+      return err(
+        failure('TOO_MANY', {
+          message: 'The node serves as many connections as it can. Try another node, or later.',
+        }),
+      );
+    const session = new Session(this, {
+      id: toHex(this.ports.random.bytes(12)),
+      hub,
+      encoding: request.encoding,
+      principal: request.principal,
+      anonymousAllowed: this.options.anonymous,
+      ...this.options.session,
+      nowMs: this.#nowMs(),
+    });
+    this.#sinks.set(session, request.sink);
+    session.open();
+    return ok({
+      id: session.id,
+      receive: (frame) => session.receive(frame, this.#nowMs()),
+      drained: () => this.#kick(session),
+      disconnected: () => {
+        session.ended();
+        this.#sinks.delete(session);
+      },
+    });
+  }
+
+  closeAll(code: ErrorCode): void {
+    for (const session of this.#sinks.keys()) session.failAndClose(code);
+    this.flush();
+  }
+
+  tick(): void {
+    const nowMs = this.#nowMs();
+    for (const session of this.#sinks.keys()) session.tick(nowMs);
+  }
+
+  // --- writing
+
+  touched(session: Session): void {
+    if (session.flushQueued) return;
+    session.flushQueued = true;
+    this.#touched.push(session);
+  }
+
+  flushSoon(session: Session): void {
+    this.touched(session);
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    this.ports.timers.soon(() => {
+      this.#flushPlanned = false;
+      this.flush();
+    });
+  }
+
+  /** Writes all that is due, one write a connection. */
+  flush(): void {
+    const touched = this.#touched;
+    this.#touched = [];
+    for (const session of touched) {
+      session.flushQueued = false;
+      const frames = session.takeDue();
+      if (frames.length > 0) this.#sinks.get(session)?.write(frames);
+      if (session.hasReplay) this.#kick(session);
+    }
+  }
+
+  bufferedBytes(session: Session): number {
+    return this.#sinks.get(session)?.bufferedBytes ?? 0;
+  }
+
+  disconnect(session: Session, code: number, reason: string): void {
+    const sink = this.#sinks.get(session);
+    if (!sink) return;
+    const frames = session.takeDue();
+    if (frames.length > 0) sink.write(frames);
+    this.#sinks.delete(session);
+    sink.close(code, reason);
+  }
+
+  // --- what a session asks
+
+  authenticate(token: string): SessionPrincipal | undefined {
+    return token.length <= limits.tokenBytesMax ? this.options.verifyToken(token) : undefined;
+  }
+
+  publish(session: Session, requestId: number, message: PublishMessage): void {
+    const parts = this.parts();
+    if (!parts) return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+    const { hub, principal, publisher } = session;
+    parts.publishing.publish({ origin: session, requestId, hub, principal, publisher, message });
+    // Acks of signals, and refusals, are due now; acks of entries come with their commit.
+    if (session.hasAcks) this.flushSoon(session);
+  }
+
+  history(session: Session, requestId: number, message: HistoryMessage): void {
+    void this.#answerHistory(session, requestId, message);
+  }
+
+  async #answerHistory(session: Session, requestId: number, message: HistoryMessage): Promise<void> {
+    const parts = this.parts();
+    const channel = parseChannelName(message.channel);
+    if (!channel.ok)
+      return session.fail(
+        requestId,
+        failure('BAD_NAME', { channel: message.channel, message: channel.error }),
+      );
+    const rules = rulesFor(this.options.rules, session.hub, channel.value);
+    const refused = rules && refusal(session.principal, 'subscribe', channel.value, rules);
+    if (refused) return session.fail(requestId, refused);
+    if (!parts) return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+    const { store, channels } = parts.core;
+    try {
+      const active = channels.use({ hub: session.hub, channel: channel.value });
+      await channels.ready(active);
+      const page = await historyPage({ store, ref: active.ref, log: active.log }, message);
+      if (page.ok) session.answer(requestId, { type: 'history', ...page.value });
+      else session.fail(requestId, page.error);
+    } catch (error) {
+      this.#failed(error, session, requestId);
+    }
+  }
+
+  subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void {
+    const parts = this.parts();
+    if (!parts) {
+      for (const want of wanted) if ('subscription' in want) session.drop(want.subscription);
+      return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+    }
+    openSubscriptions(parts.core, this.options.rules, session, requestId, wanted).then(
+      () => this.#kick(session),
+      (error: unknown) => this.#failed(error, session, requestId),
+    );
+  }
+
+  unsubscribed(subscription: Subscription<Session>): void {
+    const channel = this.parts()?.core.channels.find(subscription.session.hub, subscription.channel);
+    channel?.fanOut.remove(subscription);
+  }
+
+  cursorOf(subscription: Subscription<Session>): Uint8Array | undefined {
+    const { hub } = subscription.session;
+    const channel = this.parts()?.core.channels.find(hub, subscription.channel);
+    const { state } = subscription.state;
+    if (!channel?.isLoaded || state === 'opening' || state === 'ended') return undefined;
+    return encodeCursor(channel.ref, subscription.heads(channel.log));
+  }
+
+  sessionInfo(session: Session): ServerMessage {
+    const { options } = this;
+    return {
+      type: 'sessionInfo',
+      sessionId: session.id,
+      hub: session.hub,
+      nodeId: options.nodeId,
+      serverVersion: options.version,
+      protocolVersion,
+      authenticated: session.principal.authenticated,
+      anonymousAllowed: options.anonymous,
+      pingIntervalMs: options.session.pingIntervalMs,
+      messageBytesMax: limits.messageBytesMax,
+      frameBytesMax: limits.frameBytesMax,
+      subscriptionsMax: limits.subscriptionsPerSessionMax,
+      time: timestampFromUnixMs(Math.floor(this.ports.clock.wallMs())),
+    };
+  }
+
+  // --- helpers
+
+  #kick(session: Session): void {
+    const core = this.parts()?.core;
+    if (!core) return;
+    if (this.#replay?.core !== core) {
+      this.#replay = {
+        core,
+        replay: new Replay(core.channels, { flushSoon: (s) => this.flushSoon(s), failed: this.storeFailed }),
+      };
+    }
+    this.#replay.replay.kick(session);
+  }
+
+  #failed(error: unknown, session: Session, requestId: number): void {
+    session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+    if (error instanceof StoreFailedError) return this.storeFailed(error);
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.ports.observer.observe({ type: 'alarm', code: 'INTERNAL', message });
+  }
+
+  #nowMs(): number {
+    return this.ports.clock.monotonicMs();
+  }
+}

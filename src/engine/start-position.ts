@@ -1,0 +1,91 @@
+/** Where a reader begins: a cursor, a time, the last entries, the beginning, or now. */
+import type { ChannelRef, Dot } from '../base/ids.js';
+import { type Result, err, ok } from '../base/result.js';
+import { encodeCursor, decodeCursor } from '../log/cursor.js';
+import type { ChannelLog } from '../log/channel-log.js';
+import { LogReader } from '../log/reader.js';
+import { timestampFromUnixMs } from '../log/timestamp.js';
+import { type Failure, failure } from '../protocol/errors.js';
+import type { Gap, Start } from '../protocol/messages.js';
+import type { LogStore } from './ports.js';
+
+export interface StartPosition {
+  readonly reader: LogReader;
+  /** Told before anything else: the cursor named entries that no home has any more. */
+  readonly lost?: Gap;
+}
+
+export async function startPosition(
+  store: LogStore,
+  ref: ChannelRef,
+  log: ChannelLog,
+  start: Start,
+): Promise<Result<StartPosition, Failure>> {
+  switch (start.type) {
+    case 'live':
+      return ok({ reader: LogReader.atPosition(log, log.endPosition) });
+    case 'last':
+      return ok({
+        reader: LogReader.atPosition(log, Math.max(log.firstPosition, log.endPosition - start.count)),
+      });
+    case 'beginning':
+      // From 0, not from what is left: what retention removed is told as a gap.
+      return ok({ reader: LogReader.atPosition(log, 0) });
+    case 'since':
+      return ok({ reader: await readerSince(store, ref, log, start.unixMs) });
+    case 'cursor':
+      return atCursor(ref, log, start.cursor);
+  }
+}
+
+export async function readerSince(
+  store: LogStore,
+  ref: ChannelRef,
+  log: ChannelLog,
+  unixMs: number,
+): Promise<LogReader> {
+  const timestamp = timestampFromUnixMs(Math.max(unixMs, 0));
+  const seqs = await store.seqsSince(ref, timestamp);
+  const had = new Map(log.writers().map(({ writer, seq }) => [writer, seq]));
+  for (const [writer, seq] of seqs) had.set(writer, seq - 1);
+  return LogReader.atVector(log, had);
+}
+
+/** Parses a cursor of this channel. */
+export function cursorHeads(ref: ChannelRef, cursor: Uint8Array): Result<readonly Dot[], Failure> {
+  const heads = decodeCursor(ref, cursor);
+  return heads.ok ? heads : err(failure('BAD_CURSOR', { channel: ref.channel }));
+}
+
+function atCursor(ref: ChannelRef, log: ChannelLog, cursor: Uint8Array): Result<StartPosition, Failure> {
+  const heads = cursorHeads(ref, cursor);
+  if (!heads.ok) return heads;
+  const reader = LogReader.atCursor(log, heads.value);
+  if (reader.ok) return ok({ reader: reader.value });
+  return atWhatIsLeft(ref, log, heads.value);
+}
+
+/** Every home answered and none has these heads: the reader goes on from what is held of their writers, and is told. */
+function atWhatIsLeft(
+  ref: ChannelRef,
+  log: ChannelLog,
+  heads: readonly Dot[],
+): Result<StartPosition, Failure> {
+  const held: Dot[] = [];
+  const ranges = [];
+  for (const { writer, seq } of heads) {
+    const have = log.have(writer);
+    if (have >= seq) held.push({ writer, seq });
+    else {
+      if (have > 0) held.push({ writer, seq: have });
+      ranges.push({ writer, fromSeq: have + 1, toSeq: seq });
+    }
+  }
+  const reader = LogReader.atCursor(log, held);
+  if (!reader.ok) return err(failure('BAD_CURSOR', { channel: ref.channel }));
+  const cursor = encodeCursor(ref, held);
+  return ok({
+    reader: reader.value,
+    lost: { type: 'gap', channel: ref.channel, reason: 'lost', ranges, cursor },
+  });
+}

@@ -1,0 +1,93 @@
+/** Opens the channels of a Subscribe request, finds where each subscription starts, and answers with a cursor a channel.
+ *  A thousand resumed channels are one request, loaded side by side. */
+import { limits } from '../base/limits.js';
+import { refusal } from '../channels/permissions.js';
+import { type RuleConfig, rulesFor } from '../channels/rules.js';
+import { encodeCursor } from '../log/cursor.js';
+import type { LogReader } from '../log/reader.js';
+import { type Failure, failure } from '../protocol/errors.js';
+import type { Gap, SubscribedChannel } from '../protocol/messages.js';
+import type { Session, WantedSubscription } from '../sessions/session.js';
+import type { Subscription } from '../sessions/subscription.js';
+import type { ActiveChannel } from './active-channel.js';
+import type { Core } from './core.js';
+import { signalFrame } from './delivery.js';
+import { retainedSlice } from './retained.js';
+import { startPosition } from './start-position.js';
+
+interface Opened {
+  readonly result: SubscribedChannel;
+  readonly channel: ActiveChannel;
+  readonly subscription: Subscription<Session>;
+  readonly reader: LogReader;
+  readonly resumed: boolean;
+  readonly lost: Gap | undefined;
+}
+
+type Outcome = Opened | { readonly result: SubscribedChannel };
+
+export async function openSubscriptions(
+  core: Core,
+  rules: RuleConfig,
+  session: Session,
+  requestId: number,
+  wanted: readonly WantedSubscription[],
+): Promise<void> {
+  const outcomes: Outcome[] = [];
+  for (let i = 0; i < wanted.length; i += limits.parallelOpensMax) {
+    const chunk = wanted.slice(i, i + limits.parallelOpensMax);
+    outcomes.push(...(await Promise.all(chunk.map((want) => openOne(core, rules, session, want)))));
+  }
+  if (session.closed) return;
+  // The answer goes out before anything is delivered: entries may have been committed while channels were opened, and
+  // they are read from the log then.
+  session.answer(requestId, { type: 'subscribe', results: outcomes.map(({ result }) => result) });
+  for (const outcome of outcomes) if ('reader' in outcome) begin(session, outcome);
+}
+
+function begin(session: Session, { channel, subscription, reader, resumed, lost }: Opened): void {
+  if (subscription.state.state !== 'opening') return;
+  if (lost) session.send(0, lost);
+  const { signals } = channel;
+  // Signals have no place in the log: whoever resumes has had them, or missed them for good.
+  if (signals && !signals.isEmpty && !resumed)
+    session.push(signalFrame(channel, signals.signals, session.encoding));
+  subscription.replayFrom(reader);
+  if (!subscription.goLiveIfAtEnd(channel.log)) session.hasReplay = true;
+}
+
+async function openOne(
+  core: Core,
+  config: RuleConfig,
+  session: Session,
+  want: WantedSubscription,
+): Promise<Outcome> {
+  if ('error' in want) return { result: { channel: want.channel, error: want.error } };
+  const { subscription, start } = want;
+  const ref = { hub: session.hub, channel: subscription.channel };
+  const refuse = (error: Failure): Outcome => {
+    session.drop(subscription);
+    return { result: { channel: want.channel, error } };
+  };
+  const rules = rulesFor(config, ref.hub, ref.channel);
+  const refused = rules
+    ? refusal(session.principal, 'subscribe', ref.channel, rules)
+    : failure('HUB_NOT_FOUND');
+  if (refused) return refuse(refused);
+  const channel = core.channels.use(ref);
+  channel.fanOut.add(subscription);
+  await core.channels.ready(channel);
+  const position = await startPosition(core.store, ref, channel.log, start);
+  if (!position.ok) return refuse(position.error);
+  const { reader, lost } = position.value;
+  const retained = start.type === 'live' ? await retainedSlice(core.store, channel) : undefined;
+  const cursor = encodeCursor(ref, reader.heads(channel.log));
+  return {
+    result: { channel: want.channel, cursor, ...(retained ? { retained } : {}) },
+    channel,
+    subscription,
+    reader,
+    resumed: start.type === 'cursor',
+    lost,
+  };
+}

@@ -1,0 +1,347 @@
+/** One client connection: takes frames in, keeps its subscriptions, its queue and its heartbeat, and asks its host for
+ *  everything that concerns the log. Synchronous; time comes in as a parameter. */
+import type { ChannelName, HubName } from '../base/ids.js';
+import { parseChannelName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import type { Dot } from '../base/ids.js';
+import type { Timestamp } from '../log/entry.js';
+import { decodeClientFrame } from '../protocol/client-decoder.js';
+import {
+  type ErrorCode,
+  type ErrorDefinition,
+  type Failure,
+  type FailureDetails,
+  errorCatalogue,
+  failure,
+} from '../protocol/errors.js';
+import type {
+  ClientMessage,
+  Encoding,
+  HistoryMessage,
+  Level,
+  PublishMessage,
+  ServerMessage,
+  Start,
+} from '../protocol/messages.js';
+import { encodeServerFrame } from '../protocol/server-encoder.js';
+import { AckRange } from './ack-range.js';
+import { Outbox } from './outbox.js';
+import { RateLimit } from './rate-limit.js';
+import type { SessionFrame, Subscriber } from './subscriber.js';
+import { Subscription } from './subscription.js';
+
+/** Who asks; the engine's `Principal`. */
+export interface SessionPrincipal {
+  readonly actor: string;
+  readonly authenticated: boolean;
+  readonly admin: boolean;
+}
+
+/** What a session asks of its node. Answers come back through the session's own methods. */
+export interface SessionHost {
+  authenticate(token: string): SessionPrincipal | undefined;
+  publish(session: Session, requestId: number, message: PublishMessage): void;
+  history(session: Session, requestId: number, message: HistoryMessage): void;
+  /** Opens subscriptions that were added to the session; answers the request once. */
+  subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
+  unsubscribed(subscription: Subscription<Session>): void;
+  /** Something is in the outbox: write it at the end of this turn. */
+  flushSoon(session: Session): void;
+  /** Bytes the network has not taken yet. */
+  bufferedBytes(session: Session): number;
+  /** Ends the connection once everything queued is written. */
+  disconnect(session: Session, code: number, reason: string): void;
+  /** Cursor of a subscription as far as it was written. */
+  cursorOf(subscription: Subscription<Session>): Uint8Array | undefined;
+  sessionInfo(session: Session): ServerMessage;
+}
+
+/** A channel of a Subscribe request: opened, or refused with its error. */
+export type WantedSubscription =
+  | { readonly channel: string; readonly subscription: Subscription<Session>; readonly start: Start }
+  | { readonly channel: string; readonly error: Failure };
+
+export interface SessionOptions {
+  readonly id: string;
+  readonly hub: HubName;
+  readonly encoding: Encoding;
+  readonly principal: SessionPrincipal;
+  /** Whether this hub serves clients that do not authenticate. */
+  readonly anonymousAllowed: boolean;
+  readonly pingIntervalMs: number;
+  readonly pongTimeoutMs: number;
+  readonly authTimeoutMs: number;
+  readonly messagesPerSecondMax: number;
+  readonly nowMs: number;
+}
+
+export class Session implements Subscriber {
+  readonly id: string;
+  readonly hub: HubName;
+  readonly encoding: Encoding;
+  principal: SessionPrincipal;
+  publisher: { readonly id: string; readonly epoch: number } | undefined;
+  readonly subscriptions = new Map<string, Subscription<Session>>();
+  closed = false;
+  /** Some subscription is replaying or opening: the engine's replay looks at this session. */
+  hasReplay = false;
+  /** Already on the list of sessions to write this turn. */
+  flushQueued = false;
+  readonly outbox = new Outbox<SessionFrame>();
+  readonly #host: SessionHost;
+  readonly #options: SessionOptions;
+  readonly #rate: RateLimit;
+  #acks: AckRange | undefined;
+  #heardMs: number;
+  #pingedMs: number;
+  #closing = false;
+  #refusedInARow = 0;
+
+  constructor(host: SessionHost, options: SessionOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.id = options.id;
+    this.hub = options.hub;
+    this.encoding = options.encoding;
+    this.principal = options.principal;
+    this.#rate = new RateLimit(options.messagesPerSecondMax, options.messagesPerSecondMax);
+    this.#heardMs = options.nowMs;
+    this.#pingedMs = options.nowMs;
+  }
+
+  get admitted(): boolean {
+    return this.principal.authenticated || this.#options.anonymousAllowed;
+  }
+
+  /** Sends what every session begins with. */
+  open(): void {
+    this.send(0, this.#host.sessionInfo(this));
+  }
+
+  // --- in
+
+  receive(frame: Uint8Array, nowMs: number): void {
+    if (this.closed) return;
+    this.#heardMs = nowMs;
+    if (frame.length > limits.frameBytesMax) return this.failAndClose('FRAME_TOO_LARGE');
+    const decoded = decodeClientFrame(this.encoding, frame);
+    if (!decoded.ok) return this.failAndClose('BAD_FRAME', decoded.error);
+    for (const envelope of decoded.value) {
+      if (this.closed) return;
+      const waitMs = this.#rate.take(nowMs);
+      if (waitMs > 0) this.#refuseFlood(envelope.requestId, waitMs);
+      else if ('error' in envelope) this.fail(envelope.requestId, envelope.error);
+      else this.#handle(envelope.requestId, envelope.message);
+    }
+  }
+
+  #refuseFlood(requestId: number, waitMs: number): void {
+    // A client that never looks at refusals would make us write more than it may send.
+    if (++this.#refusedInARow > limits.refusalsInARowMax) return this.failAndClose('FLOODING');
+    this.fail(requestId, failure('RATE_LIMITED', { retryAfterMs: waitMs }));
+  }
+
+  #handle(requestId: number, message: ClientMessage): void {
+    this.#refusedInARow = 0;
+    if (!this.admitted && message.type !== 'auth' && message.type !== 'close') {
+      return this.failAndClose(
+        'UNAUTHENTICATED',
+        { message: 'Send Auth with a valid token first.' },
+        requestId,
+      );
+    }
+    switch (message.type) {
+      case 'publish':
+        return this.#host.publish(this, requestId, message);
+      case 'ping':
+        return this.send(requestId, { type: 'pong' });
+      case 'pong':
+        return;
+      case 'auth':
+        return this.#authenticate(requestId, message);
+      case 'subscribe':
+        return this.#subscribe(requestId, message.channels);
+      case 'unsubscribe':
+        return this.#unsubscribe(requestId, message.channels);
+      case 'history':
+        return this.#host.history(this, requestId, message);
+      case 'close':
+        return this.end(1000, message.reason ?? 'closed by the client');
+    }
+  }
+
+  #authenticate(requestId: number, message: ClientMessage & { type: 'auth' }): void {
+    if (message.token !== undefined) {
+      const principal = this.#host.authenticate(message.token);
+      if (!principal) return this.failAndClose('UNAUTHENTICATED', {}, requestId);
+      this.principal = principal;
+    } else if (!this.admitted) {
+      return this.failAndClose('UNAUTHENTICATED', {}, requestId);
+    }
+    if (message.publisher) this.publisher = message.publisher;
+    const { actor, authenticated } = this.principal;
+    this.answer(requestId, { type: 'auth', authenticated, ...(actor === '' ? {} : { actor }) });
+  }
+
+  #subscribe(requestId: number, channels: readonly { channel: string; start: Start }[]): void {
+    const wanted = channels.map(({ channel, start }): WantedSubscription => {
+      const name = parseChannelName(channel);
+      if (!name.ok) return { channel, error: failure('BAD_NAME', { channel, message: name.error }) };
+      if (this.subscriptions.has(channel))
+        return { channel, error: failure('ALREADY_SUBSCRIBED', { channel }) };
+      if (this.subscriptions.size >= limits.subscriptionsPerSessionMax) {
+        return {
+          channel,
+          error: failure('TOO_MANY', {
+            channel,
+            message: 'Unsubscribe from a channel first, or open another connection.',
+          }),
+        };
+      }
+      const subscription = new Subscription<Session>(this, name.value);
+      this.subscriptions.set(channel, subscription);
+      return { channel, subscription, start };
+    });
+    this.#host.subscribe(this, requestId, wanted);
+  }
+
+  #unsubscribe(requestId: number, channels: readonly string[]): void {
+    const results = channels.map((channel) => {
+      const subscription = this.subscriptions.get(channel);
+      if (!subscription) return { channel, error: failure('NOT_SUBSCRIBED', { channel }) };
+      this.drop(subscription);
+      return { channel };
+    });
+    this.answer(requestId, { type: 'unsubscribe', results });
+  }
+
+  /** Ends one subscription of this session. */
+  drop(subscription: Subscription<Session>): void {
+    if (this.subscriptions.get(subscription.channel) !== subscription) return;
+    this.subscriptions.delete(subscription.channel);
+    subscription.end();
+    this.#host.unsubscribed(subscription);
+  }
+
+  // --- out
+
+  /** An answer to a request: only to one that wants it. */
+  answer(requestId: number, message: ServerMessage): void {
+    if (requestId !== 0) this.send(requestId, message);
+  }
+
+  fail(requestId: number, error: Failure): void {
+    this.send(requestId, { type: 'error', error });
+  }
+
+  send(requestId: number, message: ServerMessage): void {
+    if (this.closed) return;
+    this.push({ bytes: encodeServerFrame(this.encoding, [{ requestId, message }]) });
+    this.#host.flushSoon(this);
+    if (!this.#closing && this.outbox.isOverflowing(this.#host.bufferedBytes(this)))
+      this.failAndClose('SLOW_READER');
+  }
+
+  /** Queues a frame; the caller sees to the flush. */
+  push(frame: SessionFrame): void {
+    if (!this.closed) this.outbox.push(frame);
+  }
+
+  publishAccepted(
+    requestId: number,
+    dot: Dot | undefined,
+    timestamp: Timestamp,
+    level: Level,
+    copies: number,
+    duplicate: boolean,
+  ): void {
+    if (requestId === 0 || this.closed) return;
+    const acks = (this.#acks ??= new AckRange());
+    if (!acks.extend(requestId, dot, timestamp, level, copies, duplicate)) {
+      this.#flushAcks();
+      acks.start(requestId, dot, timestamp, level, copies, duplicate);
+    }
+  }
+
+  publishFailed(requestId: number, error: Failure): void {
+    this.fail(requestId, error);
+  }
+
+  get hasAcks(): boolean {
+    return this.#acks !== undefined && !this.#acks.isEmpty;
+  }
+
+  /** Hands out everything due, acks first gathered into ranges. */
+  takeDue(): readonly SessionFrame[] {
+    this.#flushAcks();
+    return this.outbox.take();
+  }
+
+  #flushAcks(): void {
+    const range = this.#acks?.take();
+    if (range) this.push({ bytes: encodeServerFrame(this.encoding, [range]) });
+  }
+
+  isBehind(): boolean {
+    return this.outbox.isBehind(this.#host.bufferedBytes(this));
+  }
+
+  // --- time
+
+  /** About once a second: heartbeat, authentication deadline, slow readers. */
+  tick(nowMs: number): void {
+    if (this.closed) return;
+    const { pingIntervalMs, pongTimeoutMs, authTimeoutMs } = this.#options;
+    const bufferedBytes = this.#host.bufferedBytes(this);
+    if (!this.admitted && nowMs - this.#options.nowMs >= authTimeoutMs)
+      return this.failAndClose('UNAUTHENTICATED');
+    if (this.outbox.isStalled(bufferedBytes, nowMs) || this.outbox.isOverflowing(bufferedBytes)) {
+      return this.failAndClose('SLOW_READER');
+    }
+    if (nowMs - this.#heardMs >= pingIntervalMs + pongTimeoutMs) return this.failAndClose('IDLE');
+    if (nowMs - this.#heardMs >= pingIntervalMs && nowMs - this.#pingedMs >= pingIntervalMs) {
+      this.#pingedMs = nowMs;
+      this.send(0, { type: 'ping' });
+    }
+  }
+
+  // --- end
+
+  /** Closes with the code of the catalogue, the reason, and the cursor of every subscription. */
+  failAndClose(code: ErrorCode, details: FailureDetails = {}, requestId = 0): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    const error = failure(code, details);
+    const cursors = [...this.subscriptions.values()].flatMap((subscription) => {
+      const cursor = this.#host.cursorOf(subscription);
+      return cursor ? [{ channel: subscription.channel as ChannelName, cursor }] : [];
+    });
+    const closeCode = closeCodeOf(code);
+    this.fail(requestId, error);
+    this.send(0, { type: 'close', code: closeCode, reason: code, cursors });
+    this.end(closeCode, code);
+  }
+
+  /** Ends the session; what is queued is still written. */
+  end(code: number, reason: string): void {
+    if (this.closed) return;
+    this.#host.disconnect(this, code, reason);
+    this.ended();
+  }
+
+  /** The connection is gone: releases everything. */
+  ended(): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const subscription of this.subscriptions.values()) {
+      subscription.end();
+      this.#host.unsubscribed(subscription);
+    }
+    this.subscriptions.clear();
+  }
+}
+
+function closeCodeOf(code: ErrorCode): number {
+  const definition: ErrorDefinition = errorCatalogue[code];
+  return definition.close ?? 4500;
+}

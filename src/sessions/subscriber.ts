@@ -1,0 +1,25 @@
+/** What a subscription and fan-out need of the session they feed. */
+import type { HubName } from '../base/ids.js';
+import type { Encoding } from '../protocol/messages.js';
+
+/** Encoded bytes on their way to one or many connections. */
+export interface SessionFrame {
+  readonly bytes: Uint8Array;
+  readonly channel?: string;
+  /** The reader's cursor once this frame is delivered. */
+  readonly cursor?: Uint8Array;
+  /** Entries delivered by this frame. */
+  readonly entries?: number;
+  /** The transport's own form, made once and shared. */
+  prepared?: Uint8Array;
+}
+
+export interface Subscriber {
+  readonly hub: HubName;
+  readonly encoding: Encoding;
+  /** Some subscription is replaying: the engine reads the log for this session. */
+  hasReplay: boolean;
+  /** The connection has more to take than it should: feed it from the log. */
+  isBehind(): boolean;
+  push(frame: SessionFrame): void;
+}
