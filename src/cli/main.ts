@@ -1,0 +1,37 @@
+/** The `ringlog` command. */
+import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../server/version.js';
+import { CommandError, exitCodes } from './exit-codes.js';
+import { addStartCommand } from './start-command.js';
+import { terminalOn } from './terminal.js';
+
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command('ringlog')
+    .description('A durable, replicated event log with a realtime publish/subscribe front end.')
+    .version(packageVersion(), '-V, --version')
+    .showHelpAfterError('Say `ringlog --help` for all commands.')
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .exitOverride();
+  addStartCommand(program);
+  try {
+    await program.parseAsync([...argv]);
+    return exitCodes.done;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  const terminal = terminalOn(process.stderr, process.env);
+  const prefix = terminal.style.red('ringlog:');
+  if (error instanceof CommandError) {
+    if (error.message !== '') terminal.line(`${prefix} ${error.message}`);
+    return error.exitCode;
+  }
+  terminal.line(`${prefix} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return exitCodes.failed;
+}
+
+process.exitCode = await main(process.argv);

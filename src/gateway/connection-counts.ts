@@ -1,0 +1,89 @@
+/** How many connections there are, in all and from each address. IPv6 clients own whole /64 networks, so those count as
+ *  one address. Loopback is not counted by address: a proxy of this machine stands for many clients. */
+import type { Socket } from 'node:net';
+import { gatewayLimits } from './gateway-limits.js';
+import { isLoopbackAddress } from './origin.js';
+
+export interface ConnectionBounds {
+  readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
+  readonly countLoopback?: boolean;
+}
+
+interface AddressCount {
+  open: number;
+  pending: number;
+}
+
+export class ConnectionCounts {
+  readonly #bounds: ConnectionBounds;
+  readonly #addresses = new Map<string, AddressCount>();
+  readonly #pending = new WeakSet<Socket>();
+  #open = 0;
+  #refused = 0;
+
+  constructor(bounds: ConnectionBounds) {
+    this.#bounds = bounds;
+  }
+
+  get open(): number {
+    return this.#open;
+  }
+
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Takes a new connection in or destroys it. */
+  accept(socket: Socket): void {
+    const address = this.#keyOf(socket.remoteAddress);
+    const count =
+      address === undefined ? undefined : (this.#addresses.get(address) ?? { open: 0, pending: 0 });
+    const full =
+      this.#open >= this.#bounds.connectionsMax ||
+      (count !== undefined &&
+        (count.open >= this.#bounds.connectionsPerAddressMax ||
+          count.pending >= gatewayLimits.pendingPerAddressMax));
+    if (full) {
+      this.#refused++;
+      socket.destroy();
+      return;
+    }
+    this.#open++;
+    this.#pending.add(socket);
+    if (count && address !== undefined) {
+      count.open++;
+      count.pending++;
+      this.#addresses.set(address, count);
+    }
+    socket.once('close', () => {
+      this.#open--;
+      this.served(socket, address);
+      if (count && address !== undefined && --count.open === 0) this.#addresses.delete(address);
+    });
+  }
+
+  /** The connection has sent a whole request. */
+  served(socket: Socket, address = this.#keyOf(socket.remoteAddress)): void {
+    if (!this.#pending.delete(socket)) return;
+    const count = address === undefined ? undefined : this.#addresses.get(address);
+    if (count) count.pending--;
+  }
+
+  #keyOf(address: string | undefined): string | undefined {
+    if (address === undefined || (!this.#bounds.countLoopback && isLoopbackAddress(address)))
+      return undefined;
+    return address.includes(':') && !address.includes('.') ? networkOf(address) : address;
+  }
+}
+
+/** The first 64 bits of an IPv6 address, as far as they are written out. */
+function networkOf(address: string): string {
+  const [head = '', tail] = address.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  if (tail !== undefined) {
+    const after = tail === '' ? 0 : tail.split(':').length;
+    while (groups.length + after < 8) groups.push('0');
+  }
+  return groups.slice(0, 4).join(':');
+}

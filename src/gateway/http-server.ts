@@ -1,0 +1,155 @@
+/** The node's one address for clients and operators: HTTP, and upgrades to WebSocket. */
+import { type IncomingMessage, type Server, createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { limits } from '../base/limits.js';
+import { type Failure, errorCatalogue, failure } from '../protocol/errors.js';
+import { Tickets, refuseTokenInUrl } from './authenticate.js';
+import { ConnectionCounts } from './connection-counts.js';
+import type { GatewayContext, GatewayOptions, GatewayPorts } from './context.js';
+import { gatewayLimits } from './gateway-limits.js';
+import { isLoopbackAddress, originRefusal } from './origin.js';
+import { HttpFailure, failureOf, problemHeaders, problemOf, rawProblem } from './problem.js';
+import { registerRoutes } from './routes.js';
+import { WebSocketEndpoint } from './websocket.js';
+
+export interface Gateway {
+  /** Where it listens, once it does. */
+  readonly address: { readonly host: string; readonly port: number };
+  /** Takes no new connections and ends streams; what is under way goes on. */
+  refuseNew(): void;
+  /** Ends what is left; resolves when every connection is gone. */
+  stop(): Promise<void>;
+}
+
+/** Listens; rejects with Node's error where that is not possible (`EADDRINUSE`, `EACCES`). */
+export async function startGateway(options: GatewayOptions, ports: GatewayPorts): Promise<Gateway> {
+  const stopping = new AbortController();
+  const context: GatewayContext = {
+    ...ports,
+    anonymousAllowed: options.anonymousAllowed,
+    version: options.version,
+    origins: { allowed: options.origins, loopback: isLoopbackAddress(options.host) },
+    tickets: new Tickets(ports.clock, ports.random),
+    connections: new ConnectionCounts({
+      connectionsMax: options.connectionsMax ?? gatewayLimits.connectionsMax,
+      connectionsPerAddressMax: options.connectionsPerAddressMax ?? gatewayLimits.connectionsPerAddressMax,
+      countLoopback: options.countLoopback ?? false,
+    }),
+    stopping: stopping.signal,
+  };
+  const app = createApp(options, context);
+  const websockets = new WebSocketEndpoint(context);
+  app.server.on('upgrade', (request: IncomingMessage, socket, head) => {
+    context.connections.served(socket as Socket);
+    websockets.upgrade(request, socket, head);
+  });
+  await registerRoutes(app, context);
+  await app.ready();
+  const host = options.host === 'localhost' ? '127.0.0.1' : options.host;
+  await app.listen({ host, port: options.port });
+  const { port } = app.server.address() as AddressInfo;
+  return {
+    address: { host, port },
+    refuseNew: () => {
+      stopping.abort();
+      // Only the listening socket: connections that are open keep working.
+      app.server.close();
+    },
+    stop: async () => {
+      stopping.abort();
+      const late = setTimeout(() => app.server.closeAllConnections(), gatewayLimits.stopGraceMs);
+      await Promise.all([websockets.close(gatewayLimits.stopGraceMs), app.close()]);
+      clearTimeout(late);
+    },
+  };
+}
+
+function createApp(options: GatewayOptions, context: GatewayContext): FastifyInstance {
+  const app = fastify({
+    ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
+    disableRequestLogging: true,
+    bodyLimit: limits.frameBytesMax,
+    routerOptions: { maxParamLength: 1_024, ignoreTrailingSlash: false },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    serverFactory: (handler) => createHttpServer(handler, context),
+    clientErrorHandler: answerBrokenRequest,
+    // Upgraded connections are ours to end; idle ones are ended by the framework.
+    forceCloseConnections: 'idle',
+  });
+  app.addHook('onRequest', async (request, reply) => guard(request, reply, context));
+  app.setErrorHandler((error, request, reply) => {
+    const { failure: found, unexpected } = failureOf(error);
+    if (unexpected) request.log.error({ err: error, requestId: request.id }, 'A request failed.');
+    return sendProblem(reply, found, request.id);
+  });
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, failure('NOT_FOUND'), request.id));
+  return app;
+}
+
+function createHttpServer(
+  handler: (request: IncomingMessage, response: never) => void,
+  context: GatewayContext,
+): Server {
+  const server = createServer(
+    {
+      headersTimeout: gatewayLimits.headersTimeoutMs,
+      requestTimeout: gatewayLimits.requestTimeoutMs,
+      keepAliveTimeout: gatewayLimits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: gatewayLimits.timeoutCheckMs,
+      maxHeaderSize: gatewayLimits.headerBytesMax,
+      noDelay: true,
+    },
+    (request, response) => {
+      context.connections.served(request.socket);
+      handler(request, response as never);
+    },
+  );
+  // Node drops the headers above this number silently; one more than allowed is kept so that `guard` sees it.
+  server.maxHeadersCount = gatewayLimits.headersMax + 1;
+  server.on('connection', (socket: Socket) => context.connections.accept(socket));
+  return server;
+}
+
+/** What holds for every route. */
+async function guard(request: FastifyRequest, reply: FastifyReply, context: GatewayContext): Promise<void> {
+  const { origin, host } = request.headers;
+  void reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+  if (request.raw.rawHeaders.length / 2 > gatewayLimits.headersMax) {
+    throw new HttpFailure(
+      failure('INVALID', { message: `A request has at most ${gatewayLimits.headersMax} headers.` }),
+    );
+  }
+  const refusal = originRefusal(context.origins, { origin, host });
+  if (refusal !== undefined) throw new HttpFailure(failure('DENIED', { message: refusal }));
+  if (origin !== undefined) {
+    void reply.header('access-control-allow-origin', origin).header('vary', 'Origin');
+  }
+  const question = request.url.indexOf('?');
+  const tokenRefusal =
+    question < 0 ? undefined : refuseTokenInUrl(new URLSearchParams(request.url.slice(question + 1)));
+  if (tokenRefusal) throw new HttpFailure(tokenRefusal);
+}
+
+export function sendProblem(reply: FastifyReply, error: Failure, requestId: string): FastifyReply {
+  return reply
+    .code(errorCatalogue[error.code].status)
+    .headers(problemHeaders(error))
+    .send(problemOf(error, requestId));
+}
+
+/** What Node could not read as HTTP: bad bytes, headers too large, or too slow. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'The headers are larger than 8 KiB.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'The request did not arrive in time.']
+        : [400, 'This is not a request of HTTP/1.1.'];
+  socket.end(rawProblem(failure('INVALID', { message }), status as number));
+  socket.once('finish', () => socket.destroy());
+}

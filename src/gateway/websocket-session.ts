@@ -1,0 +1,162 @@
+/** One WebSocket connection as a session's way in and out. `ws` receives, answers pings and closes; frames go straight
+ *  to the socket as prepared bytes, one write a turn, because a `send` each costs a system call and an object chain. */
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import { limits } from '../base/limits.js';
+import type { Clock } from '../engine/ports.js';
+import type { OutFrame, SessionHandle, SessionSink } from '../engine/api.js';
+import { errorCatalogue } from '../protocol/errors.js';
+import type { Encoding } from '../protocol/messages.js';
+import { gatewayLimits } from './gateway-limits.js';
+import { binaryOpcode, chunksOf, textOpcode } from './websocket-frame.js';
+
+/** Policy violation (RFC 6455 §7.4.1). */
+const policyCode = 1008;
+
+export interface WebSocketSessionOptions {
+  readonly ws: WebSocket;
+  readonly socket: Socket;
+  readonly encoding: Encoding;
+  readonly clock: Clock;
+  /** The client is not known yet and must say who it is: little is buffered of it until then. */
+  readonly mustAuthenticate: boolean;
+  readonly onEnd: () => void;
+}
+
+export class WebSocketSession implements SessionSink {
+  readonly #ws: WebSocket;
+  readonly #socket: Socket;
+  readonly #isBinary: boolean;
+  readonly #clock: Clock;
+  #handle: SessionHandle | undefined;
+  #closed = false;
+  #paused = false;
+  #controlFrames = 0;
+  #controlSinceMs = 0;
+
+  constructor(options: WebSocketSessionOptions) {
+    this.#ws = options.ws;
+    this.#socket = options.socket;
+    this.#isBinary = options.encoding === 'protobuf';
+    this.#clock = options.clock;
+    this.#ws.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
+    const countControlFrame = () => this.#countControlFrame();
+    this.#ws.on('ping', countControlFrame);
+    this.#ws.on('pong', countControlFrame);
+    // A protocol error: ws has sent its close code already.
+    this.#ws.on('error', () => {});
+    this.#ws.on('close', () => {
+      this.#ended();
+      options.onEnd();
+    });
+    this.#socket.on('drain', () => this.#drained());
+    if (options.mustAuthenticate) this.#limitBytesBeforeFirstMessage();
+  }
+
+  /** Frames may be written before; nothing is received. */
+  attach(handle: SessionHandle): void {
+    this.#handle = handle;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(frames: readonly OutFrame[]): void {
+    if (this.#closed || frames.length === 0 || !this.#socket.writable) return;
+    const chunks = chunksOf(frames, this.#isBinary ? binaryOpcode : textOpcode);
+    if (chunks.length === 1) {
+      this.#socket.write(chunks[0]!);
+    } else {
+      this.#socket.cork();
+      for (const chunk of chunks) this.#socket.write(chunk);
+      this.#socket.uncork();
+    }
+    // Who does not read answers may not ask on. What one read brought in is still handled: at most 64 KiB.
+    if (!this.#paused && this.#socket.writableLength > limits.outboxSoftBytes) {
+      this.#paused = true;
+      this.#ws.pause();
+    }
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#resume();
+    this.#ws.close(code, closeReason(reason));
+  }
+
+  #receive(frame: Buffer, isBinary: boolean): void {
+    if (this.#closed) return;
+    if (isBinary === this.#isBinary) {
+      this.#handle?.receive(frame);
+      return;
+    }
+    const expected = this.#isBinary ? 'binary' : 'text';
+    this.#refuse(errorCatalogue.BAD_FRAME.close, `This session takes ${expected} frames only.`);
+  }
+
+  #countControlFrame(): void {
+    const now = this.#clock.monotonicMs();
+    if (now - this.#controlSinceMs >= 1_000) {
+      this.#controlSinceMs = now;
+      this.#controlFrames = 0;
+    }
+    this.#controlFrames++;
+    if (this.#controlFrames > gatewayLimits.controlFramesPerSecondMax) {
+      this.#refuse(policyCode, 'Too many ping or pong frames.');
+    }
+  }
+
+  /** Ends the connection for the client's fault; unlike `close` the engine did not ask for it. */
+  #refuse(code: number, reason: string): void {
+    const handle = this.#handle;
+    this.close(code, reason);
+    // What else it sends stays in the network until the connection ends.
+    this.#ws.pause();
+    this.#handle = undefined;
+    handle?.disconnected();
+  }
+
+  #drained(): void {
+    if (this.#closed) return;
+    this.#resume();
+    this.#handle?.drained();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#ws.resume();
+  }
+
+  #ended(): void {
+    const handle = this.#handle;
+    const closedByEngine = this.#closed;
+    this.#closed = true;
+    this.#handle = undefined;
+    if (!closedByEngine) handle?.disconnected();
+  }
+
+  #limitBytesBeforeFirstMessage(): void {
+    let received = 0;
+    const count = (chunk: Buffer) => {
+      received += chunk.length;
+      if (received > gatewayLimits.unauthenticatedBytesMax) {
+        this.#refuse(errorCatalogue.FRAME_TOO_LARGE.close, 'The first message must authenticate.');
+      }
+    };
+    // Added after ws's own listener, so a whole message in this chunk has been seen before it is counted.
+    this.#socket.on('data', count);
+    const done = () => this.#socket.off('data', count);
+    this.#ws.once('message', done);
+    this.#ws.once('close', done);
+  }
+}
+
+/** A close frame has room for 123 bytes. */
+function closeReason(reason: string): string {
+  if (Buffer.byteLength(reason) <= 123) return reason;
+  const cut = Buffer.from(reason).subarray(0, 120).toString();
+  return `${cut.replace(/\uFFFD+$/, '')}…`;
+}

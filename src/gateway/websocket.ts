@@ -1,0 +1,171 @@
+/** `/v1/hubs/{hub}/ws`: from an upgrade request to a session. */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { parseHubName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import type { Principal } from '../engine/api.js';
+import { type Failure, errorCatalogue, failure } from '../protocol/errors.js';
+import type { Encoding } from '../protocol/messages.js';
+import { authenticateUpgrade, nobody, refuseTokenInUrl } from './authenticate.js';
+import type { GatewayContext } from './context.js';
+import { gatewayLimits } from './gateway-limits.js';
+import { originRefusal } from './origin.js';
+import { rawProblem } from './problem.js';
+import { WebSocketSession } from './websocket-session.js';
+
+const protobufProtocol = 'ringlog.v1.protobuf';
+const jsonProtocol = 'ringlog.v1.json';
+
+interface AcceptedUpgrade {
+  readonly hub: string;
+  readonly encoding: Encoding;
+  readonly principal: Principal;
+  /** Told by a close code: a browser shows its page no status of a refused upgrade. */
+  readonly refusal?: Failure;
+}
+
+type UpgradeAnswer = AcceptedUpgrade | { readonly refuse: Failure; readonly status?: number };
+
+export class WebSocketEndpoint {
+  readonly #context: GatewayContext;
+  readonly #server: WebSocketServer;
+  readonly #sessions = new Set<{ session: WebSocketSession; ws: WebSocket }>();
+
+  constructor(context: GatewayContext) {
+    this.#context = context;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      clientTracking: false,
+      maxPayload: limits.frameBytesMax,
+      maxFragments: gatewayLimits.fragmentsMax,
+      maxBufferedChunks: gatewayLimits.bufferedChunksMax,
+      maxPendingAutoPongs: gatewayLimits.controlFramesPerSecondMax,
+      closeTimeout: gatewayLimits.closeTimeoutMs,
+      allowSynchronousEvents: true,
+      handleProtocols: (offered) => chosenProtocol(offered) ?? false,
+    } as ServerOptions);
+  }
+
+  get open(): number {
+    return this.#sessions.size;
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    const answer = this.#decide(request);
+    if ('refuse' in answer) {
+      socket.end(rawProblem(answer.refuse, answer.status));
+      socket.once('finish', () => socket.destroy());
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket as Socket, answer));
+  }
+
+  /** Ends what the engine has not ended; resolves when all connections are gone. */
+  async close(graceMs: number): Promise<void> {
+    const { close, message } = errorCatalogue.SHUTTING_DOWN;
+    for (const { session } of this.#sessions) session.close(close, message);
+    const ended = Promise.all(
+      [...this.#sessions].map(
+        ({ ws }) => new Promise<void>((resolve) => void ws.once('close', () => resolve())),
+      ),
+    );
+    const late = setTimeout(() => {
+      for (const { ws } of this.#sessions) ws.terminate();
+    }, graceMs);
+    await ended;
+    clearTimeout(late);
+  }
+
+  #decide(request: IncomingMessage): UpgradeAnswer {
+    const { headers } = request;
+    if (this.#context.stopping.aborted) return { refuse: failure('SHUTTING_DOWN') };
+    if (headers.upgrade?.toLowerCase() !== 'websocket') {
+      return { refuse: failure('INVALID', { message: 'Only WebSocket upgrades are taken.' }) };
+    }
+    const url = parseTarget(request.url);
+    const match = url && /^\/v1\/hubs\/([^/]+)\/ws$/.exec(url.pathname);
+    if (!url || !match) return { refuse: failure('NOT_FOUND') };
+    const pageRefusal = originRefusal(this.#context.origins, { origin: headers.origin, host: headers.host });
+    if (pageRefusal !== undefined) return { refuse: failure('DENIED', { message: pageRefusal }) };
+    const hub = parseHubName(match[1]!);
+    if (!hub.ok) return { refuse: failure('BAD_NAME', { message: hub.error }) };
+    const tokenRefusal = refuseTokenInUrl(url.searchParams);
+    if (tokenRefusal) return { refuse: tokenRefusal };
+    const encoding = encodingOf(headers['sec-websocket-protocol']);
+    if (encoding === undefined) {
+      const message = `Offer the sub-protocol ${protobufProtocol} or ${jsonProtocol}, or none for JSON.`;
+      return { refuse: failure('INVALID', { message }) };
+    }
+    const ticket = url.searchParams.get('ticket');
+    if (ticket !== null) {
+      const principal = this.#context.tickets.redeem(ticket, hub.value, headers.origin);
+      return principal.ok
+        ? { hub: hub.value, encoding, principal: principal.value }
+        : { hub: hub.value, encoding, principal: nobody, refusal: principal.error };
+    }
+    const principal = authenticateUpgrade(this.#context.api, headers);
+    return principal.ok
+      ? { hub: hub.value, encoding, principal: principal.value }
+      : { refuse: principal.error };
+  }
+
+  #open(ws: WebSocket, socket: Socket, accepted: AcceptedUpgrade): void {
+    const entry = {
+      ws,
+      session: new WebSocketSession({
+        ws,
+        socket,
+        encoding: accepted.encoding,
+        clock: this.#context.clock,
+        mustAuthenticate: !accepted.principal.authenticated && !this.#context.anonymousAllowed,
+        onEnd: () => this.#sessions.delete(entry),
+      }),
+    };
+    this.#sessions.add(entry);
+    if (accepted.refusal) {
+      closeWith(entry.session, accepted.refusal);
+      return;
+    }
+    const opened = this.#context.api.openSession({
+      hub: accepted.hub,
+      encoding: accepted.encoding,
+      principal: accepted.principal,
+      sink: entry.session,
+      ...(socket.remoteAddress !== undefined && { remote: socket.remoteAddress }),
+    });
+    if (opened.ok) entry.session.attach(opened.value);
+    else closeWith(entry.session, opened.error);
+  }
+}
+
+/** Codes without a close code of their own get one that says whether to come back. */
+function closeWith(session: WebSocketSession, error: Failure): void {
+  const definition: { status: number; close?: number } = errorCatalogue[error.code];
+  const again = definition.status >= 500 || definition.status === 429;
+  session.close(definition.close ?? (again ? 4500 : 4400), `${error.code}: ${error.message}`);
+}
+
+function parseTarget(target: string | undefined): URL | undefined {
+  try {
+    return new URL(target ?? '', 'http://node');
+  } catch {
+    return undefined;
+  }
+}
+
+function chosenProtocol(offered: Iterable<string>): string | undefined {
+  for (const name of offered) if (name === protobufProtocol || name === jsonProtocol) return name;
+  return undefined;
+}
+
+/** No offer means JSON, so that any WebSocket tool can talk to a node; only unknown offers are refused. */
+function encodingOf(header: string | undefined): Encoding | undefined {
+  if (header === undefined) return 'json';
+  const chosen = chosenProtocol(header.split(',').map((name) => name.trim()));
+  if (chosen === undefined) return undefined;
+  return chosen === protobufProtocol ? 'protobuf' : 'json';
+}

@@ -1,0 +1,127 @@
+/** Every setting of a node: one schema for `ringlog.yaml`, environment and flags. docs/operations.md has the table, held
+ *  to this by a test. Secrets are no settings: they live in files of the data directory. */
+import { type Static, Type } from 'typebox';
+import { limits } from '../base/limits.js';
+import { defaultRules } from '../channels/rules.js';
+
+const strict = { additionalProperties: false } as const;
+const count = (description: string, fallback: number, minimum = 0) =>
+  Type.Integer({ description, default: fallback, minimum, maximum: Number.MAX_SAFE_INTEGER });
+const level = Type.Enum(['memory', 'owner', 'quorum']);
+
+const ruleSet = Type.Partial(
+  Type.Object({
+    public: Type.Boolean(),
+    allowAnonymous: Type.Boolean(),
+    clientPublish: Type.Boolean(),
+    store: Type.Boolean(),
+    retain: Type.Boolean(),
+    ack: level,
+    degrade: Type.Boolean(),
+    retention: Type.Object(
+      {
+        maxAgeMs: Type.Optional(Type.Integer({ minimum: 1 })),
+        maxCount: Type.Optional(Type.Integer({ minimum: 1 })),
+        maxBytes: Type.Optional(Type.Integer({ minimum: 1 })),
+      },
+      strict,
+    ),
+    liveHistory: Type.Integer({ minimum: 0, maximum: limits.liveHistoryEntriesMax }),
+    messageBytesMax: Type.Integer({ minimum: 1, maximum: defaultRules.messageBytesMax }),
+  }),
+  strict,
+);
+
+const hub = Type.Object(
+  {
+    rules: Type.Optional(Type.String()),
+    namespaces: Type.Optional(Type.Record(Type.String(), Type.String())),
+    channels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  },
+  strict,
+);
+
+export const configSchema = Type.Object(
+  {
+    listen: Type.String({
+      description: 'Address for clients and administrators, `host:port`; port 0 is any free one',
+      default: '127.0.0.1:8080',
+    }),
+    data: Type.String({ description: 'Data directory', default: './ringlog-data', minLength: 1 }),
+    hub: Type.String({ description: 'The hub that always exists', default: 'default' }),
+    insecure: Type.Boolean({
+      description: 'Serve anonymous clients on addresses other than this machine',
+      default: false,
+    }),
+    auth: Type.Object(
+      {
+        anonymous: Type.Boolean({ description: 'Serve clients without a token', default: true }),
+      },
+      strict,
+    ),
+    http: Type.Object(
+      {
+        origins: Type.Array(Type.String(), {
+          description:
+            'Web origins allowed besides the node itself, such as `https://app.example.com`; `*` for any',
+          default: [],
+        }),
+        connectionsMax: count('Open connections', 110_000, 1),
+        connectionsPerAddressMax: count('Open connections of one address; loopback is not counted', 1_000, 1),
+      },
+      strict,
+    ),
+    session: Type.Object(
+      {
+        pingIntervalMs: count('A quiet session is pinged this often', 25_000, 1_000),
+        pongTimeoutMs: count('A session that is silent this long after a ping is closed', 8_000, 100),
+        authTimeoutMs: count('A client that must authenticate gets this long', 5_000, 100),
+        messagesPerSecondMax: count(
+          'Client messages a second a session may send',
+          limits.messagesPerSecondMax,
+          1,
+        ),
+      },
+      strict,
+    ),
+    storage: Type.Object(
+      {
+        maintenanceIntervalMs: count('Pause between steps of trimming and compaction', 1_000, 10),
+        segmentBytes: count('Size of one segment file', 268_435_456, 16_777_216),
+        fullAtRatio: Type.Number({
+          description: 'Publishes are refused when this part of the file system is used',
+          default: 0.95,
+          minimum: 0.1,
+          maximum: 0.999,
+        }),
+      },
+      strict,
+    ),
+    log: Type.Object(
+      {
+        level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+          description: 'Least severe log lines that are written',
+          default: 'info',
+        }),
+      },
+      strict,
+    ),
+    rules: Type.Record(Type.String(), ruleSet, {
+      description: 'Named rule sets',
+      default: {},
+    }),
+    hubs: Type.Record(Type.String(), hub, {
+      description: 'Hubs, with the rule sets of each, of its namespaces and of its channels',
+      default: {},
+    }),
+  },
+  strict,
+);
+
+type DeepReadonly<T> = T extends readonly (infer E)[]
+  ? readonly DeepReadonly<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+export type Config = DeepReadonly<Static<typeof configSchema>>;

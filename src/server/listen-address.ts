@@ -1,0 +1,29 @@
+/** `host:port` of `listen`. */
+import { isIP } from 'node:net';
+import { ConfigError } from './config-error.js';
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export function parseListen(text: string): ListenAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(text.trim());
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) {
+    throw new ConfigError(
+      `listen is "${text}"; write it as host:port, such as 127.0.0.1:8080 or [::1]:8080.`,
+    );
+  }
+  // No host is every address, as most servers read ":8080".
+  const host = match[1] ?? (match[2] === '' || match[2] === '*' ? '0.0.0.0' : match[2]!);
+  return { host, port };
+}
+
+export function formatListen({ host, port }: ListenAddress): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}

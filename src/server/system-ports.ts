@@ -1,0 +1,28 @@
+/** The machine behind the engine's ports: real clock, timers, chance and hashing. */
+import { createHash, randomBytes } from 'node:crypto';
+import type { Clock, Hashing, Random, Timers } from '../engine/ports.js';
+
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+};
+
+export const systemTimers: Timers = {
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+  // The check phase comes after all sockets of this turn were read.
+  soon(callback) {
+    setImmediate(callback);
+  },
+};
+
+export const systemRandom: Random = {
+  next: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+  bytes: (length) => new Uint8Array(randomBytes(length)),
+};
+
+export const systemHashing: Hashing = {
+  sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
+};
