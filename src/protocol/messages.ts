@@ -63,6 +63,9 @@ export interface ClientEnvelope {
   readonly message: ClientMessage;
 }
 
+/** What a server decoded: a message, or why this one of the frame is refused. */
+export type ReceivedEnvelope = ClientEnvelope | { readonly requestId: number; readonly error: Failure };
+
 /** Entries as stored bytes (server side): spliced into the frame as they are. */
 export interface DeliverySlice {
   readonly channel: string;
@@ -140,11 +143,7 @@ export type ServerMessage =
     }
   | {
       readonly type: 'subscribe';
-      readonly results: readonly {
-        readonly channel: string;
-        readonly cursor?: Uint8Array;
-        readonly error?: Failure;
-      }[];
+      readonly results: readonly SubscribedChannel[];
     }
   | {
       readonly type: 'unsubscribe';
@@ -182,7 +181,12 @@ export interface DeliveredSignal {
 /** What a client receives: the server's messages with the bytes decoded. */
 export type ServerEvent =
   | Exclude<ServerMessage, { type: 'history' | 'delivery' | 'signals' | 'subscribe' }>
-  | { readonly type: 'subscribe'; readonly results: readonly (Omit<SubscribedChannel, 'retained'> & { readonly retained?: DeliveredEntry })[] }
+  | {
+      readonly type: 'subscribe';
+      readonly results: readonly (Omit<SubscribedChannel, 'retained'> & {
+        readonly retained?: DeliveredEntry;
+      })[];
+    }
   | {
       readonly type: 'history';
       readonly channel: string;

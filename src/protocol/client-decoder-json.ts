@@ -1,0 +1,185 @@
+/** Client frames in JSON: one envelope, or an array of them. */
+import { limits } from '../base/limits.js';
+import { encodeContent } from '../log/entry-wire.js';
+import { checkPublishContent } from './content-check.js';
+import { contentFromJson } from './content-json.js';
+import { type Failure, failure } from './errors.js';
+import { type JsonObject, JsonMembers, isJsonObject } from './json-members.js';
+import { compact, elementsOf, isNestedWithin, membersOf } from './json-text.js';
+import type { ClientMessage, ReceivedEnvelope, Start } from './messages.js';
+import { textOf } from './wire.js';
+
+const requestIdMax = 0xffffffff;
+
+/** `undefined` when the bytes are not a frame; a failure when it has too many envelopes. */
+export function decodeJsonFrame(bytes: Uint8Array): ReceivedEnvelope[] | Failure | undefined {
+  const text = isNestedWithin(limits.jsonDepthMax, bytes) ? textOf(bytes) : undefined;
+  if (text === undefined) return undefined;
+  const value = parse(text);
+  const objects: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (objects.length > limits.envelopesPerFrameMax) return failure('FRAME_TOO_LARGE');
+  const source = new FrameSource(text, Array.isArray(value));
+  const envelopes: ReceivedEnvelope[] = [];
+  for (const [index, object] of objects.entries()) {
+    if (!isJsonObject(object)) return undefined;
+    envelopes.push(readEnvelope(object, () => source.publishDataOf(index)));
+  }
+  return envelopes;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The frame as text, taken apart only when a publish carries a value that must not go through `JSON.parse`. */
+class FrameSource {
+  #envelopes: readonly string[] | undefined;
+
+  constructor(
+    readonly text: string,
+    readonly isArray: boolean,
+  ) {}
+
+  publishDataOf(index: number): string {
+    const json = (this.#envelopes ??= this.#takeApart())[index] ?? '{}';
+    const publish = membersOf(json).get('publish') ?? '{}';
+    return membersOf(publish).get('data') ?? '';
+  }
+
+  #takeApart(): string[] {
+    const json = compact(this.text);
+    return this.isArray ? elementsOf(json) : [json];
+  }
+}
+
+type Read = (members: JsonMembers, dataText: () => string) => ClientMessage | Failure;
+
+const readers = {
+  auth: readAuth,
+  ping: () => ({ type: 'ping' }),
+  pong: () => ({ type: 'pong' }),
+  close: readClose,
+  subscribe: readSubscribe,
+  unsubscribe: readUnsubscribe,
+  publish: readPublish,
+  history: readHistory,
+} satisfies Readonly<Record<string, Read>>;
+
+const names = Object.keys(readers) as (keyof typeof readers)[];
+
+function readEnvelope(object: JsonObject, dataText: () => string): ReceivedEnvelope {
+  const envelope = new JsonMembers(object);
+  const requestId = envelope.count('requestId', requestIdMax) ?? 0;
+  const name = names.find((each) => envelope.has(each));
+  if (name === undefined) return { requestId, error: failure('UNKNOWN_MESSAGE') };
+  const members = envelope.child(name);
+  if (members === undefined || envelope.problem !== undefined) {
+    return { requestId, error: failure('INVALID', { message: envelope.problem ?? '' }) };
+  }
+  const read: Read = readers[name];
+  const message = read(members, dataText);
+  if (members.problem !== undefined) {
+    return { requestId, error: failure('INVALID', { message: members.problem }) };
+  }
+  return 'outcome' in message ? { requestId, error: message } : { requestId, message };
+}
+
+function readPublish(members: JsonMembers, dataText: () => string): ClientMessage | Failure {
+  const channel = members.text('channel') ?? '';
+  const idempotencyKey = members.text('idempotencyKey', limits.idempotencyKeyBytesMax);
+  const publisherSeq = members.count('publisherSeq');
+  const ackedThrough = members.count('ackedThrough');
+  const level = members.oneOf('level', ['memory', 'owner', 'quorum']);
+  const degrade = members.flag('degrade');
+  const content = encodeContent(contentFromJson(members, dataText));
+  const checked = checkPublishContent(content, channel);
+  if (!checked.ok) return checked.error;
+  const { store } = checked.value;
+  return {
+    type: 'publish',
+    channel,
+    content,
+    ...(store === undefined ? undefined : { store }),
+    ...(idempotencyKey ? { idempotencyKey } : undefined),
+    ...(publisherSeq ? { publisherSeq } : undefined),
+    ...(ackedThrough ? { ackedThrough } : undefined),
+    ...(level === undefined ? undefined : { level }),
+    ...(degrade === undefined ? undefined : { degrade }),
+  };
+}
+
+function readAuth(members: JsonMembers): ClientMessage {
+  const token = members.text('token', limits.tokenBytesMax);
+  const id = members.text('publisherId', limits.publisherIdBytesMax);
+  const epoch = members.count('publisherEpoch') ?? 0;
+  return {
+    type: 'auth',
+    ...(token ? { token } : undefined),
+    ...(id ? { publisher: { id, epoch } } : undefined),
+  };
+}
+
+function readClose(members: JsonMembers): ClientMessage {
+  const code = members.count('code');
+  const reason = members.text('reason');
+  return { type: 'close', ...(code ? { code } : undefined), ...(reason ? { reason } : undefined) };
+}
+
+function readSubscribe(members: JsonMembers): ClientMessage | Failure {
+  const list = members.list('channels');
+  if (list.length > limits.subscriptionsPerSessionMax) return failure('TOO_MANY');
+  const channels = list.map((item) => {
+    if (!isJsonObject(item)) {
+      members.refuse('Each of "channels" must be an object with a "channel".');
+      return { channel: '', start: { type: 'live' } as const };
+    }
+    const each = new JsonMembers(item);
+    const channel = each.text('channel') ?? '';
+    const start = readStart(each);
+    if (each.problem !== undefined) members.refuse(each.problem);
+    return { channel, start };
+  });
+  return { type: 'subscribe', channels };
+}
+
+function readStart(members: JsonMembers): Start {
+  const cursor = members.base64('cursor', limits.cursorBytesMax);
+  if (cursor !== undefined) return { type: 'cursor', cursor };
+  const unixMs = members.count('since');
+  if (unixMs !== undefined) return { type: 'since', unixMs };
+  const count = members.count('last', requestIdMax);
+  if (count !== undefined) return { type: 'last', count };
+  return members.flag('beginning') ? { type: 'beginning' } : { type: 'live' };
+}
+
+function readUnsubscribe(members: JsonMembers): ClientMessage | Failure {
+  const list = members.list('channels');
+  if (list.length > limits.subscriptionsPerSessionMax) return failure('TOO_MANY');
+  if (!list.every((item): item is string => typeof item === 'string')) {
+    members.refuse('Each of "channels" must be a string.');
+    return { type: 'unsubscribe', channels: [] };
+  }
+  return { type: 'unsubscribe', channels: list };
+}
+
+function readHistory(members: JsonMembers): ClientMessage {
+  const channel = members.text('channel') ?? '';
+  const cursor = members.base64('cursor', limits.cursorBytesMax);
+  const sinceUnixMs = members.count('since');
+  const untilUnixMs = members.count('until');
+  const limit = members.count('limit');
+  const backward = members.flag('backward') ?? false;
+  return {
+    type: 'history',
+    channel,
+    backward,
+    ...(cursor && cursor.length > 0 ? { cursor } : undefined),
+    ...(sinceUnixMs ? { sinceUnixMs } : undefined),
+    ...(untilUnixMs ? { untilUnixMs } : undefined),
+    ...(limit ? { limit } : undefined),
+  };
+}

@@ -1,0 +1,111 @@
+/** Server messages in JSON, written as text: a payload that is JSON goes in as it was published. */
+import { unreachable } from '../base/assert.js';
+import { toBase64Url, utf8 } from '../base/bytes.js';
+import { deliveryToJson, entriesToJson, signalToJson, timeToJson } from './entry-json.js';
+import type { Failure } from './errors.js';
+import type { Ack, DeliverySlice, Gap, ServerMessage, SubscribedChannel } from './messages.js';
+
+export function encodeJsonDelivery(slice: DeliverySlice): Uint8Array {
+  return utf8(`{"delivery":${deliveryToJson(slice)}}`);
+}
+
+/** One envelope is an object, several are an array. */
+export function encodeJsonFrame(
+  envelopes: readonly { readonly requestId: number; readonly message: ServerMessage }[],
+): Uint8Array {
+  const objects = envelopes.flatMap(({ requestId, message }) =>
+    message.type === 'ack'
+      ? ackEnvelopes(requestId, message)
+      : [envelope(requestId, message.type, membersOf(message))],
+  );
+  return utf8(objects.length === 1 ? objects[0]! : `[${objects.join(',')}]`);
+}
+
+function envelope(requestId: number, name: string, value: string): string {
+  return requestId === 0 ? `{"${name}":${value}}` : `{"requestId":${requestId},"${name}":${value}}`;
+}
+
+function ackEnvelopes(requestId: number, ack: Ack): string[] {
+  const { dot, level, copies } = ack;
+  return Array.from({ length: ack.count }, (_, i) => {
+    const id = dot ? `"id":"${dot.writer}-${dot.seq + i}",` : '';
+    const duplicate = ack.duplicate ? ',"duplicate":true' : '';
+    const value = `{${id}${timeToJson(ack.timestamp + i)},"level":"${level}","copies":${copies}${duplicate}}`;
+    return envelope(requestId + i, 'ack', value);
+  });
+}
+
+function membersOf(message: Exclude<ServerMessage, Ack>): string {
+  switch (message.type) {
+    case 'auth':
+      return JSON.stringify({ authenticated: message.authenticated, actor: message.actor });
+    case 'ping':
+    case 'pong':
+      return '{}';
+    case 'close':
+      return JSON.stringify({ ...without(message), cursors: message.cursors.map(withTextCursor) });
+    case 'subscribe':
+      return `{"results":[${message.results.map(subscribedToJson).join(',')}]}`;
+    case 'unsubscribe':
+      return JSON.stringify({ results: message.results.map(({ channel, error }) => ({ channel, error })) });
+    case 'history':
+      return historyToJson(message);
+    case 'sessionInfo': {
+      const { time, type: _, ...rest } = message;
+      return `{${JSON.stringify(rest).slice(1, -1)},${timeToJson(time)}}`;
+    }
+    case 'delivery':
+      return deliveryToJson(message.delivery);
+    case 'signals':
+      return `{"channel":${JSON.stringify(message.channel)},"signals":[${message.signals.map(signalToJson).join(',')}]}`;
+    case 'gap':
+      return gapToJson(message);
+    case 'error':
+      return failureToJson(message.error);
+    default:
+      return unreachable(message);
+  }
+}
+
+function without<T extends { readonly type: string }>({ type: _, ...rest }: T): Omit<T, 'type'> {
+  return rest;
+}
+
+function withTextCursor<T extends { readonly cursor: Uint8Array }>(value: T): object {
+  return { ...value, cursor: toBase64Url(value.cursor) };
+}
+
+function subscribedToJson({ channel, cursor, error, retained }: SubscribedChannel): string {
+  const members = [`"channel":${JSON.stringify(channel)}`];
+  if (cursor) members.push(`"cursor":"${toBase64Url(cursor)}"`);
+  if (error) members.push(`"error":${failureToJson(error)}`);
+  const entry = retained && entriesToJson(retained)[0];
+  if (entry !== undefined) members.push(`"retained":${entry}`);
+  return `{${members.join(',')}}`;
+}
+
+function historyToJson(message: Extract<ServerMessage, { type: 'history' }>): string {
+  const entries = message.deliveries.flatMap(entriesToJson);
+  const members = [
+    `"channel":${JSON.stringify(message.channel)}`,
+    `"entries":[${entries.join(',')}]`,
+    `"gaps":[${message.gaps.map(gapToJson).join(',')}]`,
+    `"cursor":"${toBase64Url(message.cursor)}"`,
+    `"more":${message.more}`,
+  ];
+  return `{${members.join(',')}}`;
+}
+
+export function gapToJson(gap: Gap): string {
+  const { channel, reason, ranges } = gap;
+  return JSON.stringify({
+    channel,
+    reason,
+    ranges: ranges.map(({ writer, fromSeq, toSeq }) => ({ writer, fromSeq, toSeq })),
+    cursor: toBase64Url(gap.cursor),
+  });
+}
+
+export function failureToJson({ code, outcome, message, retryAfterMs, channel }: Failure): string {
+  return JSON.stringify({ code, outcome, message, retryAfterMs, channel });
+}

@@ -1,0 +1,251 @@
+/** Server messages in protobuf. Stored records and signals are spliced in as they are. */
+import { ByteWriter, utf8, writeVarint } from '../base/bytes.js';
+import { unreachable } from '../base/assert.js';
+import { fromHex } from '../base/bytes.js';
+import { varintLength } from '../base/bytes.js';
+import { writeVarintField } from '../log/protobuf.js';
+import type { Failure } from './errors.js';
+import type { Ack, DeliverySlice, Gap, Level, ServerMessage, SessionInfo } from './messages.js';
+import {
+  closeField,
+  fieldLength,
+  openField,
+  putBytes,
+  putFlag,
+  putNumber,
+  putText,
+  putWriter,
+} from './wire.js';
+
+const envelopesTag = 0x0a;
+const deliveryTag = 0x5a;
+const writerFieldBytes = 14;
+const levelNumbers: Readonly<Record<Level, number>> = { memory: 1, owner: 2, quorum: 3 };
+
+/** A whole frame with one delivery, in one allocation of its exact size. */
+export function encodeProtobufDelivery(slice: DeliverySlice): Uint8Array {
+  const channel = utf8(slice.channel);
+  const deliveryBytes = deliveryLength(channel, slice);
+  const envelopeBytes = fieldLength(deliveryBytes);
+  const out = new Uint8Array(fieldLength(envelopeBytes));
+  out[0] = envelopesTag;
+  let at = writeVarint(out, 1, envelopeBytes);
+  out[at++] = deliveryTag;
+  at = writeVarint(out, at, deliveryBytes);
+  writeDelivery(out, at, channel, slice);
+  return out;
+}
+
+function deliveryLength(channel: Uint8Array, slice: DeliverySlice): number {
+  const roundBytes = slice.round === 0 ? 0 : 1 + varintLength(slice.round);
+  return (
+    fieldLength(channel.length) + slice.records.length + writerFieldBytes + roundBytes + (slice.late ? 2 : 0)
+  );
+}
+
+function writeDelivery(out: Uint8Array, at: number, channel: Uint8Array, slice: DeliverySlice): void {
+  out[at++] = 0x0a;
+  at = writeVarint(out, at, channel.length);
+  out.set(channel, at);
+  at += channel.length;
+  out.set(slice.records, at);
+  at += slice.records.length;
+  out[at++] = 0x1a;
+  out[at++] = 12;
+  out.set(fromHex(slice.writer), at);
+  at += 12;
+  if (slice.round !== 0) {
+    out[at++] = 0x20;
+    at = writeVarint(out, at, slice.round);
+  }
+  if (slice.late) {
+    out[at++] = 0x28;
+    out[at++] = 1;
+  }
+}
+
+export function encodeProtobufFrame(
+  envelopes: readonly { readonly requestId: number; readonly message: ServerMessage }[],
+): Uint8Array {
+  const out = new ByteWriter(128 * envelopes.length);
+  for (const { requestId, message } of envelopes) {
+    const envelope = openField(out, envelopesTag);
+    putNumber(out, 0x08, requestId);
+    putMessage(out, message);
+    closeField(out, envelope);
+  }
+  return out.bytes();
+}
+
+function putMessage(out: ByteWriter, message: ServerMessage): void {
+  const field = openField(out, messageTags[message.type]);
+  putMembers(out, message);
+  closeField(out, field);
+}
+
+const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
+  auth: 0x12,
+  ping: 0x1a,
+  pong: 0x22,
+  close: 0x2a,
+  subscribe: 0x32,
+  unsubscribe: 0x3a,
+  ack: 0x42,
+  history: 0x4a,
+  sessionInfo: 0x52,
+  delivery: deliveryTag,
+  signals: 0x62,
+  gap: 0x6a,
+  error: 0x72,
+};
+
+function putMembers(out: ByteWriter, message: ServerMessage): void {
+  switch (message.type) {
+    case 'auth':
+      putFlag(out, 0x08, message.authenticated);
+      return putText(out, 0x12, message.actor);
+    case 'ping':
+    case 'pong':
+      return;
+    case 'close':
+      return putClose(out, message);
+    case 'subscribe':
+      return putSubscribeResult(out, message);
+    case 'unsubscribe':
+      return putUnsubscribeResult(out, message);
+    case 'ack':
+      return putAck(out, message);
+    case 'history':
+      return putHistory(out, message);
+    case 'sessionInfo':
+      return putSessionInfo(out, message);
+    case 'delivery':
+      return putDelivery(out, message.delivery);
+    case 'signals':
+      return putSignals(out, message);
+    case 'gap':
+      return putGap(out, message);
+    case 'error':
+      return putError(out, message.error);
+    default:
+      unreachable(message);
+  }
+}
+
+type Of<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>;
+
+function putClose(out: ByteWriter, message: Of<'close'>): void {
+  putNumber(out, 0x08, message.code);
+  putText(out, 0x12, message.reason);
+  for (const { channel, cursor } of message.cursors) {
+    const field = openField(out, 0x1a);
+    putText(out, 0x0a, channel);
+    putBytes(out, 0x12, cursor);
+    closeField(out, field);
+  }
+}
+
+function putSubscribeResult(out: ByteWriter, message: Of<'subscribe'>): void {
+  for (const { channel, cursor, error, retained } of message.results) {
+    const field = openField(out, 0x0a);
+    putText(out, 0x0a, channel);
+    if (cursor) putBytes(out, 0x12, cursor);
+    if (error) putField(out, 0x1a, () => putError(out, error));
+    if (retained) putField(out, 0x22, () => putDelivery(out, retained));
+    closeField(out, field);
+  }
+}
+
+function putUnsubscribeResult(out: ByteWriter, message: Of<'unsubscribe'>): void {
+  for (const { channel, error } of message.results) {
+    const field = openField(out, 0x0a);
+    putText(out, 0x0a, channel);
+    if (error) putField(out, 0x12, () => putError(out, error));
+    closeField(out, field);
+  }
+}
+
+function putAck(out: ByteWriter, ack: Ack): void {
+  if (ack.dot) {
+    putWriter(out, 0x0a, ack.dot.writer);
+    writeVarintField(out, 0x10, ack.dot.seq);
+  }
+  putNumber(out, 0x18, ack.timestamp);
+  writeVarintField(out, 0x20, levelNumbers[ack.level]);
+  putNumber(out, 0x28, ack.copies);
+  if (ack.count > 1) writeVarintField(out, 0x30, ack.count);
+  putFlag(out, 0x38, ack.duplicate);
+}
+
+function putHistory(out: ByteWriter, message: Of<'history'>): void {
+  putText(out, 0x0a, message.channel);
+  for (const delivery of message.deliveries) putField(out, 0x12, () => putDelivery(out, delivery));
+  for (const gap of message.gaps) putField(out, 0x1a, () => putGap(out, gap));
+  putBytes(out, 0x22, message.cursor);
+  putFlag(out, 0x28, message.more);
+}
+
+function putDelivery(out: ByteWriter, slice: DeliverySlice): void {
+  const channel = utf8(slice.channel);
+  const length = deliveryLength(channel, slice);
+  out.reserve(length);
+  writeDelivery(out.buffer, out.length, channel, slice);
+  out.length += length;
+}
+
+function putSignals(out: ByteWriter, message: Of<'signals'>): void {
+  putText(out, 0x0a, message.channel);
+  for (const { timestamp, actor, content } of message.signals) {
+    const field = openField(out, 0x12);
+    putNumber(out, 0x08, timestamp);
+    putText(out, 0x12, actor);
+    putBytes(out, 0x1a, content);
+    closeField(out, field);
+  }
+}
+
+const sessionInfoTexts = ['sessionId', 'hub', 'nodeId', 'serverVersion'] as const;
+const sessionInfoNumbers = {
+  pingIntervalMs: 0x40,
+  messageBytesMax: 0x48,
+  frameBytesMax: 0x50,
+  subscriptionsMax: 0x58,
+  time: 0x60,
+} as const;
+
+function putSessionInfo(out: ByteWriter, message: SessionInfo): void {
+  for (const [index, name] of sessionInfoTexts.entries()) putText(out, 0x0a + 8 * index, message[name]);
+  putNumber(out, 0x28, message.protocolVersion);
+  putFlag(out, 0x30, message.authenticated);
+  putFlag(out, 0x38, message.anonymousAllowed);
+  for (const [name, tag] of Object.entries(sessionInfoNumbers)) {
+    putNumber(out, tag, message[name as keyof typeof sessionInfoNumbers]);
+  }
+}
+
+function putGap(out: ByteWriter, gap: Gap): void {
+  putText(out, 0x0a, gap.channel);
+  putText(out, 0x12, gap.reason);
+  for (const { writer, fromSeq, toSeq } of gap.ranges) {
+    const field = openField(out, 0x1a);
+    putWriter(out, 0x0a, writer);
+    putNumber(out, 0x10, fromSeq);
+    putNumber(out, 0x18, toSeq);
+    closeField(out, field);
+  }
+  putBytes(out, 0x22, gap.cursor);
+}
+
+function putError(out: ByteWriter, error: Failure): void {
+  putText(out, 0x0a, error.code);
+  putFlag(out, 0x10, error.outcome === 'indeterminate');
+  putText(out, 0x1a, error.message);
+  putNumber(out, 0x20, error.retryAfterMs === undefined ? undefined : Math.ceil(error.retryAfterMs));
+  putText(out, 0x2a, error.channel);
+}
+
+function putField(out: ByteWriter, tag: number, members: () => void): void {
+  const field = openField(out, tag);
+  members();
+  closeField(out, field);
+}

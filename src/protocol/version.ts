@@ -1,0 +1,12 @@
+/** The version both ends speak, and how they name it. A version only adds. */
+export const protocolVersion = 1;
+
+/** Offered as WebSocket sub-protocols; none offered means JSON. */
+export const subprotocols = { protobuf: 'ringlog.v1.protobuf', json: 'ringlog.v1.json' } as const;
+
+/** A line for every change of proto/client.proto, with the digest of what it says then (comments and spaces aside). */
+export const protocolHistory: readonly {
+  readonly version: number;
+  readonly digest: string;
+  readonly change: string;
+}[] = [{ version: 1, digest: '', change: 'The first version.' }];

@@ -1,0 +1,123 @@
+/** Reading and writing protobuf by hand: only what proto/client.proto needs, held to protobufjs by a test.
+ *
+ *  By hand because a publish must stay the bytes the client sent, a delivery must take stored bytes as they are, and
+ *  a general library would be more than half of what a browser loads. */
+import { ByteReader, type ByteWriter, fromHex, toHex, varintLength, writeVarint } from '../base/bytes.js';
+import type { WriterId } from '../base/ids.js';
+import { readTag, skipValue, writeText, writeVarintField } from '../log/protobuf.js';
+
+const writerBytes = 12;
+
+// Unlike `utf8Text` this keeps a leading byte order mark: it belongs to the text somebody sent.
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text, or `undefined` when the bytes are not UTF-8. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads fields of untrusted messages. `failed`: the structure is broken. `invalid`: a value is, and which. */
+export class WireReader extends ByteReader {
+  invalid: string | undefined;
+
+  tag(): number {
+    return readTag(this);
+  }
+
+  /** Narrows the reader to the length-delimited field at hand; `leave` takes what this returns. */
+  enter(): number {
+    const length = this.varint();
+    const outer = this.end;
+    if (this.failed || length > outer - this.position) {
+      this.fail();
+      return outer;
+    }
+    this.end = this.position + length;
+    return outer;
+  }
+
+  leave(outer: number): void {
+    this.end = outer;
+    if (this.failed) this.position = outer;
+  }
+
+  /** A view of a length-delimited field. */
+  chunk(): Uint8Array {
+    return this.take(this.varint());
+  }
+
+  text(name: string, bytesMax = Infinity): string {
+    const bytes = this.chunk();
+    const text = textOf(bytes);
+    if (text === undefined) this.invalid ??= `"${name}" is not valid UTF-8.`;
+    if (bytes.length > bytesMax) this.invalid ??= `"${name}" has more than ${bytesMax} bytes.`;
+    return text ?? '';
+  }
+
+  writerId(): WriterId | undefined {
+    const bytes = this.chunk();
+    if (bytes.length === writerBytes) return toHex(bytes) as WriterId;
+    if (bytes.length > 0) this.invalid ??= 'A writer id has 12 bytes.';
+    return undefined;
+  }
+
+  bool(): boolean {
+    return this.varint() !== 0;
+  }
+
+  /** Passes over a field this version does not know. */
+  skip(tag: number): void {
+    skipValue(this, tag);
+  }
+}
+
+/** Opens a length-delimited field whose length is not known yet; `closeField` takes what this returns. */
+export function openField(out: ByteWriter, tag: number): number {
+  out.varint(tag);
+  out.u8(0);
+  return out.length;
+}
+
+/** Fills the length in; content of 128 bytes and more moves up to make room for it. */
+export function closeField(out: ByteWriter, start: number): void {
+  const length = out.length - start;
+  const extra = varintLength(length) - 1;
+  if (extra > 0) {
+    out.reserve(extra);
+    out.buffer.copyWithin(start + extra, start, out.length);
+    out.length += extra;
+  }
+  writeVarint(out.buffer, start - 1, length);
+}
+
+/** Proto3 leaves out what has its default value. */
+export function putNumber(out: ByteWriter, tag: number, value: number | undefined): void {
+  if (value) writeVarintField(out, tag, value);
+}
+
+export function putFlag(out: ByteWriter, tag: number, value: boolean): void {
+  if (value) writeVarintField(out, tag, 1);
+}
+
+/** Written even when empty: presence of a member of a `oneof` means something. */
+export function putBytes(out: ByteWriter, tag: number, bytes: Uint8Array): void {
+  writeVarintField(out, tag, bytes.length);
+  out.raw(bytes);
+}
+
+export function putText(out: ByteWriter, tag: number, text: string | undefined): void {
+  if (text) writeText(out, tag, text);
+}
+
+export function putWriter(out: ByteWriter, tag: number, writer: WriterId): void {
+  putBytes(out, tag, fromHex(writer));
+}
+
+/** Bytes of a length-delimited field with a tag of one byte. */
+export function fieldLength(contentLength: number): number {
+  return 1 + varintLength(contentLength) + contentLength;
+}
