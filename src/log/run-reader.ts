@@ -1,38 +1,33 @@
-/** Stubs while the API settles. */
-import type { ChannelRef, WriterId } from '../base/ids.js';
-import type { Result } from '../base/result.js';
-import type { LostRange } from './entry.js';
+/** Runs from untrusted bytes: what recovery finds on a disk and what peers send. A run whose checksum fits is believed
+ *  without summing its records one by one; one whose checksum does not is searched for records that are still whole. */
+import { crc32 } from '../base/crc32.js';
+import { type Result, err, ok } from '../base/result.js';
+import type { RefCache } from './ref-cache.js';
 import type { RunSummary } from './run.js';
+import { type RunFault, parseRunHeader } from './run-header.js';
+import { runLayout } from './run-layout.js';
+import { summarize } from './run-summary.js';
 
-export interface RunHeader {
-  readonly ref: ChannelRef;
-  readonly writer: WriterId;
-  readonly round: number;
-  readonly firstSeq: number;
-  readonly count: number;
-  readonly checksum: number;
-  readonly headerBytes: number;
-  readonly recordBytes: number;
-}
-export type RunFault = 'truncated' | 'malformed' | 'damaged';
+export { RefCache } from './ref-cache.js';
+export { type RunFault, type RunHeader, parseRunHeader } from './run-header.js';
+export { type SalvagedRun, salvageRun } from './run-salvage.js';
 
-export interface SalvagedRun {
-  readonly header: RunHeader;
-  /** Whole records in consecutive stretches; `summary.offset` is the damaged run's. */
-  readonly pieces: readonly { readonly summary: RunSummary; readonly recordsStart: number; readonly recordsEnd: number }[];
-  readonly missing: readonly LostRange[];
-}
-
-/** Names seen lately, so that a scan makes each channel's strings once. */
-export declare class RefCache {
-  constructor(slots?: number);
-}
-export declare function parseRunHeader(bytes: Uint8Array, at: number, cache?: RefCache): Result<RunHeader, RunFault>;
-/** `length` bytes from `at` are there; the run may be shorter. `summary.offset` is `at`. */
-export declare function verifyRun(
+/** Verifies the run at `at`, of which at most `length` bytes are its own, and collects what a log keeps of it: the
+ *  checksum of the run, records one after another with rising seqs and timestamps, each naming the checksum of the one
+ *  before. Entries that are marked are decoded and their own checksums verified. `offset` of the result is `at`. */
+export function verifyRun(
   bytes: Uint8Array,
   at: number,
   length: number,
   cache?: RefCache,
-): Result<RunSummary, RunFault>;
-export declare function salvageRun(bytes: Uint8Array, at: number, length: number): SalvagedRun | undefined;
+): Result<RunSummary, RunFault> {
+  const parsed = parseRunHeader(bytes, at, cache);
+  if (!parsed.ok) return parsed;
+  const header = parsed.value;
+  const recordsStart = at + header.headerBytes;
+  const end = recordsStart + header.recordBytes;
+  if (end > at + length || end > bytes.length) return err('truncated');
+  if (crc32(bytes, at + runLayout.headerBytes, end) !== header.checksum) return err('damaged');
+  const summary = summarize(bytes, recordsStart, end, { ...header, offset: at });
+  return summary ? ok(summary) : err('malformed');
+}

@@ -1,33 +1,219 @@
-/** Stubs while the API settles. */
-import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
-import type { EntryKind, LostRange, Publisher, Timestamp, Trim } from './entry.js';
-import type { RunSummary } from './run.js';
+/** Builds the runs of one commit, one after another in one reused buffer. The hot path of every publish: bytes are
+ *  written once, with one checksum for the record; the run's checksum is taken over all of them at its end. */
+import { assert } from '../base/assert.js';
+import { ByteWriter, fromHex, readFixed32, writeFixed32 } from '../base/bytes.js';
+import { crc32 } from '../base/crc32.js';
+import type { ChannelRef, WriterId } from '../base/ids.js';
+import { contentHash, decodeContent } from './content-wire.js';
+import type { Entry, Timestamp } from './entry.js';
+import { type RunEntry, writeRecord } from './entry-encoder.js';
+import { placeSeed } from './record-layout.js';
+import type { KeyRow, RunSummary } from './run.js';
+import { keyScope, runLayout } from './run-layout.js';
+import { utf8Length, writeUtf8 } from './protobuf.js';
 
-export interface RunEntry {
-  readonly timestamp: Timestamp;
-  readonly kind: EntryKind;
-  readonly actor?: string | undefined;
-  readonly publisher?: Publisher | undefined;
-  readonly idempotencyKey?: string | undefined;
-  readonly parents?: readonly Dot[] | undefined;
-  readonly trim?: Trim | undefined;
-  readonly lost?: LostRange | undefined;
-  /** Encoded `Content`, copied. */
-  readonly content?: Uint8Array | undefined;
+export type { RunEntry } from './entry-encoder.js';
+
+/** The run being written. */
+interface OpenRun {
+  readonly ref: ChannelRef;
+  readonly writer: WriterId;
+  readonly round: number;
+  readonly seed: number;
+  readonly offset: number;
+  readonly headerBytes: number;
+  readonly firstSeq: number;
+  readonly firstPrevious: number;
+  readonly marked: Entry[];
+  readonly keys: KeyRow[];
+  readonly timestampSteps: number[];
 }
 
-export declare class RunWriter {
-  constructor(capacity?: number);
-  /** Of all runs since `clear`. */
-  readonly entryCount: number;
-  readonly byteLength: number;
-  readonly runs: readonly RunSummary[];
-  begin(ref: ChannelRef, writer: WriterId, round: number, firstSeq: number, previousChecksum: number): void;
-  /** Returns the seq; its checksum is `lastChecksum`. */
-  append(entry: RunEntry): number;
-  readonly lastChecksum: number;
-  end(): RunSummary;
+const keptBytesMax = 16_777_216;
+
+export class RunWriter {
+  readonly #capacity: number;
+  #out: ByteWriter;
+  readonly #scratch = new ByteWriter(256);
+  #runs: RunSummary[] = [];
+  #open: OpenRun | undefined;
+  #count = 0;
+  #entryCount = 0;
+  #firstTimestamp: Timestamp = 0;
+  #lastTimestamp: Timestamp = 0;
+  #lastChecksum = 0;
+
+  constructor(capacity = 65_536) {
+    this.#capacity = capacity;
+    this.#out = new ByteWriter(capacity);
+  }
+
+  /** Entries in all runs since `clear`, the open one's included. */
+  get entryCount(): number {
+    return this.#entryCount;
+  }
+
+  get byteLength(): number {
+    return this.#out.length;
+  }
+
+  /** The runs that were ended, in the order of their bytes. */
+  get runs(): readonly RunSummary[] {
+    return this.#runs;
+  }
+
+  /** Of the entry appended last, or what `begin` was given. */
+  get lastChecksum(): number {
+    return this.#lastChecksum;
+  }
+
+  /** Starts a run: `previousChecksum` is that of the writer's entry before `firstSeq`, 0 for seq 1. */
+  begin(
+    ref: ChannelRef,
+    writer: WriterId,
+    round: number,
+    firstSeq: number,
+    previousChecksum: number,
+  ): void {
+    assert(this.#open === undefined, 'a run ends before the next begins');
+    assert(firstSeq >= 1 && (firstSeq > 1 || previousChecksum === 0), 'the first entry follows none');
+    const offset = this.#out.length;
+    this.#writeHeader(ref, writer, round, firstSeq);
+    this.#count = 0;
+    this.#lastTimestamp = -1;
+    this.#lastChecksum = previousChecksum;
+    this.#open = {
+      ref,
+      writer,
+      round,
+      seed: placeSeed(ref, writer, round),
+      offset,
+      headerBytes: this.#out.length - offset,
+      firstSeq,
+      firstPrevious: previousChecksum,
+      marked: [],
+      keys: [],
+      timestampSteps: [],
+    };
+  }
+
+  /** Appends an entry and returns its seq; `lastChecksum` is its checksum. `content` must be valid, as
+   *  `checkContent` says. */
+  append(entry: RunEntry): number {
+    const run = this.#open;
+    assert(run, 'entries are appended between begin and end');
+    assert(entry.timestamp > this.#lastTimestamp, 'timestamps rise inside a writer');
+    const seq = run.firstSeq + this.#count;
+    const previous = this.#lastChecksum;
+    const length = writeRecord(this.#out, this.#scratch, run.seed, seq, previous, entry);
+    this.#lastChecksum = readFixed32(this.#out.buffer, this.#out.length - length + 1);
+    if (this.#count === 0) this.#firstTimestamp = entry.timestamp;
+    else if (entry.timestamp !== this.#lastTimestamp + 1) run.timestampSteps.push(seq, entry.timestamp);
+    this.#lastTimestamp = entry.timestamp;
+    this.#count++;
+    this.#entryCount++;
+    if (entry.idempotencyKey) run.keys.push(this.#keyRow(run, seq, entry));
+    if (entry.kind !== 'publish' || entry.parents?.length) run.marked.push(this.#entry(run, seq, previous, entry));
+    return seq;
+  }
+
+  end(): RunSummary {
+    const run = this.#open;
+    assert(run && this.#count > 0, 'a run has an entry');
+    const { buffer, length } = this.#out;
+    const { offset, headerBytes } = run;
+    const recordBytes = length - offset - headerBytes;
+    writeFixed32(buffer, offset + runLayout.recordBytes, recordBytes);
+    writeFixed32(buffer, offset + runLayout.count, this.#count);
+    writeFixed32(buffer, offset, crc32(buffer, offset + runLayout.headerBytes, length));
+    const summary: RunSummary = {
+      ref: run.ref,
+      writer: run.writer,
+      round: run.round,
+      firstSeq: run.firstSeq,
+      count: this.#count,
+      firstTimestamp: this.#firstTimestamp,
+      lastTimestamp: this.#lastTimestamp,
+      ...(run.timestampSteps.length > 0 ? { timestampSteps: run.timestampSteps } : {}),
+      firstPrevious: run.firstPrevious,
+      lastChecksum: this.#lastChecksum,
+      recordBytes,
+      marked: run.marked,
+      keys: run.keys,
+      offset,
+      headerBytes,
+    };
+    this.#runs.push(summary);
+    this.#open = undefined;
+    return summary;
+  }
+
   /** A view of all runs, valid until the next `begin` or `clear`. */
-  bytes(): Uint8Array;
-  clear(): void;
+  bytes(): Uint8Array {
+    assert(this.#open === undefined, 'an open run has no checksum yet');
+    return this.#out.bytes();
+  }
+
+  /** Forgets everything, an open run too; `runs` handed out before stay as they are. */
+  clear(): void {
+    // One huge commit must not hold its memory for ever.
+    if (this.#out.buffer.length > keptBytesMax) this.#out = new ByteWriter(this.#capacity);
+    this.#out.clear();
+    this.#runs = [];
+    this.#open = undefined;
+    this.#count = 0;
+    this.#entryCount = 0;
+  }
+
+  /** Checksum, record bytes and count are filled in by `end`. */
+  #writeHeader(ref: ChannelRef, writer: WriterId, round: number, firstSeq: number): void {
+    const out = this.#out;
+    const hubBytes = utf8Length(ref.hub);
+    const channelBytes = utf8Length(ref.channel);
+    const headerBytes = runLayout.hub + hubBytes + 1 + channelBytes;
+    out.fixed32(0);
+    out.fixed32(headerBytes);
+    out.fixed32(0);
+    out.fixed32(0);
+    out.fixed64(firstSeq);
+    out.fixed64(round);
+    out.raw(fromHex(writer));
+    out.u8(hubBytes);
+    writeUtf8(out, ref.hub, hubBytes);
+    out.u8(channelBytes);
+    writeUtf8(out, ref.channel, channelBytes);
+  }
+
+  #keyRow(run: OpenRun, seq: number, entry: RunEntry): KeyRow {
+    return {
+      ref: run.ref,
+      scope: keyScope(entry.actor, entry.publisher),
+      key: entry.idempotencyKey ?? '',
+      dot: { writer: run.writer, seq },
+      timestamp: entry.timestamp,
+      contentHash: entry.content ? contentHash(entry.content) : 0,
+    };
+  }
+
+  /** A marked entry as a value of its own, with its content copied. */
+  #entry(run: OpenRun, seq: number, previous: number, entry: RunEntry): Entry {
+    const content = entry.content && decodeContent(entry.content.slice());
+    assert(content?.ok ?? true, 'content is checked before it is appended');
+    return {
+      writer: run.writer,
+      seq,
+      timestamp: entry.timestamp,
+      round: run.round,
+      kind: entry.kind,
+      checksum: this.#lastChecksum,
+      previous,
+      ...(entry.actor ? { actor: entry.actor } : {}),
+      ...(entry.publisher ? { publisher: entry.publisher } : {}),
+      ...(entry.idempotencyKey ? { idempotencyKey: entry.idempotencyKey } : {}),
+      ...(entry.parents?.length ? { parents: entry.parents } : {}),
+      ...(entry.trim ? { trim: entry.trim } : {}),
+      ...(entry.lost ? { lost: entry.lost } : {}),
+      ...(content?.ok ? { content: content.value } : {}),
+    };
+  }
 }

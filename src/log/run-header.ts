@@ -1,0 +1,48 @@
+/** The header of a run, from untrusted bytes. */
+import { readFixed32, readFixed64 } from '../base/bytes.js';
+import type { ChannelRef, WriterId } from '../base/ids.js';
+import { type Result, err, ok } from '../base/result.js';
+import { fixedFieldsBytes } from './record-layout.js';
+import { RefCache } from './ref-cache.js';
+import { runLayout } from './run-layout.js';
+
+export interface RunHeader {
+  readonly ref: ChannelRef;
+  readonly writer: WriterId;
+  readonly round: number;
+  readonly firstSeq: number;
+  readonly count: number;
+  readonly checksum: number;
+  readonly headerBytes: number;
+  readonly recordBytes: number;
+}
+
+/** `truncated`: the bytes end before the run does. `damaged`: the checksum does not fit. `malformed`: it fits, or there
+ *  is none to check yet, but this is no run. */
+export type RunFault = 'truncated' | 'malformed' | 'damaged';
+
+/** The header at `at`, its checksum not verified: numbers in range, names that are names. The records need not be there. */
+export function parseRunHeader(bytes: Uint8Array, at: number, cache = new RefCache(1)): Result<RunHeader, RunFault> {
+  if (at + runLayout.hub + 1 > bytes.length) return err('truncated');
+  const headerBytes = bytes[at + runLayout.headerBytes]! | (bytes[at + runLayout.headerBytes + 1]! << 8);
+  const reserved = bytes[at + runLayout.reserved]! | bytes[at + runLayout.reserved + 1]!;
+  const recordBytes = readFixed32(bytes, at + runLayout.recordBytes);
+  const count = readFixed32(bytes, at + runLayout.count);
+  const firstSeq = readFixed64(bytes, at + runLayout.firstSeq);
+  const round = readFixed64(bytes, at + runLayout.round);
+  const isPlausible =
+    reserved === 0 &&
+    headerBytes > runLayout.hub + 1 &&
+    count >= 1 &&
+    recordBytes >= count * (fixedFieldsBytes + 2) &&
+    firstSeq >= 1 &&
+    Number.isSafeInteger(firstSeq + count) &&
+    Number.isSafeInteger(round);
+  if (!isPlausible) return err('malformed');
+  if (at + headerBytes > bytes.length) return err('truncated');
+  const ref = cache.ref(bytes, at + runLayout.hubLength, at + headerBytes);
+  if (!ref) return err('malformed');
+  const writer = cache.writer(bytes, at + runLayout.writer);
+  const checksum = readFixed32(bytes, at);
+  return ok({ ref, writer, round, firstSeq, count, checksum, headerBytes, recordBytes });
+}

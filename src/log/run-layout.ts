@@ -1,0 +1,20 @@
+/** Offsets in a run's header; what each field is says run.ts. */
+import type { Publisher } from './entry.js';
+
+export const runLayout = {
+  checksum: 0,
+  headerBytes: 4,
+  reserved: 6,
+  recordBytes: 8,
+  count: 12,
+  firstSeq: 16,
+  round: 24,
+  writer: 32,
+  hubLength: 44,
+  hub: 45,
+} as const;
+
+/** The scope of an idempotency key and of a publisher's numbers. */
+export function keyScope(actor: string | undefined, publisher: Pick<Publisher, 'id'> | undefined): string {
+  return `${actor ?? ''}/${publisher?.id ?? ''}`;
+}

@@ -1,0 +1,147 @@
+/** What is left of a damaged run. Only single records can be told whole or not then, each by its own checksum, so the
+ *  place (channel, writer, round) must have survived; lengths and counts need not. */
+import type { LostRange } from './entry.js';
+import {
+  RecordWalk,
+  placeSeed,
+  recordChecksum,
+  recordIsWhole,
+  recordPrevious,
+  recordSeq,
+  recordTag,
+} from './record-layout.js';
+import type { RunSummary } from './run.js';
+import { type RunHeader, parseRunHeader } from './run-header.js';
+import { summarize } from './run-summary.js';
+
+export interface SalvagedRun {
+  readonly header: RunHeader;
+  /** Whole records, in stretches of consecutive entries: bytes[recordsStart, recordsEnd). */
+  readonly pieces: readonly SalvagedPiece[];
+  /** Entries the header promises that are not whole. */
+  readonly missing: readonly LostRange[];
+}
+
+export interface SalvagedPiece {
+  /** Its `offset` and `headerBytes` are those of the damaged run. */
+  readonly summary: RunSummary;
+  readonly recordsStart: number;
+  readonly recordsEnd: number;
+}
+
+interface Found {
+  readonly seq: number;
+  readonly start: number;
+  readonly bodyStart: number;
+  readonly end: number;
+}
+
+/** Searches the run at `at`, of which at most `length` bytes are its own. `undefined` when its header cannot be read;
+ *  when the header reads but names the wrong place, no record is whole. */
+export function salvageRun(bytes: Uint8Array, at: number, length: number): SalvagedRun | undefined {
+  const parsed = parseRunHeader(bytes, at);
+  if (!parsed.ok) return undefined;
+  const header = parsed.value;
+  const start = at + header.headerBytes;
+  const limit = Math.min(bytes.length, at + length);
+  const seed = placeSeed(header.ref, header.writer, header.round);
+  const head = leadingRecords(bytes, start, limit, header, seed);
+  const damageAt = head.at(-1)?.end ?? start;
+  const lastSeq = head.at(-1)?.seq ?? header.firstSeq - 1;
+  const end = start + header.recordBytes;
+  const tail = end <= limit ? trailingRecords(bytes, damageAt, end, header, lastSeq) : [];
+  const whole = [...head, ...tail.filter((record) => recordIsWhole(bytes, record.bodyStart, record.end, seed))];
+  const pieces = stretches(bytes, whole).flatMap((records) => pieceOf(bytes, at, header, records) ?? []);
+  return { header, pieces, missing: missingOf(header, pieces) };
+}
+
+/** Whole records from the start on, each right behind the one before, up to the first that is not. */
+function leadingRecords(
+  bytes: Uint8Array,
+  start: number,
+  limit: number,
+  header: RunHeader,
+  seed: number,
+): Found[] {
+  const found: Found[] = [];
+  const walk = new RecordWalk(bytes, start, limit);
+  while (walk.next()) {
+    const seq = recordSeq(bytes, walk.bodyStart);
+    const follows = seq === header.firstSeq + found.length;
+    if (!follows || !recordIsWhole(bytes, walk.bodyStart, walk.end, seed)) break;
+    found.push({ seq, start: walk.start, bodyStart: walk.bodyStart, end: walk.end });
+  }
+  return found;
+}
+
+/** Records behind the damage, whole or not. Where they begin is not known when a length was hit, and a message may
+ *  contain bytes that look like records with right checksums. So only that chain of lengths is followed which ends
+ *  where the run ends, with seqs rising by one up to the run's last: its author would have had to know what
+ *  others write behind it. */
+function trailingRecords(
+  bytes: Uint8Array,
+  damageAt: number,
+  end: number,
+  header: RunHeader,
+  seqBefore: number,
+): Found[] {
+  const chained = new Map<number, Found>();
+  let first: Found | undefined;
+  for (let at = end - 1; at > damageAt; at--) {
+    const walk = bytes[at] === recordTag ? new RecordWalk(bytes, at, end) : undefined;
+    if (!walk?.next()) continue;
+    const seq = recordSeq(bytes, walk.bodyStart);
+    const next = walk.end === end ? header.firstSeq + header.count : chained.get(walk.end)?.seq;
+    if (next !== seq + 1 || seq <= seqBefore) continue;
+    first = { seq, start: at, bodyStart: walk.bodyStart, end: walk.end };
+    chained.set(at, first);
+  }
+  const out: Found[] = [];
+  for (let record = first; record; record = chained.get(record.end)) out.push(record);
+  return out;
+}
+
+/** Cuts where records are not consecutive, or do not name the one before. */
+function stretches(bytes: Uint8Array, found: readonly Found[]): Found[][] {
+  const out: Found[][] = [];
+  let previous: Found | undefined;
+  for (const record of found) {
+    const follows =
+      previous !== undefined &&
+      record.seq === previous.seq + 1 &&
+      record.start === previous.end &&
+      recordPrevious(bytes, record.bodyStart) === recordChecksum(bytes, previous.bodyStart);
+    if (follows) out.at(-1)?.push(record);
+    else out.push([record]);
+    previous = record;
+  }
+  return out;
+}
+
+function pieceOf(
+  bytes: Uint8Array,
+  at: number,
+  header: RunHeader,
+  records: readonly Found[],
+): SalvagedPiece | undefined {
+  const recordsStart = records[0]!.start;
+  const recordsEnd = records.at(-1)!.end;
+  const { ref, writer, round, headerBytes } = header;
+  const place = { ref, writer, round, firstSeq: records[0]!.seq, count: records.length, offset: at, headerBytes };
+  const summary = summarize(bytes, recordsStart, recordsEnd, place);
+  return summary && { summary, recordsStart, recordsEnd };
+}
+
+function missingOf(header: RunHeader, pieces: readonly SalvagedPiece[]): LostRange[] {
+  const missing: LostRange[] = [];
+  const add = (fromSeq: number, toSeq: number): void => {
+    if (fromSeq <= toSeq) missing.push({ writer: header.writer, fromSeq, toSeq });
+  };
+  let next = header.firstSeq;
+  for (const { summary } of pieces) {
+    add(next, summary.firstSeq - 1);
+    next = Math.max(next, summary.firstSeq + summary.count);
+  }
+  add(next, header.firstSeq + header.count - 1);
+  return missing;
+}

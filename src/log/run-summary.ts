@@ -1,0 +1,151 @@
+/** What a log keeps of a run, collected from its records in one walk that decodes only what is marked. */
+import { ByteReader } from '../base/bytes.js';
+import type { ChannelRef, WriterId } from '../base/ids.js';
+import { contentHash } from './content-wire.js';
+import type { Entry, Timestamp } from './entry.js';
+import { decodeEntry } from './entry-decoder.js';
+import { readTag, skipValue } from './protobuf.js';
+import {
+  type Place,
+  RecordWalk,
+  entryTags,
+  fixedFieldsBytes,
+  placeOf,
+  recordChecksum,
+  recordPrevious,
+  recordSeq,
+  recordTimestamp,
+} from './record-layout.js';
+import { keyScope } from './run-layout.js';
+import type { KeyRow, RunSummary } from './run.js';
+
+/** The run that records are part of; `firstSeq` and `count` are those of the records. */
+export interface RunPlace {
+  readonly ref: ChannelRef;
+  readonly writer: WriterId;
+  readonly round: number;
+  readonly firstSeq: number;
+  readonly count: number;
+  readonly offset: number;
+  readonly headerBytes: number;
+}
+
+/** The summary of the records bytes[start, end), or `undefined` when they are not `count` consecutive entries of one
+ *  writer. Checksums of unmarked records are taken as verified. */
+export function summarize(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  place: RunPlace,
+): RunSummary | undefined {
+  const walk = new RecordWalk(bytes, start, end);
+  const found = new Findings(bytes, place);
+  let count = 0;
+  let firstTimestamp: Timestamp = 0;
+  let lastTimestamp: Timestamp = -1;
+  let firstPrevious = 0;
+  let lastChecksum = 0;
+  const timestampSteps: number[] = [];
+  while (walk.next()) {
+    const { bodyStart } = walk;
+    const seq = place.firstSeq + count;
+    const timestamp = recordTimestamp(bytes, bodyStart);
+    const previous = recordPrevious(bytes, bodyStart);
+    if (recordSeq(bytes, bodyStart) !== seq || timestamp <= lastTimestamp) return undefined;
+    if (count === 0) {
+      firstTimestamp = timestamp;
+      firstPrevious = previous;
+    } else {
+      if (previous !== lastChecksum) return undefined;
+      if (timestamp !== lastTimestamp + 1) timestampSteps.push(seq, timestamp);
+    }
+    if (!found.visit(bodyStart, walk.end)) return undefined;
+    lastTimestamp = timestamp;
+    lastChecksum = recordChecksum(bytes, bodyStart);
+    count++;
+  }
+  if (walk.malformed || count !== place.count) return undefined;
+  return {
+    ref: place.ref,
+    writer: place.writer,
+    round: place.round,
+    firstSeq: place.firstSeq,
+    count,
+    firstTimestamp,
+    lastTimestamp,
+    ...(timestampSteps.length > 0 ? { timestampSteps } : {}),
+    firstPrevious,
+    lastChecksum,
+    recordBytes: end - start,
+    marked: found.marked,
+    keys: found.keys,
+    offset: place.offset,
+    headerBytes: place.headerBytes,
+  };
+}
+
+/** Looks into records for marks and keys. */
+class Findings {
+  readonly marked: Entry[] = [];
+  readonly keys: KeyRow[] = [];
+  readonly #bytes: Uint8Array;
+  readonly #run: RunPlace;
+  #place: Place | undefined;
+
+  constructor(bytes: Uint8Array, run: RunPlace) {
+    this.#bytes = bytes;
+    this.#run = run;
+  }
+
+  /** False when the body is no entry. The usual one has its content right behind the fixed fields or one text later:
+   *  it is told by a few bytes. */
+  visit(bodyStart: number, end: number): boolean {
+    const reader = new ByteReader(this.#bytes, bodyStart + fixedFieldsBytes, end);
+    while (!reader.done) {
+      const tag = readTag(reader);
+      if (tag === entryTags.kind || tag === entryTags.idempotencyKey || tag === entryTags.parent) {
+        return this.#collect(bodyStart, end);
+      }
+      skipValue(reader, tag);
+    }
+    return !reader.failed;
+  }
+
+  #collect(bodyStart: number, end: number): boolean {
+    const { ref, writer, round } = this.#run;
+    this.#place ??= placeOf(ref, writer, round);
+    // A copy: views of the entry's content must not keep the whole run in memory.
+    const decoded = decodeEntry(this.#bytes.slice(bodyStart, end), this.#place);
+    if (!decoded.ok) return decoded.error === 'unknown-kind';
+    const entry = decoded.value;
+    if (entry.kind !== 'publish' || entry.parents) this.marked.push(entry);
+    if (entry.idempotencyKey) this.#addKey(entry, bodyStart, end);
+    return true;
+  }
+
+  #addKey(entry: Entry, bodyStart: number, end: number): void {
+    const { ref, writer } = this.#run;
+    this.keys.push({
+      ref,
+      scope: keyScope(entry.actor, entry.publisher),
+      key: entry.idempotencyKey ?? '',
+      dot: { writer, seq: entry.seq },
+      timestamp: entry.timestamp,
+      contentHash: this.#contentHash(bodyStart, end),
+    });
+  }
+
+  #contentHash(bodyStart: number, end: number): number {
+    const reader = new ByteReader(this.#bytes, bodyStart + fixedFieldsBytes, end);
+    let hash = 0;
+    while (!reader.done) {
+      const tag = readTag(reader);
+      if (tag === entryTags.content) {
+        const length = reader.varint();
+        hash = contentHash(this.#bytes, reader.position, reader.position + length);
+        reader.take(length);
+      } else skipValue(reader, tag);
+    }
+    return hash;
+  }
+}
