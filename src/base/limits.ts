@@ -45,10 +45,15 @@ export const limits = {
   /** Signals kept per channel for late joiners, and their bytes. */
   liveHistoryEntriesMax: 1_000,
   liveHistoryBytesMax: 1_048_576,
-  channelsPerHubMax: 1_000_000,
+  /** Channels in memory at once: beyond it new ones wait until others fall idle. */
+  channelsInMemoryMax: 250_000,
+  /** Idempotency keys in memory over all channels; the tables of channels not used lately go first. */
+  idempotencyKeysTotalMax: 1_000_000,
+  /** History and subscribe requests of one session under way at once: each may read the disk. */
+  requestsInFlightMax: 256,
   sessionsMax: 100_000,
   /** Client messages a second a session may send, with bursts of as many. */
-  messagesPerSecondMax: 100_000,
+  messagesPerSecondMax: 1_000_000,
   /** Refusals for flooding without one accepted message in between, before the connection is closed. */
   refusalsInARowMax: 1_000,
   /** Entries an administrator's query looks at for one page, so that a filter that matches nothing still returns. */

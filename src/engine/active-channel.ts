@@ -58,6 +58,14 @@ export class ActiveChannel {
     return (this.#keys ??= new KeyTable({ completeFrom: this.log.isEmpty ? 0 : this.log.lastTimestamp + 1 }));
   }
 
+  get keyCount(): number {
+    return this.#keys?.size ?? 0;
+  }
+
+  forgetKeys(): void {
+    this.#keys = undefined;
+  }
+
   get publishers(): PublisherTable {
     return (this.#publishers ??= new PublisherTable());
   }

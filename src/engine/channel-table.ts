@@ -19,6 +19,11 @@ export class ChannelTable {
     return this.#channels.size;
   }
 
+  /** No further channel should be brought in before others fell idle. */
+  get isFull(): boolean {
+    return this.#channels.size >= limits.channelsInMemoryMax;
+  }
+
   [Symbol.iterator](): IterableIterator<ActiveChannel> {
     return this.#channels.values();
   }
@@ -56,6 +61,19 @@ export class ChannelTable {
       if (!channel.isIdle(nowMs, limits.channelIdleMs)) continue;
       this.#channels.delete(channel.key);
       this.store.release(channel.ref);
+    }
+  }
+
+  /** Keeps idempotency keys in memory within their bound: channels not used lately look theirs up in the index. */
+  forgetKeys(): void {
+    let total = 0;
+    for (const channel of this.#channels.values()) total += channel.keyCount;
+    if (total <= limits.idempotencyKeysTotalMax) return;
+    const byUse = [...this.#channels.values()].sort((a, b) => a.lastUsedMs - b.lastUsedMs);
+    for (const channel of byUse) {
+      if (total <= limits.idempotencyKeysTotalMax) return;
+      total -= channel.keyCount;
+      channel.forgetKeys();
     }
   }
 

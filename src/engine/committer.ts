@@ -64,10 +64,23 @@ export class Committer {
     );
   }
 
-  /** Adds work to a loaded channel. */
-  submit(channel: ActiveChannel, item: Pending): void {
+  /** Counts work that will be submitted; `forget` takes it back. */
+  admit(item: Pending): void {
     this.#waitingEntries++;
     this.#waitingBytes += weight(item);
+  }
+
+  forget(item: Pending): void {
+    this.#waitingEntries--;
+    this.#waitingBytes -= weight(item);
+  }
+
+  /** Adds admitted work to a loaded channel. */
+  submit(channel: ActiveChannel, item: Pending): void {
+    if (this.#stopped) {
+      this.forget(item);
+      return refuseUnwritten(item);
+    }
     channel.pending.push(item);
     if (channel.queued) return;
     channel.queued = true;
@@ -345,8 +358,8 @@ export class Committer {
     for (const channel of this.#queue.splice(0)) {
       channel.queued = false;
       for (const item of channel.pending.splice(0)) {
-        if (item.kind === 'trim') item.settled(false);
-        else item.origin.publishFailed(item.requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+        this.forget(item);
+        refuseUnwritten(item);
       }
     }
     this.#hooks.flush();
@@ -355,6 +368,11 @@ export class Committer {
 
 function weight(item: Pending): number {
   return item.kind === 'publish' ? item.content.length + 128 : 256;
+}
+
+function refuseUnwritten(item: Pending): void {
+  if (item.kind === 'trim') item.settled(false);
+  else item.origin.publishFailed(item.requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
 }
 
 function refuse(item: PendingPublish, error: Failure): false {

@@ -75,12 +75,11 @@ export class Engine implements NodeApi {
     this.#ports = ports;
     this.#options = options;
     this.#startedUnixMs = ports.clock.wallMs();
-    this.#sessions = new Sessions(
-      ports,
-      options,
-      () => this.#parts(),
-      (error) => void this.#storeFailed(error),
-    );
+    this.#sessions = new Sessions(ports, options, {
+      serving: () => this.#parts(),
+      core: () => this.#core,
+      storeFailed: (error) => void this.#storeFailed(error),
+    });
   }
 
   async start(): Promise<void> {
@@ -132,14 +131,14 @@ export class Engine implements NodeApi {
     const message = error instanceof Error ? error.message : String(error);
     this.#ports.observer.observe({ type: 'store-failed', reason, message });
     const core = this.#core;
-    this.#core = undefined;
     this.#maintenance?.stop();
     core?.committer.refuseWaiting();
     this.#sessions.closeAll('INTERNAL');
+    this.#core = undefined;
     await core?.store.close().catch(() => undefined);
-    // A disk that reported an error once cannot be trusted to report the next one: only a full disk is opened again.
-    if (!(error instanceof StoreFailedError) || reason === 'io' || this.#reopens++ >= reopensMax)
-      return this.#fail(message);
+    // A disk that failed once cannot be trusted to report the next time; one that was full can.
+    const mayReopen = !(error instanceof StoreFailedError) || error.reason === 'full';
+    if (!mayReopen || this.#reopens++ >= reopensMax) return this.#fail(message);
     try {
       await this.#openCore();
       this.#ports.observer.observe({ type: 'store-reopened' });

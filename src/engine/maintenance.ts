@@ -42,6 +42,7 @@ export class Maintenance {
       this.hooks.tick();
       await this.#retain();
       this.core.channels.dropIdle();
+      this.core.channels.forgetKeys();
       if (!this.#stopped) await this.core.store.maintain();
     } catch (error) {
       if (!this.#stopped) this.hooks.failed(error);
@@ -85,7 +86,9 @@ export class Maintenance {
     const position = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
     if (position === undefined) return;
     await new Promise<void>((settled) => {
-      committer.submit(channel, { kind: 'trim', position, settled: () => settled() });
+      const item = { kind: 'trim', position, settled: () => settled() } as const;
+      committer.admit(item);
+      committer.submit(channel, item);
     });
   }
 }

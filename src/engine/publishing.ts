@@ -1,5 +1,6 @@
 /** Takes a publish in: names, rights, limits; then it waits for a commit, or goes out at once as a signal. */
 import { type ChannelName, type HubName, isSystemChannel, parseChannelName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { refusal } from '../channels/permissions.js';
 import type { RuleSet } from '../channels/rules.js';
 import { contentHash } from '../log/entry-wire.js';
@@ -53,10 +54,11 @@ export class Publishing {
     const name = parseChannelName(channel);
     if (!name.ok) return failure('BAD_NAME', { channel, message: name.error });
     if (!this.rulesOf(hub, name.value)) return failure('HUB_NOT_FOUND');
-    // System channels are refused below, without being loaded for it.
-    return isSystemChannel(channel)
-      ? failure('DENIED', { channel })
-      : this.core.channels.use({ hub, channel: name.value });
+    if (isSystemChannel(channel)) return failure('DENIED', { channel });
+    if (this.core.channels.isFull) {
+      return failure('OVERLOADED', { channel, retryAfterMs: limits.channelIdleMs });
+    }
+    return this.core.channels.use({ hub, channel: name.value });
   }
 
   #refused({ message, principal }: PublishRequest, rules: RuleSet): Failure | undefined {
@@ -109,6 +111,7 @@ export class Publishing {
       timestamp: 0,
       duplicate: false,
     };
+    this.core.committer.admit(pending);
     if (channel.isLoaded) this.core.committer.submit(channel, pending);
     else void this.#appendOnceLoaded(channel, pending);
   }
@@ -118,6 +121,7 @@ export class Publishing {
       await this.core.channels.ready(channel);
       this.core.committer.submit(channel, pending);
     } catch {
+      this.core.committer.forget(pending);
       pending.origin.publishFailed(pending.requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
   }

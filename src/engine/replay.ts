@@ -13,7 +13,7 @@ import type { MissingRange, ReadResult } from './ports.js';
 
 export interface ReplayHost {
   flushSoon(session: Session): void;
-  failed(error: unknown): void;
+  failed(session: Session, error: unknown): void;
 }
 
 type EntriesStep = Extract<ReturnType<LogReader['next']>, { type: 'entries' }>;
@@ -31,7 +31,7 @@ export class Replay {
     if (session.closed || !session.hasReplay || this.#running.has(session)) return;
     this.#running.add(session);
     void this.#run(session)
-      .catch((error: unknown) => this.host.failed(error))
+      .catch((error: unknown) => this.host.failed(session, error))
       .finally(() => {
         this.#running.delete(session);
         // The network may have drained while the last read was under way.

@@ -34,6 +34,15 @@ export interface Parts {
   readonly publishing: Publishing;
 }
 
+/** The node as its sessions see it. */
+export interface SessionsNode {
+  /** Everything needed to serve, while the node does. */
+  serving(): Parts | undefined;
+  /** The incarnation there is, also while it is being stopped. */
+  core(): Core | undefined;
+  storeFailed(error: unknown): void;
+}
+
 export class Sessions implements SessionHost {
   readonly #sinks = new Map<Session, SessionSink>();
   #touched: Session[] = [];
@@ -43,8 +52,7 @@ export class Sessions implements SessionHost {
   constructor(
     readonly ports: EnginePorts,
     readonly options: EngineOptions,
-    readonly parts: () => Parts | undefined,
-    readonly storeFailed: (error: unknown) => void,
+    readonly node: SessionsNode,
   ) {}
 
   get count(): number {
@@ -150,7 +158,7 @@ export class Sessions implements SessionHost {
   }
 
   publish(session: Session, requestId: number, message: PublishMessage): void {
-    const parts = this.parts();
+    const parts = this.node.serving();
     if (!parts) return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     const { hub, principal, publisher } = session;
     parts.publishing.publish({ origin: session, requestId, hub, principal, publisher, message });
@@ -159,11 +167,11 @@ export class Sessions implements SessionHost {
   }
 
   history(session: Session, requestId: number, message: HistoryMessage): void {
-    void this.#answerHistory(session, requestId, message);
+    void this.#answerHistory(session, requestId, message).finally(() => session.requestDone());
   }
 
   async #answerHistory(session: Session, requestId: number, message: HistoryMessage): Promise<void> {
-    const parts = this.parts();
+    const parts = this.node.serving();
     const channel = parseChannelName(message.channel);
     if (!channel.ok)
       return session.fail(
@@ -187,25 +195,28 @@ export class Sessions implements SessionHost {
   }
 
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void {
-    const parts = this.parts();
+    const parts = this.node.serving();
     if (!parts) {
       for (const want of wanted) if ('subscription' in want) session.drop(want.subscription);
+      session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
-    openSubscriptions(parts.core, this.options.rules, session, requestId, wanted).then(
-      () => this.#kick(session),
-      (error: unknown) => this.#failed(error, session, requestId),
-    );
+    void openSubscriptions(parts.core, this.options.rules, session, requestId, wanted)
+      .then(
+        () => this.#kick(session),
+        (error: unknown) => this.#failed(error, session, requestId),
+      )
+      .finally(() => session.requestDone());
   }
 
   unsubscribed(subscription: Subscription<Session>): void {
-    const channel = this.parts()?.core.channels.find(subscription.session.hub, subscription.channel);
+    const channel = this.node.core()?.channels.find(subscription.session.hub, subscription.channel);
     channel?.fanOut.remove(subscription);
   }
 
   cursorOf(subscription: Subscription<Session>): Uint8Array | undefined {
     const { hub } = subscription.session;
-    const channel = this.parts()?.core.channels.find(hub, subscription.channel);
+    const channel = this.node.core()?.channels.find(hub, subscription.channel);
     const { state } = subscription.state;
     if (!channel?.isLoaded || state === 'opening' || state === 'ended') return undefined;
     return encodeCursor(channel.ref, subscription.heads(channel.log));
@@ -233,22 +244,26 @@ export class Sessions implements SessionHost {
   // --- helpers
 
   #kick(session: Session): void {
-    const core = this.parts()?.core;
+    const core = this.node.core();
     if (!core) return;
     if (this.#replay?.core !== core) {
       this.#replay = {
         core,
-        replay: new Replay(core.channels, { flushSoon: (s) => this.flushSoon(s), failed: this.storeFailed }),
+        replay: new Replay(core.channels, {
+          flushSoon: (s) => this.flushSoon(s),
+          failed: (session, error) => this.#failed(error, session, 0),
+        }),
       };
     }
     this.#replay.replay.kick(session);
   }
 
   #failed(error: unknown, session: Session, requestId: number): void {
-    session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
-    if (error instanceof StoreFailedError) return this.storeFailed(error);
+    if (requestId !== 0) session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+    if (error instanceof StoreFailedError) return this.node.storeFailed(error);
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.ports.observer.observe({ type: 'alarm', code: 'INTERNAL', message });
+    session.failAndClose('INTERNAL');
   }
 
   #nowMs(): number {

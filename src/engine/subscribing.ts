@@ -74,6 +74,9 @@ async function openOne(
     ? refusal(session.principal, 'subscribe', ref.channel, rules)
     : failure('HUB_NOT_FOUND');
   if (refused) return refuse(refused);
+  if (core.channels.isFull && !core.channels.find(ref.hub, ref.channel)) {
+    return refuse(failure('OVERLOADED', { channel: ref.channel, retryAfterMs: limits.channelIdleMs }));
+  }
   const channel = core.channels.use(ref);
   channel.fanOut.add(subscription);
   await core.channels.ready(channel);

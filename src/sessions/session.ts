@@ -96,6 +96,7 @@ export class Session implements Subscriber {
   #pingedMs: number;
   #closing = false;
   #refusedInARow = 0;
+  #requestsOpen = 0;
 
   constructor(host: SessionHost, options: SessionOptions) {
     this.#host = host;
@@ -160,14 +161,29 @@ export class Session implements Subscriber {
       case 'auth':
         return this.#authenticate(requestId, message);
       case 'subscribe':
-        return this.#subscribe(requestId, message.channels);
+        return this.#begin(requestId) ? this.#subscribe(requestId, message.channels) : undefined;
       case 'unsubscribe':
         return this.#unsubscribe(requestId, message.channels);
       case 'history':
-        return this.#host.history(this, requestId, message);
+        return this.#begin(requestId) ? this.#host.history(this, requestId, message) : undefined;
       case 'close':
         return this.end(1000, message.reason ?? 'closed by the client');
     }
+  }
+
+  /** Counts a request that may read the disk; the host says when it is done. */
+  #begin(requestId: number): boolean {
+    if (this.#requestsOpen < limits.requestsInFlightMax) {
+      this.#requestsOpen++;
+      return true;
+    }
+    const message = `At most ${limits.requestsInFlightMax} requests may be under way. Wait for their answers.`;
+    this.fail(requestId, failure('RATE_LIMITED', { message, retryAfterMs: 100 }));
+    return false;
+  }
+
+  requestDone(): void {
+    this.#requestsOpen--;
   }
 
   #authenticate(requestId: number, message: ClientMessage & { type: 'auth' }): void {

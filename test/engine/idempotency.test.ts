@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { limits } from '../../src/base/limits.js';
+import { World } from './harness.js';
+
+test('a repeated key takes effect once and gets the first message id', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  const first = await alice.publish('lobby', 'x', { idempotencyKey: 'k1' });
+  const second = await alice.publish('lobby', 'x', { idempotencyKey: 'k1' });
+  expect([second.ack.id, second.ack.duplicate]).toEqual([first.ack.id, true]);
+  const conflict = await alice.publish('lobby', 'y', { idempotencyKey: 'k1' });
+  expect(conflict.error).toMatchObject({ code: 'KEY_CONFLICT', outcome: 'rejected' });
+  const elsewhere = await alice.publish('other', 'x', { idempotencyKey: 'k1' });
+  expect(elsewhere.ack.duplicate).toBeFalsy();
+  await alice.subscribe('lobby', { beginning: true });
+  await world.settle();
+  expect(alice.data('lobby')).toEqual(['x']);
+});
+
+test('two of one key in the same commit are one entry', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  const publish = { channel: 'lobby', data: 'x', idempotencyKey: 'k' };
+  alice.sendText(
+    JSON.stringify([
+      { requestId: 1, publish },
+      { requestId: 2, publish },
+    ]),
+  );
+  await world.settle();
+  const acks = alice.messages.filter((m) => m.ack);
+  expect(acks[0].ack.id).toBe(acks[1].ack.id);
+  expect(acks.map((m) => m.ack.duplicate ?? false)).toEqual([false, true]);
+});
+
+test.each(['restart', 'crash'] as const)('keys are known after a %s', async (how) => {
+  const world = await World.start();
+  const first = await world.connect().publish('lobby', 'x', { idempotencyKey: 'k' });
+  await world[how]();
+  const again = await world.connect().publish('lobby', 'x', { idempotencyKey: 'k' });
+  expect([again.ack.id, again.ack.duplicate]).toEqual([first.ack.id, true]);
+});
+
+test('a key is free again after its window', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  const first = await alice.publish('lobby', 'x', { idempotencyKey: 'k' });
+  for (let i = 0; i < 70; i++) {
+    await world.pass(limits.idempotencyWindowMs / 60);
+    await alice.ask({ ping: {} });
+  }
+  const later = await alice.publish('lobby', 'y', { idempotencyKey: 'k' });
+  expect(later.ack.id).not.toBe(first.ack.id);
+  expect(later.ack.duplicate).toBeFalsy();
+});
+
+test('a key of one publisher never meets a key of another', async () => {
+  const world = await World.start();
+  const [alice, bob] = [world.connect(), world.connect()];
+  await alice.ask({ auth: { publisherId: 'alice', publisherEpoch: 1 } });
+  await bob.ask({ auth: { publisherId: 'bob', publisherEpoch: 1 } });
+  const first = await alice.publish('lobby', 'x', { idempotencyKey: 'k' });
+  const second = await bob.publish('lobby', 'x', { idempotencyKey: 'k' });
+  expect(second.ack.id).not.toBe(first.ack.id);
+});
+
+test("a publisher's numbers are taken in order, and a hole is told", async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  await alice.ask({ auth: { publisherId: 'alice', publisherEpoch: 1 } });
+  const publish = (publisherSeq: number, ackedThrough = 0) =>
+    alice.publish('lobby', publisherSeq, { publisherSeq, ackedThrough });
+  expect((await publish(1)).ack).toBeDefined();
+  const hole = await publish(3);
+  expect(hole.error).toMatchObject({ code: 'OUT_OF_ORDER', outcome: 'rejected' });
+  expect(hole.error.message).toContain('number 2');
+  expect((await publish(2)).ack).toBeDefined();
+  expect((await publish(3)).ack).toBeDefined();
+  expect((await publish(3)).error.code).toBe('OUT_OF_ORDER');
+  await world.restart();
+  const again = world.connect();
+  await again.ask({ auth: { publisherId: 'alice', publisherEpoch: 1 } });
+  expect((await again.publish('lobby', 5, { publisherSeq: 5, ackedThrough: 3 })).error.code).toBe(
+    'OUT_OF_ORDER',
+  );
+  expect((await again.publish('lobby', 4, { publisherSeq: 4, ackedThrough: 3 })).ack).toBeDefined();
+});
+
+test('a number without a named publisher is refused', async () => {
+  const world = await World.start();
+  expect((await world.connect().publish('lobby', 1, { publisherSeq: 1 })).error.code).toBe('INVALID');
+});
