@@ -24,8 +24,10 @@ export const gatewayLimits = {
   closeTimeoutMs: 5_000,
   ticketTtlMs: 30_000,
   ticketsMax: 10_000,
-  /** Comments that keep proxies from closing a quiet stream. */
-  sseHeartbeatMs: 15_000,
+  /** A browser sends the id of the last event as a header: it must fit with the others. */
+  sseEventIdBytesMax: 4_096,
+  /** An event stream that broke is opened again after this. */
+  sseRetryMs: 1_000,
   publishesPerRequestMax: 1_000,
   channelsPageDefault: 100,
   channelsPageMax: 1_000,

@@ -1,11 +1,64 @@
-/** All routes of a gateway. */
+/** All routes of a gateway, and their description. */
+import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
+import { adminRoutes } from './admin-routes.js';
 import type { GatewayContext } from './context.js';
+import { healthRoutes } from './health-routes.js';
+import { historyRoute } from './history-route.js';
+import { batchRoute, publishRoute } from './publish-route.js';
+import { problem } from './schemas.js';
+import { sseRoute } from './sse.js';
+import { installValidation } from './validation.js';
+
+const allowedHeaders = 'authorization, content-type, idempotency-key, last-event-id, x-ringlog-event';
 
 export async function registerRoutes(app: FastifyInstance, context: GatewayContext): Promise<void> {
-  app.get('/healthz', async () => ({ status: 'ok' }));
-  app.get('/readyz', async (_request, reply) => {
-    const { state } = context.api.status();
-    return reply.code(state === 'serving' ? 200 : 503).send({ status: state });
+  installValidation(app);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Ringlog',
+        version: context.version,
+        description: 'Publish, history, streams and administration. WebSocket sessions: docs/protocol.md.',
+      },
+      components: {
+        securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+        schemas: { Problem: problem as object },
+      },
+      security: [{ token: [] }, {}],
+    },
+    transform: ({ schema, url }) => ({
+      schema: withProblem(schema as Record<string, unknown> | undefined),
+      url,
+    }),
   });
+  await app.register(healthRoutes, { context });
+  await app.register(publishRoute, { context });
+  await app.register(batchRoute, { context });
+  await app.register(historyRoute, { context });
+  await app.register(sseRoute, { context });
+  await app.register(adminRoutes, { context });
+  app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  // Which origins may ask was decided before any route.
+  app.options('/*', { schema: { hide: true } }, async (_request, reply) =>
+    reply
+      .code(204)
+      .header('access-control-allow-methods', 'GET, POST')
+      .header('access-control-allow-headers', allowedHeaders)
+      .header('access-control-max-age', '600')
+      .send(),
+  );
+}
+
+/** Every route may answer with a problem. */
+function withProblem(schema: Record<string, unknown> | undefined): Record<string, unknown> {
+  const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
+  const response = schema?.['response'] as object | undefined;
+  return {
+    ...schema,
+    ...(response && {
+      response: { ...response, default: { description: 'Problem details (RFC 9457)', content } },
+    }),
+  };
 }

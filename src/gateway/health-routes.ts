@@ -1,0 +1,33 @@
+/** For those who watch a node: is it alive, does it serve, what does it count. */
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import { failure } from '../protocol/errors.js';
+import { authenticate } from './authenticate.js';
+import type { GatewayContext } from './context.js';
+import { Metrics } from './metrics.js';
+import { isLoopbackAddress } from './origin.js';
+import { HttpFailure } from './problem.js';
+import { need } from './request-values.js';
+
+export const healthRoutes: FastifyPluginAsync<{ context: GatewayContext }> = async (app, { context }) => {
+  const metrics = new Metrics(context);
+  const schema = (summary: string) => ({ schema: { summary, tags: ['operation'] } });
+  app.get('/healthz', schema('The process lives'), async () => ({ status: 'ok' }));
+  app.get('/readyz', schema('The node takes requests'), async (_request, reply) => {
+    const state = context.stopping.aborted ? 'stopping' : context.api.status().state;
+    return reply.code(state === 'serving' ? 200 : 503).send({ status: state });
+  });
+  app.get('/metrics', schema('Counters for Prometheus'), async (request, reply) => {
+    allowMetrics(request, context);
+    return reply.type(metrics.contentType).send(await metrics.text());
+  });
+};
+
+/** Open on this machine; from elsewhere, also through a proxy, an administrator's token is needed. */
+function allowMetrics(request: FastifyRequest, context: GatewayContext): void {
+  const { headers, socket } = request.raw;
+  const isForwarded = headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
+  if (isLoopbackAddress(socket.remoteAddress) && !isForwarded) return;
+  const principal = need(authenticate(context.api, headers));
+  if (!principal.admin)
+    throw new HttpFailure(failure(principal.authenticated ? 'DENIED' : 'UNAUTHENTICATED'));
+}

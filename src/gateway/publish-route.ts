@@ -1,0 +1,197 @@
+/** Publishing and history over plain HTTP.
+ *
+ *  One message: the body is the payload as it is, its Content-Type goes with it, and everything else is in headers and
+ *  query, so that any program that can post a file can publish. Many: JSON with the messages of the WebSocket form. */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { utf8 } from '../base/bytes.js';
+import { dotText } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { type Result, err, ok } from '../base/result.js';
+import type { NodeApi, PublishAccepted } from '../engine/api.js';
+import { encodeContent } from '../log/entry-wire.js';
+import type { Content, Extras } from '../log/entry.js';
+import { unixMsOf } from '../log/timestamp.js';
+import { decodeClientFrame } from '../protocol/client-decoder.js';
+import { checkPublishContent } from '../protocol/content-check.js';
+import { type Failure, failure } from '../protocol/errors.js';
+import { JsonSource, isNestedWithin } from '../protocol/json-text.js';
+import type { Level, PublishMessage } from '../protocol/messages.js';
+import { authenticate } from './authenticate.js';
+import type { GatewayContext } from './context.js';
+import { need } from './request-values.js';
+import { batchAnswer, batchBody, channelParams, hubParams, publishAnswer, publishQuery } from './schemas.js';
+
+const entryHeaderPrefix = 'x-ringlog-header-';
+
+/** The body of a batch as it came: numbers in `data` must not go through `JSON.parse`. */
+const rawBodies = new WeakMap<FastifyRequest, Buffer>();
+
+export const publishRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = async (
+  app,
+  { context },
+) => {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.post(
+    '/v1/hubs/:hub/channels/:channel/publish',
+    {
+      schema: {
+        summary: 'Publish one message; the body is its payload',
+        tags: ['messages'],
+        consumes: ['*/*'],
+        params: channelParams,
+        querystring: publishQuery,
+        response: { 200: publishAnswer },
+      },
+    },
+    async (request) => {
+      const { hub, channel } = request.params;
+      const principal = need(authenticate(context.api, request.headers));
+      const message = need(
+        messageOf(channel, request.headers, request.query, request.body as Buffer | undefined),
+      );
+      const [result] = await context.api.publish(principal, hub, [message]);
+      return acceptedOf(need(result!));
+    },
+  );
+};
+
+export const batchRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = async (
+  app,
+  { context },
+) => {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = body as Buffer;
+    try {
+      if (!isNestedWithin(limits.jsonDepthMax, bytes)) throw new SyntaxError('nested too deep');
+      rawBodies.set(request, bytes);
+      done(null, JSON.parse(bytes.toString()));
+    } catch (error) {
+      done(Object.assign(error as Error, { statusCode: 400 }));
+    }
+  });
+  app.post(
+    '/v1/hubs/:hub/publish',
+    {
+      schema: {
+        summary: 'Publish messages; one result each, in order',
+        tags: ['messages'],
+        params: hubParams,
+        body: batchBody,
+        response: { 200: batchAnswer },
+      },
+    },
+    async (request) => {
+      const principal = need(authenticate(context.api, request.headers));
+      const messages = batchOf(rawBodies.get(request)!, request.body.messages.length);
+      const results = await publishAll(messages, (valid) =>
+        context.api.publish(principal, request.params.hub, valid),
+      );
+      return { results: results.map(resultOf) };
+    },
+  );
+};
+
+type Publish = (messages: readonly PublishMessage[]) => ReturnType<NodeApi['publish']>;
+
+/** Publishes what is valid and keeps everybody's place. */
+async function publishAll(
+  messages: readonly Result<PublishMessage, Failure>[],
+  publish: Publish,
+): Promise<Result<PublishAccepted, Failure>[]> {
+  const valid = messages.flatMap((message) => (message.ok ? [message.value] : []));
+  const published = valid.length > 0 ? await publish(valid) : [];
+  let next = 0;
+  return messages.map((message) => (message.ok ? published[next++]! : err(message.error)));
+}
+
+function messageOf(
+  channel: string,
+  headers: IncomingHttpHeaders,
+  query: { readonly [name: string]: string | undefined },
+  body: Buffer | undefined,
+): Result<PublishMessage, Failure> {
+  const content = encodeContent(contentOf(headers, query, body ?? Buffer.alloc(0)));
+  const checked = checkPublishContent(content, channel);
+  if (!checked.ok) return checked;
+  const key = textHeader(headers['idempotency-key']);
+  if (key !== undefined && key.length > limits.idempotencyKeyBytesMax) {
+    const message = `Idempotency-Key has more than ${limits.idempotencyKeyBytesMax} bytes.`;
+    return err(failure('INVALID', { message }));
+  }
+  const { store } = checked.value;
+  return ok({
+    type: 'publish',
+    channel,
+    content,
+    ...(store !== undefined && { store }),
+    ...(key !== undefined && { idempotencyKey: key }),
+    ...(query['level'] !== undefined && { level: query['level'] as Level }),
+    ...(query['degrade'] !== undefined && { degrade: query['degrade'] === 'true' }),
+  });
+}
+
+function contentOf(
+  headers: IncomingHttpHeaders,
+  query: { readonly [name: string]: string | undefined },
+  payload: Buffer,
+): Content {
+  const event = query['event'] ?? textHeader(headers['x-ringlog-event']);
+  const type = headers['content-type'];
+  const own = Object.keys(headers).filter((name) => name.startsWith(entryHeaderPrefix));
+  const extras: Extras = {
+    ...(query['store'] !== undefined && { store: query['store'] === 'true' }),
+    ...(query['retain'] !== undefined && { retain: query['retain'] === 'true' }),
+    ...(query['push'] !== undefined && { push: query['push'] === 'true' }),
+  };
+  return {
+    payload,
+    ...(event !== undefined && { event }),
+    // What curl and forms say without being asked is no statement about the payload: text.
+    ...(type !== undefined && type !== 'application/x-www-form-urlencoded' && { contentType: type }),
+    ...(own.length > 0 && {
+      headers: new Map(
+        own.map((name) => [name.slice(entryHeaderPrefix.length), textHeader(headers[name]) ?? '']),
+      ),
+    }),
+    ...(Object.keys(extras).length > 0 && { extras }),
+  };
+}
+
+/** Node reads header bytes as Latin-1; clients write UTF-8. */
+function textHeader(value: string | readonly string[] | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const text = typeof value === 'string' ? value : value.join(', ');
+  const bytes = Buffer.from(text, 'latin1');
+  const decoded = bytes.toString('utf8');
+  return decoded.includes('\uFFFD') ? text : decoded;
+}
+
+/** The messages of a batch as the WebSocket form has them, so that one decoder checks both. */
+function batchOf(body: Buffer, count: number): Result<PublishMessage, Failure>[] {
+  if (count === 0) return [];
+  const messages = new JsonSource(body.toString()).member('messages');
+  const texts = Array.from({ length: count }, (_, i) => `{"publish":${messages.element(i).text}}`);
+  const envelopes = need(decodeClientFrame('json', utf8(`[${texts.join(',')}]`)));
+  return envelopes.map((envelope) =>
+    'error' in envelope ? err(envelope.error) : ok(envelope.message as PublishMessage),
+  );
+}
+
+function acceptedOf({ dot, timestamp, level, copies, duplicate }: PublishAccepted) {
+  return {
+    ...(dot && { id: dotText(dot) }),
+    timestamp,
+    time: new Date(unixMsOf(timestamp)).toISOString(),
+    level,
+    copies,
+    ...(duplicate && { duplicate }),
+  };
+}
+
+function resultOf(result: Result<PublishAccepted, Failure>) {
+  return result.ok ? acceptedOf(result.value) : { error: result.error };
+}
