@@ -5,7 +5,8 @@ import { checkPublishContent } from './content-check.js';
 import { contentFromJson } from './content-json.js';
 import { type Failure, failure } from './errors.js';
 import { type JsonObject, JsonMembers, isJsonObject } from './json-members.js';
-import { compact, elementsOf, isNestedWithin, membersOf } from './json-text.js';
+import { JsonSource, compact, isNestedWithin } from './json-text.js';
+import { levels } from './levels.js';
 import type { ClientMessage, ReceivedEnvelope, Start } from './messages.js';
 import { textOf } from './wire.js';
 
@@ -18,11 +19,12 @@ export function decodeJsonFrame(bytes: Uint8Array): ReceivedEnvelope[] | Failure
   const value = parse(text);
   const objects: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (objects.length > limits.envelopesPerFrameMax) return failure('FRAME_TOO_LARGE');
-  const source = new FrameSource(text, Array.isArray(value));
+  const source = new JsonSource(text);
   const envelopes: ReceivedEnvelope[] = [];
   for (const [index, object] of objects.entries()) {
     if (!isJsonObject(object)) return undefined;
-    envelopes.push(readEnvelope(object, () => source.publishDataOf(index)));
+    const sourceOf = () => (Array.isArray(value) ? source.element(index) : source);
+    envelopes.push(readEnvelope(object, () => compact(sourceOf().member('publish').member('data').text)));
   }
   return envelopes;
 }
@@ -32,27 +34,6 @@ function parse(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
-  }
-}
-
-/** The frame as text, taken apart only when a publish carries a value that must not go through `JSON.parse`. */
-class FrameSource {
-  #envelopes: readonly string[] | undefined;
-
-  constructor(
-    readonly text: string,
-    readonly isArray: boolean,
-  ) {}
-
-  publishDataOf(index: number): string {
-    const json = (this.#envelopes ??= this.#takeApart())[index] ?? '{}';
-    const publish = membersOf(json).get('publish') ?? '{}';
-    return membersOf(publish).get('data') ?? '';
-  }
-
-  #takeApart(): string[] {
-    const json = compact(this.text);
-    return this.isArray ? elementsOf(json) : [json];
   }
 }
 
@@ -93,7 +74,7 @@ function readPublish(members: JsonMembers, dataText: () => string): ClientMessag
   const idempotencyKey = members.text('idempotencyKey', limits.idempotencyKeyBytesMax);
   const publisherSeq = members.count('publisherSeq');
   const ackedThrough = members.count('ackedThrough');
-  const level = members.oneOf('level', ['memory', 'owner', 'quorum']);
+  const level = members.oneOf('level', levels);
   const degrade = members.flag('degrade');
   const content = encodeContent(contentFromJson(members, dataText));
   const checked = checkPublishContent(content, channel);

@@ -16,15 +16,15 @@ export function deliveryToJson(slice: DeliverySlice): string {
   const members = [`"channel":${JSON.stringify(slice.channel)}`];
   if (slice.cursor) members.push(`"cursor":"${toBase64Url(slice.cursor)}"`);
   if (slice.late) members.push('"late":true');
-  members.push(`"entries":[${entriesToJson(slice).join(',')}]`);
+  members.push(`"entries":[${entriesToJson({ ...slice, late: false }).join(',')}]`);
   return `{${members.join(',')}}`;
 }
 
-/** Each entry of a delivery as an object. */
+/** Each entry of a delivery as an object, with the delivery's mark `late`. */
 export function entriesToJson(slice: DeliverySlice): string[] {
-  const { records, writer, round } = slice;
+  const { records, writer, round, late } = slice;
   return Array.from(iterateRecords(records), ({ bodyStart, end }) =>
-    entryToJson(records.subarray(bodyStart, end), writer, round),
+    entryToJson(records.subarray(bodyStart, end), writer, round, late),
   );
 }
 
@@ -47,7 +47,7 @@ function contentMembers(bytes: Uint8Array): string[] {
 }
 
 /** `body`: a stored record without its tag and length. */
-function entryToJson(body: Uint8Array, writer: WriterId, round: number): string {
+function entryToJson(body: Uint8Array, writer: WriterId, round: number, late: boolean): string {
   const id = `"id":"${writer}-${recordSeq(body, 0)}"`;
   const rest: string[] = [];
   let kind = 0;
@@ -60,10 +60,10 @@ function entryToJson(body: Uint8Array, writer: WriterId, round: number): string 
     else if (tag === entryTags.idempotencyKey)
       rest.push(`"idempotencyKey":${JSON.stringify(reader.text(''))}`);
     else if (tag === entryTags.content) rest.push(...contentMembers(reader.chunk()));
-    else if (tag === entryTags.publisher) rest.push(`"publisher":${inner(reader, publisherToJson)}`);
-    else if (tag === entryTags.parent) parents.push(inner(reader, dotToJson));
-    else if (tag === entryTags.trim) rest.push(`"trim":${inner(reader, trimToJson)}`);
-    else if (tag === entryTags.lost) rest.push(`"lost":${inner(reader, lostToJson)}`);
+    else if (tag === entryTags.publisher) rest.push(`"publisher":${reader.nested(publisherToJson)}`);
+    else if (tag === entryTags.parent) parents.push(reader.nested(dotToJson));
+    else if (tag === entryTags.trim) rest.push(`"trim":${reader.nested(trimToJson)}`);
+    else if (tag === entryTags.lost) rest.push(`"lost":${reader.nested(lostToJson)}`);
     else reader.skip(tag);
   }
   assert(!reader.failed, 'a stored record is whole');
@@ -73,16 +73,10 @@ function entryToJson(body: Uint8Array, writer: WriterId, round: number): string 
     `"kind":"${entryKinds[kind] ?? `kind-${kind}`}"`,
   ];
   if (round !== 0) members.push(`"round":${round}`);
+  if (late) members.push('"late":true');
   members.push(...rest);
   if (parents.length > 0) members.push(`"parents":[${parents.join(',')}]`);
   return `{${members.join(',')}}`;
-}
-
-function inner(reader: WireReader, read: (reader: WireReader) => string): string {
-  const outer = reader.enter();
-  const json = read(reader);
-  reader.leave(outer);
-  return json;
 }
 
 function dotToJson(reader: WireReader): string {
@@ -115,8 +109,8 @@ function trimToJson(reader: WireReader): string {
   let round = 0;
   while (!reader.done) {
     const tag = reader.tag();
-    if (tag === 0x0a) through = inner(reader, dotToJson);
-    else if (tag === 0x12) floors.push(inner(reader, dotToJson));
+    if (tag === 0x0a) through = reader.nested(dotToJson);
+    else if (tag === 0x12) floors.push(reader.nested(dotToJson));
     else if (tag === 0x18) round = reader.varint();
     else reader.skip(tag);
   }

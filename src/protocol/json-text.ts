@@ -29,21 +29,35 @@ export function isNestedWithin(depthMax: number, json: Uint8Array): boolean {
   return true;
 }
 
-/** The text of each member of an object, without white space; of two with one name the last, as `JSON.parse` has it.
- *  Expects valid JSON of an object. */
-export function membersOf(json: string): Map<string, string> {
-  const members = new Map<string, string>();
-  for (const [from, to] of parts(json)) {
-    const nameEnd = endOfText(json, from);
-    const name = JSON.parse(json.slice(from, nameEnd)) as string;
-    members.set(name, json.slice(nameEnd + 1, to));
+/** Valid JSON as text, taken apart no further than asked. */
+export class JsonSource {
+  #members: ReadonlyMap<string, string> | undefined;
+  #elements: readonly string[] | undefined;
+
+  constructor(readonly text: string) {}
+
+  /** Of an object; an empty object where there is no such member. */
+  member(name: string): JsonSource {
+    this.#members ??= membersOf(this.text);
+    return new JsonSource(this.#members.get(name) ?? '{}');
   }
-  return members;
+
+  /** Of an array; an empty object beyond its end. */
+  element(index: number): JsonSource {
+    this.#elements ??= [...parts(this.text)];
+    return new JsonSource(this.#elements[index] ?? '{}');
+  }
 }
 
-/** The text of each element of an array. Expects valid JSON of an array, without white space. */
-export function elementsOf(json: string): string[] {
-  return [...parts(json)].map(([from, to]) => json.slice(from, to));
+/** The text of each member of an object; of two with one name the last, as `JSON.parse` has it. */
+function membersOf(json: string): Map<string, string> {
+  const members = new Map<string, string>();
+  for (const part of parts(json)) {
+    const nameEnd = endOfText(part, 0);
+    const value = part.slice(part.indexOf(':', nameEnd) + 1).trimStart();
+    members.set(JSON.parse(part.slice(0, nameEnd)) as string, value);
+  }
+  return members;
 }
 
 /** The same JSON without white space between its tokens. Expects valid JSON. */
@@ -62,12 +76,13 @@ export function compact(json: string): string {
   return from === 0 ? json : out + json.slice(from);
 }
 
-/** Where the members or elements of the outermost object or array begin and end. */
-function* parts(json: string): Generator<readonly [from: number, to: number]> {
+/** The members or elements of the outermost object or array, without the white space around them. */
+function* parts(json: string): Generator<string> {
+  if (!/^\s*[[{]/.test(json)) return;
   let depth = 0;
-  let from = 1;
-  const last = json.length - 1;
-  for (let i = 1; i < last; i++) {
+  let from = json.search(/[[{]/) + 1;
+  const last = Math.max(json.lastIndexOf('}'), json.lastIndexOf(']'));
+  for (let i = from; i < last; i++) {
     const code = json.charCodeAt(i);
     if (code === quote) {
       i = endOfText(json, i) - 1;
@@ -76,11 +91,12 @@ function* parts(json: string): Generator<readonly [from: number, to: number]> {
     } else if (code === closeBrace || code === closeBracket) {
       depth--;
     } else if (code === comma && depth === 0) {
-      yield [from, i];
+      yield json.slice(from, i).trim();
       from = i + 1;
     }
   }
-  if (from < last) yield [from, last];
+  const rest = json.slice(from, last).trim();
+  if (rest !== '') yield rest;
 }
 
 /** The position after the string that begins at `at`. */

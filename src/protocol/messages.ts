@@ -178,14 +178,16 @@ export interface DeliveredSignal {
   readonly content: Content;
 }
 
+export interface SubscribedEvent extends Omit<SubscribedChannel, 'retained'> {
+  readonly retained?: DeliveredEntry;
+}
+
 /** What a client receives: the server's messages with the bytes decoded. */
 export type ServerEvent =
   | Exclude<ServerMessage, { type: 'history' | 'delivery' | 'signals' | 'subscribe' }>
   | {
       readonly type: 'subscribe';
-      readonly results: readonly (Omit<SubscribedChannel, 'retained'> & {
-        readonly retained?: DeliveredEntry;
-      })[];
+      readonly results: readonly SubscribedEvent[];
     }
   | {
       readonly type: 'history';
@@ -195,7 +197,13 @@ export type ServerEvent =
       readonly cursor: Uint8Array;
       readonly more: boolean;
     }
-  | { readonly type: 'delivery'; readonly channel: string; readonly entries: readonly DeliveredEntry[] }
+  | {
+      readonly type: 'delivery';
+      readonly channel: string;
+      readonly entries: readonly DeliveredEntry[];
+      /** The reader's cursor after these entries; the JSON form only, protobuf readers advance their own. */
+      readonly cursor?: Uint8Array;
+    }
   | { readonly type: 'signals'; readonly channel: string; readonly signals: readonly DeliveredSignal[] };
 
 export interface ServerEnvelope {

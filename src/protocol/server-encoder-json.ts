@@ -3,7 +3,7 @@ import { unreachable } from '../base/assert.js';
 import { toBase64Url, utf8 } from '../base/bytes.js';
 import { deliveryToJson, entriesToJson, signalToJson, timeToJson } from './entry-json.js';
 import type { Failure } from './errors.js';
-import type { Ack, DeliverySlice, Gap, ServerMessage, SubscribedChannel } from './messages.js';
+import type { Ack, DeliverySlice, Gap, ServerMessage, SessionInfo, SubscribedChannel } from './messages.js';
 
 export function encodeJsonDelivery(slice: DeliverySlice): Uint8Array {
   return utf8(`{"delivery":${deliveryToJson(slice)}}`);
@@ -43,17 +43,15 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
     case 'pong':
       return '{}';
     case 'close':
-      return JSON.stringify({ ...without(message), cursors: message.cursors.map(withTextCursor) });
+      return closeToJson(message);
     case 'subscribe':
       return `{"results":[${message.results.map(subscribedToJson).join(',')}]}`;
     case 'unsubscribe':
       return JSON.stringify({ results: message.results.map(({ channel, error }) => ({ channel, error })) });
     case 'history':
       return historyToJson(message);
-    case 'sessionInfo': {
-      const { time, type: _, ...rest } = message;
-      return `{${JSON.stringify(rest).slice(1, -1)},${timeToJson(time)}}`;
-    }
+    case 'sessionInfo':
+      return sessionInfoToJson(message);
     case 'delivery':
       return deliveryToJson(message.delivery);
     case 'signals':
@@ -67,12 +65,27 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
   }
 }
 
-function without<T extends { readonly type: string }>({ type: _, ...rest }: T): Omit<T, 'type'> {
-  return rest;
+const sessionInfoMembers: (keyof SessionInfo)[] = [
+  'sessionId',
+  'hub',
+  'nodeId',
+  'serverVersion',
+  'protocolVersion',
+  'authenticated',
+  'anonymousAllowed',
+  'pingIntervalMs',
+  'messageBytesMax',
+  'frameBytesMax',
+  'subscriptionsMax',
+];
+
+function sessionInfoToJson(message: SessionInfo): string {
+  return `{${JSON.stringify(message, sessionInfoMembers).slice(1, -1)},${timeToJson(message.time)}}`;
 }
 
-function withTextCursor<T extends { readonly cursor: Uint8Array }>(value: T): object {
-  return { ...value, cursor: toBase64Url(value.cursor) };
+function closeToJson({ code, reason, cursors }: Extract<ServerMessage, { type: 'close' }>): string {
+  const texts = cursors.map(({ channel, cursor }) => ({ channel, cursor: toBase64Url(cursor) }));
+  return JSON.stringify({ code, reason, cursors: texts });
 }
 
 function subscribedToJson({ channel, cursor, error, retained }: SubscribedChannel): string {

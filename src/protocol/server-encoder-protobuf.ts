@@ -5,7 +5,8 @@ import { fromHex } from '../base/bytes.js';
 import { varintLength } from '../base/bytes.js';
 import { writeVarintField } from '../log/protobuf.js';
 import type { Failure } from './errors.js';
-import type { Ack, DeliverySlice, Gap, Level, ServerMessage, SessionInfo } from './messages.js';
+import { levelNumber } from './levels.js';
+import type { Ack, DeliverySlice, Gap, ServerMessage, SessionInfo } from './messages.js';
 import {
   closeField,
   fieldLength,
@@ -20,8 +21,6 @@ import {
 const envelopesTag = 0x0a;
 const deliveryTag = 0x5a;
 const writerFieldBytes = 14;
-const levelNumbers: Readonly<Record<Level, number>> = { memory: 1, owner: 2, quorum: 3 };
-
 /** A whole frame with one delivery, in one allocation of its exact size. */
 export function encodeProtobufDelivery(slice: DeliverySlice): Uint8Array {
   const channel = utf8(slice.channel);
@@ -171,7 +170,7 @@ function putAck(out: ByteWriter, ack: Ack): void {
     writeVarintField(out, 0x10, ack.dot.seq);
   }
   putNumber(out, 0x18, ack.timestamp);
-  writeVarintField(out, 0x20, levelNumbers[ack.level]);
+  writeVarintField(out, 0x20, levelNumber(ack.level));
   putNumber(out, 0x28, ack.copies);
   if (ack.count > 1) writeVarintField(out, 0x30, ack.count);
   putFlag(out, 0x38, ack.duplicate);

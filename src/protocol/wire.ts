@@ -28,7 +28,7 @@ export class WireReader extends ByteReader {
     return readTag(this);
   }
 
-  /** Narrows the reader to the length-delimited field at hand; `leave` takes what this returns. */
+  /** Narrows the reader to the field at hand; `leave` takes what this returns. */
   enter(): number {
     const length = this.varint();
     const outer = this.end;
@@ -43,6 +43,14 @@ export class WireReader extends ByteReader {
   leave(outer: number): void {
     this.end = outer;
     if (this.failed) this.position = outer;
+  }
+
+  /** Reads the length-delimited field at hand as a message of its own. */
+  nested<T>(read: (reader: WireReader) => T): T {
+    const outer = this.enter();
+    const value = read(this);
+    this.leave(outer);
+    return value;
   }
 
   /** A view of a length-delimited field. */

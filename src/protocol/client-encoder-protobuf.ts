@@ -1,0 +1,92 @@
+/** Client messages in protobuf. A publish's content comes encoded, so that a retry costs nothing. */
+import { unreachable } from '../base/assert.js';
+import { ByteWriter } from '../base/bytes.js';
+import { writeVarintField } from '../log/protobuf.js';
+import { levelNumber } from './levels.js';
+import type { ClientMessage, HistoryMessage, PublishMessage, Start } from './messages.js';
+import { closeField, openField, putBytes, putFlag, putNumber, putText } from './wire.js';
+
+const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
+  auth: 0x12,
+  ping: 0x1a,
+  pong: 0x22,
+  close: 0x2a,
+  subscribe: 0x32,
+  unsubscribe: 0x3a,
+  publish: 0x42,
+  history: 0x4a,
+};
+
+/** Adds an envelope to a frame: envelopes one after another are a frame. */
+export function putClientEnvelope(out: ByteWriter, requestId: number, message: ClientMessage): void {
+  const envelope = openField(out, 0x0a);
+  putNumber(out, 0x08, requestId);
+  const field = openField(out, messageTags[message.type]);
+  putMembers(out, message);
+  closeField(out, field);
+  closeField(out, envelope);
+}
+
+export function encodeProtobufMessages(
+  envelopes: readonly { readonly requestId: number; readonly message: ClientMessage }[],
+): Uint8Array {
+  const out = new ByteWriter(128 * envelopes.length);
+  for (const { requestId, message } of envelopes) putClientEnvelope(out, requestId, message);
+  return out.bytes();
+}
+
+function putMembers(out: ByteWriter, message: ClientMessage): void {
+  switch (message.type) {
+    case 'auth':
+      putText(out, 0x0a, message.token);
+      putText(out, 0x12, message.publisher?.id);
+      return putNumber(out, 0x18, message.publisher?.epoch);
+    case 'ping':
+    case 'pong':
+      return;
+    case 'close':
+      putNumber(out, 0x08, message.code);
+      return putText(out, 0x12, message.reason);
+    case 'subscribe':
+      for (const { channel, start } of message.channels) putSubscribeChannel(out, channel, start);
+      return;
+    case 'unsubscribe':
+      for (const channel of message.channels) putText(out, 0x0a, channel);
+      return;
+    case 'publish':
+      return putPublish(out, message);
+    case 'history':
+      return putHistory(out, message);
+    default:
+      unreachable(message);
+  }
+}
+
+function putSubscribeChannel(out: ByteWriter, channel: string, start: Start): void {
+  const field = openField(out, 0x0a);
+  putText(out, 0x0a, channel);
+  if (start.type === 'cursor') putBytes(out, 0x12, start.cursor);
+  if (start.type === 'since') writeVarintField(out, 0x18, start.unixMs);
+  if (start.type === 'last') writeVarintField(out, 0x20, start.count);
+  putFlag(out, 0x28, start.type === 'beginning');
+  closeField(out, field);
+}
+
+function putPublish(out: ByteWriter, message: PublishMessage): void {
+  putText(out, 0x0a, message.channel);
+  putBytes(out, 0x12, message.content);
+  putText(out, 0x1a, message.idempotencyKey);
+  putNumber(out, 0x20, message.publisherSeq);
+  putNumber(out, 0x28, message.ackedThrough);
+  if (message.level) writeVarintField(out, 0x30, levelNumber(message.level));
+  if (message.degrade !== undefined) writeVarintField(out, 0x38, message.degrade ? 1 : 0);
+}
+
+function putHistory(out: ByteWriter, message: HistoryMessage): void {
+  putText(out, 0x0a, message.channel);
+  if (message.cursor) putBytes(out, 0x12, message.cursor);
+  putNumber(out, 0x18, message.sinceUnixMs);
+  putNumber(out, 0x20, message.untilUnixMs);
+  putNumber(out, 0x28, message.limit);
+  putFlag(out, 0x30, message.backward);
+}

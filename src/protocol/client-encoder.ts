@@ -1,0 +1,90 @@
+/** What a client writes: messages into one frame. */
+import { toBase64Url, utf8 } from '../base/bytes.js';
+import { encodeContent } from '../log/entry-wire.js';
+import { encodeProtobufMessages } from './client-encoder-protobuf.js';
+import { contentToJson } from './content-json.js';
+import type {
+  ClientMessage,
+  Encoding,
+  HistoryMessage,
+  OutgoingMessage,
+  OutgoingPublish,
+  Start,
+} from './messages.js';
+
+interface OutgoingEnvelope {
+  /** 0: no answer wanted. */
+  readonly requestId: number;
+  readonly message: OutgoingMessage;
+}
+
+/** One WebSocket message, for JSON its UTF-8. */
+export function encodeClientFrame(encoding: Encoding, envelopes: readonly OutgoingEnvelope[]): Uint8Array {
+  if (encoding === 'json') {
+    const objects = envelopes.map(envelopeToJson);
+    return utf8(objects.length === 1 ? objects[0]! : `[${objects.join(',')}]`);
+  }
+  return encodeProtobufMessages(
+    envelopes.map(({ requestId, message }) => ({ requestId, message: withEncodedContent(message) })),
+  );
+}
+
+function withEncodedContent(message: OutgoingMessage): ClientMessage {
+  return message.type === 'publish' ? { ...message, content: encodeContent(message.content) } : message;
+}
+
+function envelopeToJson({ requestId, message }: OutgoingEnvelope): string {
+  const id = requestId === 0 ? '' : `"requestId":${requestId},`;
+  return `{${id}"${message.type}":${messageToJson(message)}}`;
+}
+
+function messageToJson(message: OutgoingMessage): string {
+  switch (message.type) {
+    case 'auth': {
+      const { token, publisher } = message;
+      return JSON.stringify({ token, publisherId: publisher?.id, publisherEpoch: publisher?.epoch });
+    }
+    case 'ping':
+    case 'pong':
+      return '{}';
+    case 'close':
+      return JSON.stringify({ code: message.code, reason: message.reason });
+    case 'subscribe':
+      return JSON.stringify({
+        channels: message.channels.map(({ channel, start }) => ({ channel, ...startMember(start) })),
+      });
+    case 'unsubscribe':
+      return JSON.stringify({ channels: message.channels });
+    case 'publish':
+      return publishToJson(message);
+    case 'history':
+      return historyToJson(message);
+  }
+}
+
+function startMember(start: Start): object {
+  switch (start.type) {
+    case 'live':
+      return {};
+    case 'cursor':
+      return { cursor: toBase64Url(start.cursor) };
+    case 'since':
+      return { since: start.unixMs };
+    case 'last':
+      return { last: start.count };
+    case 'beginning':
+      return { beginning: true };
+  }
+}
+
+function publishToJson(message: OutgoingPublish): string {
+  const { channel, content, idempotencyKey, publisherSeq, ackedThrough, level, degrade } = message;
+  const rest = JSON.stringify({ channel, idempotencyKey, publisherSeq, ackedThrough, level, degrade });
+  return `${rest.slice(0, -1)},${contentToJson(content).join(',')}}`;
+}
+
+function historyToJson(message: HistoryMessage): string {
+  const { channel, cursor, sinceUnixMs: since, untilUnixMs: until, limit, backward } = message;
+  const text = cursor && toBase64Url(cursor);
+  return JSON.stringify({ channel, cursor: text, since, until, limit, backward: backward || undefined });
+}

@@ -1,0 +1,299 @@
+/** Server frames in protobuf. */
+import type { HubName, WriterId } from '../base/ids.js';
+import { readDelivery, readSignals } from './delivery-decoder.js';
+import type { Failure } from './errors.js';
+import { foreignFailure } from './foreign-failure.js';
+import { levelOf } from './levels.js';
+import type {
+  Ack,
+  DeliveredEntry,
+  Gap,
+  GapReason,
+  ServerEnvelope,
+  ServerEvent,
+  SessionInfo,
+  SubscribedEvent,
+} from './messages.js';
+import { WireReader } from './wire.js';
+
+const noBytes: Uint8Array = new Uint8Array(0);
+
+/** `undefined` when the bytes are not a frame or an entry in it is damaged. */
+export function decodeProtobufEvents(bytes: Uint8Array, hub: HubName): ServerEnvelope[] | undefined {
+  const reader = new WireReader(bytes);
+  const envelopes: ServerEnvelope[] = [];
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag !== 0x0a) {
+      reader.skip(tag);
+      continue;
+    }
+    const envelope = reader.nested(() => readEnvelope(reader, hub));
+    if (envelope) envelopes.push(envelope);
+  }
+  return reader.failed || reader.invalid !== undefined ? undefined : envelopes;
+}
+
+function readEnvelope(reader: WireReader, hub: HubName): ServerEnvelope | undefined {
+  let requestId = 0;
+  let event: ServerEvent | undefined;
+  while (!reader.done) {
+    const tag = reader.tag();
+    const read = readers[tag];
+    if (tag === 0x08) requestId = reader.varint();
+    else if (read === undefined) reader.skip(tag);
+    else event = reader.nested(() => read(reader, hub));
+  }
+  return event && { requestId, event };
+}
+
+type Read = (reader: WireReader, hub: HubName) => ServerEvent;
+
+/** By tag of the field in `ServerEnvelope`. */
+const readers: Readonly<Record<number, Read>> = {
+  0x12: readAuthResult,
+  0x1a: (reader) => readEmpty(reader, { type: 'ping' }),
+  0x22: (reader) => readEmpty(reader, { type: 'pong' }),
+  0x2a: readClose,
+  0x32: readSubscribeResult,
+  0x3a: readUnsubscribeResult,
+  0x42: readAck,
+  0x4a: readHistoryResult,
+  0x52: readSessionInfo,
+  0x5a: (reader, hub) => {
+    const { channel, entries } = readDelivery(reader, hub);
+    return { type: 'delivery', channel, entries };
+  },
+  0x62: readSignals,
+  0x6a: readGap,
+  0x72: (reader) => ({ type: 'error', error: readError(reader) }),
+};
+
+function readEmpty(reader: WireReader, event: ServerEvent): ServerEvent {
+  while (!reader.done) reader.skip(reader.tag());
+  return event;
+}
+
+function readAuthResult(reader: WireReader): ServerEvent {
+  let authenticated = false;
+  let actor = '';
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x08) authenticated = reader.bool();
+    else if (tag === 0x12) actor = reader.text('actor');
+    else reader.skip(tag);
+  }
+  return { type: 'auth', authenticated, ...(actor === '' ? undefined : { actor }) };
+}
+
+function readClose(reader: WireReader): ServerEvent {
+  let code = 0;
+  let reason = '';
+  const cursors: { channel: string; cursor: Uint8Array }[] = [];
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x08) code = reader.varint();
+    else if (tag === 0x12) reason = reader.text('reason');
+    else if (tag === 0x1a) cursors.push(reader.nested(readChannelCursor));
+    else reader.skip(tag);
+  }
+  return { type: 'close', code, reason, cursors };
+}
+
+function readChannelCursor(reader: WireReader): { channel: string; cursor: Uint8Array } {
+  let channel = '';
+  let cursor = noBytes;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) channel = reader.text('channel');
+    else if (tag === 0x12) cursor = reader.chunk();
+    else reader.skip(tag);
+  }
+  return { channel, cursor };
+}
+
+function readSubscribeResult(reader: WireReader, hub: HubName): ServerEvent {
+  const results: SubscribedEvent[] = [];
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) results.push(reader.nested(() => readSubscribed(reader, hub)));
+    else reader.skip(tag);
+  }
+  return { type: 'subscribe', results };
+}
+
+function readSubscribed(reader: WireReader, hub: HubName): SubscribedEvent {
+  let channel = '';
+  let cursor: Uint8Array | undefined;
+  let error: Failure | undefined;
+  let retained: DeliveredEntry | undefined;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) channel = reader.text('channel');
+    else if (tag === 0x12) cursor = reader.chunk();
+    else if (tag === 0x1a) error = reader.nested(readError);
+    else if (tag === 0x22) retained = reader.nested(() => readDelivery(reader, hub)).entries[0];
+    else reader.skip(tag);
+  }
+  return {
+    channel,
+    ...(cursor === undefined ? undefined : { cursor }),
+    ...(error === undefined ? undefined : { error }),
+    ...(retained === undefined ? undefined : { retained }),
+  };
+}
+
+function readUnsubscribeResult(reader: WireReader): ServerEvent {
+  const results: { channel: string; error?: Failure }[] = [];
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) results.push(reader.nested(readUnsubscribed));
+    else reader.skip(tag);
+  }
+  return { type: 'unsubscribe', results };
+}
+
+function readUnsubscribed(reader: WireReader): { channel: string; error?: Failure } {
+  let channel = '';
+  let error: Failure | undefined;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) channel = reader.text('channel');
+    else if (tag === 0x12) error = reader.nested(readError);
+    else reader.skip(tag);
+  }
+  return { channel, ...(error === undefined ? undefined : { error }) };
+}
+
+function readAck(reader: WireReader): Ack {
+  let writer: WriterId | undefined;
+  let seq = 0;
+  const ack = { timestamp: 0, copies: 0, count: 1, duplicate: false };
+  let level = 0;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) writer = reader.writerId();
+    else if (tag === 0x10) seq = reader.varint();
+    else if (tag === 0x18) ack.timestamp = reader.varint();
+    else if (tag === 0x20) level = reader.varint();
+    else if (tag === 0x28) ack.copies = reader.varint();
+    else if (tag === 0x30) ack.count = Math.max(1, reader.varint());
+    else if (tag === 0x38) ack.duplicate = reader.bool();
+    else reader.skip(tag);
+  }
+  return {
+    type: 'ack',
+    ...(writer === undefined ? undefined : { dot: { writer, seq } }),
+    ...ack,
+    // A level of a newer version: at least the least is reached.
+    level: levelOf(level) ?? 'memory',
+  };
+}
+
+function readHistoryResult(reader: WireReader, hub: HubName): ServerEvent {
+  let channel = '';
+  const entries: DeliveredEntry[] = [];
+  const gaps: Gap[] = [];
+  let cursor = noBytes;
+  let more = false;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) channel = reader.text('channel');
+    else if (tag === 0x12) entries.push(...reader.nested(() => readDelivery(reader, hub)).entries);
+    else if (tag === 0x1a) gaps.push(reader.nested(readGap));
+    else if (tag === 0x22) cursor = reader.chunk();
+    else if (tag === 0x28) more = reader.bool();
+    else reader.skip(tag);
+  }
+  return { type: 'history', channel, entries, gaps, cursor, more };
+}
+
+function readSessionInfo(reader: WireReader): SessionInfo {
+  const texts = ['', '', '', ''];
+  const numbers = new Map<number, number>();
+  while (!reader.done) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if (field >= 1 && field <= 4 && tag % 8 === 2) texts[field - 1] = reader.text('session');
+    else if (field >= 5 && field <= 12 && tag % 8 === 0) numbers.set(field, reader.varint());
+    else reader.skip(tag);
+  }
+  const [sessionId = '', hub = '', nodeId = '', serverVersion = ''] = texts;
+  const number = (field: number): number => numbers.get(field) ?? 0;
+  return {
+    type: 'sessionInfo',
+    sessionId,
+    hub,
+    nodeId,
+    serverVersion,
+    protocolVersion: number(5),
+    authenticated: number(6) !== 0,
+    anonymousAllowed: number(7) !== 0,
+    pingIntervalMs: number(8),
+    messageBytesMax: number(9),
+    frameBytesMax: number(10),
+    subscriptionsMax: number(11),
+    time: number(12),
+  };
+}
+
+function readGap(reader: WireReader): Gap {
+  let channel = '';
+  let reason = '';
+  const ranges: GapRange[] = [];
+  let cursor = noBytes;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) channel = reader.text('channel');
+    else if (tag === 0x12) reason = reader.text('reason');
+    else if (tag === 0x1a) ranges.push(...reader.nested(readGapRange));
+    else if (tag === 0x22) cursor = reader.chunk();
+    else reader.skip(tag);
+  }
+  return { type: 'gap', channel, reason: gapReason(reason), ranges, cursor };
+}
+
+type GapRange = Gap['ranges'][number];
+
+/** A reason of a newer version is still a loss. */
+export function gapReason(text: string): GapReason {
+  return text === 'trimmed' || text === 'damaged' ? text : 'lost';
+}
+
+function readGapRange(reader: WireReader): GapRange[] {
+  let writer: WriterId | undefined;
+  let fromSeq = 0;
+  let toSeq = 0;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) writer = reader.writerId();
+    else if (tag === 0x10) fromSeq = reader.varint();
+    else if (tag === 0x18) toSeq = reader.varint();
+    else reader.skip(tag);
+  }
+  return writer === undefined ? [] : [{ writer, fromSeq, toSeq }];
+}
+
+function readError(reader: WireReader): Failure {
+  let code = '';
+  let isIndeterminate = false;
+  let message = '';
+  let retryAfterMs = 0;
+  let channel = '';
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) code = reader.text('code');
+    else if (tag === 0x10) isIndeterminate = reader.bool();
+    else if (tag === 0x1a) message = reader.text('message');
+    else if (tag === 0x20) retryAfterMs = reader.varint();
+    else if (tag === 0x2a) channel = reader.text('channel');
+    else reader.skip(tag);
+  }
+  return foreignFailure({
+    code,
+    outcome: isIndeterminate ? 'indeterminate' : 'rejected',
+    message,
+    ...(retryAfterMs === 0 ? undefined : { retryAfterMs }),
+    ...(channel === '' ? undefined : { channel }),
+  });
+}
