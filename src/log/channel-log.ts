@@ -1,10 +1,22 @@
-/** Stubs while the API settles. */
-import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
-import type { Result } from '../base/result.js';
+/** The state of one channel's log without payloads: what is held of each writer, the committed order, heads, floors.
+ *  It is what a store keeps in memory for a channel in use and writes beside its index. The rules it follows are in
+ *  docs/architecture.md; a channel with one writer costs a few hundred bytes and constant time an operation. */
+import { assert } from '../base/assert.js';
+import { type ChannelRef, type Dot, type WriterId, dotText } from '../base/ids.js';
+import { type Result, err, ok } from '../base/result.js';
+import { type Refusal, refusalOf } from './acceptance.js';
+import { decodeState, encodeState } from './channel-log-codec.js';
+import { CommittedOrder } from './committed-order.js';
 import type { LostRange, Timestamp, Trim, Vector } from './entry.js';
+import { Heads } from './heads.js';
+import { type Extension, extensionThrough } from './order.js';
+import { type LogParts, type Past, extendPrefix, maximal, pastOf } from './past.js';
 import type { RunSummary } from './run.js';
+import { SubLog } from './sub-log.js';
 
-/** Consecutive entries of one writer at consecutive positions of the committed order. */
+export type { Refusal } from './acceptance.js';
+
+/** Consecutive entries of one writer at consecutive positions of the order. */
 export interface Span {
   readonly position: number;
   readonly writer: WriterId;
@@ -14,66 +26,372 @@ export interface Span {
 
 export interface WriterState {
   readonly writer: WriterId;
-  /** Everything through this is held, or below the floor. */
+  /** Everything through it is held, or below the floor. */
   readonly seq: number;
-  /** Of the newest entry. */
+  /** Of the newest entry; 0 when it is below the floor. */
   readonly round: number;
-  /** 0 when the newest entry was lost or lies below the floor unseen. */
+  /** Of the newest entry; 0 when it was never seen whole: lost, or trimmed before it came here. */
   readonly lastChecksum: number;
   readonly lastTimestamp: Timestamp;
   readonly floor: number;
 }
 
-/** Why a run does not fit what is held. */
-export type Refusal =
-  /** Wholly held already. */
-  | { readonly type: 'duplicate' }
-  /** Wholly at or below the floor: to be dropped. */
-  | { readonly type: 'trimmed' }
-  /** Its first entries are held: cut it to start at `expected`. */
-  | { readonly type: 'overlap'; readonly expected: Dot }
-  /** Entries before it are missing. */
-  | { readonly type: 'gap'; readonly expected: Dot }
-  | { readonly type: 'parents'; readonly missing: readonly Dot[] }
-  /** Another entry was stored under this dot, or before it: a cloned or rolled back writer. */
-  | { readonly type: 'conflict'; readonly dot: Dot }
-  /** Timestamps do not rise. */
-  | { readonly type: 'timestamp'; readonly dot: Dot };
+/** Where a set of entries lies in the committed order: all before `position`, and each writer's through its seq in
+ *  `beyond`. Below `firstPosition` when the newest trimmed entry is not among them. */
+export interface Placement {
+  readonly position: number;
+  readonly beyond: ReadonlyMap<WriterId, number>;
+}
 
-export declare class ChannelLog {
-  constructor(ref: ChannelRef);
-  static decode(ref: ChannelRef, bytes: Uint8Array): Result<ChannelLog, string>;
-  encode(): Uint8Array;
+const noFloors: Vector = new Map();
+
+export class ChannelLog {
   readonly ref: ChannelRef;
-  readonly isEmpty: boolean;
-  /** Kept entries and their record bytes: those above the floors. */
-  readonly entries: number;
-  readonly bytes: number;
-  readonly lastTimestamp: Timestamp;
-  have(writer: WriterId): number;
-  writers(): readonly WriterState[];
-  writer(writer: WriterId): WriterState | undefined;
-  accepts(run: RunSummary): Result<void, Refusal>;
-  apply(run: RunSummary): void;
-  heads(): readonly Dot[];
-  primary(): Dot | undefined;
-  parentsFor(writer: WriterId, opening: boolean): readonly Dot[] | undefined;
-  commitThrough(dot: Dot): readonly Span[];
-  readonly committed: Dot | undefined;
-  readonly firstPosition: number;
-  readonly endPosition: number;
-  spans(from: number, to: number): Span[];
-  positionOf(dot: Dot): number | undefined;
-  dotAt(position: number): Dot | undefined;
-  provisional(dot: Dot): readonly Span[];
-  headsAt(position: number): readonly Dot[];
-  vectorAt(position: number): Vector;
-  pastOf(dot: Dot): Vector;
-  readonly trim: Trim | undefined;
-  readonly floors: Vector;
-  trimAt(position: number): Trim | undefined;
-  acceptsTrim(trim: Trim): boolean;
-  applyTrim(trim: Trim, droppedBytes: number): void;
-  lose(range: LostRange): void;
-  lostRanges(): readonly LostRange[];
+  readonly #parts: LogParts;
+  readonly #heads: Heads;
+  #entries = 0;
+  #bytes = 0;
+  #lastTimestamp: Timestamp = 0;
+
+  constructor(ref: ChannelRef) {
+    this.ref = ref;
+    this.#parts = { subLogs: new Map(), order: new CommittedOrder(), trim: undefined };
+    this.#heads = new Heads(this.#parts);
+  }
+
+  /** Takes back what `encode` wrote for the same channel. */
+  static decode(ref: ChannelRef, bytes: Uint8Array): Result<ChannelLog, string> {
+    const log = new ChannelLog(ref);
+    const decoded = decodeState(ref, bytes, log.#parts);
+    if (!decoded.ok) return decoded;
+    log.#bytes = decoded.value.bytes;
+    log.#lastTimestamp = decoded.value.lastTimestamp;
+    log.#entries = entriesOf(log.#parts);
+    log.#heads.restore(decoded.value.heads, decoded.value.trimIsHead);
+    return ok(log);
+  }
+
+  encode(): Uint8Array {
+    return encodeState(this.ref, this.#parts, {
+      bytes: this.#bytes,
+      lastTimestamp: this.#lastTimestamp,
+      heads: this.#heads.subLogs,
+      trimIsHead: this.#heads.trimIsHead,
+    });
+  }
+
+  // What is held.
+
+  get isEmpty(): boolean {
+    return this.#parts.subLogs.size === 0;
+  }
+
+  /** Entries above the floors, lost ones included. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  /** Record bytes of the entries above the floors. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The greatest ever held. */
+  get lastTimestamp(): Timestamp {
+    return this.#lastTimestamp;
+  }
+
+  /** Seq through which the writer's entries are held or below the floor; 0 for an unknown writer. */
+  have(writer: WriterId): number {
+    return this.#parts.subLogs.get(writer)?.seq ?? 0;
+  }
+
+  writer(writer: WriterId): WriterState | undefined {
+    const subLog = this.#parts.subLogs.get(writer);
+    return subLog && stateOf(subLog);
+  }
+
+  writers(): readonly WriterState[] {
+    return [...this.#parts.subLogs.values()].map(stateOf);
+  }
+
+  /** Whether a run may be applied: it follows what is held of its writer, and all it names is held. */
+  accepts(run: RunSummary): Result<void, Refusal> {
+    const refusal = refusalOf(this.#parts.subLogs, run);
+    return refusal ? err(refusal) : accepted;
+  }
+
+  /** Takes in a run that is stored now. */
+  apply(run: RunSummary): void {
+    const refusal = refusalOf(this.#parts.subLogs, run);
+    assert(!refusal, `a run is applied once it is accepted, not as ${refusal?.type}`);
+    const subLog = this.#subLog(run.writer);
+    subLog.append(run);
+    this.#entries += run.count;
+    this.#bytes += run.recordBytes;
+    this.#lastTimestamp = Math.max(this.#lastTimestamp, run.lastTimestamp);
+    this.#heads.grown(
+      subLog,
+      run.marked.some((entry) => entry.parents !== undefined),
+    );
+    for (const entry of run.marked) if (entry.lost) this.#giveUp(entry.lost);
+  }
+
+  /** Counts unreadable entries as held, so that what follows them can be stored and placed. */
+  lose({ writer, fromSeq, toSeq }: LostRange): void {
+    const subLog = this.#subLog(writer);
+    const before = subLog.seq;
+    subLog.lose(fromSeq, toSeq);
+    this.#entries += subLog.seq - before;
+    if (subLog.seq > before) this.#heads.grown(subLog, false);
+  }
+
+  lostRanges(): readonly LostRange[] {
+    return [...this.#parts.subLogs.values()].flatMap((subLog) => subLog.lostRanges());
+  }
+
+  // What the next entry must carry.
+
+  /** The maximal entries held. */
+  heads(): readonly Dot[] {
+    return this.#heads.dots();
+  }
+
+  /** The entry that a claim's first entry follows: the greatest (round, writer, seq), the newest trimmed one included. */
+  primary(): Dot | undefined {
+    return this.#heads.primary();
+  }
+
+  /** Parents due on the next entry of `writer`, the primary first; `undefined` when none are. `opening`: it is the
+   *  writer's first entry under a claim. Its first one in this channel always is. */
+  parentsFor(writer: WriterId, opening: boolean): readonly Dot[] | undefined {
+    return this.#heads.parentsFor(writer, opening);
+  }
+
+  // The committed order.
+
+  get committed(): Dot | undefined {
+    const { last } = this.#parts.order;
+    return last ? dotOf(last.subLog, last.firstSeq + last.count - 1) : this.#parts.trim?.through;
+  }
+
+  get firstPosition(): number {
+    return this.#parts.order.firstPosition;
+  }
+
+  get endPosition(): number {
+    return this.#parts.order.endPosition;
+  }
+
+  /** Says that a held entry is committed, and with it all its past. Returns what this adds to the order; nothing for an
+   *  entry that was placed before. */
+  commitThrough(dot: Dot): readonly Span[] {
+    const subLog = this.#parts.subLogs.get(dot.writer);
+    assert(subLog && dot.seq <= subLog.seq, 'what is committed is held');
+    if (dot.seq <= subLog.placed) return [];
+    const from = this.endPosition;
+    if (this.#followsLast(subLog, dot.seq)) {
+      const firstSeq = subLog.placed + 1;
+      this.#parts.order.append(subLog, firstSeq, dot.seq - subLog.placed, true);
+      subLog.placedThrough(dot.seq);
+      return [{ position: from, writer: dot.writer, firstSeq, count: this.endPosition - from }];
+    }
+    const extension = extensionThrough(this.#parts.subLogs, dot);
+    assert(this.#continues(extension), `the order only grows at its end: ${dotText(dot)}`);
+    for (const { subLog: placed, firstSeq, count, onChain } of extension.spans) {
+      this.#parts.order.append(placed, firstSeq, count, onChain);
+    }
+    for (const { subLog: placed, firstSeq, count } of extension.spans) {
+      placed.placedThrough(firstSeq + count - 1);
+    }
+    return spansOf(extension, from);
+  }
+
+  /** The part of the order at positions [from, to) that is kept. */
+  spans(from: number, to: number): Span[] {
+    const out: Span[] = [];
+    let position = Math.max(from, this.firstPosition);
+    const end = Math.min(to, this.endPosition);
+    while (position < end) {
+      const span = this.spanAt(position);
+      assert(span, 'positions that are kept have a span');
+      const count = Math.min(span.count, end - position);
+      out.push({ ...span, count });
+      position += count;
+    }
+    return out;
+  }
+
+  /** The entries from `position` on that follow one another in the order and in their writer. */
+  spanAt(position: number): Span | undefined {
+    const span = this.#parts.order.at(position);
+    if (!span) return undefined;
+    const skipped = position - span.position;
+    const firstSeq = span.firstSeq + skipped;
+    return { position, writer: span.subLog.writer, firstSeq, count: span.count - skipped };
+  }
+
+  dotAt(position: number): Dot | undefined {
+    const span = this.spanAt(position);
+    return span && { writer: span.writer, seq: span.firstSeq };
+  }
+
+  /** `undefined` for what is not committed, and for what is trimmed but the newest such entry. */
+  positionOf(dot: Dot): number | undefined {
+    if (this.#isTrimmedThrough(dot)) return this.firstPosition - 1;
+    const span = this.#parts.subLogs.get(dot.writer)?.placementOf(dot.seq);
+    return span && span.position + dot.seq - span.firstSeq;
+  }
+
+  /** What order(dot) has beyond the committed order, as if `dot` were committed now. Provisional: a merge may place
+   *  other entries before these. Positions go on from `endPosition`. */
+  provisional(dot: Dot): readonly Span[] {
+    const subLog = this.#parts.subLogs.get(dot.writer);
+    assert(subLog && dot.seq <= subLog.seq, 'what is ordered is held');
+    if (dot.seq <= subLog.placed) return [];
+    return spansOf(extensionThrough(this.#parts.subLogs, dot), this.endPosition);
+  }
+
+  /** Heads of a reader who has exactly what lies before `position`. */
+  headsAt(position: number): readonly Dot[] {
+    return this.#heads.before(position);
+  }
+
+  /** For each writer the seq through which entries lie before `position`; at least its floor. */
+  vectorAt(position: number): Vector {
+    const vector = new Map<WriterId, number>();
+    for (const [writer, subLog] of this.#parts.subLogs) {
+      const seq = subLog.seqBefore(position);
+      if (seq > 0) vector.set(writer, seq);
+    }
+    return vector;
+  }
+
+  /** The entry and all it stands on, and what is trimmed: for each writer the seq through which. */
+  pastOf(dot: Dot): Vector {
+    const past = pastOf(this.#parts, [dot]);
+    const vector = new Map(this.vectorAt(past.base));
+    for (const [writer, seq] of past.beyond) vector.set(writer, seq);
+    return vector;
+  }
+
+  /** Where the pasts of some held entries lie together. */
+  placementOf(heads: readonly Dot[]): Placement {
+    const past: Past = pastOf(this.#parts, heads);
+    extendPrefix(this.#parts, past);
+    return { position: past.base, beyond: past.beyond };
+  }
+
+  /** Heads of a reader who has what `placement` says. */
+  headsOf({ position, beyond }: Placement): readonly Dot[] {
+    const before = this.headsAt(position);
+    if (beyond.size === 0) return before;
+    const others = [...beyond].map(([writer, seq]) => ({ writer, seq }));
+    const ahead = new Set(others.map(({ writer }) => writer));
+    return maximal(this.#parts, [...before.filter(({ writer }) => !ahead.has(writer)), ...others]);
+  }
+
+  // Retention.
+
+  /** The newest trim applied. */
+  get trim(): Trim | undefined {
+    return this.#parts.trim;
+  }
+
+  get floors(): Vector {
+    return this.#parts.trim?.floors ?? noFloors;
+  }
+
+  /** The trim that removes as much as possible before `position`: up to the newest committed entry of the primary chain
+   *  there. `undefined` when nothing kept would go. */
+  trimAt(position: number): Trim | undefined {
+    const span = this.#parts.order.chainSpanBefore(position);
+    if (!span) return undefined;
+    const seq = span.firstSeq + Math.min(span.count, position - span.position) - 1;
+    const floors = this.vectorAt(span.position + seq - span.firstSeq + 1);
+    return { through: dotOf(span.subLog, seq), floors, round: span.subLog.roundOf(seq) };
+  }
+
+  /** Drops what a committed trim names; `droppedBytes` are the record bytes of those entries that were held. A trim that
+   *  removes less than an earlier one changes nothing. Entries named but not held yet count as held from now on. */
+  applyTrim(trim: Trim, droppedBytes: number): void {
+    const { subLogs, order } = this.#parts;
+    const floors = new Map(this.floors);
+    let rises = false;
+    for (const [writer, floor] of trim.floors) {
+      if (floor <= (floors.get(writer) ?? 0)) continue;
+      rises = true;
+      floors.set(writer, floor);
+      this.#subLog(writer).raiseFloor(floor);
+    }
+    if (!rises) return;
+    this.#parts.trim = { through: trim.through, floors, round: trim.round };
+    order.trim([...floors.values()].reduce((sum, floor) => sum + floor, 0));
+    for (const subLog of subLogs.values()) subLog.forgetEmptyPlacements();
+    this.#entries = entriesOf(this.#parts);
+    this.#bytes = Math.max(0, this.#bytes - droppedBytes);
+    this.#heads.trimmed();
+  }
+
+  #subLog(writer: WriterId): SubLog {
+    let subLog = this.#parts.subLogs.get(writer);
+    if (!subLog) {
+      subLog = new SubLog(writer);
+      this.#parts.subLogs.set(writer, subLog);
+    }
+    return subLog;
+  }
+
+  /** The log itself says that no home could read these: what of them is not here by now is not waited for. */
+  #giveUp({ writer, fromSeq, toSeq }: LostRange): void {
+    const next = this.have(writer) + 1;
+    if (fromSeq <= next && next <= toSeq) this.lose({ writer, fromSeq: next, toSeq });
+  }
+
+  #isTrimmedThrough({ writer, seq }: Dot): boolean {
+    const through = this.#parts.trim?.through;
+    return through !== undefined && through.writer === writer && through.seq === seq;
+  }
+
+  /** One writer going on alone, the usual case: nothing to look at. */
+  #followsLast(subLog: SubLog, seq: number): boolean {
+    const { last } = this.#parts.order;
+    const goesOn = last?.subLog === subLog && last.onChain;
+    return goesOn && subLog.marksBetween(subLog.placed, seq).length === 0;
+  }
+
+  /** Whether an extension begins where the order ends. Where parents were lost nobody knows what it follows. */
+  #continues({ attachedTo }: Extension): boolean {
+    const { committed } = this;
+    const follows =
+      committed === undefined ||
+      (attachedTo?.writer === committed.writer && attachedTo.seq === committed.seq);
+    return follows || this.lostRanges().length > 0;
+  }
+}
+
+const accepted = ok<void>(undefined);
+
+function entriesOf({ subLogs }: LogParts): number {
+  let entries = 0;
+  for (const { seq, floor } of subLogs.values()) entries += seq - floor;
+  return entries;
+}
+
+function stateOf(subLog: SubLog): WriterState {
+  const { writer, seq, lastTimestamp, floor, lastChecksum = 0 } = subLog;
+  return { writer, seq, round: subLog.roundOf(seq), lastChecksum, lastTimestamp, floor };
+}
+
+function dotOf(subLog: SubLog, seq: number): Dot {
+  return { writer: subLog.writer, seq };
+}
+
+function spansOf({ spans }: Extension, from: number): Span[] {
+  let position = from;
+  return spans.map(({ subLog, firstSeq, count }) => {
+    const span = { position, writer: subLog.writer, firstSeq, count };
+    position += count;
+    return span;
+  });
 }

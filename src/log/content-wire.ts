@@ -4,7 +4,16 @@ import { ByteReader, ByteWriter, varintLength } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { Content, Extras } from './entry.js';
-import { isUtf8, nestedReader, readTag, readText, skipBytes, skipValue, utf8Length, writeText } from './protobuf.js';
+import {
+  isUtf8,
+  nestedReader,
+  readTag,
+  readText,
+  skipBytes,
+  skipValue,
+  utf8Length,
+  writeText,
+} from './protobuf.js';
 
 /** The part of base/limits.ts that a rule may change. */
 export interface ContentLimits {

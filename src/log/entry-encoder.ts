@@ -35,7 +35,10 @@ export interface RunEntry {
 export function encodeEntry(entry: Entry, place: Place): Uint8Array {
   const out = new ByteWriter();
   const content = entry.content && encodeContent(entry.content);
-  const length = writeRecord(out, new ByteWriter(64), place.seed, entry.seq, entry.previous, { ...entry, content });
+  const length = writeRecord(out, new ByteWriter(64), place.seed, entry.seq, entry.previous, {
+    ...entry,
+    content,
+  });
   return out.buffer.slice(out.length - length, out.length);
 }
 

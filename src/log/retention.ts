@@ -1,23 +1,65 @@
-/** Stubs while the API settles. */
+/** When retention is due and how far. The owner asks, and writes a trim into the log; other homes apply that trim and
+ *  never decide themselves, so all keep the same. */
 import type { Dot } from '../base/ids.js';
 import type { ChannelLog } from './channel-log.js';
 import type { Vector } from './entry.js';
 
 export interface RetentionRule {
-  readonly maxAgeMs?: number;
-  readonly maxCount?: number;
-  readonly maxBytes?: number;
-  /** Keep the channel's retained entry, and with it all after it. */
-  readonly retain?: boolean;
+  readonly maxAgeMs?: number | undefined;
+  readonly maxCount?: number | undefined;
+  readonly maxBytes?: number | undefined;
+  /** The channel's retained entry is kept however old it is, and with it everything after it. */
+  readonly retain?: boolean | undefined;
 }
+
 export interface RetentionInput {
-  /** `LogStore.seqsSince(now - maxAgeMs)`; needed where the rule has an age. */
-  readonly oldestKept?: Vector;
-  readonly retained?: Dot;
+  /** The first seq of each writer that is young enough: `LogStore.seqsSince(now - maxAgeMs)`. Needed where the rule has
+   *  an age, else age removes nothing. */
+  readonly oldestKept?: Vector | undefined;
+  readonly retained?: Dot | undefined;
 }
-/** The position to hand to `ChannelLog.trimAt`, or `undefined` while too little would be gained. */
-export declare function trimPosition(
-  rule: RetentionRule,
-  log: ChannelLog,
-  input: RetentionInput,
-): number | undefined;
+
+type LogSizes = Pick<ChannelLog, 'firstPosition' | 'endPosition' | 'entries' | 'bytes' | 'positionOf'>;
+
+/** A trim is an entry itself: it must remove several times its own weight, and a channel that holds nothing but its last
+ *  trim must come to rest. */
+const excessFraction = 1 / 8;
+const excessEntriesMin = 2;
+
+/** Position before which everything may go, for `ChannelLog.trimAt`; `undefined` while nothing or too little would.
+ *  At least what the rule says is kept, an eighth more before something is removed. */
+export function trimPosition(rule: RetentionRule, log: LogSizes, input: RetentionInput): number | undefined {
+  const wanted = Math.max(
+    positionByAge(rule, log, input.oldestKept),
+    positionByCount(rule, log),
+    positionByBytes(rule, log),
+  );
+  const position = Math.min(wanted, log.endPosition, retainedPosition(rule, log, input.retained));
+  return position - log.firstPosition >= excessEntriesMin ? position : undefined;
+}
+
+function positionByAge({ maxAgeMs }: RetentionRule, log: LogSizes, oldestKept: Vector | undefined): number {
+  if (maxAgeMs === undefined || !oldestKept) return 0;
+  let position = log.endPosition;
+  for (const [writer, seq] of oldestKept)
+    position = Math.min(position, log.positionOf({ writer, seq }) ?? position);
+  return position;
+}
+
+function positionByCount({ maxCount }: RetentionRule, log: LogSizes): number {
+  if (maxCount === undefined) return 0;
+  const committed = log.endPosition - log.firstPosition;
+  return committed > maxCount * (1 + excessFraction) ? log.endPosition - maxCount : 0;
+}
+
+/** Sizes of single entries are not in memory: entries are taken to be alike. */
+function positionByBytes({ maxBytes }: RetentionRule, log: LogSizes): number {
+  if (maxBytes === undefined || log.bytes <= maxBytes * (1 + excessFraction)) return 0;
+  const kept = Math.floor((log.entries * maxBytes) / log.bytes);
+  return log.endPosition - kept;
+}
+
+function retainedPosition({ retain }: RetentionRule, log: LogSizes, retained: Dot | undefined): number {
+  if (!retain || !retained) return Infinity;
+  return log.positionOf(retained) ?? Infinity;
+}

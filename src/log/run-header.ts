@@ -22,7 +22,11 @@ export interface RunHeader {
 export type RunFault = 'truncated' | 'malformed' | 'damaged';
 
 /** The header at `at`, its checksum not verified: numbers in range, names that are names. The records need not be there. */
-export function parseRunHeader(bytes: Uint8Array, at: number, cache = new RefCache(1)): Result<RunHeader, RunFault> {
+export function parseRunHeader(
+  bytes: Uint8Array,
+  at: number,
+  cache = new RefCache(1),
+): Result<RunHeader, RunFault> {
   if (at + runLayout.hub + 1 > bytes.length) return err('truncated');
   const headerBytes = bytes[at + runLayout.headerBytes]! | (bytes[at + runLayout.headerBytes + 1]! << 8);
   const reserved = bytes[at + runLayout.reserved]! | bytes[at + runLayout.reserved + 1]!;

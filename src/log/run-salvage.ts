@@ -50,7 +50,11 @@ export function salvageRun(bytes: Uint8Array, at: number, length: number): Salva
   const lastSeq = head.at(-1)?.seq ?? header.firstSeq - 1;
   const end = start + header.recordBytes;
   const tail = end <= limit ? trailingRecords(bytes, damageAt, end, header, lastSeq) : [];
-  const whole = [...head, ...tail.filter((record) => recordIsWhole(bytes, record.bodyStart, record.end, seed))];
+  const whole = [...head];
+  tail.forEach((record, i) => {
+    const isWhole = recordIsWhole(bytes, record.bodyStart, record.end, seed);
+    if (isWhole && isLinked(bytes, whole.at(-1), record, tail[i + 1])) whole.push(record);
+  });
   const pieces = stretches(bytes, whole).flatMap((records) => pieceOf(bytes, at, header, records) ?? []);
   return { header, pieces, missing: missingOf(header, pieces) };
 }
@@ -74,10 +78,8 @@ function leadingRecords(
   return found;
 }
 
-/** Records behind the damage, whole or not. Where they begin is not known when a length was hit, and a message may
- *  contain bytes that look like records with right checksums. So only that chain of lengths is followed which ends
- *  where the run ends, with seqs rising by one up to the run's last: its author would have had to know what
- *  others write behind it. */
+/** Records behind the damage, whole or not. Where they begin is not known when a length was hit, so only that chain of
+ *  lengths is followed which ends where the run ends, with seqs rising by one up to the run's last. */
 function trailingRecords(
   bytes: Uint8Array,
   damageAt: number,
@@ -99,6 +101,23 @@ function trailingRecords(
   const out: Found[] = [];
   for (let record = first; record; record = chained.get(record.end)) out.push(record);
   return out;
+}
+
+/** Whether a record behind the damage is what its neighbours name. A message may hold bytes that look like a record
+ *  with a right checksum; but its author cannot know the checksums of the entry before and of the entry itself. */
+function isLinked(
+  bytes: Uint8Array,
+  before: Found | undefined,
+  record: Found,
+  next: Found | undefined,
+): boolean {
+  const followsBefore =
+    before?.seq !== record.seq - 1 ||
+    recordPrevious(bytes, record.bodyStart) === recordChecksum(bytes, before.bodyStart);
+  return (
+    followsBefore &&
+    (next === undefined || recordPrevious(bytes, next.bodyStart) === recordChecksum(bytes, record.bodyStart))
+  );
 }
 
 /** Cuts where records are not consecutive, or do not name the one before. */
@@ -127,7 +146,15 @@ function pieceOf(
   const recordsStart = records[0]!.start;
   const recordsEnd = records.at(-1)!.end;
   const { ref, writer, round, headerBytes } = header;
-  const place = { ref, writer, round, firstSeq: records[0]!.seq, count: records.length, offset: at, headerBytes };
+  const place = {
+    ref,
+    writer,
+    round,
+    firstSeq: records[0]!.seq,
+    count: records.length,
+    offset: at,
+    headerBytes,
+  };
   const summary = summarize(bytes, recordsStart, recordsEnd, place);
   return summary && { summary, recordsStart, recordsEnd };
 }

@@ -68,13 +68,7 @@ export class RunWriter {
   }
 
   /** Starts a run: `previousChecksum` is that of the writer's entry before `firstSeq`, 0 for seq 1. */
-  begin(
-    ref: ChannelRef,
-    writer: WriterId,
-    round: number,
-    firstSeq: number,
-    previousChecksum: number,
-  ): void {
+  begin(ref: ChannelRef, writer: WriterId, round: number, firstSeq: number, previousChecksum: number): void {
     assert(this.#open === undefined, 'a run ends before the next begins');
     assert(firstSeq >= 1 && (firstSeq > 1 || previousChecksum === 0), 'the first entry follows none');
     const offset = this.#out.length;
@@ -113,7 +107,8 @@ export class RunWriter {
     this.#count++;
     this.#entryCount++;
     if (entry.idempotencyKey) run.keys.push(this.#keyRow(run, seq, entry));
-    if (entry.kind !== 'publish' || entry.parents?.length) run.marked.push(this.#entry(run, seq, previous, entry));
+    if (entry.kind !== 'publish' || entry.parents?.length)
+      run.marked.push(this.#entry(run, seq, previous, entry));
     return seq;
   }
 

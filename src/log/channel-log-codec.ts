@@ -1,0 +1,197 @@
+/** The state of a channel log as bytes, for the index beside the truth: written behind, so it may be old but must never
+ *  be wrong. A CRC-32 that starts with the channel's name tells damage and mix-ups.
+ *
+ *  version u8 · flags u8 (1: a trim, 2: the trim is a head) · record bytes, last timestamp · [trim: writer index, round]
+ *  · writers · spans (writer index × 2 + on the chain, count; seqs and positions follow from the order) · heads (writer
+ *  indexes) · CRC-32 u32. Numbers are varints, lists begin with their length. */
+import { ByteReader, ByteWriter, fromHex, readFixed32, toHex, utf8 } from '../base/bytes.js';
+import { crc32 } from '../base/crc32.js';
+import { type ChannelRef, type Dot, type WriterId, channelKey } from '../base/ids.js';
+import { type Result, err, ok } from '../base/result.js';
+import type { Timestamp } from './entry.js';
+import type { LogParts } from './past.js';
+import { type Mark, SubLog } from './sub-log.js';
+
+/** What is not in the parts themselves. */
+export interface LogState {
+  readonly bytes: number;
+  readonly lastTimestamp: Timestamp;
+  readonly heads: readonly SubLog[];
+  readonly trimIsHead: boolean;
+}
+
+const version = 1;
+const hasTrim = 1;
+const trimIsHeadFlag = 2;
+const checksumBytes = 4;
+
+export function encodeState(
+  ref: ChannelRef,
+  { subLogs, order, trim }: LogParts,
+  state: LogState,
+): Uint8Array {
+  const out = new ByteWriter(64 + 48 * subLogs.size);
+  const writers = [...subLogs.values()];
+  const indexes = new Map(writers.map((subLog, i) => [subLog.writer, i]));
+  out.u8(version);
+  out.u8((trim ? hasTrim : 0) | (state.trimIsHead ? trimIsHeadFlag : 0));
+  out.varint(state.bytes);
+  out.varint(state.lastTimestamp);
+  if (trim) {
+    out.varint(indexes.get(trim.through.writer)!);
+    out.varint(trim.round);
+  }
+  out.varint(writers.length);
+  for (const subLog of writers) writeSubLog(out, subLog, indexes);
+  out.varint(order.spans.length);
+  for (const { subLog, count, onChain } of order.spans) {
+    out.varint(2 * indexes.get(subLog.writer)! + (onChain ? 1 : 0));
+    out.varint(count);
+  }
+  out.varint(state.heads.length);
+  for (const { writer } of state.heads) out.varint(indexes.get(writer)!);
+  out.fixed32(crc32(out.buffer, 0, out.length, seedOf(ref)));
+  return out.bytes();
+}
+
+/** Fills `parts`, which are empty. After an error they are to be thrown away. */
+export function decodeState(ref: ChannelRef, bytes: Uint8Array, parts: LogParts): Result<LogState, string> {
+  const end = bytes.length - checksumBytes;
+  if (end < 1 || bytes[0] !== version) return err('the state of a channel log has another version');
+  if (crc32(bytes, 0, end, seedOf(ref)) !== readFixed32(bytes, end)) {
+    return err('the state of a channel log is damaged');
+  }
+  const reader = new ByteReader(bytes, 1, end);
+  const state = readState(reader, parts);
+  return state && !reader.failed && reader.position === end
+    ? ok(state)
+    : err('the state of a channel log is malformed');
+}
+
+function seedOf(ref: ChannelRef): number {
+  return crc32(utf8(channelKey(ref)));
+}
+
+function readState(reader: ByteReader, parts: LogParts): LogState | undefined {
+  const flags = reader.u8();
+  const bytes = reader.varint();
+  const lastTimestamp = reader.varint();
+  const through = flags & hasTrim ? { index: reader.varint(), round: reader.varint() } : undefined;
+  const writers = readList(reader, () => readSubLog(reader));
+  for (const { subLog } of writers) parts.subLogs.set(subLog.writer, subLog);
+  for (const { subLog, parents } of writers) subLog.marks = marksOf(reader, parents, writers);
+  if (through) {
+    const trimmed = writers[through.index]?.subLog;
+    if (!trimmed || trimmed.floor < 1) return undefined;
+    const floors = new Map<WriterId, number>();
+    for (const { subLog } of writers) if (subLog.floor > 0) floors.set(subLog.writer, subLog.floor);
+    parts.trim = { through: { writer: trimmed.writer, seq: trimmed.floor }, floors, round: through.round };
+  }
+  if (!readOrder(reader, parts, writers)) return undefined;
+  const heads = readList(reader, () => writers[reader.varint()]?.subLog).filter(
+    (subLog) => subLog !== undefined,
+  );
+  return { bytes, lastTimestamp, heads, trimIsHead: (flags & trimIsHeadFlag) !== 0 };
+}
+
+function readOrder(
+  reader: ByteReader,
+  { order, subLogs }: LogParts,
+  writers: readonly ReadSubLog[],
+): boolean {
+  let trimmed = 0;
+  for (const { floor } of subLogs.values()) trimmed += floor;
+  order.trim(trimmed);
+  const spans = readList(reader, () => ({ key: reader.varint(), count: reader.varint() }));
+  for (const { key, count } of spans) {
+    const subLog = writers[Math.floor(key / 2)]?.subLog;
+    if (!subLog || count < 1 || subLog.placed + count > subLog.seq) return false;
+    order.append(subLog, subLog.placed + 1, count, key % 2 === 1);
+    subLog.placed += count;
+  }
+  return !reader.failed;
+}
+
+const checksumKnown = 1;
+
+function writeSubLog(out: ByteWriter, subLog: SubLog, indexes: ReadonlyMap<WriterId, number>): void {
+  const { floor, seq, lastChecksum } = subLog;
+  out.raw(fromHex(subLog.writer));
+  out.u8(lastChecksum === undefined ? 0 : checksumKnown);
+  out.varint(floor);
+  out.varint(seq - floor);
+  out.fixed32(lastChecksum ?? 0);
+  out.varint(subLog.lastTimestamp + 1);
+  writeNumbers(out, subLog.rounds);
+  // Lost entries have the timestamp -1.
+  writeNumbers(
+    out,
+    subLog.times.map((value, i) => value + (i % 2)),
+  );
+  writeNumbers(out, subLog.lost);
+  out.varint(subLog.marks.length);
+  for (const { seq: at, parents } of subLog.marks) {
+    out.varint(at);
+    out.varint(parents.length);
+    for (const parent of parents) {
+      out.varint(indexes.get(parent.writer)!);
+      out.varint(parent.seq);
+    }
+  }
+}
+
+interface ReadSubLog {
+  readonly subLog: SubLog;
+  /** Marks whose parents are still named by index. */
+  readonly parents: readonly {
+    readonly seq: number;
+    readonly dots: readonly { index: number; seq: number }[];
+  }[];
+}
+
+function readSubLog(reader: ByteReader): ReadSubLog {
+  const subLog = new SubLog(toHex(reader.take(12)) as WriterId);
+  const flags = reader.u8();
+  subLog.floor = reader.varint();
+  subLog.seq = subLog.floor + reader.varint();
+  subLog.placed = subLog.floor;
+  const lastChecksum = reader.fixed32();
+  subLog.lastChecksum = flags & checksumKnown ? lastChecksum : undefined;
+  subLog.lastTimestamp = reader.varint() - 1;
+  subLog.rounds = readNumbers(reader);
+  subLog.times = readNumbers(reader).map((value, i) => value - (i % 2));
+  subLog.lost = readNumbers(reader);
+  const parents = readList(reader, () => {
+    const seq = reader.varint();
+    return { seq, dots: readList(reader, () => ({ index: reader.varint(), seq: reader.varint() })) };
+  });
+  return { subLog, parents };
+}
+
+function marksOf(reader: ByteReader, marks: ReadSubLog['parents'], writers: readonly ReadSubLog[]): Mark[] {
+  return marks.map(({ seq, dots }) => ({
+    seq,
+    parents: dots.map(({ index, seq: parentSeq }): Dot => {
+      const writer = writers[index]?.subLog.writer;
+      if (!writer) reader.fail();
+      return { writer: writer ?? ('' as WriterId), seq: parentSeq };
+    }),
+  }));
+}
+
+function writeNumbers(out: ByteWriter, numbers: readonly number[]): void {
+  out.varint(numbers.length);
+  for (const value of numbers) out.varint(value);
+}
+
+function readNumbers(reader: ByteReader): number[] {
+  return readList(reader, () => reader.varint());
+}
+
+/** Stops at the first failure, so a wrong length costs no more than the bytes that are there. */
+function readList<T>(reader: ByteReader, read: () => T): T[] {
+  const length = reader.varint();
+  const out: T[] = [];
+  for (let i = 0; i < length && !reader.failed; i++) out.push(read());
+  return out;
+}

@@ -1,0 +1,139 @@
+/** The maximal entries of a log, kept up to date as it grows, and what follows from them: the parents of new entries and
+ *  the cursors of readers. */
+import type { Dot, WriterId } from '../base/ids.js';
+import { type LogParts, covers, maximal, pastOf } from './past.js';
+import type { SubLog } from './sub-log.js';
+
+export class Heads {
+  readonly #log: LogParts;
+  /** Their newest entries are maximal. */
+  #subLogs: SubLog[] = [];
+  /** Nothing held stands on the newest trimmed entry. */
+  #trimIsHead = false;
+  /** Heads of the whole order, the place of nearly every reader. */
+  #atEnd: { readonly position: number; readonly dots: readonly Dot[] } | undefined;
+
+  constructor(log: LogParts) {
+    this.#log = log;
+  }
+
+  get subLogs(): readonly SubLog[] {
+    return this.#subLogs;
+  }
+
+  get trimIsHead(): boolean {
+    return this.#trimIsHead;
+  }
+
+  restore(subLogs: readonly SubLog[], trimIsHead: boolean): void {
+    this.#subLogs = [...subLogs];
+    this.#trimIsHead = trimIsHead;
+  }
+
+  /** A sub-log has new entries. Nothing else held can stand on them. */
+  grown(subLog: SubLog, hasParents: boolean): void {
+    if (hasParents || this.#trimIsHead) {
+      const past = pastOf(this.#log, [newest(subLog)]);
+      this.#subLogs = this.#subLogs.filter(
+        (other) => other === subLog || !covers(this.#log, past, newest(other)),
+      );
+      if (past.base >= this.#log.order.firstPosition) this.#trimIsHead = false;
+    }
+    if (!this.#subLogs.includes(subLog)) this.#subLogs.push(subLog);
+  }
+
+  /** Floors have risen. */
+  trimmed(): void {
+    this.#atEnd = undefined;
+    this.#subLogs = this.#subLogs.filter((subLog) => subLog.seq > subLog.floor);
+    const { firstPosition } = this.#log.order;
+    this.#trimIsHead = !this.#subLogs.some(
+      (subLog) => pastOf(this.#log, [newest(subLog)]).base >= firstPosition,
+    );
+  }
+
+  dots(): Dot[] {
+    const dots = this.#subLogs.map(newest);
+    const through = this.#log.trim?.through;
+    return this.#trimIsHead && through ? [...dots, through] : dots;
+  }
+
+  primary(): Dot | undefined {
+    const { trim, subLogs } = this.#log;
+    let best = trim && { ...trim.through, round: trim.round };
+    for (const subLog of subLogs.values()) {
+      const newestOfRound = subLog.newestOfGreatestRound();
+      if (!newestOfRound) continue;
+      const candidate = { writer: subLog.writer, ...newestOfRound };
+      if (!best || compareClaims(candidate, best) > 0) best = candidate;
+    }
+    return best && { writer: best.writer, seq: best.seq };
+  }
+
+  parentsFor(writer: WriterId, opening: boolean): readonly Dot[] | undefined {
+    const seq = this.#log.subLogs.get(writer)?.seq ?? 0;
+    // The usual case: nothing foreign came since the writer's own last entry.
+    if (!opening && seq > 0 && !this.#trimIsHead && this.#isOnly(writer)) return undefined;
+    const foreign = this.dots().filter((head) => head.writer !== writer);
+    if (!opening && seq > 0) return foreign.length > 0 ? [{ writer, seq }, ...foreign] : undefined;
+    const primary = this.primary();
+    if (!primary) return undefined;
+    const past = pastOf(this.#log, [primary]);
+    return [primary, ...foreign.filter((head) => !isSame(head, primary) && !covers(this.#log, past, head))];
+  }
+
+  /** Heads of exactly what lies before `position`. */
+  before(position: number): readonly Dot[] {
+    const { order, trim } = this.#log;
+    const end = Math.min(position, order.endPosition);
+    if (this.#atEnd?.position === end) return this.#atEnd.dots;
+    if (end <= order.firstPosition) return trim ? [trim.through] : [];
+    const dots = this.#headsBefore(end);
+    if (end === order.endPosition) this.#atEnd = { position: end, dots };
+    return dots;
+  }
+
+  #headsBefore(position: number): readonly Dot[] {
+    const { order, trim } = this.#log;
+    const chainSpan = order.chainSpanBefore(position);
+    const chainEnd = chainSpan
+      ? Math.min(position, chainSpan.position + chainSpan.count)
+      : order.firstPosition;
+    const chainDot = chainSpan
+      ? { writer: chainSpan.subLog.writer, seq: chainSpan.firstSeq + chainEnd - chainSpan.position - 1 }
+      : trim?.through;
+    // In the middle of a block: beside the chain's entry each writer's newest since then may be maximal.
+    const newestOf = new Map<WriterId, Dot>();
+    if (chainDot) newestOf.set(chainDot.writer, chainDot);
+    for (let at = chainEnd; at < position;) {
+      const span = order.at(at)!;
+      const count = Math.min(span.count, position - span.position);
+      newestOf.set(span.subLog.writer, { writer: span.subLog.writer, seq: span.firstSeq + count - 1 });
+      at = span.position + count;
+    }
+    return maximal(this.#log, [...newestOf.values()]);
+  }
+
+  #isOnly(writer: WriterId): boolean {
+    return this.#subLogs.length === 1 && this.#subLogs[0]!.writer === writer;
+  }
+}
+
+function newest(subLog: SubLog): Dot {
+  return { writer: subLog.writer, seq: subLog.seq };
+}
+
+function isSame(a: Dot, b: Dot): boolean {
+  return a.writer === b.writer && a.seq === b.seq;
+}
+
+interface ClaimedDot extends Dot {
+  readonly round: number;
+}
+
+/** By the claim an entry was written under, then by seq. */
+function compareClaims(a: ClaimedDot, b: ClaimedDot): number {
+  if (a.round !== b.round) return a.round - b.round;
+  if (a.writer !== b.writer) return a.writer < b.writer ? -1 : 1;
+  return a.seq - b.seq;
+}
