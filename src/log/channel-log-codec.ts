@@ -79,7 +79,9 @@ function readState(reader: ByteReader, parts: LogParts): LogState | undefined {
   const through = flags & hasTrim ? { index: reader.varint(), round: reader.varint() } : undefined;
   const writers = readList(reader, () => readSubLog(reader));
   for (const { subLog } of writers) parts.subLogs.set(subLog.writer, subLog);
-  for (const { subLog, parents } of writers) subLog.marks = marksOf(reader, parents, writers);
+  for (const { subLog, parents } of writers) {
+    if (parents.length > 0) subLog.marks = marksOf(reader, parents, writers);
+  }
   if (through) {
     const trimmed = writers[through.index]?.subLog;
     if (!trimmed || trimmed.floor < 1) return undefined;

@@ -28,31 +28,32 @@ export interface GapStep {
 
 export type Step = EntriesStep | GapStep | { readonly type: 'end' };
 
+/** How a reader starts, beside its position. */
+interface Start {
+  /** Had beyond the position: for each writer the seq through which. */
+  readonly beyond?: ReadonlyMap<WriterId, number> | undefined;
+  /** Not wanted beyond the position, though not had. */
+  readonly skipped?: ReadonlyMap<WriterId, number> | undefined;
+  /** Entries known to be had. */
+  readonly heads?: readonly Dot[] | undefined;
+}
+
 export class LogReader {
   #position: number;
-  /** Had beyond the position: for each writer the seq through which. Empty for nearly every reader. */
-  readonly #beyond: Map<WriterId, number>;
-  /** Not wanted beyond the position, though not had. */
-  readonly #skipped: Map<WriterId, number>;
-  /** Before a gap: what is known to be had of what is trimmed; all of it if `exact`. */
-  readonly #known: { readonly through: Vector; readonly exact: boolean };
+  // There are as many readers as subscriptions, and nearly all are plain positions: no empty maps.
+  #beyond: Map<WriterId, number> | undefined;
+  readonly #skipped: ReadonlyMap<WriterId, number> | undefined;
+  /** For the ranges of a first gap. */
+  readonly #startHeads: readonly Dot[] | undefined;
   /** What `next` handed out last and `advance` has not taken yet. */
   #ahead: Span | undefined;
   #gapEnd = 0;
 
-  private constructor(
-    position: number,
-    place: {
-      readonly beyond?: ReadonlyMap<WriterId, number>;
-      readonly skipped?: ReadonlyMap<WriterId, number>;
-      readonly known?: Vector;
-    },
-  ) {
+  private constructor(position: number, start: Start) {
     this.#position = position;
-    this.#beyond = new Map(place.beyond);
-    this.#skipped = new Map(place.skipped);
-    const through = place.known ?? nothing;
-    this.#known = { through, exact: position === 0 && through.size === 0 };
+    this.#beyond = start.beyond?.size ? new Map(start.beyond) : undefined;
+    this.#skipped = start.skipped?.size ? start.skipped : undefined;
+    this.#startHeads = start.heads;
   }
 
   /** Behind everything that `heads` stand on. Heads of which entries are not held are an error: a cursor may be ahead of
@@ -64,8 +65,8 @@ export class LogReader {
     const missingHeads = heads.filter((head) => head.seq > log.have(head.writer));
     if (missingHeads.length > 0) return err({ missingHeads });
     const { position, beyond } = log.placementOf(heads);
-    const known = new Map(heads.map(({ writer, seq }) => [writer, seq]));
-    return ok(new LogReader(position, { beyond, known }));
+    // Where they reach what is kept, nothing can be missing: the heads are not needed any more.
+    return ok(new LogReader(position, { beyond, heads: position < log.firstPosition ? heads : undefined }));
   }
 
   /** Behind everything before `position`, which may lie below what is kept. */
@@ -106,7 +107,7 @@ export class LogReader {
     const { writer, firstSeq } = span;
     const count = Math.min(span.count, countMax);
     this.#ahead = { ...span, count };
-    return { type: 'entries', writer, firstSeq, count, late: this.#beyond.size > 0 };
+    return { type: 'entries', writer, firstSeq, count, late: this.#beyond !== undefined };
   }
 
   /** Says that a step was delivered; of entries also only the first ones, the rest in further calls. */
@@ -131,57 +132,62 @@ export class LogReader {
 
   /** Says that entries beyond the committed order were delivered: all of `writer` through `seq`. */
   took(writer: WriterId, seq: number): void {
+    this.#beyond ??= new Map();
     this.#beyond.set(writer, Math.max(seq, this.#beyond.get(writer) ?? 0));
   }
 
   /** The reader's cursor. */
   heads(log: ChannelLog): readonly Dot[] {
-    if (this.#beyond.size > 0 && this.#position >= log.firstPosition) this.#settle(log);
-    return log.headsOf({ position: this.#position, beyond: this.#beyond });
+    if (this.#beyond && this.#position >= log.firstPosition) this.#settle(log);
+    return this.#headsAt(log, this.#position);
   }
 
   isAtEnd(log: ChannelLog): boolean {
     return this.#position >= log.firstPosition && this.#settle(log) === undefined;
   }
 
+  #headsAt(log: ChannelLog, position: number): readonly Dot[] {
+    return this.#beyond ? log.headsOf({ position, beyond: this.#beyond }) : log.headsAt(position);
+  }
+
   /** Moves over what is had or not wanted; returns what comes then. */
   #settle(log: ChannelLog): Span | undefined {
-    for (let span = log.spanAt(this.#position); span; span = log.spanAt(this.#position)) {
+    let span = log.spanAt(this.#position);
+    while (span) {
       const { writer, firstSeq, count } = span;
-      const through = Math.max(this.#beyond.get(writer) ?? 0, this.#skipped.get(writer) ?? 0);
-      if (through < firstSeq) {
-        // What now lies before the position is no longer beyond it.
-        if (this.#beyond.size > 0) forgetBefore(log, this.#beyond, this.#position);
-        return span;
-      }
+      const through = Math.max(this.#beyond?.get(writer) ?? 0, this.#skipped?.get(writer) ?? 0);
+      if (through < firstSeq) break;
       this.#position += Math.min(count, through - firstSeq + 1);
+      span = log.spanAt(this.#position);
     }
-    if (this.#beyond.size > 0) forgetBefore(log, this.#beyond, this.#position);
-    return undefined;
+    if (this.#beyond) this.#forgetPassed(log, this.#beyond);
+    return span;
+  }
+
+  /** What lies before the position now is no longer beyond it. */
+  #forgetPassed(log: ChannelLog, beyond: Map<WriterId, number>): void {
+    for (const [writer, seq] of beyond) {
+      const at = log.positionOf({ writer, seq });
+      const isPassed = at === undefined ? seq <= (log.floors.get(writer) ?? 0) : at < this.#position;
+      if (isPassed) beyond.delete(writer);
+    }
+    if (beyond.size === 0) this.#beyond = undefined;
   }
 
   #gap(log: ChannelLog): GapStep {
     this.#gapEnd = log.firstPosition;
-    const heads = log.headsOf({ position: log.firstPosition, beyond: this.#beyond });
+    const heads = this.#headsAt(log, log.firstPosition);
     return { type: 'gap', reason: 'trimmed', ranges: this.#trimmedRanges(log), heads };
   }
 
   #trimmedRanges(log: ChannelLog): LostRange[] {
-    const { through, exact } = this.#known;
+    const known = new Map(this.#startHeads?.map(({ writer, seq }) => [writer, seq]));
+    const hadNothing = this.#position === 0 && known.size === 0;
     const ranges: LostRange[] = [];
     for (const [writer, toSeq] of log.floors) {
-      const had = through.get(writer) ?? (exact && this.#position === 0 ? 0 : undefined);
-      if (had !== undefined && had < toSeq) ranges.push({ writer, fromSeq: had + 1, toSeq });
+      const had = known.get(writer) ?? (hadNothing ? 0 : toSeq);
+      if (had < toSeq) ranges.push({ writer, fromSeq: had + 1, toSeq });
     }
     return ranges;
-  }
-}
-
-const nothing: Vector = new Map();
-
-function forgetBefore(log: ChannelLog, through: Map<WriterId, number>, position: number): void {
-  for (const [writer, seq] of through) {
-    const at = log.positionOf({ writer, seq });
-    if ((at !== undefined && at < position) || seq <= (log.floors.get(writer) ?? 0)) through.delete(writer);
   }
 }
