@@ -9,4 +9,4 @@ export const protocolHistory: readonly {
   readonly version: number;
   readonly digest: string;
   readonly change: string;
-}[] = [{ version: 1, digest: '', change: 'The first version.' }];
+}[] = [{ version: 1, digest: 'a896e6d333da5931', change: 'The first version.' }];
