@@ -1,7 +1,13 @@
 /** The node's one address for clients and operators: HTTP, and upgrades to WebSocket. */
 import { type IncomingMessage, type Server, createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+  fastify,
+} from 'fastify';
 import { limits } from '../base/limits.js';
 import { type Failure, errorCatalogue, failure } from '../protocol/errors.js';
 import { Tickets, refuseTokenInUrl } from './authenticate.js';
@@ -49,18 +55,23 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
   const host = options.host === 'localhost' ? '127.0.0.1' : options.host;
   await app.listen({ host, port: options.port });
   const { port } = app.server.address() as AddressInfo;
+  let closed: Promise<void> | undefined;
+  const refuseNew = () => {
+    stopping.abort();
+    // Only the listening socket: connections that are open keep working.
+    closed ??= new Promise((resolve) => void app.server.close(() => resolve()));
+    return closed;
+  };
   return {
     address: { host, port },
-    refuseNew: () => {
-      stopping.abort();
-      // Only the listening socket: connections that are open keep working.
-      app.server.close();
-    },
+    refuseNew: () => void refuseNew(),
     stop: async () => {
-      stopping.abort();
       const late = setTimeout(() => app.server.closeAllConnections(), gatewayLimits.stopGraceMs);
-      await Promise.all([websockets.close(gatewayLimits.stopGraceMs), app.close()]);
+      // A connection kept alive becomes idle only when its last answer is out.
+      const idle = setInterval(() => app.server.closeIdleConnections(), 50);
+      await Promise.all([refuseNew(), websockets.close(gatewayLimits.stopGraceMs), app.close()]);
       clearTimeout(late);
+      clearInterval(idle);
     },
   };
 }
@@ -68,7 +79,8 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
 function createApp(options: GatewayOptions, context: GatewayContext): FastifyInstance {
   const app = fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
-    disableRequestLogging: true,
+    // No line a request: addresses and who asks belong to those who put a proxy in front.
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.frameBytesMax,
     routerOptions: { maxParamLength: 1_024, ignoreTrailingSlash: false },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },

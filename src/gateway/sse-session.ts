@@ -15,6 +15,8 @@ export class SseSession implements SessionSink {
   readonly #cursors: Map<string, Uint8Array>;
   #handle: SessionHandle | undefined;
   #closed = false;
+  /** Written before the head went out; the engine may do so while it opens the session. */
+  #early: OutFrame[] = [];
 
   constructor(response: ServerResponse, channels: readonly string[], cursors: CursorMap) {
     this.#response = response;
@@ -22,7 +24,6 @@ export class SseSession implements SessionSink {
     this.#cursors = new Map(cursors);
   }
 
-  /** Frames written before go out with the head. */
   start(handle: SessionHandle, headers: Record<string, string>): void {
     this.#handle = handle;
     const response = this.#response;
@@ -36,6 +37,8 @@ export class SseSession implements SessionSink {
       'x-accel-buffering': 'no',
     });
     response.write(`retry: ${gatewayLimits.sseRetryMs}\n\n`);
+    this.#send(this.#early);
+    this.#early = [];
     if (this.#closed) response.end();
   }
 
@@ -45,6 +48,11 @@ export class SseSession implements SessionSink {
 
   write(frames: readonly OutFrame[]): void {
     if (this.#closed) return;
+    if (this.#response.headersSent) this.#send(frames);
+    else this.#early.push(...frames);
+  }
+
+  #send(frames: readonly OutFrame[]): void {
     let text = '';
     let isPinged = false;
     for (const frame of frames) {
@@ -57,7 +65,7 @@ export class SseSession implements SessionSink {
       }
     }
     // A connection that took the ping is alive; one that is stuck never calls back.
-    this.#response.write(text, isPinged ? () => this.#handle?.receive(pong) : undefined);
+    if (text !== '') this.#response.write(text, isPinged ? () => this.#handle?.receive(pong) : undefined);
   }
 
   /** The engine has said why in a frame before. */

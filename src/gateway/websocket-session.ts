@@ -40,9 +40,10 @@ export class WebSocketSession implements SessionSink {
     this.#isBinary = options.encoding === 'protobuf';
     this.#clock = options.clock;
     this.#ws.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
-    const countControlFrame = () => this.#countControlFrame();
-    this.#ws.on('ping', countControlFrame);
-    this.#ws.on('pong', countControlFrame);
+    this.#ws.on('ping', (payload) => {
+      if (this.#takeControlFrame()) this.#ws.pong(payload);
+    });
+    this.#ws.on('pong', () => this.#takeControlFrame());
     // A protocol error: ws has sent its close code already.
     this.#ws.on('error', () => {});
     this.#ws.on('close', () => {
@@ -96,16 +97,18 @@ export class WebSocketSession implements SessionSink {
     this.#refuse(errorCatalogue.BAD_FRAME.close, `This session takes ${expected} frames only.`);
   }
 
-  #countControlFrame(): void {
+  /** False, and the end, when there are too many. */
+  #takeControlFrame(): boolean {
+    if (this.#closed) return false;
     const now = this.#clock.monotonicMs();
     if (now - this.#controlSinceMs >= 1_000) {
       this.#controlSinceMs = now;
       this.#controlFrames = 0;
     }
     this.#controlFrames++;
-    if (this.#controlFrames > gatewayLimits.controlFramesPerSecondMax) {
-      this.#refuse(policyCode, 'Too many ping or pong frames.');
-    }
+    if (this.#controlFrames <= gatewayLimits.controlFramesPerSecondMax) return true;
+    this.#refuse(policyCode, 'Too many ping or pong frames.');
+    return false;
   }
 
   /** Ends the connection for the client's fault; unlike `close` the engine did not ask for it. */

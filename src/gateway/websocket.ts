@@ -42,7 +42,7 @@ export class WebSocketEndpoint {
       maxPayload: limits.frameBytesMax,
       maxFragments: gatewayLimits.fragmentsMax,
       maxBufferedChunks: gatewayLimits.bufferedChunksMax,
-      maxPendingAutoPongs: gatewayLimits.controlFramesPerSecondMax,
+      autoPong: false,
       closeTimeout: gatewayLimits.closeTimeoutMs,
       allowSynchronousEvents: true,
       handleProtocols: (offered) => chosenProtocol(offered) ?? false,

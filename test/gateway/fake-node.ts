@@ -1,0 +1,378 @@
+/** A node that answers from a script, so that the gateway alone is tested; and a gateway in front of it. */
+import { connect, type Socket } from 'node:net';
+import { ByteWriter, utf8 } from '../../src/base/bytes.js';
+import type { ChannelName, Dot, HubName, WriterId } from '../../src/base/ids.js';
+import { type Result, err, ok } from '../../src/base/result.js';
+import { seededRandom } from '../../src/base/random.js';
+import type {
+  HistoryPage,
+  LogPage,
+  LogQuery,
+  NodeApi,
+  NodeStatus,
+  OpenSession,
+  Principal,
+  PublishAccepted,
+  SessionHandle,
+} from '../../src/engine/api.js';
+import type { GatewayOptions } from '../../src/gateway/context.js';
+import { type Gateway, startGateway } from '../../src/gateway/http-server.js';
+import { encodeCursor } from '../../src/log/cursor.js';
+import { encodeContent, encodeEntry, placeOf } from '../../src/log/entry-wire.js';
+import type { Entry } from '../../src/log/entry.js';
+import { timestampFromUnixMs } from '../../src/log/timestamp.js';
+import { type Failure, failure } from '../../src/protocol/errors.js';
+import type { HistoryMessage, PublishMessage } from '../../src/protocol/messages.js';
+
+export const writer = '0123456789abcdef01234567' as WriterId;
+export const adminToken = 'admin-token';
+export const userToken = 'user-token';
+const anonymous: Principal = { actor: '', authenticated: false, admin: false };
+
+export interface FakeSession {
+  readonly request: OpenSession;
+  readonly received: Uint8Array[];
+  drains: number;
+  disconnects: number;
+}
+
+export class FakeNode implements NodeApi {
+  readonly sessions: FakeSession[] = [];
+  readonly published: { principal: Principal; hub: string; messages: PublishMessage[] }[] = [];
+  readonly queries: LogQuery[] = [];
+  historyRequest: HistoryMessage | undefined;
+  /** Entries of the log `default/chat`. */
+  entries: Entry[] = [];
+  refusePublish: Failure | undefined;
+  refuseSession: Failure | undefined;
+  state: NodeStatus['state'] = 'serving';
+  /** Called when a session is opened, before its handle is returned. */
+  onOpen: ((session: FakeSession) => void) | undefined;
+  onReceive: ((session: FakeSession, text: string) => void) | undefined;
+  #waiting: (() => void)[] = [];
+
+  authenticate(token: string | undefined): Result<Principal, Failure> {
+    if (token === undefined) return ok(anonymous);
+    if (token === adminToken) return ok({ actor: 'admin', authenticated: true, admin: true });
+    if (token === userToken) return ok({ actor: 'ada', authenticated: true, admin: false });
+    return err(failure('UNAUTHENTICATED'));
+  }
+
+  openSession(request: OpenSession): Result<SessionHandle, Failure> {
+    if (this.refuseSession) return err(this.refuseSession);
+    const session: FakeSession = { request, received: [], drains: 0, disconnects: 0 };
+    this.sessions.push(session);
+    this.onOpen?.(session);
+    return ok({
+      id: `session-${this.sessions.length}`,
+      receive: (frame) => {
+        session.received.push(frame.slice());
+        this.onReceive?.(session, Buffer.from(frame).toString());
+      },
+      drained: () => void session.drains++,
+      disconnected: () => void session.disconnects++,
+    });
+  }
+
+  publish(principal: Principal, hub: string, messages: readonly PublishMessage[]) {
+    this.published.push({
+      principal,
+      hub,
+      messages: messages.map((message) => ({ ...message, content: message.content.slice() })),
+    });
+    const refused = this.refusePublish;
+    return Promise.resolve(
+      messages.map((_, i): Result<PublishAccepted, Failure> =>
+        refused
+          ? err(refused)
+          : ok({
+              dot: { writer, seq: i + 1 },
+              timestamp: 4096 * (i + 1),
+              level: 'quorum',
+              copies: 1,
+              duplicate: false,
+            }),
+      ),
+    );
+  }
+
+  history(
+    _principal: Principal,
+    hub: string,
+    request: HistoryMessage,
+  ): Promise<Result<HistoryPage, Failure>> {
+    this.historyRequest = request;
+    if (hub !== 'default') return Promise.resolve(err(failure('HUB_NOT_FOUND')));
+    const out = new ByteWriter();
+    for (const each of this.entries) {
+      const body = encodeEntry(each, chatPlace);
+      out.u8(0x12);
+      out.varint(body.length);
+      out.raw(body);
+    }
+    const records = out.bytes();
+    return Promise.resolve(
+      ok({
+        channel: request.channel,
+        deliveries: [{ channel: request.channel, writer, round: 1, late: false, records }],
+        gaps: [],
+        cursor: cursorAt(this.entries.length),
+        more: false,
+      }),
+    );
+  }
+
+  queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
+    this.queries.push(query);
+    if (hub !== 'default' || channel !== 'chat') return Promise.resolve(err(failure('HUB_NOT_FOUND')));
+    const from = query.since instanceof Uint8Array ? seqOf(query.since) : 0;
+    const entries = this.entries.slice(from, from + (query.limit ?? 100));
+    const to = from + entries.length;
+    return Promise.resolve(
+      ok({
+        entries: entries.map((entry) => ({ entry, bytes: 100 })),
+        gaps: [],
+        cursor: cursorAt(to),
+        more: to < this.entries.length,
+      }),
+    );
+  }
+
+  waitForMore(_hub: string, _channel: string, cursor: Uint8Array, waitMs: number): Promise<void> {
+    if (seqOf(cursor) < this.entries.length) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      setTimeout(resolve, waitMs).unref();
+    });
+  }
+
+  add(entry: Entry): void {
+    this.entries.push(entry);
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  hubs() {
+    return Promise.resolve(['default' as HubName]);
+  }
+
+  channels(hub: string, { after, limit }: { after?: string; limit: number }) {
+    if (hub !== 'default') return Promise.resolve(err(failure('HUB_NOT_FOUND')));
+    const names = ['a', 'b', 'chat'].filter((name) => after === undefined || name > after).slice(0, limit);
+    return Promise.resolve(
+      ok(
+        names.map((name) => ({
+          ref: { hub: 'default' as HubName, channel: name as ChannelName },
+          entries: 3,
+          bytes: 300,
+          lastTimestamp: timestampFromUnixMs(Date.parse('2026-01-02T03:04:05.678Z')),
+        })),
+      ),
+    );
+  }
+
+  digest(hub: string, channel: string) {
+    return Promise.resolve(
+      ok({
+        hub: hub as HubName,
+        channel: channel as ChannelName,
+        entries: 2,
+        digest: 'ab'.repeat(32),
+        floors: [] as Dot[],
+        heads: [{ writer, seq: 2 }],
+      }),
+    );
+  }
+
+  status(): NodeStatus {
+    return {
+      nodeId: 'f'.repeat(32),
+      storeId: 'e'.repeat(32),
+      writer,
+      version: '9.9.9',
+      state: this.state,
+      startedUnixMs: 1_700_000_000_000,
+      sessions: this.sessions.length,
+      subscriptions: 0,
+      channelsInMemory: 0,
+      diskFull: false,
+      counters: { commits: 7, entriesCommitted: 42 },
+    };
+  }
+}
+
+export const chat = { hub: 'default' as HubName, channel: 'chat' as ChannelName };
+const chatPlace = placeOf(chat, writer, 1);
+
+export function cursorAt(seq: number): Uint8Array {
+  return encodeCursor(chat, seq === 0 ? [] : [{ writer, seq }]).slice();
+}
+
+/** The last byte of the head of `cursorAt`; good below 128. */
+function seqOf(cursor: Uint8Array): number {
+  return cursor.length <= 9 ? 0 : cursor[5 + 12]!;
+}
+
+export function entry(seq: number, text: string, more: Partial<Entry> = {}): Entry {
+  return {
+    writer,
+    seq,
+    timestamp: timestampFromUnixMs(Date.parse('2026-01-02T03:04:05.000Z') + seq),
+    round: 1,
+    kind: 'publish',
+    checksum: 0,
+    previous: 0,
+    content: { payload: utf8(text) },
+    ...more,
+  };
+}
+
+export const contentOf = (payload: string) => encodeContent({ payload: utf8(payload) });
+
+export interface TestGateway {
+  readonly node: FakeNode;
+  readonly gateway: Gateway;
+  readonly url: string;
+  readonly port: number;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  asAdmin(path: string, init?: RequestInit): Promise<Response>;
+}
+
+export async function gatewayInFront(
+  node: FakeNode,
+  options: Partial<GatewayOptions> = {},
+): Promise<TestGateway> {
+  const gateway = await startGateway(
+    { host: '127.0.0.1', port: 0, origins: [], anonymousAllowed: true, version: '9.9.9', ...options },
+    {
+      api: node,
+      clock: { wallMs: () => Date.now(), monotonicMs: () => performance.now() },
+      random: seededRandom(1),
+    },
+  );
+  const { port } = gateway.address;
+  const url = `http://127.0.0.1:${port}`;
+  const get = (path: string, init?: RequestInit) => fetch(`${url}${path}`, init);
+  return {
+    node,
+    gateway,
+    url,
+    port,
+    fetch: get,
+    asAdmin: (path, init) => get(path, { ...init, headers: { authorization: `Bearer ${adminToken}` } }),
+  };
+}
+
+/** A bare TCP connection that collects what it gets. */
+export class RawConnection {
+  readonly socket: Socket;
+  received = Buffer.alloc(0);
+  ended = false;
+  #changed: (() => void)[] = [];
+
+  constructor(port: number) {
+    this.socket = connect(port, '127.0.0.1');
+    this.socket.on('error', () => {});
+    this.socket.on('data', (chunk) => {
+      this.received = Buffer.concat([this.received, chunk]);
+      this.#wake();
+    });
+    this.socket.on('close', () => {
+      this.ended = true;
+      this.#wake();
+    });
+  }
+
+  send(data: string | Uint8Array): void {
+    this.socket.write(data);
+  }
+
+  get text(): string {
+    return this.received.toString('latin1');
+  }
+
+  async until(condition: () => boolean, limitMs = 10_000): Promise<void> {
+    const late = AbortSignal.timeout(limitMs);
+    while (!condition()) {
+      if (late.aborted)
+        throw new Error(`did not happen in ${limitMs} ms; got ${JSON.stringify(this.text.slice(0, 500))}`);
+      await new Promise<void>((resolve) => {
+        this.#changed.push(resolve);
+        setTimeout(resolve, 20).unref();
+      });
+    }
+  }
+
+  /** The bytes after the head of an answer. */
+  get body(): Buffer {
+    const end = this.received.indexOf('\r\n\r\n');
+    return end < 0 ? Buffer.alloc(0) : this.received.subarray(end + 4);
+  }
+
+  upgrade(path = '/v1/hubs/default/ws', headers: Record<string, string> = {}): void {
+    const all = {
+      Host: '127.0.0.1',
+      Upgrade: 'websocket',
+      Connection: 'Upgrade',
+      'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Version': '13',
+      ...headers,
+    };
+    const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+    this.send(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
+  }
+
+  #wake(): void {
+    for (const wake of this.#changed.splice(0)) wake();
+  }
+}
+
+/** A masked client frame. */
+export function clientFrame(
+  opcode: number,
+  payload: Uint8Array | string,
+  options: { fin?: boolean; mask?: boolean } = {},
+) {
+  const { fin = true, mask = true } = options;
+  const bytes = Buffer.from(payload as string);
+  const head: number[] = [(fin ? 0x80 : 0) | opcode];
+  const maskBit = mask ? 0x80 : 0;
+  if (bytes.length < 126) head.push(maskBit | bytes.length);
+  else if (bytes.length < 65_536) head.push(maskBit | 126, bytes.length >> 8, bytes.length & 255);
+  else {
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64BE(BigInt(bytes.length));
+    head.push(maskBit | 127, ...length);
+  }
+  if (!mask) return Buffer.concat([Buffer.from(head), bytes]);
+  const key = [1, 2, 3, 4];
+  return Buffer.concat([Buffer.from([...head, ...key]), bytes.map((byte, i) => byte ^ key[i % 4]!)]);
+}
+
+/** Code and reason of the first close frame in what a server sent, after whole frames. */
+export function closeFrameIn(bytes: Buffer): { code: number; reason: string } | undefined {
+  for (const { opcode, payload } of serverFrames(bytes)) {
+    if (opcode === 8) return { code: payload.readUInt16BE(0), reason: payload.subarray(2).toString() };
+  }
+  return undefined;
+}
+
+export function serverFrames(bytes: Buffer): { opcode: number; payload: Buffer }[] {
+  const frames: { opcode: number; payload: Buffer }[] = [];
+  let at = 0;
+  while (at + 2 <= bytes.length) {
+    const opcode = bytes[at]! & 15;
+    let length = bytes[at + 1]! & 127;
+    let start = at + 2;
+    if (length === 126) {
+      length = bytes.readUInt16BE(start);
+      start += 2;
+    } else if (length === 127) {
+      length = Number(bytes.readBigUInt64BE(start));
+      start += 8;
+    }
+    if (start + length > bytes.length) break;
+    frames.push({ opcode, payload: bytes.subarray(start, start + length) });
+    at = start + length;
+  }
+  return frames;
+}

@@ -1,0 +1,313 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { utf8 } from '../../src/base/bytes.js';
+import { limits } from '../../src/base/limits.js';
+import type { OutFrame } from '../../src/engine/api.js';
+import { failure } from '../../src/protocol/errors.js';
+import {
+  FakeNode,
+  RawConnection,
+  type TestGateway,
+  clientFrame,
+  closeFrameIn,
+  gatewayInFront,
+  serverFrames,
+  userToken,
+} from './fake-node.js';
+
+let node: FakeNode;
+let front: TestGateway;
+const connections: RawConnection[] = [];
+
+beforeEach(async () => {
+  node = new FakeNode();
+  front = await gatewayInFront(node);
+});
+
+afterEach(async () => {
+  for (const connection of connections.splice(0)) connection.socket.destroy();
+  await front.gateway.stop();
+});
+
+async function restart(options: Parameters<typeof gatewayInFront>[1]): Promise<void> {
+  for (const connection of connections.splice(0)) connection.socket.destroy();
+  await front.gateway.stop();
+  front = await gatewayInFront(node, options);
+}
+
+function raw(): RawConnection {
+  const connection = new RawConnection(front.port);
+  connections.push(connection);
+  return connection;
+}
+
+async function upgraded(headers: Record<string, string> = {}, path?: string): Promise<RawConnection> {
+  const connection = raw();
+  connection.upgrade(path, headers);
+  await connection.until(() => connection.text.includes('\r\n\r\n'));
+  expect(connection.text).toMatch(/^HTTP\/1\.1 101 /);
+  return connection;
+}
+
+const frameOf = (text: string): OutFrame => ({ bytes: utf8(text) });
+
+describe('sub-protocols', () => {
+  test('none offered means JSON', async () => {
+    const connection = await upgraded();
+    expect(connection.text).not.toMatch(/Sec-WebSocket-Protocol/i);
+    expect(node.sessions[0]!.request.encoding).toBe('json');
+    expect(node.sessions[0]!.request.hub).toBe('default');
+  });
+
+  test.each([
+    ['ringlog.v1.protobuf', 'protobuf'],
+    ['ringlog.v1.json', 'json'],
+    ['other, ringlog.v1.protobuf', 'protobuf'],
+  ])('%s is %s', async (offer, encoding) => {
+    const connection = await upgraded({ 'Sec-WebSocket-Protocol': offer });
+    expect(connection.text).toContain(`Sec-WebSocket-Protocol: ringlog.v1.${encoding}`);
+    expect(node.sessions[0]!.request.encoding).toBe(encoding);
+  });
+
+  test('only unknown ones are refused with a sentence', async () => {
+    const connection = raw();
+    connection.upgrade(undefined, { 'Sec-WebSocket-Protocol': 'mqtt' });
+    await connection.until(() => connection.ended);
+    expect(connection.text).toMatch(/^HTTP\/1\.1 400 /);
+    expect(JSON.parse(connection.body.toString())).toMatchObject({ code: 'INVALID', outcome: 'rejected' });
+  });
+});
+
+describe('frames', () => {
+  test('all frames of a turn arrive in order, text for JSON', async () => {
+    const connection = await upgraded();
+    const { sink } = node.sessions[0]!.request;
+    const big = 'x'.repeat(70_000);
+    sink.write([frameOf('one'), frameOf('two'), frameOf(big), frameOf('y'.repeat(300)), frameOf('last')]);
+    await connection.until(() => serverFrames(connection.body).length === 5);
+    const frames = serverFrames(connection.body);
+    expect(frames.map(({ opcode }) => opcode)).toEqual([1, 1, 1, 1, 1]);
+    expect(frames.map(({ payload }) => payload.toString())).toEqual([
+      'one',
+      'two',
+      big,
+      'y'.repeat(300),
+      'last',
+    ]);
+  });
+
+  test('a shared frame is prepared once for all sockets', async () => {
+    const binary = { 'Sec-WebSocket-Protocol': 'ringlog.v1.protobuf' };
+    const [a, b] = [await upgraded(binary), await upgraded(binary)];
+    const shared = frameOf('shared');
+    node.sessions[0]!.request.sink.write([shared]);
+    const prepared = shared.prepared;
+    expect(prepared).toBeDefined();
+    node.sessions[1]!.request.sink.write([shared]);
+    expect(shared.prepared).toBe(prepared);
+    for (const connection of [a, b]) {
+      await connection.until(() => serverFrames(connection.body).length === 1);
+      expect(serverFrames(connection.body)).toEqual([{ opcode: 2, payload: Buffer.from('shared') }]);
+    }
+  });
+
+  test('what a client sends reaches its session, one frame at a time', async () => {
+    const connection = await upgraded();
+    connection.send(Buffer.concat([clientFrame(1, '{"ping":{}}'), clientFrame(1, 'second')]));
+    const session = node.sessions[0]!;
+    await connection.until(() => session.received.length === 2);
+    expect(session.received.map((bytes) => Buffer.from(bytes).toString())).toEqual(['{"ping":{}}', 'second']);
+  });
+
+  test.each([
+    ['a binary frame in a JSON session', {}, 2],
+    ['a text frame in a protobuf session', { 'Sec-WebSocket-Protocol': 'ringlog.v1.protobuf' }, 1],
+  ])('%s closes with 4400', async (_, headers, opcode) => {
+    const connection = await upgraded(headers);
+    connection.send(clientFrame(opcode, 'x'));
+    await connection.until(() => closeFrameIn(connection.body) !== undefined);
+    expect(closeFrameIn(connection.body)!.code).toBe(4400);
+    expect(node.sessions[0]!).toMatchObject({ disconnects: 1, received: [] });
+  });
+});
+
+describe('broken clients', () => {
+  test.each([
+    ['an unmasked frame', clientFrame(1, 'x', { mask: false }), 1002],
+    ['reserved bits', Buffer.from([0xf1, 0x80, 0, 0, 0, 0]), 1002],
+    ['an unknown opcode', clientFrame(3, 'x'), 1002],
+    ['text that is not UTF-8', clientFrame(1, Buffer.from([0xc3, 0x28])), 1007],
+    ['a continuation of nothing', clientFrame(0, 'x'), 1002],
+    ['a long control frame', clientFrame(9, 'x'.repeat(126)), 1002],
+    ['a frame above the limit', Buffer.from([0x81, 0xff, 0, 0, 0, 0, 6, 0x40, 0, 0, 1, 2, 3, 4]), 1009],
+    ['a length of 2^63', Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]), 1009],
+  ])('%s closes with its code', async (_, bytes, code) => {
+    const connection = await upgraded();
+    connection.send(bytes);
+    await connection.until(() => closeFrameIn(connection.body) !== undefined);
+    expect(closeFrameIn(connection.body)!.code).toBe(code);
+    expect(node.sessions[0]!.received).toEqual([]);
+    connection.socket.destroy();
+    await connection.until(() => node.sessions[0]!.disconnects === 1);
+  });
+
+  test('endless fragments close with 1008', async () => {
+    const connection = await upgraded();
+    connection.send(clientFrame(1, 'x', { fin: false }));
+    for (let i = 0; i < 600; i++) connection.send(clientFrame(0, 'x', { fin: false }));
+    await connection.until(() => closeFrameIn(connection.body) !== undefined);
+    expect(closeFrameIn(connection.body)!.code).toBe(1008);
+  });
+
+  test('a flood of pings closes with 1008', async () => {
+    const connection = await upgraded();
+    connection.send(Buffer.concat(Array.from({ length: 500 }, () => clientFrame(9, ''))));
+    await connection.until(() => closeFrameIn(connection.body) !== undefined);
+    expect(closeFrameIn(connection.body)!.code).toBe(1008);
+    expect(serverFrames(connection.body).filter(({ opcode }) => opcode === 10).length).toBeLessThanOrEqual(
+      20,
+    );
+  });
+
+  test('a client that does not read is not read from either, and goes on when it does', async () => {
+    const connection = await upgraded();
+    connection.socket.pause();
+    const session = node.sessions[0]!;
+    const filler = frameOf('z'.repeat(200_000));
+    for (let i = 0; i < 60; i++) session.request.sink.write([filler]);
+    await connection.until(() => session.request.sink.bufferedBytes > limits.outboxSoftBytes);
+    for (let i = 0; i < 20; i++) connection.send(clientFrame(1, 'q'.repeat(60_000)));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(session.received.length).toBeLessThan(20);
+    connection.socket.resume();
+    await connection.until(() => session.received.length === 20 && session.drains > 0);
+    expect(session.request.sink.bufferedBytes).toBe(0);
+  });
+
+  test('who must authenticate is not buffered before', async () => {
+    await restart({ anonymousAllowed: false });
+    const connection = await upgraded();
+    connection.send(clientFrame(1, 'x'.repeat(1_000_000)).subarray(0, 100_000));
+    await connection.until(() => closeFrameIn(connection.body) !== undefined);
+    expect(closeFrameIn(connection.body)!.code).toBe(4413);
+    const known = await upgraded({ Authorization: `Bearer ${userToken}` });
+    known.send(clientFrame(1, 'x'.repeat(100_000)));
+    await known.until(() => node.sessions[1]!.received.length === 1);
+    expect(node.sessions[1]!.received[0]!.length).toBe(100_000);
+  });
+});
+
+describe('upgrades that are refused', () => {
+  const refused = async (path: string, headers: Record<string, string>, status: number) => {
+    const connection = raw();
+    connection.upgrade(path, headers);
+    await connection.until(() => connection.ended);
+    expect(connection.text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(node.sessions).toEqual([]);
+    return connection.body.toString();
+  };
+
+  test.each([
+    ['another path', '/v1/other', 404],
+    ['a hub name against the grammar', '/v1/hubs/UPPER/ws', 400],
+    ['a hub name with %2f', '/v1/hubs/a%2fb/ws', 400],
+    ['a token in the address', '/v1/hubs/default/ws?token=secret', 400],
+  ])('%s', async (_, path, status) => {
+    expect(await refused(path, {}, status)).not.toContain('secret');
+  });
+
+  test.each(['https://evil.example', 'null', 'http://127.0.0.1.evil.example', 'http://127.0.0.1:1'])(
+    'a page of %s',
+    async (origin) => {
+      expect(await refused('/v1/hubs/default/ws', { Origin: origin }, 403)).toContain('DENIED');
+    },
+  );
+
+  test('a name that was made to point here', async () => {
+    const headers = { Host: 'evil.example', Origin: 'http://evil.example' };
+    expect(await refused('/v1/hubs/default/ws', headers, 403)).toContain('DENIED');
+  });
+
+  test('a wrong token', async () => {
+    const headers = { Authorization: 'Bearer nonsense' };
+    expect(await refused('/v1/hubs/default/ws', headers, 401)).toContain('UNAUTHENTICATED');
+  });
+
+  test('a broken key, and no upgrade to WebSocket', async () => {
+    const path = '/v1/hubs/default/ws';
+    expect(await refused(path, { 'Sec-WebSocket-Key': 'short' }, 400)).toContain('Key');
+    expect(await refused(path, { Upgrade: 'h2c' }, 400)).toContain('WebSocket');
+  });
+
+  test('the same host, and an origin of the list, are allowed', async () => {
+    await upgraded({ Origin: `http://127.0.0.1:${front.port}`, Host: `127.0.0.1:${front.port}` });
+    await restart({ origins: ['https://app.example'] });
+    await upgraded({ Origin: 'https://app.example' });
+    expect(node.sessions.length).toBe(2);
+  });
+
+  test('a session the node refuses ends with a close code that says whether to come back', async () => {
+    node.refuseSession = failure('HUB_NOT_FOUND');
+    const first = await upgraded();
+    await first.until(() => closeFrameIn(first.body) !== undefined);
+    expect(closeFrameIn(first.body)).toMatchObject({ code: 4404 });
+    node.refuseSession = failure('TOO_MANY');
+    const second = await upgraded();
+    await second.until(() => closeFrameIn(second.body) !== undefined);
+    expect(closeFrameIn(second.body)).toMatchObject({ code: 4500 });
+  });
+});
+
+describe('tickets', () => {
+  const ticketFor = async (headers: Record<string, string>) =>
+    front.fetch('/v1/hubs/default/tickets', { method: 'POST', headers });
+
+  test('one opens one connection of the hub it is for', async () => {
+    const answer = await ticketFor({ authorization: `Bearer ${userToken}` });
+    expect(answer.status).toBe(201);
+    const { ticket } = (await answer.json()) as { ticket: string };
+    await upgraded({}, `/v1/hubs/default/ws?ticket=${ticket}`);
+    expect(node.sessions[0]!.request.principal).toMatchObject({ actor: 'ada', authenticated: true });
+    const again = await upgraded({}, `/v1/hubs/default/ws?ticket=${ticket}`);
+    await again.until(() => closeFrameIn(again.body) !== undefined);
+    expect(closeFrameIn(again.body)!.code).toBe(4401);
+    expect(node.sessions.length).toBe(1);
+  });
+
+  test('nobody without a token gets one', async () => {
+    expect((await ticketFor({})).status).toBe(401);
+    expect((await ticketFor({ authorization: 'Bearer wrong' })).status).toBe(401);
+  });
+});
+
+describe('the end', () => {
+  test('the engine closes with code and reason, after what was written', async () => {
+    const connection = await upgraded();
+    const { sink } = node.sessions[0]!.request;
+    sink.write([frameOf('before')]);
+    sink.close(4501, `The node stops ${'é'.repeat(200)}`);
+    sink.close(4500, 'again');
+    sink.write([frameOf('after')]);
+    await connection.until(() => closeFrameIn(connection.body) !== undefined);
+    expect(serverFrames(connection.body).map(({ opcode }) => opcode)).toEqual([1, 8]);
+    const close = closeFrameIn(connection.body)!;
+    expect(close.code).toBe(4501);
+    expect(Buffer.byteLength(close.reason)).toBeLessThanOrEqual(123);
+    expect(close.reason).toMatch(/^The node stops é+…$/);
+  });
+
+  test('stopping closes open sessions with 4501 and waits for them', async () => {
+    const client = new WebSocket(`ws://127.0.0.1:${front.port}/v1/hubs/default/ws`);
+    const closed = new Promise<number>((resolve) => void client.on('close', resolve));
+    await new Promise((resolve) => void client.on('open', resolve));
+    await front.gateway.stop();
+    expect(await closed).toBe(4501);
+  });
+
+  test('a connection that breaks is told to the session once', async () => {
+    const connection = await upgraded();
+    connection.socket.destroy();
+    await connection.until(() => node.sessions[0]!.disconnects > 0);
+    expect(node.sessions[0]!.disconnects).toBe(1);
+  });
+});
