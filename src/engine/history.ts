@@ -41,7 +41,7 @@ export async function* scanForward({ store, ref, log }: Scan, reader: LogReader)
     const step = reader.next(log, limits.replayEntriesMax);
     if (step.type === 'end') return;
     if (step.type === 'gap') {
-      reader.advance(log, step);
+      reader.advance(step);
       yield {
         type: 'gap',
         gap: {
@@ -59,11 +59,11 @@ export async function* scanForward({ store, ref, log }: Scan, reader: LogReader)
       if ('records' in part) {
         let seq = part.firstSeq;
         for (const record of recordsOf(part)) {
-          reader.advance(log, { ...step, firstSeq: seq, count: 1 });
+          reader.advance({ ...step, firstSeq: seq, count: 1 });
           yield { type: 'record', slice: part, seq: seq++, ...record, late: step.late };
         }
       } else {
-        reader.advance(log, { ...step, firstSeq: part.fromSeq, count: part.toSeq - part.fromSeq + 1 });
+        reader.advance({ ...step, firstSeq: part.fromSeq, count: part.toSeq - part.fromSeq + 1 });
         yield {
           type: 'gap',
           gap: {

@@ -66,7 +66,7 @@ export class Replay {
     const step = state.reader.next(log, limits.replayEntriesMax);
     if (step.type === 'end') return subscription.goLiveIfAtEnd(log);
     if (step.type === 'gap') {
-      state.reader.advance(log, step);
+      state.reader.advance(step);
       sendGap(session, channel, step.reason, step.ranges, state.reader);
       this.host.flushSoon(session);
       return subscription.goLiveIfAtEnd(log);
@@ -92,7 +92,7 @@ function deliverRead(
   const parts = [...read.slices, ...read.missing].sort((a, b) => firstSeqOf(a) - firstSeqOf(b));
   for (const part of parts) {
     if ('records' in part) {
-      reader.advance(log, { ...step, firstSeq: part.firstSeq, count: part.count });
+      reader.advance({ ...step, firstSeq: part.firstSeq, count: part.count });
       const cursor = encodeCursor(ref, reader.heads(log));
       const bytes = encodeDeliveryFrame(session.encoding, {
         channel: ref.channel,
@@ -104,7 +104,7 @@ function deliverRead(
       });
       session.push({ bytes, channel: ref.channel, cursor, entries: part.count });
     } else {
-      reader.advance(log, { ...step, firstSeq: part.fromSeq, count: part.toSeq - part.fromSeq + 1 });
+      reader.advance({ ...step, firstSeq: part.fromSeq, count: part.toSeq - part.fromSeq + 1 });
       sendGap(session, channel, 'damaged', [part], reader);
     }
   }

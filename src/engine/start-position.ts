@@ -4,7 +4,7 @@ import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor, decodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
-import { timestampFromUnixMs } from '../log/timestamp.js';
+import { timestampFromUnixMs, timestampMax } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Gap, Start } from '../protocol/messages.js';
 import type { LogStore } from './ports.js';
@@ -44,11 +44,8 @@ export async function readerSince(
   log: ChannelLog,
   unixMs: number,
 ): Promise<LogReader> {
-  const timestamp = timestampFromUnixMs(Math.max(unixMs, 0));
-  const seqs = await store.seqsSince(ref, timestamp);
-  const had = new Map(log.writers().map(({ writer, seq }) => [writer, seq]));
-  for (const [writer, seq] of seqs) had.set(writer, seq - 1);
-  return LogReader.atVector(log, had);
+  const timestamp = Math.min(timestampFromUnixMs(unixMs), timestampMax);
+  return LogReader.atVector(log, await store.seqsSince(ref, timestamp));
 }
 
 /** Parses a cursor of this channel. */
