@@ -2,12 +2,12 @@
  *
  *  Header, little-endian: magic u32 · checksum u32 of the rest, started with the lineage's · kind u8 · 3 reserved ·
  *  section bytes u32 · runs bytes u32 · run count u32 · entry count u32 · body checksum u32 · number u64 · first arrival
- *  u64 · segment u32 · offset u32 · generation u32 · reserved u32.
+ *  u64 · segment u32 · offset u32 · generation u32 · section checksum u32.
  *
  *  Sixty-four bytes at a multiple of 64, so a header never crosses a disk sector: it is on the disk whole or not at all.
  *  It names its own place, so a block that strayed or stayed from before is not taken for this commit. The body checksum
  *  covers the section and the first four bytes of every run, which are the run's own checksum: so it binds every byte to
- *  this commit, and a scan still sums each byte once.
+ *  this commit, and a scan still sums each byte once. The section's own checksum saves the notes of a damaged commit.
  *
  *  The section of a written commit holds notes: name length u8 · name · value length u32 · value. That of a rewritten
  *  one holds the arrival number (u64) of the first entry of each run. */
@@ -30,6 +30,7 @@ export interface CommitHeader {
   readonly runsBytes: number;
   readonly runCount: number;
   readonly entryCount: number;
+  readonly sectionChecksum: number;
   readonly bodyChecksum: number;
   /** Written: rises by one over the whole log. Rewritten: counts from 1 inside its segment. */
   readonly number: number;
@@ -65,6 +66,7 @@ export function writeCommitHeader(out: Uint8Array, at: number, header: CommitHea
   writeFixed32(out, at + 48, header.segment);
   writeFixed32(out, at + 52, header.offset);
   writeFixed32(out, at + 56, header.generation);
+  writeFixed32(out, at + 60, header.sectionChecksum);
   writeFixed32(out, at + 4, checksum(out, at + 8, at + commitHeaderBytes, seed));
 }
 
@@ -86,18 +88,22 @@ export function parseCommitHeader(bytes: Uint8Array, at: number, seed: number): 
     segment: readFixed32(bytes, at + 48),
     offset: readFixed32(bytes, at + 52),
     generation: readFixed32(bytes, at + 56),
+    sectionChecksum: readFixed32(bytes, at + 60),
   };
 }
 
-/** Sum of the section and of each run's checksum. `runOffsets` are positions in `bytes` of the runs' first bytes. */
-export function bodyChecksum(
+/** The sum of the section, and that sum carried on over each run's checksum. `runsAt` is where the runs begin in
+ *  `bytes`, their offsets count from there. */
+export function bodySums(
   bytes: Uint8Array,
-  section: { readonly start: number; readonly end: number },
-  runOffsets: Iterable<number>,
-): number {
-  let sum = checksum(bytes, section.start, section.end);
-  for (const at of runOffsets) sum = checksum(bytes, at, at + 4, sum);
-  return sum;
+  sectionAt: number,
+  runsAt: number,
+  runs: readonly { readonly offset: number }[],
+): { readonly sectionChecksum: number; readonly bodyChecksum: number } {
+  const sectionChecksum = checksum(bytes, sectionAt, runsAt);
+  let sum = sectionChecksum;
+  for (const { offset } of runs) sum = checksum(bytes, runsAt + offset, runsAt + offset + 4, sum);
+  return { sectionChecksum, bodyChecksum: sum };
 }
 
 export type Notes = ReadonlyMap<string, Uint8Array>;

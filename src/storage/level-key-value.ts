@@ -30,17 +30,18 @@ class LevelKeyValue implements KeyValue {
     this.#level = level;
   }
 
-  get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#opened().get(key);
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return plain(await this.#opened().get(key));
   }
 
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#opened().getMany(keys as Uint8Array[]);
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return (await this.#opened().getMany(keys as Uint8Array[])).map(plain);
   }
 
   async range(range: KeyRange): Promise<Row[]> {
     const { gte, lt, limit, reverse = false } = range;
-    return await this.#opened().iterator({ gte, lt, limit, reverse }).all();
+    const rows = await this.#opened().iterator({ gte, lt, limit, reverse }).all();
+    return rows.map(([key, value]): Row => [plain(key), plain(value)]);
   }
 
   batch(writes: readonly Write[]): Promise<void> {
@@ -62,4 +63,11 @@ class LevelKeyValue implements KeyValue {
     if (!this.#level) throw new Error('The index is not open.');
     return this.#level;
   }
+}
+
+/** LevelDB hands out `Buffer`s, whose `slice` is no copy. */
+function plain(bytes: Uint8Array): Uint8Array;
+function plain(bytes: Uint8Array | undefined): Uint8Array | undefined;
+function plain(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -1,0 +1,257 @@
+/** The store of one node: segments as the truth, an index that can be rebuilt from them, and the channel logs in use.
+ *  docs/architecture.md tells how they fit together; the promises are those of `LogStore` in engine/ports.ts. */
+import { assert } from '../base/assert.js';
+import type { ChannelRef, HubName, StoreId } from '../base/ids.js';
+import {
+  type ChannelSize,
+  type Commit,
+  type CommitReceipt,
+  type LogStore,
+  type ReadRange,
+  type ReadResult,
+  StoreFailedError,
+} from '../engine/ports.js';
+import type { ChannelLog } from '../log/channel-log.js';
+import type { Timestamp, Trim, Vector } from '../log/entry.js';
+import type { KeyRow } from '../log/run.js';
+import { listChannels, listHubs } from './channel-list.js';
+import { isFull } from './files.js';
+import { markDoubt } from './index-open.js';
+import type { WantedKey } from './key-buckets.js';
+import { Maintenance } from './maintenance.js';
+import { openParts } from './open.js';
+import { type LogStoreOptions, type StoreParts, storeDirectory } from './options.js';
+import { Reader } from './reader.js';
+import type { Appended } from './segment-writer.js';
+import type { Slot } from './slots.js';
+import { IndexDoubtError } from './store-index.js';
+
+export type { LogStoreOptions } from './options.js';
+
+/** Opens the store of a data directory, or makes it. Rejects with LockHeldError, with StoreRefusedError when the
+ *  directory holds what this program must not touch, and with StoreFailedError when the disk does not work. */
+export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
+  let store: SegmentedLogStore | undefined;
+  const parts = await openParts(options, (error) => store?.fail(error));
+  store = new SegmentedLogStore(parts);
+  return store;
+}
+
+/** Rows that start a batch of the index, and rows beyond which a commit waits for it. */
+const batchRows = 512;
+const waitingRowsMax = 100_000;
+
+class SegmentedLogStore implements LogStore {
+  readonly storeId: StoreId;
+  readonly notes: Map<string, Uint8Array>;
+  readonly #parts: StoreParts;
+  readonly #reader: Reader;
+  readonly #maintenance: Maintenance;
+  #failure: StoreFailedError | undefined;
+  #closed: Promise<void> | undefined;
+  #committing = false;
+  #doubtMarked: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    this.storeId = parts.storeId;
+    this.notes = parts.notes;
+    const { index, segments, options } = parts;
+    this.#reader = new Reader({ index, segments, observer: options.observer });
+    this.#maintenance = new Maintenance(parts);
+  }
+
+  async open(ref: ChannelRef): Promise<ChannelLog> {
+    this.#mustWork();
+    return await this.#guard(async () => (await this.#parts.index.slots.use(ref)).log);
+  }
+
+  peek(ref: ChannelRef): ChannelLog | undefined {
+    return this.#parts.index.slots.get(ref)?.log;
+  }
+
+  release(ref: ChannelRef): void {
+    this.#parts.index.slots.release(ref);
+  }
+
+  async commit(commit: Commit): Promise<CommitReceipt> {
+    this.#mustWork();
+    assert(!this.#committing, 'one commit at a time');
+    const slots = this.#slotsOf(commit);
+    this.#committing = true;
+    try {
+      return await this.#guard(() => this.#commit(commit, slots));
+    } finally {
+      this.#committing = false;
+    }
+  }
+
+  async #commit(commit: Commit, slots: readonly Slot[]): Promise<CommitReceipt> {
+    const { writer, index, space } = this.#parts;
+    if (index.pendingRows > waitingRowsMax) await index.flush();
+    const appended = await writer.append(commit, () => this.#notesWith(commit));
+    // A step ahead of the commits may have failed meanwhile: then it is not said whether this one holds.
+    this.#mustWork();
+    const trims = this.#apply(commit, slots, appended);
+    if (trims) for (const [slot, trim] of trims) await this.#parts.applier.trim(slot, trim);
+    if (index.pendingRows >= batchRows && !index.isFlushing) void index.flush().catch(() => undefined);
+    space.written(writer.writtenBytes);
+    const { number, firstArrival } = appended.header;
+    return { number, firstArrival };
+  }
+
+  space(): 'ok' | 'full' {
+    return this.#parts.space.state;
+  }
+
+  async read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult> {
+    return await this.#withSlot(ref, (slot) => this.#reader.read(slot, ranges, bytesMax));
+  }
+
+  async seqsSince(ref: ChannelRef, timestamp: Timestamp): Promise<Vector> {
+    return await this.#withSlot(ref, (slot) => this.#reader.seqsSince(slot, timestamp));
+  }
+
+  async findKeys(rows: readonly WantedKey[], since: Timestamp): Promise<(KeyRow | undefined)[]> {
+    this.#mustWork();
+    return await this.#guard(() => this.#parts.index.keys.find(rows, since));
+  }
+
+  async hubs(): Promise<readonly HubName[]> {
+    this.#mustWork();
+    return await this.#guard(() => listHubs(this.#parts.index));
+  }
+
+  async channels(hub: HubName, options: { after?: string; limit: number }): Promise<readonly ChannelSize[]> {
+    this.#mustWork();
+    return await this.#guard(() => listChannels(this.#parts.index, hub, options));
+  }
+
+  async maintain(): Promise<void> {
+    this.#mustWork();
+    await this.#guard(() => this.#maintenance.step());
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** Nothing is accepted from now on. Told once. */
+  fail(error: unknown): StoreFailedError {
+    if (this.#failure) return this.#failure;
+    const message = error instanceof Error ? error.message : String(error);
+    const reason = isFull(error) ? 'full' : 'io';
+    this.#failure =
+      error instanceof StoreFailedError ? error : new StoreFailedError(reason, message, { cause: error });
+    const { options } = this.#parts;
+    // The next start rebuilds it: what it says now cannot be told from what it lost.
+    if (error instanceof IndexDoubtError) {
+      this.#doubtMarked = markDoubt({ files: options.files, directory: storeDirectory(options) }).catch(
+        () => undefined,
+      );
+    }
+    options.observer.observe({ type: 'store-failed', reason: this.#failure.reason, message });
+    return this.#failure;
+  }
+
+  async #close(): Promise<void> {
+    const { index, writer, segments, lock } = this.#parts;
+    await this.#maintenance.stop();
+    try {
+      if (!this.#failure) await index.flushAll();
+    } catch {
+      // Told by `fail`; the next start does without.
+    }
+    await this.#doubtMarked;
+    await settled([writer.close(), segments.close(), index.keyValue.close()]);
+    await lock.release();
+  }
+
+  #slotsOf(commit: Commit): Slot[] {
+    return commit.runs.map((run) => {
+      const slot = this.#parts.index.slots.get(run.ref);
+      assert(slot && slot.users > 0, 'the channels of a commit are open');
+      return slot;
+    });
+  }
+
+  /** Only when a segment begins. */
+  #notesWith(commit: Commit): ReadonlyMap<string, Uint8Array> {
+    return new Map([...this.notes, ...(commit.notes ?? [])]);
+  }
+
+  /** The commit is durable: takes it into logs and index. Returns trims that are due. */
+  #apply(commit: Commit, slots: readonly Slot[], appended: Appended): [Slot, Trim][] | undefined {
+    const { index, applier, writer } = this.#parts;
+    const { header, segment, runsAt, length } = appended;
+    let trims: [Slot, Trim][] | undefined;
+    let arrival = header.firstArrival;
+    for (let i = 0; i < slots.length; i++) {
+      const run = commit.runs[i]!;
+      const at = { segment, offset: runsAt + run.offset, headerBytes: run.headerBytes, arrival };
+      for (const trim of applier.apply(slots[i]!, run, at)) (trims ??= []).push([slots[i]!, trim]);
+      arrival += run.count;
+    }
+    const { number: segmentNumber, generation } = segment;
+    const { offset } = header;
+    if (slots.length > 0) {
+      const { firstArrival, entryCount: entries } = header;
+      const place = {
+        arrival: firstArrival,
+        entries,
+        segment: segmentNumber,
+        generation,
+        offset,
+        bytes: length,
+      };
+      index.addArrival({ ...place, kind: 'commit' });
+    }
+    if (commit.notes) {
+      for (const [name, value] of commit.notes) this.notes.set(name, value.slice());
+      index.addNotes(commit.notes);
+    }
+    index.touchSegment(segment);
+    const { nextArrival } = writer;
+    index.cover({
+      commit: header.number,
+      segment: segmentNumber,
+      generation,
+      offset,
+      end: offset + length,
+      nextArrival,
+    });
+    return trims;
+  }
+
+  async #withSlot<T>(ref: ChannelRef, use: (slot: Slot) => Promise<T>): Promise<T> {
+    this.#mustWork();
+    const { slots } = this.#parts.index;
+    return await this.#guard(async () => {
+      const slot = await slots.use(ref);
+      try {
+        return await use(slot);
+      } finally {
+        slots.release(ref);
+      }
+    });
+  }
+
+  #mustWork(): void {
+    if (this.#failure) throw this.#failure;
+    assert(!this.#closed, 'the store is open');
+  }
+
+  /** Whatever goes wrong on a disk ends the store (reliability R17). */
+  async #guard<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      throw this.fail(error);
+    }
+  }
+}
+
+async function settled(tasks: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(tasks);
+}

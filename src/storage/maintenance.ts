@@ -1,0 +1,113 @@
+/** Background duties, one bounded step at a time, and never two at once: what one removes the other must not move. */
+import { channelKey } from '../base/ids.js';
+import { timestampFromUnixMs } from '../log/timestamp.js';
+import { type RunPlace, decodeRun, runKey, tagged, tags } from './index-rows.js';
+import type { Write } from './key-value.js';
+import type { StoreParts } from './options.js';
+import type { Slot, SubLog } from './slots.js';
+import { IndexDoubtError } from './store-index.js';
+
+/** Rows of trimmed runs removed in one step. */
+const trimmedAtOnce = 4_000;
+
+export class Maintenance {
+  readonly #parts: StoreParts;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+  }
+
+  step(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    this.#running ??= this.#step().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running?.catch(() => undefined);
+  }
+
+  async #step(): Promise<void> {
+    const { index, space } = this.#parts;
+    await index.flush();
+    await space.check();
+    if (await space.refill()) return;
+    if (await this.#dropKeys()) return;
+    await this.#removeTrimmed();
+  }
+
+  async #dropKeys(): Promise<boolean> {
+    const { index, options } = this.#parts;
+    const writes = await index.keys.outdated(timestampFromUnixMs(options.clock.wallMs()));
+    index.addWrites(writes);
+    return writes.length > 0;
+  }
+
+  /** Removes rows below the floors of one channel. */
+  async #removeTrimmed(): Promise<boolean> {
+    const { index, applier } = this.#parts;
+    const [ref] = applier.trimmed.values();
+    if (!ref) return false;
+    // To the end of the queue: the others get their turn.
+    applier.trimmed.delete(channelKey(ref));
+    const slot = await index.slots.use(ref);
+    try {
+      const isDone = await this.#removeRows(slot);
+      if (isDone) index.addWrites([{ key: tagged(tags.trim, slot.bytes) }]);
+      else applier.trimmed.set(slot.key, ref);
+    } finally {
+      index.slots.release(ref);
+    }
+    return true;
+  }
+
+  async #removeRows(slot: Slot): Promise<boolean> {
+    let left = trimmedAtOnce;
+    const writes: Write[] = [];
+    let isDone = true;
+    for (const { writer, floor } of slot.log.writers()) {
+      const subLog = slot.subLogs.get(writer);
+      if (floor === 0 || !subLog) continue;
+      // Rows still on their way could not be removed yet.
+      if ((subLog.recent[0]?.firstSeq ?? Number.POSITIVE_INFINITY) <= floor) isDone = false;
+      const removed = await this.#removeBelow(subLog, floor, left, writes);
+      left -= removed;
+      if (left <= 0) {
+        isDone = false;
+        break;
+      }
+    }
+    this.#parts.index.addWrites(writes);
+    return isDone;
+  }
+
+  async #removeBelow(subLog: SubLog, floor: number, limit: number, writes: Write[]): Promise<number> {
+    const { keyPrefix } = subLog;
+    const rows = await this.#parts.index.keyValue.range({
+      gte: runKey(keyPrefix, 0),
+      lt: runKey(keyPrefix, floor + 1),
+      limit,
+    });
+    for (const [key, value] of rows) {
+      const place = decodeRun(key, value);
+      if (!place) throw new IndexDoubtError('the row of a run is damaged');
+      if (place.firstSeq + place.count - 1 > floor) break;
+      writes.push({ key });
+      this.#lower(place);
+    }
+    return rows.length;
+  }
+
+  #lower({ segment: number, generation, headerBytes, recordBytes }: RunPlace): void {
+    const { segments, index } = this.#parts;
+    const segment = segments.get(number, generation);
+    if (!segment) return;
+    segment.liveBytes = Math.max(0, segment.liveBytes - headerBytes - recordBytes);
+    index.touchSegment(segment);
+  }
+}

@@ -1,0 +1,362 @@
+/** Reads stored ranges. Every byte handed out was verified now: a whole run by its checksum, what is left of a damaged
+ *  one record by record. Runs that lie near one another are read at once and handed out as one slice. */
+import type { WriterId } from '../base/ids.js';
+import { channelKey } from '../base/ids.js';
+import type { MissingRange, Observer, ReadRange, ReadResult, RecordSlice } from '../engine/ports.js';
+import { RecordWalk, placeSeed, recordIsWhole, recordSeq, recordTimestamp } from '../log/entry-wire.js';
+import { parseRunHeader } from '../log/run-reader.js';
+import type { Timestamp, Vector } from '../log/entry.js';
+import { checksum } from './checksum.js';
+import { type Stretch, wholeStretches } from './damaged-run.js';
+import { errorCode } from './files.js';
+import type { RunPlace } from './index-rows.js';
+import { segmentFileName } from './segment-format.js';
+import type { SegmentSet } from './segments.js';
+import type { Slot, SubLog } from './slots.js';
+import { IndexDoubtError, type StoreIndex } from './store-index.js';
+
+export interface ReaderOptions {
+  readonly index: StoreIndex;
+  readonly segments: SegmentSet;
+  readonly observer: Observer;
+}
+
+/** Bytes between two runs that are read along rather than read around. */
+const gapBytesMax = 16_384;
+const readBytesMax = 524_288;
+const placesAtOnce = 128;
+/** Damaged places told once. */
+const alarmsMax = 10_000;
+/** How often compaction may move what is being looked up. */
+const movesMax = 5;
+
+export class Reader {
+  readonly #options: ReaderOptions;
+  readonly #alarmed = new Set<string>();
+  /** The last large run that was not wanted whole: the next page is likely to want more of it. */
+  #large: { readonly place: RunPlace; readonly stretches: readonly Stretch[] } | undefined;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  async read(slot: Slot, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult> {
+    const result = new ResultBuilder(bytesMax);
+    for (const { writer, firstSeq, count } of ranges) {
+      if (result.isFull) break;
+      await this.#readRange(slot, writer, firstSeq, firstSeq + count - 1, result);
+    }
+    return result.done();
+  }
+
+  /** The first seq of a writer stamped at or after `timestamp`, for each writer that has one. */
+  async seqsSince(slot: Slot, timestamp: Timestamp): Promise<Vector> {
+    const seqs = new Map<WriterId, number>();
+    for (const { writer, seq, floor, lastTimestamp } of slot.log.writers()) {
+      if (seq <= floor || lastTimestamp < timestamp) continue;
+      const first = await this.#seqSince(slot, slot.subLog(writer), floor + 1, seq, timestamp);
+      if (first !== undefined) seqs.set(writer, first);
+    }
+    return seqs;
+  }
+
+  async #readRange(
+    slot: Slot,
+    writer: WriterId,
+    firstSeq: number,
+    lastSeq: number,
+    result: ResultBuilder,
+  ): Promise<void> {
+    const subLog = slot.subLog(writer);
+    let seq = firstSeq;
+    for (let moved = 0; seq <= lastSeq && !result.isFull;) {
+      const places = await this.#options.index.places(subLog, seq, lastSeq, placesAtOnce);
+      if (places.length === 0) {
+        this.#addMissing(slot, writer, seq, lastSeq, result);
+        return;
+      }
+      const next = await this.#readPlaces(slot, writer, places, seq, lastSeq, result);
+      if (next === seq && ++moved > movesMax) {
+        throw new IndexDoubtError(`its places of ${channelKey(slot.ref)} are in segments that are gone`);
+      }
+      seq = next;
+    }
+  }
+
+  /** Reads through these places as far as the result has room; returns the seq to go on with. */
+  async #readPlaces(
+    slot: Slot,
+    writer: WriterId,
+    places: readonly RunPlace[],
+    firstSeq: number,
+    lastSeq: number,
+    result: ResultBuilder,
+  ): Promise<number> {
+    let seq = firstSeq;
+    let next = 0;
+    while (next < places.length && !result.isFull) {
+      const end = groupEnd(places, next, Math.min(readBytesMax, result.room));
+      const group = places.slice(next, end);
+      const found = await this.#readGroup(slot, writer, group);
+      // Compaction moved them between looking them up and reading them.
+      if (!found) return seq;
+      for (let i = 0; i < group.length; i++) {
+        const place = group[i]!;
+        const through = Math.min(lastSeq, place.firstSeq + place.count - 1);
+        if (place.firstSeq > seq) this.#addMissing(slot, writer, seq, place.firstSeq - 1, result);
+        seq = result.addRun(writer, found[i]!, Math.max(seq, place.firstSeq), through);
+        if (result.isFull) return seq;
+      }
+      next = end;
+    }
+    return seq;
+  }
+
+  /** The whole records of each place; `undefined` when their segment is not the one the index meant any more. */
+  async #readGroup(
+    slot: Slot,
+    writer: WriterId,
+    group: readonly RunPlace[],
+  ): Promise<(readonly Stretch[])[] | undefined> {
+    const first = group[0]!;
+    if (this.#large && samePlace(this.#large.place, first)) return [this.#large.stretches];
+    const last = group.at(-1)!;
+    const segment = this.#options.segments.get(first.segment, first.generation);
+    if (!segment)
+      return this.#options.segments.covers(first.segment) ? undefined : group.map(() => noStretches);
+    const length = placeEnd(last) - first.offset;
+    const bytes = await this.#bytes(segment, first.offset, length);
+    const found = group.map((place) =>
+      this.#stretchesOf(slot, writer, place, bytes, place.offset - first.offset),
+    );
+    if (group.length === 1 && length > readBytesMax) this.#large = { place: first, stretches: found[0]! };
+    return found;
+  }
+
+  async #bytes(
+    segment: Parameters<SegmentSet['read']>[0],
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array> {
+    try {
+      return await this.#options.segments.read(segment, offset, length);
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === 'EIO' || code === 'ENOENT') return new Uint8Array(0);
+      throw error;
+    }
+  }
+
+  /** What is whole of the run at `at`. */
+  #stretchesOf(
+    slot: Slot,
+    writer: WriterId,
+    place: RunPlace,
+    bytes: Uint8Array,
+    at: number,
+  ): readonly Stretch[] {
+    const { firstSeq, count, round, headerBytes, recordBytes } = place;
+    const start = at + headerBytes;
+    const end = start + recordBytes;
+    const isWhole =
+      end <= bytes.length &&
+      (headerBytes > 0
+        ? isWholeRun(bytes, at, writer, place)
+        : areWholeRecords(bytes, start, end, placeSeed(slot.ref, writer, round)));
+    if (isWhole) return [{ bytes, start, end, round, firstSeq, count }];
+    this.#alarm(slot, writer, place);
+    return at < bytes.length ? wholeStretches(slot.ref, writer, place, bytes.subarray(at, end)) : noStretches;
+  }
+
+  #alarm(slot: Slot, writer: WriterId, place: RunPlace): void {
+    const { segment, generation, offset, firstSeq, count } = place;
+    const name = `${segmentFileName(segment, generation)}:${offset}`;
+    if (this.#alarmed.has(name) || this.#alarmed.size >= alarmsMax) return;
+    this.#alarmed.add(name);
+    const what = `entries ${firstSeq} to ${firstSeq + count - 1} of writer ${writer} in ${channelKey(slot.ref)} cannot all be read`;
+    this.#options.observer.observe({ type: 'damage', place: name, what });
+  }
+
+  /** No row tells of these. That is right for what was trimmed or lost; of anything else the index has lost a row. */
+  #addMissing(slot: Slot, writer: WriterId, fromSeq: number, toSeq: number, result: ResultBuilder): void {
+    const state = slot.log.writer(writer);
+    const lost = slot.log.lostRanges().filter((range) => range.writer === writer);
+    for (let seq = Math.max(fromSeq, (state?.floor ?? 0) + 1); seq <= Math.min(toSeq, state?.seq ?? 0);) {
+      const range = lost.find((each) => each.fromSeq <= seq && seq <= each.toSeq);
+      if (!range) {
+        throw new IndexDoubtError(
+          `it has no place for entry ${seq} of writer ${writer} in ${channelKey(slot.ref)}`,
+        );
+      }
+      seq = range.toSeq + 1;
+    }
+    result.addMissing({ writer, fromSeq, toSeq });
+  }
+
+  async #seqSince(
+    slot: Slot,
+    subLog: SubLog,
+    firstSeq: number,
+    lastSeq: number,
+    timestamp: Timestamp,
+  ): Promise<number | undefined> {
+    let low = firstSeq;
+    let high = lastSeq;
+    let found: RunPlace | undefined;
+    // Runs that end before `low` are too old; `found` is the first known not to be.
+    while (low <= high) {
+      const middle = Math.floor((low + high) / 2);
+      const place = await this.#options.index.placeBefore(subLog, middle);
+      if (!place || place.lastTimestamp < timestamp) {
+        low = Math.max(middle, place ? place.firstSeq + place.count - 1 : 0) + 1;
+      } else {
+        found = place;
+        high = place.firstSeq - 1;
+      }
+    }
+    if (!found) return undefined;
+    const from = Math.max(found.firstSeq, firstSeq);
+    if (found.firstTimestamp >= timestamp) return from;
+    const stretches =
+      (await this.#readGroup(slot, subLog.writer, [found])) ?? noStretches.map(() => noStretches);
+    return firstSince(stretches[0] ?? noStretches, timestamp, from);
+  }
+}
+
+const noStretches: readonly Stretch[] = [];
+
+/** Collects slices, joining what follows one another, and stops when there is enough. */
+class ResultBuilder {
+  readonly #slices: (Stretch & { readonly writer: WriterId })[] = [];
+  readonly #missing: MissingRange[] = [];
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= this.#bytesMax;
+  }
+
+  get room(): number {
+    return Math.max(0, this.#bytesMax - this.#bytes);
+  }
+
+  addMissing(range: MissingRange): void {
+    const last = this.#missing.at(-1);
+    if (last && last.writer === range.writer && last.toSeq + 1 === range.fromSeq) {
+      this.#missing[this.#missing.length - 1] = { ...last, toSeq: range.toSeq };
+    } else this.#missing.push(range);
+  }
+
+  /** Adds fromSeq … toSeq of a run, of which the stretches are whole; returns the seq after the last one dealt with. */
+  addRun(writer: WriterId, stretches: readonly Stretch[], fromSeq: number, toSeq: number): number {
+    let seq = fromSeq;
+    for (const stretch of stretches) {
+      const last = stretch.firstSeq + stretch.count - 1;
+      if (last < seq || stretch.firstSeq > toSeq) continue;
+      if (stretch.firstSeq > seq) this.addMissing({ writer, fromSeq: seq, toSeq: stretch.firstSeq - 1 });
+      seq = Math.max(seq, stretch.firstSeq);
+      seq = this.#addStretch(writer, stretch, seq, Math.min(toSeq, last));
+      if (this.isFull) return seq;
+    }
+    if (seq <= toSeq) this.addMissing({ writer, fromSeq: seq, toSeq });
+    return toSeq + 1;
+  }
+
+  #addStretch(writer: WriterId, whole: Stretch, fromSeq: number, toSeq: number): number {
+    const part = cutStretch(whole, fromSeq, toSeq, Math.max(1, this.room));
+    this.#bytes += part.end - part.start;
+    const last = this.#slices.at(-1);
+    const joins =
+      last?.writer === writer &&
+      last.round === part.round &&
+      last.bytes === part.bytes &&
+      last.firstSeq + last.count === part.firstSeq &&
+      last.end <= part.start;
+    if (joins) {
+      // Headers between the two are not handed out: close the gap. These bytes were verified and are ours alone.
+      last.bytes.copyWithin(last.end, part.start, part.end);
+      last.end += part.end - part.start;
+      last.count += part.count;
+    } else this.#slices.push({ ...part, writer });
+    return part.firstSeq + part.count;
+  }
+
+  done(): ReadResult {
+    const slices = this.#slices.map(({ writer, round, firstSeq, count, bytes, start, end }): RecordSlice => {
+      return { writer, round, firstSeq, count, records: bytes.subarray(start, end) };
+    });
+    return { slices, missing: this.#missing };
+  }
+}
+
+/** Records fromSeq … toSeq, the last of them that which reaches `bytesMax`. */
+function cutStretch(whole: Stretch, fromSeq: number, toSeq: number, bytesMax: number): Stretch {
+  const { bytes, round } = whole;
+  const isAll = fromSeq === whole.firstSeq && toSeq === whole.firstSeq + whole.count - 1;
+  if (isAll && whole.end - whole.start <= bytesMax) return { ...whole };
+  const walk = new RecordWalk(bytes, whole.start, whole.end);
+  for (let seq = whole.firstSeq; seq < fromSeq; seq++) walk.next();
+  const start = walk.end;
+  let count = 0;
+  while (fromSeq + count <= toSeq && walk.end - start < bytesMax && walk.next()) count++;
+  return { bytes, start, end: walk.end, round, firstSeq: fromSeq, count };
+}
+
+/** How many places from `from` on are read at once. */
+function groupEnd(places: readonly RunPlace[], from: number, bytesMax: number): number {
+  const first = places[from]!;
+  let end = from + 1;
+  for (; end < places.length; end++) {
+    const place = places[end]!;
+    const gap = place.offset - placeEnd(places[end - 1]!);
+    const isNear =
+      place.segment === first.segment &&
+      place.generation === first.generation &&
+      gap >= 0 &&
+      gap <= gapBytesMax;
+    if (!isNear || placeEnd(place) - first.offset > bytesMax) break;
+  }
+  return end;
+}
+
+function placeEnd({ offset, headerBytes, recordBytes }: RunPlace): number {
+  return offset + headerBytes + recordBytes;
+}
+
+function samePlace(a: RunPlace, b: RunPlace): boolean {
+  return a.segment === b.segment && a.generation === b.generation && a.offset === b.offset;
+}
+
+function isWholeRun(bytes: Uint8Array, at: number, writer: WriterId, place: RunPlace): boolean {
+  const header = parseRunHeader(bytes, at);
+  if (!header.ok) return false;
+  const { checksum: sum, headerBytes, recordBytes, firstSeq } = header.value;
+  const isThisRun =
+    header.value.writer === writer &&
+    firstSeq === place.firstSeq &&
+    headerBytes === place.headerBytes &&
+    recordBytes === place.recordBytes;
+  return isThisRun && checksum(bytes, at + 4, at + headerBytes + recordBytes) === sum;
+}
+
+function areWholeRecords(bytes: Uint8Array, start: number, end: number, seed: number): boolean {
+  const walk = new RecordWalk(bytes, start, end);
+  while (walk.next()) if (!recordIsWhole(bytes, walk.bodyStart, walk.end, seed)) return false;
+  return !walk.malformed;
+}
+
+/** The first record at or after `timestamp`, from seq `from` on; where it was damaged, the one behind. */
+function firstSince(stretches: readonly Stretch[], timestamp: Timestamp, from: number): number {
+  for (const { bytes, start, end } of stretches) {
+    const walk = new RecordWalk(bytes, start, end);
+    while (walk.next()) {
+      const isOld = recordTimestamp(bytes, walk.bodyStart) < timestamp;
+      if (!isOld && recordSeq(bytes, walk.bodyStart) >= from) return recordSeq(bytes, walk.bodyStart);
+    }
+  }
+  return from;
+}

@@ -1,0 +1,468 @@
+/** What happens between opening the index and the first commit: segments are read from where the index ends, whole
+ *  commits are taken in, damage is salvaged, and the tail is made fit to be written behind. */
+import type { ChannelRef } from '../base/ids.js';
+import { channelKey } from '../base/ids.js';
+import type { Observer } from '../engine/ports.js';
+import type { LostRange, Trim } from '../log/entry.js';
+import { RefCache } from '../log/run-reader.js';
+import type { RunSummary } from '../log/run.js';
+import { type Applier, makeAcceptable } from './applier.js';
+import {
+  type CommitHeader,
+  commitHeaderBytes,
+  decodeNotes,
+  decodeOrigins,
+  lineageSeed,
+} from './commit-format.js';
+import type { FoundSegment } from './directory.js';
+import type { Files } from './files.js';
+import type { Meta } from './index-rows.js';
+import { salvage } from './salvage.js';
+import { type ScanItem, scanSegment } from './scan.js';
+import { segmentFileName, segmentHeaderBytes } from './segment-format.js';
+import type { Segment, SegmentSet } from './segments.js';
+import type { StoreIndex } from './store-index.js';
+import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.js';
+
+export interface RecoveryOptions {
+  readonly files: Files;
+  readonly lineage: string;
+  readonly segments: SegmentSet;
+  readonly index: StoreIndex;
+  readonly applier: Applier;
+  readonly observer: Observer;
+  readonly found: readonly FoundSegment[];
+  /** What the index covers at the start. */
+  readonly covered: Meta;
+  readonly notes: Map<string, Uint8Array>;
+}
+
+export interface Recovered {
+  readonly commits: number;
+  readonly entries: number;
+  readonly cutBytes: number;
+  /** Something that was synced is gone, or has another arrival number: others must not go on from what they knew. */
+  readonly forgot: boolean;
+  /** The newest segment, when commits may go on in it. */
+  readonly goOnIn: Segment | undefined;
+  readonly lastCommit: number;
+  readonly nextArrival: number;
+  readonly nextSegment: number;
+}
+
+/** A whole commit, held back until the next one or the repair of the tail proves it durable. */
+interface HeldCommit {
+  readonly type: 'commit';
+  readonly segment: Segment;
+  readonly header: CommitHeader;
+  readonly length: number;
+  readonly runs: readonly { readonly run: RunSummary; readonly offset: number; readonly arrival: number }[];
+  readonly notes: ReadonlyMap<string, Uint8Array> | undefined;
+}
+
+type Held = HeldCommit | HeldDamage;
+
+/** Rows that may wait before the scan stops for the index, and from which on a batch is begun. */
+const waitingRowsMax = 40_000;
+const batchRows = 8_000;
+/** Lost ranges and damage told one by one; the rest is counted. */
+const toldMax = 100;
+
+export async function recover(options: RecoveryOptions): Promise<Recovered> {
+  return await new Recovery(options).run();
+}
+
+class Recovery {
+  readonly #options: RecoveryOptions;
+  readonly #seed: number;
+  readonly #cache = new RefCache();
+  /** Not settled yet: at most one commit, and the damage behind it. */
+  #held: Held[] = [];
+  #lastCommit: number;
+  #nextArrival: number;
+  #commits = 0;
+  #entries = 0;
+  #forgot = false;
+  #told = 0;
+  /** Channels in which something had to be marked as lost. */
+  readonly #holed = new Map<string, ChannelRef>();
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+    this.#seed = lineageSeed(options.lineage);
+    this.#lastCommit = options.covered.commit;
+    this.#nextArrival = options.covered.nextArrival;
+  }
+
+  async run(): Promise<Recovered> {
+    const { covered, found } = this.#options;
+    const due = found.filter(({ through }) => through >= covered.segment);
+    const totalBytes = due.reduce((sum, { size }) => sum + size, 0);
+    let doneBytes = 0;
+    let end: TailEnd | undefined;
+    for (const segment of due) {
+      const known = this.#segmentOf(segment);
+      const from =
+        segment.number === covered.segment ? Math.max(covered.end, segmentHeaderBytes) : segmentHeaderBytes;
+      if (from > segment.size && segment.number === covered.segment) this.#tellShort(segment);
+      const garbage = await this.#scan(segment, known, from, { doneBytes, totalBytes });
+      doneBytes += segment.size;
+      end = { segment: known, found: segment, garbage };
+    }
+    const repaired = await this.#repair(end);
+    await this.#settle();
+    this.#tellLost();
+    return {
+      commits: this.#commits,
+      entries: this.#entries,
+      cutBytes: repaired.cutBytes,
+      forgot: this.#forgot,
+      goOnIn: repaired.goOnIn,
+      lastCommit: this.#lastCommit,
+      nextArrival: this.#nextArrival,
+      nextSegment: this.#nextSegment(),
+    };
+  }
+
+  /** What is known of a segment: from the index, or now. */
+  #segmentOf(found: FoundSegment): Segment {
+    const { segments } = this.#options;
+    const { number, generation, through, header } = found;
+    const known = segments.get(number, generation);
+    if (known) return known;
+    const segment: Segment = {
+      number,
+      generation,
+      through,
+      firstCommit: header?.firstCommit ?? 0,
+      firstArrival: header?.firstArrival ?? 0,
+      lastCommit: header?.lastCommit ?? 0,
+      end: segmentHeaderBytes,
+      liveBytes: 0,
+    };
+    // A file made ahead becomes a segment with its first commit.
+    if (!found.isBlank) segments.add(segment);
+    return segment;
+  }
+
+  /** Returns where bytes other than zero end behind the last whole commit. */
+  async #scan(
+    found: FoundSegment,
+    segment: Segment,
+    from: number,
+    progress: { doneBytes: number; totalBytes: number },
+  ): Promise<number> {
+    const { files, segments, index } = this.#options;
+    const file = await files.open(segments.pathOf(segment), 'read');
+    try {
+      const source = {
+        number: found.number,
+        generation: found.generation,
+        size: found.size,
+        read: (into: Uint8Array, position: number) => file.read(into, position),
+      };
+      let garbage = from;
+      for await (const items of scanSegment(source, from, this.#seed, this.#cache)) {
+        await index.slots.bring(refsOf(items));
+        for (const item of items) {
+          if (item.type === 'end') garbage = await this.#endSegment(found, segment, item);
+          else await this.#take(segment, item);
+        }
+        for (const ref of refsOf(items)) this.#settleSlot(ref);
+        await this.#paceIndex();
+        this.#progress(progress, segment.end);
+      }
+      return garbage;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #take(segment: Segment, item: Exclude<ScanItem, { type: 'end' }>): Promise<void> {
+    if (item.type === 'damage') {
+      this.#held.push({ type: 'damage', segment, from: item.from, to: item.to, header: item.header });
+      return;
+    }
+    if (this.#isStale(segment, item.header)) {
+      const { offset } = item.header;
+      this.#held.push({ type: 'damage', segment, from: offset, to: offset + item.length, header: undefined });
+      return;
+    }
+    // A whole commit here means that all before it was synced.
+    await this.#settle();
+    this.#options.segments.add(segment);
+    this.#held = [heldCommit(segment, item)];
+  }
+
+  /** A block of an earlier commit of this very place: commit numbers only rise. */
+  #isStale(segment: Segment, { kind, number }: CommitHeader): boolean {
+    if (kind !== 'written') return segment.generation === 0;
+    const held = this.#held[0];
+    const last = held?.type === 'commit' ? held.header.number : this.#lastCommit;
+    return number <= last;
+  }
+
+  async #endSegment(
+    found: FoundSegment,
+    segment: Segment,
+    item: Extract<ScanItem, { type: 'end' }>,
+  ): Promise<number> {
+    if (item.garbage > item.content) {
+      const { content: from, garbage: to } = item;
+      this.#held.push({ type: 'damage', segment, from, to, header: undefined });
+    }
+    if (segment.generation > 0) {
+      await this.#settle();
+      const wanted = found.header?.end ?? 0;
+      if (wanted > item.content) this.#tell(segment, item.content, `it ends here instead of at ${wanted}`);
+      this.#lastCommit = Math.max(this.#lastCommit, segment.lastCommit);
+      this.#options.index.cover({ commit: this.#lastCommit });
+    }
+    return item.garbage;
+  }
+
+  /** Takes in what is held. */
+  async #settle(): Promise<void> {
+    const held = this.#held;
+    this.#held = [];
+    for (const item of held) {
+      if (item.type === 'commit') await this.#apply(item);
+      else await this.#salvage(item);
+    }
+  }
+
+  async #apply({ segment, header, length, runs, notes }: HeldCommit): Promise<void> {
+    const { index } = this.#options;
+    if (header.kind === 'written') {
+      this.#tellSkipped(segment, header);
+      if (segment.firstCommit === 0) {
+        segment.firstCommit = header.number;
+        segment.firstArrival = header.firstArrival;
+      }
+      segment.lastCommit = header.number;
+      this.#lastCommit = header.number;
+    }
+    const end = header.offset + length;
+    segment.end = Math.max(segment.end, end);
+    const trims: [ChannelRef, Trim][] = [];
+    for (const { run, offset, arrival } of runs) {
+      const at = { segment, offset, headerBytes: run.headerBytes, arrival };
+      for (const trim of this.#applyRun(run, at)) trims.push([run.ref, trim]);
+      this.#nextArrival = Math.max(this.#nextArrival, arrival + run.count);
+      if (header.kind === 'rewritten') this.#addRunArrival(segment, run, offset, arrival);
+    }
+    if (header.kind === 'written' && runs.length > 0) this.#addCommitArrival(segment, header, length);
+    for (const [ref, trim] of trims) await this.#applyTrim(ref, trim);
+    if (notes) this.#takeNotes(notes);
+    this.#commits++;
+    index.touchSegment(segment);
+    const { number, generation } = segment;
+    const { offset } = header;
+    index.cover({
+      commit: this.#lastCommit,
+      segment: number,
+      generation,
+      offset,
+      end,
+      nextArrival: this.#nextArrival,
+    });
+  }
+
+  #applyRun(
+    run: RunSummary,
+    at: { segment: Segment; offset: number; headerBytes: number; arrival: number },
+  ): readonly Trim[] {
+    const { index, applier } = this.#options;
+    const slot = index.slots.get(run.ref);
+    if (!slot) throw new Error(`channel ${run.ref.channel} was not brought into memory`);
+    const lost: LostRange[] = [];
+    const refusal = makeAcceptable(slot.log, run, lost);
+    if (lost.length > 0) this.#holed.set(channelKey(run.ref), run.ref);
+    if (refusal) {
+      // Present twice, or below the floor already: compaction was interrupted, or is behind.
+      if (refusal.type === 'duplicate' || refusal.type === 'trimmed') return [];
+      this.#tell(
+        at.segment,
+        at.offset,
+        `a run of ${channelKey(run.ref)} does not fit what is held (${refusal.type}); left out`,
+      );
+      this.#forgot = true;
+      return [];
+    }
+    this.#entries += run.count;
+    return applier.apply(slot, run, at);
+  }
+
+  async #applyTrim(ref: ChannelRef, trim: Trim): Promise<void> {
+    const slot = this.#options.index.slots.get(ref);
+    if (slot) await this.#options.applier.trim(slot, trim);
+  }
+
+  #addCommitArrival(segment: Segment, header: CommitHeader, bytes: number): void {
+    const { number, generation } = segment;
+    const { firstArrival: arrival, entryCount: entries, offset } = header;
+    this.#options.index.addArrival({
+      arrival,
+      entries,
+      segment: number,
+      generation,
+      offset,
+      bytes,
+      kind: 'commit',
+    });
+  }
+
+  #addRunArrival(segment: Segment, run: RunSummary, offset: number, arrival: number): void {
+    if (arrival === 0) return;
+    const { number, generation } = segment;
+    const bytes = run.headerBytes + run.recordBytes;
+    this.#options.index.addArrival({
+      arrival,
+      entries: run.count,
+      segment: number,
+      generation,
+      offset,
+      bytes,
+      kind: 'run',
+    });
+  }
+
+  #takeNotes(notes: ReadonlyMap<string, Uint8Array>): void {
+    for (const [name, value] of notes) this.#options.notes.set(name, value);
+    this.#options.index.addNotes(notes);
+  }
+
+  /** Saves what is whole of a damaged stretch. */
+  async #salvage({ segment, from, to, header }: HeldDamage): Promise<void> {
+    const { index, files, segments } = this.#options;
+    segments.add(segment);
+    const bytes = await readStretch(files, segments.pathOf(segment), from, to);
+    const { notes, saved } = salvage(bytes, header);
+    await index.slots.bring(distinct(saved.map(({ summary }) => summary.ref)));
+    let entries = 0;
+    for (const { summary, offset, headerBytes } of saved) {
+      entries += summary.count;
+      // Where a run's place in its commit is in doubt, so is its arrival number: it gets none.
+      const trims = this.#applyRun(summary, { segment, offset: from + offset, headerBytes, arrival: 0 });
+      for (const trim of trims) await this.#applyTrim(summary.ref, trim);
+    }
+    if (notes) this.#takeNotes(notes);
+    if (header?.kind === 'written') {
+      this.#lastCommit = Math.max(this.#lastCommit, header.number);
+      this.#nextArrival = Math.max(this.#nextArrival, header.firstArrival + header.entryCount);
+    }
+    segment.end = Math.max(segment.end, to);
+    index.touchSegment(segment);
+    this.#forgot = true;
+    this.#tell(segment, from, `${to - from} bytes are damaged; ${entries} entries in them are whole`);
+  }
+
+  /** Decides about what is held behind the last whole commit, and makes that commit durable for sure. */
+  async #repair(end: TailEnd | undefined): Promise<{ cutBytes: number; goOnIn: Segment | undefined }> {
+    if (!end) return { cutBytes: 0, goOnIn: undefined };
+    const commit = this.#held[0]?.type === 'commit' ? this.#held[0] : undefined;
+    const damage = this.#held.filter((held) => held.type === 'damage');
+    const { files, segments, lineage, covered } = this.#options;
+    const repaired = await repairTail({
+      files,
+      segments,
+      lineage,
+      end,
+      damage,
+      last: commit && { segment: commit.segment, header: commit.header, length: commit.length },
+      covered,
+    });
+    this.#held = [...(commit ? [commit] : []), ...repaired.rotten];
+    if (repaired.rotten.length > 0) return { cutBytes: repaired.cutBytes, goOnIn: undefined };
+    const newest = commit?.segment ?? segments.all().at(-1);
+    const mayGoOn = newest && newest.generation === 0 && !this.#isShort(newest, end);
+    return { cutBytes: repaired.cutBytes, goOnIn: mayGoOn ? newest : undefined };
+  }
+
+  /** The index knows of more than the file holds: nothing may be written where its rows point. */
+  #isShort(newest: Segment, { found }: TailEnd): boolean {
+    const { covered } = this.#options;
+    return newest.number === covered.segment && found.number === newest.number && found.size < covered.end;
+  }
+
+  #nextSegment(): number {
+    const { found, segments } = this.#options;
+    const known = segments.all().map(({ through }) => through);
+    const real = found.filter(({ isBlank }) => !isBlank).map(({ through }) => through);
+    return Math.max(0, ...known, ...real) + 1;
+  }
+
+  #settleSlot(ref: ChannelRef): void {
+    const slot = this.#options.index.slots.get(ref);
+    if (slot) this.#options.index.slots.settle(slot);
+  }
+
+  /** Memory stays bounded: past some rows the scan waits for the index. */
+  async #paceIndex(): Promise<void> {
+    const { index } = this.#options;
+    if (index.pendingRows > waitingRowsMax) await index.flush();
+    else if (index.pendingRows > batchRows && !index.isFlushing) void index.flush().catch(() => undefined);
+  }
+
+  #progress(progress: { doneBytes: number; totalBytes: number }, end: number): void {
+    const { totalBytes } = progress;
+    const doneBytes = Math.min(totalBytes, progress.doneBytes + end);
+    this.#options.observer.observe({ type: 'recovery-progress', stage: 'scan', doneBytes, totalBytes });
+  }
+
+  #tellSkipped(segment: Segment, { number, offset }: CommitHeader): void {
+    const missing = number - this.#lastCommit - 1;
+    if (missing <= 0) return;
+    this.#forgot = true;
+    this.#tell(segment, offset, `${missing} commits before this place are missing`);
+  }
+
+  #tellShort(segment: FoundSegment): void {
+    this.#forgot = true;
+    const { end } = this.#options.covered;
+    this.#tell(segment, segment.size, `it ends here, and synced commits were once stored up to ${end}`);
+  }
+
+  #tellLost(): void {
+    const { index, observer } = this.#options;
+    for (const ref of this.#holed.values()) {
+      const ranges = index.slots.get(ref)?.log.lostRanges() ?? [];
+      for (const { writer, fromSeq, toSeq } of ranges) {
+        this.#forgot = true;
+        if (this.#told++ > toldMax) continue;
+        const what = `entries ${fromSeq} to ${toSeq} of writer ${writer} are lost`;
+        observer.observe({ type: 'damage', place: channelKey(ref), what });
+      }
+    }
+  }
+
+  #tell(segment: { number: number; generation: number }, offset: number, what: string): void {
+    if (this.#told++ > toldMax) return;
+    const place = `${segmentFileName(segment.number, segment.generation)}:${offset}`;
+    this.#options.observer.observe({ type: 'damage', place, what });
+  }
+}
+
+/** Keeps nothing of the scan's buffer. */
+function heldCommit(segment: Segment, item: Extract<ScanItem, { type: 'commit' }>): HeldCommit {
+  const { header, bytes, at, length } = item;
+  const section = bytes.subarray(at + commitHeaderBytes, at + commitHeaderBytes + header.sectionBytes);
+  const origins = header.kind === 'rewritten' ? decodeOrigins(section) : undefined;
+  let arrival = header.firstArrival;
+  const runs = item.runs.map((run, i) => {
+    const held = { run, offset: header.offset + run.offset - at, arrival: origins?.[i] ?? arrival };
+    arrival += run.count;
+    return held;
+  });
+  const notes = header.kind === 'written' && header.sectionBytes > 0 ? decodeNotes(section) : undefined;
+  return { type: 'commit', segment, header, length, runs, notes };
+}
+
+function refsOf(items: readonly ScanItem[]): ChannelRef[] {
+  return distinct(items.flatMap((item) => (item.type === 'commit' ? item.runs.map(({ ref }) => ref) : [])));
+}
+
+function distinct(refs: readonly ChannelRef[]): ChannelRef[] {
+  // The scan's cache makes one object of a channel's name mostly: the cheap test first.
+  return [...new Map([...new Set(refs)].map((ref) => [channelKey(ref), ref])).values()];
+}

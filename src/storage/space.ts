@@ -1,0 +1,103 @@
+/** Watches the space left, and keeps some in reserve: a file of zeros that is given up when the disk is full, so that
+ *  trims and notes still fit and the store can be opened again. */
+import type { Files, StoreFile } from './files.js';
+import { errorCode, isFull } from './files.js';
+
+export interface SpaceOptions {
+  readonly files: Files;
+  /** `store/` of the data directory. */
+  readonly directory: string;
+  /** New publishes are refused above this part of the volume in use … */
+  readonly fullAtRatio: number;
+  /** … unless this much is left all the same: a tenth of a large disk is plenty. */
+  readonly plentyBytes: number;
+  /** And whenever less than this is left. Also the size of the reserve. */
+  readonly reserveBytes: number;
+}
+
+/** Written bytes after which the space is looked at again. */
+const checkBytes = 8_388_608;
+const reserveName = 'reserve';
+const stepBytes = 262_144;
+
+export class SpaceWatch {
+  readonly #options: SpaceOptions;
+  #state: 'ok' | 'full' = 'ok';
+  #checkedAtBytes = 0;
+  #checking: Promise<void> | undefined;
+
+  constructor(options: SpaceOptions) {
+    this.#options = options;
+  }
+
+  get state(): 'ok' | 'full' {
+    return this.#state;
+  }
+
+  /** To be called after each commit with all bytes written so far; looks at the disk now and then, in the background. */
+  written(bytes: number): void {
+    if (bytes - this.#checkedAtBytes < checkBytes || this.#checking) return;
+    this.#checkedAtBytes = bytes;
+    void this.check();
+  }
+
+  async check(): Promise<void> {
+    this.#checking ??= this.#look();
+    await this.#checking;
+    this.#checking = undefined;
+  }
+
+  async #look(): Promise<void> {
+    const { files, directory, fullAtRatio, plentyBytes, reserveBytes } = this.#options;
+    try {
+      const { freeBytes, totalBytes } = await files.space(directory);
+      const isNarrow = freeBytes < totalBytes * (1 - fullAtRatio) && freeBytes < plentyBytes;
+      this.#state = isNarrow || freeBytes < reserveBytes ? 'full' : 'ok';
+    } catch {
+      // A volume that does not tell: a write will.
+    }
+  }
+
+  /** At start: looks, and gives the reserve up when there is no room to open the index in. */
+  async open(): Promise<void> {
+    await this.check();
+    const { files, directory, reserveBytes } = this.#options;
+    const { freeBytes } = await files.space(directory).catch(() => ({ freeBytes: reserveBytes }));
+    if (freeBytes >= reserveBytes) return;
+    const reserve = await this.#openReserve('write');
+    await reserve?.truncate(0);
+    await reserve?.close();
+  }
+
+  /** Fills the reserve by a step, when there is room again. False when nothing was due. */
+  async refill(): Promise<boolean> {
+    const { reserveBytes } = this.#options;
+    if (this.#state === 'full' || reserveBytes === 0) return false;
+    const reserve = (await this.#openReserve('write')) ?? (await this.#openReserve('create'));
+    if (!reserve) return false;
+    try {
+      const size = await reserve.size();
+      if (size >= reserveBytes) return false;
+      reserve.write(new Uint8Array(Math.min(stepBytes, reserveBytes - size)), size);
+      await reserve.sync();
+      return true;
+    } catch (error) {
+      // Nothing is lost with a reserve that does not fit.
+      if (!isFull(error)) throw error;
+      this.#state = 'full';
+      return false;
+    } finally {
+      await reserve.close();
+    }
+  }
+
+  async #openReserve(mode: 'write' | 'create'): Promise<StoreFile | undefined> {
+    const { files, directory } = this.#options;
+    try {
+      return await files.open(`${directory}/${reserveName}`, mode);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT' && mode === 'write') return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { levelKeyValue } from '../../src/storage/level-key-value.js';
+import { type LogStoreOptions, openLogStore } from '../../src/storage/log-store.js';
+import { nodeFiles } from '../../src/storage/node-files.js';
+import { Recorder, TestWriter, baseOptions, ref, seqsOf, writerId } from './support.js';
+
+const made: string[] = [];
+afterEach(async () => {
+  for (const directory of made.splice(0)) await rm(directory, { recursive: true });
+});
+
+async function directory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'ringlog-store-'));
+  made.push(path);
+  return path;
+}
+
+function optionsFor(path: string, more: Partial<LogStoreOptions> = {}) {
+  const observer = new Recorder();
+  const options: LogStoreOptions = {
+    ...baseOptions(path),
+    files: nodeFiles(),
+    openIndex: () => levelKeyValue(`${path}/store/index`),
+    observer,
+    ...more,
+  };
+  return { options, observer };
+}
+
+describe('the store on real files', () => {
+  test('what was committed is read back, and again after closing', async () => {
+    const path = await directory();
+    const { options } = optionsFor(path);
+    const first = await openLogStore(options);
+    const a = new TestWriter(first, writerId(1));
+    await a.publish(ref('room'), 'one', 'two');
+    await a.add(ref('room'), 'three');
+    await a.add(ref('other'), 'x');
+    await a.commit({ clock: Uint8Array.of(1, 2) });
+    expect(
+      seqsOf(await first.read(ref('room'), [{ writer: writerId(1), firstSeq: 1, count: 3 }], 1e6)).read,
+    ).toEqual([1, 2, 3]);
+    await first.close();
+
+    const second = await openLogStore(options);
+    expect(second.storeId).toBe(first.storeId);
+    expect(second.notes.get('clock')).toEqual(Uint8Array.of(1, 2));
+    const log = await second.open(ref('room'));
+    expect(log.have(writerId(1))).toBe(3);
+    expect(log.endPosition).toBe(3);
+    expect(
+      seqsOf(await second.read(ref('room'), [{ writer: writerId(1), firstSeq: 2, count: 2 }], 1e6)).read,
+    ).toEqual([2, 3]);
+    expect(await second.hubs()).toEqual(['default']);
+    expect((await second.channels('default' as never, { limit: 10 })).map(({ ref: r }) => r.channel)).toEqual(
+      ['other', 'room'],
+    );
+    await second.close();
+  });
+
+  test('a second opener is told who holds the directory', async () => {
+    const path = await directory();
+    const { options } = optionsFor(path);
+    const store = await openLogStore(options);
+    await expect(openLogStore(options)).rejects.toThrow(/held by process \d+/);
+    await store.close();
+    await (await openLogStore(options)).close();
+  });
+
+  test('a lost index is rebuilt from the segments', async () => {
+    const path = await directory();
+    const { options } = optionsFor(path, { segmentBytes: 32_768 });
+    const store = await openLogStore(options);
+    const a = new TestWriter(store, writerId(1));
+    for (let i = 0; i < 60; i++) await a.publish(ref(`c${i % 5}`), 'x'.repeat(1500), 'y');
+    await store.close();
+    await rm(`${path}/store/index`, { recursive: true });
+
+    const { options: again, observer } = optionsFor(path, { segmentBytes: 32_768 });
+    const rebuilt = await openLogStore(again);
+    expect(observer.of('recovered')).toMatchObject([
+      { rebuilt: true, commits: 60, entries: 120, cutBytes: 0 },
+    ]);
+    for (let c = 0; c < 5; c++) {
+      const range = { writer: writerId(1), firstSeq: 1, count: 24 };
+      expect(seqsOf(await rebuilt.read(ref(`c${c}`), [range], 1e6)).read).toHaveLength(24);
+    }
+    expect(rebuilt.storeId).toBe(store.storeId);
+    await rebuilt.close();
+  });
+});
