@@ -1,0 +1,188 @@
+/**
+ * A real node: the built command in a process of its own, on a free port, with a data directory of its own.
+ *
+ *   const node = await NodeProcess.start();
+ *   await node.kill();       SIGKILL, as if the power went
+ *   await node.start();      on the same port and data
+ *   await node.remove();     stopped, its data deleted
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { projectRoot } from './project-root.js';
+
+export interface NodeProcessOptions {
+  /** Its data directory is made below this folder; default: the system's temporary one. */
+  readonly below?: string;
+  /** Further arguments of `ringlog start`. */
+  readonly args?: readonly string[];
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const readyLimitMs = 60_000;
+const stopLimitMs = 30_000;
+const pollMs = 10;
+const outputKeptMax = 65_536;
+const portsTriedMax = 20;
+// Below the ports that systems give to outgoing connections: a client that keeps knocking on the port of a killed node
+// may otherwise be given that very port, connect to itself, and keep the node from coming back.
+const portMin = 12_000;
+const portMax = 32_000;
+
+export class NodeProcess {
+  readonly url: string;
+  readonly dataPath: string;
+  readonly #folder: string;
+  readonly #port: number;
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+  #exited: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
+  #output = '';
+  readonly #killAtExit = () => void this.#child?.kill('SIGKILL');
+
+  private constructor(port: number, options: NodeProcessOptions) {
+    this.#port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#folder = mkdtempSync(join(options.below ?? tmpdir(), 'ringlog-node-'));
+    this.dataPath = join(this.#folder, 'data');
+    this.#args = options.args ?? [];
+  }
+
+  /** Starts a new node on a free port; resolves when it serves. */
+  static async start(options: NodeProcessOptions = {}): Promise<NodeProcess> {
+    for (let tries = 1; ; tries++) {
+      const node = new NodeProcess(await freePort(), options);
+      try {
+        await node.start();
+        return node;
+      } catch (error) {
+        await node.remove();
+        // Another program took the port between our look and the node's.
+        const taken = error instanceof Error && error.message.includes('Another program listens');
+        if (!taken || tries === portsTriedMax) throw error;
+      }
+    }
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
+  get segmentsPath(): string {
+    return join(this.dataPath, 'store', 'segments');
+  }
+
+  /** The last it wrote, of all its lives. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Starts the process; resolves when it serves, or with `wait: 'none'` at once. Rejects when it ends before. */
+  async start(options: { readonly wait: 'ready' | 'none' } = { wait: 'ready' }): Promise<void> {
+    if (this.#child) throw new Error('the node runs already');
+    const command = join(projectRoot(), 'dist/cli/main.js');
+    if (!existsSync(command)) throw new Error('dist/ is not built: run `npm run build`');
+    const child = spawn(
+      process.execPath,
+      [command, 'start', '--data', this.dataPath, '--listen', `127.0.0.1:${this.#port}`, ...this.#args],
+      // Settings of whoever runs the tests are not this node's.
+      { cwd: this.#folder, env: withoutSettings(process.env), stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    this.#child = child;
+    process.once('exit', this.#killAtExit);
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
+    this.#exited = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        process.off('exit', this.#killAtExit);
+        if (this.#child === child) this.#child = undefined;
+        resolve({ code, signal });
+      });
+    });
+    if (options.wait === 'ready') await this.ready();
+  }
+
+  /** Resolves when /healthz answers; rejects when the process ends first. */
+  async ready(): Promise<void> {
+    const deadline = performance.now() + readyLimitMs;
+    while (performance.now() < deadline) {
+      if (!this.#child) throw new Error(`the node ended before it served:\n${this.#output}`);
+      if (await this.#isHealthy()) return;
+      await pause(pollMs);
+    }
+    throw new Error(`the node did not serve within ${readyLimitMs} ms:\n${this.#output}`);
+  }
+
+  /** SIGKILL; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** SIGTERM; resolves when it has ended by itself. Rejects when it does not, and kills it. */
+  async stop(): Promise<Exit> {
+    this.#child?.kill('SIGTERM');
+    const late = new AbortController();
+    const exit = await Promise.race([
+      this.#exited,
+      pause(stopLimitMs, undefined, { signal: late.signal }).catch(() => undefined),
+    ]);
+    late.abort();
+    if (exit) return exit;
+    await this.kill();
+    throw new Error(`the node did not stop within ${stopLimitMs} ms:\n${this.#output}`);
+  }
+
+  /** Ends it and deletes its data. */
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #isHealthy(): Promise<boolean> {
+    try {
+      const response = await fetch(`${this.url}/healthz`, { signal: AbortSignal.timeout(2_000) });
+      await response.arrayBuffer();
+      return response.ok;
+    } catch {
+      return false;
+    }
+  }
+
+  #keep(text: string): void {
+    this.#output = (this.#output + text).slice(-outputKeptMax);
+  }
+}
+
+function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !name.startsWith('RINGLOG_') && name !== 'NODE_OPTIONS'),
+  );
+}
+
+async function freePort(): Promise<number> {
+  for (let tries = 0; tries < portsTriedMax; tries++) {
+    const port = portMin + Math.floor(Math.random() * (portMax - portMin));
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no free port found between ${portMin} and ${portMax}`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
