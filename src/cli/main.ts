@@ -1,8 +1,11 @@
 /** The `ringlog` command. */
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../server/version.js';
+import { addChannelsCommand } from './channels-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
+import { addLogCommand } from './log-command.js';
 import { addStartCommand } from './start-command.js';
+import { addStatusCommand } from './status-command.js';
 import { terminalOn } from './terminal.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -14,6 +17,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .exitOverride();
   addStartCommand(program);
+  addLogCommand(program);
+  addChannelsCommand(program);
+  addStatusCommand(program);
   try {
     await program.parseAsync([...argv]);
     return exitCodes.done;

@@ -1,10 +1,13 @@
 /** One node, put together and taken apart: store, engine, gateway, and back in reverse. */
+import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import type { NodeApi } from '../engine/api.js';
 import { Engine } from '../engine/engine.js';
 import type { EnginePorts, Observation, Observer } from '../engine/ports.js';
 import { type Gateway, startGateway } from '../gateway/http-server.js';
+import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
+import { nodeFiles } from '../storage/node-files.js';
 import { ConfigError } from './config-error.js';
 import { type Config, ruleConfigOf } from './config.js';
 import { type DataDirectory, openDataDirectory } from './data-directory.js';
@@ -80,7 +83,10 @@ function startable(config: Config, directory: DataDirectory, observer: Observer)
     observer,
     openStore: () =>
       openLogStore({
-        path: directory.storePath,
+        directory: directory.path,
+        files: nodeFiles(),
+        openIndex: () => levelKeyValue(join(directory.storePath, 'index')),
+        soleHome: true,
         segmentBytes: config.storage.segmentBytes,
         fullAtRatio: config.storage.fullAtRatio,
         clock: systemClock,

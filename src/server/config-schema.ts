@@ -87,10 +87,10 @@ export const configSchema = Type.Object(
     storage: Type.Object(
       {
         maintenanceIntervalMs: count('Pause between steps of trimming and compaction', 1_000, 10),
-        segmentBytes: count('Size of one segment file', 268_435_456, 16_777_216),
+        segmentBytes: count('Size of one segment file', 67_108_864, 8_388_608),
         fullAtRatio: Type.Number({
-          description: 'Publishes are refused when this part of the file system is used',
-          default: 0.95,
+          description: 'Publishes are refused when this part of the volume is used and less than 8 GiB is left',
+          default: 0.9,
           minimum: 0.1,
           maximum: 0.999,
         }),

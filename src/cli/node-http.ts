@@ -1,0 +1,89 @@
+/** Questions to a node's HTTP interface; what goes wrong becomes a sentence and an exit code. */
+import { CommandError, exitCodeOfStatus, exitCodes } from './exit-codes.js';
+import type { Target } from './target.js';
+
+export type Parameters = Readonly<Record<string, string | number | undefined>>;
+
+export class NodeHttp {
+  constructor(
+    readonly target: Target,
+    readonly signal: AbortSignal,
+  ) {}
+
+  async json(path: string, parameters: Parameters = {}): Promise<unknown> {
+    const answer = await this.#ask(path, parameters);
+    return answer.json().catch((error: unknown) => {
+      throw this.failure(error);
+    });
+  }
+
+  /** Each line of an NDJSON answer as it comes; the empty lines of a quiet tail are left out. */
+  async *lines(path: string, parameters: Parameters = {}): AsyncGenerator<Record<string, unknown>> {
+    const answer = await this.#ask(path, parameters);
+    const decoder = new TextDecoder();
+    let rest = '';
+    try {
+      for await (const chunk of answer.body!) {
+        const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
+        rest = lines.pop()!;
+        for (const line of lines) if (line !== '') yield JSON.parse(line) as Record<string, unknown>;
+      }
+    } catch (error) {
+      throw this.failure(error);
+    }
+  }
+
+  async #ask(path: string, parameters: Parameters): Promise<Response> {
+    const { url, token } = this.target;
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(parameters)) {
+      if (value !== undefined) query.set(name, String(value));
+    }
+    const address = `${url}${path}${query.size > 0 ? `?${query}` : ''}`;
+    let answer: Response;
+    try {
+      answer = await fetch(address, {
+        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+        signal: this.signal,
+      });
+    } catch (error) {
+      throw this.failure(error);
+    }
+    if (!answer.ok) throw await this.#refusal(answer);
+    return answer;
+  }
+
+  failure(error: unknown): unknown {
+    if (error instanceof CommandError || this.signal.aborted) return error;
+    return unreachable(this.target);
+  }
+
+  async #refusal(answer: Response): Promise<CommandError> {
+    const problem = (await answer.json().catch(() => ({}))) as {
+      detail?: string;
+      code?: string;
+      outcome?: string;
+    };
+    if (problem.code === undefined) {
+      const message = `What answers at ${this.target.url} is not a Ringlog node (${answer.status}).`;
+      return new CommandError(exitCodes.failed, message);
+    }
+    return refusal(exitCodeOfStatus(answer.status, problem.outcome), problem.code, problem.detail ?? '');
+  }
+}
+
+/** A failure of the catalogue for people, with what to do where the command line has an answer. */
+export function refusal(exitCode: number, code: string, message: string): CommandError {
+  const hint =
+    exitCode === exitCodes.denied
+      ? '\nGive a token with --token-file <data directory>/admin-token, or in RINGLOG_TOKEN.'
+      : '';
+  return new CommandError(exitCode, `${message} (${code})${hint}`);
+}
+
+export function unreachable({ url }: Target): CommandError {
+  return new CommandError(
+    exitCodes.unreachable,
+    `No node answers at ${url}: start one with \`npx ringlog start\`, or name another with --url.`,
+  );
+}
