@@ -1,6 +1,6 @@
 /** A channel in memory: its log, who listens, what waits to be written, and what is remembered about publishers. */
 import { assert } from '../base/assert.js';
-import type { ChannelRef } from '../base/ids.js';
+import type { ChannelRef, WriterId } from '../base/ids.js';
 import { channelKey } from '../base/ids.js';
 import { KeyTable } from '../log/idempotency.js';
 import { PublisherTable } from '../log/publisher-sequence.js';
@@ -49,8 +49,13 @@ export class ActiveChannel {
     return this.#log;
   }
 
-  loaded(log: ChannelLog): void {
+  /** `writer` is ours: it may have written here before the channel last left memory. */
+  loaded(log: ChannelLog, writer: WriterId): void {
     this.#log = log;
+    const own = log.writer(writer);
+    this.seq = own?.seq ?? 0;
+    this.checksum = own?.lastChecksum ?? 0;
+    this.stampedSeq = this.seq;
   }
 
   /** Keys of the window; where older entries exist their keys are not in memory and must be looked up. */

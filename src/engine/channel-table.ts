@@ -1,5 +1,5 @@
 /** The channels in memory. A channel is loaded on first use and leaves when nobody used it for a while. */
-import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
+import type { ChannelName, ChannelRef, HubName, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { RuleSet } from '../channels/rules.js';
 import { ActiveChannel } from './active-channel.js';
@@ -11,6 +11,7 @@ export class ChannelTable {
 
   constructor(
     readonly store: LogStore,
+    readonly writer: WriterId,
     readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet,
     readonly nowMs: () => number,
   ) {}
@@ -80,7 +81,7 @@ export class ChannelTable {
   #load(channel: ActiveChannel): void {
     const loading = this.store.open(channel.ref).then(
       (log) => {
-        channel.loaded(log);
+        channel.loaded(log, this.writer);
         this.#loading.delete(channel);
       },
       (error: unknown) => {

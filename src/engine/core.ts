@@ -54,7 +54,7 @@ export async function startCore(
       ]),
     });
     clock.raiseBound(bound);
-    const channels = new ChannelTable(store, rulesOf, () => ports.clock.monotonicMs());
+    const channels = new ChannelTable(store, claim.writer, rulesOf, () => ports.clock.monotonicMs());
     const committer = new Committer(
       { store, timers: ports.timers, clock, physicalMs, writer: claim.writer, round: claim.round, copies: 1 },
       hooks,

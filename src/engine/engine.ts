@@ -127,9 +127,11 @@ export class Engine implements NodeApi {
   async #storeFailed(error: unknown): Promise<void> {
     if (this.#state !== 'serving') return;
     this.#state = 'reopening';
-    const reason = error instanceof StoreFailedError ? error.reason : 'io';
     const message = error instanceof Error ? error.message : String(error);
-    this.#ports.observer.observe({ type: 'store-failed', reason, message });
+    // The store has told of its own failure; anything else that ended it is a bug.
+    if (!(error instanceof StoreFailedError)) {
+      this.#ports.observer.observe({ type: 'alarm', code: 'INTERNAL', message });
+    }
     const core = this.#core;
     this.#maintenance?.stop();
     core?.committer.refuseWaiting();

@@ -45,7 +45,9 @@ export interface SessionHost {
   /** Opens subscriptions that were added to the session; answers the request once. */
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
   unsubscribed(subscription: Subscription<Session>): void;
-  /** Something is in the outbox: write it at the end of this turn. */
+  /** Something is due to the connection: to be written with the answers of this commit. */
+  touched(session: Session): void;
+  /** The same, outside of a commit: to be written at the end of this turn. */
   flushSoon(session: Session): void;
   /** Bytes the network has not taken yet. */
   bufferedBytes(session: Session): number;
@@ -273,6 +275,7 @@ export class Session implements Subscriber {
   ): void {
     if (requestId === 0 || this.closed) return;
     const acks = (this.#acks ??= new AckRange());
+    if (acks.isEmpty) this.#host.touched(this);
     if (!acks.extend(requestId, dot, timestamp, level, copies, duplicate)) {
       this.#flushAcks();
       acks.start(requestId, dot, timestamp, level, copies, duplicate);

@@ -82,7 +82,9 @@ export class World {
 
   openStore() {
     return openLogStore({
-      path: 'store',
+      directory: '/data',
+      soleHome: true,
+      plentyBytes: 1 << 40,
       files: this.#files(),
       openIndex: () => this.index.keyValue(),
       clock: this.clock,

@@ -12,8 +12,7 @@ async function filled(count: number): Promise<World> {
   return world;
 }
 
-const values = (history: Json): unknown[] =>
-  history.deliveries.flatMap((d: Json) => d.entries).map((e: Json) => e.data);
+const values = (history: Json): unknown[] => history.entries.map((e: Json) => e.data);
 
 test('pages forward and backward cover everything once, across restarts', async () => {
   const world = await filled(20);
@@ -63,7 +62,7 @@ test('the end of a page is where a subscription can go on', async () => {
 test('an empty channel has an empty history', async () => {
   const world = await World.start();
   const { history } = await world.connect().ask({ history: { channel: 'nobody' } });
-  expect([history.deliveries, history.more]).toEqual([[], false]);
+  expect([history.entries, history.more]).toEqual([[], false]);
 });
 
 test('a log query filters by event, kind, actor, writer and time, in both orders, page by page', async () => {

@@ -50,6 +50,7 @@ test('a key is free again after its window', async () => {
     await alice.ask({ ping: {} });
   }
   const later = await alice.publish('lobby', 'y', { idempotencyKey: 'k' });
+  expect(later.error).toBeUndefined();
   expect(later.ack.id).not.toBe(first.ack.id);
   expect(later.ack.duplicate).toBeFalsy();
 });

@@ -119,7 +119,7 @@ test('many channels resume in one request, each with its result', async () => {
   const bob = world.connect();
   const channels = [...names.map((channel) => ({ channel, beginning: true })), { channel: 'bad name' }];
   const answer = await bob.ask({ subscribe: { channels } });
-  await world.settle();
+  await world.pass(5_000);
   expect(answer.subscribe.results).toHaveLength(1001);
   expect(answer.subscribe.results[1000].error.code).toBe('BAD_NAME');
   expect(bob.data().sort()).toEqual([...names].sort());
@@ -166,7 +166,7 @@ test('a live subscriber gets the retained message with the answer, without movin
   await alice.publish('state', 'second');
   await alice.publish('state', 'passing', { extras: { retain: false } });
   const result = await bob.subscribe('state');
-  expect(result.retained.entries).toMatchObject([{ data: 'second' }]);
+  expect(result.retained).toMatchObject({ data: 'second' });
   const again = world.connect();
   await again.subscribe('state', { cursor: result.cursor });
   await world.settle();
@@ -187,6 +187,8 @@ test('idle channels leave memory and come back as they were', async () => {
   await bob.subscribe('lobby', { beginning: true });
   await world.settle();
   expect(bob.data()).toEqual([1]);
+  expect((await bob.publish('lobby', 2)).ack).toBeDefined();
+  expect(bob.data()).toEqual([1, 2]);
 });
 
 test('hubs are apart: same channel name, other log', async () => {

@@ -11,14 +11,22 @@ test('acks join while request id, seq and timestamp rise by one each', () => {
   expect(range.extend(2, { writer, seq: 6 }, 101, 'quorum', 1, false)).toBe(true);
   expect(range.take()).toEqual({
     requestId: 1,
-    message: { type: 'ack', dot: { writer, seq: 5 }, timestamp: 100, level: 'quorum', copies: 1, count: 2, duplicate: false },
+    message: {
+      type: 'ack',
+      dot: { writer, seq: 5 },
+      timestamp: 100,
+      level: 'quorum',
+      copies: 1,
+      count: 2,
+      duplicate: false,
+    },
   });
   expect([range.take(), range.isEmpty]).toEqual([undefined, true]);
 });
 
 test('an ack that does not follow, or repeats an older entry, stands alone', () => {
   const other = '1'.repeat(24) as WriterId;
-  const cases = [
+  const cases: Parameters<AckRange['extend']>[] = [
     [3, { writer, seq: 6 }, 101, 'quorum', 1, false],
     [2, { writer, seq: 7 }, 101, 'quorum', 1, false],
     [2, { writer: other, seq: 6 }, 101, 'quorum', 1, false],
@@ -27,7 +35,7 @@ test('an ack that does not follow, or repeats an older entry, stands alone', () 
     [2, { writer, seq: 6 }, 101, 'quorum', 2, false],
     [2, { writer, seq: 6 }, 101, 'quorum', 1, true],
     [2, undefined, 101, 'memory', 1, false],
-  ] as const;
+  ];
   for (const ack of cases) {
     const range = new AckRange();
     range.start(1, { writer, seq: 5 }, 100, 'quorum', 1, false);
