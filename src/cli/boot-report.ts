@@ -1,6 +1,6 @@
 /** Tells a start step by step, so that a person knows what they have and what to try next. */
 import type { BootStep, RunningServer } from '../server/index.js';
-import { type Terminal, formatBytes, formatCount } from './terminal.js';
+import { type Terminal, formatBytes, formatCount, printable } from './terminal.js';
 
 export class BootReport {
   readonly #terminal: Terminal;
@@ -57,6 +57,18 @@ export class BootReport {
     }
   }
 
+  /** What went wrong and is no step: requests that failed. */
+  logLine(line: string): void {
+    const { level, type, msg, err } = JSON.parse(line) as {
+      level: string;
+      type?: string;
+      msg: string;
+      err?: { message?: string };
+    };
+    if (type !== undefined || !['warn', 'error', 'fatal'].includes(level)) return;
+    this.#say('', this.#terminal.style.yellow(printable(`${msg} ${err?.message ?? ''}`.trim())));
+  }
+
   ready(server: RunningServer): void {
     this.#booted = true;
     const { directory, url, config } = server;
@@ -92,11 +104,11 @@ export class BootReport {
   #recovered(step: Extract<BootStep, { type: 'recovered' }>): void {
     const { style } = this.#terminal;
     const seconds = (step.elapsedMs / 1000).toFixed(step.elapsedMs < 10_000 ? 2 : 1);
-    const found =
-      step.entries === 0
-        ? 'the log is empty'
-        : `${formatCount(step.entries)} ${step.entries === 1 ? 'entry' : 'entries'} in ${formatCount(step.commits)} commits`;
-    this.#say('Store', `open after ${seconds} s, ${found}${step.rebuilt ? ', index rebuilt' : ''}`);
+    const checked =
+      step.commits === 0 || step.entries === 0
+        ? ''
+        : `, ${formatCount(step.entries)} ${step.entries === 1 ? 'entry' : 'entries'} checked and taken in again`;
+    this.#say('Store', `open after ${seconds} s${checked}${step.rebuilt ? ', index rebuilt' : ''}`);
     if (step.cutBytes > 0) {
       this.#say(
         '',

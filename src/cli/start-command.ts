@@ -64,8 +64,11 @@ async function boot(loaded: LoadedConfig, report: BootReport, terminal: Terminal
     return await compose(loaded.config, {
       portIsDefault: !loaded.sources.has('listen'),
       onStep: (step) => report.step(step),
-      // On a terminal the report tells what happens; log lines are for machines.
-      logDestination: terminal.isInteractive && process.stderr.isTTY ? { write: () => {} } : process.stderr,
+      // Log lines are for machines; a person is told what matters in words.
+      logDestination:
+        terminal.isInteractive && process.stderr.isTTY
+          ? { write: (line) => report.logLine(line) }
+          : process.stderr,
     });
   } catch (error) {
     throw asCommandError(error, loaded);

@@ -22,6 +22,8 @@ export const gatewayLimits = {
   unauthenticatedBytesMax: 16_384,
   /** From our close frame to the end of the connection; the client reads what was written before it. */
   closeTimeoutMs: 5_000,
+  /** A refused connection stays this long, so that its answer arrives: ending it with unread bytes resets it. */
+  lingerMs: 1_000,
   ticketTtlMs: 30_000,
   ticketsMax: 10_000,
   /** A browser sends the id of the last event as a header: it must fit with the others. */

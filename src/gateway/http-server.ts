@@ -13,6 +13,7 @@ import { type Failure, errorCatalogue, failure } from '../protocol/errors.js';
 import { Tickets, refuseTokenInUrl } from './authenticate.js';
 import { ConnectionCounts } from './connection-counts.js';
 import type { GatewayContext, GatewayOptions, GatewayPorts } from './context.js';
+import { endSocket } from './end-socket.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { isLoopbackAddress, originRefusal } from './origin.js';
 import { HttpFailure, failureOf, problemHeaders, problemOf, rawProblem } from './problem.js';
@@ -53,7 +54,7 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
   await registerRoutes(app, context);
   await app.ready();
   const host = options.host === 'localhost' ? '127.0.0.1' : options.host;
-  await app.listen({ host, port: options.port });
+  await listening(app.server, host, options.port);
   const { port } = app.server.address() as AddressInfo;
   let closed: Promise<void> | undefined;
   const refuseNew = () => {
@@ -76,6 +77,17 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
   };
 }
 
+/** Not the framework's own, which tells it to the log in its words and opens a second server for `localhost`. */
+async function listening(server: Server, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: 4_096 }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
 function createApp(options: GatewayOptions, context: GatewayContext): FastifyInstance {
   const app = fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
@@ -86,8 +98,12 @@ function createApp(options: GatewayOptions, context: GatewayContext): FastifyIns
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     serverFactory: (handler) => createHttpServer(handler, context),
     clientErrorHandler: answerBrokenRequest,
-    // Upgraded connections are ours to end; idle ones are ended by the framework.
-    forceCloseConnections: 'idle',
+    frameworkErrors: (_error, request, reply) =>
+      sendProblem(
+        reply as FastifyReply,
+        failure('INVALID', { message: 'The address cannot be read.' }),
+        request.id,
+      ),
   });
   app.addHook('onRequest', async (request, reply) => guard(request, reply, context));
   app.setErrorHandler((error, request, reply) => {
@@ -162,6 +178,5 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? [408, 'The request did not arrive in time.']
         : [400, 'This is not a request of HTTP/1.1.'];
-  socket.end(rawProblem(failure('INVALID', { message }), status as number));
-  socket.once('finish', () => socket.destroy());
+  endSocket(socket, rawProblem(failure('INVALID', { message }), status as number));
 }

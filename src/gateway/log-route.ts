@@ -29,6 +29,7 @@ export const logRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = 
   app.get(
     '/v1/admin/hubs/:hub/channels/:channel/log',
     {
+      exposeHeadRoute: false,
       schema: {
         summary: 'Query the log of a channel',
         tags: ['admin'],

@@ -1,11 +1,13 @@
 /** All routes of a gateway, and their description. */
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
+import { failure } from '../protocol/errors.js';
 import { adminRoutes } from './admin-routes.js';
 import type { GatewayContext } from './context.js';
 import { healthRoutes } from './health-routes.js';
 import { historyRoute } from './history-route.js';
 import { batchRoute, publishRoute } from './publish-route.js';
+import { HttpFailure } from './problem.js';
 import { problem } from './schemas.js';
 import { sseRoute } from './sse.js';
 import { installValidation } from './validation.js';
@@ -40,6 +42,9 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   await app.register(sseRoute, { context });
   await app.register(adminRoutes, { context });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  app.get('/v1/hubs/:hub/ws', { schema: { hide: true } }, async () => {
+    throw new HttpFailure(failure('INVALID', { message: 'Open this address as a WebSocket.' }));
+  });
   // Which origins may ask was decided before any route.
   app.options('/*', { schema: { hide: true } }, async (_request, reply) =>
     reply

@@ -26,6 +26,7 @@ export const sseRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = 
   app.get(
     '/v1/hubs/:hub/sse',
     {
+      exposeHeadRoute: false,
       schema: {
         summary: 'Subscribe to channels as an event stream',
         tags: ['sessions'],

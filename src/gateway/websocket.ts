@@ -10,6 +10,7 @@ import { type Failure, errorCatalogue, failure } from '../protocol/errors.js';
 import type { Encoding } from '../protocol/messages.js';
 import { authenticateUpgrade, nobody, refuseTokenInUrl } from './authenticate.js';
 import type { GatewayContext } from './context.js';
+import { endSocket } from './end-socket.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { originRefusal } from './origin.js';
 import { rawProblem } from './problem.js';
@@ -26,7 +27,7 @@ interface AcceptedUpgrade {
   readonly refusal?: Failure;
 }
 
-type UpgradeAnswer = AcceptedUpgrade | { readonly refuse: Failure; readonly status?: number };
+type UpgradeAnswer = AcceptedUpgrade | { readonly refuse: Failure };
 
 export class WebSocketEndpoint {
   readonly #context: GatewayContext;
@@ -57,8 +58,7 @@ export class WebSocketEndpoint {
     socket.on('error', () => socket.destroy());
     const answer = this.#decide(request);
     if ('refuse' in answer) {
-      socket.end(rawProblem(answer.refuse, answer.status));
-      socket.once('finish', () => socket.destroy());
+      endSocket(socket, rawProblem(answer.refuse));
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket as Socket, answer));

@@ -47,7 +47,7 @@ const portsTriedMax = 100;
 export async function compose(config: Config, options: ServerOptions): Promise<RunningServer> {
   const logger = createLogger(config.log.level, options.logDestination ?? process.stderr);
   const directory = await openDataDirectory(config.data, systemRandom);
-  for (const warning of directory.warnings) logger.warn(warning);
+  for (const warning of directory.warnings) logger.warn({ type: 'data-directory' }, warning);
   options.onStep?.({ type: 'data-directory', directory });
 
   const { observer, failed } = observe(loggingObserver(logger), options.onStep);

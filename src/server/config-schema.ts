@@ -89,7 +89,8 @@ export const configSchema = Type.Object(
         maintenanceIntervalMs: count('Pause between steps of trimming and compaction', 1_000, 10),
         segmentBytes: count('Size of one segment file', 67_108_864, 8_388_608),
         fullAtRatio: Type.Number({
-          description: 'Publishes are refused when this part of the volume is used and less than 8 GiB is left',
+          description:
+            'Publishes are refused when this part of the volume is used and less than 8 GiB is left',
           default: 0.9,
           minimum: 0.1,
           maximum: 0.999,

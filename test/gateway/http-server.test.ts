@@ -58,6 +58,21 @@ describe('requests that are not fair', () => {
     ],
     ['bytes that are no HTTP', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\r\n\r\n', 400],
     [
+      'an address that is none',
+      'GET /v1/hubs/%zz/sse HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      400,
+    ],
+    [
+      'a WebSocket address without upgrade',
+      'GET /v1/hubs/default/ws HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      400,
+    ],
+    [
+      'another method for a stream',
+      'POST /v1/hubs/default/sse?channels=a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      404,
+    ],
+    [
       'another name for this machine',
       'GET /healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
       403,
@@ -93,6 +108,14 @@ describe('requests that are not fair', () => {
       .poll(async () => (await answerTo('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')).text)
       .toMatch(/200/);
   });
+});
+
+test('HEAD opens no stream', async () => {
+  const node = new FakeNode();
+  front = await gatewayInFront(node);
+  expect((await front.fetch('/v1/hubs/default/sse?channels=a', { method: 'HEAD' })).status).toBe(404);
+  expect((await front.fetch('/healthz', { method: 'HEAD' })).status).toBe(200);
+  expect(node.sessions).toEqual([]);
 });
 
 describe('counting connections', () => {
