@@ -24,7 +24,7 @@ export interface Core {
   readonly clock: HybridClock;
   readonly channels: ChannelTable;
   readonly committer: Committer;
-  physicalMs(): number;
+  readonly physicalMs: () => number;
 }
 
 /** Opens the store and makes the new writer and its claim durable before anything is stamped under them. */

@@ -36,24 +36,8 @@ import { Maintenance } from './maintenance.js';
 import type { PublishOrigin } from './pending.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Publishing } from './publishing.js';
+import type { EngineOptions } from './options.js';
 import { Sessions } from './sessions.js';
-
-export interface EngineOptions {
-  readonly nodeId: NodeId;
-  readonly version: string;
-  readonly rules: RuleConfig;
-  /** Whether clients without a token are served at all. */
-  readonly anonymous: boolean;
-  /** The principal of a token; `undefined` for one that is not valid. */
-  verifyToken(token: string): Principal | undefined;
-  readonly session: {
-    readonly pingIntervalMs: number;
-    readonly pongTimeoutMs: number;
-    readonly authTimeoutMs: number;
-    readonly messagesPerSecondMax: number;
-  };
-  readonly maintenanceIntervalMs: number;
-}
 
 type State = NodeStatus['state'];
 

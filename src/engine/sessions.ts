@@ -21,7 +21,7 @@ import type { Subscription } from '../sessions/subscription.js';
 import type { OpenSession, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
 import type { Delivery } from './delivery.js';
-import type { EngineOptions } from './engine.js';
+import type { EngineOptions } from './options.js';
 import { historyPage } from './history.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { Publishing } from './publishing.js';

@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import {
-  ByteReader, ByteWriter, fromBase64, fromHex, readOrdered64, toBase64Url, toHex, varintLength, writeOrdered64,
+  ByteReader,
+  ByteWriter,
+  fromBase64,
+  fromHex,
+  readOrdered64,
+  toBase64Url,
+  toHex,
+  varintLength,
+  writeOrdered64,
 } from '../../src/base/bytes.js';
 import { crc32 } from '../../src/base/crc32.js';
 
@@ -16,7 +24,13 @@ test('integers come back as they were written, in every form', () => {
       writer.fixed64(b);
       writer.varint(b);
       const reader = new ByteReader(writer.bytes());
-      expect([reader.varint(), reader.fixed64(), reader.varint(), reader.done, reader.failed]).toEqual([a, b, b, true, false]);
+      expect([reader.varint(), reader.fixed64(), reader.varint(), reader.done, reader.failed]).toEqual([
+        a,
+        b,
+        b,
+        true,
+        false,
+      ]);
       expect(varintLength(a) + 8 + varintLength(b)).toBe(writer.length);
     }),
   );

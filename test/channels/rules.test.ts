@@ -25,7 +25,10 @@ test('names that every object has are no hubs, namespaces or sets', () => {
 });
 
 test('references to sets that are not defined are found', () => {
-  const broken = { sets: { a: {} }, hubs: { x: { rules: 'a', namespaces: { n: 'b' }, channels: { c: 'b', d: 'e' } } } };
+  const broken = {
+    sets: { a: {} },
+    hubs: { x: { rules: 'a', namespaces: { n: 'b' }, channels: { c: 'b', d: 'e' } } },
+  };
   expect(undefinedSets(broken)).toEqual(['b', 'e']);
 });
 
@@ -36,7 +39,9 @@ const admin = { authenticated: true, admin: true };
 test('rules decide what clients may do; administrators may do everything but write system channels', () => {
   const closed = { ...defaultRules, public: false, clientPublish: false };
   expect(refusal(anonymous, 'publish', 'lobby', defaultRules)).toBeUndefined();
-  expect(refusal(anonymous, 'publish', 'lobby', { ...defaultRules, allowAnonymous: false })?.code).toBe('UNAUTHENTICATED');
+  expect(refusal(anonymous, 'publish', 'lobby', { ...defaultRules, allowAnonymous: false })?.code).toBe(
+    'UNAUTHENTICATED',
+  );
   expect(refusal(user, 'publish', 'lobby', { ...defaultRules, allowAnonymous: false })).toBeUndefined();
   expect(refusal(user, 'publish', 'lobby', closed)?.code).toBe('DENIED');
   expect(refusal(user, 'subscribe', 'lobby', closed)?.code).toBe('DENIED');

@@ -122,7 +122,8 @@ test('many channels resume in one request, each with its result', async () => {
   await world.pass(5_000);
   expect(answer.subscribe.results).toHaveLength(1001);
   expect(answer.subscribe.results[1000].error.code).toBe('BAD_NAME');
-  expect(bob.data().sort()).toEqual([...names].sort());
+  expect(new Set(bob.data())).toEqual(new Set(names));
+  expect(bob.data()).toHaveLength(names.length);
 });
 
 test('after unsubscribing nothing more arrives, and subscribing again is allowed', async () => {
