@@ -73,7 +73,7 @@ export class BootReport {
     this.#booted = true;
     const { directory, url, config } = server;
     const { style } = this.#terminal;
-    if (directory.isNew) {
+    if (directory.isTokenNew) {
       this.#say('Admin', `${style.bold(directory.adminToken)}`);
       this.#say('', 'Shown this once; it is kept in the file admin-token of the data directory.');
     }
@@ -116,7 +116,7 @@ export class BootReport {
       );
     }
     if (this.#damaged > 0) {
-      this.#say('', style.red(`${this.#damaged} damaged places; docs/operations.md says what to do.`));
+      this.#say('', style.red(`${this.#damaged} damaged ${this.#damaged === 1 ? "place" : "places"}; docs/operations.md says what to do.`));
     }
   }
 

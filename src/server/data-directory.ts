@@ -19,6 +19,7 @@ export interface DataDirectory {
   readonly adminToken: string;
   /** Made just now. */
   readonly isNew: boolean;
+  readonly isTokenNew: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -31,8 +32,9 @@ export async function openDataDirectory(path: string, random: Random): Promise<D
   await restrict(directory, 0o700, warnings);
   const nodeId = known === undefined ? await createNode(directory, random) : nodeIdOf(known, directory);
   const tokenPath = join(directory, adminTokenFile);
-  let adminToken = (await readIfThere(tokenPath))?.trim();
-  if (adminToken === undefined || adminToken === '') {
+  let adminToken = (await readIfThere(tokenPath))?.trim() ?? '';
+  const isTokenNew = adminToken === '';
+  if (isTokenNew) {
     adminToken = `ringlog-admin-${toBase64Url(random.bytes(32))}`;
     await writeDurably(directory, adminTokenFile, `${adminToken}\n`);
   } else {
@@ -44,6 +46,7 @@ export async function openDataDirectory(path: string, random: Random): Promise<D
     nodeId,
     adminToken,
     isNew: known === undefined,
+    isTokenNew,
     warnings,
   };
 }

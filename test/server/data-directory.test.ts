@@ -27,7 +27,7 @@ describe('a data directory', () => {
       '600',
     ]);
     const second = await openAt(path);
-    expect(second).toEqual({ ...first, isNew: false });
+    expect(second).toEqual({ ...first, isNew: false, isTokenNew: false });
   });
 
   test('that others could read is closed, and told', async () => {
@@ -43,7 +43,7 @@ describe('a data directory', () => {
     const first = await openAt(folder);
     rmSync(join(folder, 'admin-token'));
     const second = await openAt(folder);
-    expect(second.nodeId).toBe(first.nodeId);
+    expect(second).toMatchObject({ nodeId: first.nodeId, isNew: false, isTokenNew: true });
     expect(second.adminToken).not.toBe(first.adminToken);
     expect(readFileSync(join(folder, 'admin-token'), 'utf8').trim()).toBe(second.adminToken);
   });
