@@ -4,10 +4,17 @@ import { describe, expect, test } from 'vitest';
 import { type Dot, dotText } from '../../src/base/ids.js';
 import { ChannelLog, type Span } from '../../src/log/channel-log.js';
 import { History, type Home, dots, ref } from './history.js';
-import { entryOf, includes, primaryOf, referenceHeads, referenceOrder, referencePrimary } from './reference-order.js';
+import {
+  entryOf,
+  includes,
+  primaryOf,
+  referenceHeads,
+  referenceOrder,
+  referencePrimary,
+} from './reference-order.js';
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
-const runs = { numRuns: 150 };
+const runs = { numRuns: 60 };
 
 function dotsOfSpans(spans: readonly Span[]): string[] {
   return spans.flatMap(({ writer, firstSeq, count }) =>
@@ -15,7 +22,11 @@ function dotsOfSpans(spans: readonly Span[]): string[] {
   );
 }
 
-function eachHome(seed: number, options: { trims?: boolean }, check: (home: Home, history: History) => void): void {
+function eachHome(
+  seed: number,
+  options: { trims?: boolean },
+  check: (home: Home, history: History) => void,
+): void {
   History.run(seed, {
     ...options,
     check: (history) => {
@@ -51,12 +62,12 @@ describe('the committed order', () => {
             for (const { log } of homes) {
               const { endPosition } = log;
               expect(dotsOfSpans(log.spans(0, endPosition))).toEqual(known.slice(0, endPosition));
-if (log.committed) expect(log.commitThrough(log.committed)).toEqual([]);
+              if (log.committed) expect(log.commitThrough(log.committed)).toEqual([]);
             }
           },
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });
@@ -93,7 +104,8 @@ describe.each([{ trims: false }, { trims: true }])('a log that grows ($trims)', 
           for (const entry of held) {
             if (entry.seq <= (log.floors.get(entry.writer) ?? 0)) continue;
             const past = new Map(entry.past);
-            for (const [writer, floor] of log.floors) past.set(writer, Math.max(floor, past.get(writer) ?? 0));
+            for (const [writer, floor] of log.floors)
+              past.set(writer, Math.max(floor, past.get(writer) ?? 0));
             expect(new Map(log.pastOf(entry))).toEqual(past);
           }
         }
@@ -116,7 +128,7 @@ describe.each([{ trims: false }, { trims: true }])('a log that grows ($trims)', 
           }
         });
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
@@ -139,7 +151,7 @@ describe.each([{ trims: false }, { trims: true }])('a log that grows ($trims)', 
           }
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 

@@ -78,7 +78,7 @@ export class History {
 
   static run(seed: number, options: HistoryOptions = {}): History {
     const history = new History(seed);
-    const { steps = 60, trims = false, check } = options;
+    const { trims = false, steps = trims ? 90 : 60, check } = options;
     for (let i = 0; i < steps; i++) {
       history.#step(trims);
       check?.(history);
@@ -114,18 +114,20 @@ export class History {
   }
 
   #step(trims: boolean): void {
-    this.now += this.integer(20);
+    // Often none passes, so that timestamps go on without a step across runs.
+    this.now += this.pick([0, 0, 1, 20]);
     const home = this.pick(this.homes);
     const dice = this.random.next();
     if (dice < 0.5) this.#write(home);
-    else if (dice < 0.75) this.#send(this.pick(this.homes), home, this.chance(0.3) ? this.integer(6) : Infinity);
+    else if (dice < 0.75)
+      this.#send(this.pick(this.homes), home, this.chance(0.3) ? this.integer(6) : Infinity);
     else if (dice < 0.83) this.#claim(home);
     else if (dice < 0.87) {
       home.writer = this.#newWriter();
       home.round = 0;
       home.opening = false;
-    } else if (dice < 0.91) home.skew = this.integer(300);
-    else if (dice < 0.95 && trims) this.#writeTrim(home);
+    } else if (dice < 0.9) home.skew = this.pick([0, 0, 30, 300]);
+    else if (dice < 0.96 && trims) this.#writeTrim();
     else this.#tellCommitted(home);
     this.#commit();
   }
@@ -144,8 +146,9 @@ export class History {
     this.#take(home, entries);
   }
 
-  #writeTrim(home: Home): void {
-    if (home.round === 0 || home.opening || !home.log.committed) return;
+  #writeTrim(): void {
+    const home = this.homes.find(({ round, opening }) => round > 0 && !opening);
+    if (!home?.log.committed) return;
     const position = home.log.firstPosition + this.integer(home.log.endPosition - home.log.firstPosition + 1);
     const trim = home.log.trimAt(position);
     if (trim) this.#take(home, [this.#stamp(home, 'trim', false, trim)]);

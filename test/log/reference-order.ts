@@ -24,7 +24,8 @@ export function isWithin(inner: Past, outer: Past): boolean {
 
 export function union(...pasts: readonly Past[]): Map<WriterId, number> {
   const out = new Map<WriterId, number>();
-  for (const past of pasts) for (const [writer, seq] of past) out.set(writer, Math.max(seq, out.get(writer) ?? 0));
+  for (const past of pasts)
+    for (const [writer, seq] of past) out.set(writer, Math.max(seq, out.get(writer) ?? 0));
   return out;
 }
 
