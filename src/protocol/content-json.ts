@@ -5,20 +5,10 @@
 import { toBase64Url, utf8 } from '../base/bytes.js';
 import { limits } from '../base/limits.js';
 import type { Content, Extras } from '../log/entry.js';
+import { isJsonType, isTextType, jsonType } from './content-type.js';
 import { type JsonMembers } from './json-members.js';
 import { isNestedWithin } from './json-text.js';
 import { textOf } from './wire.js';
-
-const jsonType = 'application/json';
-
-export function isJsonType(contentType: string): boolean {
-  return /^application\/(?:json|[^;]+\+json)\s*(?:;|$)/i.test(contentType);
-}
-
-/** No type at all means text. */
-export function isTextType(contentType: string): boolean {
-  return contentType === '' || /^text\//i.test(contentType);
-}
 
 /** Reads the content out of a publish. `dataText`: the text of its `data`, asked for only where the value would not
  *  do. What is wrong is told to `members`. */

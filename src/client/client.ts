@@ -1,0 +1,326 @@
+/** The client as an application holds it: publishes, subscriptions and history over one connection that comes back by
+ *  itself. */
+import { toBase64Url } from '../base/bytes.js';
+import { type ChannelName, type HubName, parseChannelName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { encodeContent } from '../log/entry-wire.js';
+import { failure } from '../protocol/errors.js';
+import type { ServerEvent, SessionInfo } from '../protocol/messages.js';
+import { hubOf, webSocketUrl } from './address.js';
+import type { ConnectionState } from './connection.js';
+import { contentOf } from './content.js';
+import { Emitter, type Listener } from './emitter.js';
+import { RinglogError, ownError, serverError } from './error.js';
+import { History, type HistoryOptions } from './history.js';
+import { Link } from './link.js';
+import { type ConnectOptions, type Limits, type PublishOptions, defaults, limitsOf } from './options.js';
+import { type Platform, systemPlatform } from './platform.js';
+import { PublishQueue } from './publish-queue.js';
+import { type Published, publishedOf } from './published.js';
+import { Reading } from './reading.js';
+import { Requests } from './requests.js';
+import { type StartOption, startOf } from './start.js';
+import { Subscription, type SubscriptionEvents } from './subscription.js';
+import { Subscriptions } from './subscriptions.js';
+
+export type ClientState = ConnectionState['name'];
+
+export interface ClientEvents {
+  readonly state: { readonly state: ClientState; readonly previous: ClientState };
+  /** A connection failed, was lost, or was refused; the client goes on trying unless it is `closed`. */
+  readonly error: RinglogError;
+}
+
+export interface SubscribeOptions {
+  readonly start?: StartOption;
+  readonly onEntry?: Listener<SubscriptionEvents['entry']>;
+  readonly onSignal?: Listener<SubscriptionEvents['signal']>;
+  readonly onGap?: Listener<SubscriptionEvents['gap']>;
+}
+
+/** Never throws for reasons of the network; throws RinglogError for options that can never work. */
+export function connect(options: string | ConnectOptions): Client {
+  return new Client(typeof options === 'string' ? { url: options } : options);
+}
+
+export class Client {
+  readonly hub: string;
+  readonly #limits: Limits;
+  readonly #platform: Platform;
+  readonly #events: Emitter<ClientEvents>;
+  readonly #link: Link;
+  readonly #queue: PublishQueue;
+  readonly #subscriptions: Subscriptions;
+  readonly #requests = new Requests();
+  readonly #keyPrefix: string;
+  #keys = 0;
+  #token: ConnectOptions['token'];
+  #session: SessionInfo | undefined;
+  #state: ClientState = 'connecting';
+  #closing: Promise<void> | undefined;
+  #settled: (() => void) | undefined;
+
+  constructor(options: ConnectOptions) {
+    const urls = typeof options.url === 'string' ? [options.url] : options.url;
+    this.hub = hubOf(urls[0] ?? '', options.hub, defaults.hub);
+    this.#limits = limitsOf(options);
+    this.#platform = options.platform ?? systemPlatform(options.webSocket);
+    this.#token = options.token;
+    this.#events = new Emitter((error) => this.#platform.report(error));
+    this.#queue = new PublishQueue(this.#limits, this.#platform.random);
+    this.#keyPrefix = toBase64Url(this.#platform.random.bytes(9));
+    this.#link = new Link(
+      this.#platform,
+      {
+        ...this.#limits,
+        urls: urls.map((url) => webSocketUrl(url, this.hub)),
+        publisher: publisherOf(options, this.#platform),
+        canRenewToken: typeof options.token === 'function',
+      },
+      this.hub as HubName,
+      {
+        token: () => (typeof this.#token === 'function' ? this.#token() : this.#token),
+        opened: (session) => void (this.#session = session),
+        lost: () => this.#lost(),
+        received: (requestId, event) => this.#received(requestId, event),
+        fill: () => this.#fill(),
+        tick: (nowMs) => this.#tick(nowMs),
+        nextDeadline: () => this.#nextDeadline(),
+        closed: (error) => this.#closed(error),
+        changed: () => this.#changed(),
+      },
+    );
+    this.#subscriptions = new Subscriptions(this.#link, (error) => this.#platform.report(error));
+    this.#link.start();
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** What the server said of itself and of this session; of the last one while there is none. */
+  get session(): SessionInfo | undefined {
+    return this.#session;
+  }
+
+  /** Publishes without an outcome yet. */
+  get pending(): number {
+    return this.#queue.size;
+  }
+
+  /** Returns what ends it. */
+  on<K extends keyof ClientEvents>(name: K, listener: Listener<ClientEvents[K]>): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Resolves once the client is connected; rejects only when it is closed before. */
+  ready(): Promise<void> {
+    if (this.#state === 'open') return Promise.resolve();
+    if (this.#state === 'closed') return Promise.reject(this.#endError());
+    return new Promise((resolve, reject) => {
+      const off = this.on('state', ({ state }) => {
+        if (state === 'open') resolve();
+        else if (state === 'closed') reject(this.#endError());
+        else return;
+        off();
+      });
+    });
+  }
+
+  /** Resolves when the server has it, as safe as asked for; retried until then, or until the timeout. Rejects with
+   *  RinglogError: `outcome` says whether it may still appear. */
+  publish(channel: string, data?: unknown, options: PublishOptions = {}): Promise<Published> {
+    return new Promise((resolve, reject) => {
+      const refused = this.#publish(channel, data, options, resolve, reject);
+      if (refused) reject(refused);
+      else this.#link.fillSoon();
+    });
+  }
+
+  /** Delivers the channel from `start` on (`live` by default) until it is closed. One subscription a channel. Throws
+   *  RinglogError for a name or cursor that is none, and for a channel that has a subscription. */
+  subscribe(channel: string, options: SubscribeOptions = {}): Subscription {
+    this.#checkSubscribe(channel);
+    const ref = { hub: this.hub as HubName, channel: channel as ChannelName };
+    const reading = Reading.from(ref, startOf(channel, options.start ?? 'live'));
+    if (!reading.ok) throw reading.error;
+    const subscription = new Subscription(this.#subscriptions, channel, reading.value, this.#limits);
+    if (options.onGap) subscription.on('gap', options.onGap);
+    if (options.onSignal) subscription.on('signal', options.onSignal);
+    if (options.onEntry) subscription.on('entry', options.onEntry);
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /** Ends the channel's subscription, if there is one. */
+  unsubscribe(channel: string): void {
+    this.#subscriptions.get(channel)?.close();
+  }
+
+  /** What is stored, by pages or by iterating. Throws RinglogError on a cursor that is none. */
+  history(channel: string, options: HistoryOptions = {}): History {
+    const { timeoutMs = defaults.historyTimeoutMs } = options;
+    return new History(channel, options, (message) => {
+      if (this.#state === 'closed') return Promise.reject(this.#endError());
+      const answer = this.#requests.add(message, this.#link.nowMs + timeoutMs);
+      this.#link.fillSoon();
+      return answer;
+    });
+  }
+
+  /** A new token, for the connection there is and those to come. */
+  setToken(token: NonNullable<ConnectOptions['token']>): void {
+    this.#token = token;
+    if (typeof token === 'string') this.#link.renewToken(token);
+  }
+
+  /** Takes no more publishes, waits for those under way (5 s at most by default), then ends. */
+  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    return (this.#closing ??= this.#close(options.timeoutMs ?? defaults.closeTimeoutMs));
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    if (this.#state !== 'closed' && this.#queue.size > 0 && timeoutMs > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#platform.after(timeoutMs, resolve);
+        this.#settled = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    this.#link.close();
+  }
+
+  #checkSubscribe(channel: string): void {
+    if (this.#isEnding) throw ownError('CLOSED', 'rejected', channel);
+    checkName(channel);
+    if (this.#subscriptions.get(channel)) throw serverError(failure('ALREADY_SUBSCRIBED', { channel }));
+  }
+
+  get #isEnding(): boolean {
+    return this.#closing !== undefined || this.#state === 'closed';
+  }
+
+  /** Queues a publish, or returns why not. */
+  #publish(
+    channel: string,
+    data: unknown,
+    options: PublishOptions,
+    accept: (published: Published) => void,
+    refused: (error: RinglogError) => void,
+  ): RinglogError | undefined {
+    if (this.#isEnding) return this.#endError();
+    try {
+      checkName(channel);
+      const content = encodeContent(contentOf(data, options));
+      const most = this.#session?.messageBytesMax ?? limits.messageBytesMax;
+      if (content.length > most) return serverError(failure('TOO_LARGE', { channel }));
+      const isSignal = options.store === false || options.level === 'memory';
+      const { idempotencyKey, level, degrade, timeoutMs = this.#limits.publishTimeoutMs } = options;
+      const request = {
+        channel,
+        content,
+        timeoutMs,
+        ...(isSignal ? undefined : { idempotencyKey: idempotencyKey ?? this.#nextKey() }),
+        ...(level === undefined ? undefined : { level }),
+        ...(degrade === undefined ? undefined : { degrade }),
+        accepted: (ack: Parameters<typeof publishedOf>[0]) => {
+          accept(publishedOf(ack));
+          this.#settle();
+        },
+        refused: (error: RinglogError) => {
+          refused(error);
+          this.#settle();
+        },
+      };
+      return this.#queue.add(request, this.#link.nowMs);
+    } catch (error) {
+      if (error instanceof RinglogError) return error;
+      throw error;
+    }
+  }
+
+  #nextKey(): string {
+    return `${this.#keyPrefix}-${(this.#keys++).toString(36)}`;
+  }
+
+  /** A publish has its outcome: `close` may be waiting for the last. */
+  #settle(): void {
+    if (this.#queue.size === 0) this.#settled?.();
+  }
+
+  // --- what the link tells
+
+  #fill(): void {
+    this.#subscriptions.fill();
+    this.#requests.fill(this.#link.nowMs, (message) => this.#link.send(message));
+    for (;;) {
+      const message = this.#queue.take(this.#link.nextRequestId);
+      if (!message) return;
+      this.#link.send(message);
+    }
+  }
+
+  #received(requestId: number, event: ServerEvent): void {
+    const { nowMs } = this.#link;
+    if (event.type === 'ack') this.#queue.acked(requestId, event);
+    else if (this.#subscriptions.received(requestId, event)) return;
+    else if (this.#requests.received(requestId, event, nowMs)) return;
+    else if (event.type === 'error' && !this.#queue.failed(requestId, event.error, nowMs)) {
+      // Nobody's: the reason of a close that follows, or for the application to see.
+      this.#events.emit('error', serverError(event.error));
+    }
+  }
+
+  #lost(): void {
+    this.#queue.disconnected();
+    this.#subscriptions.lost();
+    this.#requests.lost();
+  }
+
+  #tick(nowMs: number): void {
+    this.#queue.tick(nowMs);
+    this.#requests.tick(nowMs);
+  }
+
+  #nextDeadline(): number {
+    const { isOpen } = this.#link;
+    const subscriptions = isOpen ? this.#subscriptions.nextDeadline() : Infinity;
+    return Math.min(this.#queue.nextDeadline(), this.#requests.nextDeadline(), subscriptions);
+  }
+
+  #closed(error: RinglogError | undefined): void {
+    const reason = error ?? ownError('CLOSED');
+    this.#queue.close(reason);
+    this.#requests.close(reason);
+    this.#subscriptions.close(error);
+    this.#link.disarm();
+  }
+
+  #changed(): void {
+    const { state } = this.#link.connection;
+    const previous = this.#state;
+    if (state.name === previous) return;
+    this.#state = state.name;
+    this.#events.emit('state', { state: state.name, previous });
+    if ('error' in state && state.error) this.#events.emit('error', state.error);
+  }
+
+  #endError(): RinglogError {
+    const { state } = this.#link.connection;
+    return (state.name === 'closed' ? state.error : undefined) ?? ownError('CLOSED');
+  }
+}
+
+/** Without a name a client is a publisher of its own, at its first start. */
+function publisherOf({ publisherId, publisherEpoch }: ConnectOptions, platform: Platform) {
+  return publisherId === undefined
+    ? { id: toBase64Url(platform.random.bytes(12)), epoch: 1 }
+    : { id: publisherId, epoch: publisherEpoch ?? Math.floor(platform.unixMs()) };
+}
+
+function checkName(channel: string): void {
+  const name = parseChannelName(channel);
+  if (!name.ok) throw serverError(failure('BAD_NAME', { message: name.error, channel }));
+}

@@ -1,0 +1,279 @@
+/** One connection that comes back by itself: a pure machine. Events and the time go in, duties come out.
+ *
+ *      connecting ── socket, then SessionInfo and the answer to Auth ──▶ open
+ *          ▲  │ failed, refused, too slow                                 │ lost, or silent for too long
+ *          │  ▼                                                          ▼
+ *       waiting ◀──────────────────────────────────────────────────── (backoff)
+ *
+ *  `closed` is reached from each and never left: by the program, or by a close code that says not to come back. */
+import type { Random } from '../base/random.js';
+import { failure, isErrorCode } from '../protocol/errors.js';
+import type { ClientMessage, ServerEvent, SessionInfo } from '../protocol/messages.js';
+import { RinglogError, ownError, serverError } from './error.js';
+
+export interface ConnectionOptions {
+  readonly urls: readonly string[];
+  readonly publisher: { readonly id: string; readonly epoch: number };
+  /** A refused token may be replaced by a new one. */
+  readonly canRenewToken: boolean;
+  readonly connectTimeoutMs: number;
+  readonly reconnectMinMs: number;
+  readonly reconnectMaxMs: number;
+}
+
+export type ConnectionState =
+  | {
+      readonly name: 'connecting';
+      readonly step: 'token' | 'socket' | 'greeting';
+      readonly deadlineMs: number;
+      readonly session?: SessionInfo;
+      readonly authenticated: boolean;
+    }
+  | {
+      readonly name: 'open';
+      readonly session: SessionInfo;
+      readonly sinceMs: number;
+      readonly heardMs: number;
+      readonly pingedMs?: number;
+    }
+  | { readonly name: 'waiting'; readonly untilMs: number; readonly error: RinglogError }
+  | { readonly name: 'closed'; readonly error?: RinglogError };
+
+/** What the owner of the machine must do, in this order. */
+export type Duty =
+  | { readonly type: 'fetch-token' }
+  | { readonly type: 'open-socket'; readonly url: string }
+  | { readonly type: 'close-socket'; readonly code: number; readonly reason: string }
+  | { readonly type: 'send'; readonly requestId: number; readonly message: ClientMessage }
+  | { readonly type: 'opened'; readonly session: SessionInfo }
+  /** Whatever was under way on this connection has no answer. */
+  | { readonly type: 'lost' }
+  | { readonly type: 'closed'; readonly error?: RinglogError };
+
+/** The id of Auth on every connection; other requests have higher ones. */
+export const authRequestId = 1;
+
+/** Silence this long after a ping of our own ends a connection. */
+const pongTimeoutMs = 8_000;
+/** For a server that does not say how often it pings. */
+const pingIntervalDefaultMs = 25_000;
+/** A connection that held this long is a success: the next failure is the first again. */
+const stableMs = 10_000;
+const normalClosure = 1000;
+const noAnswerCode = 4000;
+
+export class Connection {
+  #state: ConnectionState = { name: 'waiting', untilMs: 0, error: ownError('UNREACHABLE') };
+  #attempt = 0;
+  #token: string | undefined;
+  #refusedToken: string | undefined;
+  /** The close code a server announced, in case its close frame does not arrive. */
+  #announced: { readonly code: number; readonly reason: string } | undefined;
+
+  constructor(
+    readonly options: ConnectionOptions,
+    readonly random: Random,
+  ) {}
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  start(nowMs: number): Duty[] {
+    return this.#connect(nowMs);
+  }
+
+  /** `fetch-token` is answered. */
+  tokenFetched(token: string | undefined): Duty[] {
+    const state = this.#state;
+    if (state.name !== 'connecting' || state.step !== 'token') return [];
+    if (token !== undefined && token === this.#refusedToken) return this.#end(unauthenticated());
+    this.#token = token;
+    this.#state = { ...state, step: 'socket' };
+    const { urls } = this.options;
+    return [{ type: 'open-socket', url: urls[this.#attempt % urls.length]! }];
+  }
+
+  tokenFailed(nowMs: number): Duty[] {
+    const { name } = this.#state;
+    return name === 'connecting' ? this.#wait(nowMs, unreachable('No token could be fetched.')) : [];
+  }
+
+  socketOpened(): Duty[] {
+    const state = this.#state;
+    if (state.name !== 'connecting' || state.step !== 'socket') return [];
+    this.#state = { ...state, step: 'greeting' };
+    return [this.#auth()];
+  }
+
+  /** A new token for the connection there is. */
+  renewToken(token: string): Duty[] {
+    this.#token = token;
+    return this.#state.name === 'open' ? [this.#auth()] : [];
+  }
+
+  received(requestId: number, event: ServerEvent, nowMs: number): Duty[] {
+    if (this.#state.name === 'open') {
+      const { session, sinceMs } = this.#state;
+      this.#state = { name: 'open', session, sinceMs, heardMs: nowMs };
+    }
+    switch (event.type) {
+      case 'ping':
+        return [{ type: 'send', requestId, message: { type: 'pong' } }];
+      case 'sessionInfo':
+        return this.#greeted({ session: event }, nowMs);
+      case 'auth':
+        return requestId === authRequestId ? this.#greeted({ authenticated: true }, nowMs) : [];
+      case 'close':
+        this.#announced = { code: event.code, reason: event.reason };
+        return [];
+      case 'error':
+        return requestId === authRequestId && event.error.code === 'UNAUTHENTICATED'
+          ? [{ type: 'close-socket', code: normalClosure, reason: '' }, ...this.#refused(nowMs)]
+          : [];
+      default:
+        return [];
+    }
+  }
+
+  socketClosed(code: number, reason: string, nowMs: number): Duty[] {
+    const { name } = this.#state;
+    if (name !== 'connecting' && name !== 'open') return [];
+    // Without a close frame, what the server said before is the better reason.
+    const end = code >= 4000 ? { code, reason } : (this.#announced ?? { code, reason });
+    if (end.code === 4401) return this.#refused(nowMs);
+    const text = end.reason === '' ? `The connection ended (${end.code}).` : end.reason;
+    if (end.code >= 4400 && end.code < 4500) return this.#end(finalError(text));
+    return this.#wait(nowMs, unreachable(text));
+  }
+
+  /** What arrives cannot be read: the connection is not worth keeping. */
+  garbled(nowMs: number): Duty[] {
+    return this.#drop(nowMs, 'What arrived cannot be read.');
+  }
+
+  close(): Duty[] {
+    if (this.#state.name === 'closed') return [];
+    const isOpen = this.#state.name === 'open';
+    const hasSocket = isOpen || (this.#state.name === 'connecting' && this.#state.step !== 'token');
+    this.#state = { name: 'closed' };
+    return [
+      ...(isOpen ? [{ type: 'send', requestId: 0, message: { type: 'close' } } as const] : []),
+      ...(hasSocket ? [{ type: 'close-socket', code: normalClosure, reason: '' } as const] : []),
+      ...(isOpen ? [{ type: 'lost' } as const] : []),
+      { type: 'closed' },
+    ];
+  }
+
+  /** When `tick` is due; Infinity when nothing is. */
+  nextDeadline(): number {
+    const state = this.#state;
+    switch (state.name) {
+      case 'connecting':
+        return state.deadlineMs;
+      case 'waiting':
+        return state.untilMs;
+      case 'open':
+        return state.pingedMs === undefined
+          ? state.heardMs + intervalOf(state.session)
+          : state.pingedMs + pongTimeoutMs;
+      case 'closed':
+        return Infinity;
+    }
+  }
+
+  tick(nowMs: number): Duty[] {
+    const state = this.#state;
+    if (nowMs < this.nextDeadline()) return [];
+    switch (state.name) {
+      case 'connecting':
+        return this.#drop(nowMs, 'The server did not answer in time.');
+      case 'waiting':
+        return this.#connect(nowMs);
+      case 'open':
+        if (state.pingedMs !== undefined) return this.#drop(nowMs, 'The connection fell silent.');
+        this.#state = { ...state, pingedMs: nowMs };
+        return [{ type: 'send', requestId: 0, message: { type: 'ping' } }];
+      case 'closed':
+        return [];
+    }
+  }
+
+  #connect(nowMs: number): Duty[] {
+    const deadlineMs = nowMs + this.options.connectTimeoutMs;
+    this.#announced = undefined;
+    this.#state = { name: 'connecting', step: 'token', deadlineMs, authenticated: false };
+    return [{ type: 'fetch-token' }];
+  }
+
+  #auth(): Duty {
+    const { publisher } = this.options;
+    const token = this.#token === undefined ? undefined : { token: this.#token };
+    return { type: 'send', requestId: authRequestId, message: { type: 'auth', publisher, ...token } };
+  }
+
+  /** One half of the greeting has come; open with both. */
+  #greeted(half: { session?: SessionInfo; authenticated?: boolean }, nowMs: number): Duty[] {
+    const state = this.#state;
+    if (state.name !== 'connecting' || state.step !== 'greeting') return [];
+    const next = { ...state, ...half };
+    const { session } = next;
+    if (session === undefined || !next.authenticated) {
+      this.#state = next;
+      return [];
+    }
+    this.#refusedToken = undefined;
+    this.#state = { name: 'open', session, sinceMs: nowMs, heardMs: nowMs };
+    return [{ type: 'opened', session }];
+  }
+
+  /** The token is not valid. Another one may be. */
+  #refused(nowMs: number): Duty[] {
+    if (!this.options.canRenewToken) return this.#end(unauthenticated());
+    this.#refusedToken = this.#token;
+    return this.#wait(nowMs, unauthenticated());
+  }
+
+  #drop(nowMs: number, message: string): Duty[] {
+    const hasSocket = this.#state.name === 'open' || this.#state.name === 'connecting';
+    const close: Duty[] = hasSocket ? [{ type: 'close-socket', code: noAnswerCode, reason: message }] : [];
+    return [...close, ...this.#wait(nowMs, unreachable(message))];
+  }
+
+  /** Full jitter: clients that lost the same server do not come back in step. */
+  #wait(nowMs: number, error: RinglogError): Duty[] {
+    const state = this.#state;
+    const wasOpen = state.name === 'open';
+    this.#attempt = wasOpen && nowMs - state.sinceMs >= stableMs ? 0 : this.#attempt + 1;
+    const { reconnectMinMs, reconnectMaxMs } = this.options;
+    const mostMs = Math.min(reconnectMaxMs, reconnectMinMs * 2 ** Math.min(this.#attempt, 30));
+    this.#state = { name: 'waiting', untilMs: nowMs + this.random.next() * mostMs, error };
+    return wasOpen ? [{ type: 'lost' }] : [];
+  }
+
+  #end(error: RinglogError): Duty[] {
+    const wasOpen = this.#state.name === 'open';
+    this.#state = { name: 'closed', error };
+    return [...(wasOpen ? [{ type: 'lost' } as const] : []), { type: 'closed', error }];
+  }
+}
+
+function intervalOf(session: SessionInfo): number {
+  return session.pingIntervalMs > 0 ? session.pingIntervalMs : pingIntervalDefaultMs;
+}
+
+function unauthenticated(): RinglogError {
+  const message = 'The token is missing or not valid. Connect with another one.';
+  return new RinglogError({ code: 'UNAUTHENTICATED', outcome: 'rejected', message });
+}
+
+function unreachable(message: string): RinglogError {
+  return new RinglogError({ code: 'UNREACHABLE', outcome: 'rejected', message });
+}
+
+/** The reason of a final close begins with a code of the catalogue, alone or with a sentence. */
+function finalError(reason: string): RinglogError {
+  const code = /^[A-Z_]+/.exec(reason)?.[0] ?? '';
+  const known = isErrorCode(code) ? code : 'BAD_FRAME';
+  return serverError(reason === code ? failure(known) : failure(known, { message: reason }));
+}

@@ -1,0 +1,50 @@
+/** The one error of the client: a code, and what is known about whether anything was written. */
+import { type ErrorCode, type Failure, type Outcome } from '../protocol/errors.js';
+
+/** Beside the server's codes: what only a client can find. */
+const ownCodes = {
+  QUEUE_FULL: 'Too many publishes wait for the connection. Slow down, or wait for those under way.',
+  TIMEOUT: 'There was no answer in time.',
+  UNREACHABLE: 'The server cannot be reached. The client goes on trying.',
+  CLOSED: 'The client is closed.',
+  GAP: 'Entries of this channel are gone. Listen to "gap" to go on behind them.',
+} as const;
+
+export type ClientErrorCode = ErrorCode | keyof typeof ownCodes;
+
+export class RinglogError extends Error {
+  override readonly name = 'RinglogError';
+  readonly code: ClientErrorCode;
+  /** `rejected`: nothing was written. `indeterminate`: it may appear; the same idempotency key makes a retry safe. */
+  readonly outcome: Outcome;
+  readonly retryAfterMs: number | undefined;
+  readonly channel: string | undefined;
+
+  constructor(details: {
+    readonly code: ClientErrorCode;
+    readonly outcome: Outcome;
+    readonly message: string;
+    readonly retryAfterMs?: number;
+    readonly channel?: string;
+  }) {
+    super(details.message);
+    this.code = details.code;
+    this.outcome = details.outcome;
+    this.retryAfterMs = details.retryAfterMs;
+    this.channel = details.channel;
+  }
+}
+
+export function ownError(
+  code: keyof typeof ownCodes,
+  outcome: Outcome = 'rejected',
+  channel?: string,
+): RinglogError {
+  const message = ownCodes[code];
+  return new RinglogError({ code, outcome, message, ...(channel === undefined ? undefined : { channel }) });
+}
+
+/** What the server said. `maybeWritten`: an earlier attempt had no answer, so a refusal of this one settles nothing. */
+export function serverError(failure: Failure, maybeWritten = false): RinglogError {
+  return new RinglogError(maybeWritten ? { ...failure, outcome: 'indeterminate' } : failure);
+}

@@ -1,0 +1,74 @@
+/** What a client may be told, and what it does untold. */
+import type { Level } from '../protocol/messages.js';
+import type { Platform, WebSocketConstructor } from './platform.js';
+
+export interface ConnectOptions {
+  /** `http(s)://` or `ws(s)://` of one node, or of several: the next is tried when one cannot be reached. */
+  readonly url: string | readonly string[];
+  readonly hub?: string;
+  /** A function is asked before every connection, and again when its token was refused. */
+  readonly token?: string | (() => string | undefined | Promise<string | undefined>);
+  /** A name this publisher keeps over restarts; without one every client is a publisher of its own. */
+  readonly publisherId?: string;
+  /** Must grow at each start of a publisher with a name; the clock by default. */
+  readonly publisherEpoch?: number;
+  /** How long a publish is retried. The server knows idempotency keys for at least five times the default. */
+  readonly publishTimeoutMs?: number;
+  /** Publishes on their way at once. */
+  readonly windowMessages?: number;
+  readonly windowBytes?: number;
+  /** Publishes waiting or on their way; more are refused with QUEUE_FULL. */
+  readonly queueMessages?: number;
+  readonly queueBytes?: number;
+  /** Entries a subscription holds for a reader that iterates; above it the reading pauses and nothing is lost. */
+  readonly bufferEntries?: number;
+  readonly bufferBytes?: number;
+  readonly connectTimeoutMs?: number;
+  readonly reconnectMinMs?: number;
+  readonly reconnectMaxMs?: number;
+  /** Instead of the global `WebSocket`. */
+  readonly webSocket?: WebSocketConstructor;
+  /** Clock, timers, chance and sockets, for tests. */
+  readonly platform?: Platform;
+}
+
+export const defaults = {
+  hub: 'default',
+  publishTimeoutMs: 120_000,
+  windowMessages: 512,
+  windowBytes: 4_194_304,
+  queueMessages: 10_000,
+  queueBytes: 16_777_216,
+  bufferEntries: 1_000,
+  bufferBytes: 8_388_608,
+  connectTimeoutMs: 10_000,
+  reconnectMinMs: 100,
+  reconnectMaxMs: 30_000,
+  historyTimeoutMs: 30_000,
+  closeTimeoutMs: 5_000,
+} as const;
+
+export type Limits = Readonly<Record<Exclude<keyof typeof defaults, 'hub'>, number>>;
+
+/** Every number, told or not. */
+export function limitsOf(options: ConnectOptions): Limits {
+  return { ...defaults, ...options };
+}
+
+export interface PublishOptions {
+  readonly event?: string;
+  /** By default the one that fits the data: text, `application/json` or `application/octet-stream`. */
+  readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>> | ReadonlyMap<string, string>;
+  /** `false`: a signal, to whoever listens now. */
+  readonly store?: boolean;
+  readonly retain?: boolean;
+  readonly push?: boolean;
+  readonly signature?: Uint8Array;
+  /** `memory` makes it a signal. */
+  readonly level?: Level;
+  readonly degrade?: boolean;
+  /** Makes this publish the same as another one with the same key; by default each has its own. */
+  readonly idempotencyKey?: string;
+  readonly timeoutMs?: number;
+}

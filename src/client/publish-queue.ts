@@ -1,0 +1,352 @@
+/** What was published and is not acknowledged yet: a pure queue. Publishes of one channel go out in order and are
+ *  numbered 1, 2, 3 …; the server takes each only behind the one before it, so after any failure the channel stops,
+ *  waits for the answers still under way, and goes on from the first without one. Keys and numbers never change, which
+ *  makes every retry safe.
+ *
+ *  A number whose publish was refused or given up counts as done: what follows says so (`ackedThrough`) and is taken. */
+import type { Random } from '../base/random.js';
+import type { Failure } from '../protocol/errors.js';
+import type { Ack, Level, PublishMessage } from '../protocol/messages.js';
+import { type ClientErrorCode, RinglogError, ownError, serverError } from './error.js';
+import { Fifo } from './fifo.js';
+
+export interface PublishRequest {
+  readonly channel: string;
+  /** The encoded content. */
+  readonly content: Uint8Array;
+  /** Absent for a signal: it is sent once, and nobody knows it again. */
+  readonly idempotencyKey?: string;
+  readonly level?: Level;
+  readonly degrade?: boolean;
+  readonly timeoutMs: number;
+  accepted(ack: Ack): void;
+  refused(error: RinglogError): void;
+}
+
+export interface QueueLimits {
+  readonly queueMessages: number;
+  readonly queueBytes: number;
+  readonly windowMessages: number;
+  readonly windowBytes: number;
+}
+
+/** One publish on its way. */
+interface Item extends PublishRequest {
+  /** Over all channels; a signal has one too. */
+  readonly order: number;
+  readonly seq: number | undefined;
+  readonly deadlineMs: number;
+  readonly lane: Lane;
+  state: 'waiting' | 'sent' | 'done';
+  requestId: number;
+  /** It was sent once and had no answer that says it was not written. */
+  maybeWritten: boolean;
+  failures: number;
+  outOfOrder: number;
+  lastFailure: Failure | undefined;
+}
+
+/** One channel. */
+interface Lane {
+  readonly channel: string;
+  lastSeq: number;
+  /** Every number through this one is done with. */
+  doneThrough: number;
+  /** Numbers above `doneThrough` that are done. */
+  readonly done: Set<number>;
+  /** In order. */
+  readonly waiting: Fifo<Item>;
+  sent: number;
+  /** Stopped until nothing is under way and this time has come. */
+  stoppedUntilMs: number | undefined;
+  isReady: boolean;
+}
+
+/** Answered with these, a publish may succeed when it is sent again. */
+const retried = new Set<string>([
+  'RATE_LIMITED',
+  'OVERLOADED',
+  'UNAVAILABLE',
+  'SHUTTING_DOWN',
+  'UNAUTHENTICATED',
+  'INDETERMINATE',
+  'INTERNAL',
+]);
+const retryMinMs = 100;
+const retryMaxMs = 5_000;
+/** A channel gives way to the next after so many. */
+const turn = 64;
+/** First in its channel and out of order still: its number was used by somebody else. */
+const outOfOrderMax = 5;
+
+export class PublishQueue {
+  readonly #limits: QueueLimits;
+  readonly #random: Random;
+  readonly #lanes = new Map<string, Lane>();
+  /** Channels with something to send, each at most once. */
+  readonly #ready = new Fifo<Lane>();
+  readonly #stopped = new Set<Lane>();
+  readonly #sent = new Map<number, Item>();
+  readonly #open = new Set<Item>();
+  #order = 0;
+  #bytes = 0;
+  #sentBytes = 0;
+  #takenInTurn = 0;
+  /** No deadline is earlier. */
+  #earliestMs = Infinity;
+
+  constructor(limits: QueueLimits, random: Random) {
+    this.#limits = limits;
+    this.#random = random;
+  }
+
+  /** Publishes without an outcome yet. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a publish in, or refuses it because the queue is full. */
+  add(request: PublishRequest, nowMs: number): RinglogError | undefined {
+    const bytes = request.content.length;
+    const { queueMessages, queueBytes } = this.#limits;
+    if (this.#open.size >= queueMessages || (this.#open.size > 0 && this.#bytes + bytes > queueBytes)) {
+      return ownError('QUEUE_FULL', 'rejected', request.channel);
+    }
+    const lane = this.#lane(request.channel);
+    const isSignal = request.idempotencyKey === undefined;
+    const item: Item = {
+      ...request,
+      order: this.#order++,
+      seq: isSignal ? undefined : ++lane.lastSeq,
+      deadlineMs: nowMs + request.timeoutMs,
+      lane,
+      state: 'waiting',
+      requestId: 0,
+      maybeWritten: false,
+      failures: 0,
+      outOfOrder: 0,
+      lastFailure: undefined,
+    };
+    this.#open.add(item);
+    this.#bytes += bytes;
+    this.#earliestMs = Math.min(this.#earliestMs, item.deadlineMs);
+    lane.waiting.push(item);
+    this.#wake(lane);
+    return undefined;
+  }
+
+  /** The next publish to send, under that request id. */
+  take(requestId: number): PublishMessage | undefined {
+    const lane = this.#ready.peek();
+    const item = lane?.waiting.peek();
+    if (!lane || !item || !this.#hasRoom()) return undefined;
+    lane.waiting.shift();
+    this.#rotate(lane);
+    item.state = 'sent';
+    item.requestId = requestId;
+    lane.sent++;
+    this.#sent.set(requestId, item);
+    this.#sentBytes += item.content.length;
+    return messageOf(item);
+  }
+
+  /** `count` publishes from `requestId` on are accepted. */
+  acked(requestId: number, ack: Ack): void {
+    const count = Math.min(ack.count, this.#limits.windowMessages);
+    for (let i = 0; i < count; i++) {
+      const item = this.#answered(requestId + i);
+      if (!item) continue;
+      const { dot } = ack;
+      this.#done(item);
+      item.accepted({
+        ...ack,
+        count: 1,
+        timestamp: ack.timestamp + i,
+        ...(dot && { dot: { writer: dot.writer, seq: dot.seq + i } }),
+      });
+    }
+  }
+
+  /** False when the request is no publish of this queue. */
+  failed(requestId: number, failure: Failure, nowMs: number): boolean {
+    const item = this.#answered(requestId);
+    if (!item) return false;
+    if (failure.outcome === 'indeterminate') item.maybeWritten = true;
+    item.lastFailure = failure;
+    item.failures++;
+    const isBehind = failure.code === 'OUT_OF_ORDER' && !isTaken(item);
+    if (item.seq !== undefined && (isBehind || retried.has(failure.code))) {
+      this.#again(item);
+      this.#stop(item.lane, nowMs + (isBehind ? 0 : this.#delayMs(item, failure)));
+    } else {
+      this.#done(item);
+      item.refused(serverError(failure, item.maybeWritten));
+    }
+    return true;
+  }
+
+  /** The connection is gone: nothing under way will be answered. */
+  disconnected(): void {
+    const under = [...this.#sent.values()].reverse();
+    this.#sent.clear();
+    this.#sentBytes = 0;
+    for (const item of under) {
+      item.lane.sent = 0;
+      item.maybeWritten = true;
+      if (item.seq !== undefined) {
+        this.#again(item);
+      } else {
+        this.#done(item);
+        item.refused(ownError('TIMEOUT', 'indeterminate', item.channel));
+      }
+    }
+    for (const lane of this.#lanes.values()) this.#wake(lane);
+  }
+
+  nextDeadline(): number {
+    let earliest = this.#earliestMs;
+    for (const { stoppedUntilMs = Infinity, sent } of this.#stopped) {
+      if (sent === 0) earliest = Math.min(earliest, stoppedUntilMs);
+    }
+    return earliest;
+  }
+
+  /** Gives up what is too old, and lets channels go on whose time has come. */
+  tick(nowMs: number): void {
+    for (const lane of this.#stopped) this.#resume(lane, nowMs);
+    if (nowMs < this.#earliestMs) return;
+    this.#earliestMs = Infinity;
+    for (const item of this.#open) {
+      if (nowMs < item.deadlineMs) this.#earliestMs = Math.min(this.#earliestMs, item.deadlineMs);
+      else this.#giveUp(item, item.lastFailure ?? ownError('TIMEOUT'));
+    }
+  }
+
+  /** Nothing more will be sent. */
+  close(error: RinglogError): void {
+    for (const item of this.#open) this.#giveUp(item, error);
+  }
+
+  #giveUp(item: Item, reason: { readonly code: ClientErrorCode; readonly message: string }): void {
+    const maybeWritten = item.maybeWritten || item.state === 'sent';
+    if (item.state === 'sent') this.#answered(item.requestId);
+    else this.#withdraw(item);
+    this.#done(item);
+    const { code, message } = reason;
+    const outcome = maybeWritten ? 'indeterminate' : 'rejected';
+    item.refused(new RinglogError({ code, message, outcome, channel: item.channel }));
+  }
+
+  #withdraw({ lane, ...item }: Item): void {
+    lane.waiting.removeFirst((other) => other.order === item.order);
+    if (lane.waiting.length > 0 || !lane.isReady) return;
+    lane.isReady = false;
+    this.#ready.removeFirst((other) => other === lane);
+  }
+
+  #lane(channel: string): Lane {
+    const known = this.#lanes.get(channel);
+    if (known) return known;
+    const lane: Lane = {
+      channel,
+      lastSeq: 0,
+      doneThrough: 0,
+      done: new Set(),
+      waiting: new Fifo(),
+      sent: 0,
+      stoppedUntilMs: undefined,
+      isReady: false,
+    };
+    this.#lanes.set(channel, lane);
+    return lane;
+  }
+
+  #hasRoom(): boolean {
+    const { windowMessages, windowBytes } = this.#limits;
+    return this.#sent.size < windowMessages && (this.#sent.size === 0 || this.#sentBytes < windowBytes);
+  }
+
+  #wake(lane: Lane): void {
+    if (lane.isReady || lane.stoppedUntilMs !== undefined || lane.waiting.length === 0) return;
+    lane.isReady = true;
+    this.#ready.push(lane);
+  }
+
+  /** After a publish of this channel was taken: its turn may be over. */
+  #rotate(lane: Lane): void {
+    const isEmpty = lane.waiting.length === 0;
+    if (!isEmpty && ++this.#takenInTurn < turn) return;
+    this.#takenInTurn = 0;
+    this.#ready.shift();
+    lane.isReady = false;
+    this.#wake(lane);
+  }
+
+  #stop(lane: Lane, untilMs: number): void {
+    lane.stoppedUntilMs = Math.max(lane.stoppedUntilMs ?? 0, untilMs);
+    this.#stopped.add(lane);
+    if (!lane.isReady) return;
+    lane.isReady = false;
+    this.#ready.removeFirst((other) => other === lane);
+  }
+
+  #resume(lane: Lane, nowMs: number): void {
+    if (lane.sent > 0 || nowMs < (lane.stoppedUntilMs ?? 0)) return;
+    lane.stoppedUntilMs = undefined;
+    this.#stopped.delete(lane);
+    this.#wake(lane);
+  }
+
+  /** Takes an item off what is under way. */
+  #answered(requestId: number): Item | undefined {
+    const item = this.#sent.get(requestId);
+    if (!item) return undefined;
+    this.#sent.delete(requestId);
+    this.#sentBytes -= item.content.length;
+    item.lane.sent--;
+    return item;
+  }
+
+  /** Back to where it stood in its channel. */
+  #again(item: Item): void {
+    item.state = 'waiting';
+    item.lane.waiting.insert(item, (other) => other.order > item.order);
+  }
+
+  #done(item: Item): void {
+    item.state = 'done';
+    this.#open.delete(item);
+    this.#bytes -= item.content.length;
+    const { lane, seq } = item;
+    if (seq === undefined) return;
+    lane.done.add(seq);
+    while (lane.done.delete(lane.doneThrough + 1)) lane.doneThrough++;
+  }
+
+  #delayMs(item: Item, failure: Failure): number {
+    const mostMs = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(item.failures, 10));
+    return Math.max(failure.retryAfterMs ?? 0, this.#random.next() * mostMs);
+  }
+}
+
+/** Everything before it is done, and still it is out of order: somebody else used its number. */
+function isTaken(item: Item): boolean {
+  return item.seq === item.lane.doneThrough + 1 && ++item.outOfOrder > outOfOrderMax;
+}
+
+function messageOf(item: Item): PublishMessage {
+  const { channel, content, idempotencyKey, seq, lane, level, degrade } = item;
+  return {
+    type: 'publish',
+    channel,
+    content,
+    ...(idempotencyKey === undefined ? undefined : { idempotencyKey }),
+    ...(seq === undefined ? undefined : { publisherSeq: seq, ackedThrough: lane.doneThrough }),
+    ...(level === undefined ? undefined : { level }),
+    ...(degrade === undefined ? undefined : { degrade }),
+  };
+}

@@ -1,0 +1,151 @@
+/** All subscriptions of a client on the one connection: those wanted are asked for together, and again after it was
+ *  interrupted. */
+import type { ClientMessage, ServerEvent } from '../protocol/messages.js';
+import { type RinglogError, serverError } from './error.js';
+import type { Subscription, SubscriptionHost } from './subscription.js';
+
+export interface SubscriptionsOwner {
+  readonly nowMs: number;
+  /** Returns the request's id. */
+  send(message: ClientMessage): number;
+  fillSoon(): void;
+}
+
+/** Channels in one request; far fewer bytes than a frame holds. */
+const channelsPerRequest = 512;
+
+export class Subscriptions implements SubscriptionHost {
+  readonly #owner: SubscriptionsOwner;
+  readonly report: (error: unknown) => void;
+  readonly #byChannel = new Map<string, Subscription>();
+  /** To be asked for, those refused for a while with the time from which. */
+  readonly #wanted = new Map<Subscription, number>();
+  readonly #unwanted = new Set<string>();
+  readonly #asked = new Map<number, readonly Subscription[]>();
+
+  constructor(owner: SubscriptionsOwner, report: (error: unknown) => void) {
+    this.#owner = owner;
+    this.report = report;
+  }
+
+  get(channel: string): Subscription | undefined {
+    return this.#byChannel.get(channel);
+  }
+
+  add(subscription: Subscription): void {
+    this.#byChannel.set(subscription.channel, subscription);
+    this.wanted(subscription);
+  }
+
+  wanted(subscription: Subscription): void {
+    this.#wanted.set(subscription, 0);
+    this.#owner.fillSoon();
+  }
+
+  unwanted(subscription: Subscription): void {
+    this.#unwanted.add(subscription.channel);
+    this.#owner.fillSoon();
+  }
+
+  closed(subscription: Subscription): void {
+    this.#wanted.delete(subscription);
+    if (this.#byChannel.get(subscription.channel) === subscription) {
+      this.#byChannel.delete(subscription.channel);
+    }
+  }
+
+  lost(): void {
+    this.#asked.clear();
+    this.#unwanted.clear();
+    for (const subscription of this.#byChannel.values()) {
+      subscription.lost();
+      if (subscription.state === 'wanted') this.#wanted.set(subscription, 0);
+    }
+  }
+
+  /** Sends what is due. What ends goes first: its channel may be asked for anew. */
+  fill(): void {
+    const channels = [...this.#unwanted];
+    this.#unwanted.clear();
+    for (let i = 0; i < channels.length; i += channelsPerRequest) {
+      this.#owner.send({ type: 'unsubscribe', channels: channels.slice(i, i + channelsPerRequest) });
+    }
+    const { nowMs } = this.#owner;
+    const due = [...this.#wanted].flatMap(([subscription, fromMs]) =>
+      fromMs <= nowMs ? [subscription] : [],
+    );
+    for (let i = 0; i < due.length; i += channelsPerRequest) this.#ask(due.slice(i, i + channelsPerRequest));
+  }
+
+  nextDeadline(): number {
+    let earliest = Infinity;
+    for (const fromMs of this.#wanted.values()) if (fromMs > 0) earliest = Math.min(earliest, fromMs);
+    return earliest;
+  }
+
+  /** Whether the event was for a subscription. */
+  received(requestId: number, event: ServerEvent): boolean {
+    switch (event.type) {
+      case 'delivery':
+        this.get(event.channel)?.delivered(event.entries);
+        return true;
+      case 'signals':
+        this.get(event.channel)?.signalled(event.signals);
+        return true;
+      case 'gap':
+        this.get(event.channel)?.gap(event);
+        return true;
+      case 'subscribe':
+        this.#answered(requestId, event);
+        return true;
+      case 'unsubscribe':
+        return true;
+      case 'error':
+        return this.#failed(requestId, event);
+      default:
+        return false;
+    }
+  }
+
+  close(error: RinglogError | undefined): void {
+    for (const subscription of this.#byChannel.values()) {
+      if (error) subscription.fail(error);
+      else subscription.close();
+    }
+  }
+
+  #ask(subscriptions: readonly Subscription[]): void {
+    const channels = subscriptions.map(({ channel, start }) => ({ channel, start }));
+    this.#asked.set(this.#owner.send({ type: 'subscribe', channels }), subscriptions);
+    for (const subscription of subscriptions) {
+      this.#wanted.delete(subscription);
+      subscription.asked();
+    }
+  }
+
+  #answered(requestId: number, event: Extract<ServerEvent, { type: 'subscribe' }>): void {
+    const asked = new Map(this.#asked.get(requestId)?.map((each) => [each.channel, each]));
+    this.#asked.delete(requestId);
+    for (const result of event.results) {
+      const subscription = asked.get(result.channel);
+      if (subscription) this.#again(subscription, subscription.subscribed(result));
+    }
+  }
+
+  #failed(requestId: number, { error }: Extract<ServerEvent, { type: 'error' }>): boolean {
+    const asked = this.#asked.get(requestId);
+    if (asked) {
+      this.#asked.delete(requestId);
+      for (const subscription of asked) this.#again(subscription, subscription.refused(error));
+      return true;
+    }
+    // Without a request: the server ended a subscription by itself.
+    const ended = requestId === 0 && error.channel !== undefined ? this.get(error.channel) : undefined;
+    ended?.fail(serverError(error));
+    return ended !== undefined;
+  }
+
+  #again(subscription: Subscription, afterMs: number | undefined): void {
+    if (afterMs !== undefined) this.#wanted.set(subscription, this.#owner.nowMs + afterMs);
+  }
+}
