@@ -1,0 +1,72 @@
+/** A WebSocket to a node that comes back: bytes in and out, nothing of the SDK. */
+import { WebSocket } from 'ws';
+import { seededRandom } from '../../src/base/random.js';
+
+export interface ConnectionEvents {
+  /** A connection stands; called again after each reconnect. */
+  opened(): void;
+  frame(bytes: Buffer): void;
+  /** It fell; the next one is being made. */
+  lost(): void;
+}
+
+const pauseMinMs = 10;
+const pauseMaxMs = 200;
+
+export class RawConnection {
+  connects = 0;
+  readonly #url: string;
+  readonly #events: ConnectionEvents;
+  readonly #random: () => number;
+  #socket: WebSocket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #pauseMs = pauseMinMs;
+  #closed = false;
+
+  /** `seed` spreads the clients' attempts, so that a node coming back is not met by all in one moment. */
+  constructor(url: string, hub: string, seed: number, events: ConnectionEvents) {
+    this.#url = `${url.replace(/^http/, 'ws')}/v1/hubs/${hub}/ws`;
+    this.#events = events;
+    const random = seededRandom(seed);
+    this.#random = () => random.next();
+    this.#open();
+  }
+
+  get isOpen(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** False when there is no connection. */
+  send(frame: Uint8Array): boolean {
+    if (!this.isOpen) return false;
+    this.#socket!.send(frame);
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.close(1000);
+  }
+
+  #open(): void {
+    const socket = new WebSocket(this.#url, 'ringlog.v1.protobuf', { perMessageDeflate: false });
+    this.#socket = socket;
+    socket.on('open', () => {
+      this.connects++;
+      this.#pauseMs = pauseMinMs;
+      this.#events.opened();
+    });
+    socket.on('message', (data) => this.#events.frame(data as Buffer));
+    // A refused connection is told by 'close' too.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#lost());
+  }
+
+  #lost(): void {
+    if (this.#closed) return;
+    this.#events.lost();
+    this.#timer = setTimeout(() => this.#open(), this.#pauseMs * (0.5 + this.#random()));
+    this.#pauseMs = Math.min(pauseMaxMs, this.#pauseMs * 2);
+  }
+}
