@@ -178,6 +178,8 @@ export class Names {
 
   #change(path: string, apply: Change): void {
     apply(this.#seen);
+    // What stands at the top was made, and made durable, by whoever set the machine up.
+    if (parentOf(path) === '') return apply(this.#durable);
     this.#pending.push({ directory: parentOf(path), apply });
   }
 }

@@ -4,14 +4,13 @@ import {
   type ChannelName,
   type ChannelRef,
   type HubName,
-  type NodeId,
   parseChannelName,
   parseHubName,
 } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { refusal } from '../channels/permissions.js';
-import { type RuleConfig, type RuleSet, defaultRules, rulesFor } from '../channels/rules.js';
+import { type RuleSet, defaultRules, rulesFor } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';

@@ -7,7 +7,7 @@ import type { RuleConfig } from '../../src/channels/rules.js';
 import type { OutFrame, Principal, SessionHandle, SessionSink } from '../../src/engine/api.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { EngineOptions } from '../../src/engine/options.js';
-import type { Observation } from '../../src/engine/ports.js';
+import type { LogStore, Observation } from '../../src/engine/ports.js';
 import type { Encoding } from '../../src/protocol/messages.js';
 import type { Files, StoreFile } from '../../src/storage/files.js';
 import { openLogStore } from '../../src/storage/log-store.js';
@@ -25,12 +25,15 @@ export interface WorldOptions {
   readonly anonymous?: boolean;
   readonly messagesPerSecondMax?: number;
   readonly segmentBytes?: number;
+  readonly seed?: number;
+  /** A disk that acknowledges syncs it does not make. */
+  readonly syncDoesNothing?: boolean;
 }
 
 /** A disk that outlives the nodes started on it. */
 export class World {
   readonly clock = new SimulatedClock();
-  readonly random = seededRandom(7);
+  readonly random;
   readonly disk: SimulatedDisk;
   readonly index: SimulatedIndex;
   readonly observations: Observation[] = [];
@@ -41,7 +44,11 @@ export class World {
   engine!: Engine;
 
   constructor(readonly options: WorldOptions = {}) {
-    this.disk = new SimulatedDisk({ clock: this.clock, random: this.random, latencyMsMax: 0.2 });
+    this.random = seededRandom(options.seed ?? 7);
+    this.disk = new SimulatedDisk(
+      { clock: this.clock, random: this.random, latencyMsMax: 0.2 },
+      { syncDoesNothing: options.syncDoesNothing ?? false },
+    );
     this.index = new SimulatedIndex({ clock: this.clock, random: this.random });
   }
 
@@ -51,7 +58,12 @@ export class World {
     return world;
   }
 
-  async boot(): Promise<void> {
+  boot(): Promise<void> {
+    return this.run(this.start());
+  }
+
+  /** Starts a node on what the disk holds; it makes progress as virtual time is run. */
+  async start(): Promise<void> {
     const { options } = this;
     const engineOptions: EngineOptions = {
       nodeId: '0'.repeat(32) as NodeId,
@@ -78,10 +90,10 @@ export class World {
       },
       engineOptions,
     );
-    await this.run(this.engine.start());
+    await this.engine.start();
   }
 
-  openStore() {
+  openStore(): Promise<LogStore> {
     return openLogStore({
       directory: '/data',
       soleHome: true,

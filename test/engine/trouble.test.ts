@@ -215,7 +215,7 @@ test('a commit that meets a full disk is indeterminate; the store is opened anew
 test('a sync that fails ends the node: it is never retried', async () => {
   const world = await World.start();
   const alice = world.connect();
-  world.disk.faults.failSync = true;
+  world.disk.faults.failSync = 1;
   const failed = await alice.publish('lobby', 'perhaps').catch(() => alice.messages.find((m) => m.error));
   expect(failed.error.outcome).toBe('indeterminate');
   await world.pass(1_000);
@@ -235,4 +235,50 @@ test('stopping finishes what is under way and tells every session where it was',
   expect(bob.data()).toEqual(['last']);
   expect(bob.messages.at(-1).close).toMatchObject({ code: 4501, cursors: [{ channel: 'lobby' }] });
   expect(bob.closed?.code).toBe(4501);
+});
+
+test('an entry damaged on disk is told as a gap; everything around it is served', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  const marks = ['first', 'second', 'damaged-here', 'fourth', 'fifth'];
+  for (const mark of marks) await alice.publish('lobby', mark);
+  await world.run(world.engine.stop());
+  let damaged = 0;
+  for (const [path, inode] of world.disk.names.files()) {
+    if (!path.includes('segments')) continue;
+    inode.corrupt((bytes) => {
+      const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('damaged-here');
+      if (at < 0) return;
+      bytes[at]! ^= 1;
+      damaged++;
+    });
+  }
+  expect(damaged).toBe(1);
+  await world.boot();
+  const bob = world.connect();
+  await bob.subscribe('lobby', { beginning: true });
+  await world.pass(1_000);
+  expect(bob.data()).toEqual(['first', 'second', 'fourth', 'fifth']);
+  expect(bob.gaps()).toMatchObject([
+    { channel: 'lobby', reason: 'damaged', ranges: [{ fromSeq: 3, toSeq: 3 }] },
+  ]);
+  const { history } = await bob.ask({ history: { channel: 'lobby', backward: true } });
+  expect(history.entries.map((e: Json) => e.data)).toEqual(['fifth', 'fourth', 'second', 'first']);
+  expect(history.gaps).toMatchObject([{ reason: 'damaged' }]);
+  expect(world.observations.some((o) => o.type === 'damage')).toBe(true);
+  expect((await world.connect().publish('lobby', 'goes on')).ack).toBeDefined();
+});
+
+test('with the index lost the node starts as if nothing had happened', async () => {
+  const world = await World.start();
+  for (let i = 0; i < 20; i++) await world.connect().publish(`room:${i % 3}`, i, { idempotencyKey: `k${i}` });
+  await world.run(world.engine.stop());
+  world.index.drop();
+  await world.boot();
+  const bob = world.connect();
+  for (const channel of ['room:0', 'room:1', 'room:2']) await bob.subscribe(channel, { beginning: true });
+  await world.pass(1_000);
+  expect(bob.data('room:1')).toEqual([1, 4, 7, 10, 13, 16, 19]);
+  expect((await bob.publish('room:0', 0, { idempotencyKey: 'k0' })).ack.duplicate).toBe(true);
+  expect(world.observations.at(-1)).toMatchObject({ type: 'recovered', rebuilt: true });
 });
