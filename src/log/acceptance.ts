@@ -1,6 +1,7 @@
 /** Whether a run fits what is held, by whatever way it came: its writer's entries strictly in sequence, each only once
  *  everything it names is held. So a store is closed: whatever it holds, it can place. */
-import type { Dot, WriterId } from '../base/ids.js';
+import type { Dot } from '../base/ids.js';
+import type { SubLogs } from './log-parts.js';
 import type { RunSummary } from './run.js';
 import type { SubLog } from './sub-log.js';
 
@@ -21,7 +22,7 @@ export type Refusal =
   | { readonly type: 'timestamp'; readonly dot: Dot };
 
 /** `undefined` when the run may be stored. */
-export function refusalOf(subLogs: ReadonlyMap<WriterId, SubLog>, run: RunSummary): Refusal | undefined {
+export function refusalOf(subLogs: SubLogs, run: RunSummary): Refusal | undefined {
   const { writer, firstSeq } = run;
   const subLog = subLogs.get(writer);
   const held = subLog?.seq ?? 0;

@@ -9,7 +9,7 @@ import { crc32 } from '../base/crc32.js';
 import { type ChannelRef, type Dot, type WriterId, channelKey } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { Timestamp } from './entry.js';
-import type { LogParts } from './past.js';
+import type { LogParts } from './log-parts.js';
 import { type Mark, SubLog } from './sub-log.js';
 
 /** What is not in the parts themselves. */
@@ -31,7 +31,7 @@ export function encodeState(
   state: LogState,
 ): Uint8Array {
   const out = new ByteWriter(64 + 48 * subLogs.size);
-  const writers = [...subLogs.values()];
+  const writers = subLogs.values();
   const indexes = new Map(writers.map((subLog, i) => [subLog.writer, i]));
   out.u8(version);
   out.u8((trim ? hasTrim : 0) | (state.trimIsHead ? trimIsHeadFlag : 0));
@@ -78,7 +78,7 @@ function readState(reader: ByteReader, parts: LogParts): LogState | undefined {
   const lastTimestamp = reader.varint();
   const through = flags & hasTrim ? { index: reader.varint(), round: reader.varint() } : undefined;
   const writers = readList(reader, () => readSubLog(reader));
-  for (const { subLog } of writers) parts.subLogs.set(subLog.writer, subLog);
+  for (const { subLog } of writers) parts.subLogs.add(subLog);
   for (const { subLog, parents } of writers) {
     if (parents.length > 0) subLog.marks = marksOf(reader, parents, writers);
   }
@@ -160,9 +160,13 @@ function readSubLog(reader: ByteReader): ReadSubLog {
   const lastChecksum = reader.fixed32();
   subLog.lastChecksum = flags & checksumKnown ? lastChecksum : undefined;
   subLog.lastTimestamp = reader.varint() - 1;
-  subLog.rounds = readNumbers(reader);
-  subLog.times = readNumbers(reader).map((value, i) => value - (i % 2));
-  subLog.lost = readNumbers(reader);
+  const rounds = readNumbers(reader);
+  const times = readNumbers(reader).map((value, i) => value - (i % 2));
+  const lost = readNumbers(reader);
+  // The empty lists of a new sub-log are shared by all.
+  if (rounds.length > 0) subLog.rounds = rounds;
+  if (times.length > 0) subLog.times = times;
+  if (lost.length > 0) subLog.lost = lost;
   const parents = readList(reader, () => {
     const seq = reader.varint();
     return { seq, dots: readList(reader, () => ({ index: reader.varint(), seq: reader.varint() })) };
@@ -187,7 +191,7 @@ function writeNumbers(out: ByteWriter, numbers: readonly number[]): void {
 }
 
 function readNumbers(reader: ByteReader): number[] {
-  return readList(reader, () => reader.varint());
+  return readList(reader, () => reader.varint()).slice();
 }
 
 /** Stops at the first failure, so a wrong length costs no more than the bytes that are there. */

@@ -6,23 +6,17 @@ import { type ChannelRef, type Dot, type WriterId, dotText } from '../base/ids.j
 import { type Result, err, ok } from '../base/result.js';
 import { type Refusal, refusalOf } from './acceptance.js';
 import { decodeState, encodeState } from './channel-log-codec.js';
-import { CommittedOrder } from './committed-order.js';
+import { CommittedOrder, type Span } from './committed-order.js';
 import type { LostRange, Timestamp, Trim, Vector } from './entry.js';
 import { Heads } from './heads.js';
 import { type Extension, extensionThrough } from './order.js';
-import { type LogParts, type Past, extendPrefix, maximal, pastOf } from './past.js';
+import { type LogParts, SubLogs } from './log-parts.js';
+import { extendPrefix, maximal, pastOf, vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
-import { SubLog } from './sub-log.js';
+import type { SubLog } from './sub-log.js';
 
 export type { Refusal } from './acceptance.js';
-
-/** Consecutive entries of one writer at consecutive positions of the order. */
-export interface Span {
-  readonly position: number;
-  readonly writer: WriterId;
-  readonly firstSeq: number;
-  readonly count: number;
-}
+export type { Span } from './committed-order.js';
 
 export interface WriterState {
   readonly writer: WriterId;
@@ -43,7 +37,7 @@ export interface Placement {
   readonly beyond: ReadonlyMap<WriterId, number>;
 }
 
-const noFloors: Vector = new Map();
+const nothing: ReadonlyMap<WriterId, number> = new Map();
 
 export class ChannelLog {
   readonly ref: ChannelRef;
@@ -55,7 +49,7 @@ export class ChannelLog {
 
   constructor(ref: ChannelRef) {
     this.ref = ref;
-    this.#parts = { subLogs: new Map(), order: new CommittedOrder(), trim: undefined };
+    this.#parts = { subLogs: new SubLogs(), order: new CommittedOrder(), trim: undefined };
     this.#heads = new Heads(this.#parts);
   }
 
@@ -112,7 +106,7 @@ export class ChannelLog {
   }
 
   writers(): readonly WriterState[] {
-    return [...this.#parts.subLogs.values()].map(stateOf);
+    return this.#parts.subLogs.values().map(stateOf);
   }
 
   /** Whether a run may be applied: it follows what is held of its writer, and all it names is held. */
@@ -125,7 +119,7 @@ export class ChannelLog {
   apply(run: RunSummary): void {
     const refusal = refusalOf(this.#parts.subLogs, run);
     assert(!refusal, `a run is applied once it is accepted, not as ${refusal?.type}`);
-    const subLog = this.#subLog(run.writer);
+    const subLog = this.#parts.subLogs.obtain(run.writer);
     subLog.append(run);
     this.#entries += run.count;
     this.#bytes += run.recordBytes;
@@ -139,7 +133,7 @@ export class ChannelLog {
 
   /** Counts unreadable entries as held, so that what follows them can be stored and placed. */
   lose({ writer, fromSeq, toSeq }: LostRange): void {
-    const subLog = this.#subLog(writer);
+    const subLog = this.#parts.subLogs.obtain(writer);
     const before = subLog.seq;
     subLog.lose(fromSeq, toSeq);
     this.#entries += subLog.seq - before;
@@ -147,7 +141,7 @@ export class ChannelLog {
   }
 
   lostRanges(): readonly LostRange[] {
-    return [...this.#parts.subLogs.values()].flatMap((subLog) => subLog.lostRanges());
+    return this.#parts.subLogs.values().flatMap((subLog) => subLog.lostRanges());
   }
 
   // What the next entry must carry.
@@ -209,26 +203,12 @@ export class ChannelLog {
 
   /** The part of the order at positions [from, to) that is kept. */
   spans(from: number, to: number): Span[] {
-    const out: Span[] = [];
-    let position = Math.max(from, this.firstPosition);
-    const end = Math.min(to, this.endPosition);
-    while (position < end) {
-      const span = this.spanAt(position);
-      assert(span, 'positions that are kept have a span');
-      const count = Math.min(span.count, end - position);
-      out.push({ ...span, count });
-      position += count;
-    }
-    return out;
+    return this.#parts.order.between(from, to);
   }
 
   /** The entries from `position` on that follow one another in the order and in their writer. */
   spanAt(position: number): Span | undefined {
-    const span = this.#parts.order.at(position);
-    if (!span) return undefined;
-    const skipped = position - span.position;
-    const firstSeq = span.firstSeq + skipped;
-    return { position, writer: span.subLog.writer, firstSeq, count: span.count - skipped };
+    return this.#parts.order.from(position);
   }
 
   dotAt(position: number): Dot | undefined {
@@ -259,25 +239,17 @@ export class ChannelLog {
 
   /** For each writer the seq through which entries lie before `position`; at least its floor. */
   vectorAt(position: number): Vector {
-    const vector = new Map<WriterId, number>();
-    for (const [writer, subLog] of this.#parts.subLogs) {
-      const seq = subLog.seqBefore(position);
-      if (seq > 0) vector.set(writer, seq);
-    }
-    return vector;
+    return vectorOf(this.#parts, { base: position, beyond: nothing });
   }
 
   /** The entry and all it stands on, and what is trimmed: for each writer the seq through which. */
   pastOf(dot: Dot): Vector {
-    const past = pastOf(this.#parts, [dot]);
-    const vector = new Map(this.vectorAt(past.base));
-    for (const [writer, seq] of past.beyond) vector.set(writer, seq);
-    return vector;
+    return vectorOf(this.#parts, pastOf(this.#parts, [dot]));
   }
 
   /** Where the pasts of some held entries lie together. */
   placementOf(heads: readonly Dot[]): Placement {
-    const past: Past = pastOf(this.#parts, heads);
+    const past = pastOf(this.#parts, heads);
     extendPrefix(this.#parts, past);
     return { position: past.base, beyond: past.beyond };
   }
@@ -299,7 +271,7 @@ export class ChannelLog {
   }
 
   get floors(): Vector {
-    return this.#parts.trim?.floors ?? noFloors;
+    return this.#parts.trim?.floors ?? nothing;
   }
 
   /** The trim that removes as much as possible before `position`: up to the newest committed entry of the primary chain
@@ -322,7 +294,7 @@ export class ChannelLog {
       if (floor <= (floors.get(writer) ?? 0)) continue;
       rises = true;
       floors.set(writer, floor);
-      this.#subLog(writer).raiseFloor(floor);
+      this.#parts.subLogs.obtain(writer).raiseFloor(floor);
     }
     if (!rises) return;
     this.#parts.trim = { through: trim.through, floors, round: trim.round };
@@ -331,15 +303,6 @@ export class ChannelLog {
     this.#entries = entriesOf(this.#parts);
     this.#bytes = Math.max(0, this.#bytes - droppedBytes);
     this.#heads.trimmed();
-  }
-
-  #subLog(writer: WriterId): SubLog {
-    let subLog = this.#parts.subLogs.get(writer);
-    if (!subLog) {
-      subLog = new SubLog(writer);
-      this.#parts.subLogs.set(writer, subLog);
-    }
-    return subLog;
   }
 
   /** The log itself says that no home could read these: what of them is not here by now is not waited for. */

@@ -1,7 +1,16 @@
 /** The committed order of a channel as spans. Positions count from 0 since the channel began, trimmed entries included,
  *  so a position never changes its entry. */
 import { assert } from '../base/assert.js';
+import type { WriterId } from '../base/ids.js';
 import type { PlacedSpan, SubLog } from './sub-log.js';
+
+/** Consecutive entries of one writer at consecutive positions of the order. */
+export interface Span {
+  readonly position: number;
+  readonly writer: WriterId;
+  readonly firstSeq: number;
+  readonly count: number;
+}
 
 export class CommittedOrder {
   #spans: PlacedSpan[] = [];
@@ -34,7 +43,9 @@ export class CommittedOrder {
     if (last && continues) last.count += count;
     else {
       const span = { position: this.#endPosition, subLog, firstSeq, count, onChain };
-      this.#spans.push(span);
+      // A first push would make room for many; most channels have one span.
+      if (this.#spans.length === 0) this.#spans = [span];
+      else this.#spans.push(span);
       subLog.addPlacement(span);
     }
     this.#endPosition += count;
@@ -44,6 +55,27 @@ export class CommittedOrder {
   at(position: number): PlacedSpan | undefined {
     if (position < this.#firstPosition || position >= this.#endPosition) return undefined;
     return this.#spans[this.indexAt(position)];
+  }
+
+  /** The entries from `position` on that follow one another in the order and in their writer. */
+  from(position: number): Span | undefined {
+    const span = this.at(position);
+    if (!span) return undefined;
+    const passed = position - span.position;
+    const { writer } = span.subLog;
+    return { position, writer, firstSeq: span.firstSeq + passed, count: span.count - passed };
+  }
+
+  /** What is kept of positions [from, to). */
+  between(from: number, to: number): Span[] {
+    const out: Span[] = [];
+    let position = Math.max(from, this.#firstPosition);
+    for (let span = this.from(position); span && position < to; span = this.from(position)) {
+      const count = Math.min(span.count, to - position);
+      out.push({ ...span, count });
+      position += count;
+    }
+    return out;
   }
 
   /** Index of the span at a position that is kept. */

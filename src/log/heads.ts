@@ -1,7 +1,8 @@
 /** The maximal entries of a log, kept up to date as it grows, and what follows from them: the parents of new entries and
  *  the cursors of readers. */
 import type { Dot, WriterId } from '../base/ids.js';
-import { type LogParts, covers, maximal, pastOf } from './past.js';
+import type { LogParts } from './log-parts.js';
+import { covers, maximal, pastOf } from './past.js';
 import type { SubLog } from './sub-log.js';
 
 export class Heads {
@@ -26,7 +27,7 @@ export class Heads {
   }
 
   restore(subLogs: readonly SubLog[], trimIsHead: boolean): void {
-    this.#subLogs = [...subLogs];
+    this.#subLogs = subLogs.slice();
     this.#trimIsHead = trimIsHead;
   }
 
@@ -39,7 +40,8 @@ export class Heads {
       );
       if (past.base >= this.#log.order.firstPosition) this.#trimIsHead = false;
     }
-    if (!this.#subLogs.includes(subLog)) this.#subLogs.push(subLog);
+    if (this.#subLogs.length === 0) this.#subLogs = [subLog];
+    else if (!this.#subLogs.includes(subLog)) this.#subLogs.push(subLog);
   }
 
   /** Floors have risen. */

@@ -2,7 +2,8 @@
  *  A block is a k-way merge of its sub-logs: of the entries whose past is placed, the smallest (timestamp, writer) next.
  *  So no clock can move what is placed, and nothing stands before what it was written upon. */
 import { assert } from '../base/assert.js';
-import type { Dot, WriterId } from '../base/ids.js';
+import type { Dot } from '../base/ids.js';
+import type { SubLogs } from './log-parts.js';
 import { type SubLog, lostTimestamp } from './sub-log.js';
 
 /** Entries to be placed next. */
@@ -18,8 +19,6 @@ export interface Extension {
   /** The placed or trimmed entry in which the primary chain ends; `undefined` at its very beginning. */
   readonly attachedTo: Dot | undefined;
 }
-
-type SubLogs = ReadonlyMap<WriterId, SubLog>;
 
 /** What order(dot) has beyond the committed order; `dot` is held and not placed. */
 export function extensionThrough(subLogs: SubLogs, dot: Dot): Extension {

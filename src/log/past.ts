@@ -2,35 +2,30 @@
  *  vector is kept for them: a past is a prefix of the committed order and, beyond it, one seq for each writer. It is
  *  found by following parents down to the chain. */
 import type { Dot, WriterId } from '../base/ids.js';
-import type { CommittedOrder } from './committed-order.js';
-import type { Trim } from './entry.js';
-import type { SubLog } from './sub-log.js';
+import type { Vector } from './entry.js';
+import type { LogParts } from './log-parts.js';
 
 /** Everything before position `base`, and each writer's entries through its seq in `beyond`. Below the floors everything
  *  counts as held; whether the newest trimmed entry itself is part of the past says `base >= firstPosition`. */
 export interface Past {
   base: number;
+  readonly beyond: ReadonlyMap<WriterId, number>;
+}
+
+export interface GrowingPast extends Past {
   readonly beyond: Map<WriterId, number>;
 }
 
-/** What a past is found from. */
-export interface LogParts {
-  readonly subLogs: Map<WriterId, SubLog>;
-  readonly order: CommittedOrder;
-  /** The newest trim applied: `through` is the newest trimmed entry. */
-  trim: Trim | undefined;
-}
-
 /** The union of the pasts of held entries, themselves included. */
-export function pastOf(log: LogParts, dots: readonly Dot[]): Past {
-  const past: Past = { base: 0, beyond: new Map() };
+export function pastOf(log: LogParts, dots: readonly Dot[]): GrowingPast {
+  const past: GrowingPast = { base: 0, beyond: new Map() };
   const waiting = [...dots];
   for (let dot = waiting.pop(); dot; dot = waiting.pop()) visit(log, past, dot, waiting);
   forgetPlaced(log, past);
   return past;
 }
 
-function visit(log: LogParts, past: Past, { writer, seq }: Dot, waiting: Dot[]): void {
+function visit(log: LogParts, past: GrowingPast, { writer, seq }: Dot, waiting: Dot[]): void {
   const { subLogs, order } = log;
   const trimmed = log.trim?.through;
   const subLog = subLogs.get(writer);
@@ -51,6 +46,16 @@ function visit(log: LogParts, past: Past, { writer, seq }: Dot, waiting: Dot[]):
   }
 }
 
+/** A past as one seq for each writer; what is trimmed is part of it. */
+export function vectorOf({ subLogs }: LogParts, past: Past): Vector {
+  const vector = new Map<WriterId, number>();
+  for (const subLog of subLogs.values()) {
+    const seq = Math.max(subLog.seqBefore(past.base), past.beyond.get(subLog.writer) ?? 0);
+    if (seq > 0) vector.set(subLog.writer, seq);
+  }
+  return vector;
+}
+
 /** Whether a past has an entry. */
 export function covers(log: LogParts, past: Past, { writer, seq }: Dot): boolean {
   const subLog = log.subLogs.get(writer);
@@ -63,7 +68,7 @@ export function covers(log: LogParts, past: Past, { writer, seq }: Dot): boolean
 }
 
 /** Moves the prefix forward over entries that are part of the past: afterwards it is as long as it can be. */
-export function extendPrefix(log: LogParts, past: Past): void {
+export function extendPrefix(log: LogParts, past: GrowingPast): void {
   if (past.beyond.size === 0) return;
   for (let span = log.order.at(past.base); span; span = log.order.at(past.base)) {
     const through = past.beyond.get(span.subLog.writer) ?? 0;
@@ -81,7 +86,7 @@ export function maximal(log: LogParts, candidates: readonly Dot[]): readonly Dot
   return candidates.filter((dot, i) => !pasts.some((past, j) => i !== j && covers(log, past, dot)));
 }
 
-function forgetPlaced(log: LogParts, past: Past): void {
+function forgetPlaced(log: LogParts, past: GrowingPast): void {
   for (const [writer, seq] of past.beyond) {
     const span = log.subLogs.get(writer)?.placementOf(seq);
     if (span && span.position + seq - span.firstSeq < past.base) past.beyond.delete(writer);

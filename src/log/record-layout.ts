@@ -57,10 +57,12 @@ export class RecordWalk {
   /** The walk ended before the end: what follows is no record. */
   malformed = false;
 
+  /** Without `strict` anything with a record's tag and length is one, damaged bodies too. */
   constructor(
     readonly bytes: Uint8Array,
     start = 0,
     readonly limit = bytes.length,
+    readonly strict = true,
   ) {
     this.start = start;
     this.bodyStart = start;
@@ -82,7 +84,10 @@ export class RecordWalk {
     }
     const end = at + length;
     const isRecord =
-      bytes[start] === recordTag && byte < 0x80 && end <= this.limit && hasFixedFields(bytes, at, end);
+      bytes[start] === recordTag &&
+      byte < 0x80 &&
+      end <= this.limit &&
+      (!this.strict || hasFixedFields(bytes, at, end));
     if (!isRecord) {
       this.malformed = true;
       return false;

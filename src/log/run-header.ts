@@ -27,26 +27,40 @@ export function parseRunHeader(
   at: number,
   cache = new RefCache(1),
 ): Result<RunHeader, RunFault> {
-  if (at + runLayout.hub + 1 > bytes.length) return err('truncated');
-  const headerBytes = bytes[at + runLayout.headerBytes]! | (bytes[at + runLayout.headerBytes + 1]! << 8);
+  const parsed = parseLeniently(bytes, at, cache);
+  if (!parsed.ok) return parsed;
+  const header = parsed.value;
+  const lengthField = bytes[at + runLayout.headerBytes]! | (bytes[at + runLayout.headerBytes + 1]! << 8);
   const reserved = bytes[at + runLayout.reserved]! | bytes[at + runLayout.reserved + 1]!;
-  const recordBytes = readFixed32(bytes, at + runLayout.recordBytes);
+  const isPlausible =
+    reserved === 0 &&
+    lengthField === header.headerBytes &&
+    header.count >= 1 &&
+    header.recordBytes >= header.count * (fixedFieldsBytes + 2);
+  return isPlausible ? parsed : err('malformed');
+}
+
+/** For salvage: only the place and the first seq must make sense. */
+export function parseLeniently(bytes: Uint8Array, at: number, cache: RefCache): Result<RunHeader, RunFault> {
+  if (at + runLayout.hub > bytes.length) return err('truncated');
+  const hubEnd = at + runLayout.hub + bytes[at + runLayout.hubLength]!;
+  if (hubEnd >= bytes.length) return err('truncated');
+  const end = hubEnd + 1 + bytes[hubEnd]!;
+  if (end > bytes.length) return err('truncated');
+  const ref = cache.ref(bytes, at + runLayout.hubLength, end);
   const count = readFixed32(bytes, at + runLayout.count);
   const firstSeq = readFixed64(bytes, at + runLayout.firstSeq);
   const round = readFixed64(bytes, at + runLayout.round);
-  const isPlausible =
-    reserved === 0 &&
-    headerBytes > runLayout.hub + 1 &&
-    count >= 1 &&
-    recordBytes >= count * (fixedFieldsBytes + 2) &&
-    firstSeq >= 1 &&
-    Number.isSafeInteger(firstSeq + count) &&
-    Number.isSafeInteger(round);
-  if (!isPlausible) return err('malformed');
-  if (at + headerBytes > bytes.length) return err('truncated');
-  const ref = cache.ref(bytes, at + runLayout.hubLength, at + headerBytes);
-  if (!ref) return err('malformed');
-  const writer = cache.writer(bytes, at + runLayout.writer);
-  const checksum = readFixed32(bytes, at);
-  return ok({ ref, writer, round, firstSeq, count, checksum, headerBytes, recordBytes });
+  const isPlausible = firstSeq >= 1 && Number.isSafeInteger(firstSeq + count) && Number.isSafeInteger(round);
+  if (!ref || !isPlausible) return err('malformed');
+  return ok({
+    ref,
+    writer: cache.writer(bytes, at + runLayout.writer),
+    round,
+    firstSeq,
+    count,
+    checksum: readFixed32(bytes, at),
+    headerBytes: end - at,
+    recordBytes: readFixed32(bytes, at + runLayout.recordBytes),
+  });
 }

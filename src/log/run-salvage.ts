@@ -3,6 +3,8 @@
 import type { LostRange } from './entry.js';
 import {
   RecordWalk,
+  fixedFieldsBytes,
+  hasFixedFields,
   placeSeed,
   recordChecksum,
   recordIsWhole,
@@ -11,7 +13,8 @@ import {
   recordTag,
 } from './record-layout.js';
 import type { RunSummary } from './run.js';
-import { type RunHeader, parseRunHeader } from './run-header.js';
+import { RefCache } from './ref-cache.js';
+import { type RunHeader, parseLeniently } from './run-header.js';
 import { summarize } from './run-summary.js';
 
 export interface SalvagedRun {
@@ -36,10 +39,13 @@ interface Found {
   readonly end: number;
 }
 
+/** Tag, length and fixed fields. */
+const recordBytesMin = 2 + fixedFieldsBytes;
+
 /** Searches the run at `at`, of which at most `length` bytes are its own. `undefined` when its header cannot be read;
  *  when the header reads but names the wrong place, no record is whole. */
 export function salvageRun(bytes: Uint8Array, at: number, length: number): SalvagedRun | undefined {
-  const parsed = parseRunHeader(bytes, at);
+  const parsed = parseLeniently(bytes, at, new RefCache(1));
   if (!parsed.ok) return undefined;
   const header = parsed.value;
   const start = at + header.headerBytes;
@@ -47,16 +53,22 @@ export function salvageRun(bytes: Uint8Array, at: number, length: number): Salva
   const seed = placeSeed(header.ref, header.writer, header.round);
   const head = leadingRecords(bytes, start, limit, header, seed);
   const damageAt = head.at(-1)?.end ?? start;
-  const lastSeq = head.at(-1)?.seq ?? header.firstSeq - 1;
   const end = start + header.recordBytes;
-  const tail = end <= limit ? trailingRecords(bytes, damageAt, end, header, lastSeq) : [];
+  const tail = end <= limit ? trailingRecords(bytes, damageAt, end, header, head.length) : [];
+  const isWhole = ({ bodyStart, end: bodyEnd, seq }: Found): boolean =>
+    hasFixedFields(bytes, bodyStart, bodyEnd) &&
+    recordSeq(bytes, bodyStart) === seq &&
+    recordIsWhole(bytes, bodyStart, bodyEnd, seed);
+  const wholeTail = tail.filter(isWhole);
   const whole = [...head];
-  tail.forEach((record, i) => {
-    const isWhole = recordIsWhole(bytes, record.bodyStart, record.end, seed);
-    if (isWhole && isLinked(bytes, whole.at(-1), record, tail[i + 1])) whole.push(record);
+  wholeTail.forEach((record, i) => {
+    if (isLinked(bytes, whole.at(-1), record, wholeTail[i + 1])) whole.push(record);
   });
   const pieces = stretches(bytes, whole).flatMap((records) => pieceOf(bytes, at, header, records) ?? []);
-  return { header, pieces, missing: missingOf(header, pieces) };
+  // The count itself may be what was hit: no more is missing than there is room for.
+  const room = damageAt === end ? 0 : Math.floor((limit - damageAt) / recordBytesMin);
+  const count = Math.min(header.count, head.length + room);
+  return { header, pieces, missing: missingOf({ ...header, count }, pieces) };
 }
 
 /** Whole records from the start on, each right behind the one before, up to the first that is not. */
@@ -78,14 +90,33 @@ function leadingRecords(
   return found;
 }
 
-/** Records behind the damage, whole or not. Where they begin is not known when a length was hit, so only that chain of
- *  lengths is followed which ends where the run ends, with seqs rising by one up to the run's last. */
+/** Records behind the damage, whole or not, with the seqs they must have. */
 function trailingRecords(
   bytes: Uint8Array,
   damageAt: number,
   end: number,
   header: RunHeader,
-  seqBefore: number,
+  countBefore: number,
+): Found[] {
+  // Mostly a body is hit and the lengths still lead from record to record to the run's end.
+  const walk = new RecordWalk(bytes, damageAt, end, false);
+  const found: Found[] = [];
+  while (walk.next()) {
+    const seq = header.firstSeq + countBefore + found.length;
+    found.push({ seq, start: walk.start, bodyStart: walk.bodyStart, end: walk.end });
+  }
+  const isWholeChain = !walk.malformed && countBefore + found.length === header.count;
+  return isWholeChain ? found : recordsBeforeEnd(bytes, damageAt, end, header, header.firstSeq + countBefore);
+}
+
+/** Where a length was hit it is not known where the next record begins: only that chain of lengths is followed which
+ *  ends where the run ends, with seqs rising by one up to the run's last. */
+function recordsBeforeEnd(
+  bytes: Uint8Array,
+  damageAt: number,
+  end: number,
+  header: RunHeader,
+  seqMin: number,
 ): Found[] {
   const chained = new Map<number, Found>();
   let first: Found | undefined;
@@ -94,7 +125,7 @@ function trailingRecords(
     if (!walk?.next()) continue;
     const seq = recordSeq(bytes, walk.bodyStart);
     const next = walk.end === end ? header.firstSeq + header.count : chained.get(walk.end)?.seq;
-    if (next !== seq + 1 || seq <= seqBefore) continue;
+    if (next !== seq + 1 || seq < seqMin) continue;
     first = { seq, start: at, bodyStart: walk.bodyStart, end: walk.end };
     chained.set(at, first);
   }
@@ -103,20 +134,20 @@ function trailingRecords(
   return out;
 }
 
-/** Whether a record behind the damage is what its neighbours name. A message may hold bytes that look like a record
- *  with a right checksum; but its author cannot know the checksums of the entry before and of the entry itself. */
+/** Whether a whole record behind the damage is the one that its whole neighbours name. A message may hold bytes that
+ *  look like a record with a right checksum; but its author cannot know the checksums of the entry before it and of the
+ *  entry that it is part of. */
 function isLinked(
   bytes: Uint8Array,
   before: Found | undefined,
   record: Found,
   next: Found | undefined,
 ): boolean {
-  const followsBefore =
-    before?.seq !== record.seq - 1 ||
-    recordPrevious(bytes, record.bodyStart) === recordChecksum(bytes, before.bodyStart);
+  const previous = recordPrevious(bytes, record.bodyStart);
+  const checksum = recordChecksum(bytes, record.bodyStart);
   return (
-    followsBefore &&
-    (next === undefined || recordPrevious(bytes, next.bodyStart) === recordChecksum(bytes, record.bodyStart))
+    (before?.seq !== record.seq - 1 || previous === recordChecksum(bytes, before.bodyStart)) &&
+    (next?.seq !== record.seq + 1 || checksum === recordPrevious(bytes, next.bodyStart))
   );
 }
 

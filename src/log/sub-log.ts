@@ -37,7 +37,7 @@ export class SubLog {
   lastChecksum: number | undefined = 0;
   lastTimestamp: Timestamp = -1;
   /** From which seq on which round: flat pairs; covers what is above the floor. */
-  rounds: number[] = [];
+  rounds: number[] = none;
   /** Above the floor; those of placed chain entries are dropped, their past is told by their position. */
   marks: Mark[] = none;
   /** Of entries not placed yet: seq, timestamp, … where a timestamp is not its predecessor's plus one. */
@@ -155,8 +155,7 @@ export class SubLog {
   /** Everything through `seq` is placed now: forgets what only placing needed. */
   placedThrough(seq: number): void {
     this.placed = seq;
-    if (seq === this.seq) this.times.length = 0;
-    else this.times = fromPairAt(this.times, seq + 1);
+    this.times = seq === this.seq ? none : fromPairAt(this.times, seq + 1);
     if (this.marks.length > 0) {
       this.marks = this.marks.filter((mark) => mark.seq > seq || !this.placementOf(mark.seq)?.onChain);
     }
@@ -171,7 +170,7 @@ export class SubLog {
       this.lastChecksum = undefined;
     }
     if (floor > this.placed) this.placedThrough(floor);
-    this.rounds = floor === this.seq ? [] : fromPairAt(this.rounds, floor + 1);
+    this.rounds = floor === this.seq ? none : fromPairAt(this.rounds, floor + 1);
     this.marks = this.marks.filter((mark) => mark.seq > floor);
     this.lost = rangesAbove(this.lost, floor);
   }
@@ -184,7 +183,7 @@ export class SubLog {
   }
 
   #pushRound(seq: number, round: number): void {
-    if (this.rounds.length === 0 || this.rounds.at(-1) !== round) this.rounds.push(seq, round);
+    if (this.rounds.at(-1) !== round) this.rounds = pushed(this.rounds, seq, round);
   }
 
   #pushTime(seq: number, timestamp: Timestamp): void {
