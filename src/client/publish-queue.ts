@@ -208,6 +208,7 @@ export class PublishQueue {
   }
 
   nextDeadline(): number {
+    if (this.#open.size === 0) this.#earliestMs = Infinity;
     let earliest = this.#earliestMs;
     for (const { stoppedUntilMs = Infinity, sent } of this.#stopped) {
       if (sent === 0) earliest = Math.min(earliest, stoppedUntilMs);
