@@ -116,7 +116,12 @@ export class BootReport {
       );
     }
     if (this.#damaged > 0) {
-      this.#say('', style.red(`${this.#damaged} damaged ${this.#damaged === 1 ? "place" : "places"}; docs/operations.md says what to do.`));
+      this.#say(
+        '',
+        style.red(
+          `${this.#damaged} damaged ${this.#damaged === 1 ? 'place' : 'places'}; docs/operations.md says what to do.`,
+        ),
+      );
     }
   }
 

@@ -45,7 +45,12 @@ async function showChannels(options: TargetOptions & { json?: boolean }, signal:
     if (output.isForPeople && shown === 0 && page.channels.length > 0) {
       output.terminal.line(style.dim(row('entries', 'size', 'last entry', 'channel')));
     }
-    for (const channel of page.channels) await output.print(channel, () => rowOf(channel));
+    for (const channel of page.channels) {
+      await output.print(
+        () => rowOf(channel),
+        () => JSON.stringify(channel),
+      );
+    }
     shown += page.channels.length;
     after = page.next;
     more = page.next !== undefined;

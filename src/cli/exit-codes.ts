@@ -1,4 +1,6 @@
 /** How a command ends (docs/operations.md lists the same numbers). */
+import { type ErrorCode, type Outcome, errorCatalogue } from '../protocol/errors.js';
+
 export const exitCodes = {
   done: 0,
   failed: 1,
@@ -21,9 +23,12 @@ export class CommandError extends Error {
   }
 }
 
-/** The exit code of an error of the catalogue, by its HTTP status. */
-export function exitCodeOfStatus(status: number, outcome?: string): number {
+/** The exit code of a refusal of the catalogue. */
+export function exitCodeOfRefusal(code: ErrorCode, outcome: Outcome = errorCatalogue[code].outcome): number {
+  const { status } = errorCatalogue[code];
+  if (outcome === 'indeterminate') return exitCodes.unavailable;
+  if (code === 'BAD_NAME') return exitCodes.usage;
   if (status === 401 || status === 403) return exitCodes.denied;
-  if (outcome === 'indeterminate' || status === 429 || status >= 500) return exitCodes.unavailable;
-  return exitCodes.failed;
+  const mayHelpLater = status === 408 || status === 429 || (status >= 500 && code !== 'UNSUPPORTED');
+  return mayHelpLater ? exitCodes.unavailable : exitCodes.failed;
 }

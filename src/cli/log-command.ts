@@ -99,19 +99,18 @@ function isPassing(error: unknown): boolean {
   return error instanceof CommandError && passing.includes(error.exitCode);
 }
 
-async function showPage(
-  lines: AsyncIterable<Record<string, unknown>>,
-  state: Reading,
-  output: Output,
-): Promise<void> {
+async function showPage(lines: AsyncIterable<string>, state: Reading, output: Output): Promise<void> {
   const { style } = output.terminal;
   state.more = false;
-  for await (const line of lines) {
+  for await (const text of lines) {
+    // Numbers above 2^53 go on as they came: only people get what was parsed.
+    const json = () => text;
+    const line = JSON.parse(text) as Record<string, unknown>;
     if ('id' in line) {
-      await output.print(line, () => entryLine(style, line as EntryJson, { withId: true }));
+      await output.print(() => entryLine(style, line as EntryJson, { withId: true }), json);
       if (--state.left <= 0) return;
     } else if ('gap' in line) {
-      await output.print(line, () => gapLine(style, line['gap'] as { reason?: string }));
+      await output.print(() => gapLine(style, line['gap'] as { reason?: string }), json);
     } else if ('error' in line) {
       const { code, message } = line['error'] as { code: string; message: string };
       throw new CommandError(exitCodes.unavailable, `${message} (${code})`);

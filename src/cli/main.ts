@@ -4,8 +4,10 @@ import { packageVersion } from '../server/version.js';
 import { addChannelsCommand } from './channels-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { addLogCommand } from './log-command.js';
+import { addPubCommand } from './pub-command.js';
 import { addStartCommand } from './start-command.js';
 import { addStatusCommand } from './status-command.js';
+import { addSubCommand } from './sub-command.js';
 import { terminalOn } from './terminal.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -17,6 +19,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .exitOverride();
   addStartCommand(program);
+  addPubCommand(program);
+  addSubCommand(program);
   addLogCommand(program);
   addChannelsCommand(program);
   addStatusCommand(program);
@@ -40,4 +44,6 @@ function exitCodeOf(error: unknown): number {
   return exitCodes.failed;
 }
 
-process.exitCode = await main(process.argv);
+const exitCode = await main(process.argv);
+// Done is done: a connection that is still closing is not waited for, what was printed is.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));

@@ -1,5 +1,6 @@
 /** Questions to a node's HTTP interface; what goes wrong becomes a sentence and an exit code. */
-import { CommandError, exitCodeOfStatus, exitCodes } from './exit-codes.js';
+import { type Outcome, isErrorCode } from '../protocol/errors.js';
+import { CommandError, exitCodeOfRefusal, exitCodes } from './exit-codes.js';
 import type { Target } from './target.js';
 
 export type Parameters = Readonly<Record<string, string | number | undefined>>;
@@ -18,7 +19,7 @@ export class NodeHttp {
   }
 
   /** Each line of an NDJSON answer as it comes; the empty lines of a quiet tail are left out. */
-  async *lines(path: string, parameters: Parameters = {}): AsyncGenerator<Record<string, unknown>> {
+  async *lines(path: string, parameters: Parameters = {}): AsyncGenerator<string> {
     const answer = await this.#ask(path, parameters);
     const decoder = new TextDecoder();
     let rest = '';
@@ -26,7 +27,7 @@ export class NodeHttp {
       for await (const chunk of answer.body!) {
         const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
         rest = lines.pop()!;
-        for (const line of lines) if (line !== '') yield JSON.parse(line) as Record<string, unknown>;
+        for (const line of lines) if (line !== '') yield line;
       }
     } catch (error) {
       throw this.failure(error);
@@ -62,13 +63,14 @@ export class NodeHttp {
     const problem = (await answer.json().catch(() => ({}))) as {
       detail?: string;
       code?: string;
-      outcome?: string;
+      outcome?: Outcome;
     };
-    if (problem.code === undefined) {
+    const { code, outcome, detail = '' } = problem;
+    if (code === undefined || !isErrorCode(code)) {
       const message = `What answers at ${this.target.url} is not a Ringlog node (${answer.status}).`;
       return new CommandError(exitCodes.failed, message);
     }
-    return refusal(exitCodeOfStatus(answer.status, problem.outcome), problem.code, problem.detail ?? '');
+    return refusal(exitCodeOfRefusal(code, outcome), code, detail);
   }
 }
 

@@ -5,7 +5,7 @@ export interface Output {
   readonly isForPeople: boolean;
   readonly terminal: Terminal;
   /** One value: as text for people, else as a line of JSON. Waits while the reader of a pipe is slow. */
-  print(value: object, text: () => string): Promise<void>;
+  print(text: () => string, json: () => string): Promise<void>;
 }
 
 export function createOutput(options: { readonly json?: boolean }): Output {
@@ -19,8 +19,8 @@ export function createOutput(options: { readonly json?: boolean }): Output {
   return {
     isForPeople,
     terminal,
-    async print(value, text) {
-      const line = isForPeople ? text() : JSON.stringify(value);
+    async print(text, json) {
+      const line = isForPeople ? text() : json();
       if (!process.stdout.write(`${line}\n`)) {
         await new Promise<void>((resolve) => void process.stdout.once('drain', resolve));
       }

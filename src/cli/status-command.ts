@@ -45,7 +45,7 @@ async function showStatus(options: TargetOptions & { json?: boolean }, signal: A
   const output = createOutput(options);
   const status = (await http.json('/v1/admin/status')) as StatusJson;
   if (output.isForPeople) show(output.terminal, status);
-  else await output.print(status, () => '');
+  else output.terminal.line(JSON.stringify(status));
   if (status.state !== 'serving') {
     throw new CommandError(exitCodes.unavailable, `The node is ${status.state} and does not serve now.`);
   }

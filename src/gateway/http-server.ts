@@ -98,12 +98,10 @@ function createApp(options: GatewayOptions, context: GatewayContext): FastifyIns
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     serverFactory: (handler) => createHttpServer(handler, context),
     clientErrorHandler: answerBrokenRequest,
-    frameworkErrors: (_error, request, reply) =>
-      sendProblem(
-        reply as FastifyReply,
-        failure('INVALID', { message: 'The address cannot be read.' }),
-        request.id,
-      ),
+    frameworkErrors: (_error, request, reply) => {
+      const unreadable = failure('INVALID', { message: 'The address cannot be read.' });
+      void sendProblem(reply as FastifyReply, unreadable, request.id);
+    },
   });
   app.addHook('onRequest', async (request, reply) => guard(request, reply, context));
   app.setErrorHandler((error, request, reply) => {
