@@ -23,10 +23,14 @@ const waitingMax = 2_000;
 /** Sessions at once; a day has at most a few hundred nicks. */
 const sessionsMax = 2_000;
 const answerLimitMs = 60_000;
+/** The node is back within seconds, and nobody else is there who would suffer from many attempts. */
+const reconnectMaxMs = 1_000;
 
 export class Replay {
   /** Sessions opened so far. */
   sessions = 0;
+  /** Lines the node had already when they were sent again, so that its answer was the first one's. */
+  repeats = 0;
   day = '';
   readonly #options: ReplayOptions;
   readonly #sessions = new Map<string, Client>();
@@ -35,6 +39,11 @@ export class Replay {
 
   constructor(options: ReplayOptions) {
     this.#options = options;
+  }
+
+  /** Lines on their way. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /** Resolves when every line has its answer and the last day's sessions are closed. */
@@ -67,7 +76,7 @@ export class Replay {
     const channel = channelOf(line.channel);
     let session = this.#sessions.get(line.nick);
     if (!session) {
-      session = connect({ url, hub });
+      session = connect({ url, hub, reconnectMaxMs });
       this.#sessions.set(line.nick, session);
       this.sessions++;
     }
@@ -77,8 +86,9 @@ export class Replay {
     ledger.sent(number, this.#encoder.encode(JSON.stringify(data)));
     this.#waiting++;
     session.publish(channel, data, { event: kind }).then(
-      ({ dot }) => {
+      ({ dot, duplicate }) => {
         this.#waiting--;
+        if (duplicate) this.repeats++;
         if (dot) ledger.ack(number, dot);
         else onProblem(`line ${number} was acknowledged without its place`);
       },

@@ -31,9 +31,11 @@ export function* tableLines(result: Result): Generator<string, void, undefined> 
   yield `lines        ${count(overview.lines)} of ${overview.days} days, ${count(overview.nicks)} nicks, ${overview.channels.length} channels`;
   yield `published    ${count(result.published)} by ${count(result.sessions)} sessions`;
   yield `acked        ${count(result.acked)}`;
-  yield kill
-    ? `killed       after ${count(kill.atAcked)} acked lines; served again after ${count(kill.downMs)} ms; readers resumed ${count(result.raw.resumes)} (raw) and ${count(result.sdk.resumes)} (SDK) times`
-    : 'killed       no';
+  if (kill) {
+    yield `killed       after ${count(kill.atAcked)} acked lines, with ${count(kill.waiting)} on their way; served again after ${count(kill.downMs)} ms`;
+    yield `sent again   ${count(result.repeats)} lines that were stored and whose answer was lost with the node`;
+    yield `resumed      ${count(result.raw.resumes)} raw and ${count(result.sdk.resumes)} SDK readers, at their cursors`;
+  }
   yield `rates        ${count(rateOf(result.acked, result.publishMs))} acked lines/s, ${count(rateOf(result.raw.delivered + result.sdk.delivered, result.readMs))} deliveries/s`;
   yield '';
   const columns = columnsOf(result);

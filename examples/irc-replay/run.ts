@@ -31,6 +31,8 @@ export interface Party {
 
 export interface Kill {
   readonly atAcked: number;
+  /** Lines on their way at that moment. */
+  readonly waiting: number;
   /** Until it served again. */
   readonly downMs: number;
 }
@@ -40,6 +42,8 @@ export interface Result {
   readonly published: number;
   readonly acked: number;
   readonly sessions: number;
+  /** Lines whose first answer was lost: sent again, recognised, and answered with their first place. */
+  readonly repeats: number;
   readonly kill: Kill | undefined;
   readonly verdict: Verdict;
   readonly raw: Party;
@@ -136,20 +140,22 @@ export class Run {
   async #killHalfway(progress: Progress): Promise<void> {
     const { overview, signal } = this.#options;
     const node = this.#options.node!;
-    await waitUntil(() => this.ledger.acked >= overview.lines / 2, {
+    // With nothing on its way a kill would prove little.
+    const isHalfway = () => this.ledger.acked >= overview.lines / 2 && this.#replay.waiting > 0;
+    await waitUntil(isHalfway, {
       what: 'half of the lines are acknowledged',
       limitMs,
       signal,
       progress: () => this.ledger.acked,
     });
-    const atAcked = this.ledger.acked;
+    const [atAcked, waiting] = [this.ledger.acked, this.#replay.waiting];
     const begun = performance.now();
     await node.kill();
     progress.line(`The node is killed after ${atAcked.toLocaleString('en-US')} acknowledged lines.`);
     await node.start();
     const downMs = performance.now() - begun;
     progress.line(`It serves again after ${Math.round(downMs)} ms.`);
-    this.#kill = { atAcked, downMs };
+    this.#kill = { atAcked, waiting, downMs };
   }
 
   async #readersFinish(): Promise<void> {
@@ -182,6 +188,7 @@ export class Run {
       published,
       acked,
       sessions: this.#replay.sessions,
+      repeats: this.#replay.repeats,
       kill: this.#kill,
       verdict,
       ...measured,

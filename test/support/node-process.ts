@@ -45,6 +45,7 @@ export class NodeProcess {
   #child: ChildProcess | undefined;
   #exited: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
   #output = '';
+  #removed = false;
   readonly #killAtExit = () => void this.#child?.kill('SIGKILL');
 
   private constructor(port: number, options: NodeProcessOptions) {
@@ -91,6 +92,8 @@ export class NodeProcess {
   /** Starts the process; resolves when it serves, or with `wait: 'none'` at once. Rejects when it ends before. */
   async start(options: { readonly wait: 'ready' | 'none' } = { wait: 'ready' }): Promise<void> {
     if (this.#child) throw new Error('the node runs already');
+    // Whoever kills and starts it may be overtaken by whoever gives up.
+    if (this.#removed) throw new Error('the node is removed');
     const command = join(projectRoot(), 'dist/cli/main.js');
     if (!existsSync(command)) throw new Error('dist/ is not built: run `npm run build`');
     const child = spawn(
@@ -146,6 +149,7 @@ export class NodeProcess {
 
   /** Ends it and deletes its data. */
   async remove(): Promise<void> {
+    this.#removed = true;
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
