@@ -79,6 +79,11 @@ export class Connection {
     return this.#state;
   }
 
+  /** There is a socket, or soon will be. */
+  get #isConnected(): boolean {
+    return this.#state.name === 'connecting' || this.#state.name === 'open';
+  }
+
   start(nowMs: number): Duty[] {
     return this.#connect(nowMs);
   }
@@ -113,6 +118,7 @@ export class Connection {
   }
 
   received(requestId: number, event: ServerEvent, nowMs: number): Duty[] {
+    if (!this.#isConnected) return [];
     if (this.#state.name === 'open') {
       const { session, sinceMs } = this.#state;
       this.#state = { name: 'open', session, sinceMs, heardMs: nowMs };
@@ -137,8 +143,7 @@ export class Connection {
   }
 
   socketClosed(code: number, reason: string, nowMs: number): Duty[] {
-    const { name } = this.#state;
-    if (name !== 'connecting' && name !== 'open') return [];
+    if (!this.#isConnected) return [];
     // Without a close frame, what the server said before is the better reason.
     const end = code >= 4000 ? { code, reason } : (this.#announced ?? { code, reason });
     if (end.code === 4401) return this.#refused(nowMs);
@@ -149,7 +154,7 @@ export class Connection {
 
   /** What arrives cannot be read: the connection is not worth keeping. */
   garbled(nowMs: number): Duty[] {
-    return this.#drop(nowMs, 'What arrived cannot be read.');
+    return this.#isConnected ? this.#drop(nowMs, 'What arrived cannot be read.') : [];
   }
 
   close(): Duty[] {
@@ -235,9 +240,8 @@ export class Connection {
   }
 
   #drop(nowMs: number, message: string): Duty[] {
-    const hasSocket = this.#state.name === 'open' || this.#state.name === 'connecting';
-    const close: Duty[] = hasSocket ? [{ type: 'close-socket', code: noAnswerCode, reason: message }] : [];
-    return [...close, ...this.#wait(nowMs, unreachable(message))];
+    const close = { type: 'close-socket', code: noAnswerCode, reason: message } as const;
+    return [close, ...this.#wait(nowMs, unreachable(message))];
   }
 
   /** Full jitter: clients that lost the same server do not come back in step. */

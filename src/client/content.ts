@@ -26,16 +26,20 @@ function payloadOf(data: unknown, contentType = ''): { payload: Uint8Array; fitt
   if (data === undefined) return { payload: new Uint8Array(0) };
   if (data instanceof Uint8Array) return { payload: data, fittingType: binaryType };
   if (data instanceof ArrayBuffer) return { payload: new Uint8Array(data), fittingType: binaryType };
-  if (typeof data === 'string' && !isJsonType(contentType)) return { payload: utf8(data) };
-  const json = jsonOf(data);
-  if (json === undefined) {
-    throw new RinglogError({
-      code: 'INVALID',
-      outcome: 'rejected',
-      message: 'This cannot be written as JSON.',
-    });
+  if (typeof data === 'string' && !isJsonType(contentType)) {
+    if (loneSurrogate.test(data)) throw invalid('The text has half of a surrogate pair.');
+    return { payload: utf8(data) };
   }
+  const json = jsonOf(data);
+  if (json === undefined) throw invalid('This cannot be written as JSON.');
   return { payload: utf8(json), fittingType: jsonType };
+}
+
+// UTF-8 cannot say it: it would be read as another character.
+const loneSurrogate = /\p{Surrogate}/u;
+
+function invalid(message: string): RinglogError {
+  return new RinglogError({ code: 'INVALID', outcome: 'rejected', message });
 }
 
 function jsonOf(data: unknown): string | undefined {

@@ -1,9 +1,10 @@
 /** A node small enough to be surely right: one log a channel, one writer at a time, everything durable at once. It
  *  speaks the real protocol through the real codecs and can be told to misbehave. */
 import { assert } from '../../src/base/assert.js';
+import { utf8 } from '../../src/base/bytes.js';
 import type { ChannelName, Dot, HubName, WriterId } from '../../src/base/ids.js';
 import { encodeCursor, decodeCursor } from '../../src/log/cursor.js';
-import { decodeContent } from '../../src/log/entry-wire.js';
+import { decodeContent, encodeContent } from '../../src/log/entry-wire.js';
 import { PublisherTable } from '../../src/log/publisher-sequence.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 import { type Failure, failure } from '../../src/protocol/errors.js';
@@ -124,12 +125,11 @@ export class FakeNode {
 
   /** Writes an entry of somebody else's. */
   write(channelName: string, text: string): Stored {
-    const content = new RunContent(text).bytes;
-    return this.#append(
-      this.#channel(channelName),
-      { type: 'publish', channel: channelName, content },
-      undefined,
-    );
+    const content = encodeContent({ payload: utf8(text) });
+    const message = { type: 'publish', channel: channelName, content } as const;
+    const stored = this.#append(this.#channel(channelName), message, undefined);
+    for (const session of this.sessions) this.deliver(session);
+    return stored;
   }
 
   /** Writes an entry of the log a second time, as another owner may that does not know of it. */
@@ -333,12 +333,4 @@ interface PublisherOf {
   readonly id: string;
   readonly epoch: number;
   readonly seq: number;
-}
-
-class RunContent {
-  constructor(readonly text: string) {}
-  get bytes(): Uint8Array {
-    const payload = new TextEncoder().encode(this.text);
-    return Uint8Array.from([0x1a, payload.length, ...payload]);
-  }
 }

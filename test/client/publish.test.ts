@@ -1,18 +1,9 @@
 /** Publishing: order, retries, outcomes and bounds, against a node that does as it is told. */
 import { describe, expect, test } from 'vitest';
-import { type RinglogError, connect } from '../../src/client/index.js';
+import { connect } from '../../src/client/index.js';
 import { failure } from '../../src/protocol/errors.js';
 import type { PublishMessage } from '../../src/protocol/messages.js';
-import { World } from './world.js';
-
-/** The error of a promise that must fail. */
-const errorOf = (promise: Promise<unknown>): Promise<RinglogError> =>
-  promise.then(
-    () => {
-      throw new Error('it succeeded');
-    },
-    (error: unknown) => error as RinglogError,
-  );
+import { World, errorOf } from './world.js';
 
 const publishesOf = (world: World): PublishMessage[] =>
   world.node.requests.flatMap((each) => (each.type === 'publish' ? [each] : []));

@@ -4,7 +4,7 @@ import { type Message, type RinglogError, type Subscription } from '../../src/cl
 import { encodeServerFrame } from '../../src/protocol/index.js';
 import { failure } from '../../src/protocol/errors.js';
 import type { ServerMessage } from '../../src/protocol/messages.js';
-import { World } from './world.js';
+import { World, errorOf } from './world.js';
 
 const textOf = (message: Message): string => message.data as string;
 
@@ -365,8 +365,7 @@ test('history comes in pages and one by one, over interruptions', async () => {
 test('history that is not answered ends at its deadline', async () => {
   const world = new World();
   world.unreachable = true;
-  const page = world.connect().history('lobby', { timeoutMs: 5_000 }).page();
-  const failed = expect(page).rejects.toMatchObject({ code: 'TIMEOUT' });
+  const failed = errorOf(world.connect().history('lobby', { timeoutMs: 5_000 }).page());
   await world.pass(6_000);
-  await failed;
+  expect(await failed).toMatchObject({ code: 'TIMEOUT' });
 });

@@ -1,7 +1,7 @@
 /** A client and a node in one process without a network or a clock: frames, timers and losses happen when the test, or
  *  a seed, says so. */
 import { seededRandom } from '../../src/base/random.js';
-import { type Client, type ConnectOptions, connect } from '../../src/client/index.js';
+import { type Client, type ConnectOptions, type RinglogError, connect } from '../../src/client/index.js';
 import type { Platform, Socket, SocketEvents } from '../../src/client/platform.js';
 import { FakeNode, FakeSession } from './fake-node.js';
 
@@ -185,3 +185,12 @@ export class World {
     return next;
   }
 }
+
+/** The error of a promise that must fail. */
+export const errorOf = (promise: Promise<unknown>): Promise<RinglogError> =>
+  promise.then(
+    () => {
+      throw new Error('it succeeded');
+    },
+    (error: unknown) => error as RinglogError,
+  );
