@@ -65,21 +65,8 @@ module.exports = {
       name: 'pure-has-no-io',
       comment: 'pure folders import no Node module and no package',
       severity: 'error',
-      from: { path: below(pure), pathNot: '^src/protocol/' },
+      from: { path: below(pure) },
       to: { couldNotResolve: false, pathNot: '^src/' },
-    },
-    {
-      name: 'protocol-has-no-io',
-      comment: "protocol has one package: the generated code's run time",
-      severity: 'error',
-      from: { path: '^src/protocol/' },
-      to: { couldNotResolve: false, pathNot: '^src/|(^|/)node_modules/(protobufjs/(minimal|ext/)|long/)' },
-    },
-    {
-      name: 'generated-stays-in-protocol',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/protocol/' },
-      to: { path: '^src/protocol/generated/' },
     },
     {
       name: 'client-stays-in-browsers',

@@ -19,6 +19,6 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/generated/**'] },
+    coverage: { provider: 'v8', include: ['src/**/*.ts'] },
   },
 });

@@ -2,8 +2,8 @@
  * Compiles `src/` to `dist/`, and simulations, examples and benchmarks to `dist-tools/`.
  * `npm run build` always builds; the other scripts build only what is older than its sources.
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
   at,
@@ -13,17 +13,15 @@ import {
   isTypeScript,
   main,
   remove,
-  root,
   run,
   sourceStamp,
   tool,
 } from './project.mjs';
 
-const product = { config: 'tsconfig.build.json', outDir: 'dist', from: 'src', folders: ['src'] };
+const product = { config: 'tsconfig.build.json', outDir: 'dist', folders: ['src'] };
 const tools = {
   config: 'tsconfig.tools.json',
   outDir: 'dist-tools',
-  from: '.',
   folders: ['src', 'simulations', 'examples', 'bench'],
 };
 
@@ -40,7 +38,7 @@ async function buildUnlessFresh(target) {
   await build(target);
 }
 
-async function build({ config, outDir, from, folders }) {
+async function build({ config, outDir, folders }) {
   const stamp = sourceStamp(folders);
   if (!folders.some((folder) => filesBelow(folder, isTypeScript).length > 0)) {
     throw new Failure(`nothing to build: no TypeScript below ${folders.join(', ')}`);
@@ -52,7 +50,6 @@ async function build({ config, outDir, from, folders }) {
     const tsc = tool('@typescript/native', 'tsc');
     const status = await run(process.execPath, [tsc, '-p', config, '--outDir', fresh]);
     if (status !== 0) throw new Failure(`${outDir}/ was not built; the compiler's messages are above`);
-    copyGenerated(from, fresh);
     writeFileSync(join(fresh, '.stamp'), stamp);
     replace(at(outDir), fresh);
   } finally {
@@ -69,15 +66,6 @@ function replace(folder, fresh) {
     if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     remove(folder);
     renameSync(fresh, folder);
-  }
-}
-
-// The compiler sees only the declarations of generated code, so its JavaScript is carried over by hand.
-function copyGenerated(from, to) {
-  for (const path of filesBelow('src', (file) => /\/generated\/[^/]+\.(js|d\.ts)$/.test(file))) {
-    const target = join(to, from === 'src' ? path.slice('src/'.length) : path);
-    mkdirSync(dirname(target), { recursive: true });
-    copyFileSync(join(root, path), target);
   }
 }
 

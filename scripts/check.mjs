@@ -32,7 +32,7 @@ const steps = {
     const stale = await staleOutputs();
     return stale.length === 0
       ? ok
-      : { status: 1, output: `not what proto/ says: ${stale.join(', ')}\nRun: npm run generate` };
+      : { status: 1, output: `not what the code says: ${stale.join(', ')}\nRun: npm run generate` };
   },
   'dead-code'() {
     const missing = entries.filter((entry) => !existsSync(at(entry)));

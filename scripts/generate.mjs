@@ -1,60 +1,45 @@
 /**
- * `npm run generate`: writes the protobuf code that is committed under `src/`.
- * `staleOutputs()` generates it aside and names what differs, for `npm run check`.
+ * `npm run generate`: writes what is made from the code and committed, so that it can be read and compared.
+ * `staleOutputs()` makes it aside and names what differs, for `npm run check`.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { at, capture, ensureInstalled, Failure, main, remove, tool } from './project.mjs';
+import { ensureProductBuilt } from './build.mjs';
+import { at, ensureInstalled, main, remove } from './project.mjs';
 
-const outputs = [{ proto: 'proto/client.proto', js: 'src/protocol/generated/client.js' }];
+const outputs = { 'docs/openapi.json': openapi };
 
-const flags = ['-t', 'static-module', '-w', 'esm', '--dts'];
-const without = ['--no-verify', '--no-convert', '--no-delimited', '--no-service'];
-
-const existing = () => outputs.filter(({ proto }) => existsSync(at(proto)));
-
-async function generate(proto, js) {
-  mkdirSync(dirname(js), { recursive: true });
-  const pbjs = tool('protobufjs-cli', 'pbjs');
-  const { status, output } = await capture(process.execPath, [
-    pbjs,
-    ...flags,
-    ...without,
-    '-o',
-    js,
-    at(proto),
-  ]);
-  if (status !== 0) throw new Failure(`${proto} does not compile:\n${output}`);
+/** The document a running node serves: from the same schemas that validate requests. */
+async function openapi() {
+  await ensureProductBuilt();
+  const { startServer } = await import(pathToFileURL(at('dist/server/index.js')).href);
+  const data = mkdtempSync(join(tmpdir(), 'ringlog-generate-'));
+  const server = await startServer({ data: join(data, 'node'), listen: '127.0.0.1:0' });
+  try {
+    const document = await (await fetch(`${server.url}/v1/openapi.json`)).json();
+    return `${JSON.stringify(document, null, 2)}\n`;
+  } finally {
+    await server.stop();
+    remove(data);
+  }
 }
 
-const declarations = (js) => js.replace(/\.js$/, '.d.ts');
 const textOf = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined);
 
 export async function staleOutputs() {
-  const aside = mkdtempSync(join(tmpdir(), 'ringlog-generate-'));
-  try {
-    const stale = [];
-    for (const { proto, js } of existing()) {
-      const fresh = join(aside, basename(js));
-      await generate(proto, fresh);
-      for (const path of [js, declarations(js)]) {
-        if (textOf(at(path)) !== textOf(join(aside, basename(path)))) stale.push(path);
-      }
-    }
-    return stale;
-  } finally {
-    remove(aside);
-  }
+  const stale = [];
+  for (const [path, make] of Object.entries(outputs)) if (textOf(at(path)) !== (await make())) stale.push(path);
+  return stale;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   await main(async () => {
     await ensureInstalled();
-    for (const { proto, js } of existing()) {
-      await generate(proto, at(js));
-      console.log(`${proto} -> ${js}`);
+    for (const [path, make] of Object.entries(outputs)) {
+      writeFileSync(at(path), await make());
+      console.log(path);
     }
   });
 }

@@ -9,7 +9,6 @@ import type {
   HistoryMessage,
   Level,
   PublishMessage,
-  Start,
 } from '../protocol/messages.js';
 import type { Failure } from '../protocol/errors.js';
 import type { Entry, EntryKind, Timestamp } from '../log/entry.js';
@@ -151,4 +150,3 @@ export interface NodeApi {
   status(): NodeStatus;
 }
 
-export type { Start };
