@@ -76,8 +76,7 @@ describe('the table of keys', () => {
             : known.contentHash === contentHash
               ? { duplicateOf: known }
               : 'conflict';
-          expect([truth, 'unknown']).toContainEqual(verdict);
-          if (keysMax >= 3) expect(verdict).toEqual(truth);
+          expect(keysMax >= 3 ? [truth] : [truth, 'unknown']).toContainEqual(verdict);
           if (truth === 'new') {
             taken.push(candidate);
             table.add(candidate);

@@ -263,13 +263,13 @@ describe('the run writer', () => {
   test('refuses what no log could take', () => {
     const runWriter = new RunWriter();
     expect(() => runWriter.begin(ref, writer, 1, 1, 5)).toThrow('the first entry follows none');
-    expect(() => runWriter.append({ timestamp: 1, kind: 'publish' })).toThrow();
+    expect(() => runWriter.append({ timestamp: 1, kind: 'publish' })).toThrow('between begin and end');
     runWriter.begin(ref, writer, 1, 1, 0);
     expect(() => runWriter.end()).toThrow('a run has an entry');
-    expect(() => runWriter.begin(ref, writer, 1, 1, 0)).toThrow();
+    expect(() => runWriter.begin(ref, writer, 1, 1, 0)).toThrow('a run ends before the next begins');
     runWriter.append({ timestamp: 5, kind: 'publish' });
     expect(() => runWriter.append({ timestamp: 5, kind: 'publish' })).toThrow('timestamps rise');
-    expect(() => runWriter.bytes()).toThrow();
+    expect(() => runWriter.bytes()).toThrow('no checksum yet');
     runWriter.clear();
     expect(runWriter.bytes()).toHaveLength(0);
   });

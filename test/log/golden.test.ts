@@ -1,0 +1,164 @@
+/** Stored forms as bytes. A failure here means that what is on disks and with clients can no longer be read: it needs a
+ *  new format version that still reads these, and another file beside this one. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { fromHex, toHex } from '../../src/base/bytes.js';
+import type { ChannelRef, WriterId } from '../../src/base/ids.js';
+import { ChannelLog } from '../../src/log/channel-log.js';
+import { decodeCursor, encodeCursor } from '../../src/log/cursor.js';
+import type { Content } from '../../src/log/entry.js';
+import { decodeEntry, encodeContent, iterateRecords, placeOf, placeSeed } from '../../src/log/entry-wire.js';
+import { verifyRun } from '../../src/log/run-reader.js';
+import { RunWriter } from '../../src/log/run-writer.js';
+
+const golden = JSON.parse(readFileSync(new URL('../golden/log/v1.json', import.meta.url), 'utf8')) as Record<
+  string,
+  string
+>;
+
+const ref = { hub: 'acme', channel: 'room:blue' } as ChannelRef;
+const a = '0192f0c1a2b3000000000001' as WriterId;
+const b = '0192f0c1a2b4000000000002' as WriterId;
+const c = '0192f0c1a2b5000000000003' as WriterId;
+
+const content: Content = {
+  event: 'greeting',
+  contentType: 'application/json',
+  payload: new TextEncoder().encode('{"text":"grüße"}'),
+  headers: new Map([
+    ['a', '1'],
+    ['b', ''],
+  ]),
+  extras: { store: true, retain: false },
+  signature: new Uint8Array([1, 2, 3]),
+};
+
+/** Every field of an entry, and the kinds that have fields of their own. */
+function writeRun(): RunWriter {
+  const out = new RunWriter();
+  out.begin(ref, b, 7, 1, 0);
+  out.append({
+    timestamp: 372_613_670_400_000,
+    kind: 'patch',
+    actor: 'alice',
+    publisher: { id: 'phone', epoch: 3, seq: 300 },
+    idempotencyKey: 'key-1',
+    parents: [
+      { writer: a, seq: 70_000 },
+      { writer: c, seq: 1 },
+    ],
+    content: encodeContent(content),
+  });
+  out.append({
+    timestamp: 372_613_670_400_001,
+    kind: 'publish',
+    content: encodeContent({ payload: new Uint8Array([0]) }),
+  });
+  const floors = new Map([
+    [b, 1],
+    [a, 70_000],
+  ]);
+  out.append({
+    timestamp: 372_613_670_400_009,
+    kind: 'trim',
+    trim: { through: { writer: b, seq: 1 }, floors, round: 7 },
+  });
+  out.append({ timestamp: 372_613_670_500_000, kind: 'gap', lost: { writer: c, fromSeq: 2, toSeq: 9 } });
+  out.end();
+  return out;
+}
+
+/** A state with everything in it: a trim, a block, a tail that is not committed, lost entries, rounds, marks. */
+function writeLog(): ChannelLog {
+  const log = new ChannelLog(ref);
+  const out = new RunWriter();
+  const apply = (
+    writer: WriterId,
+    round: number,
+    timestamps: readonly number[],
+    parents?: ReturnType<ChannelLog['parentsFor']>,
+  ) => {
+    out.clear();
+    const state = log.writer(writer);
+    out.begin(ref, writer, round, (state?.seq ?? 0) + 1, state?.lastChecksum ?? 0);
+    timestamps.forEach((timestamp, i) => {
+      out.append({ timestamp, kind: 'publish', ...(i === 0 && parents ? { parents } : {}) });
+    });
+    log.apply(out.end());
+  };
+  apply(a, 1, [1000, 1001, 1002, 1010]);
+  log.commitThrough({ writer: a, seq: 4 });
+  log.applyTrim(log.trimAt(2)!, 60);
+  apply(c, 0, [1100, 1105], log.parentsFor(c, true));
+  apply(a, 1, [1101], undefined);
+  apply(b, 2, [1200, 1201], log.parentsFor(b, true));
+  log.commitThrough({ writer: b, seq: 1 });
+  log.lose({ writer: c, fromSeq: 3, toSeq: 4 });
+  apply(b, 3, [1300, 1400], log.parentsFor(b, true));
+  apply(c, 0, [1500]);
+  return log;
+}
+
+const written: Record<string, () => Uint8Array> = {
+  content: () => encodeContent(content),
+  run: () => writeRun().bytes(),
+  cursor: () =>
+    encodeCursor(ref, [
+      { writer: c, seq: 1 },
+      { writer: a, seq: 70_000 },
+    ]),
+  emptyCursor: () => encodeCursor(ref, []),
+  emptyLog: () => new ChannelLog(ref).encode(),
+  log: () => writeLog().encode(),
+};
+
+test.each(Object.keys(written))('%s has the bytes it always had', (name) => {
+  expect(toHex(written[name]!())).toBe(golden[name]);
+});
+
+describe('stored before', () => {
+  test('a place seed is the same', () => {
+    expect(placeSeed(ref, b, 7).toString(16)).toBe(golden['placeSeed']);
+  });
+
+  test('a run is read', () => {
+    const bytes = fromHex(golden['run']!);
+    const run = verifyRun(bytes, 0, bytes.length);
+    expect(run).toEqual({ ok: true, value: writeRun().runs[0] });
+    const records = bytes.subarray(run.ok ? run.value.headerBytes : 0);
+    const entries = [...iterateRecords(records)].map(({ bodyStart, end }) =>
+      decodeEntry(records.subarray(bodyStart, end), placeOf(ref, b, 7)),
+    );
+    expect(entries[0]).toMatchObject({ ok: true, value: { content, actor: 'alice', seq: 1 } });
+    expect(entries.map((entry) => entry.ok && entry.value.kind)).toEqual(['patch', 'publish', 'trim', 'gap']);
+  });
+
+  test('a cursor is read', () => {
+    expect(decodeCursor(ref, fromHex(golden['cursor']!))).toMatchObject({
+      value: [
+        { writer: a, seq: 70_000 },
+        { writer: c, seq: 1 },
+      ],
+    });
+    expect(decodeCursor(ref, fromHex(golden['emptyCursor']!))).toEqual({ ok: true, value: [] });
+  });
+
+  test('the state of a log is read, and lives on as the one it was', () => {
+    const decoded = ChannelLog.decode(ref, fromHex(golden['log']!));
+    if (!decoded.ok) throw new Error(decoded.error);
+    const [log, twin] = [decoded.value, writeLog()];
+    expect(log.writers()).toEqual(twin.writers());
+    expect(log.trim).toEqual(twin.trim);
+    expect(log.lostRanges()).toEqual(twin.lostRanges());
+    expect(log.heads()).toEqual(twin.heads());
+    expect([log.entries, log.bytes, log.lastTimestamp]).toEqual([
+      twin.entries,
+      twin.bytes,
+      twin.lastTimestamp,
+    ]);
+    expect(log.spans(0, 99)).toEqual(twin.spans(0, 99));
+    expect(log.provisional({ writer: c, seq: 5 })).toEqual(twin.provisional({ writer: c, seq: 5 }));
+    expect(log.commitThrough({ writer: b, seq: 4 })).toEqual(twin.commitThrough({ writer: b, seq: 4 }));
+    expect(log.encode()).toEqual(twin.encode());
+  });
+});
