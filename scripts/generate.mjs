@@ -30,7 +30,8 @@ const textOf = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefi
 
 export async function staleOutputs() {
   const stale = [];
-  for (const [path, make] of Object.entries(outputs)) if (textOf(at(path)) !== (await make())) stale.push(path);
+  for (const [path, make] of Object.entries(outputs))
+    if (textOf(at(path)) !== (await make())) stale.push(path);
   return stale;
 }
 

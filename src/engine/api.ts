@@ -149,4 +149,3 @@ export interface NodeApi {
   digest(hub: string, channel: string): Promise<Result<ChannelDigest, Failure>>;
   status(): NodeStatus;
 }
-
