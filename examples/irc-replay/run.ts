@@ -7,7 +7,7 @@ import { RawReader } from '../../simulations/clients/raw-reader.js';
 import { SdkReader } from '../../simulations/clients/sdk-reader.js';
 import { waitUntil } from '../../simulations/clients/wait.js';
 import type { NodeProcess } from '../../test/support/node-process.js';
-import type { LineSource, Overview } from './lines.js';
+import { InputError, type LineSource, type Overview } from './lines.js';
 import type { Options } from './options.js';
 import type { Progress } from './progress.js';
 import { Replay } from './replay.js';
@@ -92,19 +92,18 @@ export class Run {
 
   async run(progress: Progress): Promise<Result> {
     try {
-      await this.#subscribe();
-      const begun = performance.now();
-      const killed = this.#options.kill ? this.#killHalfway(progress) : Promise.resolve();
-      await Promise.all([this.#replay.run(), killed]);
-      const publishMs = performance.now() - begun;
-      await this.#readersFinish();
-      const readMs = performance.now() - begun;
-      const parties = {
-        raw: this.#party(this.#raw, this.#rawViolations),
-        sdk: this.#party(this.#sdk, this.#sdkViolations),
-      };
+      let [publishMs, readMs] = [0, 0];
+      await this.#orProblem(async () => {
+        await this.#subscribe();
+        const begun = performance.now();
+        const killed = this.#options.kill ? this.#killHalfway(progress) : Promise.resolve();
+        await Promise.all([this.#replay.run(), killed]);
+        publishMs = performance.now() - begun;
+        await this.#readersFinish();
+        readMs = performance.now() - begun;
+      });
       this.close();
-      return this.#result({ ...parties, publishMs, readMs });
+      return await this.#result(publishMs, readMs);
     } finally {
       this.close();
     }
@@ -162,19 +161,13 @@ export class Run {
     const readers = [...this.#raw, ...this.#sdk];
     const progress = () => readers.reduce((sum, { check }) => sum + check.delivered, 0);
     const complete = () => readers.every(({ check }) => check.hasAllAcked);
-    try {
-      const what = 'every reader has every line';
-      await waitUntil(complete, { what, limitMs, progress, signal: this.#options.signal });
-    } catch (error) {
-      this.#options.signal.throwIfAborted();
-      // Told with the rest: the store may say why.
-      this.#onProblem((error as Error).message);
-    }
+    const what = 'every reader has every line';
+    await waitUntil(complete, { what, limitMs, progress, signal: this.#options.signal });
   }
 
-  async #result(measured: Pick<Result, 'raw' | 'sdk' | 'publishMs' | 'readMs'>): Promise<Result> {
+  async #result(publishMs: number, readMs: number): Promise<Result> {
     const { node, overview } = this.#options;
-    await node?.stop();
+    if (node?.isRunning === true) await this.#orProblem(() => node.stop());
     const verdict = judge({
       hub,
       ledger: this.ledger,
@@ -191,7 +184,10 @@ export class Run {
       repeats: this.#replay.repeats,
       kill: this.#kill,
       verdict,
-      ...measured,
+      raw: this.#party(this.#raw, this.#rawViolations),
+      sdk: this.#party(this.#sdk, this.#sdkViolations),
+      publishMs,
+      readMs,
       problems: this.#problems,
       passed:
         acked === overview.lines &&
@@ -214,6 +210,18 @@ export class Run {
   #checkOf(name: string, violations: Violations): ReaderCheck {
     const isOurs = this.#options.node !== undefined;
     return new ReaderCheck({ name, fromStart: isOurs, mayMeetOthers: !isOurs }, this.ledger, violations);
+  }
+
+  /** What goes wrong on the way is told with the judgement: the store still says what became of the lines. */
+  async #orProblem(step: () => Promise<unknown>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#options.signal.throwIfAborted();
+      // The input is the user's, and the run has not begun to mean anything.
+      if (error instanceof InputError) throw error;
+      this.#onProblem((error as Error).message);
+    }
   }
 
   readonly #onProblem = (problem: string): void => {

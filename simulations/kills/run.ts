@@ -93,26 +93,9 @@ class KillsRun {
 
   async run(): Promise<KillsResult> {
     const begun = performance.now();
-    for (let i = 1; i <= rawReaders; i++) this.#addRawReader(`raw-${i}`);
-    this.#sdk.push(
-      new SdkReader(
-        { url: this.#node.url, hub, channels, start: 'beginning', onProblem: this.#onProblem },
-        this.#checkOf('sdk-1', this.#sdkViolations),
-      ),
-    );
-    await this.#within(
-      'readers subscribe',
-      Promise.all([...this.#raw, ...this.#sdk].map((each) => each.subscribed)),
-    );
-    this.#load.start();
-    for (let kill = 1; kill <= this.#options.kills; kill++) {
-      await this.#killOnce(kill);
-      const later = Math.ceil(this.#options.kills / (lateReadersMax + 1));
-      if (kill % later === 0 && kill < this.#options.kills) this.#addRawReader(`late-${kill}`);
-    }
-    await this.#settle();
+    await this.#orProblem(this.#killAll());
     this.close();
-    await this.#node.stop();
+    if (this.#node.isRunning) await this.#orProblem(this.#node.stop());
     return this.#result(performance.now() - begun);
   }
 
@@ -121,10 +104,36 @@ class KillsRun {
     for (const reader of [...this.#raw, ...this.#sdk]) reader.close();
   }
 
+  async #killAll(): Promise<void> {
+    await this.#subscribe();
+    this.#load.start();
+    for (let kill = 1; kill <= this.#options.kills; kill++) {
+      await this.#killOnce(kill);
+      const later = Math.ceil(this.#options.kills / (lateReadersMax + 1));
+      if (kill % later === 0 && kill < this.#options.kills) this.#addRawReader(`late-${kill}`);
+    }
+    await this.#settle();
+  }
+
+  async #subscribe(): Promise<void> {
+    for (let i = 1; i <= rawReaders; i++) this.#addRawReader(`raw-${i}`);
+    this.#sdk.push(
+      new SdkReader(
+        { url: this.#node.url, hub, channels, start: 'beginning', onProblem: this.#onProblem },
+        this.#checkOf('sdk-1', this.#sdkViolations),
+      ),
+    );
+    let waiting = this.#raw.length + this.#sdk.length;
+    for (const { subscribed } of [...this.#raw, ...this.#sdk]) void subscribed.then(() => waiting--);
+    const what = 'readers are subscribed';
+    await waitUntil(() => waiting === 0, { what, limitMs: settleLimitMs, signal: this.#options.signal });
+  }
+
   async #killOnce(kill: number): Promise<void> {
     const moment = nextMoment(this.#random);
     this.#load.newLife();
     await this.#reach(moment);
+    if (!this.#node.isRunning) throw new Error(`the node ended by itself:\n${this.#node.output}`);
     await this.#node.kill();
     this.#options.onKill?.(kill, momentText(moment), this.#ledger);
     this.#options.signal?.throwIfAborted();
@@ -217,16 +226,10 @@ class KillsRun {
     if (this.#problems.length < problemsMax) this.#problems.push(problem);
   };
 
-  async #within(what: string, done: Promise<unknown>): Promise<void> {
-    let isDone = false;
-    void done.then(() => (isDone = true));
-    await waitUntil(() => isDone, { what, limitMs: settleLimitMs, signal: this.#options.signal });
-  }
-
-  /** What does not come is judged with the rest: the store still says what became of it. */
-  async #orProblem(waiting: Promise<void>): Promise<void> {
+  /** What goes wrong on the way is told with the judgement: the store still says what became of the lines. */
+  async #orProblem(step: Promise<unknown>): Promise<void> {
     try {
-      await waiting;
+      await step;
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       this.#onProblem((error as Error).message);
