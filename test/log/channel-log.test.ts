@@ -14,7 +14,7 @@ import {
 } from './reference-order.js';
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
-const runs = { numRuns: 60 };
+const runs = { numRuns: 40 };
 
 function dotsOfSpans(spans: readonly Span[]): string[] {
   return spans.flatMap(({ writer, firstSeq, count }) =>
@@ -89,7 +89,7 @@ describe.each([{ trims: false }, { trims: true }])('a log that grows ($trims)', 
           }
         });
       }),
-      runs,
+      { numRuns: 25 },
     );
   });
 

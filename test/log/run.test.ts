@@ -92,8 +92,8 @@ describe('runs', () => {
         const { marked, keys, timestampSteps: steps = [], ...run } = write(new RunWriter(), plan);
         let timestamp = run.firstTimestamp - 1;
         plan.entries.forEach((entry, i) => {
-          const step = steps.indexOf(plan.firstSeq + i);
-          timestamp = step >= 0 && step % 2 === 0 ? steps[step + 1]! : timestamp + 1;
+          const step = steps.findIndex((seq, at) => at % 2 === 0 && seq === plan.firstSeq + i);
+          timestamp = step >= 0 ? steps[step + 1]! : timestamp + 1;
           expect(timestamp).toBe(entry.timestamp);
         });
         const isMarked = ({ kind, parents }: RunEntry) => kind !== 'publish' || parents !== undefined;
