@@ -68,7 +68,6 @@ const retried = new Set<string>([
   'OVERLOADED',
   'UNAVAILABLE',
   'SHUTTING_DOWN',
-  'UNAUTHENTICATED',
   'INDETERMINATE',
   'INTERNAL',
 ]);

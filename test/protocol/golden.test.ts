@@ -1,0 +1,216 @@
+/** Frames as they were written when they were recorded: both ends must read them for ever, and still write the same.
+ *  After a change of proto/client.proto that only adds, record the new ones: RINGLOG_UPDATE_GOLDEN=1. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { utf8 } from '../../src/base/bytes.js';
+import type { WriterId } from '../../src/base/ids.js';
+import { encodeContent } from '../../src/log/entry-wire.js';
+import { failure } from '../../src/protocol/errors.js';
+import {
+  decodeClientFrame,
+  decodeServerFrame,
+  encodeClientFrame,
+  encodeServerFrame,
+} from '../../src/protocol/index.js';
+import type { OutgoingMessage, ServerMessage } from '../../src/protocol/messages.js';
+import { hub, recordsOf } from './support.js';
+
+const writer = '01a1fd2fd41b69b56a697af4' as WriterId;
+const other = '01a1fd2fd41b69b56a697af5' as WriterId;
+const cursor = Uint8Array.of(1, 2, 3, 250);
+const place = { channel: 'lobby', writer, round: 2 };
+const content = {
+  event: 'move',
+  contentType: 'application/json',
+  payload: utf8('{"x":9007199254740993}'),
+  headers: new Map([['trace', 'é']]),
+  extras: { retain: true, push: false },
+  signature: Uint8Array.of(255, 0),
+};
+const delivery = {
+  ...place,
+  late: true,
+  records: recordsOf(place, 7, [
+    {
+      timestamp: 373_481_196_642_304,
+      kind: 'publish',
+      actor: 'alice',
+      publisher: { id: 'sensor', epoch: 3, seq: 1 },
+      idempotencyKey: 'k',
+      parents: [{ writer: other, seq: 4 }],
+      content: encodeContent(content),
+    },
+    {
+      timestamp: 373_481_196_642_305,
+      kind: 'publish',
+      content: encodeContent({ payload: Uint8Array.of(0, 255) }),
+    },
+    {
+      timestamp: 373_481_196_642_306,
+      kind: 'merge',
+      parents: [
+        { writer, seq: 8 },
+        { writer: other, seq: 5 },
+      ],
+    },
+    {
+      timestamp: 373_481_196_642_307,
+      kind: 'trim',
+      trim: { through: { writer: other, seq: 3 }, floors: new Map([[other, 3]]), round: 1 },
+    },
+    { timestamp: 373_481_196_642_308, kind: 'gap', lost: { writer: other, fromSeq: 9, toSeq: 12 } },
+  ]),
+};
+const gap = {
+  type: 'gap',
+  channel: 'lobby',
+  reason: 'lost',
+  ranges: [{ writer, fromSeq: 1, toSeq: 4 }],
+  cursor,
+} as const;
+
+const clientMessages: readonly OutgoingMessage[] = [
+  { type: 'auth', token: 'secret', publisher: { id: 'sensor', epoch: 3 } },
+  { type: 'ping' },
+  { type: 'pong' },
+  { type: 'close', code: 1000, reason: 'done' },
+  {
+    type: 'subscribe',
+    channels: [
+      { channel: 'live', start: { type: 'live' } },
+      { channel: 'cursor', start: { type: 'cursor', cursor } },
+      { channel: 'since', start: { type: 'since', unixMs: 1_795_162_732_000 } },
+      { channel: 'last', start: { type: 'last', count: 0 } },
+      { channel: 'beginning', start: { type: 'beginning' } },
+    ],
+  },
+  { type: 'unsubscribe', channels: ['lobby', 'kitchen'] },
+  {
+    type: 'publish',
+    channel: 'lobby',
+    content,
+    idempotencyKey: 'k',
+    publisherSeq: 2 ** 40,
+    ackedThrough: 2 ** 40 - 1,
+    level: 'owner',
+    degrade: false,
+  },
+  { type: 'publish', channel: 'lobby', content: { payload: utf8('hello') } },
+  { type: 'history', channel: 'lobby', cursor, sinceUnixMs: 1, untilUnixMs: 2, limit: 3, backward: true },
+];
+
+const serverMessages: readonly ServerMessage[] = [
+  { type: 'auth', authenticated: true, actor: 'alice' },
+  { type: 'ping' },
+  { type: 'pong' },
+  { type: 'close', code: 4503, reason: 'SLOW_READER', cursors: [{ channel: 'lobby', cursor }] },
+  {
+    type: 'subscribe',
+    results: [
+      { channel: 'lobby', cursor, retained: { ...delivery, late: false } },
+      { channel: 'attic', error: failure('DENIED', { message: 'No.' }) },
+    ],
+  },
+  {
+    type: 'unsubscribe',
+    results: [
+      { channel: 'lobby' },
+      { channel: 'attic', error: failure('NOT_SUBSCRIBED', { message: 'No.' }) },
+    ],
+  },
+  {
+    type: 'ack',
+    dot: { writer, seq: 7 },
+    timestamp: 373_481_196_642_304,
+    level: 'quorum',
+    copies: 3,
+    count: 2,
+    duplicate: true,
+  },
+  { type: 'ack', timestamp: 1, level: 'memory', copies: 1, count: 1, duplicate: false },
+  { type: 'history', channel: 'lobby', deliveries: [delivery], gaps: [gap], cursor, more: true },
+  {
+    type: 'sessionInfo',
+    sessionId: 's',
+    hub: 'default',
+    nodeId: 'n',
+    serverVersion: '0.1.0',
+    protocolVersion: 1,
+    authenticated: false,
+    anonymousAllowed: true,
+    pingIntervalMs: 25_000,
+    messageBytesMax: 1_048_576,
+    frameBytesMax: 2_097_152,
+    subscriptionsMax: 4_096,
+    time: 373_481_196_642_304,
+  },
+  { type: 'delivery', delivery },
+  {
+    type: 'signals',
+    channel: 'lobby',
+    signals: [{ timestamp: 5, actor: 'bob', content: encodeContent({ payload: utf8('hi') }) }],
+  },
+  gap,
+  {
+    type: 'error',
+    error: failure('RATE_LIMITED', { message: 'Wait.', retryAfterMs: 250, channel: 'lobby' }),
+  },
+];
+
+interface Recorded {
+  /** Bytes as hex for protobuf, the text for JSON. */
+  readonly frame: string;
+  /** What it is read as. */
+  readonly read: unknown;
+}
+
+const folder = fileURLToPath(new URL('../golden/protocol/', import.meta.url));
+const encodings = ['protobuf', 'json'] as const;
+const frameText = (encoding: (typeof encodings)[number], bytes: Uint8Array): string =>
+  Buffer.from(bytes).toString(encoding === 'json' ? 'utf8' : 'hex');
+const frameBytes = (encoding: (typeof encodings)[number], frame: string): Uint8Array =>
+  new Uint8Array(Buffer.from(frame, encoding === 'json' ? 'utf8' : 'hex'));
+
+/** As it can stand in a file: bytes as hex, maps as pairs. */
+function plain(value: unknown): unknown {
+  const text = JSON.stringify(value, (_, each: unknown) => {
+    if (each instanceof Uint8Array) return { hex: Buffer.from(each).toString('hex') };
+    return each instanceof Map ? { pairs: [...each] } : each;
+  });
+  return JSON.parse(text);
+}
+
+/** What is recorded under that name, after recording it if that was asked for. */
+function golden(name: string, made: readonly Recorded[]): Recorded[] {
+  const path = `${folder}${name}.json`;
+  if (process.env['RINGLOG_UPDATE_GOLDEN'] !== undefined) {
+    writeFileSync(path, `${JSON.stringify(made, undefined, 1)}\n`);
+  }
+  return JSON.parse(readFileSync(path, 'utf8')) as Recorded[];
+}
+
+describe.each(encodings)('recorded frames in %s', (encoding) => {
+  test('of clients are read and written as ever', () => {
+    const read = (frame: string): unknown => plain(decodeClientFrame(encoding, frameBytes(encoding, frame)));
+    const made = clientMessages.map((message, index) => {
+      const frame = frameText(encoding, encodeClientFrame(encoding, [{ requestId: index, message }]));
+      return { frame, read: read(frame) };
+    });
+    const recorded = golden(`client-${encoding}`, made);
+    expect(recorded.map(({ frame }) => read(frame))).toEqual(recorded.map((each) => each.read));
+    expect(made).toEqual(recorded);
+  });
+
+  test('of servers are read and written as ever', () => {
+    const read = (frame: string): unknown =>
+      plain(decodeServerFrame(encoding, frameBytes(encoding, frame), hub));
+    const made = serverMessages.map((message, index) => {
+      const frame = frameText(encoding, encodeServerFrame(encoding, [{ requestId: index, message }]));
+      return { frame, read: read(frame) };
+    });
+    const recorded = golden(`server-${encoding}`, made);
+    expect(recorded.map(({ frame }) => read(frame))).toEqual(recorded.map((each) => each.read));
+    expect(made).toEqual(recorded);
+  });
+});
