@@ -10,6 +10,8 @@ import { LockHeldError } from '../../src/storage/files.js';
 import type { SimulatedClock } from './clock.js';
 import { type Inode, Names } from './disk-names.js';
 
+const sectorBytes = 512;
+
 export interface DiskOptions {
   readonly clock: SimulatedClock;
   readonly random: Random;
@@ -20,14 +22,14 @@ export interface DiskOptions {
   readonly onStep?: (what: string) => void;
 }
 
-/** What may go wrong next. Each is used up once it happened. */
+/** What may go wrong: each number says with the how manieth call from now, and is used up by it. */
 export interface DiskFaults {
-  /** Fails one coming `sync` and marks its data clean: a later sync succeeds without writing it. */
-  failSync?: boolean;
-  /** Fails one coming write after half of it. */
-  failWrite?: boolean;
-  /** Fails one coming read. */
-  failRead?: boolean;
+  /** A `sync` fails and marks its data clean: a later sync succeeds without writing it. */
+  failSync?: number;
+  /** A write fails after half of it. */
+  failWrite?: number;
+  /** A read fails. */
+  failRead?: number;
 }
 
 /** A planted bug of the disk, so that the search can prove it would find one: syncs that only pretend. */
@@ -148,10 +150,25 @@ export class SimulatedDisk {
     return dead() ? await never() : outcome();
   }
 
+  /** A step of something beside the files: true when the process has died in it. */
+  step(what: string): boolean {
+    if (!this.#dies(what)) return false;
+    this.#die();
+    return true;
+  }
+
   #dies(step: string): boolean {
     this.steps++;
     this.#options.onStep?.(step);
     return this.steps >= this.#dieAtStep;
+  }
+
+  #fails(fault: keyof DiskFaults): boolean {
+    const left = this.faults[fault];
+    if (left === undefined) return false;
+    if (left > 1) this.faults[fault] = left - 1;
+    else delete this.faults[fault];
+    return left <= 1;
   }
 
   #die(): void {
@@ -162,10 +179,7 @@ export class SimulatedDisk {
 
   read(dead: () => boolean, inode: Inode, into: Uint8Array, position: number): Promise<number> {
     return this.#do(dead, undefined, () => {
-      if (this.faults.failRead) {
-        this.faults.failRead = false;
-        throw systemError('EIO', 'read');
-      }
+      if (this.#fails('failRead')) throw systemError('EIO', 'read');
       const end = Math.min(inode.size, position + into.length);
       if (end <= position) return 0;
       into.set(inode.data.subarray(position, end));
@@ -176,24 +190,22 @@ export class SimulatedDisk {
   write(dead: () => boolean, inode: Inode, bytes: Uint8Array, position: number, path: string): void {
     if (dead()) throw systemError('EIO', 'write by a dead process');
     if (this.#dies(`write ${path} ${position}+${bytes.length}`)) {
-      inode.write(bytes.subarray(0, Math.floor(this.#options.random.next() * bytes.length)), position);
+      inode.write(begunOf(bytes, position, this.#options.random.next() * bytes.length), position);
       this.#die();
       throw systemError('EIO', 'the process died');
     }
-    if (this.faults.failWrite) {
-      this.faults.failWrite = false;
-      inode.write(bytes.subarray(0, bytes.length >> 1), position);
+    if (this.#fails('failWrite')) {
+      inode.write(begunOf(bytes, position, bytes.length / 2), position);
       throw systemError('EIO', 'write');
     }
     const room = this.#space().freeBytes + Math.max(0, inode.size - position);
-    inode.write(bytes.subarray(0, room), position);
+    inode.write(room < bytes.length ? begunOf(bytes, position, room) : bytes, position);
     if (room < bytes.length) throw systemError('ENOSPC', 'write');
   }
 
   sync(dead: () => boolean, inode: Inode, path: string): Promise<void> {
     return this.#do(dead, `sync ${path}`, () => {
-      if (this.faults.failSync) {
-        this.faults.failSync = false;
+      if (this.#fails('failSync')) {
         inode.markClean();
         throw systemError('EIO', 'fdatasync');
       }
@@ -270,6 +282,12 @@ function losePart(inode: Inode, random: Random): void {
     // A torn write in order, as most disks tear, and one in any order.
     return mood < 0.6 ? sector < inode.tearAt(random) : random.next() < 0.5;
   }, keepsSize);
+}
+
+/** The beginning of a write that does not get to its end: systems copy whole pages, disks write whole sectors. */
+function begunOf(bytes: Uint8Array, position: number, length: number): Uint8Array {
+  const end = Math.floor((position + length) / sectorBytes) * sectorBytes;
+  return bytes.subarray(0, Math.max(0, end - position));
 }
 
 function attempted<T>(effect: () => T): () => T {

@@ -17,17 +17,25 @@ export class SimulatedIndex {
   readonly faults: IndexFaults = {};
   readonly #clock: SimulatedClock;
   readonly #random: Random;
-  readonly #onStep: ((what: string) => void) | undefined;
+  readonly #dies: (what: string) => boolean;
+  readonly #isAlive: () => boolean;
   #batches: (readonly Write[])[] = [];
   /** Batches before this one are on the disk. */
   #durable = 0;
   #torn: number | undefined;
   #generation = 0;
 
-  constructor(options: { clock: SimulatedClock; random: Random; onStep?: (what: string) => void }) {
+  /** `dies` is told of each step and says whether the process ends in it. */
+  constructor(options: {
+    clock: SimulatedClock;
+    random: Random;
+    dies?: (what: string) => boolean;
+    isAlive?: () => boolean;
+  }) {
+    this.#isAlive = options.isAlive ?? (() => true);
     this.#clock = options.clock;
     this.#random = options.random;
-    this.#onStep = options.onStep;
+    this.#dies = options.dies ?? (() => false);
   }
 
   kill(): void {
@@ -72,7 +80,8 @@ export class SimulatedIndex {
     const rows = memoryKeyValue();
     const answer = async <T>(make: () => Promise<T>): Promise<T> => {
       await this.#clock.sleep(this.#random.next());
-      return generation === this.#generation ? await make() : await new Promise<T>(() => {});
+      const isAlive = generation === this.#generation && this.#isAlive();
+      return isAlive ? await make() : await new Promise<T>(() => {});
     };
     return {
       open: () =>
@@ -92,7 +101,7 @@ export class SimulatedIndex {
       close: () => answer(async () => {}),
       destroy: () =>
         answer(async () => {
-          this.#onStep?.('destroy index');
+          if (this.#dies('destroy index')) return await new Promise<void>(() => {});
           this.drop();
           await rows.destroy();
         }),
@@ -100,20 +109,27 @@ export class SimulatedIndex {
   }
 
   async #append(rows: KeyValue, writes: readonly Write[]): Promise<void> {
-    this.#onStep?.(`index batch of ${writes.length}`);
+    if (this.#dies(`index batch of ${writes.length}`)) {
+      if (this.#random.next() < 0.5) this.#keep(writes);
+      return await new Promise<void>(() => {});
+    }
     if (this.faults.failBatch) {
       this.faults.failBatch = false;
       this.#torn ??= this.#batches.length;
       throw Object.assign(new Error('the index cannot be written'), { code: 'EIO' });
     }
-    this.#batches.push(
-      writes.map(({ key, value }) => ({ key: key.slice(), ...(value && { value: value.slice() }) })),
-    );
+    this.#keep(writes);
     await rows.batch(writes);
     // The system writes what it holds when it likes.
     if (this.#random.next() < 0.1) {
       this.#durable += Math.floor(this.#random.next() * (this.#batches.length - this.#durable + 1));
     }
+  }
+
+  #keep(writes: readonly Write[]): void {
+    this.#batches.push(
+      writes.map(({ key, value }) => ({ key: key.slice(), ...(value && { value: value.slice() }) })),
+    );
   }
 
   #dropTorn(): void {

@@ -4,7 +4,8 @@ import { utf8, utf8Text } from '../base/bytes.js';
 import type { ChannelSize } from '../engine/ports.js';
 import { channelOf, keyAfter, tagged, tags } from './index-rows.js';
 import { type Slot, decodeSlotSize } from './slots.js';
-import { IndexDoubtError, type StoreIndex } from './store-index.js';
+import { IndexDoubtError } from './index-doubt.js';
+import type { StoreIndex } from './store-index.js';
 
 /** By name. */
 export async function listHubs(index: StoreIndex): Promise<HubName[]> {

@@ -1,6 +1,7 @@
 /** Opens the index and decides whether to believe it. Whatever looks odd means no: a rebuild costs time, a wrong index
  *  answers. */
-import { type Files, errorCode, removeIfPresent } from './files.js';
+import { StoreFailedError } from '../engine/ports.js';
+import { type Files, errorCode, isFull, removeIfPresent } from './files.js';
 import type { Identity } from './identity.js';
 import type { FoundSegment } from './directory.js';
 import { type Meta, decodeMeta, tagged, tags } from './index-rows.js';
@@ -8,12 +9,15 @@ import { readNoteRows, readSegmentRows, rowsOf } from './index-tables.js';
 import type { KeyValue } from './key-value.js';
 import type { Segment } from './segments.js';
 import { decodeSlotSize } from './slots.js';
+import { batchRowsKept } from './store-index.js';
 
 export interface OpenedIndex {
   readonly keyValue: KeyValue;
   readonly meta: Meta;
   readonly notes: Map<string, Uint8Array>;
   readonly segments: readonly Segment[];
+  /** Rewritten after it: the segments whose places it has to learn anew. */
+  readonly rewritten: readonly FoundSegment[];
   /** Why it was dropped and begins empty, in words; absent when it is believed. */
   readonly dropped: string | undefined;
 }
@@ -66,14 +70,25 @@ export async function openIndex(options: OpenIndexOptions): Promise<OpenedIndex>
     dropped = believed;
     await keyValue.close().catch(() => undefined);
   }
-  await keyValue.destroy();
-  keyValue = options.make();
-  await keyValue.open();
+  keyValue = await openEmpty(keyValue, options.make);
   await clearDoubt(options);
-  return { keyValue, meta: emptyMeta(options.identity), notes: new Map(), segments: [], dropped };
+  const empty = { meta: emptyMeta(options.identity), notes: new Map(), segments: [], rewritten: [] };
+  return { keyValue, ...empty, dropped };
 }
 
-type Believed = Pick<OpenedIndex, 'meta' | 'notes' | 'segments'>;
+async function openEmpty(keyValue: KeyValue, make: () => KeyValue): Promise<KeyValue> {
+  try {
+    await keyValue.destroy();
+    const empty = make();
+    await empty.open();
+    return empty;
+  } catch (error) {
+    const message = `The index cannot be made anew: ${error instanceof Error ? error.message : String(error)}`;
+    throw new StoreFailedError(isFull(error) ? 'full' : 'io', message, { cause: error });
+  }
+}
+
+type Believed = Pick<OpenedIndex, 'meta' | 'notes' | 'segments' | 'rewritten'>;
 
 /** The tables that are kept in memory, or why not to believe them. */
 async function believe(keyValue: KeyValue, options: OpenIndexOptions): Promise<Believed | string> {
@@ -87,14 +102,24 @@ async function believe(keyValue: KeyValue, options: OpenIndexOptions): Promise<B
     const notes = await readNoteRows(keyValue);
     const segments = await readSegmentRows(keyValue);
     if (!notes || !segments) return 'a row of notes or segments is damaged';
-    const fault = (await faultOfChannels(keyValue, meta)) ?? faultOfSegments(segments, meta, options.found);
-    return fault ?? { meta, notes, segments };
+    const fault = (await faultOfBatches(keyValue, meta)) ?? (await faultOfChannels(keyValue, meta));
+    if (fault !== undefined) return fault;
+    const rewritten = compareSegments(segments, meta, options.found);
+    return typeof rewritten === 'string' ? rewritten : { meta, notes, segments, rewritten };
   } catch (error) {
     return `it cannot be opened: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 
-/** LevelDB drops what it cannot read without a word, so rows are counted. */
+/** LevelDB drops what it cannot read of its log without a word, by the batch. */
+async function faultOfBatches(keyValue: KeyValue, { batch }: Meta): Promise<string | undefined> {
+  let rows = 0;
+  for await (const [key] of rowsOf(keyValue, tagged(tags.batch))) if (key.length > 0) rows++;
+  const wanted = Math.min(batch, batchRowsKept);
+  return rows === wanted ? undefined : `of its last ${wanted} batches only ${rows} are there`;
+}
+
+/** Whatever else it lost: channels are counted, and their entries. */
 async function faultOfChannels(keyValue: KeyValue, meta: Meta): Promise<string | undefined> {
   let channels = 0;
   let entries = 0;
@@ -108,24 +133,25 @@ async function faultOfChannels(keyValue: KeyValue, meta: Meta): Promise<string |
   return `it has ${channels} channels with ${entries} entries instead of ${meta.channels} with ${meta.entries}`;
 }
 
-/** Places in it must mean the files that are there. */
-function faultOfSegments(
+/** Places in it must mean the files that are there: returns those that were rewritten since, or what is wrong. */
+function compareSegments(
   rows: readonly Segment[],
   meta: Meta,
   found: readonly FoundSegment[],
-): string | undefined {
+): FoundSegment[] | string {
   const known = new Map(rows.map((row) => [row.number, row]));
   if (meta.commit > 0 && !known.has(meta.segment)) return 'it does not know the segment it ends in';
-  for (const { number, generation, through } of found) {
+  const rewritten: FoundSegment[] = [];
+  for (const segment of found) {
+    const { number, generation, through, header } = segment;
     const row = known.get(number);
-    if (row && row.generation !== generation) return `segment ${number} was rewritten after it`;
-    if (!row && through <= meta.segment) return `it does not know segment ${number}`;
+    if (row?.generation === generation) continue;
+    if (!row && number > meta.segment) continue;
+    if (generation <= (row?.generation ?? 0)) return `it does not know segment ${number}`;
+    if (!header || through >= meta.segment) return `segment ${number} was rewritten after it`;
+    rewritten.push(segment);
   }
-  const covered = found.filter(({ through }) => through <= meta.segment);
-  const replaced = rows.find(({ number }) =>
-    covered.some((segment) => segment.number < number && number <= segment.through),
-  );
-  return replaced && `segment ${replaced.number} was rewritten after it`;
+  return rewritten;
 }
 
 export function emptyMeta({ storeId }: Identity): Meta {
@@ -137,6 +163,7 @@ export function emptyMeta({ storeId }: Identity): Meta {
     offset: 0,
     end: 0,
     nextArrival: 1,
+    batch: 0,
     channels: 0,
     entries: 0,
   };

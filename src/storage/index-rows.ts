@@ -2,7 +2,7 @@
  *  was damaged or strayed is found out when it is read.
  *
  *  A key begins with a letter: `m` meta · `n` note name · `c` channel · `r` channel, writer 12, first seq u64 · `a` arrival
- *  u64 · `k` bucket u32, channel, scope NUL key · `g` segment u32 · `t` channel. Numbers are big-endian, a channel is
+ *  u64 · `b` batch u64 · `k` bucket u32, channel, scope NUL key · `g` segment u32 · `t` channel. Numbers are big-endian, a channel is
  *  `hub NUL channel NUL`, so rows of one channel lie together and in order of seq. */
 import {
   ByteReader,
@@ -65,6 +65,8 @@ export interface Meta {
   readonly offset: number;
   readonly end: number;
   readonly nextArrival: number;
+  /** Number of the batch that wrote this row. */
+  readonly batch: number;
   /** Rows of channels, and entries in all of them. */
   readonly channels: number;
   readonly entries: number;
@@ -89,6 +91,7 @@ export const tags = {
   channel: 99,
   run: 114,
   arrival: 97,
+  batch: 98,
   key: 107,
   segment: 103,
   trim: 116,
@@ -121,6 +124,13 @@ export function channelOf(key: Uint8Array): ChannelRef {
 export function arrivalKey(arrival: number): Uint8Array {
   const key = tagged(tags.arrival, new Uint8Array(8));
   writeOrdered64(key, 1, arrival);
+  return key;
+}
+
+/** A row that each batch adds, without a value: where one is missing LevelDB has dropped a batch. */
+export function batchKey(batch: number): Uint8Array {
+  const key = tagged(tags.batch, new Uint8Array(8));
+  writeOrdered64(key, 1, batch);
   return key;
 }
 
@@ -217,7 +227,7 @@ export function decodeArrival(key: Uint8Array, value: Uint8Array): ArrivalPlace 
 }
 
 export function encodeMeta(meta: Meta): Uint8Array {
-  const out = new ByteWriter(96);
+  const out = new ByteWriter(104);
   out.fixed32(0);
   out.fixed32(indexFormat);
   out.raw(fromHex(meta.storeId));
@@ -227,6 +237,7 @@ export function encodeMeta(meta: Meta): Uint8Array {
   out.fixed32(meta.offset);
   out.fixed32(meta.end);
   out.fixed64(meta.nextArrival);
+  out.fixed64(meta.batch);
   out.fixed64(meta.channels);
   out.fixed64(meta.entries);
   return seal(tagged(tags.meta), out.bytes().slice());
@@ -245,6 +256,7 @@ export function decodeMeta(value: Uint8Array): Meta | undefined {
     offset: reader.fixed32(),
     end: reader.fixed32(),
     nextArrival: reader.fixed64(),
+    batch: reader.fixed64(),
     channels: reader.fixed64(),
     entries: reader.fixed64(),
   };

@@ -5,6 +5,7 @@ import { limits } from '../base/limits.js';
 import type { Timestamp } from '../log/entry.js';
 import type { KeyRow } from '../log/run.js';
 import { countersPerMs } from '../log/timestamp.js';
+import { IndexDoubtError } from './index-doubt.js';
 import type { KeyValue, Write } from './key-value.js';
 import {
   channelBytes,
@@ -75,7 +76,7 @@ export class KeyBuckets {
     this.#inFlight = new Map();
   }
 
-  /** For each the newest row not older than `since`. A damaged row counts as none: the entry itself is safe. */
+  /** For each the newest row not older than `since`. Throws IndexDoubtError for a damaged one. */
   async find(wanted: readonly WantedKey[], since: Timestamp): Promise<(KeyRow | undefined)[]> {
     const found = wanted.map((row) => {
       const text = textOf(row);
@@ -96,7 +97,10 @@ export class KeyBuckets {
     const values = await this.#keyValue.getMany(keys);
     values.forEach((value, n) => {
       const i = asked[n]!;
-      if (value) found[i] ??= fresh(decodeKeyRow(wanted[i]!, keys[n]!, value), since);
+      if (!value) return;
+      const row = decodeKeyRow(wanted[i]!, keys[n]!, value);
+      if (!row) throw new IndexDoubtError('the row of an idempotency key is damaged');
+      found[i] ??= fresh(row, since);
     });
     return found;
   }

@@ -24,7 +24,7 @@ import { type LogStoreOptions, type StoreParts, storeDirectory } from './options
 import { Reader } from './reader.js';
 import type { Appended } from './segment-writer.js';
 import type { Slot } from './slots.js';
-import { IndexDoubtError } from './store-index.js';
+import { IndexDoubtError } from './index-doubt.js';
 
 export type { LogStoreOptions } from './options.js';
 

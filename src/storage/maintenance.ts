@@ -1,11 +1,12 @@
 /** Background duties, one bounded step at a time, and never two at once: what one removes the other must not move. */
 import { channelKey } from '../base/ids.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
+import { compactStep } from './compaction.js';
 import { type RunPlace, decodeRun, runKey, tagged, tags } from './index-rows.js';
 import type { Write } from './key-value.js';
 import type { StoreParts } from './options.js';
 import type { Slot, SubLog } from './slots.js';
-import { IndexDoubtError } from './store-index.js';
+import { IndexDoubtError } from './index-doubt.js';
 
 /** Rows of trimmed runs removed in one step. */
 const trimmedAtOnce = 4_000;
@@ -14,6 +15,8 @@ export class Maintenance {
   readonly #parts: StoreParts;
   #running: Promise<void> | undefined;
   #stopped = false;
+  /** Segments that compaction found damaged. */
+  readonly #damaged = new Set<number>();
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
@@ -38,7 +41,8 @@ export class Maintenance {
     await space.check();
     if (await space.refill()) return;
     if (await this.#dropKeys()) return;
-    await this.#removeTrimmed();
+    if (await this.#removeTrimmed()) return;
+    await compactStep(this.#parts, this.#damaged);
   }
 
   async #dropKeys(): Promise<boolean> {

@@ -6,14 +6,16 @@ import { Applier } from './applier.js';
 import { type StoreDirectory, readDirectory } from './directory.js';
 import { type Lock, LockHeldError, errorCode, isFull } from './files.js';
 import { type Identity, StoreRefusedError, renamed, writeIdentity } from './identity.js';
-import { type OpenedIndex, openIndex } from './index-open.js';
+import { type OpenedIndex, markDoubt, openIndex } from './index-open.js';
 import { channelOf, tagged, tags } from './index-rows.js';
 import { rowsOf } from './index-tables.js';
 import { type LogStoreOptions, type StoreParts, keysSince, storeDirectory } from './options.js';
 import { type Recovered, recover } from './recovery.js';
+import { reindexRewritten } from './rewritten-index.js';
 import { SegmentWriter } from './segment-writer.js';
 import { SegmentSet } from './segments.js';
 import { SpaceWatch } from './space.js';
+import { IndexDoubtError } from './index-doubt.js';
 import { StoreIndex } from './store-index.js';
 
 const defaults = {
@@ -37,13 +39,28 @@ export async function openParts(
     await options.files.makeDirectory(options.directory);
     const lock = await options.files.lock(`${options.directory}/lock`);
     try {
-      return await openLocked(options, lock, onFailure);
+      return await openTwice(options, lock, onFailure);
     } catch (error) {
       await lock.release();
       throw error;
     }
   } catch (error) {
     throw asFailure(error);
+  }
+}
+
+/** An index that turns out wrong only while it is used is dropped, and the store opened without it. */
+async function openTwice(
+  options: Options,
+  lock: Lock,
+  onFailure: (error: unknown) => void,
+): Promise<StoreParts> {
+  try {
+    return await openLocked(options, lock, onFailure);
+  } catch (error) {
+    if (!(error instanceof IndexDoubtError)) throw error;
+    await markDoubt({ files: options.files, directory: storeDirectory(options) });
+    return await openLocked(options, lock, onFailure);
   }
 }
 
@@ -110,6 +127,12 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     applier.trimmed.set(channelKey(ref), ref);
   }
   const { lineage } = found.identity;
+  for (const { number, generation, through, size, header } of opened.rewritten) {
+    const { firstCommit = 0, firstArrival = 0, lastCommit = 0, end = 0 } = header ?? {};
+    const segment = { number, generation, through, firstCommit, firstArrival, lastCommit, end, liveBytes: 0 };
+    const isWhole = await reindexRewritten(index, segments, { files, lineage, segment, size });
+    if (!isWhole) throw new IndexDoubtError(`segment ${number} was rewritten after it, and is damaged`);
+  }
   const recovered = await recover({
     files,
     lineage,
@@ -151,7 +174,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     rebuilt: opened.dropped !== undefined && !found.isNew,
     elapsedMs: clock.monotonicMs() - startedMs,
   });
-  return { storeId, options, lock, segments, index, applier, writer, space, notes };
+  return { storeId, lineage, options, lock, segments, index, applier, writer, space, notes };
 }
 
 function isThere({ found }: StoreDirectory, number: number, generation: number): boolean {

@@ -39,6 +39,7 @@ export interface LogStoreOptions {
 /** What a store is made of. */
 export interface StoreParts {
   readonly storeId: StoreId;
+  readonly lineage: string;
   readonly options: Required<LogStoreOptions>;
   readonly lock: Lock;
   readonly segments: SegmentSet;

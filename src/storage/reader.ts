@@ -13,7 +13,8 @@ import type { RunPlace } from './index-rows.js';
 import { segmentFileName } from './segment-format.js';
 import type { SegmentSet } from './segments.js';
 import type { Slot, SubLog } from './slots.js';
-import { IndexDoubtError, type StoreIndex } from './store-index.js';
+import { IndexDoubtError } from './index-doubt.js';
+import type { StoreIndex } from './store-index.js';
 
 export interface ReaderOptions {
   readonly index: StoreIndex;

@@ -3,6 +3,7 @@
  *  through which commit. Lookups see what is still on its way. */
 import { readOrdered64 } from '../base/bytes.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
+import { IndexDoubtError } from './index-doubt.js';
 import { KeyBuckets } from './key-buckets.js';
 import type { KeyValue, Row, Write } from './key-value.js';
 import {
@@ -10,6 +11,7 @@ import {
   type Meta,
   type RunPlace,
   arrivalKey,
+  batchKey,
   channelBytes,
   decodeRun,
   encodeArrival,
@@ -23,10 +25,8 @@ import { encodeNoteRow, encodeSegmentRow } from './index-tables.js';
 import type { Segment } from './segments.js';
 import { type Slot, type SubLog, Slots, decodeSlot, encodeSlot } from './slots.js';
 
-/** A row that should be there is missing or damaged: the index cannot be trusted any more. */
-export class IndexDoubtError extends Error {
-  override readonly name = 'IndexDoubtError';
-}
+/** More batches than LevelDB has in its log, which is where it drops some. */
+export const batchRowsKept = 65_536;
 
 export interface StoreIndexOptions {
   readonly keyValue: KeyValue;
@@ -159,6 +159,10 @@ export class StoreIndex {
     this.#segments.clear();
     for (const [name, value] of this.#notes) writes.push(encodeNoteRow(name, value));
     this.#notes = new Map();
+    const batch = this.#meta.batch + 1;
+    this.#meta = { ...this.#meta, batch };
+    writes.push({ key: batchKey(batch), value: new Uint8Array(0) });
+    if (batch > batchRowsKept) writes.push({ key: batchKey(batch - batchRowsKept) });
     writes.push({ key: tagged(tags.meta), value: encodeMeta(this.#meta) });
     this.pendingRows = 0;
     this.#changed = false;

@@ -1,0 +1,178 @@
+/** Every record that lies whole in segment files, found without any code of the product: the format is written down in
+ *  src/storage/segment-format.ts, src/storage/commit-format.ts and src/log/run.ts. Works on bytes, so on the files of a
+ *  simulated disk too. */
+import { crc32 } from 'node:zlib';
+import { fixed32, fixed64, hexOf, textOf } from './protobuf-reader.js';
+import { PlaceSeeds } from './record.js';
+
+export interface RawFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface RawRecord {
+  /** `hub/channel`. */
+  readonly channel: string;
+  readonly writer: string;
+  readonly seq: number;
+  /** Tag and length included: as it is served. */
+  readonly bytes: Uint8Array;
+  readonly arrival: number;
+  readonly file: string;
+  readonly offset: number;
+  /** Where the header of its run begins. */
+  readonly runOffset: number;
+}
+
+export interface RawSegments {
+  readonly records: readonly RawRecord[];
+  /** Numbers of whole written commits, as found. */
+  readonly commits: readonly {
+    readonly number: number;
+    readonly firstArrival: number;
+    readonly entries: number;
+  }[];
+}
+
+const headerPage = 4096;
+const commitBytes = 64;
+const commitMagic = 0x31434c52;
+
+/** Reads commit after commit of each file; behind anything else it looks for the next commit at every 64th byte. */
+export function readRawSegments(files: readonly RawFile[], lineage: string): RawSegments {
+  const scan = new RawScan(crc32(lineage));
+  for (const file of current(files)) scan.file(file);
+  return scan;
+}
+
+/** Without files that a rewritten one stands for, and those that are not done. */
+function current(files: readonly RawFile[]): RawFile[] {
+  const named = files.flatMap((file) => {
+    const match = /(\d{10})(?:\.(\d+))?\.seg$/.exec(file.name);
+    if (!match) return [];
+    const generation = Number(match[2] ?? 0);
+    const through = generation > 0 ? fixed32(file.bytes, 36) : Number(match[1]);
+    return [{ file, number: Number(match[1]), generation, through }];
+  });
+  return named
+    .filter(
+      (one) =>
+        !named.some(
+          (other) =>
+            other.generation > one.generation && other.number <= one.number && other.through >= one.through,
+        ),
+    )
+    .map(({ file }) => file);
+}
+
+class RawScan implements RawSegments {
+  readonly records: RawRecord[] = [];
+  readonly commits: { number: number; firstArrival: number; entries: number }[] = [];
+  readonly #seeds = new PlaceSeeds();
+  readonly #seed: number;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  file({ name, bytes }: RawFile): void {
+    for (let at = headerPage; at + commitBytes <= bytes.length;) {
+      at += this.#isCommit(bytes, at) ? this.#commit(name, bytes, at) : commitBytes;
+    }
+  }
+
+  #isCommit(bytes: Uint8Array, at: number): boolean {
+    return (
+      fixed32(bytes, at) === commitMagic &&
+      fixed32(bytes, at + 52) === at &&
+      crc32(bytes.subarray(at + 8, at + commitBytes), this.#seed) === fixed32(bytes, at + 4)
+    );
+  }
+
+  /** Returns the bytes to go on by. */
+  #commit(name: string, bytes: Uint8Array, at: number): number {
+    const isRewritten = bytes[at + 8] === 2;
+    const runsAt = at + commitBytes + fixed32(bytes, at + 12);
+    const end = runsAt + fixed32(bytes, at + 16);
+    if (end > bytes.length) return commitBytes;
+    let sum = crc32(bytes.subarray(at + commitBytes, runsAt));
+    const found: RawRecord[] = [];
+    let arrival = fixed64(bytes, at + 40);
+    let position = runsAt;
+    for (let run = 0; position < end; run++) {
+      if (isRewritten) arrival = fixed64(bytes, at + commitBytes + 8 * run);
+      const runEnd = this.#run(name, bytes, position, end, arrival, found);
+      if (runEnd === undefined) return commitBytes;
+      sum = crc32(bytes.subarray(position, position + 4), sum);
+      arrival += fixed32(bytes, position + 12);
+      position = runEnd;
+    }
+    if (sum !== fixed32(bytes, at + 28)) return commitBytes;
+    this.records.push(...found);
+    const entries = fixed32(bytes, at + 24);
+    if (!isRewritten) {
+      this.commits.push({ number: fixed64(bytes, at + 32), firstArrival: fixed64(bytes, at + 40), entries });
+    }
+    return Math.ceil((end - at) / commitBytes) * commitBytes;
+  }
+
+  /** Where the run ends; `undefined` when it is not whole. */
+  #run(
+    file: string,
+    bytes: Uint8Array,
+    at: number,
+    limit: number,
+    firstArrival: number,
+    found: RawRecord[],
+  ): number | undefined {
+    const start = at + (bytes[at + 4]! | (bytes[at + 5]! << 8));
+    const end = start + fixed32(bytes, at + 8);
+    if (start <= at + 46 || end <= start || end > limit) return undefined;
+    if (crc32(bytes.subarray(at + 4, end)) !== fixed32(bytes, at)) return undefined;
+    const hubEnd = at + 45 + bytes[at + 44]!;
+    const hub = textOf(bytes, at + 45, hubEnd);
+    const channel = textOf(bytes, hubEnd + 1, hubEnd + 1 + bytes[hubEnd]!);
+    const writer = hexOf(bytes, at + 32, at + 44);
+    const seed = this.#seeds.of(hub, channel, writer, fixed64(bytes, at + 24));
+    let seq = fixed64(bytes, at + 16);
+    let arrival = firstArrival;
+    for (let position = start; position < end;) {
+      const record = recordAt(bytes, position, end, seed);
+      if (record?.seq !== seq) return undefined;
+      const view = bytes.slice(position, record.end);
+      found.push({
+        channel: `${hub}/${channel}`,
+        writer,
+        seq: seq++,
+        bytes: view,
+        arrival: arrival++,
+        file,
+        offset: position,
+        runOffset: at,
+      });
+      position = record.end;
+    }
+    return end;
+  }
+}
+
+/** The record at `at`, its checksum verified. */
+function recordAt(
+  bytes: Uint8Array,
+  at: number,
+  limit: number,
+  seed: number,
+): { readonly end: number; readonly seq: number } | undefined {
+  let length = 0;
+  let position = at + 1;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[position++];
+    if (byte === undefined || shift > 28) return undefined;
+    length += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) break;
+  }
+  const end = position + length;
+  if (bytes[at] !== 0x12 || end > limit || length < 28) return undefined;
+  if (crc32(bytes.subarray(position + 5, end), seed) !== fixed32(bytes, position + 1)) return undefined;
+  return { end, seq: fixed64(bytes, position + 11) };
+}

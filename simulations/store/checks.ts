@@ -1,0 +1,287 @@
+/** What must hold after every start, whatever happened before it. */
+import type { WriterId } from '../../src/base/ids.js';
+import { channelKey, dotText } from '../../src/base/ids.js';
+import { equalBytes, toHex, utf8Text } from '../../src/base/bytes.js';
+import type { LogStore } from '../../src/engine/ports.js';
+import { iterateRecords } from '../../src/log/entry-wire.js';
+import { keyScope } from '../../src/log/run-layout.js';
+import { type RawSegments, readRawSegments } from '../checkers/raw-segments.js';
+import { type Model, type ModelChannel, type ModelEntry, mustHold } from './model.js';
+import type { StoreWorld } from './world.js';
+
+/** Dots that damage done on purpose may have cost; nothing else may be missing. */
+export type Excused = ReadonlySet<string>;
+const nothing: Excused = new Set();
+
+export function excuseKey(channel: string, writer: string, seq: number): string {
+  return `${channel} ${writer}-${seq}`;
+}
+
+/** Before a start: every acknowledged entry is on the disk, whole, as it was written, and numbered as it was told. */
+export function checkRaw(world: StoreWorld, model: Model, excused: Excused = nothing): RawSegments {
+  const identity = world.file('store/store.json');
+  const lineage = identity ? (JSON.parse(utf8Text(identity)) as { lineage: string }).lineage : '';
+  const raw = readRawSegments(world.segmentFiles(), lineage);
+  const found = new Map<string, { bytes: Uint8Array; arrival: number }>();
+  for (const { channel, writer, seq, bytes, arrival } of raw.records) {
+    const key = excuseKey(channel, writer, seq);
+    const before = found.get(key);
+    mustHold(!before || equalBytes(before.bytes, bytes), () => `two entries on the disk have the dot ${key}`);
+    found.set(key, { bytes, arrival });
+  }
+  for (const channel of model.channels.values()) {
+    const floors = model.floors(channel);
+    for (const [writer, entries] of channel.writers) {
+      for (const { seq, record, state, arrival } of entries) {
+        if (state !== 'acked' || seq <= (floors.get(writer) ?? 0)) continue;
+        const key = excuseKey(channelKey(channel.ref), writer, seq);
+        const there = found.get(key);
+        if (!there && excused.has(key)) continue;
+        mustHold(there, () => `the acknowledged entry ${key} is not on the disk`);
+        mustHold(
+          equalBytes(there.bytes, record),
+          () => `the entry ${key} on the disk is not what was written`,
+        );
+        mustHold(
+          there.arrival === arrival,
+          () => `the arrival number of ${key} is ${there.arrival}, and was ${arrival}`,
+        );
+      }
+    }
+  }
+  if (excused.size === 0) checkArrivals(raw);
+  return raw;
+}
+
+/** Commit numbers and arrival numbers of written commits go up without a hole, except where compaction took commits. */
+function checkArrivals({ commits }: RawSegments): void {
+  const sorted = [...commits].sort((a, b) => a.number - b.number);
+  sorted.forEach((commit, i) => {
+    const before = sorted[i - 1];
+    if (!before || commit.number !== before.number + 1) return;
+    const wanted = before.firstArrival + before.entries;
+    mustHold(
+      commit.firstArrival === wanted,
+      () => `commit ${commit.number} begins at arrival ${commit.firstArrival} instead of ${wanted}`,
+    );
+  });
+}
+
+/** After a start: finds out what became of the commit that was not answered, then compares all that is served. */
+export async function checkServed(store: LogStore, model: Model, excused: Excused = nothing): Promise<void> {
+  await settleUnknown(store, model, excused);
+  for (const channel of model.channels.values()) await checkChannel(store, model, channel, 1e9, excused);
+  await checkLists(store, model);
+  await checkKeys(store, model, excused);
+  if (excused.size > 0) return;
+  for (const [name, value] of model.notes) {
+    const noted = store.notes.get(name);
+    mustHold(noted && utf8Text(noted) === value, () => `note ${name} is not the newest`);
+  }
+}
+
+async function settleUnknown(store: LogStore, model: Model, excused: Excused): Promise<void> {
+  if (!model.unknown) return;
+  const there: boolean[] = [];
+  for (const { channel, writer, entry } of model.unknown.entries) {
+    const log = await store.open(channel.ref);
+    there.push(log.have(writer) >= entry.seq);
+    store.release(channel.ref);
+  }
+  const isThere = there.includes(true);
+  mustHold(
+    !isThere || !there.includes(false) || excused.size > 0,
+    'of a commit that was not answered only a part is there',
+  );
+  if (there.length === 0) {
+    const noted = [...model.unknown.notes].every(([name, value]) => {
+      const bytes = store.notes.get(name);
+      return bytes !== undefined && utf8Text(bytes) === value;
+    });
+    model.settle(noted);
+    return;
+  }
+  if (isThere && there.includes(false)) {
+    settleInParts(model, there);
+    return;
+  }
+  const arrival = isThere ? await arrivalOf(model) : undefined;
+  model.settle(isThere, arrival);
+}
+
+/** Damage took a part of a commit that nobody was told of. */
+function settleInParts(model: Model, there: readonly boolean[]): void {
+  const { unknown } = model;
+  if (!unknown) return;
+  model.unknown = { entries: unknown.entries.filter((_, i) => !there[i]), notes: new Map() };
+  model.settle(false);
+  for (const { entry } of unknown.entries.filter((_, i) => there[i])) entry.state = 'acked';
+}
+
+/** Entries of the unanswered commit follow what was answered before. */
+async function arrivalOf(model: Model): Promise<number> {
+  let last = 0;
+  for (const { writers } of model.channels.values()) {
+    for (const entries of writers.values()) for (const { arrival } of entries) last = Math.max(last, arrival);
+  }
+  return last + 1;
+}
+
+export async function checkChannel(
+  store: LogStore,
+  model: Model,
+  channel: ModelChannel,
+  bytesMax: number,
+  excused: Excused = nothing,
+): Promise<void> {
+  const log = await store.open(channel.ref);
+  try {
+    const floors = model.floors(channel);
+    for (const [writer, entries] of channel.writers) {
+      const acked = entries.filter(({ state }) => state === 'acked');
+      const last = acked.at(-1);
+      if (!last) continue;
+      const name = `${channelKey(channel.ref)} of writer ${writer}`;
+      const have = log.have(writer);
+      const isLost = excused.has(excuseKey(channelKey(channel.ref), writer, last.seq));
+      mustHold(
+        have === last.seq || (isLost && have < last.seq),
+        () => `${name}: has ${have} entries instead of ${last.seq}`,
+      );
+      const floor = log.writer(writer)?.floor ?? 0;
+      const wanted = floors.get(writer) ?? 0;
+      mustHold(
+        floor === wanted || (excused.size > 0 && floor < wanted),
+        () => `${name}: floor ${floor} instead of ${wanted}`,
+      );
+      const kept = acked.filter(({ seq }) => seq > floor && seq <= have);
+      await checkReads(store, channel, writer, kept, bytesMax, excused);
+      if (excused.size === 0) await checkSince(store, channel, writer, kept);
+    }
+  } finally {
+    store.release(channel.ref);
+  }
+}
+
+async function checkReads(
+  store: LogStore,
+  { ref }: ModelChannel,
+  writer: WriterId,
+  kept: readonly ModelEntry[],
+  bytesMax: number,
+  excused: Excused,
+): Promise<void> {
+  let next = 0;
+  while (next < kept.length) {
+    const firstSeq = kept[next]!.seq;
+    const range = { writer, firstSeq, count: kept.at(-1)!.seq - firstSeq + 1 };
+    const { slices, missing } = await store.read(ref, [range], bytesMax);
+    const dealt = new Map<number, Uint8Array | undefined>();
+    for (const slice of slices) {
+      let seq = slice.firstSeq;
+      for (const span of iterateRecords(slice.records)) {
+        mustHold(span.seq === seq++, 'a slice has the seqs it names');
+        dealt.set(span.seq, slice.records.subarray(span.start, span.end));
+      }
+    }
+    for (const { fromSeq, toSeq } of missing)
+      for (let seq = fromSeq; seq <= toSeq; seq++) dealt.set(seq, undefined);
+    mustHold(
+      dealt.size > 0,
+      () => `nothing is read of ${channelKey(ref)} from ${dotText({ writer, seq: firstSeq })} on`,
+    );
+    for (; next < kept.length && dealt.has(kept[next]!.seq); next++) {
+      const { seq, record } = kept[next]!;
+      const served = dealt.get(seq);
+      const key = excuseKey(channelKey(ref), writer, seq);
+      if (!served && excused.has(key)) continue;
+      mustHold(served, () => `${key} is missing from what is read`);
+      mustHold(equalBytes(served, record), () => `${key} is read as other bytes than were written`);
+    }
+  }
+}
+
+/** The first seq at or after a time is exactly that. */
+async function checkSince(
+  store: LogStore,
+  { ref }: ModelChannel,
+  writer: WriterId,
+  kept: readonly ModelEntry[],
+): Promise<void> {
+  const middle = kept[Math.floor(kept.length / 2)];
+  if (!middle) return;
+  for (const timestamp of [middle.timestamp, middle.timestamp + 1]) {
+    const wanted = kept.find((entry) => entry.timestamp >= timestamp)?.seq;
+    const found = (await store.seqsSince(ref, timestamp)).get(writer);
+    mustHold(
+      found === wanted,
+      () => `${channelKey(ref)} since ${timestamp}: seq ${found} instead of ${wanted}`,
+    );
+  }
+}
+
+async function checkLists(store: LogStore, model: Model): Promise<void> {
+  const wanted = new Map<string, string[]>();
+  for (const { ref, writers } of model.channels.values()) {
+    if (writers.size > 0) wanted.set(ref.hub, [...(wanted.get(ref.hub) ?? []), ref.channel]);
+  }
+  const hubs = await store.hubs();
+  mustHold(`${hubs.join()}` === [...wanted.keys()].sort().join(), () => `hubs are ${hubs.join()}`);
+  for (const hub of hubs) {
+    const listed: string[] = [];
+    for (;;) {
+      const after = listed.at(-1);
+      const page = await store.channels(hub, { limit: 2, ...(after !== undefined && { after }) });
+      for (const { ref } of page) listed.push(ref.channel);
+      if (page.length < 2) break;
+    }
+    mustHold(
+      listed.join() === wanted.get(hub)!.sort().join(),
+      () => `channels of ${hub} are ${listed.join()}`,
+    );
+  }
+}
+
+async function checkKeys(store: LogStore, model: Model, excused: Excused): Promise<void> {
+  for (const { ref, writers } of model.channels.values()) {
+    for (const [writer, entries] of writers) {
+      for (const { key, seq, state } of entries) {
+        if (key === undefined || state !== 'acked') continue;
+        const [row] = await store.findKeys([{ ref, scope: keyScope(undefined, undefined), key }], 0);
+        if (!row && excused.size > 0) continue;
+        mustHold(
+          row?.dot.writer === writer && row.dot.seq === seq,
+          () => `the key of ${dotText({ writer, seq })} is forgotten`,
+        );
+      }
+    }
+  }
+}
+
+/** All that a store answers about its state, to compare two starts. */
+export async function snapshot(store: LogStore, model: Model): Promise<string> {
+  const lines: string[] = [];
+  for (const { ref } of model.channels.values()) {
+    const log = await store.open(ref);
+    // Of a writer that is wholly trimmed only seq and floor are kept for ever.
+    const writers = [...log.writers()]
+      .sort((a, b) => (a.writer < b.writer ? -1 : 1))
+      .map((state) => (state.seq > state.floor ? state : { writer: state.writer, floor: state.floor }));
+    lines.push(
+      JSON.stringify({
+        ref,
+        writers,
+        entries: log.entries,
+        first: log.firstPosition,
+        end: log.endPosition,
+        heads: log.heads(),
+        committed: log.committed,
+        lost: log.lostRanges(),
+        spans: log.spans(log.firstPosition, log.endPosition),
+      }),
+    );
+    store.release(ref);
+  }
+  for (const [name, value] of [...store.notes].sort()) lines.push(`${name} ${toHex(value)}`);
+  return lines.join('\n');
+}

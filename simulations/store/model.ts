@@ -1,0 +1,104 @@
+/** What the workload knows of what it wrote: the naive twin of the store. */
+import type { ChannelRef, WriterId } from '../../src/base/ids.js';
+import { channelKey } from '../../src/base/ids.js';
+import type { Trim } from '../../src/log/entry.js';
+
+/** `unknown`: its commit was not answered; it is there or not, all of the commit alike. */
+export type State = 'acked' | 'unknown';
+
+export interface ModelEntry {
+  readonly seq: number;
+  readonly timestamp: number;
+  /** As it is served. */
+  readonly record: Uint8Array;
+  readonly key: string | undefined;
+  readonly trim: Trim | undefined;
+  arrival: number;
+  state: State;
+}
+
+export interface ModelChannel {
+  readonly ref: ChannelRef;
+  readonly writers: Map<WriterId, ModelEntry[]>;
+}
+
+/** What one commit added. */
+export interface ModelCommit {
+  readonly entries: readonly {
+    readonly channel: ModelChannel;
+    readonly writer: WriterId;
+    readonly entry: ModelEntry;
+  }[];
+  readonly notes: ReadonlyMap<string, string>;
+}
+
+export class Model {
+  readonly channels = new Map<string, ModelChannel>();
+  readonly notes = new Map<string, string>();
+  /** The commit that was not answered, of the process before. */
+  unknown: ModelCommit | undefined;
+  acked = 0;
+  round = 0;
+
+  channel(ref: ChannelRef): ModelChannel {
+    const key = channelKey(ref);
+    let channel = this.channels.get(key);
+    if (!channel) this.channels.set(key, (channel = { ref, writers: new Map() }));
+    return channel;
+  }
+
+  /** A commit is about to be made. */
+  begin(commit: ModelCommit): void {
+    for (const { channel, writer, entry } of commit.entries) {
+      const entries = channel.writers.get(writer) ?? [];
+      channel.writers.set(writer, entries);
+      entries.push(entry);
+    }
+    this.unknown = commit;
+  }
+
+  ack(firstArrival: number): void {
+    if (!this.unknown) throw new Error('no commit was begun');
+    this.settle(true, firstArrival);
+  }
+
+  /** What became of the commit that was not answered. */
+  settle(isThere: boolean, firstArrival?: number): void {
+    const { entries, notes } = this.unknown ?? { entries: [], notes: new Map<string, string>() };
+    this.unknown = undefined;
+    entries.forEach(({ channel, writer, entry }, i) => {
+      if (isThere) {
+        entry.state = 'acked';
+        if (firstArrival !== undefined) entry.arrival = firstArrival + i;
+        this.acked++;
+      } else {
+        const list = channel.writers.get(writer)!;
+        list.splice(list.indexOf(entry), 1);
+        if (list.length === 0) channel.writers.delete(writer);
+      }
+    });
+    if (isThere) for (const [name, value] of notes) this.notes.set(name, value);
+  }
+
+  /** The highest floors of all trims that took effect. */
+  floors(channel: ModelChannel): Map<WriterId, number> {
+    const floors = new Map<WriterId, number>();
+    for (const entries of channel.writers.values()) {
+      for (const { trim, state } of entries) {
+        if (!trim || state === 'unknown') continue;
+        for (const [writer, floor] of trim.floors)
+          floors.set(writer, Math.max(floor, floors.get(writer) ?? 0));
+      }
+    }
+    return floors;
+  }
+}
+
+/** Something that was promised does not hold. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+export function mustHold(condition: unknown, what: string | (() => string)): asserts condition {
+  if (!condition) throw new Violation(typeof what === 'string' ? what : what());
+}

@@ -1,0 +1,156 @@
+/** One seed: a machine whose store is crashed again and again at steps drawn by chance, and checked after each. */
+import type { LogStore } from '../../src/engine/ports.js';
+import { StoreFailedError } from '../../src/engine/ports.js';
+import { checkRaw, checkServed, snapshot } from './checks.js';
+import { Model, mustHold } from './model.js';
+import { type Habits, Workload } from './workload.js';
+import { StoreWorld } from './world.js';
+
+export interface SeedResult {
+  readonly traceHash: string;
+  readonly starts: number;
+  readonly acked: number;
+}
+
+interface Plan {
+  readonly habits: Habits;
+  readonly segmentBytes: number;
+  readonly starts: number;
+  readonly crashes: number;
+  readonly powerLosses: number;
+  readonly diskFaults: number;
+  readonly indexFaults: number;
+}
+
+/** Throws Violation when a promise is broken, StalledError when nothing goes on. */
+export async function runStoreSeed(seed: number, onWorld?: (world: StoreWorld) => void): Promise<SeedResult> {
+  const probe = new StoreWorld(seed, 65_536);
+  const plan = makePlan(probe);
+  const world = new StoreWorld(seed, plan.segmentBytes);
+  onWorld?.(world);
+  const model = new Model();
+  for (let start = 0; start < plan.starts; start++) {
+    await oneStart(world, model, plan);
+    checkRaw(world, model);
+    faultBetweenStarts(world, plan);
+  }
+  await lastStarts(world, model);
+  return { traceHash: world.trace.hash, starts: plan.starts + 3, acked: model.acked };
+}
+
+function makePlan({ random }: StoreWorld): Plan {
+  const often = (most: number): number => (random.next() < 0.3 ? 0 : random.next() * most);
+  const pick = <T>(...values: readonly T[]): T => values[Math.floor(random.next() * values.length)]!;
+  return {
+    habits: {
+      channels: pick(1, 2, 5, 12),
+      hubs: pick(1, 3),
+      trims: often(0.25),
+      notes: often(0.3),
+      keys: often(0.3),
+      maintenance: often(0.4),
+      reads: often(0.15),
+      payloadBytesMax: pick(30, 400, 3_000),
+      runsMax: pick(1, 3, 8),
+    },
+    segmentBytes: pick(16_384, 32_768, 131_072),
+    starts: 3 + Math.floor(random.next() * 6),
+    crashes: pick(0.5, 1),
+    powerLosses: pick(0, 0.5, 1),
+    diskFaults: often(0.4),
+    indexFaults: often(0.5),
+  };
+}
+
+/** One process, from opening the store to its end, planned or not. */
+async function oneStart(world: StoreWorld, model: Model, plan: Plan): Promise<void> {
+  const { random, disk, clock } = world;
+  const steps = 5 + Math.floor(random.next() * 40);
+  const lifetime =
+    random.next() < plan.crashes ? 1 + Math.floor(random.next() * steps * 4) : Number.POSITIVE_INFINITY;
+  const died = new Promise<'died'>((resolve) => disk.dieAfter(lifetime, () => resolve('died')));
+  if (random.next() < plan.diskFaults) {
+    if (random.next() < 0.5) disk.faults.failSync = 5 + Math.floor(random.next() * 60);
+    else disk.faults.failWrite = 5 + Math.floor(random.next() * 60);
+  }
+  const life = live(world, model, plan.habits, steps);
+  life.catch(() => undefined);
+  const outcome = await clock.until(Promise.race([life, died]));
+  delete disk.faults.failSync;
+  delete disk.faults.failWrite;
+  world.trace.add(outcome);
+  if (outcome === 'died' && random.next() < plan.powerLosses) world.powerLoss();
+  else if (outcome !== 'failed' || random.next() < 0.5) world.kill();
+  else if (random.next() < plan.powerLosses) world.powerLoss();
+}
+
+async function live(
+  world: StoreWorld,
+  model: Model,
+  habits: Habits,
+  steps: number,
+): Promise<'closed' | 'failed'> {
+  let store: LogStore | undefined;
+  try {
+    store = await world.open();
+    await checkServed(store, model);
+    await new Workload(store, world, model, habits).run(steps);
+    await store.close();
+    return 'closed';
+  } catch (error) {
+    if (!(error instanceof StoreFailedError)) throw error;
+    await store?.close();
+    return 'failed';
+  }
+}
+
+function faultBetweenStarts(world: StoreWorld, plan: Plan): void {
+  const { random, index } = world;
+  if (random.next() >= plan.indexFaults) return;
+  const dice = random.next();
+  if (dice < 0.4) index.drop();
+  else if (dice < 0.6) index.flipValue();
+  else if (dice < 0.8) index.loseBatch();
+  else index.faults.failOpen = true;
+}
+
+/** Nothing goes wrong any more: two starts in a row answer alike, and so does one without the index. */
+async function lastStarts(world: StoreWorld, model: Model): Promise<void> {
+  delete world.index.faults.failOpen;
+  const answers: string[] = [];
+  for (const without of ['nothing', 'nothing', 'index'] as const) {
+    if (without === 'index') world.index.drop();
+    const answer = answered(world, model);
+    answers.push(await world.clock.until(answer));
+    world.kill();
+    checkRaw(world, model);
+  }
+  mustHold(
+    answers[0] === answers[1],
+    () => `two starts in a row differ: ${firstDifference(answers[0]!, answers[1]!)}`,
+  );
+  mustHold(
+    answers[0] === answers[2],
+    () => `without the index it answers differently: ${firstDifference(answers[0]!, answers[2]!)}`,
+  );
+}
+
+/** Opens and checks; an index that proves wrong in use is given up by one start and rebuilt by the next. */
+async function answered(world: StoreWorld, model: Model, tries = 2): Promise<string> {
+  const store = await world.open();
+  try {
+    await checkServed(store, model);
+    return await snapshot(store, model);
+  } catch (error) {
+    if (!(error instanceof StoreFailedError) || tries === 0) throw error;
+  } finally {
+    await store.close();
+  }
+  return await answered(world, model, tries - 1);
+}
+
+function firstDifference(a: string, b: string): string {
+  const [left, right] = [a.split('\n'), b.split('\n')];
+  const i = left.findIndex((line, n) => line !== right[n]);
+  return `${left[i]}\nand ${right[i]}`;
+}

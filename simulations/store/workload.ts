@@ -1,0 +1,179 @@
+/** What a process does with its store: commits of entries in several channels by a writer of its own, with parents,
+ *  trims, notes and keys, maintenance and reads between them. */
+import type { ChannelName, ChannelRef, HubName, WriterId } from '../../src/base/ids.js';
+import { toHex } from '../../src/base/bytes.js';
+import type { Random } from '../../src/base/random.js';
+import type { LogStore } from '../../src/engine/ports.js';
+import { encodeContent, iterateRecords } from '../../src/log/entry-wire.js';
+import { type RunEntry, RunWriter } from '../../src/log/run-writer.js';
+import type { RunSummary } from '../../src/log/run.js';
+import { timestampFromUnixMs } from '../../src/log/timestamp.js';
+import { checkChannel } from './checks.js';
+import type { Model, ModelCommit, ModelEntry } from './model.js';
+import type { StoreWorld } from './world.js';
+
+/** How often each thing happens, drawn once a seed: leaving things out finds more than always doing all. */
+export interface Habits {
+  readonly channels: number;
+  readonly hubs: number;
+  readonly trims: number;
+  readonly notes: number;
+  readonly keys: number;
+  readonly maintenance: number;
+  readonly reads: number;
+  readonly payloadBytesMax: number;
+  readonly runsMax: number;
+}
+
+interface Head {
+  seq: number;
+  checksum: number;
+}
+
+export class Workload {
+  readonly #world: StoreWorld;
+  readonly #model: Model;
+  readonly #habits: Habits;
+  readonly #random: Random;
+  readonly #runs = new RunWriter();
+  readonly #heads = new Map<string, Head>();
+  readonly #writer: WriterId;
+  /** Of the claim that each process makes at its start. */
+  readonly #round: number;
+  #timestamp: number;
+
+  constructor(
+    readonly store: LogStore,
+    world: StoreWorld,
+    model: Model,
+    habits: Habits,
+  ) {
+    this.#world = world;
+    this.#model = model;
+    this.#habits = habits;
+    this.#random = world.random;
+    this.#round = ++model.round;
+    this.#writer = toHex(world.random.bytes(12)) as WriterId;
+    this.#timestamp = timestampFromUnixMs(world.clock.wallMs());
+  }
+
+  /** Does so many things; rejects when the store fails. */
+  async run(steps: number): Promise<void> {
+    for (let i = 0; i < steps; i++) {
+      const dice = this.#random.next();
+      const { maintenance, reads } = this.#habits;
+      if (dice < maintenance) await this.store.maintain();
+      else if (dice < maintenance + reads) await this.#read();
+      else await this.#commit();
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const { runsMax, notes } = this.#habits;
+    const opened: ChannelRef[] = [];
+    const entries: ModelCommit['entries'][number][] = [];
+    this.#runs.clear();
+    try {
+      const runs = this.#random.next() < 0.05 ? 0 : 1 + Math.floor(this.#random.next() * runsMax);
+      for (const ref of this.#someChannels(runs)) {
+        await this.store.open(ref);
+        opened.push(ref);
+        entries.push(...this.#addRun(ref));
+      }
+      const noted = new Map<string, string>();
+      if (this.#random.next() < notes || entries.length === 0)
+        noted.set(`note${this.#below(3)}`, this.#text(40));
+      this.#model.begin({ entries, notes: noted });
+      const receipt = await this.store.commit({
+        bytes: this.#runs.bytes(),
+        runs: [...this.#runs.runs],
+        notes: new Map([...noted].map(([name, value]) => [name, new TextEncoder().encode(value)])),
+      });
+      this.#model.ack(receipt.firstArrival);
+    } finally {
+      for (const ref of opened) this.store.release(ref);
+    }
+  }
+
+  #addRun(ref: ChannelRef): ModelCommit['entries'][number][] {
+    const channel = this.#model.channel(ref);
+    const log = this.store.peek(ref)!;
+    const key = `${ref.hub}/${ref.channel}`;
+    const head = this.#heads.get(key) ?? { seq: 0, checksum: 0 };
+    this.#heads.set(key, head);
+    this.#timestamp = Math.max(this.#timestamp + 1, timestampFromUnixMs(this.#world.clock.wallMs()));
+    this.#runs.begin(ref, this.#writer, this.#round, head.seq + 1, head.checksum);
+    const made: RunEntry[] = [];
+    const count = 1 + this.#below(4);
+    for (let i = 0; i < count; i++) {
+      const parents = head.seq === 0 && i === 0 ? log.parentsFor(this.#writer, true) : undefined;
+      const entry = this.#entry(log, i === count - 1, parents);
+      made.push(entry);
+      this.#runs.append(entry);
+      this.#timestamp += 1 + this.#below(3);
+    }
+    const { lastChecksum } = this.#runs;
+    const summary = this.#runs.end();
+    const records = this.#recordsOf(summary);
+    const entries = made.map(({ timestamp, trim, idempotencyKey }, i): ModelEntry => ({
+      seq: head.seq + 1 + i,
+      timestamp,
+      record: records[i]!,
+      key: idempotencyKey,
+      trim,
+      arrival: 0,
+      state: 'unknown',
+    }));
+    head.seq += count;
+    head.checksum = lastChecksum;
+    return entries.map((entry) => ({ channel, writer: this.#writer, entry }));
+  }
+
+  #entry(
+    log: NonNullable<ReturnType<LogStore['peek']>>,
+    mayTrim: boolean,
+    parents: RunEntry['parents'],
+  ): RunEntry {
+    const { trims, keys, payloadBytesMax } = this.#habits;
+    const timestamp = this.#timestamp;
+    const carried = parents ? { parents } : {};
+    if (mayTrim && this.#random.next() < trims) {
+      const { firstPosition, endPosition } = log;
+      const trim = log.trimAt(firstPosition + this.#below(endPosition - firstPosition + 1));
+      if (trim) return { timestamp, kind: 'trim', trim, ...carried };
+    }
+    const payload = new TextEncoder().encode(this.#text(1 + this.#below(payloadBytesMax)));
+    const key = this.#random.next() < keys ? { idempotencyKey: `key${this.#text(12)}` } : {};
+    return { timestamp, kind: 'publish', content: encodeContent({ payload }), ...key, ...carried };
+  }
+
+  #recordsOf(run: RunSummary): Uint8Array[] {
+    const start = run.offset + run.headerBytes;
+    const records = this.#runs.bytes().subarray(start, start + run.recordBytes);
+    return [...iterateRecords(records)].map((span) => records.slice(span.start, span.end));
+  }
+
+  async #read(): Promise<void> {
+    const channels = [...this.#model.channels.values()];
+    const channel = channels[this.#below(channels.length)];
+    if (channel) await checkChannel(this.store, this.#model, channel, 100 + this.#below(20_000));
+  }
+
+  #someChannels(count: number): ChannelRef[] {
+    const names = new Set<number>();
+    for (let i = 0; i < count; i++) names.add(this.#below(this.#habits.channels));
+    return [...names].map((n) => ({
+      hub: `hub${n % this.#habits.hubs}` as HubName,
+      channel: `room:${n}` as ChannelName,
+    }));
+  }
+
+  #below(limit: number): number {
+    return Math.floor(this.#random.next() * limit);
+  }
+
+  /** No zeros in it: where a sector is zero, it was never written. */
+  #text(length: number): string {
+    return toHex(this.#random.bytes(Math.ceil(length / 2))).slice(0, length);
+  }
+}

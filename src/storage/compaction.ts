@@ -1,0 +1,276 @@
+/** Rewrites sealed segments of which most is trimmed: what is left of some neighbours goes into one new file, runs of one
+ *  channel together, bytes, dots and arrival numbers as they were. The new file stands for the same segments, so the
+ *  order of the log does not change. Until it is complete it has a name that no start looks at; only when it and its
+ *  name are durable and the index points into it are the old files removed. A run may be found twice after a crash,
+ *  never not at all. */
+import { ByteWriter } from '../base/bytes.js';
+import { assert } from '../base/assert.js';
+import { channelKey } from '../base/ids.js';
+import { RefCache } from '../log/run-reader.js';
+import {
+  bodySums,
+  commitAlignment,
+  commitHeaderBytes,
+  commitLength,
+  lineageSeed,
+  writeCommitHeader,
+} from './commit-format.js';
+import { type StoreFile, removeIfPresent } from './files.js';
+import { decodeRun } from './index-rows.js';
+import { type KeptRun, arrivalsOf, rowKeyOf } from './kept-run.js';
+import { type StoreParts, keysSince, storeDirectory } from './options.js';
+import { indexRewritten } from './rewritten-index.js';
+import { type ScanItem, scanSegment } from './scan.js';
+import { encodeSegmentHeader, roundUp, segmentHeaderBytes, storeFormat } from './segment-format.js';
+import type { Segment } from './segments.js';
+
+/** A segment is worth rewriting when less than this part of it is alive … */
+const livePartMax = 0.5;
+/** … and, to keep files few, joins a neighbour's rewriting when it is smaller than this part of a full one. */
+const smallPart = 1 / 8;
+const groupMax = 16;
+const blockBytes = 1_048_576;
+
+/** True when something was rewritten. `damaged` collects segments that must stay as they are. */
+export async function compactStep(parts: StoreParts, damaged: Set<number>): Promise<boolean> {
+  const group = chooseGroup(parts, damaged);
+  if (group.length === 0) return false;
+  // Every row of a sealed segment must be where it can be looked up.
+  await parts.index.flushAll();
+  const bytes = new ByteWriter(blockBytes);
+  const kept: KeptRun[] = [];
+  for (const segment of group) {
+    const isWhole = await collect(parts, segment, bytes, kept);
+    if (!isWhole) {
+      // What cannot be read now may still be repaired; it is not thrown away.
+      damaged.add(segment.number);
+      return true;
+    }
+  }
+  kept.sort(byChannel);
+  const replacement = await writeSegment(parts, group, kept, bytes.buffer);
+  await indexRewritten(parts.index, parts.segments, replacement, kept);
+  await parts.index.flushAll();
+  parts.segments.replace(replacement);
+  for (const segment of group) await removeIfPresent(parts.options.files, parts.segments.pathOf(segment));
+  await parts.options.files.syncDirectory(segmentsDirectory(parts));
+  return true;
+}
+
+/** Neighbours to be rewritten together; the newest two segments are left alone, the notes being in them. */
+function chooseGroup({ segments, options }: StoreParts, damaged: ReadonlySet<number>): Segment[] {
+  const sealed = segments.all().slice(0, -2);
+  const full = options.segmentBytes;
+  const isSparse = (segment: Segment): boolean => segment.liveBytes < contentBytes(segment) * livePartMax;
+  const mayJoin = (segment: Segment): boolean =>
+    !damaged.has(segment.number) &&
+    segment.firstCommit > 0 &&
+    segment.lastCommit > 0 &&
+    (isSparse(segment) || contentBytes(segment) < full * smallPart);
+  for (let start = 0; start < sealed.length; start++) {
+    let liveBytes = 0;
+    let end = start;
+    for (; end < sealed.length && end - start < groupMax; end++) {
+      const segment = sealed[end]!;
+      const isNext = end === start || segment.number === sealed[end - 1]!.through + 1;
+      liveBytes += segment.liveBytes;
+      if (!isNext || !mayJoin(segment) || (end > start && liveBytes > full * livePartMax)) break;
+    }
+    const group = sealed.slice(start, end);
+    if (group.some(isSparse) || group.length === groupMax) return group;
+  }
+  return [];
+}
+
+function contentBytes(segment: Segment): number {
+  return segment.end - segmentHeaderBytes;
+}
+
+/** Adds what stays of a segment; false when some of it cannot be read. */
+async function collect(
+  { segments, index, options, lineage }: StoreParts,
+  segment: Segment,
+  bytes: ByteWriter,
+  kept: KeptRun[],
+): Promise<boolean> {
+  const source = {
+    number: segment.number,
+    generation: segment.generation,
+    size: segment.end,
+    async read(into: Uint8Array, position: number): Promise<number> {
+      const wanted = Math.max(0, Math.min(into.length, segment.end - position));
+      const part = await segments.read(segment, position, wanted);
+      into.set(part);
+      return part.length;
+    },
+  };
+  const since = keysSince(options.clock);
+  let lastCommit = 0;
+  for await (const items of scanSegment(source, segmentHeaderBytes, lineageSeed(lineage), new RefCache())) {
+    for (const item of items) {
+      if (item.type === 'damage') return false;
+      if (item.type === 'end') {
+        if (item.garbage > item.content || item.content < segment.end) return false;
+        continue;
+      }
+      if (item.header.kind === 'written') lastCommit = item.header.number;
+      await keepLive(index, segment, item, since, bytes, kept);
+    }
+  }
+  return segment.generation > 0 || lastCommit === segment.lastCommit;
+}
+
+async function keepLive(
+  index: StoreParts['index'],
+  segment: Segment,
+  item: Extract<ScanItem, { type: 'commit' }>,
+  keysSinceTimestamp: number,
+  bytes: ByteWriter,
+  kept: KeptRun[],
+): Promise<void> {
+  const keys = item.runs.map(rowKeyOf);
+  const rows = await index.keyValue.getMany(keys);
+  const arrivals = arrivalsOf(item);
+  item.runs.forEach((run, i) => {
+    const row = rows[i];
+    const place = row && decodeRun(keys[i]!, row);
+    const offset = item.header.offset + run.offset - item.at;
+    const isHere =
+      place?.segment === segment.number && place.generation === segment.generation && place.offset === offset;
+    const hasKeys = run.keys.some(({ timestamp }) => timestamp >= keysSinceTimestamp);
+    if (!isHere && !hasKeys) return;
+    const { ref, writer, firstSeq, count, headerBytes, recordBytes } = run;
+    const arrival = arrivals[i]!;
+    const at = bytes.length;
+    bytes.raw(item.bytes.subarray(run.offset, run.offset + headerBytes + recordBytes));
+    kept.push({
+      ref,
+      writer,
+      firstSeq,
+      count,
+      arrival,
+      headerBytes,
+      recordBytes,
+      offset: at,
+      place: isHere ? place : undefined,
+    });
+  });
+}
+
+function byChannel(a: KeptRun, b: KeptRun): number {
+  const left = channelKey(a.ref);
+  const right = channelKey(b.ref);
+  return left < right ? -1 : left > right ? 1 : a.offset - b.offset;
+}
+
+/** Writes the new segment, syncs it, and gives it its name. */
+async function writeSegment(
+  parts: StoreParts,
+  group: readonly Segment[],
+  kept: readonly KeptRun[],
+  bytes: Uint8Array,
+): Promise<Segment> {
+  const { options, segments, lineage } = parts;
+  const { files } = options;
+  const first = group[0]!;
+  const last = group.at(-1)!;
+  const replacement: Segment = {
+    number: first.number,
+    generation: Math.max(...group.map(({ generation }) => generation)) + 1,
+    through: last.through,
+    firstCommit: first.firstCommit,
+    firstArrival: first.firstArrival,
+    lastCommit: last.lastCommit,
+    end: segmentHeaderBytes,
+    liveBytes: 0,
+  };
+  const path = segments.pathOf(replacement);
+  await removeIfPresent(files, `${path}.new`);
+  const file = await files.open(`${path}.new`, 'create');
+  try {
+    await writeBlocks(file, replacement, kept, bytes, lineageSeed(lineage));
+    file.write(encodeSegmentHeader({ ...replacement, format: storeFormat, lineage }), 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await files.rename(`${path}.new`, path);
+  await files.syncDirectory(segmentsDirectory(parts));
+  return replacement;
+}
+
+/** Blocks of about a megabyte, each with its own sync, so that commits beside them wait little. */
+async function writeBlocks(
+  file: StoreFile,
+  segment: Segment,
+  kept: readonly KeptRun[],
+  bytes: Uint8Array,
+  seed: number,
+): Promise<void> {
+  let number = 0;
+  for (let from = 0; from < kept.length;) {
+    let to = from;
+    let size = 0;
+    while (to < kept.length && (to === from || size + bytesOf(kept[to]!) <= blockBytes))
+      size += bytesOf(kept[to++]!);
+    number++;
+    const block = encodeBlock(segment, number, kept.slice(from, to), bytes, seed);
+    file.write(block, segment.end);
+    await file.sync();
+    segment.end += block.length;
+    from = to;
+  }
+}
+
+function bytesOf({ headerBytes, recordBytes }: KeptRun): number {
+  return headerBytes + recordBytes;
+}
+
+/** Moves each run's offset to its place in the segment. */
+function encodeBlock(
+  segment: Segment,
+  number: number,
+  kept: readonly KeptRun[],
+  bytes: Uint8Array,
+  seed: number,
+): Uint8Array {
+  const out = new ByteWriter(blockBytes);
+  out.length = commitHeaderBytes;
+  for (const { arrival } of kept) out.fixed64(arrival);
+  const runsAt = out.length;
+  const runs: { offset: number }[] = [];
+  let entryCount = 0;
+  for (const run of kept) {
+    runs.push({ offset: out.length - runsAt });
+    const from = run.offset;
+    run.offset = segment.end + out.length;
+    out.raw(bytes.subarray(from, from + bytesOf(run)));
+    entryCount += run.count;
+    if (run.place) segment.liveBytes += bytesOf(run);
+  }
+  const sectionBytes = runsAt - commitHeaderBytes;
+  const runsBytes = out.length - runsAt;
+  const length = commitLength({ sectionBytes, runsBytes });
+  assert(length === roundUp(out.length, commitAlignment), 'a block is as long as its header says');
+  out.reserve(length - out.length);
+  out.buffer.fill(0, out.length, length);
+  const header = {
+    kind: 'rewritten',
+    sectionBytes,
+    runsBytes,
+    runCount: kept.length,
+    entryCount,
+    ...bodySums(out.buffer, commitHeaderBytes, runsAt, runs),
+    number,
+    firstArrival: 0,
+    segment: segment.number,
+    offset: segment.end,
+    generation: segment.generation,
+  } as const;
+  writeCommitHeader(out.buffer, 0, header, seed);
+  return out.buffer.subarray(0, length);
+}
+
+function segmentsDirectory({ options }: StoreParts): string {
+  return `${storeDirectory(options)}/segments`;
+}
