@@ -1,14 +1,18 @@
 /** The SDK for commands: a client that is connected, or a sentence why not. */
-import { type Client, RinglogError, connect } from '../client/index.js';
+import { type Client, type ConnectOptions, RinglogError, connect } from '../client/index.js';
 import { isErrorCode } from '../protocol/errors.js';
 import { CommandError, exitCodeOfRefusal, exitCodes } from './exit-codes.js';
 import { refusal, unreachable } from './node-http.js';
 import type { Target } from './target.js';
 
 /** A command is started by hand: it says at once that nobody is there, and keeps trying only once it was connected. */
-export async function connectedClient(target: Target, signal: AbortSignal): Promise<Client> {
+export async function connectedClient(
+  target: Target,
+  signal: AbortSignal,
+  options: Pick<ConnectOptions, 'publisherId'> = {},
+): Promise<Client> {
   const { url, hub, token } = target;
-  const client = connect({ url, hub, ...(token !== undefined && { token }) });
+  const client = connect({ url, hub, ...(token !== undefined && { token }), ...options });
   const stop = () => void client.close({ timeoutMs: 0 });
   signal.addEventListener('abort', stop, { once: true });
   let off = () => {};
@@ -30,7 +34,7 @@ export function commandErrorOf(error: unknown, target: Target): unknown {
   if (!(error instanceof RinglogError)) return error;
   const { code, outcome, message } = error;
   if (code === 'UNREACHABLE') return unreachable(target);
-  if (isErrorCode(code)) return refusal(exitCodeOfRefusal(code, outcome), code, message);
+  if (isErrorCode(code)) return refusal(target, exitCodeOfRefusal(code, outcome), code, message);
   const isOpen = outcome === 'indeterminate' || code === 'TIMEOUT' || code === 'QUEUE_FULL';
   return new CommandError(isOpen ? exitCodes.unavailable : exitCodes.failed, `${message} (${code})`);
 }

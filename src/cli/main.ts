@@ -5,7 +5,6 @@ import { addChannelsCommand } from './channels-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { addLogCommand } from './log-command.js';
 import { addPubCommand } from './pub-command.js';
-import { addStartCommand } from './start-command.js';
 import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
 import { terminalOn } from './terminal.js';
@@ -18,7 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .showSuggestionAfterError()
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .exitOverride();
-  addStartCommand(program);
+  await addStartCommand(program, argv);
   addPubCommand(program);
   addSubCommand(program);
   addLogCommand(program);
@@ -29,6 +28,15 @@ export async function main(argv: readonly string[]): Promise<number> {
     return exitCodes.done;
   } catch (error) {
     return exitCodeOf(error);
+  }
+}
+
+/** Only who starts a node, or asks how, waits for all of it to be loaded. */
+async function addStartCommand(program: Command, argv: readonly string[]): Promise<void> {
+  if (['start', 'help'].includes(argv[2] ?? '')) {
+    (await import('./start-command.js')).addStartCommand(program);
+  } else {
+    program.command('start').description('Run a node here.');
   }
 }
 

@@ -70,16 +70,16 @@ export class NodeHttp {
       const message = `What answers at ${this.target.url} is not a Ringlog node (${answer.status}).`;
       return new CommandError(exitCodes.failed, message);
     }
-    return refusal(exitCodeOfRefusal(code, outcome), code, detail);
+    return refusal(this.target, exitCodeOfRefusal(code, outcome), code, detail);
   }
 }
 
 /** A failure of the catalogue for people, with what to do where the command line has an answer. */
-export function refusal(exitCode: number, code: string, message: string): CommandError {
-  const hint =
-    exitCode === exitCodes.denied
-      ? '\nGive a token with --token-file <data directory>/admin-token, or in RINGLOG_TOKEN.'
-      : '';
+export function refusal(target: Target, exitCode: number, code: string, message: string): CommandError {
+  const mayNeedToken = code === 'UNAUTHENTICATED' || (code === 'DENIED' && target.token === undefined);
+  const hint = mayNeedToken
+    ? '\nGive a token with --token-file <data directory>/admin-token, or in RINGLOG_TOKEN.'
+    : '';
   return new CommandError(exitCode, `${message} (${code})${hint}`);
 }
 

@@ -58,7 +58,9 @@ async function publish(
   if (message !== '-') checkJson(message, options, 'The message');
   const target = targetOf(options, process.env);
   const output = createOutput({});
-  const client = await connectedClient(target, signal);
+  // A key is known within its publisher, and a run again must be the same one.
+  const publisher = options.key === undefined ? {} : { publisherId: options.key };
+  const client = await connectedClient(target, signal, publisher);
   try {
     if (message === '-') {
       await publishLines(client, channel, options, output, target);

@@ -17,7 +17,8 @@ export function addStartCommand(program: Command): void {
       'configuration file (RINGLOG_CONFIG; default: ringlog.yaml where there is one)',
     );
   for (const setting of settings) {
-    const value = setting.type === 'boolean' ? '[boolean]' : `<${setting.type}>`;
+    const value =
+      setting.type === 'boolean' ? '[boolean]' : `<${setting.choices?.join('|') ?? setting.type}>`;
     const fallback = setting.type === 'list' ? 'none' : String(setting.default);
     command.option(
       `${setting.flag} ${value}`,

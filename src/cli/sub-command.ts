@@ -67,6 +67,10 @@ async function subscribe(
   const target = targetOf(options, process.env);
   const output = createOutput(options);
   const client = await connectedClient(target, signal);
+  if (output.isForPeople) {
+    const { line, style } = errorTerminal();
+    line(style.dim(`Subscribed to ${channels.join(', ')}; Ctrl-C ends.`));
+  }
   tellInterruptions(client);
   const start: StartOption = options.last === undefined ? (options.from ?? 'live') : { last: options.last };
   const state: Printing = { output, withChannel: channels.length > 1, left: options.limit ?? Infinity };

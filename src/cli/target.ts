@@ -34,8 +34,8 @@ export function addTargetOptions(command: Command): Command {
 }
 
 export function targetOf(options: TargetOptions, environment: Environment): Target {
-  const url = parsedUrl(options.url ?? environment['RINGLOG_URL'] ?? 'http://127.0.0.1:8080');
-  const hub = options.hub ?? environment['RINGLOG_HUB'] ?? 'default';
+  const url = parsedUrl(options.url ?? (environment['RINGLOG_URL'] || 'http://127.0.0.1:8080'));
+  const hub = options.hub ?? (environment['RINGLOG_HUB'] || 'default');
   const name = parseHubName(hub);
   if (!name.ok) throw new CommandError(exitCodes.usage, name.error);
   return { url: url.href.replace(/\/+$/, ''), hub, token: tokenFor(url, options, environment) };
@@ -61,7 +61,7 @@ function tokenFor(url: URL, options: TargetOptions, environment: Environment): s
   // The token of a node on this machine is for this machine: it is never sent elsewhere unasked.
   if (!isLoopback(url.hostname.replace(/^\[|\]$/g, ''))) return undefined;
   const directory = options.data ?? environment['RINGLOG_DATA'];
-  if (directory !== undefined) return readToken(join(directory, adminTokenFile));
+  if (directory) return readToken(join(directory, adminTokenFile));
   try {
     return readFileSync(join('ringlog-data', adminTokenFile), 'utf8').trim() || undefined;
   } catch {
