@@ -2,14 +2,14 @@
  *  It is what a store keeps in memory for a channel in use and writes beside its index. The rules it follows are in
  *  docs/architecture.md; a channel with one writer costs a few hundred bytes and constant time an operation. */
 import { assert } from '../base/assert.js';
-import { type ChannelRef, type Dot, type WriterId, dotText } from '../base/ids.js';
+import { type ChannelRef, type Dot, type WriterId } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import { type Refusal, refusalOf } from './acceptance.js';
 import { decodeState, encodeState } from './channel-log-codec.js';
 import { CommittedOrder, type Span } from './committed-order.js';
+import { committedDot, placeThrough, provisionalSpans } from './committing.js';
 import type { LostRange, Timestamp, Trim, Vector } from './entry.js';
 import { Heads } from './heads.js';
-import { type Extension, extensionThrough } from './order.js';
 import { type LogParts, SubLogs } from './log-parts.js';
 import { extendPrefix, maximal, pastOf, vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
@@ -165,8 +165,7 @@ export class ChannelLog {
   // The committed order.
 
   get committed(): Dot | undefined {
-    const { last } = this.#parts.order;
-    return last ? dotOf(last.subLog, last.firstSeq + last.count - 1) : this.#parts.trim?.through;
+    return committedDot(this.#parts);
   }
 
   get firstPosition(): number {
@@ -180,25 +179,7 @@ export class ChannelLog {
   /** Says that a held entry is committed, and with it all its past. Returns what this adds to the order; nothing for an
    *  entry that was placed before. */
   commitThrough(dot: Dot): readonly Span[] {
-    const subLog = this.#parts.subLogs.get(dot.writer);
-    assert(subLog && dot.seq <= subLog.seq, 'what is committed is held');
-    if (dot.seq <= subLog.placed) return [];
-    const from = this.endPosition;
-    if (this.#followsLast(subLog, dot.seq)) {
-      const firstSeq = subLog.placed + 1;
-      this.#parts.order.append(subLog, firstSeq, dot.seq - subLog.placed, true);
-      subLog.placedThrough(dot.seq);
-      return [{ position: from, writer: dot.writer, firstSeq, count: this.endPosition - from }];
-    }
-    const extension = extensionThrough(this.#parts.subLogs, dot);
-    assert(this.#continues(extension), `the order only grows at its end: ${dotText(dot)}`);
-    for (const { subLog: placed, firstSeq, count, onChain } of extension.spans) {
-      this.#parts.order.append(placed, firstSeq, count, onChain);
-    }
-    for (const { subLog: placed, firstSeq, count } of extension.spans) {
-      placed.placedThrough(firstSeq + count - 1);
-    }
-    return spansOf(extension, from);
+    return placeThrough(this.#parts, dot);
   }
 
   /** The part of the order at positions [from, to) that is kept. */
@@ -226,10 +207,7 @@ export class ChannelLog {
   /** What order(dot) has beyond the committed order, as if `dot` were committed now. Provisional: a merge may place
    *  other entries before these. Positions go on from `endPosition`. */
   provisional(dot: Dot): readonly Span[] {
-    const subLog = this.#parts.subLogs.get(dot.writer);
-    assert(subLog && dot.seq <= subLog.seq, 'what is ordered is held');
-    if (dot.seq <= subLog.placed) return [];
-    return spansOf(extensionThrough(this.#parts.subLogs, dot), this.endPosition);
+    return provisionalSpans(this.#parts, dot);
   }
 
   /** Heads of a reader who has exactly what lies before `position`. */
@@ -315,22 +293,6 @@ export class ChannelLog {
     const through = this.#parts.trim?.through;
     return through !== undefined && through.writer === writer && through.seq === seq;
   }
-
-  /** One writer going on alone, the usual case: nothing to look at. */
-  #followsLast(subLog: SubLog, seq: number): boolean {
-    const { last } = this.#parts.order;
-    const goesOn = last?.subLog === subLog && last.onChain;
-    return goesOn && subLog.marksBetween(subLog.placed, seq).length === 0;
-  }
-
-  /** Whether an extension begins where the order ends. Where parents were lost nobody knows what it follows. */
-  #continues({ attachedTo }: Extension): boolean {
-    const { committed } = this;
-    const follows =
-      committed === undefined ||
-      (attachedTo?.writer === committed.writer && attachedTo.seq === committed.seq);
-    return follows || this.lostRanges().length > 0;
-  }
 }
 
 const accepted = ok<void>(undefined);
@@ -348,13 +310,4 @@ function stateOf(subLog: SubLog): WriterState {
 
 function dotOf(subLog: SubLog, seq: number): Dot {
   return { writer: subLog.writer, seq };
-}
-
-function spansOf({ spans }: Extension, from: number): Span[] {
-  let position = from;
-  return spans.map(({ subLog, firstSeq, count }) => {
-    const span = { position, writer: subLog.writer, firstSeq, count };
-    position += count;
-    return span;
-  });
 }

@@ -139,7 +139,7 @@ class Placing {
   /** How far the first queue goes before another's turn may come. */
   #chunkEnd(first: Queue, ready: readonly Queue[], all: readonly Queue[]): number {
     const { subLog, next, last } = first;
-    const mark = subLog.marksBetween(next, last)[0];
+    const mark = subLog.markAbove(next);
     let end = Math.min(last, subLog.stretchEnd(next), mark ? mark.seq - 1 : last);
     const timestamp = subLog.timestampOf(next);
     const [second] = ready;

@@ -120,6 +120,11 @@ export class SubLog {
     return this.marks[at];
   }
 
+  /** The oldest mark above `seq`. */
+  markAbove(seq: number): Mark | undefined {
+    return this.marks[firstAbove(this.marks, seq)];
+  }
+
   /** Marks in (`above`, `through`]. */
   marksBetween(above: number, through: number): readonly Mark[] {
     if (this.marks.length === 0) return none;
