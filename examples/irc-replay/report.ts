@@ -7,6 +7,7 @@ import {
 import type { Result } from './run.js';
 
 const count = (value: number) => Math.round(value).toLocaleString('en-US');
+const things = (value: number, name: string) => `${count(value)} ${name}${value === 1 ? '' : 's'}`;
 
 interface Column {
   readonly name: string;
@@ -28,8 +29,8 @@ const explained: Readonly<Record<ViolationKind, string>> = {
 export function* tableLines(result: Result): Generator<string, void, undefined> {
   const { overview, kill } = result;
   yield '';
-  yield `lines        ${count(overview.lines)} of ${overview.days} days, ${count(overview.nicks)} nicks, ${overview.channels.length} channels`;
-  yield `published    ${count(result.published)} by ${count(result.sessions)} sessions`;
+  yield `lines        ${count(overview.lines)}: ${things(overview.days, 'day')}, ${things(overview.nicks, 'nick')}, ${things(overview.channels.length, 'channel')}`;
+  yield `published    ${count(result.published)} by ${things(result.sessions, 'session')}`;
   yield `acked        ${count(result.acked)}`;
   if (kill) {
     yield `killed       after ${count(kill.atAcked)} acked lines, with ${count(kill.waiting)} on their way; served again after ${count(kill.downMs)} ms`;
@@ -76,8 +77,8 @@ function columnsOf({ verdict, raw, sdk }: Result): Column[] {
   const store = verdict.store;
   return [
     { name: 'store', entries: store?.totals.records ?? 0, violations: store?.violations },
-    { name: `${raw.readers} raw readers`, entries: raw.delivered, violations: raw.violations },
-    { name: `${sdk.readers} SDK readers`, entries: sdk.delivered, violations: sdk.violations },
+    { name: things(raw.readers, 'raw reader'), entries: raw.delivered, violations: raw.violations },
+    { name: things(sdk.readers, 'SDK reader'), entries: sdk.delivered, violations: sdk.violations },
   ];
 }
 

@@ -36,6 +36,12 @@ export class RawConnection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
+  /** For people, where it does not get on. */
+  get state(): string {
+    const names = ['connecting', 'open', 'closing', 'closed'];
+    return `${names[this.#socket?.readyState ?? 3]}, after ${this.connects} connections`;
+  }
+
   /** False when there is no connection. */
   send(frame: Uint8Array): boolean {
     if (!this.isOpen) return false;

@@ -46,6 +46,10 @@ export class RawReader {
     return Math.max(0, this.#connection.connects - 1);
   }
 
+  get state(): string {
+    return this.#connection.state;
+  }
+
   close(): void {
     this.#connection.close();
   }

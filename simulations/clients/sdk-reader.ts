@@ -27,6 +27,10 @@ export class SdkReader {
     );
   }
 
+  get state(): string {
+    return this.#client.state;
+  }
+
   close(): void {
     void this.#client.close({ timeoutMs: 0 });
   }

@@ -48,9 +48,12 @@ const lateReadersMax = 2;
 const momentLimitMs = 10_000;
 const settleLimitMs = 30_000;
 const problemsMax = 20;
+const segmentBytes = 16_777_216;
 
 export async function runKills(options: KillsOptions): Promise<KillsResult> {
-  const node = await NodeProcess.start({ args: ['--log-level', 'warn'] });
+  // The smallest segments there are, so that longer runs go through several of them.
+  const args = ['--log-level', 'warn', '--storage-segment-bytes', String(segmentBytes)];
+  const node = await NodeProcess.start({ args });
   const run = new KillsRun(node, options);
   let result: KillsResult | undefined;
   try {
@@ -94,14 +97,20 @@ class KillsRun {
   async run(): Promise<KillsResult> {
     const begun = performance.now();
     await this.#orProblem(this.#killAll());
+    for (const { check, state } of this.#readers)
+      if (!check.hasAllAcked) this.#onProblem(`${check.name} is behind: ${state}`);
     this.close();
     if (this.#node.isRunning) await this.#orProblem(this.#node.stop());
     return this.#result(performance.now() - begun);
   }
 
+  get #readers(): (RawReader | SdkReader)[] {
+    return [...this.#raw, ...this.#sdk];
+  }
+
   close(): void {
     this.#load.close();
-    for (const reader of [...this.#raw, ...this.#sdk]) reader.close();
+    for (const reader of this.#readers) reader.close();
   }
 
   async #killAll(): Promise<void> {
@@ -124,7 +133,7 @@ class KillsRun {
       ),
     );
     let waiting = this.#raw.length + this.#sdk.length;
-    for (const { subscribed } of [...this.#raw, ...this.#sdk]) void subscribed.then(() => waiting--);
+    for (const { subscribed } of this.#readers) void subscribed.then(() => waiting--);
     const what = 'readers are subscribed';
     await waitUntil(() => waiting === 0, { what, limitMs: settleLimitMs, signal: this.#options.signal });
   }
@@ -173,11 +182,14 @@ class KillsRun {
     const limitMs = settleLimitMs;
     const answered = () => this.#load.waiting === 0;
     await this.#orProblem(waitUntil(answered, { what: 'publishes are answered', limitMs, progress, signal }));
-    const readers = [...this.#raw, ...this.#sdk];
-    const delivered = () => readers.reduce((sum, { check }) => sum + check.delivered, 0);
-    const complete = () => readers.every(({ check }) => check.hasAllAcked);
+    const complete = () => this.#readers.every(({ check }) => check.hasAllAcked);
     await this.#orProblem(
-      waitUntil(complete, { what: 'readers have all', limitMs, progress: delivered, signal }),
+      waitUntil(complete, {
+        what: 'readers have all',
+        limitMs,
+        progress: () => this.#readers.reduce((sum, { check }) => sum + check.delivered, 0),
+        signal,
+      }),
     );
   }
 
