@@ -133,6 +133,7 @@ export class ChannelLog {
 
   /** Counts unreadable entries as held, so that what follows them can be stored and placed. */
   lose({ writer, fromSeq, toSeq }: LostRange): void {
+    if (fromSeq > toSeq) return;
     const subLog = this.#parts.subLogs.obtain(writer);
     const before = subLog.seq;
     subLog.lose(fromSeq, toSeq);

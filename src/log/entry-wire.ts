@@ -5,11 +5,10 @@
  *  Checksum: CRC-32 of the body after the checksum field, started with the CRC-32 of the place, so that an entry is
  *  whole only in its own channel, under its own writer and round. */
 export { checkContent, contentHash, decodeContent, encodeContent } from './content-wire.js';
-export type { ContentCheck, ContentFault, ContentLimits } from './content-wire.js';
-export { type EntryFault, decodeEntry } from './entry-decoder.js';
+export type { ContentCheck, ContentFault } from './content-wire.js';
+export { decodeEntry } from './entry-decoder.js';
 export { encodeEntry } from './entry-encoder.js';
 export {
-  type Place,
   RecordWalk,
   iterateRecords,
   placeOf,

@@ -9,8 +9,8 @@ import { runLayout } from './run-layout.js';
 import { summarize } from './run-summary.js';
 
 export { RefCache } from './ref-cache.js';
-export { type RunFault, type RunHeader, parseRunHeader } from './run-header.js';
-export { type SalvagedRun, salvageRun } from './run-salvage.js';
+export { parseRunHeader } from './run-header.js';
+export { salvageRun } from './run-salvage.js';
 
 /** Verifies the run at `at`, of which at most `length` bytes are its own, and collects what a log keeps of it: the
  *  checksum of the run, records one after another with rising seqs and timestamps, each naming the checksum of the one
