@@ -6,6 +6,9 @@ export interface BufferLimits {
   readonly bufferBytes: number;
 }
 
+/** One delivery may hold far more entries than a buffer should. */
+const overfullFactor = 8;
+
 export interface Buffered<T> {
   readonly item: T;
   readonly bytes: number;
@@ -30,13 +33,24 @@ export class EntryBuffer<B extends Buffered<unknown>> {
     return this.length > 0 ? this.#last : undefined;
   }
 
+  /** A reader that keeps up empties this within the turn. */
   get isFull(): boolean {
-    return this.length >= this.#limits.bufferEntries || this.#bytes >= this.#limits.bufferBytes;
+    return this.#isBeyond(1);
+  }
+
+  /** Not even within a turn may there be this much. */
+  get isOverfull(): boolean {
+    return this.#isBeyond(overfullFactor);
   }
 
   /** Empty enough to fill again: not at every entry, because filling costs a request. */
   get isDrained(): boolean {
     return this.length * 2 <= this.#limits.bufferEntries && this.#bytes * 2 <= this.#limits.bufferBytes;
+  }
+
+  #isBeyond(factor: number): boolean {
+    const { bufferEntries, bufferBytes } = this.#limits;
+    return this.length >= factor * bufferEntries || this.#bytes >= factor * bufferBytes;
   }
 
   push(buffered: B): void {

@@ -32,6 +32,8 @@ export type SubscriptionState = 'wanted' | 'asked' | 'live' | 'paused' | 'closed
 export interface SubscriptionHost {
   wanted(subscription: Subscription): void;
   unwanted(subscription: Subscription): void;
+  /** Its buffer is full: it wants to be asked at the end of the turn. */
+  full(subscription: Subscription): void;
   closed(subscription: Subscription): void;
   report(error: unknown): void;
 }
@@ -166,8 +168,14 @@ export class Subscription implements AsyncIterable<Message> {
       if (taken === 'shown') this.#place(new Message(this.channel, entry, late, false), heads);
       else if (taken === 'hidden') this.#pass(heads);
       else this.#place(taken, heads);
-      if (this.#buffer.isFull) this.#pause();
+      if (this.#buffer.isOverfull) this.#pause();
     }
+    if (this.#buffer.isFull) this.#host.full(this);
+  }
+
+  /** @internal The turn is over: a reader that is still behind now is slow. */
+  pauseIfFull(): void {
+    if (this.#state === 'live' && this.#buffer.isFull) this.#pause();
   }
 
   /** @internal */

@@ -21,6 +21,7 @@ export class Subscriptions implements SubscriptionHost {
   /** To be asked for, those refused for a while with the time from which. */
   readonly #wanted = new Map<Subscription, number>();
   readonly #unwanted = new Set<string>();
+  readonly #full = new Set<Subscription>();
   readonly #asked = new Map<number, readonly Subscription[]>();
 
   constructor(owner: SubscriptionsOwner, report: (error: unknown) => void) {
@@ -47,7 +48,13 @@ export class Subscriptions implements SubscriptionHost {
     this.#owner.fillSoon();
   }
 
+  full(subscription: Subscription): void {
+    this.#full.add(subscription);
+    this.#owner.fillSoon();
+  }
+
   closed(subscription: Subscription): void {
+    this.#full.delete(subscription);
     this.#wanted.delete(subscription);
     if (this.#byChannel.get(subscription.channel) === subscription) {
       this.#byChannel.delete(subscription.channel);
@@ -65,6 +72,8 @@ export class Subscriptions implements SubscriptionHost {
 
   /** Sends what is due. What ends goes first: its channel may be asked for anew. */
   fill(): void {
+    for (const subscription of this.#full) subscription.pauseIfFull();
+    this.#full.clear();
     const channels = [...this.#unwanted];
     this.#unwanted.clear();
     for (let i = 0; i < channels.length; i += channelsPerRequest) {
