@@ -18,9 +18,11 @@ interface AddressCount {
 export class ConnectionCounts {
   readonly #bounds: ConnectionBounds;
   readonly #addresses = new Map<string, AddressCount>();
-  readonly #pending = new WeakSet<Socket>();
+  readonly #pending = new WeakMap<Socket, AddressCount>();
   #open = 0;
   #refused = 0;
+  /** One for all connections that no address counts. */
+  readonly #uncounted = () => void this.#open--;
 
   constructor(bounds: ConnectionBounds) {
     this.#bounds = bounds;
@@ -50,24 +52,27 @@ export class ConnectionCounts {
       return;
     }
     this.#open++;
-    this.#pending.add(socket);
-    if (count && address !== undefined) {
-      count.open++;
-      count.pending++;
-      this.#addresses.set(address, count);
+    if (count === undefined || address === undefined) {
+      socket.once('close', this.#uncounted);
+      return;
     }
+    count.open++;
+    count.pending++;
+    this.#addresses.set(address, count);
+    this.#pending.set(socket, count);
     socket.once('close', () => {
       this.#open--;
-      this.served(socket, address);
-      if (count && address !== undefined && --count.open === 0) this.#addresses.delete(address);
+      this.served(socket);
+      if (--count.open === 0) this.#addresses.delete(address);
     });
   }
 
   /** The connection has sent a whole request. */
-  served(socket: Socket, address = this.#keyOf(socket.remoteAddress)): void {
-    if (!this.#pending.delete(socket)) return;
-    const count = address === undefined ? undefined : this.#addresses.get(address);
-    if (count) count.pending--;
+  served(socket: Socket): void {
+    const count = this.#pending.get(socket);
+    if (!count) return;
+    this.#pending.delete(socket);
+    count.pending--;
   }
 
   #keyOf(address: string | undefined): string | undefined {

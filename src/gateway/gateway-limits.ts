@@ -20,6 +20,9 @@ export const gatewayLimits = {
   controlFramesPerSecondMax: 20,
   /** Received from a connection before its first whole message, where it must authenticate: one token and its frame. */
   unauthenticatedBytesMax: 16_384,
+  /** With more than this unread by a client nothing is read of it either. Above what the engine keeps in flight for a
+   *  reader that is behind: such a one must still be heard, or its pongs would be missed. */
+  pauseReadingBytes: 524_288,
   /** From our close frame to the end of the connection; the client reads what was written before it. */
   closeTimeoutMs: 5_000,
   /** A refused connection stays this long, so that its answer arrives: ending it with unread bytes resets it. */

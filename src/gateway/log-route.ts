@@ -6,7 +6,7 @@ import type { Static } from 'typebox';
 import { toBase64Url } from '../base/bytes.js';
 import type { LogPage, LogQuery } from '../engine/api.js';
 import { failure } from '../protocol/errors.js';
-import { gapToJson } from '../protocol/server-encoder-json.js';
+import { gapToJson } from '../protocol/server-encoder.js';
 import type { GatewayContext } from './context.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { jsonType } from './history-route.js';

@@ -1,8 +1,7 @@
 /** One WebSocket connection as a session's way in and out. `ws` receives, answers pings and closes; frames go straight
  *  to the socket as prepared bytes, one write a turn, because a `send` each costs a system call and an object chain. */
 import type { Socket } from 'node:net';
-import type { WebSocket } from 'ws';
-import { limits } from '../base/limits.js';
+import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '../engine/ports.js';
 import type { OutFrame, SessionHandle, SessionSink } from '../engine/api.js';
 import { errorCatalogue } from '../protocol/errors.js';
@@ -20,14 +19,25 @@ export interface WebSocketSessionOptions {
   readonly clock: Clock;
   /** The client is not known yet and must say who it is: little is buffered of it until then. */
   readonly mustAuthenticate: boolean;
-  readonly onEnd: () => void;
+  readonly owner: WebSocketSessionOwner;
 }
 
+export interface WebSocketSessionOwner {
+  /** The connection is gone. */
+  ended(session: WebSocketSession): void;
+}
+
+/** Where listeners find their session: one set of them serves all connections, since idle ones are many. */
+const sessionKey = Symbol('session');
+type SessionWebSocket = WebSocket & { [sessionKey]?: WebSocketSession };
+type SessionSocket = Socket & { [sessionKey]?: WebSocketSession };
+
 export class WebSocketSession implements SessionSink {
-  readonly #ws: WebSocket;
-  readonly #socket: Socket;
+  readonly #ws: SessionWebSocket;
+  readonly #socket: SessionSocket;
   readonly #isBinary: boolean;
   readonly #clock: Clock;
+  readonly #owner: WebSocketSessionOwner;
   #handle: SessionHandle | undefined;
   #closed = false;
   #paused = false;
@@ -39,18 +49,15 @@ export class WebSocketSession implements SessionSink {
     this.#socket = options.socket;
     this.#isBinary = options.encoding === 'protobuf';
     this.#clock = options.clock;
-    this.#ws.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
-    this.#ws.on('ping', (payload) => {
-      if (this.#takeControlFrame()) this.#ws.pong(payload);
-    });
-    this.#ws.on('pong', () => this.#takeControlFrame());
-    // A protocol error: ws has sent its close code already.
-    this.#ws.on('error', () => {});
-    this.#ws.on('close', () => {
-      this.#ended();
-      options.onEnd();
-    });
-    this.#socket.on('drain', () => this.#drained());
+    this.#owner = options.owner;
+    this.#ws[sessionKey] = this;
+    this.#socket[sessionKey] = this;
+    this.#ws.on('message', onMessage);
+    this.#ws.on('ping', onPing);
+    this.#ws.on('pong', onPong);
+    this.#ws.on('error', onError);
+    this.#ws.on('close', onClose);
+    this.#socket.on('drain', onDrain);
     if (options.mustAuthenticate) this.#limitBytesBeforeFirstMessage();
   }
 
@@ -74,7 +81,7 @@ export class WebSocketSession implements SessionSink {
       this.#socket.uncork();
     }
     // Who does not read answers may not ask on. What one read brought in is still handled: at most 64 KiB.
-    if (!this.#paused && this.#socket.writableLength > limits.outboxSoftBytes) {
+    if (!this.#paused && this.#socket.writableLength > gatewayLimits.pauseReadingBytes) {
       this.#paused = true;
       this.#ws.pause();
     }
@@ -87,7 +94,14 @@ export class WebSocketSession implements SessionSink {
     this.#ws.close(code, closeReason(reason));
   }
 
-  #receive(frame: Buffer, isBinary: boolean): void {
+  /** Ends the connection without waiting for the other side. */
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  // --- for the listeners below
+
+  received(frame: Buffer, isBinary: boolean): void {
     if (this.#closed) return;
     if (isBinary === this.#isBinary) {
       this.#handle?.receive(frame);
@@ -98,7 +112,7 @@ export class WebSocketSession implements SessionSink {
   }
 
   /** False, and the end, when there are too many. */
-  #takeControlFrame(): boolean {
+  takeControlFrame(): boolean {
     if (this.#closed) return false;
     const now = this.#clock.monotonicMs();
     if (now - this.#controlSinceMs >= 1_000) {
@@ -121,7 +135,7 @@ export class WebSocketSession implements SessionSink {
     handle?.disconnected();
   }
 
-  #drained(): void {
+  drained(): void {
     if (this.#closed) return;
     this.#resume();
     this.#handle?.drained();
@@ -133,12 +147,13 @@ export class WebSocketSession implements SessionSink {
     this.#ws.resume();
   }
 
-  #ended(): void {
+  ended(): void {
     const handle = this.#handle;
     const closedByEngine = this.#closed;
     this.#closed = true;
     this.#handle = undefined;
     if (!closedByEngine) handle?.disconnected();
+    this.#owner.ended(this);
   }
 
   #limitBytesBeforeFirstMessage(): void {
@@ -155,6 +170,29 @@ export class WebSocketSession implements SessionSink {
     this.#ws.once('message', done);
     this.#ws.once('close', done);
   }
+}
+
+function onMessage(this: SessionWebSocket, data: RawData, isBinary: boolean): void {
+  this[sessionKey]!.received(data as Buffer, isBinary);
+}
+
+function onPing(this: SessionWebSocket, payload: Buffer): void {
+  if (this[sessionKey]!.takeControlFrame()) this.pong(payload);
+}
+
+function onPong(this: SessionWebSocket): void {
+  this[sessionKey]!.takeControlFrame();
+}
+
+/** A protocol error: ws has sent its close code already. */
+function onError(): void {}
+
+function onClose(this: SessionWebSocket): void {
+  this[sessionKey]!.ended();
+}
+
+function onDrain(this: SessionSocket): void {
+  this[sessionKey]!.drained();
 }
 
 /** A close frame has room for 123 bytes. */

@@ -14,7 +14,7 @@ import { endSocket } from './end-socket.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { originRefusal } from './origin.js';
 import { rawProblem } from './problem.js';
-import { WebSocketSession } from './websocket-session.js';
+import { WebSocketSession, type WebSocketSessionOwner } from './websocket-session.js';
 
 const protobufProtocol = 'ringlog.v1.protobuf';
 const jsonProtocol = 'ringlog.v1.json';
@@ -29,10 +29,11 @@ interface AcceptedUpgrade {
 
 type UpgradeAnswer = AcceptedUpgrade | { readonly refuse: Failure };
 
-export class WebSocketEndpoint {
+export class WebSocketEndpoint implements WebSocketSessionOwner {
   readonly #context: GatewayContext;
   readonly #server: WebSocketServer;
-  readonly #sessions = new Set<{ session: WebSocketSession; ws: WebSocket }>();
+  readonly #sessions = new Set<WebSocketSession>();
+  #allEnded: (() => void) | undefined;
 
   constructor(context: GatewayContext) {
     this.#context = context;
@@ -50,12 +51,8 @@ export class WebSocketEndpoint {
     } as ServerOptions);
   }
 
-  get open(): number {
-    return this.#sessions.size;
-  }
-
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => socket.destroy());
+    socket.on('error', destroyOnError);
     const answer = this.#decide(request);
     if ('refuse' in answer) {
       endSocket(socket, rawProblem(answer.refuse));
@@ -67,17 +64,18 @@ export class WebSocketEndpoint {
   /** Ends what the engine has not ended; resolves when all connections are gone. */
   async close(graceMs: number): Promise<void> {
     const { close, message } = errorCatalogue.SHUTTING_DOWN;
-    for (const { session } of this.#sessions) session.close(close, message);
-    const ended = Promise.all(
-      [...this.#sessions].map(
-        ({ ws }) => new Promise<void>((resolve) => void ws.once('close', () => resolve())),
-      ),
-    );
+    for (const session of this.#sessions) session.close(close, message);
+    if (this.#sessions.size === 0) return;
     const late = setTimeout(() => {
-      for (const { ws } of this.#sessions) ws.terminate();
+      for (const session of this.#sessions) session.terminate();
     }, graceMs);
-    await ended;
+    await new Promise<void>((resolve) => (this.#allEnded = resolve));
     clearTimeout(late);
+  }
+
+  ended(session: WebSocketSession): void {
+    this.#sessions.delete(session);
+    if (this.#sessions.size === 0) this.#allEnded?.();
   }
 
   #decide(request: IncomingMessage): UpgradeAnswer {
@@ -114,32 +112,33 @@ export class WebSocketEndpoint {
   }
 
   #open(ws: WebSocket, socket: Socket, accepted: AcceptedUpgrade): void {
-    const entry = {
+    const session = new WebSocketSession({
       ws,
-      session: new WebSocketSession({
-        ws,
-        socket,
-        encoding: accepted.encoding,
-        clock: this.#context.clock,
-        mustAuthenticate: !accepted.principal.authenticated && !this.#context.anonymousAllowed,
-        onEnd: () => this.#sessions.delete(entry),
-      }),
-    };
-    this.#sessions.add(entry);
+      socket,
+      encoding: accepted.encoding,
+      clock: this.#context.clock,
+      mustAuthenticate: !accepted.principal.authenticated && !this.#context.anonymousAllowed,
+      owner: this,
+    });
+    this.#sessions.add(session);
     if (accepted.refusal) {
-      closeWith(entry.session, accepted.refusal);
+      closeWith(session, accepted.refusal);
       return;
     }
     const opened = this.#context.api.openSession({
       hub: accepted.hub,
       encoding: accepted.encoding,
       principal: accepted.principal,
-      sink: entry.session,
+      sink: session,
       ...(socket.remoteAddress !== undefined && { remote: socket.remoteAddress }),
     });
-    if (opened.ok) entry.session.attach(opened.value);
-    else closeWith(entry.session, opened.error);
+    if (opened.ok) session.attach(opened.value);
+    else closeWith(session, opened.error);
   }
+}
+
+function destroyOnError(this: Duplex): void {
+  this.destroy();
 }
 
 /** Codes without a close code of their own get one that says whether to come back. */

@@ -18,7 +18,7 @@ import type {
 import type { GatewayOptions } from '../../src/gateway/context.js';
 import { type Gateway, startGateway } from '../../src/gateway/http-server.js';
 import { encodeCursor } from '../../src/log/cursor.js';
-import { encodeContent, encodeEntry, placeOf } from '../../src/log/entry-wire.js';
+import { encodeEntry, placeOf } from '../../src/log/entry-wire.js';
 import type { Entry } from '../../src/log/entry.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { type Failure, failure } from '../../src/protocol/errors.js';
@@ -225,8 +225,6 @@ export function entry(seq: number, text: string, more: Partial<Entry> = {}): Ent
     ...more,
   };
 }
-
-export const contentOf = (payload: string) => encodeContent({ payload: utf8(payload) });
 
 export interface TestGateway {
   readonly node: FakeNode;

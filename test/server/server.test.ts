@@ -128,12 +128,8 @@ describe('a whole node', () => {
     await expect.poll(() => received.length).toBe(2);
     socket.send('{"requestId":2,"publish":{"channel":"chat","data":"hello"}}');
     await expect.poll(() => received.length).toBe(4);
-    expect(received.map((envelope) => Object.keys(envelope).at(-1)).sort()).toEqual([
-      'ack',
-      'delivery',
-      'sessionInfo',
-      'subscribe',
-    ]);
+    const names = received.map((envelope) => Object.keys(envelope).at(-1));
+    expect(new Set(names)).toEqual(new Set(['ack', 'delivery', 'sessionInfo', 'subscribe']));
     const closed = new Promise((resolve) => void socket.on('close', resolve));
     await server.stop();
     expect(await closed).toBe(4501);
