@@ -1,6 +1,5 @@
 /** Entries and signals as an application sees them. */
 import { type Dot, dotText } from '../base/ids.js';
-import { toBase64Url } from '../base/bytes.js';
 import type { Content, Entry, EntryKind } from '../log/entry.js';
 import { unixMsOf } from '../log/timestamp.js';
 import { isJsonType, isTextType } from '../protocol/content-type.js';
@@ -113,9 +112,4 @@ function dataOf(contentType: string, bytes: Uint8Array): unknown {
   } catch {
     return bytes;
   }
-}
-
-/** A cursor as text, as it is given to `start`. */
-export function cursorText(cursor: Uint8Array): string {
-  return toBase64Url(cursor);
 }

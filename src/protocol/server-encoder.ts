@@ -3,8 +3,8 @@ import type { DeliverySlice, Encoding, ServerMessage } from './messages.js';
 import { encodeJsonDelivery, encodeJsonFrame } from './server-encoder-json.js';
 import { encodeProtobufDelivery, encodeProtobufFrame } from './server-encoder-protobuf.js';
 
-export { deliveryToJson, entriesToJson, signalToJson } from './entry-json.js';
-export { failureToJson, gapToJson } from './server-encoder-json.js';
+export { entriesToJson } from './entry-json.js';
+export { gapToJson } from './server-encoder-json.js';
 
 /** One WebSocket message, for JSON its UTF-8. */
 export function encodeServerFrame(
