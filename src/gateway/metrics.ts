@@ -58,7 +58,8 @@ export class Metrics {
     for (const [name, gauge] of this.#gauges) gauge.set(gauges[name]!.of(status));
     this.#connections.set(this.#context.connections.open);
     this.#info.set({ version: status.version, node_id: status.nodeId }, 1);
-    for (const [name, value] of Object.entries(status.counters)) {
+    const connectionsRefused = this.#context.connections.refused;
+    for (const [name, value] of Object.entries({ ...status.counters, connectionsRefused })) {
       const counter = this.#counter(name);
       counter.reset();
       counter.inc(value);

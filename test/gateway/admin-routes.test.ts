@@ -179,6 +179,7 @@ describe('operation', () => {
     const text = await answer.text();
     expect(text).toContain('ringlog_entries_committed_total 42');
     expect(text).toContain('ringlog_up 1');
+    expect(text).toContain('ringlog_connections_refused_total 0');
     expect(text).toMatch(/ringlog_info\{version="9\.9\.9",node_id="f{32}"\} 1/);
     const forwarded = { 'x-forwarded-for': '203.0.113.9' };
     expect((await front.fetch('/metrics', { headers: forwarded })).status).toBe(401);

@@ -3,6 +3,7 @@ import WebSocket from 'ws';
 import { utf8 } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
 import type { OutFrame } from '../../src/engine/api.js';
+import { seededRandom } from '../../src/base/random.js';
 import { failure } from '../../src/protocol/errors.js';
 import {
   FakeNode,
@@ -149,6 +150,36 @@ describe('broken clients', () => {
     expect(node.sessions[0]!.received).toEqual([]);
     connection.socket.destroy();
     await connection.until(() => node.sessions[0]!.disconnects === 1);
+  });
+
+  test('compression is not agreed to, and compressed frames are refused', async () => {
+    const connection = await upgraded({ 'Sec-WebSocket-Extensions': 'permessage-deflate' });
+    expect(connection.text).not.toMatch(/Sec-WebSocket-Extensions/i);
+    connection.send(Buffer.from([0xc1, 0x80, 0, 0, 0, 0]));
+    await connection.until(() => closeFrameIn(connection.body) !== undefined);
+    expect(closeFrameIn(connection.body)!.code).toBe(1002);
+  });
+
+  test('random bytes, in random pieces, harm nobody', async () => {
+    const random = seededRandom(20_261_121);
+    const witness = await upgraded();
+    for (let round = 0; round < 60; round++) {
+      const connection = raw();
+      if (random.next() < 0.8) connection.upgrade();
+      for (let piece = 0; piece < 5; piece++) {
+        const bytes = random.bytes(Math.floor(random.next() * 300));
+        // Often a plausible start, so that more than the first check is met.
+        if (random.next() < 0.7 && bytes.length > 2)
+          bytes.set([0x80 | [1, 2, 8, 9][piece % 4]!, 0x80 | (bytes[1]! % 126)]);
+        connection.send(bytes);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      connection.socket.destroy();
+    }
+    witness.send(clientFrame(1, 'still here'));
+    await witness.until(() => node.sessions[0]!.received.length === 1);
+    expect(node.sessions[0]!.disconnects).toBe(0);
+    await expect.poll(() => node.sessions.slice(1).every(({ disconnects }) => disconnects === 1)).toBe(true);
   });
 
   test('endless fragments close with 1008', async () => {
