@@ -81,7 +81,7 @@ export class Heads {
     const primary = this.primary();
     if (!primary) return undefined;
     const past = pastOf(this.#log, [primary]);
-    return [primary, ...foreign.filter((head) => !isSame(head, primary) && !covers(this.#log, past, head))];
+    return [primary, ...foreign.filter((head) => !covers(this.#log, past, head))];
   }
 
   /** Heads of exactly what lies before `position`. */
@@ -123,10 +123,6 @@ export class Heads {
 
 function newest(subLog: SubLog): Dot {
   return { writer: subLog.writer, seq: subLog.seq };
-}
-
-function isSame(a: Dot, b: Dot): boolean {
-  return a.writer === b.writer && a.seq === b.seq;
 }
 
 interface ClaimedDot extends Dot {

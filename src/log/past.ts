@@ -21,7 +21,6 @@ export function pastOf(log: LogParts, dots: readonly Dot[]): GrowingPast {
   const past: GrowingPast = { base: 0, beyond: new Map() };
   const waiting = [...dots];
   for (let dot = waiting.pop(); dot; dot = waiting.pop()) visit(log, past, dot, waiting);
-  forgetPlaced(log, past);
   return past;
 }
 
@@ -67,16 +66,19 @@ export function covers(log: LogParts, past: Past, { writer, seq }: Dot): boolean
   return span !== undefined && span.position + seq - span.firstSeq < past.base;
 }
 
-/** Moves the prefix forward over entries that are part of the past: afterwards it is as long as it can be. */
+/** Moves the prefix forward over entries that are part of the past: afterwards it is as long as it can be, and `beyond`
+ *  names only what lies beyond it. */
 export function extendPrefix(log: LogParts, past: GrowingPast): void {
-  if (past.beyond.size === 0) return;
   for (let span = log.order.at(past.base); span; span = log.order.at(past.base)) {
     const through = past.beyond.get(span.subLog.writer) ?? 0;
     const inside = Math.min(span.count, through - span.firstSeq + 1);
     if (inside <= past.base - span.position) break;
     past.base = span.position + inside;
   }
-  forgetPlaced(log, past);
+  for (const [writer, seq] of past.beyond) {
+    const span = log.subLogs.get(writer)?.placementOf(seq);
+    if (span && span.position + seq - span.firstSeq < past.base) past.beyond.delete(writer);
+  }
 }
 
 /** Of `candidates`, all in `past`es of their own, those that no other one stands on. */
@@ -84,11 +86,4 @@ export function maximal(log: LogParts, candidates: readonly Dot[]): readonly Dot
   if (candidates.length <= 1) return candidates;
   const pasts = candidates.map((dot) => pastOf(log, [dot]));
   return candidates.filter((dot, i) => !pasts.some((past, j) => i !== j && covers(log, past, dot)));
-}
-
-function forgetPlaced(log: LogParts, past: GrowingPast): void {
-  for (const [writer, seq] of past.beyond) {
-    const span = log.subLogs.get(writer)?.placementOf(seq);
-    if (span && span.position + seq - span.firstSeq < past.base) past.beyond.delete(writer);
-  }
 }

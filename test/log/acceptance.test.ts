@@ -165,6 +165,64 @@ describe('trims', () => {
   });
 });
 
+describe('a log that got floors before the entries above them', () => {
+  const floors = new Map([
+    [a, 3],
+    [b, 4],
+  ]);
+  const c = 'cc'.repeat(12) as WriterId;
+  const through = { writer: a, seq: 3 };
+
+  function trimmedLog(): ChannelLog {
+    const log = new ChannelLog(ref);
+    log.applyTrim({ through, floors, round: 5 }, 0);
+    return log;
+  }
+
+  test('has the trimmed entry as its head until something stands on it', () => {
+    const log = trimmedLog();
+    log.apply(runOf({ writer: c, round: 0 }, 1));
+    log.apply(runOf({ writer: b, round: 0, firstSeq: 5 }, 1));
+    const [onC, onB] = [
+      { writer: c, seq: 1 },
+      { writer: b, seq: 5 },
+    ];
+    expect(log.heads()).toEqual([onC, onB, through]);
+    expect(log.parentsFor(b, false)).toEqual([onB, onC, through]);
+    log.apply(runOf({ firstSeq: 4 }, 1));
+    expect(log.heads()).toEqual([onC, onB, { writer: a, seq: 4 }]);
+  });
+
+  test('has it no more once an entry names it', () => {
+    const log = trimmedLog();
+    expect(log.parentsFor(c, true)).toEqual([through]);
+    log.apply(runOf({ writer: c, round: 6 }, [{ parents: [through] }]));
+    expect(log.heads()).toEqual([{ writer: c, seq: 1 }]);
+    expect(log.parentsFor(c, false)).toBeUndefined();
+    expect(log.commitThrough({ writer: c, seq: 1 })).toEqual([
+      { position: 7, writer: c, firstSeq: 1, count: 1 },
+    ]);
+  });
+
+  test('follows it under a new claim, whatever lower rounds wrote beside it', () => {
+    const log = trimmedLog();
+    log.apply(runOf({ writer: c, round: 4 }, 2));
+    expect(log.primary()).toEqual(through);
+    expect(log.parentsFor(b, true)).toEqual([through, { writer: c, seq: 2 }]);
+    // Equal rounds are told apart by the writer.
+    const other = trimmedLog();
+    other.apply(runOf({ writer: c, round: 5 }, 2));
+    expect(other.primary()).toEqual({ writer: c, seq: 2 });
+    const same = trimmedLog();
+    same.apply(runOf({ firstSeq: 4, round: 5 }, 2));
+    expect(same.primary()).toEqual({ writer: a, seq: 5 });
+    const lower = trimmedLog();
+    lower.apply(runOf({ firstSeq: 4, round: 0 }, 2));
+    expect(lower.primary()).toEqual(through);
+    expect(lower.parentsFor(c, true)).toEqual([through, { writer: a, seq: 5 }]);
+  });
+});
+
 /** The home's log once more, from what it held, with some entries unreadable. */
 function replayed(
   held: readonly WrittenEntry[],
