@@ -14,7 +14,7 @@ import {
 } from './reference-order.js';
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
-const runs = { numRuns: 40 };
+const runs = { numRuns: 20 };
 
 function dotsOfSpans(spans: readonly Span[]): string[] {
   return spans.flatMap(({ writer, firstSeq, count }) =>
@@ -89,7 +89,7 @@ describe.each([{ trims: false }, { trims: true }])('a log that grows ($trims)', 
           }
         });
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 
@@ -128,7 +128,7 @@ describe.each([{ trims: false }, { trims: true }])('a log that grows ($trims)', 
           }
         });
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
   });
 

@@ -17,7 +17,7 @@ import {
 } from './reference-order.js';
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
-const runs = { numRuns: 60 };
+const runs = { numRuns: 40 };
 
 interface Delivered {
   readonly dot: string;
@@ -159,7 +159,7 @@ describe.each([{ trims: false }, { trims: true }])('a reader ($trims)', (options
           },
         });
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 
