@@ -62,6 +62,8 @@ export const limits = {
   parallelOpensMax: 64,
   /** A channel nobody used for this long leaves memory. */
   channelIdleMs: 60_000,
+  /** The same for one that keeps signals for late joiners: they leave with it. */
+  liveHistoryIdleMs: 600_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
   /** How far a foreign clock may lead before it is ignored (reliability R11). */

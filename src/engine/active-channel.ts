@@ -1,5 +1,6 @@
 /** A channel in memory: its log, who listens, what waits to be written, and what is remembered about publishers. */
 import { assert } from '../base/assert.js';
+import { limits } from '../base/limits.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
 import { channelKey } from '../base/ids.js';
 import { KeyTable } from '../log/idempotency.js';
@@ -25,7 +26,7 @@ export class ActiveChannel {
   /** The newest one stamped, in the commit under way. */
   stampedSeq = 0;
   /** Administrators and streams that wait for entries beyond what they have. */
-  waiters: (() => void)[] | undefined;
+  readonly waiters = new Set<() => void>();
   #log: ChannelLog | undefined;
   #keys: KeyTable | undefined;
   #publishers: PublisherTable | undefined;
@@ -84,20 +85,19 @@ export class ActiveChannel {
   }
 
   wakeWaiters(): void {
-    const waiting = this.waiters;
-    this.waiters = undefined;
-    if (waiting) for (const wake of waiting) wake();
+    for (const wake of this.waiters) wake();
+    this.waiters.clear();
   }
 
-  isIdle(nowMs: number, idleMs: number): boolean {
+  isIdle(nowMs: number): boolean {
+    const idleMs = this.#signals ? limits.liveHistoryIdleMs : limits.channelIdleMs;
     return (
       this.isLoaded &&
       nowMs - this.lastUsedMs >= idleMs &&
       this.fanOut.size === 0 &&
       this.pending.length === 0 &&
       !this.queued &&
-      this.waiters === undefined &&
-      (this.#signals?.isEmpty ?? true)
+      this.waiters.size === 0
     );
   }
 }

@@ -55,11 +55,16 @@ export class ChannelTable {
     return this.#loading.get(channel) ?? Promise.resolve();
   }
 
+  /** The node stops: nobody waits for more. */
+  wakeWaiters(): void {
+    for (const channel of this.#channels.values()) channel.wakeWaiters();
+  }
+
   /** Lets channels go that nobody used for a while. */
   dropIdle(): void {
     const nowMs = this.nowMs();
     for (const channel of this.#channels.values()) {
-      if (!channel.isIdle(nowMs, limits.channelIdleMs)) continue;
+      if (!channel.isIdle(nowMs)) continue;
       this.#channels.delete(channel.key);
       this.store.release(channel.ref);
     }

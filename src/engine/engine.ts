@@ -77,6 +77,7 @@ export class Engine implements NodeApi {
     const core = this.#core;
     if (core) await core.committer.drained();
     this.#sessions.closeAll('SHUTTING_DOWN');
+    core?.channels.wakeWaiters();
     core?.committer.refuseWaiting();
     this.#core = undefined;
     await core?.store.close();
@@ -119,6 +120,7 @@ export class Engine implements NodeApi {
     this.#maintenance?.stop();
     core?.committer.refuseWaiting();
     this.#sessions.closeAll('INTERNAL');
+    core?.channels.wakeWaiters();
     this.#core = undefined;
     await core?.store.close().catch(() => undefined);
     // A disk that failed once cannot be trusted to report the next time; one that was full can.
@@ -210,11 +212,13 @@ export class Engine implements NodeApi {
     await parts.core.channels.ready(active);
     if (positionCovered(active.log, heads.value) < active.log.endPosition) return;
     await new Promise<void>((resolve) => {
-      const cancel = this.#ports.timers.after(waitMs, resolve);
-      (active.waiters ??= []).push(() => {
+      const wake = () => {
         cancel();
+        active.waiters.delete(wake);
         resolve();
-      });
+      };
+      const cancel = this.#ports.timers.after(waitMs, wake);
+      active.waiters.add(wake);
     });
   }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { limits } from '../../src/base/limits.js';
 import { World, type Json, admin } from './harness.js';
 import { fromBase64 } from '../../src/base/bytes.js';
 
@@ -112,6 +113,9 @@ test('waiting for more ends with the next entry, or after the time given', async
   void world.engine.waitForMore('default', 'nothing', fromBase64('')!, 500).then(() => woken++);
   await world.pass(1000);
   expect(woken).toBe(2);
+  // Whoever gave up waiting holds nothing any more: the channel can leave memory.
+  await world.pass(limits.channelIdleMs + 5_000);
+  expect(world.engine.status().channelsInMemory).toBe(0);
 });
 
 test('the digest tells two logs apart and survives a restart; channels are listed with their sizes', async () => {
