@@ -1,7 +1,7 @@
 /** The data directory of a node: its identity, the administrator's token, and the folder of the store. Only its owner
  *  may read it. */
 import { chmod, mkdir, open, readFile, readdir, rename, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { toBase64Url, toHex } from '../base/bytes.js';
 import type { NodeId } from '../base/ids.js';
 import type { Random } from '../engine/ports.js';
@@ -26,7 +26,7 @@ export interface DataDirectory {
 export async function openDataDirectory(path: string, random: Random): Promise<DataDirectory> {
   const directory = resolve(path);
   const warnings: string[] = [];
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDurably(directory);
   const known = await readIfThere(join(directory, nodeFile));
   if (known === undefined) await refuseForeign(directory);
   await restrict(directory, 0o700, warnings);
@@ -122,8 +122,21 @@ async function writeDurably(directory: string, name: string, text: string): Prom
     await file.close();
   }
   await rename(temporary, join(directory, name));
+  await syncDirectory(directory);
+}
+
+/** A power loss right after the first start must not take the whole directory with it: every name made on the way to it
+ *  is made durable in its parent. */
+async function makeDurably(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = dirname(made))
+    await syncDirectory(dirname(made));
+}
+
+async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
-  const folder = await open(directory, 'r');
+  const folder = await open(path, 'r');
   try {
     await folder.sync();
   } finally {
