@@ -1,10 +1,14 @@
 /** A queue whose head moves instead of its elements, and into whose front things can go back in order. */
 export class Fifo<T> {
-  #items: T[] = [];
+  #items: (T | undefined)[] = [];
   #head = 0;
 
   get length(): number {
     return this.#items.length - this.#head;
+  }
+
+  items(): T[] {
+    return this.#items.slice(this.#head) as T[];
   }
 
   peek(): T | undefined {
@@ -16,10 +20,14 @@ export class Fifo<T> {
   }
 
   shift(): T | undefined {
+    if (this.length === 0) return undefined;
     const item = this.#items[this.#head];
-    if (item === undefined) return undefined;
-    this.#head++;
-    if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
+    // Whoever took it may let it go; so does the queue.
+    this.#items[this.#head++] = undefined;
+    if (this.#head === this.#items.length) {
+      this.#items.length = 0;
+      this.#head = 0;
+    } else if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
@@ -35,7 +43,7 @@ export class Fifo<T> {
   }
 
   removeFirst(matches: (item: T) => boolean): void {
-    const at = this.#items.findIndex((item, index) => index >= this.#head && matches(item));
+    const at = this.#items.findIndex((item, index) => index >= this.#head && matches(item as T));
     if (at >= 0) this.#items.splice(at, 1);
   }
 }

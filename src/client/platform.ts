@@ -42,9 +42,12 @@ export interface WebSocketLike {
   onerror: ((event: never) => void) | null;
   send(data: Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
+  /** Ends the connection without waiting for the other side; the package `ws` has it. */
+  terminate?(): void;
 }
 export type WebSocketConstructor = new (url: string, subprotocols: string[]) => WebSocketLike;
 
+const normalClosure = 1000;
 const abnormal = 1006;
 const openState = 1;
 
@@ -122,7 +125,9 @@ function openWebSocket(
       if (socket?.readyState === openState) socket.send(frame as Uint8Array<ArrayBuffer>);
     },
     close(code, reason) {
-      socket?.close(code, reason);
+      // A connection that is given up would be waited for, and keep a process from ending.
+      if (code !== normalClosure && socket?.terminate) socket.terminate();
+      else socket?.close(code, reason);
       // The other side may never answer: for the client it is over now.
       ended(code, reason);
     },

@@ -6,60 +6,16 @@
  *  A number whose publish was refused or given up counts as done: what follows says so (`ackedThrough`) and is taken. */
 import type { Random } from '../base/random.js';
 import type { Failure } from '../protocol/errors.js';
-import type { Ack, Level, PublishMessage } from '../protocol/messages.js';
+import type { Ack, PublishMessage } from '../protocol/messages.js';
 import { type ClientErrorCode, RinglogError, ownError, serverError } from './error.js';
 import { Fifo } from './fifo.js';
-
-export interface PublishRequest {
-  readonly channel: string;
-  /** The encoded content. */
-  readonly content: Uint8Array;
-  /** Absent for a signal: it is sent once, and nobody knows it again. */
-  readonly idempotencyKey?: string;
-  readonly level?: Level;
-  readonly degrade?: boolean;
-  readonly timeoutMs: number;
-  accepted(ack: Ack): void;
-  refused(error: RinglogError): void;
-}
+import { Item, type Lane, type PublishRequest, isTaken, messageOf, newLane } from './publish-item.js';
 
 export interface QueueLimits {
   readonly queueMessages: number;
   readonly queueBytes: number;
   readonly windowMessages: number;
   readonly windowBytes: number;
-}
-
-/** One publish on its way. */
-interface Item extends PublishRequest {
-  /** Over all channels; a signal has one too. */
-  readonly order: number;
-  readonly seq: number | undefined;
-  readonly deadlineMs: number;
-  readonly lane: Lane;
-  state: 'waiting' | 'sent' | 'done';
-  requestId: number;
-  /** It was sent once and had no answer that says it was not written. */
-  maybeWritten: boolean;
-  failures: number;
-  outOfOrder: number;
-  lastFailure: Failure | undefined;
-}
-
-/** One channel. */
-interface Lane {
-  readonly channel: string;
-  lastSeq: number;
-  /** Every number through this one is done with. */
-  doneThrough: number;
-  /** Numbers above `doneThrough` that are done. */
-  readonly done: Set<number>;
-  /** In order. */
-  readonly waiting: Fifo<Item>;
-  sent: number;
-  /** Stopped until nothing is under way and this time has come. */
-  stoppedUntilMs: number | undefined;
-  isReady: boolean;
 }
 
 /** Answered with these, a publish may succeed when it is sent again. */
@@ -75,9 +31,6 @@ const retryMinMs = 100;
 const retryMaxMs = 5_000;
 /** A channel gives way to the next after so many. */
 const turn = 64;
-/** First in its channel and out of order still: its number was used by somebody else. */
-const outOfOrderMax = 5;
-
 export class PublishQueue {
   readonly #limits: QueueLimits;
   readonly #random: Random;
@@ -86,7 +39,7 @@ export class PublishQueue {
   readonly #ready = new Fifo<Lane>();
   readonly #stopped = new Set<Lane>();
   readonly #sent = new Map<number, Item>();
-  readonly #open = new Set<Item>();
+  #size = 0;
   #order = 0;
   #bytes = 0;
   #sentBytes = 0;
@@ -101,7 +54,7 @@ export class PublishQueue {
 
   /** Publishes without an outcome yet. */
   get size(): number {
-    return this.#open.size;
+    return this.#size;
   }
 
   get bytes(): number {
@@ -112,25 +65,13 @@ export class PublishQueue {
   add(request: PublishRequest, nowMs: number): RinglogError | undefined {
     const bytes = request.content.length;
     const { queueMessages, queueBytes } = this.#limits;
-    if (this.#open.size >= queueMessages || (this.#open.size > 0 && this.#bytes + bytes > queueBytes)) {
+    if (this.#size >= queueMessages || (this.#size > 0 && this.#bytes + bytes > queueBytes)) {
       return ownError('QUEUE_FULL', 'rejected', request.channel);
     }
     const lane = this.#lane(request.channel);
-    const isSignal = request.idempotencyKey === undefined;
-    const item: Item = {
-      ...request,
-      order: this.#order++,
-      seq: isSignal ? undefined : ++lane.lastSeq,
-      deadlineMs: nowMs + request.timeoutMs,
-      lane,
-      state: 'waiting',
-      requestId: 0,
-      maybeWritten: false,
-      failures: 0,
-      outOfOrder: 0,
-      lastFailure: undefined,
-    };
-    this.#open.add(item);
+    const seq = request.idempotencyKey === undefined ? undefined : ++lane.lastSeq;
+    const item = new Item(request, lane, this.#order++, seq, nowMs + request.timeoutMs);
+    this.#size++;
     this.#bytes += bytes;
     this.#earliestMs = Math.min(this.#earliestMs, item.deadlineMs);
     lane.waiting.push(item);
@@ -149,7 +90,7 @@ export class PublishQueue {
     item.requestId = requestId;
     lane.sent++;
     this.#sent.set(requestId, item);
-    this.#sentBytes += item.content.length;
+    this.#sentBytes += item.bytes;
     return messageOf(item);
   }
 
@@ -161,7 +102,7 @@ export class PublishQueue {
       if (!item) continue;
       const { dot } = ack;
       this.#done(item);
-      item.accepted({
+      item.request.accepted({
         ...ack,
         count: 1,
         timestamp: ack.timestamp + i,
@@ -183,7 +124,7 @@ export class PublishQueue {
       this.#stop(item.lane, nowMs + (isBehind ? 0 : this.#delayMs(item, failure)));
     } else {
       this.#done(item);
-      item.refused(serverError(failure, item.maybeWritten));
+      item.request.refused(serverError(failure, item.maybeWritten));
     }
     return true;
   }
@@ -200,14 +141,14 @@ export class PublishQueue {
         this.#again(item);
       } else {
         this.#done(item);
-        item.refused(ownError('TIMEOUT', 'indeterminate', item.channel));
+        item.request.refused(ownError('TIMEOUT', 'indeterminate', item.lane.channel));
       }
     }
     for (const lane of this.#lanes.values()) this.#wake(lane);
   }
 
   nextDeadline(): number {
-    if (this.#open.size === 0) this.#earliestMs = Infinity;
+    if (this.#size === 0) this.#earliestMs = Infinity;
     let earliest = this.#earliestMs;
     for (const { stoppedUntilMs = Infinity, sent } of this.#stopped) {
       if (sent === 0) earliest = Math.min(earliest, stoppedUntilMs);
@@ -220,7 +161,7 @@ export class PublishQueue {
     for (const lane of this.#stopped) this.#resume(lane, nowMs);
     if (nowMs < this.#earliestMs) return;
     this.#earliestMs = Infinity;
-    for (const item of this.#open) {
+    for (const item of this.#all()) {
       if (nowMs < item.deadlineMs) this.#earliestMs = Math.min(this.#earliestMs, item.deadlineMs);
       else this.#giveUp(item, item.lastFailure ?? ownError('TIMEOUT'));
     }
@@ -228,7 +169,7 @@ export class PublishQueue {
 
   /** Nothing more will be sent. */
   close(error: RinglogError): void {
-    for (const item of this.#open) this.#giveUp(item, error);
+    for (const item of this.#all()) this.#giveUp(item, error);
   }
 
   #giveUp(item: Item, reason: { readonly code: ClientErrorCode; readonly message: string }): void {
@@ -238,29 +179,26 @@ export class PublishQueue {
     this.#done(item);
     const { code, message } = reason;
     const outcome = maybeWritten ? 'indeterminate' : 'rejected';
-    item.refused(new RinglogError({ code, message, outcome, channel: item.channel }));
+    item.request.refused(new RinglogError({ code, message, outcome, channel: item.lane.channel }));
   }
 
-  #withdraw({ lane, ...item }: Item): void {
-    lane.waiting.removeFirst((other) => other.order === item.order);
+  #withdraw(item: Item): void {
+    const { lane } = item;
+    lane.waiting.removeFirst((other) => other === item);
     if (lane.waiting.length > 0 || !lane.isReady) return;
     lane.isReady = false;
     this.#ready.removeFirst((other) => other === lane);
   }
 
+  /** Everything without an outcome. */
+  #all(): Item[] {
+    return [...this.#sent.values(), ...[...this.#lanes.values()].flatMap(({ waiting }) => waiting.items())];
+  }
+
   #lane(channel: string): Lane {
     const known = this.#lanes.get(channel);
     if (known) return known;
-    const lane: Lane = {
-      channel,
-      lastSeq: 0,
-      doneThrough: 0,
-      done: new Set(),
-      waiting: new Fifo(),
-      sent: 0,
-      stoppedUntilMs: undefined,
-      isReady: false,
-    };
+    const lane = newLane(channel);
     this.#lanes.set(channel, lane);
     return lane;
   }
@@ -306,7 +244,7 @@ export class PublishQueue {
     const item = this.#sent.get(requestId);
     if (!item) return undefined;
     this.#sent.delete(requestId);
-    this.#sentBytes -= item.content.length;
+    this.#sentBytes -= item.bytes;
     item.lane.sent--;
     return item;
   }
@@ -319,34 +257,20 @@ export class PublishQueue {
 
   #done(item: Item): void {
     item.state = 'done';
-    this.#open.delete(item);
-    this.#bytes -= item.content.length;
+    this.#size--;
+    this.#bytes -= item.bytes;
     const { lane, seq } = item;
     if (seq === undefined) return;
-    lane.done.add(seq);
-    while (lane.done.delete(lane.doneThrough + 1)) lane.doneThrough++;
+    if (seq !== lane.doneThrough + 1) {
+      lane.done.add(seq);
+      return;
+    }
+    lane.doneThrough = seq;
+    while (lane.done.size > 0 && lane.done.delete(lane.doneThrough + 1)) lane.doneThrough++;
   }
 
   #delayMs(item: Item, failure: Failure): number {
     const mostMs = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(item.failures, 10));
     return Math.max(failure.retryAfterMs ?? 0, this.#random.next() * mostMs);
   }
-}
-
-/** Everything before it is done, and still it is out of order: somebody else used its number. */
-function isTaken(item: Item): boolean {
-  return item.seq === item.lane.doneThrough + 1 && ++item.outOfOrder > outOfOrderMax;
-}
-
-function messageOf(item: Item): PublishMessage {
-  const { channel, content, idempotencyKey, seq, lane, level, degrade } = item;
-  return {
-    type: 'publish',
-    channel,
-    content,
-    ...(idempotencyKey === undefined ? undefined : { idempotencyKey }),
-    ...(seq === undefined ? undefined : { publisherSeq: seq, ackedThrough: lane.doneThrough }),
-    ...(level === undefined ? undefined : { level }),
-    ...(degrade === undefined ? undefined : { degrade }),
-  };
 }

@@ -1,6 +1,6 @@
 /** All subscriptions of a client on the one connection: those wanted are asked for together, and again after it was
  *  interrupted. */
-import type { ClientMessage, ServerEvent } from '../protocol/messages.js';
+import type { ClientMessage, ServerEvent, Start } from '../protocol/messages.js';
 import { type RinglogError, serverError } from './error.js';
 import type { Subscription, SubscriptionHost } from './subscription.js';
 
@@ -11,8 +11,14 @@ export interface SubscriptionsOwner {
   fillSoon(): void;
 }
 
-/** Channels in one request; far fewer bytes than a frame holds. */
-const channelsPerRequest = 512;
+/** Channels of one request, so that it fits a frame: nearly always all there are. */
+const requestBytesGoal = 1_048_576;
+
+interface Asked {
+  readonly subscription: Subscription;
+  readonly channel: string;
+  readonly start: Start;
+}
 
 export class Subscriptions implements SubscriptionHost {
   readonly #owner: SubscriptionsOwner;
@@ -76,14 +82,21 @@ export class Subscriptions implements SubscriptionHost {
     this.#full.clear();
     const channels = [...this.#unwanted];
     this.#unwanted.clear();
-    for (let i = 0; i < channels.length; i += channelsPerRequest) {
-      this.#owner.send({ type: 'unsubscribe', channels: channels.slice(i, i + channelsPerRequest) });
-    }
+    if (channels.length > 0) this.#owner.send({ type: 'unsubscribe', channels });
     const { nowMs } = this.#owner;
-    const due = [...this.#wanted].flatMap(([subscription, fromMs]) =>
-      fromMs <= nowMs ? [subscription] : [],
-    );
-    for (let i = 0; i < due.length; i += channelsPerRequest) this.#ask(due.slice(i, i + channelsPerRequest));
+    let asked: Asked[] = [];
+    let bytes = 0;
+    for (const [subscription, fromMs] of this.#wanted) {
+      if (fromMs > nowMs) continue;
+      const { channel, start } = subscription;
+      asked.push({ subscription, channel, start });
+      bytes += channel.length + (start.type === 'cursor' ? start.cursor.length : 0) + 16;
+      if (bytes < requestBytesGoal) continue;
+      this.#ask(asked);
+      asked = [];
+      bytes = 0;
+    }
+    if (asked.length > 0) this.#ask(asked);
   }
 
   nextDeadline(): number {
@@ -123,8 +136,9 @@ export class Subscriptions implements SubscriptionHost {
     }
   }
 
-  #ask(subscriptions: readonly Subscription[]): void {
-    const channels = subscriptions.map(({ channel, start }) => ({ channel, start }));
+  #ask(asked: readonly Asked[]): void {
+    const channels = asked.map(({ channel, start }) => ({ channel, start }));
+    const subscriptions = asked.map(({ subscription }) => subscription);
     this.#asked.set(this.#owner.send({ type: 'subscribe', channels }), subscriptions);
     for (const subscription of subscriptions) {
       this.#wanted.delete(subscription);
