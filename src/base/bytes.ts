@@ -3,7 +3,8 @@
 import { assert } from './assert.js';
 
 const utf8Encoder = new TextEncoder();
-const utf8Decoder = new TextDecoder('utf-8', { fatal: true });
+// A byte order mark is text like any other: what was sent comes back.
+const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function utf8(text: string): Uint8Array {
   return utf8Encoder.encode(text);
@@ -199,19 +200,30 @@ export class ByteReader {
   }
 }
 
-const hexDigits = '0123456789abcdef';
+const hexDigits = utf8('0123456789abcdef');
 
 export function toHex(bytes: Uint8Array): string {
-  let out = '';
-  for (const byte of bytes) out += hexDigits[byte >> 4]! + hexDigits[byte & 15]!;
-  return out;
+  // Decoded in one go: text put together from pieces would keep all the pieces in memory.
+  const digits = new Uint8Array(2 * bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    digits[2 * i] = hexDigits[bytes[i]! >> 4]!;
+    digits[2 * i + 1] = hexDigits[bytes[i]! & 15]!;
+  }
+  return utf8Decoder.decode(digits);
 }
 
 /** Expects an even number of lower-case hex digits. */
 export function fromHex(text: string): Uint8Array {
   const out = new Uint8Array(text.length >> 1);
-  for (let i = 0; i < out.length; i++) out[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < out.length; i++) {
+    out[i] = (digitOf(text.charCodeAt(2 * i)) << 4) | digitOf(text.charCodeAt(2 * i + 1));
+  }
   return out;
+}
+
+/** "0" to "9" are 0x30 to 0x39, "a" to "f" 0x61 to 0x66. */
+function digitOf(code: number): number {
+  return code < 0x40 ? code & 15 : (code & 15) + 9;
 }
 
 const base64Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';

@@ -1,14 +1,11 @@
 /** The little of protobuf that log records need: tags, skipping what is unknown, and UTF-8 that is checked without
  *  throwing. https://protobuf.dev/programming-guides/encoding/ */
-import { ByteReader, type ByteWriter, utf8 } from '../base/bytes.js';
+import { ByteReader, type ByteWriter, utf8, utf8Text } from '../base/bytes.js';
 
 export const wireVarint = 0;
 export const wireFixed64 = 1;
 export const wireBytes = 2;
 export const wireFixed32 = 5;
-
-// A byte order mark is text like any other here: what was stored comes back.
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const fieldMax = 536_870_911;
 
@@ -80,7 +77,7 @@ class NestedReader extends ByteReader {
 /** Text of the next length-prefixed field; '' and `failed` when it is not UTF-8. */
 export function readText(reader: ByteReader): string {
   const bytes = reader.take(reader.varint());
-  if (isUtf8(bytes, 0, bytes.length)) return decoder.decode(bytes);
+  if (isUtf8(bytes, 0, bytes.length)) return utf8Text(bytes);
   reader.fail();
   return '';
 }

@@ -2,19 +2,24 @@
  *
  *  By hand because a publish must stay the bytes the client sent, a delivery must take stored bytes as they are, and
  *  a general library would be more than half of what a browser loads. */
-import { ByteReader, type ByteWriter, fromHex, toHex, varintLength, writeVarint } from '../base/bytes.js';
+import {
+  ByteReader,
+  type ByteWriter,
+  fromHex,
+  toHex,
+  utf8Text,
+  varintLength,
+  writeVarint,
+} from '../base/bytes.js';
 import type { WriterId } from '../base/ids.js';
 import { readTag, skipValue, writeText, writeVarintField } from '../log/protobuf.js';
 
 const writerBytes = 12;
 
-// Unlike `utf8Text` this keeps a leading byte order mark: it belongs to the text somebody sent.
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** The text, or `undefined` when the bytes are not UTF-8. */
 export function textOf(bytes: Uint8Array): string | undefined {
   try {
-    return decoder.decode(bytes);
+    return utf8Text(bytes);
   } catch {
     return undefined;
   }

@@ -9,6 +9,8 @@ import {
   readOrdered64,
   toBase64Url,
   toHex,
+  utf8,
+  utf8Text,
   varintLength,
   writeOrdered64,
 } from '../../src/base/bytes.js';
@@ -54,6 +56,11 @@ test('a varint beyond the safe integers, without an end, or too long fails and g
     const reader = new ByteReader(fromHex(hex));
     expect([reader.varint(), reader.failed]).toEqual([0, true]);
   }
+});
+
+test('text comes back as it was, a byte order mark included', () => {
+  for (const text of ['', 'a', '\uFEFFa', 'ü€😀']) expect(utf8Text(utf8(text))).toBe(text);
+  expect(() => utf8Text(new Uint8Array([0xc3]))).toThrow();
 });
 
 test('hex and base64url agree with the platform', () => {
