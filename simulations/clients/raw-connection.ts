@@ -8,7 +8,11 @@ export interface ConnectionEvents {
   frame(bytes: Buffer): void;
   /** It fell; the next one is being made. */
   lost(): void;
+  /** The node took the connection and then said nothing. The next one is being made. */
+  stalled(): void;
 }
+
+const handshakeLimitMs = 20_000;
 
 const pauseMinMs = 10;
 const pauseMaxMs = 200;
@@ -56,7 +60,8 @@ export class RawConnection {
   }
 
   #open(): void {
-    const socket = new WebSocket(this.#url, 'ringlog.v1.protobuf', { perMessageDeflate: false });
+    const options = { perMessageDeflate: false, handshakeTimeout: handshakeLimitMs };
+    const socket = new WebSocket(this.#url, 'ringlog.v1.protobuf', options);
     this.#socket = socket;
     socket.on('open', () => {
       this.connects++;
@@ -64,8 +69,10 @@ export class RawConnection {
       this.#events.opened();
     });
     socket.on('message', (data) => this.#events.frame(data as Buffer));
-    // A refused connection is told by 'close' too.
-    socket.on('error', () => {});
+    // Every failure is told by 'close' too.
+    socket.on('error', ({ message }) => {
+      if (message.includes('handshake has timed out')) this.#events.stalled();
+    });
     socket.on('close', () => this.#lost());
   }
 

@@ -43,6 +43,7 @@ export class RawPublisher implements LoadPublisher {
       lost: () => {
         if (options.kind === 'plain') this.#waiting.clear();
       },
+      stalled: () => options.onProblem(`${options.name}: connected, and then there was silence`),
     });
   }
 

@@ -38,6 +38,7 @@ export class RawReader {
       opened: () => this.#subscribe(),
       frame: (bytes) => this.#decode(bytes),
       lost: () => {},
+      stalled: () => options.onProblem(`${check.name}: connected, and then there was silence`),
     });
   }
 

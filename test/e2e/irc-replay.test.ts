@@ -82,9 +82,9 @@ describe('the replay of IRC days', () => {
   });
 
   test.skipIf(realDays === undefined)(
-    'of two real days loses nothing to the kill (needs the test data)',
+    'of a real day loses nothing to the kill (needs the test data)',
     async () => {
-      const { code, stdout } = await replay([realDays!, '--days', '2']);
+      const { code, stdout } = await replay([realDays!, '--days', '1']);
       expect(stdout).toContain('Nothing is lost, doubled or out of order.');
       expect(stdout).toMatch(/^killed +after [\d,]+ acked lines/m);
       expect(code).toBe(0);
@@ -176,7 +176,7 @@ describe('the replay of IRC days', () => {
   });
 
   test('interrupted leaves no process and no data behind', async () => {
-    const { code } = await replay(['--speed', '1000'], { interruptAfter: 'The node is killed' });
+    const { code } = await replay(['--speed', '2000'], { interruptAfter: 'The node is killed' });
     expect(code).toBe(130);
     expect(readdirSync(folder)).toEqual([]);
   });
