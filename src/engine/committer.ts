@@ -12,6 +12,7 @@ import type { ActiveChannel } from './active-channel.js';
 import { encodeClockNote, noteNames } from './notes.js';
 import type { Pending, PendingPublish } from './pending.js';
 import type { LogStore, Timers } from './ports.js';
+import type { Reached } from '../sessions/ack-range.js';
 
 export interface CommitterHooks {
   /** A run is durable and ordered: hand it to subscribers. `records` is valid during the call only. */
@@ -28,8 +29,8 @@ export interface CommitterOptions {
   readonly physicalMs: () => number;
   readonly writer: WriterId;
   readonly round: number;
-  /** Homes that hold an entry once it is synced here. */
-  readonly copies: number;
+  /** What an ack may claim once an entry is synced here. */
+  readonly reached: Reached;
 }
 
 interface Group {
@@ -312,7 +313,7 @@ export class Committer {
 
   #complete(group: Group): void {
     const { channel, run, items } = group;
-    const { copies } = this.#options;
+    const { reached } = this.#options;
     if (run) {
       const last = run.firstSeq + run.count - 1;
       assert(channel.log.have(run.writer) >= last, 'the store applied the commit');
@@ -327,15 +328,7 @@ export class Committer {
     }
     for (const item of items) {
       if (item.kind === 'trim') item.settled(true);
-      else
-        item.origin.publishAccepted(
-          item.requestId,
-          item.dot,
-          item.timestamp,
-          'quorum',
-          copies,
-          item.duplicate,
-        );
+      else item.origin.publishAccepted(item, reached);
     }
   }
 

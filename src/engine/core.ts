@@ -56,7 +56,15 @@ export async function startCore(
     clock.raiseBound(bound);
     const channels = new ChannelTable(store, claim.writer, rulesOf, () => ports.clock.monotonicMs());
     const committer = new Committer(
-      { store, timers: ports.timers, clock, physicalMs, writer: claim.writer, round: claim.round, copies: 1 },
+      {
+        store,
+        timers: ports.timers,
+        clock,
+        physicalMs,
+        writer: claim.writer,
+        round: claim.round,
+        reached: { level: 'quorum', copies: 1 },
+      },
       hooks,
     );
     return { store, claim, clock, channels, committer, physicalMs };

@@ -32,6 +32,7 @@ import { Delivery } from './delivery.js';
 import { type Scan, historyPage, positionCovered } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
+import type { Accepted, Reached } from '../sessions/ack-range.js';
 import type { PublishOrigin } from './pending.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Publishing } from './publishing.js';
@@ -319,10 +320,8 @@ class BatchOrigin implements PublishOrigin {
     this.#open = count;
   }
 
-  publishAccepted(
-    ...[requestId, dot, timestamp, level, copies, duplicate]: Parameters<PublishOrigin['publishAccepted']>
-  ): void {
-    this.#settle(requestId, ok({ ...(dot ? { dot } : {}), timestamp, level, copies, duplicate }));
+  publishAccepted({ requestId, dot, timestamp, duplicate }: Accepted, reached: Reached): void {
+    this.#settle(requestId, ok({ ...(dot ? { dot } : {}), timestamp, ...reached, duplicate }));
   }
 
   publishFailed(requestId: number, error: Failure): void {

@@ -2,22 +2,15 @@
 import type { Dot } from '../base/ids.js';
 import type { Timestamp } from '../log/entry.js';
 import type { Failure } from '../protocol/errors.js';
-import type { Level } from '../protocol/messages.js';
+import type { Accepted, Reached } from '../sessions/ack-range.js';
 
 /** Where the answer goes: a session, or a batch of an HTTP request. */
 export interface PublishOrigin {
-  publishAccepted(
-    requestId: number,
-    dot: Dot | undefined,
-    timestamp: Timestamp,
-    level: Level,
-    copies: number,
-    duplicate: boolean,
-  ): void;
+  publishAccepted(accepted: Accepted, reached: Reached): void;
   publishFailed(requestId: number, failure: Failure): void;
 }
 
-export interface PendingPublish {
+export interface PendingPublish extends Accepted {
   readonly kind: 'publish';
   readonly origin: PublishOrigin;
   readonly requestId: number;

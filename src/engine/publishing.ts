@@ -11,6 +11,7 @@ import type { ActiveChannel } from './active-channel.js';
 import type { Principal } from './api.js';
 import type { Core } from './core.js';
 import type { Delivery } from './delivery.js';
+import type { Reached } from '../sessions/ack-range.js';
 import type { PendingPublish, PublishOrigin } from './pending.js';
 
 export interface PublishRequest {
@@ -135,9 +136,12 @@ export class Publishing {
       ...(principal.actor === '' ? {} : { actor: principal.actor }),
     };
     this.delivery.signal(channel, signal);
-    origin.publishAccepted(requestId, undefined, timestamp, 'memory', 1, false);
+    origin.publishAccepted({ requestId, dot: undefined, timestamp, duplicate: false }, heard);
   }
 }
+
+/** What the ack of a signal claims. */
+const heard: Reached = { level: 'memory', copies: 1 };
 
 function isSignal(message: PublishMessage, rules: RuleSet): boolean {
   return message.level === 'memory' || message.store === false || !rules.store;

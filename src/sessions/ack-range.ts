@@ -3,71 +3,63 @@ import type { Dot } from '../base/ids.js';
 import type { Timestamp } from '../log/entry.js';
 import type { Ack, Level } from '../protocol/messages.js';
 
+/** A publish that was taken. */
+export interface Accepted {
+  readonly requestId: number;
+  /** Absent for a signal. */
+  readonly dot: Dot | undefined;
+  readonly timestamp: Timestamp;
+  /** Its key was taken before: dot and timestamp are the first one's. */
+  readonly duplicate: boolean;
+}
+
+/** What an ack claims: the same for all publishes of a commit. */
+export interface Reached {
+  readonly level: Level;
+  readonly copies: number;
+}
+
 export class AckRange {
-  #requestId = 0;
-  #dot: Dot | undefined;
-  #timestamp: Timestamp = 0;
-  #level: Level = 'quorum';
-  #copies = 0;
-  #duplicate = false;
+  #first: Accepted | undefined;
+  #reached: Reached | undefined;
   #count = 0;
 
   get isEmpty(): boolean {
-    return this.#count === 0;
+    return this.#first === undefined;
   }
 
-  /** Adds an ack that follows the range; false when it does not. */
-  extend(
-    requestId: number,
-    dot: Dot | undefined,
-    timestamp: Timestamp,
-    level: Level,
-    copies: number,
-    duplicate: boolean,
-  ): boolean {
-    const first = this.#dot;
-    if (this.#count === 0 || !first || !dot || duplicate || this.#duplicate) return false;
+  /** Adds an ack that follows the range; false when it does not, or when there is none yet. */
+  extend(next: Accepted, reached: Reached): boolean {
+    const first = this.#first;
+    if (!first?.dot || !next.dot || next.duplicate || first.duplicate) return false;
+    const count = this.#count;
     const follows =
-      requestId === this.#requestId + this.#count &&
-      dot.writer === first.writer &&
-      dot.seq === first.seq + this.#count &&
-      timestamp === this.#timestamp + this.#count &&
-      level === this.#level &&
-      copies === this.#copies;
+      next.requestId === first.requestId + count &&
+      next.dot.writer === first.dot.writer &&
+      next.dot.seq === first.dot.seq + count &&
+      next.timestamp === first.timestamp + count &&
+      reached.level === this.#reached?.level &&
+      reached.copies === this.#reached.copies;
     if (follows) this.#count++;
     return follows;
   }
 
   /** Begins anew; what was gathered must have been taken. */
-  start(
-    requestId: number,
-    dot: Dot | undefined,
-    timestamp: Timestamp,
-    level: Level,
-    copies: number,
-    duplicate: boolean,
-  ): void {
-    this.#requestId = requestId;
-    this.#dot = dot;
-    this.#timestamp = timestamp;
-    this.#level = level;
-    this.#copies = copies;
-    this.#duplicate = duplicate;
+  start(first: Accepted, reached: Reached): void {
+    this.#first = first;
+    this.#reached = reached;
     this.#count = 1;
   }
 
   take(): { requestId: number; message: Ack } | undefined {
-    if (this.#count === 0) return undefined;
-    const message: Ack = {
-      type: 'ack',
-      ...(this.#dot ? { dot: this.#dot } : {}),
-      timestamp: this.#timestamp,
-      level: this.#level,
-      copies: this.#copies,
-      count: this.#count,
-      duplicate: this.#duplicate,
+    const [first, reached] = [this.#first, this.#reached];
+    if (!first || !reached) return undefined;
+    this.#first = undefined;
+    const { requestId, dot, timestamp, duplicate } = first;
+    const place = dot ? { dot } : {};
+    return {
+      requestId,
+      message: { type: 'ack', ...place, timestamp, ...reached, count: this.#count, duplicate },
     };
-    this.#count = 0;
-    return { requestId: this.#requestId, message };
   }
 }

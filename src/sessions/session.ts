@@ -24,7 +24,7 @@ import type {
   Start,
 } from '../protocol/messages.js';
 import { encodeServerFrame } from '../protocol/server-encoder.js';
-import { AckRange } from './ack-range.js';
+import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
 import { RateLimit } from './rate-limit.js';
 import type { SessionFrame, Subscriber } from './subscriber.js';
@@ -265,21 +265,13 @@ export class Session implements Subscriber {
     if (!this.closed) this.outbox.push(frame);
   }
 
-  publishAccepted(
-    requestId: number,
-    dot: Dot | undefined,
-    timestamp: Timestamp,
-    level: Level,
-    copies: number,
-    duplicate: boolean,
-  ): void {
-    if (requestId === 0 || this.closed) return;
+  publishAccepted(accepted: Accepted, reached: Reached): void {
+    if (accepted.requestId === 0 || this.closed) return;
     const acks = (this.#acks ??= new AckRange());
     if (acks.isEmpty) this.#host.touched(this);
-    if (!acks.extend(requestId, dot, timestamp, level, copies, duplicate)) {
-      this.#flushAcks();
-      acks.start(requestId, dot, timestamp, level, copies, duplicate);
-    }
+    if (acks.extend(accepted, reached)) return;
+    this.#flushAcks();
+    acks.start(accepted, reached);
   }
 
   publishFailed(requestId: number, error: Failure): void {
