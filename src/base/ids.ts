@@ -1,4 +1,5 @@
 /** Names and identifiers, branded so that two of them cannot be swapped, with the parsers that make them. */
+import { toHex, utf8 } from './bytes.js';
 import { type Result, err, ok } from './result.js';
 
 export type HubName = string & { readonly __brand: 'HubName' };
@@ -25,7 +26,11 @@ export interface ChannelRef {
 export const channelNameBytesMax = 255;
 
 const hubPattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const channelPattern = /^\$?[A-Za-z0-9._~@+=-]+(?::[A-Za-z0-9._~@+=-]+)*$/;
+const plainCharacters = 'A-Za-z0-9._~@+=-';
+const segment = `(?:[${plainCharacters}]|%[0-9A-F]{2})+`;
+const channelPattern = new RegExp(`^\\$?${segment}(?::${segment})*$`);
+/** Escaped although it need not be: a second name for the same thing. */
+const needlessEscape = /%(?:2[BDE]|3[0-9D]|4[0-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])/;
 const writerPattern = /^[0-9a-f]{24}$/;
 
 export function parseHubName(text: string): Result<HubName, string> {
@@ -35,11 +40,32 @@ export function parseHubName(text: string): Result<HubName, string> {
 }
 
 export function parseChannelName(text: string): Result<ChannelName, string> {
-  return text.length <= channelNameBytesMax && channelPattern.test(text)
-    ? ok(text as ChannelName)
-    : err(
-        'A channel name has 1 to 255 of A-Z, a-z, 0-9 and ._~@+=- in segments joined by ":"; percent-encode anything else.',
-      );
+  const isName =
+    text.length <= channelNameBytesMax && channelPattern.test(text) && !needlessEscape.test(text);
+  return isName ? ok(text as ChannelName) : err(channelGrammar);
+}
+
+const channelGrammar =
+  'A channel name has 1 to 255 of A-Z, a-z, 0-9 and ._~@+=- in segments joined by ":"; percent-encode other ' +
+  'characters, in upper case.';
+
+/** The name for any text: what the grammar lacks is percent-encoded (RFC 3986 §2.1) byte by byte. A text that is a name
+ *  already stays as it is, and ":" still separates segments. The result may be too long, or have an empty segment. */
+export function channelNameFor(text: string): string {
+  if (channelPattern.test(text)) return text;
+  const encoded = [...text].map((character, i) => {
+    const stays = plainCharacter.test(character) || character === ':' || (character === '$' && i === 0);
+    return stays ? character : percentEncoded(character);
+  });
+  return encoded.join('');
+}
+
+const plainCharacter = new RegExp(`^[${plainCharacters}]$`);
+
+function percentEncoded(character: string): string {
+  let out = '';
+  for (const byte of utf8(character)) out += `%${toHex(Uint8Array.of(byte)).toUpperCase()}`;
+  return out;
 }
 
 export function parseWriterId(text: string): Result<WriterId, string> {

@@ -1,7 +1,7 @@
 /** The client as an application holds it: publishes, subscriptions and history over one connection that comes back by
  *  itself. */
 import { toBase64Url } from '../base/bytes.js';
-import { type ChannelName, type HubName, parseChannelName } from '../base/ids.js';
+import { type ChannelName, type HubName, channelNameFor, parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { encodeContent } from '../log/entry-wire.js';
 import { failure } from '../protocol/errors.js';
@@ -140,11 +140,11 @@ export class Client {
   /** Delivers the channel from `start` on (`live` by default) until it is closed. One subscription a channel. Throws
    *  RinglogError for a name or cursor that is none, and for a channel that has a subscription. */
   subscribe(channel: string, options: SubscribeOptions = {}): Subscription {
-    this.#checkSubscribe(channel);
-    const ref = { hub: this.hub as HubName, channel: channel as ChannelName };
-    const reading = Reading.from(ref, startOf(channel, options.start ?? 'live'));
+    const name = this.#checkSubscribe(channel);
+    const ref = { hub: this.hub as HubName, channel: name };
+    const reading = Reading.from(ref, startOf(name, options.start ?? 'live'));
     if (!reading.ok) throw reading.error;
-    const subscription = new Subscription(this.#subscriptions, channel, reading.value, this.#limits);
+    const subscription = new Subscription(this.#subscriptions, name, reading.value, this.#limits);
     if (options.onGap) subscription.on('gap', options.onGap);
     if (options.onSignal) subscription.on('signal', options.onSignal);
     if (options.onEntry) subscription.on('entry', options.onEntry);
@@ -154,13 +154,13 @@ export class Client {
 
   /** Ends the channel's subscription, if there is one. */
   unsubscribe(channel: string): void {
-    this.#subscriptions.get(channel)?.close();
+    this.#subscriptions.get(channelNameFor(channel))?.close();
   }
 
   /** What is stored, by pages or by iterating. Throws RinglogError on a cursor that is none. */
   history(channel: string, options: HistoryOptions = {}): History {
     const { timeoutMs = defaults.historyTimeoutMs } = options;
-    return new History(channel, options, (message) => {
+    return new History(channelNameFor(channel), options, (message) => {
       if (this.#state === 'closed') return Promise.reject(this.#endError());
       const answer = this.#requests.add(message, this.#link.nowMs + timeoutMs);
       this.#link.fillSoon();
@@ -192,10 +192,11 @@ export class Client {
     this.#link.close();
   }
 
-  #checkSubscribe(channel: string): void {
+  #checkSubscribe(channel: string): ChannelName {
     if (this.#isEnding) throw ownError('CLOSED', 'rejected', channel);
-    checkName(channel);
-    if (this.#subscriptions.get(channel)) throw serverError(failure('ALREADY_SUBSCRIBED', { channel }));
+    const name = nameOf(channel);
+    if (this.#subscriptions.get(name)) throw serverError(failure('ALREADY_SUBSCRIBED', { channel }));
+    return name;
   }
 
   get #isEnding(): boolean {
@@ -212,14 +213,14 @@ export class Client {
   ): RinglogError | undefined {
     if (this.#isEnding) return this.#endError();
     try {
-      checkName(channel);
+      const name = nameOf(channel);
       const content = encodeContent(contentOf(data, options));
       const most = this.#session?.messageBytesMax ?? limits.messageBytesMax;
       if (content.length > most) return serverError(failure('TOO_LARGE', { channel }));
       const isSignal = options.store === false || options.level === 'memory';
       const { idempotencyKey, level, degrade, timeoutMs = this.#limits.publishTimeoutMs } = options;
       const request = {
-        channel,
+        channel: name,
         content,
         timeoutMs,
         ...(isSignal ? undefined : { idempotencyKey: idempotencyKey ?? this.#nextKey() }),
@@ -320,7 +321,9 @@ function publisherOf({ publisherId, publisherEpoch }: ConnectOptions, platform: 
     : { id: publisherId, epoch: publisherEpoch ?? Math.floor(platform.unixMs()) };
 }
 
-function checkName(channel: string): void {
-  const name = parseChannelName(channel);
+/** Characters a name cannot have are percent-encoded; throws RinglogError for what cannot be a name even so. */
+function nameOf(channel: string): ChannelName {
+  const name = parseChannelName(channelNameFor(channel));
   if (!name.ok) throw serverError(failure('BAD_NAME', { message: name.error, channel }));
+  return name.value;
 }

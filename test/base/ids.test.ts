@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { namespaceOf, parseChannelName, parseDot, parseHubName } from '../../src/base/ids.js';
+import { channelNameFor, namespaceOf, parseChannelName, parseDot, parseHubName } from '../../src/base/ids.js';
 
 test('hub names follow the grammar', () => {
   for (const name of ['default', 'a', '0', 'my-hub-2', 'a'.repeat(63)])
@@ -30,6 +31,43 @@ test('channel names follow the grammar', () => {
   ];
   for (const name of good) expect(parseChannelName(name).ok, name).toBe(true);
   for (const name of bad) expect(parseChannelName(name).ok, name).toBe(false);
+});
+
+test('any text has one name: what the grammar lacks is percent-encoded', () => {
+  expect(channelNameFor('room:Zürich 1')).toBe('room:Z%C3%BCrich%201');
+  expect(channelNameFor('a/b?c#d$')).toBe('a%2Fb%3Fc%23d%24');
+  expect(channelNameFor('$settings')).toBe('$settings');
+  fc.assert(
+    fc.property(fc.string({ minLength: 1, maxLength: 20, unit: 'binary' }), (text) => {
+      const name = channelNameFor(text);
+      expect(channelNameFor(name)).toBe(name);
+      if (!/^:|::|:$/.test(text) && text !== '$' && !text.startsWith('$:'))
+        expect(parseChannelName(name).ok, name).toBe(true);
+    }),
+  );
+});
+
+test('an escape has one form only', () => {
+  for (const name of ['a%2Fb', '%F0%9F%98%80', 'a%3Ab', '%20', '%00'])
+    expect(parseChannelName(name).ok, name).toBe(true);
+  for (const name of [
+    'a%2fb',
+    '%41',
+    '%61',
+    '%2E',
+    '%2D',
+    '%7E',
+    '%40',
+    '%',
+    '%2',
+    '%GG',
+    '%30',
+    '%5F',
+    '%3D',
+    '%2B',
+  ]) {
+    expect(parseChannelName(name).ok, name).toBe(false);
+  }
 });
 
 test('the namespace is what stands before the first colon', () => {

@@ -310,7 +310,8 @@ test('one channel has one subscription, and names and cursors are checked at onc
   const client = world.connect();
   client.subscribe('lobby');
   expect(() => client.subscribe('lobby')).toThrow('subscribed');
-  expect(() => client.subscribe('no spaces')).toThrow('channel name');
+  expect(() => client.subscribe('no::segment')).toThrow('channel name');
+  expect(client.subscribe('Zürich 1').channel).toBe('Z%C3%BCrich%201');
   expect(() => client.subscribe('other', { start: { cursor: 'AAAA' } })).toThrow('cursor');
   await client.close();
   expect(() => client.subscribe('new')).toThrow('closed');
