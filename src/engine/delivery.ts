@@ -13,6 +13,8 @@ import type { Core } from './core.js';
 export interface Flusher {
   /** The session has something to write, at the latest at the end of this turn. */
   touched(session: Session): void;
+  /** The session cannot be served any more. */
+  broken(session: Session, error: unknown): void;
 }
 
 export class Delivery {
@@ -21,7 +23,7 @@ export class Delivery {
 
   constructor(
     readonly core: Core,
-    flusher: Flusher,
+    readonly flusher: Flusher,
   ) {
     this.#touch = (session) => {
       this.counters.deliveries++;
@@ -33,12 +35,13 @@ export class Delivery {
   committed(channel: ActiveChannel, run: RunSummary, position: number, records: Uint8Array): void {
     channel.wakeWaiters();
     if (channel.fanOut.size === 0) return;
-    channel.fanOut.deliver(
-      channel.log,
-      position,
-      (encoding) => deliveryFrames(channel, run, position, records, encoding),
-      this.#touch,
-    );
+    try {
+      const make = (encoding: Encoding) => deliveryFrames(channel, run, position, records, encoding);
+      channel.fanOut.deliver(channel.log, position, make, this.#touch);
+    } catch (error) {
+      // The entries are durable: whoever listens comes back for them, and the node goes on.
+      for (const { session } of [...channel.fanOut]) this.flusher.broken(session, error);
+    }
   }
 
   signal(channel: ActiveChannel, signal: Signal): void {

@@ -132,10 +132,21 @@ export class Sessions implements SessionHost {
     this.#touched = [];
     for (const session of touched) {
       session.flushQueued = false;
-      const frames = session.takeDue();
-      if (frames.length > 0) this.#sinks.get(session)?.write(frames);
+      try {
+        const frames = session.takeDue();
+        if (frames.length > 0) this.#sinks.get(session)?.write(frames);
+      } catch (error) {
+        this.broken(session, error);
+      }
       if (session.hasReplay) this.#kick(session);
     }
+  }
+
+  /** A bug that one session runs into ends that session, and nobody else's. */
+  broken(session: Session, error: unknown): void {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.ports.observer.observe({ type: 'alarm', code: 'INTERNAL', message });
+    session.failAndClose('INTERNAL');
   }
 
   bufferedBytes(session: Session): number {
@@ -261,9 +272,7 @@ export class Sessions implements SessionHost {
   #failed(error: unknown, session: Session, requestId: number): void {
     if (requestId !== 0) session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     if (error instanceof StoreFailedError) return this.node.storeFailed(error);
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.ports.observer.observe({ type: 'alarm', code: 'INTERNAL', message });
-    session.failAndClose('INTERNAL');
+    this.broken(session, error);
   }
 
   #nowMs(): number {
