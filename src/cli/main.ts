@@ -1,6 +1,7 @@
 /** The `ringlog` command. */
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../server/version.js';
+import { addBenchCommand } from './bench-command.js';
 import { addChannelsCommand } from './channels-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { addLogCommand } from './log-command.js';
@@ -23,6 +24,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addLogCommand(program);
   addChannelsCommand(program);
   addStatusCommand(program);
+  addBenchCommand(program);
   try {
     await program.parseAsync([...argv]);
     return exitCodes.done;

@@ -1,0 +1,128 @@
+/**
+ * Measures Ringlog beside its floors:
+ *   npm run bench [-- --only publish,fanout --quick …]
+ * Exit status: 0 measured, whatever was reached; 1 a wrong result; 2 wrong usage; 130 interrupted.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Options, type SuiteName, parseOptions, usage } from './options.js';
+import { affinity } from './processes/affinity.js';
+import { killAllChildren } from './processes/child.js';
+import type { Goal } from './report/goal.js';
+import { Rows } from './report/rows.js';
+import { goalLines, tableLines } from './report/table.js';
+import { fanOutSuite } from './suites/fan-out.js';
+import { publishSuite } from './suites/publish.js';
+import type { BenchContext, Suite } from './suites/suite.js';
+
+const suites: Readonly<Record<SuiteName, Suite>> = { publish: publishSuite, fanout: fanOutSuite };
+const payloadBytes = 128;
+const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
+
+interface Measured {
+  readonly suite: Suite;
+  readonly rows: Rows;
+  readonly goals: readonly Goal[];
+  readonly problems: readonly string[];
+}
+
+async function main(): Promise<number> {
+  let options: Options | undefined;
+  try {
+    options = parseOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}\n\n${usage}`);
+    return 2;
+  }
+  if (!options) {
+    console.log(usage);
+    return 0;
+  }
+  // Where this project lies, not in the system's temporary folder: that may be memory, on which a sync costs nothing.
+  const below = resolve(options.data ?? `${projectRoot}/node_modules/.cache`);
+  mkdirSync(below, { recursive: true });
+  const directory = mkdtempSync(resolve(below, 'ringlog-bench-'));
+  process.on('exit', () => {
+    killAllChildren();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  });
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(130));
+  const context = contextOf(options, directory);
+  console.log(
+    `${cpus().length} processors, load average ${loadavg()[0]!.toFixed(1)}; ${context.affinity.note}`,
+  );
+  const measured: Measured[] = [];
+  for (const name of options.only) {
+    measured.push(await measureSuite(suites[name], context));
+    print(measured.at(-1)!);
+  }
+  if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(jsonOf(measured), undefined, 1));
+  const problems = measured.flatMap((each) => each.problems);
+  for (const problem of problems) console.log(`WRONG: ${problem}`);
+  return problems.length > 0 ? 1 : 0;
+}
+
+function contextOf(options: Options, directory: string): BenchContext {
+  const measureMs = options.seconds * 1_000;
+  return {
+    directory,
+    affinity: affinity(),
+    quick: options.quick,
+    rounds: options.rounds,
+    measureMs,
+    warmUpMs: Math.max(200, measureMs / 3),
+    payloadBytes,
+    ...(options.cells !== undefined && { cells: options.cells }),
+    progress: (text) => {
+      if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
+    },
+  };
+}
+
+async function measureSuite(suite: Suite, context: BenchContext): Promise<Measured> {
+  context.progress(`${suite.name}: starting`);
+  const open = await suite.open(context);
+  const rows = new Rows();
+  try {
+    const { cells = '' } = context;
+    const runs = open.runs.filter(({ cell }) => cell.includes(cells));
+    for (let round = 1; round <= context.rounds; round++) {
+      for (const { cell, target, sample } of runs) {
+        context.progress(`${suite.name}, round ${round}/${context.rounds}: ${cell}, ${target}`);
+        const taken = await sample(rows).catch((error: unknown) => {
+          throw new Error(`${suite.name}: ${cell}, ${target}`, { cause: error });
+        });
+        if (taken) rows.add(cell, target, taken);
+      }
+    }
+  } finally {
+    await open.close();
+    context.progress('');
+  }
+  return { suite, rows, goals: open.goals(rows), problems: open.problems(rows) };
+}
+
+function print({ suite, rows, goals }: Measured): void {
+  console.log(`\n${suite.title}\n`);
+  for (const line of tableLines(suite.unit, rows)) console.log(line);
+  console.log('');
+  for (const line of goalLines(goals)) console.log(line);
+}
+
+function jsonOf(measured: readonly Measured[]): object {
+  return {
+    time: new Date().toISOString(),
+    node: process.version,
+    processors: cpus().length,
+    suites: measured.map(({ suite, rows, goals, problems }) => ({
+      name: suite.name,
+      rows: rows.all,
+      goals,
+      problems,
+    })),
+  };
+}
+
+process.exitCode = await main();

@@ -1,0 +1,71 @@
+/** Arguments of `npm run bench`. */
+import { parseArgs } from 'node:util';
+
+export const suiteNames = ['publish', 'fanout'] as const;
+export type SuiteName = (typeof suiteNames)[number];
+
+export const usage = `usage: npm run bench -- [options]
+
+  --only <a,b>     suites: ${suiteNames.join(', ')} (default: all)
+  --cells <text>   only cells whose name holds this text
+  --quick          one short round, and less on disk
+  --rounds <n>     medians are of so many (default: 3)
+  --seconds <n>    measured in each cell and round (default: 1)
+  --json <file>    all samples as JSON
+  --data <dir>     where the data goes: the disk that is measured (default: below this project)`;
+
+export interface Options {
+  readonly only: readonly SuiteName[];
+  readonly cells: string | undefined;
+  readonly quick: boolean;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly json: string | undefined;
+  readonly data: string | undefined;
+}
+
+/** Undefined when the usage was asked for; throws what is wrong. */
+export function parseOptions(args: readonly string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string' },
+      cells: { type: 'string' },
+      quick: { type: 'boolean' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      json: { type: 'string' },
+      data: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return undefined;
+  const quick = values.quick === true;
+  return {
+    only: values.only === undefined ? suiteNames : values.only.split(',').map(suiteName),
+    cells: values.cells,
+    quick,
+    rounds: numberOf('--rounds', values.rounds, { fallback: quick ? 1 : 3, max: 100 }),
+    seconds: numberOf('--seconds', values.seconds, { fallback: quick ? 0.5 : 1, max: 600 }),
+    json: values.json,
+    data: values.data,
+  };
+}
+
+function suiteName(text: string): SuiteName {
+  const found = suiteNames.find((name) => name === text);
+  if (!found) throw new Error(`--only takes ${suiteNames.join(', ')}, not "${text}"`);
+  return found;
+}
+
+function numberOf(
+  name: string,
+  text: string | undefined,
+  { fallback, max }: { fallback: number; max: number },
+) {
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (!(value > 0 && value <= max))
+    throw new Error(`${name} is a number above 0 and up to ${max}, not "${text}"`);
+  return value;
+}

@@ -1,0 +1,8 @@
+/** A figure beside what it shall reach. */
+export interface Goal {
+  readonly name: string;
+  readonly value: number;
+  readonly bound: number;
+  readonly sense: 'at least' | 'at most';
+  readonly unit: string;
+}
