@@ -2,26 +2,29 @@
 import type { WriterId } from '../../src/base/ids.js';
 import { channelKey, dotText } from '../../src/base/ids.js';
 import { equalBytes, toHex, utf8Text } from '../../src/base/bytes.js';
-import type { LogStore } from '../../src/engine/ports.js';
+import { limits } from '../../src/base/limits.js';
+import type { Clock, LogStore } from '../../src/engine/ports.js';
 import { iterateRecords } from '../../src/log/entry-wire.js';
 import { keyScope } from '../../src/log/run-layout.js';
+import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { type RawSegments, readRawSegments } from '../checkers/raw-segments.js';
 import { type Model, type ModelChannel, type ModelEntry, mustHold } from './model.js';
 import type { StoreWorld } from './world.js';
 
-/** Dots that damage done on purpose may have cost; nothing else may be missing. */
-export type Excused = ReadonlySet<string>;
-const nothing: Excused = new Set();
+/** Dots that damage done on purpose may have cost; nothing else may be missing. `undefined`: nothing was damaged. */
+export type Excused = ReadonlySet<string> | undefined;
 
 export function excuseKey(channel: string, writer: string, seq: number): string {
   return `${channel} ${writer}-${seq}`;
 }
 
+export function rawOf(world: StoreWorld): RawSegments {
+  return readRawSegments(world.segmentFiles(), world.lineage);
+}
+
 /** Before a start: every acknowledged entry is on the disk, whole, as it was written, and numbered as it was told. */
-export function checkRaw(world: StoreWorld, model: Model, excused: Excused = nothing): RawSegments {
-  const identity = world.file('store/store.json');
-  const lineage = identity ? (JSON.parse(utf8Text(identity)) as { lineage: string }).lineage : '';
-  const raw = readRawSegments(world.segmentFiles(), lineage);
+export function checkRaw(world: StoreWorld, model: Model): void {
+  const raw = rawOf(world);
   const found = new Map<string, { bytes: Uint8Array; arrival: number }>();
   for (const { channel, writer, seq, bytes, arrival } of raw.records) {
     const key = excuseKey(channel, writer, seq);
@@ -36,7 +39,6 @@ export function checkRaw(world: StoreWorld, model: Model, excused: Excused = not
         if (state !== 'acked' || seq <= (floors.get(writer) ?? 0)) continue;
         const key = excuseKey(channelKey(channel.ref), writer, seq);
         const there = found.get(key);
-        if (!there && excused.has(key)) continue;
         mustHold(there, () => `the acknowledged entry ${key} is not on the disk`);
         mustHold(
           equalBytes(there.bytes, record),
@@ -49,8 +51,7 @@ export function checkRaw(world: StoreWorld, model: Model, excused: Excused = not
       }
     }
   }
-  if (excused.size === 0) checkArrivals(raw);
-  return raw;
+  checkArrivals(raw);
 }
 
 /** Commit numbers and arrival numbers of written commits go up without a hole, except where compaction took commits. */
@@ -68,12 +69,17 @@ function checkArrivals({ commits }: RawSegments): void {
 }
 
 /** After a start: finds out what became of the commit that was not answered, then compares all that is served. */
-export async function checkServed(store: LogStore, model: Model, excused: Excused = nothing): Promise<void> {
+export async function checkServed(
+  store: LogStore,
+  model: Model,
+  clock: Clock,
+  excused?: Excused,
+): Promise<void> {
   await settleUnknown(store, model, excused);
   for (const channel of model.channels.values()) await checkChannel(store, model, channel, 1e9, excused);
+  if (excused) return;
   await checkLists(store, model);
-  await checkKeys(store, model, excused);
-  if (excused.size > 0) return;
+  await checkKeys(store, model, timestampFromUnixMs(clock.wallMs() - limits.idempotencyWindowMs));
   for (const [name, value] of model.notes) {
     const noted = store.notes.get(name);
     mustHold(noted && utf8Text(noted) === value, () => `note ${name} is not the newest`);
@@ -90,7 +96,7 @@ async function settleUnknown(store: LogStore, model: Model, excused: Excused): P
   }
   const isThere = there.includes(true);
   mustHold(
-    !isThere || !there.includes(false) || excused.size > 0,
+    !isThere || !there.includes(false) || excused,
     'of a commit that was not answered only a part is there',
   );
   if (there.length === 0) {
@@ -132,7 +138,7 @@ export async function checkChannel(
   model: Model,
   channel: ModelChannel,
   bytesMax: number,
-  excused: Excused = nothing,
+  excused?: Excused,
 ): Promise<void> {
   const log = await store.open(channel.ref);
   try {
@@ -143,7 +149,7 @@ export async function checkChannel(
       if (!last) continue;
       const name = `${channelKey(channel.ref)} of writer ${writer}`;
       const have = log.have(writer);
-      const isLost = excused.has(excuseKey(channelKey(channel.ref), writer, last.seq));
+      const isLost = excused?.has(excuseKey(channelKey(channel.ref), writer, last.seq));
       mustHold(
         have === last.seq || (isLost && have < last.seq),
         () => `${name}: has ${have} entries instead of ${last.seq}`,
@@ -151,12 +157,12 @@ export async function checkChannel(
       const floor = log.writer(writer)?.floor ?? 0;
       const wanted = floors.get(writer) ?? 0;
       mustHold(
-        floor === wanted || (excused.size > 0 && floor < wanted),
+        floor === wanted || (excused && floor < wanted),
         () => `${name}: floor ${floor} instead of ${wanted}`,
       );
       const kept = acked.filter(({ seq }) => seq > floor && seq <= have);
-      await checkReads(store, channel, writer, kept, bytesMax, excused);
-      if (excused.size === 0) await checkSince(store, channel, writer, kept);
+      await checkReads(store, channel, writer, kept, bytesMax, excused && { excused, floor: wanted });
+      if (!excused) await checkSince(store, channel, writer, kept);
     }
   } finally {
     store.release(channel.ref);
@@ -169,7 +175,7 @@ async function checkReads(
   writer: WriterId,
   kept: readonly ModelEntry[],
   bytesMax: number,
-  excused: Excused,
+  damage: { readonly excused: ReadonlySet<string>; readonly floor: number } | undefined,
 ): Promise<void> {
   let next = 0;
   while (next < kept.length) {
@@ -194,7 +200,8 @@ async function checkReads(
       const { seq, record } = kept[next]!;
       const served = dealt.get(seq);
       const key = excuseKey(channelKey(ref), writer, seq);
-      if (!served && excused.has(key)) continue;
+      // Where the trim itself was damaged, what it removed is not expected back.
+      if (!served && damage && (damage.excused.has(key) || seq <= damage.floor)) continue;
       mustHold(served, () => `${key} is missing from what is read`);
       mustHold(equalBytes(served, record), () => `${key} is read as other bytes than were written`);
     }
@@ -242,13 +249,12 @@ async function checkLists(store: LogStore, model: Model): Promise<void> {
   }
 }
 
-async function checkKeys(store: LogStore, model: Model, excused: Excused): Promise<void> {
+async function checkKeys(store: LogStore, model: Model, since: number): Promise<void> {
   for (const { ref, writers } of model.channels.values()) {
     for (const [writer, entries] of writers) {
-      for (const { key, seq, state } of entries) {
-        if (key === undefined || state !== 'acked') continue;
-        const [row] = await store.findKeys([{ ref, scope: keyScope(undefined, undefined), key }], 0);
-        if (!row && excused.size > 0) continue;
+      for (const { key, seq, state, timestamp } of entries) {
+        if (key === undefined || state !== 'acked' || timestamp < since) continue;
+        const [row] = await store.findKeys([{ ref, scope: keyScope(undefined, undefined), key }], since);
         mustHold(
           row?.dot.writer === writer && row.dot.seq === seq,
           () => `the key of ${dotText({ writer, seq })} is forgotten`,

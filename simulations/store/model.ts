@@ -13,6 +13,8 @@ export interface ModelEntry {
   readonly record: Uint8Array;
   readonly key: string | undefined;
   readonly trim: Trim | undefined;
+  /** Counts commits begun. */
+  readonly commit: number;
   arrival: number;
   state: State;
 }
@@ -39,6 +41,7 @@ export class Model {
   unknown: ModelCommit | undefined;
   acked = 0;
   round = 0;
+  commits = 0;
 
   channel(ref: ChannelRef): ModelChannel {
     const key = channelKey(ref);

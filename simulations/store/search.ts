@@ -1,7 +1,9 @@
 /** One seed: a machine whose store is crashed again and again at steps drawn by chance, and checked after each. */
 import type { LogStore } from '../../src/engine/ports.js';
 import { StoreFailedError } from '../../src/engine/ports.js';
-import { checkRaw, checkServed, snapshot } from './checks.js';
+import { StoreRefusedError } from '../../src/storage/identity.js';
+import { type Excused, checkRaw, checkServed, snapshot } from './checks.js';
+import { Damage } from './damage.js';
 import { Model, mustHold } from './model.js';
 import { type Habits, Workload } from './workload.js';
 import { StoreWorld } from './world.js';
@@ -16,10 +18,12 @@ interface Plan {
   readonly habits: Habits;
   readonly segmentBytes: number;
   readonly starts: number;
+  readonly stepsMax: number;
   readonly crashes: number;
   readonly powerLosses: number;
   readonly diskFaults: number;
   readonly indexFaults: number;
+  readonly damage: number;
 }
 
 /** Throws Violation when a promise is broken, StalledError when nothing goes on. */
@@ -29,13 +33,24 @@ export async function runStoreSeed(seed: number, onWorld?: (world: StoreWorld) =
   const world = new StoreWorld(seed, plan.segmentBytes);
   onWorld?.(world);
   const model = new Model();
-  for (let start = 0; start < plan.starts; start++) {
-    await oneStart(world, model, plan);
-    checkRaw(world, model);
-    faultBetweenStarts(world, plan);
+  const damage = new Damage();
+  try {
+    await manyStarts(world, model, plan, damage);
+    await lastStarts(world, model, damage);
+  } catch (error) {
+    // With store.json and a segment's header both damaged nothing can be verified: refusing is right.
+    if (!(error instanceof StoreRefusedError && damage.done)) throw error;
   }
-  await lastStarts(world, model);
   return { traceHash: world.trace.hash, starts: plan.starts + 3, acked: model.acked };
+}
+
+async function manyStarts(world: StoreWorld, model: Model, plan: Plan, damage: Damage): Promise<void> {
+  for (let start = 0; start < plan.starts; start++) {
+    const outcome = await oneStart(world, model, plan, damage);
+    if (!damage.done) checkRaw(world, model);
+    faultBetweenStarts(world, plan);
+    if (world.random.next() < plan.damage) damage.strike(world, model, outcome === 'closed');
+  }
 }
 
 function makePlan({ random }: StoreWorld): Plan {
@@ -45,27 +60,30 @@ function makePlan({ random }: StoreWorld): Plan {
     habits: {
       channels: pick(1, 2, 5, 12),
       hubs: pick(1, 3),
-      trims: often(0.25),
+      trims: often(pick(0.1, 0.5)),
       notes: often(0.3),
       keys: often(0.3),
       maintenance: often(0.4),
       reads: often(0.15),
+      clockSteps: pick(0, 0.05),
       payloadBytesMax: pick(30, 400, 3_000),
       runsMax: pick(1, 3, 8),
     },
-    segmentBytes: pick(16_384, 32_768, 131_072),
+    segmentBytes: pick(16_384, 16_384, 32_768, 131_072),
     starts: 3 + Math.floor(random.next() * 6),
+    stepsMax: pick(15, 40, 40, 150),
     crashes: pick(0.5, 1),
     powerLosses: pick(0, 0.5, 1),
     diskFaults: often(0.4),
     indexFaults: often(0.5),
+    damage: random.next() < 0.3 ? random.next() : 0,
   };
 }
 
 /** One process, from opening the store to its end, planned or not. */
-async function oneStart(world: StoreWorld, model: Model, plan: Plan): Promise<void> {
+async function oneStart(world: StoreWorld, model: Model, plan: Plan, damage: Damage): Promise<Outcome> {
   const { random, disk, clock } = world;
-  const steps = 5 + Math.floor(random.next() * 40);
+  const steps = 5 + Math.floor(random.next() * plan.stepsMax);
   const lifetime =
     random.next() < plan.crashes ? 1 + Math.floor(random.next() * steps * 4) : Number.POSITIVE_INFINITY;
   const died = new Promise<'died'>((resolve) => disk.dieAfter(lifetime, () => resolve('died')));
@@ -73,7 +91,7 @@ async function oneStart(world: StoreWorld, model: Model, plan: Plan): Promise<vo
     if (random.next() < 0.5) disk.faults.failSync = 5 + Math.floor(random.next() * 60);
     else disk.faults.failWrite = 5 + Math.floor(random.next() * 60);
   }
-  const life = live(world, model, plan.habits, steps);
+  const life = live(world, model, plan.habits, steps, damage);
   life.catch(() => undefined);
   const outcome = await clock.until(Promise.race([life, died]));
   delete disk.faults.failSync;
@@ -82,6 +100,13 @@ async function oneStart(world: StoreWorld, model: Model, plan: Plan): Promise<vo
   if (outcome === 'died' && random.next() < plan.powerLosses) world.powerLoss();
   else if (outcome !== 'failed' || random.next() < 0.5) world.kill();
   else if (random.next() < plan.powerLosses) world.powerLoss();
+  return outcome;
+}
+
+type Outcome = 'closed' | 'failed' | 'died';
+
+function excusedBy(damage: Damage): Excused {
+  return damage.done ? damage.excused : undefined;
 }
 
 async function live(
@@ -89,12 +114,13 @@ async function live(
   model: Model,
   habits: Habits,
   steps: number,
+  damage: Damage,
 ): Promise<'closed' | 'failed'> {
   let store: LogStore | undefined;
   try {
     store = await world.open();
-    await checkServed(store, model);
-    await new Workload(store, world, model, habits).run(steps);
+    await checkServed(store, model, world.clock, excusedBy(damage));
+    await new Workload(store, world, model, habits, damage).run(steps);
     await store.close();
     return 'closed';
   } catch (error) {
@@ -115,38 +141,39 @@ function faultBetweenStarts(world: StoreWorld, plan: Plan): void {
 }
 
 /** Nothing goes wrong any more: two starts in a row answer alike, and so does one without the index. */
-async function lastStarts(world: StoreWorld, model: Model): Promise<void> {
+async function lastStarts(world: StoreWorld, model: Model, damage: Damage): Promise<void> {
   delete world.index.faults.failOpen;
+  world.disk.dieAfter(Number.POSITIVE_INFINITY, () => {});
   const answers: string[] = [];
   for (const without of ['nothing', 'nothing', 'index'] as const) {
     if (without === 'index') world.index.drop();
-    const answer = answered(world, model);
+    const answer = answered(world, model, damage);
     answers.push(await world.clock.until(answer));
     world.kill();
-    checkRaw(world, model);
+    if (!damage.done) checkRaw(world, model);
   }
+  // What damage has cost one index still knows by name, and a rebuilt one does not.
+  if (damage.done) return;
+  const [first, second, rebuilt] = answers as [string, string, string];
+  mustHold(first === second, () => `two starts in a row differ: ${firstDifference(first, second)}`);
   mustHold(
-    answers[0] === answers[1],
-    () => `two starts in a row differ: ${firstDifference(answers[0]!, answers[1]!)}`,
-  );
-  mustHold(
-    answers[0] === answers[2],
-    () => `without the index it answers differently: ${firstDifference(answers[0]!, answers[2]!)}`,
+    first === rebuilt,
+    () => `without the index it answers differently: ${firstDifference(first, rebuilt)}`,
   );
 }
 
 /** Opens and checks; an index that proves wrong in use is given up by one start and rebuilt by the next. */
-async function answered(world: StoreWorld, model: Model, tries = 2): Promise<string> {
+async function answered(world: StoreWorld, model: Model, damage: Damage, tries = 2): Promise<string> {
   const store = await world.open();
   try {
-    await checkServed(store, model);
+    await checkServed(store, model, world.clock, excusedBy(damage));
     return await snapshot(store, model);
   } catch (error) {
     if (!(error instanceof StoreFailedError) || tries === 0) throw error;
   } finally {
     await store.close();
   }
-  return await answered(world, model, tries - 1);
+  return await answered(world, model, damage, tries - 1);
 }
 
 function firstDifference(a: string, b: string): string {

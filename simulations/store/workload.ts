@@ -21,6 +21,8 @@ export interface Habits {
   readonly keys: number;
   readonly maintenance: number;
   readonly reads: number;
+  /** Steps of the wall clock beyond the window of idempotency keys. */
+  readonly clockSteps: number;
   readonly payloadBytesMax: number;
   readonly runsMax: number;
 }
@@ -47,6 +49,7 @@ export class Workload {
     world: StoreWorld,
     model: Model,
     habits: Habits,
+    readonly damage: { readonly done: boolean; readonly excused: ReadonlySet<string> },
   ) {
     this.#world = world;
     this.#model = model;
@@ -61,11 +64,16 @@ export class Workload {
   async run(steps: number): Promise<void> {
     for (let i = 0; i < steps; i++) {
       const dice = this.#random.next();
-      const { maintenance, reads } = this.#habits;
-      if (dice < maintenance) await this.store.maintain();
+      const { maintenance, reads, clockSteps } = this.#habits;
+      if (this.#random.next() < clockSteps) this.#world.clock.stepWall(2_000_000);
+      if (dice < maintenance) await this.#maintain();
       else if (dice < maintenance + reads) await this.#read();
       else await this.#commit();
     }
+  }
+
+  async #maintain(): Promise<void> {
+    for (let left = 1 + this.#below(6); left > 0; left--) await this.store.maintain();
   }
 
   async #commit(): Promise<void> {
@@ -73,6 +81,7 @@ export class Workload {
     const opened: ChannelRef[] = [];
     const entries: ModelCommit['entries'][number][] = [];
     this.#runs.clear();
+    this.#model.commits++;
     try {
       const runs = this.#random.next() < 0.05 ? 0 : 1 + Math.floor(this.#random.next() * runsMax);
       for (const ref of this.#someChannels(runs)) {
@@ -121,6 +130,7 @@ export class Workload {
       record: records[i]!,
       key: idempotencyKey,
       trim,
+      commit: this.#model.commits,
       arrival: 0,
       state: 'unknown',
     }));
@@ -156,7 +166,14 @@ export class Workload {
   async #read(): Promise<void> {
     const channels = [...this.#model.channels.values()];
     const channel = channels[this.#below(channels.length)];
-    if (channel) await checkChannel(this.store, this.#model, channel, 100 + this.#below(20_000));
+    if (channel)
+      await checkChannel(
+        this.store,
+        this.#model,
+        channel,
+        100 + this.#below(20_000),
+        this.damage.done ? this.damage.excused : undefined,
+      );
   }
 
   #someChannels(count: number): ChannelRef[] {

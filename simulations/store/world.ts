@@ -7,7 +7,7 @@ import { SimulatedDisk } from '../world/disk.js';
 import { SimulatedIndex } from '../world/key-value.js';
 
 export const dataDirectory = '/data';
-const segmentsDirectory = `${dataDirectory}/store/segments/`;
+export const segmentsDirectory = `${dataDirectory}/store/segments/`;
 
 export class StoreWorld {
   readonly clock = new SimulatedClock();
@@ -74,6 +74,15 @@ export class StoreWorld {
     const found = this.disk.names.files().find(([name]) => name === `${dataDirectory}/${path}`);
     return found && found[1].data.slice(0, found[1].size);
   }
+
+  /** As the store's identity said when it could be read first: it never changes. */
+  get lineage(): string {
+    const identity = this.#lineage === '' ? this.file('store/store.json') : undefined;
+    const text = identity && new TextDecoder().decode(identity);
+    this.#lineage = /"lineage": "([0-9a-f]{32})"/.exec(text ?? '')?.[1] ?? this.#lineage;
+    return this.#lineage;
+  }
+  #lineage = '';
 
   #observe(observation: Observation): void {
     this.trace.add(JSON.stringify(observation));

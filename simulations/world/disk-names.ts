@@ -162,6 +162,20 @@ export class Names {
     this.#seen = new Map(this.#durable);
   }
 
+  /** Damage: the file loses its end, and nobody is told. */
+  damageSize(path: string, size: number): void {
+    const inode = this.#seen.get(path);
+    if (!(inode instanceof Inode)) return;
+    inode.truncate(size);
+    inode.sync();
+  }
+
+  /** Damage: the file is gone. */
+  damageRemove(path: string): void {
+    this.#seen.delete(path);
+    this.#durable.delete(path);
+  }
+
   /** Paths of all files, as processes see them, with their contents. */
   files(): (readonly [path: string, inode: Inode])[] {
     const files: (readonly [string, Inode])[] = [];

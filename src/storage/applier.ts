@@ -1,9 +1,7 @@
 /** Takes durable runs into the channel logs and the index: the same for a commit just synced and for one found at
  *  start, so that both lead to the same state. */
-import { InvariantError } from '../base/assert.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
-import type { ChannelLog, Refusal } from '../log/channel-log.js';
-import type { LostRange, Trim } from '../log/entry.js';
+import type { Trim } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import { tagged, tags } from './index-rows.js';
 import type { Segment } from './segments.js';
@@ -95,23 +93,3 @@ export class Applier {
 }
 
 const noTrims: readonly Trim[] = [];
-
-/** Makes room for a run found at start: what it needs and the log does not have is marked as lost, and told in `lost`.
- *  Returns why the run must be left out all the same. */
-export function makeAcceptable(log: ChannelLog, run: RunSummary, lost: LostRange[]): Refusal | undefined {
-  const lose = (writer: WriterId, fromSeq: number, toSeq: number): void => {
-    log.lose({ writer, fromSeq, toSeq });
-    lost.push({ writer, fromSeq, toSeq });
-  };
-  // Each round marks at least one range, and a run names few.
-  for (let round = 0; round < 4; round++) {
-    const accepted = log.accepts(run);
-    if (accepted.ok) return undefined;
-    const refusal = accepted.error;
-    if (refusal.type === 'gap') lose(run.writer, refusal.expected.seq, run.firstSeq - 1);
-    else if (refusal.type === 'parents') {
-      for (const { writer, seq } of refusal.missing) lose(writer, log.have(writer) + 1, seq);
-    } else return refusal;
-  }
-  throw new InvariantError('a run is acceptable once all it needs is marked as lost');
-}

@@ -6,6 +6,7 @@
 import { ByteWriter } from '../base/bytes.js';
 import { assert } from '../base/assert.js';
 import { channelKey } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { RefCache } from '../log/run-reader.js';
 import {
   bodySums,
@@ -31,19 +32,24 @@ const smallPart = 1 / 8;
 const groupMax = 16;
 const blockBytes = 1_048_576;
 
-/** True when something was rewritten. `damaged` collects segments that must stay as they are. */
-export async function compactStep(parts: StoreParts, damaged: Set<number>): Promise<boolean> {
-  const group = chooseGroup(parts, damaged);
+/** Segments that must stay as they are, and until when by the monotonic clock. */
+export type Postponed = Map<number, number>;
+
+/** True when there was something to do. */
+export async function compactStep(parts: StoreParts, postponed: Postponed): Promise<boolean> {
+  const group = chooseGroup(parts, postponed);
   if (group.length === 0) return false;
   // Every row of a sealed segment must be where it can be looked up.
   await parts.index.flushAll();
   const bytes = new ByteWriter(blockBytes);
   const kept: KeptRun[] = [];
   for (const segment of group) {
-    const isWhole = await collect(parts, segment, bytes, kept);
-    if (!isWhole) {
-      // What cannot be read now may still be repaired; it is not thrown away.
-      damaged.add(segment.number);
+    const obstacle = await collect(parts, segment, bytes, kept);
+    if (obstacle) {
+      // What cannot be read now may still be repaired; it is not thrown away. Keys are found in a rebuilt index only as
+      // long as their entries are stored.
+      const waitMs = obstacle === 'keys' ? 2 * limits.idempotencyWindowMs : Number.POSITIVE_INFINITY;
+      postponed.set(segment.number, parts.options.clock.monotonicMs() + waitMs);
       return true;
     }
   }
@@ -58,12 +64,13 @@ export async function compactStep(parts: StoreParts, damaged: Set<number>): Prom
 }
 
 /** Neighbours to be rewritten together; the newest two segments are left alone, the notes being in them. */
-function chooseGroup({ segments, options }: StoreParts, damaged: ReadonlySet<number>): Segment[] {
+function chooseGroup({ segments, options }: StoreParts, postponed: Postponed): Segment[] {
   const sealed = segments.all().slice(0, -2);
   const full = options.segmentBytes;
+  const nowMs = options.clock.monotonicMs();
   const isSparse = (segment: Segment): boolean => segment.liveBytes < contentBytes(segment) * livePartMax;
   const mayJoin = (segment: Segment): boolean =>
-    !damaged.has(segment.number) &&
+    !((postponed.get(segment.number) ?? 0) > nowMs) &&
     segment.firstCommit > 0 &&
     segment.lastCommit > 0 &&
     (isSparse(segment) || contentBytes(segment) < full * smallPart);
@@ -86,13 +93,14 @@ function contentBytes(segment: Segment): number {
   return segment.end - segmentHeaderBytes;
 }
 
-/** Adds what stays of a segment; false when some of it cannot be read. */
+/** Adds what stays of a segment, or says why it must stay as it is: some of it cannot be read, or something trimmed has
+ *  an idempotency key that is still to be remembered. */
 async function collect(
   { segments, index, options, lineage }: StoreParts,
   segment: Segment,
   bytes: ByteWriter,
   kept: KeptRun[],
-): Promise<boolean> {
+): Promise<'damage' | 'keys' | undefined> {
   const source = {
     number: segment.number,
     generation: segment.generation,
@@ -108,18 +116,19 @@ async function collect(
   let lastCommit = 0;
   for await (const items of scanSegment(source, segmentHeaderBytes, lineageSeed(lineage), new RefCache())) {
     for (const item of items) {
-      if (item.type === 'damage') return false;
+      if (item.type === 'damage') return 'damage';
       if (item.type === 'end') {
-        if (item.garbage > item.content || item.content < segment.end) return false;
+        if (item.garbage > item.content || item.content < segment.end) return 'damage';
         continue;
       }
       if (item.header.kind === 'written') lastCommit = item.header.number;
-      await keepLive(index, segment, item, since, bytes, kept);
+      if (!(await keepLive(index, segment, item, since, bytes, kept))) return 'keys';
     }
   }
-  return segment.generation > 0 || lastCommit === segment.lastCommit;
+  return segment.generation > 0 || lastCommit === segment.lastCommit ? undefined : 'damage';
 }
 
+/** False when a run that is trimmed has keys to be remembered. */
 async function keepLive(
   index: StoreParts['index'],
   segment: Segment,
@@ -127,33 +136,31 @@ async function keepLive(
   keysSinceTimestamp: number,
   bytes: ByteWriter,
   kept: KeptRun[],
-): Promise<void> {
+): Promise<boolean> {
   const keys = item.runs.map(rowKeyOf);
   const rows = await index.keyValue.getMany(keys);
   const arrivals = arrivalsOf(item);
-  item.runs.forEach((run, i) => {
+  return item.runs.every((run, i) => {
     const row = rows[i];
     const place = row && decodeRun(keys[i]!, row);
     const offset = item.header.offset + run.offset - item.at;
     const isHere =
       place?.segment === segment.number && place.generation === segment.generation && place.offset === offset;
-    const hasKeys = run.keys.some(({ timestamp }) => timestamp >= keysSinceTimestamp);
-    if (!isHere && !hasKeys) return;
+    if (!isHere) return run.keys.every(({ timestamp }) => timestamp < keysSinceTimestamp);
     const { ref, writer, firstSeq, count, headerBytes, recordBytes } = run;
-    const arrival = arrivals[i]!;
-    const at = bytes.length;
-    bytes.raw(item.bytes.subarray(run.offset, run.offset + headerBytes + recordBytes));
     kept.push({
       ref,
       writer,
       firstSeq,
       count,
-      arrival,
+      arrival: arrivals[i]!,
       headerBytes,
       recordBytes,
-      offset: at,
-      place: isHere ? place : undefined,
+      offset: bytes.length,
+      place,
     });
+    bytes.raw(item.bytes.subarray(run.offset, run.offset + headerBytes + recordBytes));
+    return true;
   });
 }
 
@@ -246,7 +253,7 @@ function encodeBlock(
     run.offset = segment.end + out.length;
     out.raw(bytes.subarray(from, from + bytesOf(run)));
     entryCount += run.count;
-    if (run.place) segment.liveBytes += bytesOf(run);
+    segment.liveBytes += bytesOf(run);
   }
   const sectionBytes = runsAt - commitHeaderBytes;
   const runsBytes = out.length - runsAt;

@@ -23,7 +23,7 @@ import type { ChannelName, ChannelRef, HubName, WriterId } from '../base/ids.js'
 import type { Timestamp } from '../log/entry.js';
 import type { KeyRow } from '../log/run.js';
 
-export const indexFormat = 1;
+export const indexFormat = 2;
 const checksumBytes = 4;
 
 /** Where a run lies, and what finding an entry in it needs. */

@@ -15,8 +15,8 @@ export interface KeptRun {
   readonly recordBytes: number;
   /** In the bytes collected, later in the new segment. */
   offset: number;
-  /** Its row; absent for a run that is trimmed and stays for its idempotency keys. */
-  readonly place: RunPlace | undefined;
+  /** Its row as it was. */
+  readonly place: RunPlace;
 }
 
 export function rowKeyOf({

@@ -1,7 +1,7 @@
 /** Background duties, one bounded step at a time, and never two at once: what one removes the other must not move. */
 import { channelKey } from '../base/ids.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
-import { compactStep } from './compaction.js';
+import { type Postponed, compactStep } from './compaction.js';
 import { type RunPlace, decodeRun, runKey, tagged, tags } from './index-rows.js';
 import type { Write } from './key-value.js';
 import type { StoreParts } from './options.js';
@@ -15,8 +15,7 @@ export class Maintenance {
   readonly #parts: StoreParts;
   #running: Promise<void> | undefined;
   #stopped = false;
-  /** Segments that compaction found damaged. */
-  readonly #damaged = new Set<number>();
+  readonly #postponed: Postponed = new Map();
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
@@ -42,7 +41,7 @@ export class Maintenance {
     if (await space.refill()) return;
     if (await this.#dropKeys()) return;
     if (await this.#removeTrimmed()) return;
-    await compactStep(this.#parts, this.#damaged);
+    await compactStep(this.#parts, this.#postponed);
   }
 
   async #dropKeys(): Promise<boolean> {

@@ -6,7 +6,7 @@ import { Applier } from './applier.js';
 import { type StoreDirectory, readDirectory } from './directory.js';
 import { type Lock, LockHeldError, errorCode, isFull } from './files.js';
 import { type Identity, StoreRefusedError, renamed, writeIdentity } from './identity.js';
-import { type OpenedIndex, markDoubt, openIndex } from './index-open.js';
+import { type OpenedIndex, clearDoubt, markDoubt, openIndex } from './index-open.js';
 import { channelOf, tagged, tags } from './index-rows.js';
 import { rowsOf } from './index-tables.js';
 import { type LogStoreOptions, type StoreParts, keysSince, storeDirectory } from './options.js';
@@ -143,6 +143,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     found: found.found,
     covered,
     notes,
+    onDamage: () => markDoubt({ files, directory: store }),
   });
   const { storeId } = await identify(options, found, recovered);
   const writer = new SegmentWriter(
@@ -164,6 +165,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
   index.cover({ storeId, nextArrival: recovered.nextArrival });
   await index.flushAll();
   if (failed !== undefined) throw failed;
+  await clearDoubt({ files, directory: store });
   index.slots.idleMax = options.idleChannelsMax;
   await writer.open(recovered.goOnIn);
   observer.observe({

@@ -3,10 +3,10 @@
 import type { ChannelRef } from '../base/ids.js';
 import { channelKey } from '../base/ids.js';
 import type { Observer } from '../engine/ports.js';
-import type { LostRange, Trim } from '../log/entry.js';
+import type { Trim } from '../log/entry.js';
 import { RefCache } from '../log/run-reader.js';
 import type { RunSummary } from '../log/run.js';
-import { type Applier, makeAcceptable } from './applier.js';
+import type { Applier, StoredAt } from './applier.js';
 import {
   type CommitHeader,
   commitHeaderBytes,
@@ -22,6 +22,7 @@ import { type ScanItem, scanSegment } from './scan.js';
 import { segmentFileName, segmentHeaderBytes } from './segment-format.js';
 import type { Segment, SegmentSet } from './segments.js';
 import type { StoreIndex } from './store-index.js';
+import { Strays, fit } from './strays.js';
 import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.js';
 
 export interface RecoveryOptions {
@@ -35,7 +36,11 @@ export interface RecoveryOptions {
   /** What the index covers at the start. */
   readonly covered: Meta;
   readonly notes: Map<string, Uint8Array>;
+  /** Called before anything is salvaged: until recovery is done the index tells only a part of it. */
+  readonly onDamage: () => Promise<unknown>;
 }
+
+type DueTrim = readonly [ChannelRef, Trim];
 
 export interface Recovered {
   readonly commits: number;
@@ -84,6 +89,7 @@ class Recovery {
   #entries = 0;
   #forgot = false;
   #told = 0;
+  readonly #strays = new Strays();
   /** Channels in which something had to be marked as lost. */
   readonly #holed = new Map<string, ChannelRef>();
 
@@ -111,6 +117,7 @@ class Recovery {
     }
     const repaired = await this.#repair(end);
     await this.#settle();
+    await this.#takeStrays();
     this.#tellLost();
     return {
       commits: this.#commits,
@@ -244,15 +251,15 @@ class Recovery {
     }
     const end = header.offset + length;
     segment.end = Math.max(segment.end, end);
-    const trims: [ChannelRef, Trim][] = [];
+    const trims: DueTrim[] = [];
     for (const { run, offset, arrival } of runs) {
       const at = { segment, offset, headerBytes: run.headerBytes, arrival };
-      for (const trim of this.#applyRun(run, at)) trims.push([run.ref, trim]);
+      trims.push(...this.#applyRun(run, at));
       this.#nextArrival = Math.max(this.#nextArrival, arrival + run.count);
       if (header.kind === 'rewritten') this.#addRunArrival(segment, run, offset, arrival);
     }
     if (header.kind === 'written' && runs.length > 0) this.#addCommitArrival(segment, header, length);
-    for (const [ref, trim] of trims) await this.#applyTrim(ref, trim);
+    await this.#applyTrims(trims);
     if (notes) this.#takeNotes(notes);
     this.#commits++;
     index.touchSegment(segment);
@@ -268,34 +275,41 @@ class Recovery {
     });
   }
 
-  #applyRun(
-    run: RunSummary,
-    at: { segment: Segment; offset: number; headerBytes: number; arrival: number },
-  ): readonly Trim[] {
+  /** Takes a run in, and before it what was salvaged that it stands on. Returns trims that are due. */
+  #applyRun(run: RunSummary, at: StoredAt): readonly DueTrim[] {
     const { index, applier } = this.#options;
     const slot = index.slots.get(run.ref);
     if (!slot) throw new Error(`channel ${run.ref.channel} was not brought into memory`);
-    const lost: LostRange[] = [];
-    const refusal = makeAcceptable(slot.log, run, lost);
-    if (lost.length > 0) this.#holed.set(channelKey(run.ref), run.ref);
+    const trims: DueTrim[] = [];
+    const take = (each: RunSummary, at: StoredAt): void => {
+      this.#entries += each.count;
+      for (const trim of applier.apply(slot, each, at)) trims.push([run.ref, trim]);
+    };
+    const refusal = fit(slot.log, run, {
+      strays: this.#strays,
+      apply: (stray) => take(stray.run, stray.at),
+      lost: () => this.#holed.set(channelKey(run.ref), run.ref),
+    });
     if (refusal) {
       // Present twice, or below the floor already: compaction was interrupted, or is behind.
-      if (refusal.type === 'duplicate' || refusal.type === 'trimmed') return [];
+      if (refusal.type === 'duplicate' || refusal.type === 'trimmed') return trims;
       this.#tell(
         at.segment,
         at.offset,
         `a run of ${channelKey(run.ref)} does not fit what is held (${refusal.type}); left out`,
       );
       this.#forgot = true;
-      return [];
+      return trims;
     }
-    this.#entries += run.count;
-    return applier.apply(slot, run, at);
+    take(run, at);
+    return trims;
   }
 
-  async #applyTrim(ref: ChannelRef, trim: Trim): Promise<void> {
-    const slot = this.#options.index.slots.get(ref);
-    if (slot) await this.#options.applier.trim(slot, trim);
+  async #applyTrims(trims: readonly DueTrim[]): Promise<void> {
+    for (const [ref, trim] of trims) {
+      const slot = this.#options.index.slots.get(ref);
+      if (slot) await this.#options.applier.trim(slot, trim);
+    }
   }
 
   #addCommitArrival(segment: Segment, header: CommitHeader, bytes: number): void {
@@ -334,17 +348,16 @@ class Recovery {
 
   /** Saves what is whole of a damaged stretch. */
   async #salvage({ segment, from, to, header }: HeldDamage): Promise<void> {
-    const { index, files, segments } = this.#options;
+    const { index, files, segments, onDamage } = this.#options;
+    await onDamage();
     segments.add(segment);
     const bytes = await readStretch(files, segments.pathOf(segment), from, to);
     const { notes, saved } = salvage(bytes, header);
-    await index.slots.bring(distinct(saved.map(({ summary }) => summary.ref)));
     let entries = 0;
     for (const { summary, offset, headerBytes } of saved) {
       entries += summary.count;
       // Where a run's place in its commit is in doubt, so is its arrival number: it gets none.
-      const trims = this.#applyRun(summary, { segment, offset: from + offset, headerBytes, arrival: 0 });
-      for (const trim of trims) await this.#applyTrim(summary.ref, trim);
+      this.#strays.add({ run: summary, at: { segment, offset: from + offset, headerBytes, arrival: 0 } });
     }
     if (notes) this.#takeNotes(notes);
     if (header?.kind === 'written') {
@@ -355,6 +368,14 @@ class Recovery {
     index.touchSegment(segment);
     this.#forgot = true;
     this.#tell(segment, from, `${to - from} bytes are damaged; ${entries} entries in them are whole`);
+  }
+
+  /** What no whole commit asked for. */
+  async #takeStrays(): Promise<void> {
+    for (let stray = this.#strays.takeAny(); stray; stray = this.#strays.takeAny()) {
+      await this.#options.index.slots.bring([stray.run.ref]);
+      await this.#applyTrims(this.#applyRun(stray.run, stray.at));
+    }
   }
 
   /** Decides about what is held behind the last whole commit, and makes that commit durable for sure. */

@@ -27,11 +27,9 @@ export async function indexRewritten(
   const { number: segment, generation } = replacement;
   for (const run of kept) {
     const { arrival, count: entries, offset, headerBytes, recordBytes } = run;
-    if (run.place) {
-      const key = rowKeyOf(run);
-      const place: RunPlace = { ...run.place, segment, generation, offset };
-      writes.push({ key, value: encodeRun(key, place) });
-    }
+    const rowKey = rowKeyOf(run);
+    const moved: RunPlace = { ...run.place, segment, generation, offset };
+    writes.push({ key: rowKey, value: encodeRun(rowKey, moved) });
     if (arrival === 0) continue;
     const key = arrivalKey(arrival);
     const place = { arrival, entries, segment, generation, offset, bytes: headerBytes + recordBytes };
@@ -106,9 +104,10 @@ async function collect(
   item.runs.forEach((run, i) => {
     const row = rows[i];
     const known = row && decodeRun(keys[i]!, row);
-    const isOurs = known && known.segment >= segment.number && known.segment <= segment.through;
+    // Without a row it was trimmed; with another place it is here twice.
+    if (!known || known.segment < segment.number || known.segment > segment.through) return;
     const { ref, writer, firstSeq, count, headerBytes, recordBytes } = run;
-    if (isOurs) segment.liveBytes += headerBytes + recordBytes;
+    segment.liveBytes += headerBytes + recordBytes;
     kept.push({
       ref,
       writer,
@@ -118,7 +117,7 @@ async function collect(
       headerBytes,
       recordBytes,
       offset: item.header.offset + run.offset - item.at,
-      place: isOurs ? known : undefined,
+      place: known,
     });
   });
 }

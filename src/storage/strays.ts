@@ -1,0 +1,84 @@
+/** Runs salvaged from damage wait here until their place in the log is known. A block that strayed brings runs which belong
+ *  elsewhere, so only whole commits say what must be there: when one needs entries that were not seen, what was salvaged
+ *  of them is taken in first, and only the rest is marked as lost. */
+import { InvariantError } from '../base/assert.js';
+import { type WriterId, channelKey } from '../base/ids.js';
+import type { ChannelLog, Refusal } from '../log/channel-log.js';
+import type { LostRange } from '../log/entry.js';
+import type { RunSummary } from '../log/run.js';
+import type { StoredAt } from './applier.js';
+
+export interface Stray {
+  readonly run: RunSummary;
+  readonly at: StoredAt;
+}
+
+export interface FitOptions {
+  readonly strays: Strays;
+  /** Takes in a stray, which the log accepts now. */
+  readonly apply: (stray: Stray) => void;
+  /** Told what had to be marked as lost. */
+  readonly lost: (range: LostRange) => void;
+}
+
+export class Strays {
+  /** By channel and writer. */
+  readonly #strays = new Map<string, Stray[]>();
+
+  add(stray: Stray): void {
+    const key = keyOf(stray.run);
+    const list = this.#strays.get(key) ?? [];
+    this.#strays.set(key, list);
+    list.push(stray);
+    list.sort((a, b) => a.run.firstSeq - b.run.firstSeq);
+  }
+
+  /** Removes and returns the first stray of a writer that begins no later than `seq`. */
+  take(run: Pick<RunSummary, 'ref'>, writer: WriterId, seq: number): Stray | undefined {
+    const list = this.#strays.get(keyOf({ ref: run.ref, writer }));
+    const first = list?.[0];
+    return first && first.run.firstSeq <= seq ? list.shift() : undefined;
+  }
+
+  /** Removes and returns any of those left. */
+  takeAny(): Stray | undefined {
+    for (const list of this.#strays.values()) {
+      const stray = list.shift();
+      if (stray) return stray;
+    }
+    return undefined;
+  }
+}
+
+/** Makes a run found at start acceptable, or returns why it must be left out. */
+export function fit(log: ChannelLog, run: RunSummary, options: FitOptions): Refusal | undefined {
+  // Each round settles one kind of refusal, and a run names few writers.
+  for (let round = 0; round < 4; round++) {
+    const accepted = log.accepts(run);
+    if (accepted.ok) return undefined;
+    const refusal = accepted.error;
+    if (refusal.type === 'gap') settle(log, run, run.writer, run.firstSeq - 1, options);
+    else if (refusal.type === 'parents') {
+      for (const { writer, seq } of refusal.missing) settle(log, run, writer, seq, options);
+    } else return refusal;
+  }
+  throw new InvariantError('a run is acceptable once all it needs was found or marked as lost');
+}
+
+/** Lets the log have everything of a writer through `seq`. */
+function settle(log: ChannelLog, run: RunSummary, writer: WriterId, seq: number, options: FitOptions): void {
+  for (;;) {
+    const stray = options.strays.take(run, writer, seq);
+    if (!stray) break;
+    if (!fit(log, stray.run, options)) options.apply(stray);
+  }
+  const fromSeq = log.have(writer) + 1;
+  if (fromSeq > seq) return;
+  const range = { writer, fromSeq, toSeq: seq };
+  log.lose(range);
+  options.lost(range);
+}
+
+function keyOf({ ref, writer }: Pick<RunSummary, 'ref' | 'writer'>): string {
+  return `${channelKey(ref)} ${writer}`;
+}
