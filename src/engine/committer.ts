@@ -256,6 +256,7 @@ export class Committer {
       publisher,
       idempotencyKey,
       parents: this.#parentsDue(channel),
+      retain: item.retain,
       content: item.content,
     });
     channel.stampedSeq = seq;

@@ -21,6 +21,8 @@ export interface PendingPublish extends Accepted {
     | { readonly id: string; readonly epoch: number; readonly seq: number; readonly ackedThrough: number }
     | undefined;
   readonly idempotencyKey: string | undefined;
+  /** Becomes the channel's retained message. */
+  readonly retain: boolean;
   /** Actor and publisher: whose key and whose numbers these are. */
   readonly scope: string;
   /** Of the content, where there is a key to tell a repetition from a conflict. */

@@ -106,6 +106,7 @@ export class Publishing {
           ? { ...publisher, seq: publisherSeq, ackedThrough: ackedThrough ?? 0 }
           : undefined,
       idempotencyKey: message.idempotencyKey,
+      retain: message.retain ?? channel.rules.retain,
       scope: `${principal.actor}/${publisher?.id ?? ''}`,
       contentHash: message.idempotencyKey === undefined ? 0 : contentHash(message.content),
       dot: undefined,

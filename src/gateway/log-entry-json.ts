@@ -11,6 +11,7 @@ export function logEntryToJson(entry: Entry, bytes: number): string {
   if (entry.actor) members.push(`"actor":${JSON.stringify(entry.actor)}`);
   if (entry.idempotencyKey) members.push(`"idempotencyKey":${JSON.stringify(entry.idempotencyKey)}`);
   if (entry.publisher) members.push(`"publisher":${JSON.stringify(entry.publisher)}`);
+  if (entry.retain) members.push('"retain":true');
   if (entry.content) members.push(...contentToJson(entry.content));
   if (entry.parents && entry.parents.length > 0) {
     members.push(`"parents":${JSON.stringify(entry.parents.map(dotText))}`);

@@ -122,12 +122,13 @@ function messageOf(
     const message = `Idempotency-Key has more than ${limits.idempotencyKeyBytesMax} bytes.`;
     return err(failure('INVALID', { message }));
   }
-  const { store } = checked.value;
+  const { store, retain } = checked.value;
   return ok({
     type: 'publish',
     channel,
     content,
     ...(store !== undefined && { store }),
+    ...(retain !== undefined && { retain }),
     ...(key !== undefined && { idempotencyKey: key }),
     ...(query['level'] !== undefined && { level: query['level'] as Level }),
     ...(query['degrade'] !== undefined && { degrade: query['degrade'] === 'true' }),

@@ -1,9 +1,10 @@
 /** The state of a channel log as bytes, for the index beside the truth: written behind, so it may be old but must never
  *  be wrong. A CRC-32 that starts with the channel's name tells damage and mix-ups.
  *
- *  version u8 · flags u8 (1: a trim, 2: the trim is a head) · record bytes, last timestamp · [trim: writer index, round]
- *  · writers · spans (writer index × 2 + on the chain, count; seqs and positions follow from the order) · heads (writer
- *  indexes) · CRC-32 u32. Numbers are varints, lists begin with their length. */
+ *  version u8 · flags u8 (1: a trim, 2: the trim is a head, 4: a retained entry) · record bytes, last timestamp · [trim:
+ *  writer index, round] · [retained: writer index, seq] · writers · spans (writer index × 2 + on the chain, count; seqs
+ *  and positions follow from the order) · heads (writer indexes) · CRC-32 u32. Numbers are varints, lists begin with
+ *  their length. */
 import { ByteReader, ByteWriter, fromHex, readFixed32, toHex, utf8 } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import { type ChannelRef, type Dot, type WriterId, channelKey } from '../base/ids.js';
@@ -20,26 +21,31 @@ export interface LogState {
   readonly trimIsHead: boolean;
 }
 
-const version = 1;
+const version = 2;
 const hasTrim = 1;
 const trimIsHeadFlag = 2;
+const hasRetained = 4;
 const checksumBytes = 4;
 
 export function encodeState(
   ref: ChannelRef,
-  { subLogs, order, trim }: LogParts,
+  { subLogs, order, trim, retained }: LogParts,
   state: LogState,
 ): Uint8Array {
   const out = new ByteWriter(64 + 48 * subLogs.size);
   const writers = subLogs.values();
   const indexes = new Map(writers.map((subLog, i) => [subLog.writer, i]));
   out.u8(version);
-  out.u8((trim ? hasTrim : 0) | (state.trimIsHead ? trimIsHeadFlag : 0));
+  out.u8((trim ? hasTrim : 0) | (state.trimIsHead ? trimIsHeadFlag : 0) | (retained ? hasRetained : 0));
   out.varint(state.bytes);
   out.varint(state.lastTimestamp);
   if (trim) {
     out.varint(indexes.get(trim.through.writer)!);
     out.varint(trim.round);
+  }
+  if (retained) {
+    out.varint(indexes.get(retained.writer)!);
+    out.varint(retained.seq);
   }
   out.varint(writers.length);
   for (const subLog of writers) writeSubLog(out, subLog, indexes);
@@ -77,6 +83,7 @@ function readState(reader: ByteReader, parts: LogParts): LogState | undefined {
   const bytes = reader.varint();
   const lastTimestamp = reader.varint();
   const through = flags & hasTrim ? { index: reader.varint(), round: reader.varint() } : undefined;
+  const retained = flags & hasRetained ? { index: reader.varint(), seq: reader.varint() } : undefined;
   const writers = readList(reader, () => readSubLog(reader));
   for (const { subLog } of writers) parts.subLogs.add(subLog);
   for (const { subLog, parents } of writers) {
@@ -90,6 +97,11 @@ function readState(reader: ByteReader, parts: LogParts): LogState | undefined {
     parts.trim = { through: { writer: trimmed.writer, seq: trimmed.floor }, floors, round: through.round };
   }
   if (!readOrder(reader, parts, writers)) return undefined;
+  if (retained) {
+    const subLog = writers[retained.index]?.subLog;
+    if (!subLog?.placementOf(retained.seq)) return undefined;
+    parts.retained = { writer: subLog.writer, seq: retained.seq };
+  }
   const heads = readList(reader, () => writers[reader.varint()]?.subLog).filter(
     (subLog) => subLog !== undefined,
   );
@@ -131,6 +143,7 @@ function writeSubLog(out: ByteWriter, subLog: SubLog, indexes: ReadonlyMap<Write
     subLog.times.map((value, i) => value + (i % 2)),
   );
   writeNumbers(out, subLog.lost);
+  writeNumbers(out, subLog.retained);
   out.varint(subLog.marks.length);
   for (const { seq: at, parents } of subLog.marks) {
     out.varint(at);
@@ -163,10 +176,12 @@ function readSubLog(reader: ByteReader): ReadSubLog {
   const rounds = readNumbers(reader);
   const times = readNumbers(reader).map((value, i) => value - (i % 2));
   const lost = readNumbers(reader);
+  const retained = readNumbers(reader);
   // The empty lists of a new sub-log are shared by all.
   if (rounds.length > 0) subLog.rounds = rounds;
   if (times.length > 0) subLog.times = times;
   if (lost.length > 0) subLog.lost = lost;
+  if (retained.length > 0) subLog.retained = retained;
   const parents = readList(reader, () => {
     const seq = reader.varint();
     return { seq, dots: readList(reader, () => ({ index: reader.varint(), seq: reader.varint() })) };

@@ -49,7 +49,12 @@ export class ChannelLog {
 
   constructor(ref: ChannelRef) {
     this.ref = ref;
-    this.#parts = { subLogs: new SubLogs(), order: new CommittedOrder(), trim: undefined };
+    this.#parts = {
+      subLogs: new SubLogs(),
+      order: new CommittedOrder(),
+      trim: undefined,
+      retained: undefined,
+    };
     this.#heads = new Heads(this.#parts);
   }
 
@@ -169,6 +174,11 @@ export class ChannelLog {
     return committedDot(this.#parts);
   }
 
+  /** The channel's retained message: the entry marked `retain` that is last in the order; none once that is trimmed. */
+  get retained(): Dot | undefined {
+    return this.#parts.retained;
+  }
+
   get firstPosition(): number {
     return this.#parts.order.firstPosition;
   }
@@ -277,6 +287,8 @@ export class ChannelLog {
     }
     if (!rises) return;
     this.#parts.trim = { through: trim.through, floors, round: trim.round };
+    const { retained } = this.#parts;
+    if (retained && retained.seq <= (floors.get(retained.writer) ?? 0)) this.#parts.retained = undefined;
     order.trim([...floors.values()].reduce((sum, floor) => sum + floor, 0));
     for (const subLog of subLogs.values()) subLog.forgetEmptyPlacements();
     this.#entries = entriesOf(this.#parts);

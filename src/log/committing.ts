@@ -16,14 +16,29 @@ export function placeThrough(parts: LogParts, dot: Dot): readonly Span[] {
     const firstSeq = subLog.placed + 1;
     const count = dot.seq - subLog.placed;
     order.append(subLog, firstSeq, count, true);
+    retainLast(parts, subLog, firstSeq, count);
     subLog.placedThrough(dot.seq);
     return [{ position: from, writer: dot.writer, firstSeq, count }];
   }
   const extension = extensionThrough(subLogs, dot);
   assert(continuesOrder(parts, extension), `the order only grows at its end: ${dotText(dot)}`);
   for (const span of extension.spans) order.append(span.subLog, span.firstSeq, span.count, span.onChain);
+  // From the end on: the last one of all is wanted.
+  for (let i = extension.spans.length - 1; i >= 0; i--) {
+    const { subLog: placed, firstSeq, count } = extension.spans[i]!;
+    if (retainLast(parts, placed, firstSeq, count)) break;
+  }
   for (const span of extension.spans) span.subLog.placedThrough(span.firstSeq + span.count - 1);
   return spansOf(extension, from);
+}
+
+/** Whether one of these entries, new at the end of the order, is marked `retain`: then it takes the place of the one
+ *  before, since the order only grows at its end. */
+function retainLast(parts: LogParts, subLog: SubLog, firstSeq: number, count: number): boolean {
+  const seq = subLog.lastRetained(firstSeq, firstSeq + count - 1);
+  if (seq === undefined) return false;
+  parts.retained = { writer: subLog.writer, seq };
+  return true;
 }
 
 /** What placing a held entry would add. */

@@ -33,8 +33,9 @@ export type ContentFault =
   | 'headers-too-large';
 
 export interface ContentCheck {
-  /** `extras.store`, where the content says so. */
+  /** `extras.store` and `extras.retain`, where the content says so. */
   readonly store?: boolean;
+  readonly retain?: boolean;
 }
 
 const eventTag = 0x0a;
@@ -87,9 +88,15 @@ export function decodeContent(bytes: Uint8Array): Result<Content, 'malformed'> {
 }
 
 // Shared, so that checking a message makes no garbage.
-const checkedPlain = ok<ContentCheck>({});
-const checkedStore = ok<ContentCheck>({ store: true });
-const checkedSignal = ok<ContentCheck>({ store: false });
+const choices = [undefined, false, true] as const;
+const checked = choices.flatMap((store) =>
+  choices.map((retain) =>
+    ok<ContentCheck>({
+      ...(store === undefined ? {} : { store }),
+      ...(retain === undefined ? {} : { retain }),
+    }),
+  ),
+);
 
 /** Walks the untrusted content bytes[start, end) once: valid protobuf, text that is UTF-8, everything within its limit.
  *  Unknown fields are allowed; the limit of the whole bounds them. */
@@ -102,6 +109,7 @@ export function checkContent(
   if (end - start > limits.messageBytesMax) return err('too-large');
   const reader = new ByteReader(bytes, start, end);
   let store: boolean | undefined;
+  let retain: boolean | undefined;
   let headers = 0;
   let headerBytes = 0;
   while (!reader.done) {
@@ -115,11 +123,14 @@ export function checkContent(
       if (++headers > limits.headersMax) return err('too-many-headers');
       headerBytes += checkHeader(reader);
       if (headerBytes > limits.headersBytesMax) return err('headers-too-large');
-    } else if (tag === extrasTag) store = readExtras(reader).store ?? store;
-    else skipUnknown(reader, tag);
+    } else if (tag === extrasTag) {
+      const extras = readExtras(reader);
+      store = extras.store ?? store;
+      retain = extras.retain ?? retain;
+    } else skipUnknown(reader, tag);
   }
   if (reader.failed) return err('malformed');
-  return store === undefined ? checkedPlain : store ? checkedStore : checkedSignal;
+  return checked[3 * choices.indexOf(store) + choices.indexOf(retain)]!;
 }
 
 /** CRC-32 of encoded content: tells whether an idempotency key is used again for something else. */

@@ -52,6 +52,7 @@ type MutableEntry = { -readonly [K in keyof Entry]: Entry[K] };
 /** Fills in the fields after the fixed ones; returns the number of the kind. */
 function readFields(reader: ByteReader, entry: MutableEntry): number {
   let kind = 0;
+  let retain = false;
   const parents: Dot[] = [];
   while (!reader.done) {
     const tag = readTag(reader);
@@ -62,11 +63,13 @@ function readFields(reader: ByteReader, entry: MutableEntry): number {
     else if (tag === entryTags.parent) parents.push(readDot(nestedReader(reader)));
     else if (tag === entryTags.trim) entry.trim = readTrim(nestedReader(reader));
     else if (tag === entryTags.lost) entry.lost = readLost(nestedReader(reader));
+    else if (tag === entryTags.retain) retain = reader.varint() !== 0;
     else if (tag === entryTags.content) readContent(reader, entry);
-    else if (tag >>> 3 <= 11 || tag >>> 3 === 15) reader.fail();
+    else if (tag >>> 3 <= 12 || tag >>> 3 === 15) reader.fail();
     else skipValue(reader, tag);
   }
   if (parents.length > 0) entry.parents = parents;
+  if (retain) entry.retain = true;
   return kind;
 }
 

@@ -27,6 +27,7 @@ export interface RunEntry {
   readonly parents?: readonly Dot[] | undefined;
   readonly trim?: Trim | undefined;
   readonly lost?: LostRange | undefined;
+  readonly retain?: boolean | undefined;
   /** Encoded `Content`, copied. */
   readonly content?: Uint8Array | undefined;
 }
@@ -64,6 +65,7 @@ export function writeRecord(
     (publisher ? fieldBytes(publisherBytes(publisher)) : 0) +
     (keyBytes === 0 ? 0 : fieldBytes(keyBytes)) +
     scratch.length +
+    (entry.retain ? 2 : 0) +
     (content ? fieldBytes(content.length) : 0);
   out.reserve(length + 8);
   out.u8(recordTag);
@@ -76,6 +78,7 @@ export function writeRecord(
   if (publisher) writePublisher(out, publisher);
   if (keyBytes > 0) writeTextField(out, entryTags.idempotencyKey, idempotencyKey, keyBytes);
   if (scratch.length > 0) out.raw(scratch.bytes());
+  if (entry.retain) writeVarintField(out, entryTags.retain, 1);
   if (content) {
     writeVarintField(out, entryTags.content, content.length);
     out.raw(content);

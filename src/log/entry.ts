@@ -74,5 +74,7 @@ export interface Entry {
   readonly parents?: readonly Dot[];
   readonly trim?: Trim;
   readonly lost?: LostRange;
+  /** The newest of these is the channel's retained message. */
+  readonly retain?: boolean;
   readonly content?: Content;
 }

@@ -1,5 +1,5 @@
 /** What a channel log is made of, as its algorithms see it. */
-import type { WriterId } from '../base/ids.js';
+import type { Dot, WriterId } from '../base/ids.js';
 import type { CommittedOrder } from './committed-order.js';
 import type { Trim } from './entry.js';
 import { SubLog } from './sub-log.js';
@@ -9,6 +9,8 @@ export interface LogParts {
   readonly order: CommittedOrder;
   /** The newest trim applied: `through` is the newest trimmed entry. */
   trim: Trim | undefined;
+  /** The placed entry marked `retain` that is last in the order, unless it is trimmed. */
+  retained: Dot | undefined;
 }
 
 const scannedMax = 8;

@@ -28,6 +28,7 @@ export const entryTags = {
   parent: 0x4a,
   trim: 0x52,
   lost: 0x5a,
+  retain: 0x60,
   content: 0x7a,
 } as const;
 

@@ -1,6 +1,6 @@
 /** When retention is due and how far. The owner asks, and writes a trim into the log; other homes apply that trim and
- *  never decide themselves, so all keep the same. */
-import type { Dot } from '../base/ids.js';
+ *  never decide themselves, so all keep the same. The retained message goes like any other entry: what is removed is a
+ *  beginning of the order, so keeping an old one would keep everything after it. */
 import type { ChannelLog } from './channel-log.js';
 import type { Vector } from './entry.js';
 
@@ -8,15 +8,12 @@ export interface RetentionRule {
   readonly maxAgeMs?: number | undefined;
   readonly maxCount?: number | undefined;
   readonly maxBytes?: number | undefined;
-  /** The channel's retained entry is kept however old it is, and with it everything after it. */
-  readonly retain?: boolean | undefined;
 }
 
 export interface RetentionInput {
   /** The first seq of each writer that is young enough: `LogStore.seqsSince(now - maxAgeMs)`. Needed where the rule has
    *  an age, else age removes nothing. */
   readonly oldestKept?: Vector | undefined;
-  readonly retained?: Dot | undefined;
 }
 
 type LogSizes = Pick<ChannelLog, 'firstPosition' | 'endPosition' | 'entries' | 'bytes' | 'positionOf'>;
@@ -34,7 +31,7 @@ export function trimPosition(rule: RetentionRule, log: LogSizes, input: Retentio
     positionByCount(rule, log),
     positionByBytes(rule, log),
   );
-  const position = Math.min(wanted, log.endPosition, retainedPosition(rule, log, input.retained));
+  const position = Math.min(wanted, log.endPosition);
   return position - log.firstPosition >= excessEntriesMin ? position : undefined;
 }
 
@@ -57,9 +54,4 @@ function positionByBytes({ maxBytes }: RetentionRule, log: LogSizes): number {
   if (maxBytes === undefined || log.bytes <= maxBytes * (1 + excessFraction)) return 0;
   const kept = Math.floor((log.entries * maxBytes) / log.bytes);
   return log.endPosition - kept;
-}
-
-function retainedPosition({ retain }: RetentionRule, log: LogSizes, retained: Dot | undefined): number {
-  if (!retain || !retained) return Infinity;
-  return log.positionOf(retained) ?? Infinity;
 }

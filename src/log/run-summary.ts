@@ -18,6 +18,7 @@ import {
 } from './record-layout.js';
 import { keyScope } from './run-layout.js';
 import type { KeyRow, RunSummary } from './run.js';
+import { addSeq } from './seq-ranges.js';
 
 /** The run that records are part of; `firstSeq` and `count` are those of the records. */
 export interface RunPlace {
@@ -59,7 +60,7 @@ export function summarize(
       if (previous !== lastChecksum) return undefined;
       if (timestamp !== lastTimestamp + 1) timestampSteps.push(seq, timestamp);
     }
-    if (!found.visit(bodyStart, walk.end)) return undefined;
+    if (!found.visit(seq, bodyStart, walk.end)) return undefined;
     lastTimestamp = timestamp;
     lastChecksum = recordChecksum(bytes, bodyStart);
     count++;
@@ -74,6 +75,7 @@ export function summarize(
     firstTimestamp,
     lastTimestamp,
     ...(timestampSteps.length > 0 ? { timestampSteps } : {}),
+    ...(found.retained.length > 0 ? { retained: found.retained } : {}),
     firstPrevious,
     lastChecksum,
     recordBytes: end - start,
@@ -84,10 +86,11 @@ export function summarize(
   };
 }
 
-/** Looks into records for marks and keys. */
+/** Looks into records for marks, keys and what is to be retained. */
 class Findings {
   readonly marked: Entry[] = [];
   readonly keys: KeyRow[] = [];
+  readonly retained: number[] = [];
   readonly #bytes: Uint8Array;
   readonly #run: RunPlace;
   #place: Place | undefined;
@@ -99,16 +102,21 @@ class Findings {
 
   /** False when the body is no entry. The usual one has its content right behind the fixed fields or one text later:
    *  it is told by a few bytes. */
-  visit(bodyStart: number, end: number): boolean {
+  visit(seq: number, bodyStart: number, end: number): boolean {
     const reader = new ByteReader(this.#bytes, bodyStart + fixedFieldsBytes, end);
+    let collects = false;
+    let retain = false;
     while (!reader.done) {
       const tag = readTag(reader);
-      if (tag === entryTags.kind || tag === entryTags.idempotencyKey || tag === entryTags.parent) {
-        return this.#collect(bodyStart, end);
+      if (tag === entryTags.retain) retain = reader.varint() !== 0;
+      else {
+        collects ||= tag === entryTags.kind || tag === entryTags.idempotencyKey || tag === entryTags.parent;
+        skipValue(reader, tag);
       }
-      skipValue(reader, tag);
     }
-    return !reader.failed;
+    if (reader.failed) return false;
+    if (retain) addSeq(this.retained, seq);
+    return !collects || this.#collect(bodyStart, end);
   }
 
   #collect(bodyStart: number, end: number): boolean {

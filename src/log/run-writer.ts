@@ -11,6 +11,7 @@ import { placeSeed } from './record-layout.js';
 import type { KeyRow, RunSummary } from './run.js';
 import { keyScope, runLayout } from './run-layout.js';
 import { utf8Length, writeUtf8 } from './protobuf.js';
+import { addSeq } from './seq-ranges.js';
 
 export type { RunEntry } from './entry-encoder.js';
 
@@ -27,6 +28,7 @@ interface OpenRun {
   readonly marked: Entry[];
   readonly keys: KeyRow[];
   readonly timestampSteps: number[];
+  readonly retained: number[];
 }
 
 const keptBytesMax = 16_777_216;
@@ -88,6 +90,7 @@ export class RunWriter {
       marked: [],
       keys: [],
       timestampSteps: [],
+      retained: [],
     };
   }
 
@@ -106,6 +109,7 @@ export class RunWriter {
     this.#lastTimestamp = entry.timestamp;
     this.#count++;
     this.#entryCount++;
+    if (entry.retain) addSeq(run.retained, seq);
     if (entry.idempotencyKey) run.keys.push(this.#keyRow(run, seq, entry));
     if (entry.kind !== 'publish' || entry.parents?.length)
       run.marked.push(this.#entry(run, seq, previous, entry));
@@ -130,6 +134,7 @@ export class RunWriter {
       firstTimestamp: this.#firstTimestamp,
       lastTimestamp: this.#lastTimestamp,
       ...(run.timestampSteps.length > 0 ? { timestampSteps: run.timestampSteps } : {}),
+      ...(run.retained.length > 0 ? { retained: run.retained } : {}),
       firstPrevious: run.firstPrevious,
       lastChecksum: this.#lastChecksum,
       recordBytes,
@@ -208,6 +213,7 @@ export class RunWriter {
       ...(entry.parents?.length ? { parents: entry.parents } : {}),
       ...(entry.trim ? { trim: entry.trim } : {}),
       ...(entry.lost ? { lost: entry.lost } : {}),
+      ...(entry.retain ? { retain: true } : {}),
       ...(content?.ok ? { content: content.value } : {}),
     };
   }

@@ -4,6 +4,7 @@ import { assert } from '../base/assert.js';
 import type { Dot, WriterId } from '../base/ids.js';
 import type { LostRange, Timestamp } from './entry.js';
 import type { RunSummary } from './run.js';
+import { addRange, lastSeqIn, mergedRanges, rangesAbove } from './seq-ranges.js';
 
 /** An entry that names what it follows. */
 export interface Mark {
@@ -44,6 +45,8 @@ export class SubLog {
   times: number[] = none;
   /** Flat pairs of first and last seq. */
   lost: number[] = none;
+  /** Of entries not placed yet those marked `retain`: flat pairs of first and last seq. */
+  retained: number[] = none;
   placements: PlacedSpan[] = none;
 
   constructor(writer: WriterId) {
@@ -59,6 +62,7 @@ export class SubLog {
     for (const entry of run.marked) {
       if (entry.parents) this.marks = pushed(this.marks, { seq: entry.seq, parents: entry.parents });
     }
+    this.#addRetained(run.retained);
     this.seq = run.firstSeq + run.count - 1;
     this.lastChecksum = run.lastChecksum;
     this.lastTimestamp = run.lastTimestamp;
@@ -114,6 +118,11 @@ export class SubLog {
     return (this.times[pairAt(this.times, seq) + 2] ?? this.seq + 1) - 1;
   }
 
+  /** The newest entry marked `retain` of those from `firstSeq` through `lastSeq`, which are not placed yet. */
+  lastRetained(firstSeq: number, lastSeq: number): number | undefined {
+    return this.retained.length === 0 ? undefined : lastSeqIn(this.retained, firstSeq, lastSeq);
+  }
+
   /** The newest mark at or below `seq`. */
   markThrough(seq: number): Mark | undefined {
     const at = firstAbove(this.marks, seq) - 1;
@@ -161,6 +170,9 @@ export class SubLog {
   placedThrough(seq: number): void {
     this.placed = seq;
     this.times = seq === this.seq ? none : fromPairAt(this.times, seq + 1);
+    if (this.retained.length > 0) {
+      this.retained = seq === this.seq ? none : rangesAbove(this.retained, seq);
+    }
     if (this.marks.length > 0) {
       this.marks = this.marks.filter((mark) => mark.seq > seq || !this.placementOf(mark.seq)?.onChain);
     }
@@ -185,6 +197,12 @@ export class SubLog {
     if (this.placements.some((span) => span.count === 0)) {
       this.placements = this.placements.filter((span) => span.count > 0);
     }
+  }
+
+  #addRetained(ranges: readonly number[] = none): void {
+    if (ranges.length === 0) return;
+    if (this.retained === none) this.retained = [];
+    for (let i = 0; i < ranges.length; i += 2) addRange(this.retained, ranges[i]!, ranges[i + 1]!);
   }
 
   #pushRound(seq: number, round: number): void {
@@ -239,26 +257,4 @@ function lastIndex<T>(list: readonly T[], holds: (item: T) => boolean): number {
     else high = middle;
   }
   return low - 1;
-}
-
-function mergedRanges(ranges: readonly number[], from: number, to: number): number[] {
-  const out: number[] = [];
-  let low = from;
-  let high = to;
-  for (let i = 0; i < ranges.length; i += 2) {
-    const [first, last] = [ranges[i]!, ranges[i + 1]!];
-    if (last < low - 1 || first > high + 1) out.push(first, last);
-    else [low, high] = [Math.min(low, first), Math.max(high, last)];
-  }
-  const at = out.findIndex((first, i) => i % 2 === 0 && first > low);
-  out.splice(at < 0 ? out.length : at, 0, low, high);
-  return out;
-}
-
-function rangesAbove(ranges: number[], floor: number): number[] {
-  const out: number[] = [];
-  for (let i = 0; i < ranges.length; i += 2) {
-    if (ranges[i + 1]! > floor) out.push(Math.max(ranges[i]!, floor + 1), ranges[i + 1]!);
-  }
-  return out;
 }

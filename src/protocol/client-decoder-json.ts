@@ -79,12 +79,13 @@ function readPublish(members: JsonMembers, dataText: () => string): ClientMessag
   const content = encodeContent(contentFromJson(members, dataText));
   const checked = checkPublishContent(content, channel);
   if (!checked.ok) return checked.error;
-  const { store } = checked.value;
+  const { store, retain } = checked.value;
   return {
     type: 'publish',
     channel,
     content,
     ...(store === undefined ? undefined : { store }),
+    ...(retain === undefined ? undefined : { retain }),
     ...(idempotencyKey ? { idempotencyKey } : undefined),
     ...(publisherSeq ? { publisherSeq } : undefined),
     ...(ackedThrough ? { ackedThrough } : undefined),

@@ -126,12 +126,13 @@ function readPublish(reader: WireReader, channels: ChannelNames): ClientMessage 
   }
   const checked = checkPublishContent(content, channel);
   if (!checked.ok) return checked.error;
-  const { store } = checked.value;
+  const { store, retain } = checked.value;
   return {
     type: 'publish',
     channel,
     content,
     ...(store === undefined ? undefined : { store }),
+    ...(retain === undefined ? undefined : { retain }),
     ...(idempotencyKey === '' ? undefined : { idempotencyKey }),
     ...(publisherSeq === 0 ? undefined : { publisherSeq }),
     ...(ackedThrough === 0 ? undefined : { ackedThrough }),

@@ -59,7 +59,9 @@ function entryToJson(body: Uint8Array, writer: WriterId, round: number, late: bo
     else if (tag === entryTags.actor) rest.push(`"actor":${JSON.stringify(reader.text('actor'))}`);
     else if (tag === entryTags.idempotencyKey)
       rest.push(`"idempotencyKey":${JSON.stringify(reader.text(''))}`);
-    else if (tag === entryTags.content) rest.push(...contentMembers(reader.chunk()));
+    else if (tag === entryTags.retain) {
+      if (reader.bool()) rest.push('"retain":true');
+    } else if (tag === entryTags.content) rest.push(...contentMembers(reader.chunk()));
     else if (tag === entryTags.publisher) rest.push(`"publisher":${reader.nested(publisherToJson)}`);
     else if (tag === entryTags.parent) parents.push(reader.nested(dotToJson));
     else if (tag === entryTags.trim) rest.push(`"trim":${reader.nested(trimToJson)}`);

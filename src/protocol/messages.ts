@@ -21,8 +21,9 @@ export interface PublishMessage {
   readonly channel: string;
   /** The encoded `Content`; a view of the received frame, to be copied before the next turn. */
   readonly content: Uint8Array;
-  /** `extras.store` of the content, where it says so. */
+  /** `extras.store` and `extras.retain` of the content, where it says so. */
   readonly store?: boolean;
+  readonly retain?: boolean;
   readonly idempotencyKey?: string;
   readonly publisherSeq?: number;
   readonly ackedThrough?: number;
@@ -212,7 +213,7 @@ export interface ServerEnvelope {
 }
 
 /** A publish as a client writes it. */
-export interface OutgoingPublish extends Omit<PublishMessage, 'content' | 'store'> {
+export interface OutgoingPublish extends Omit<PublishMessage, 'content' | 'store' | 'retain'> {
   readonly content: Content;
 }
 

@@ -245,6 +245,7 @@ function readEntry(members: JsonMembers, source: JsonSource): Entry {
   const publisher = readNode(members, 'publisher', source, readPublisher);
   const trim = readNode(members, 'trim', source, readTrim);
   const lost = readNode(members, 'lost', source, readRange);
+  const retain = members.flag('retain');
   const hasContent = members.has('data') || members.has('dataBase64');
   return {
     writer: dot?.writer ?? ('' as WriterId),
@@ -261,6 +262,7 @@ function readEntry(members: JsonMembers, source: JsonSource): Entry {
     ...(parents.length === 0 ? undefined : { parents }),
     ...(trim === undefined ? undefined : { trim }),
     ...(lost === undefined ? undefined : { lost }),
+    ...(retain ? { retain } : undefined),
     ...(hasContent ? { content: readContent(members, source) } : undefined),
   };
 }

@@ -9,4 +9,7 @@ export const protocolHistory: readonly {
   readonly version: number;
   readonly digest: string;
   readonly change: string;
-}[] = [{ version: 1, digest: 'a896e6d333da5931', change: 'The first version.' }];
+}[] = [
+  { version: 1, digest: 'a896e6d333da5931', change: 'The first version.' },
+  { version: 1, digest: '950a23801c238f95', change: 'An entry says whether it is retained.' },
+];

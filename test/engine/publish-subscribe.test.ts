@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../src/base/limits.js';
-import { World, admin, adminToken } from './harness.js';
+import { type TestSession, World, admin, adminToken } from './harness.js';
 
 test('a publish is stored, acknowledged with its level and copies, and delivered to who listens', async () => {
   const world = await World.start();
@@ -167,11 +167,67 @@ test('a live subscriber gets the retained message with the answer, without movin
   await alice.publish('state', 'second');
   await alice.publish('state', 'passing', { extras: { retain: false } });
   const result = await bob.subscribe('state');
-  expect(result.retained).toMatchObject({ data: 'second' });
+  expect(result.retained).toMatchObject({ data: 'second', retain: true });
   const again = world.connect();
   await again.subscribe('state', { cursor: result.cursor });
   await world.settle();
   expect(again.data()).toEqual([]);
+});
+
+/** The data of what a live subscription of a new session starts with. */
+async function retainedOf(world: World, channel: string): Promise<unknown> {
+  return (await world.connect().subscribe(channel)).retained?.data;
+}
+
+test('a message is retained by its own extra, whatever the rules say, until a newer one is', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  await alice.publish('state', 'before');
+  expect(await retainedOf(world, 'state')).toBeUndefined();
+  await alice.publish('state', 'kept', { extras: { retain: true } });
+  await alice.publish('state', 'declines', { extras: { retain: false } });
+  // Any number of others may follow it.
+  const others = Array.from({ length: 600 }, (_, i) => ({ publish: { channel: 'state', data: i } }));
+  alice.sendText(JSON.stringify(others));
+  await world.settle();
+  expect(await retainedOf(world, 'state')).toBe('kept');
+  expect(await retainedOf(world, 'other')).toBeUndefined();
+  const reader = world.connect();
+  await reader.subscribe('state', { beginning: true });
+  await world.settle();
+  const marked = reader.entries('state').filter((entry) => entry.retain);
+  expect(marked.map((entry) => entry.data)).toEqual(['kept']);
+  await alice.publish('state', 'newer', { extras: { retain: true } });
+  expect(await retainedOf(world, 'state')).toBe('newer');
+});
+
+test.each(['restart', 'crash'] as const)('the retained message is the same after a %s', async (how) => {
+  const world = await World.start();
+  const publish = async (session: TestSession, data: string, retain?: boolean): Promise<void> => {
+    await session.publish('state', data, retain === undefined ? {} : { extras: { retain } });
+  };
+  await publish(world.connect(), 'kept', true);
+  await publish(world.connect(), 'after');
+  await world[how]();
+  expect(await retainedOf(world, 'state')).toBe('kept');
+  await publish(world.connect(), 'more');
+  expect(await retainedOf(world, 'state')).toBe('kept');
+  await publish(world.connect(), 'newer', true);
+  await world[how]();
+  expect(await retainedOf(world, 'state')).toBe('newer');
+});
+
+test('retention removes the retained message too, and then there is none', async () => {
+  const rules = { sets: { short: { retention: { maxCount: 10 } } }, hubs: { default: { rules: 'short' } } };
+  const world = await World.start({ rules });
+  const alice = world.connect();
+  await alice.publish('state', 'kept', { extras: { retain: true } });
+  expect(await retainedOf(world, 'state')).toBe('kept');
+  for (let i = 0; i < 30; i++) await alice.publish('state', i);
+  await world.pass(10_000);
+  expect(await retainedOf(world, 'state')).toBeUndefined();
+  await world.restart();
+  expect(await retainedOf(world, 'state')).toBeUndefined();
 });
 
 test('idle channels leave memory and come back as they were', async () => {

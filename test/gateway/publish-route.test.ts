@@ -62,7 +62,12 @@ describe('one message', () => {
 
   test('options come in the query', async () => {
     await publish({ query: '?event=tick&level=memory&degrade=false&store=false&retain=true', body: 'x' });
-    expect(node.published[0]!.messages[0]).toMatchObject({ level: 'memory', degrade: false, store: false });
+    expect(node.published[0]!.messages[0]).toMatchObject({
+      level: 'memory',
+      degrade: false,
+      store: false,
+      retain: true,
+    });
     expect(lastContent()).toMatchObject({ event: 'tick', extras: { store: false, retain: true } });
   });
 

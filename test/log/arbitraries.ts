@@ -75,6 +75,7 @@ export const runEntries: fc.Arbitrary<Omit<RunEntry, 'timestamp'>> = fc
     ),
     idempotencyKey: optional(texts()),
     parents: optional(fc.array(dotsOf, { minLength: 1, maxLength: 4 })),
+    retain: optional(fc.constant(true)),
     content: optional(contents.map(encodeContent)),
   })
   .map((entry) => present(entry));

@@ -93,6 +93,23 @@ describe.each([{ trims: false }, { trims: true }])('a log that grows ($trims)', 
     );
   });
 
+  test('knows the last entry of the order that is marked to be retained, until it is trimmed', () => {
+    let found = 0;
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        eachHome(seed, options, ({ log }, { dag, order }) => {
+          const placed = order.slice(0, log.endPosition).map((dot) => dag.get(dotText(dot))!);
+          const last = placed.findLast(({ retain }) => retain);
+          const isKept = last && last.seq > (log.floors.get(last.writer) ?? 0);
+          expect(log.retained).toEqual(isKept ? dotOf(last) : undefined);
+          if (isKept) found++;
+        });
+      }),
+      { numRuns: 30 },
+    );
+    expect(found).toBeGreaterThan(0);
+  });
+
   test('knows what is held, and everything an entry stands on', () => {
     fc.assert(
       fc.property(seeds, (seed) => {

@@ -157,6 +157,12 @@ describe('an entry', () => {
     });
     const unknown = resigned(encodeEntry(plain, place), [0x28, 99], place.seed);
     expect(decodeEntry(unknown, place)).toEqual({ ok: false, error: 'unknown-kind' });
+    // False may be written out.
+    const declining = resigned(encodeEntry(plain, place), [0x60, 1, 0x60, 0], place.seed);
+    expect(decodeEntry(declining, place)).toEqual({
+      ok: true,
+      value: { ...plain, checksum: recordChecksum(declining, 0) },
+    });
     // A known field of another wire type is no field of a newer version.
     const mistyped = resigned(encodeEntry(plain, place), [0x30, 1], place.seed);
     expect(decodeEntry(mistyped, place)).toEqual({ ok: false, error: 'malformed' });
@@ -202,13 +208,13 @@ describe('records', () => {
 describe('content', () => {
   const check = (bytes: Uint8Array) => checkContent(bytes, 0, bytes.length, limits);
 
-  test('comes back as it was encoded, and passes the check with its store mark', () => {
+  test('comes back as it was encoded, and passes the check, which tells what it says of store and retain', () => {
     fc.assert(
       fc.property(contents, fc.nat(20), (content, offset) => {
         const bytes = encodeContent(content);
         expect(decodeContent(bytes)).toEqual({ ok: true, value: content });
-        const store = content.extras?.store;
-        const expected = { ok: true, value: store === undefined ? {} : { store } };
+        const { push: _push, ...expectedExtras } = content.extras ?? {};
+        const expected = { ok: true, value: expectedExtras };
         expect(check(bytes)).toEqual(expected);
         const framed = new Uint8Array(bytes.length + offset + 7).fill(0xff);
         framed.set(bytes, offset);

@@ -1,5 +1,6 @@
 /** Stored forms as bytes. A failure here means that what is on disks and with clients can no longer be read: it needs a
- *  new format version that still reads these, and another file beside this one. */
+ *  new format version that still reads these, and another file beside this one. The state of a log alone is derived: one
+ *  of another version is refused, and made anew. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/base/bytes.js';
@@ -68,7 +69,25 @@ function writeRun(): RunWriter {
   return out;
 }
 
-/** A state with everything in it: a trim, a block, a tail that is not committed, lost entries, rounds, marks. */
+/** With entries to be retained, which came later than the run above. */
+function writeRetainedRun(): RunWriter {
+  const out = new RunWriter();
+  out.begin(ref, b, 7, 5, 99);
+  const stamps = [true, true, false, true].entries();
+  for (const [i, retain] of stamps) {
+    out.append({
+      timestamp: 372_613_670_600_000 + i,
+      kind: 'publish',
+      retain,
+      content: encodeContent({ payload: new Uint8Array([i]) }),
+    });
+  }
+  out.end();
+  return out;
+}
+
+/** A state with everything in it: a trim, a block, a tail that is not committed, lost entries, rounds, marks, a retained
+ *  entry and later ones that are not placed. */
 function writeLog(): ChannelLog {
   const log = new ChannelLog(ref);
   const out = new RunWriter();
@@ -82,7 +101,8 @@ function writeLog(): ChannelLog {
     const state = log.writer(writer);
     out.begin(ref, writer, round, (state?.seq ?? 0) + 1, state?.lastChecksum ?? 0);
     timestamps.forEach((timestamp, i) => {
-      out.append({ timestamp, kind: 'publish', ...(i === 0 && parents ? { parents } : {}) });
+      const retain = timestamp % 100 === 1;
+      out.append({ timestamp, kind: 'publish', retain, ...(i === 0 && parents ? { parents } : {}) });
     });
     log.apply(out.end());
   };
@@ -94,7 +114,7 @@ function writeLog(): ChannelLog {
   apply(b, 2, [1200, 1201], log.parentsFor(b, true));
   log.commitThrough({ writer: b, seq: 1 });
   log.lose({ writer: c, fromSeq: 3, toSeq: 4 });
-  apply(b, 3, [1300, 1400], log.parentsFor(b, true));
+  apply(b, 3, [1301, 1400], log.parentsFor(b, true));
   apply(c, 0, [1500]);
   return log;
 }
@@ -102,6 +122,7 @@ function writeLog(): ChannelLog {
 const written: Record<string, () => Uint8Array> = {
   content: () => encodeContent(content),
   run: () => writeRun().bytes(),
+  retainedRun: () => writeRetainedRun().bytes(),
   cursor: () =>
     encodeCursor(ref, [
       { writer: c, seq: 1 },
@@ -133,6 +154,13 @@ describe('stored before', () => {
     expect(entries.map((entry) => entry.ok && entry.value.kind)).toEqual(['patch', 'publish', 'trim', 'gap']);
   });
 
+  test('a run with entries to be retained is read', () => {
+    const bytes = fromHex(golden['retainedRun']!);
+    const run = verifyRun(bytes, 0, bytes.length);
+    expect(run).toEqual({ ok: true, value: writeRetainedRun().runs[0] });
+    expect(run.ok && run.value.retained).toEqual([5, 6, 8, 8]);
+  });
+
   test('a cursor is read', () => {
     expect(decodeCursor(ref, fromHex(golden['cursor']!))).toMatchObject({
       value: [
@@ -143,12 +171,18 @@ describe('stored before', () => {
     expect(decodeCursor(ref, fromHex(golden['emptyCursor']!))).toEqual({ ok: true, value: [] });
   });
 
+  test('the state of a log of an older version is refused', () => {
+    expect(ChannelLog.decode(ref, fromHex(golden['logOfVersion1']!))).toMatchObject({ ok: false });
+  });
+
   test('the state of a log is read, and lives on as the one it was', () => {
     const decoded = ChannelLog.decode(ref, fromHex(golden['log']!));
     if (!decoded.ok) throw new Error(decoded.error);
     const [log, twin] = [decoded.value, writeLog()];
     expect(log.writers()).toEqual(twin.writers());
     expect(log.trim).toEqual(twin.trim);
+    expect(log.retained).toEqual(twin.retained);
+    expect(log.retained).toBeDefined();
     expect(log.lostRanges()).toEqual(twin.lostRanges());
     expect(log.heads()).toEqual(twin.heads());
     expect([log.entries, log.bytes, log.lastTimestamp]).toEqual([
@@ -159,6 +193,7 @@ describe('stored before', () => {
     expect(log.spans(0, 99)).toEqual(twin.spans(0, 99));
     expect(log.provisional({ writer: c, seq: 5 })).toEqual(twin.provisional({ writer: c, seq: 5 }));
     expect(log.commitThrough({ writer: b, seq: 4 })).toEqual(twin.commitThrough({ writer: b, seq: 4 }));
+    expect(log.retained).toEqual({ writer: b, seq: 3 });
     expect(log.encode()).toEqual(twin.encode());
   });
 });

@@ -25,6 +25,7 @@ export interface WrittenEntry extends ReferenceEntry {
   readonly previous: number;
   readonly checksum: number;
   readonly trim?: Trim;
+  readonly retain?: boolean;
 }
 
 export interface Home {
@@ -107,8 +108,9 @@ export class History {
     writer.clear();
     writer.begin(ref, first.writer, first.round, first.seq, first.previous);
     for (const entry of entries) {
-      const { timestamp, kind, parents, trim } = entry;
-      writer.append({ timestamp, kind, parents, trim, content: kind === 'publish' ? content : undefined });
+      const { timestamp, kind, parents, trim, retain } = entry;
+      const payload = kind === 'publish' ? content : undefined;
+      writer.append({ timestamp, kind, parents, trim, retain, content: payload });
     }
     return writer.end();
   }
@@ -161,7 +163,12 @@ export class History {
     const dot = { writer: home.writer, seq };
     const timestamp = Math.max(this.now + home.skew, (last?.timestamp ?? 0) + 1);
     const fields = { ...dot, timestamp, round: home.round, kind, previous: last?.checksum ?? 0 };
-    const optional = { ...(parents ? { parents } : {}), ...(trim ? { trim } : {}) };
+    const retain = kind === 'publish' && this.chance(0.2);
+    const optional = {
+      ...(parents ? { parents } : {}),
+      ...(trim ? { trim } : {}),
+      ...(retain ? { retain } : {}),
+    };
     const past = pastOfNew(this.dag, dot, parents);
     const unsigned = { ...fields, ...optional, past, checksum: 0 };
     const entry = { ...unsigned, checksum: this.run([unsigned]).lastChecksum };

@@ -30,14 +30,6 @@ describe('retention', () => {
     ['by age, all of it old', { maxAgeMs: 1 }, { oldestKept: new Map() }, 1000],
     ['by age, unknown', { maxAgeMs: 1 }, {}, undefined],
     ['by what removes most', { maxCount: 500, maxBytes: 30_000 }, {}, 700],
-    ['but for the retained entry', { maxCount: 10, retain: true }, { retained: { writer, seq: 301 } }, 300],
-    [
-      'but for a retained entry gone before',
-      { maxCount: 10, retain: true },
-      { retained: { writer, seq: 3 } },
-      990,
-    ],
-    ['with a retained entry that need not stay', { maxCount: 10 }, { retained: { writer, seq: 301 } }, 990],
   ])('%s', (_, rule, input, position) => {
     expect(trimPosition(rule, logOf(200, 1000), input)).toBe(position);
   });

@@ -86,10 +86,16 @@ describe('runs', () => {
     );
   });
 
-  test('know the timestamp of every entry, and which have marks and keys', () => {
+  test('know the timestamp of every entry, and which have marks and keys and are retained', () => {
     fc.assert(
       fc.property(plans, (plan) => {
-        const { marked, keys, timestampSteps: steps = [], ...run } = write(new RunWriter(), plan);
+        const {
+          marked,
+          keys,
+          timestampSteps: steps = [],
+          retained = [],
+          ...run
+        } = write(new RunWriter(), plan);
         let timestamp = run.firstTimestamp - 1;
         plan.entries.forEach((entry, i) => {
           const step = steps.findIndex((seq, at) => at % 2 === 0 && seq === plan.firstSeq + i);
@@ -101,6 +107,9 @@ describe('runs', () => {
           plan.entries.flatMap((entry, i) => (holds(entry) ? [plan.firstSeq + i] : []));
         expect(marked.map(({ seq }) => seq)).toEqual(seqsOf(isMarked));
         expect(keys.map(({ dot }) => dot.seq)).toEqual(seqsOf((entry) => entry.idempotencyKey !== undefined));
+        const inRanges = (seq: number) =>
+          retained.some((from, i) => i % 2 === 0 && from <= seq && seq <= retained[i + 1]!);
+        plan.entries.forEach(({ retain }, i) => expect(inRanges(plan.firstSeq + i)).toBe(retain === true));
         for (const row of keys) {
           const { actor = '', publisher, content } = plan.entries[row.dot.seq - plan.firstSeq]!;
           expect(row.scope).toBe(`${actor}/${publisher?.id ?? ''}`);

@@ -62,6 +62,19 @@ const delivery = {
     { timestamp: 373_481_196_642_308, kind: 'gap', lost: { writer: other, fromSeq: 9, toSeq: 12 } },
   ]),
 };
+/** What came later than the frames above. */
+const retained = {
+  ...place,
+  late: false,
+  records: recordsOf(place, 12, [
+    {
+      timestamp: 373_481_196_642_309,
+      kind: 'publish',
+      retain: true,
+      content: encodeContent({ payload: utf8('newest') }),
+    },
+  ]),
+};
 const gap = {
   type: 'gap',
   channel: 'lobby',
@@ -156,6 +169,7 @@ const serverMessages: readonly ServerMessage[] = [
     type: 'error',
     error: failure('RATE_LIMITED', { message: 'Wait.', retryAfterMs: 250, channel: 'lobby' }),
   },
+  { type: 'subscribe', results: [{ channel: 'lobby', cursor, retained }] },
 ];
 
 interface Recorded {

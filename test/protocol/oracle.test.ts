@@ -91,7 +91,7 @@ describe('what a server writes', () => {
           const body = records.slice(bodyStart, end);
           const ours = decodeEntry(body, placeOf({ hub, channel: channel as ChannelName }, writer, round));
           if (!ours.ok) throw new Error(ours.error);
-          const { checksum, seq, timestamp, kind, actor, idempotencyKey, parents } = ours.value;
+          const { checksum, seq, timestamp, kind, actor, idempotencyKey, parents, retain } = ours.value;
           expect(read('Entry', body)).toMatchObject(
             plain({
               checksum,
@@ -99,6 +99,7 @@ describe('what a server writes', () => {
               timestamp,
               actor,
               idempotencyKey,
+              retain,
               ...(kind === 'publish' ? {} : { kind: kind.toUpperCase() }),
               ...(parents && { parents: parents.map(dotToProto) }),
             }),

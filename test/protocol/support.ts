@@ -125,6 +125,7 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
 
 const common = {
   timestamp,
+  retain: maybe(fc.constant(true)),
   actor: maybe(text),
   publisher: maybe(fc.record({ id: text, epoch: count, seq })),
   idempotencyKey: maybe(text),
