@@ -53,7 +53,7 @@ const channelGrammar =
  *  already stays as it is, and ":" still separates segments. The result may be too long, or have an empty segment. */
 export function channelNameFor(text: string): string {
   if (channelPattern.test(text)) return text;
-  const encoded = [...text].map((character, i) => {
+  const encoded = Array.from(text, (character, i) => {
     const stays = plainCharacter.test(character) || character === ':' || (character === '$' && i === 0);
     return stays ? character : percentEncoded(character);
   });

@@ -40,7 +40,7 @@ export class Delivery {
       channel.fanOut.deliver(channel.log, position, make, this.#touch);
     } catch (error) {
       // The entries are durable: whoever listens comes back for them, and the node goes on.
-      for (const { session } of [...channel.fanOut]) this.flusher.broken(session, error);
+      for (const { session } of Array.from(channel.fanOut)) this.flusher.broken(session, error);
     }
   }
 

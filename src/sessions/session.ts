@@ -3,8 +3,6 @@
 import type { ChannelName, HubName } from '../base/ids.js';
 import { parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import type { Dot } from '../base/ids.js';
-import type { Timestamp } from '../log/entry.js';
 import { decodeClientFrame } from '../protocol/client-decoder.js';
 import {
   type ErrorCode,
@@ -18,7 +16,6 @@ import type {
   ClientMessage,
   Encoding,
   HistoryMessage,
-  Level,
   PublishMessage,
   ServerMessage,
   Start,
