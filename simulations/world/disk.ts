@@ -40,6 +40,9 @@ export interface DiskLies {
 export class SimulatedDisk {
   readonly faults: DiskFaults = {};
   capacityBytes: number;
+  /** How likely a process dies in a step around the renaming and removing of files: rare steps, where order matters. */
+  deathAtNames = 0;
+  #namesNear = 0;
   /** Steps so far: every change and every sync is one, and each may be the last of its process. */
   steps = 0;
   readonly #options: DiskOptions;
@@ -160,7 +163,9 @@ export class SimulatedDisk {
   #dies(step: string): boolean {
     this.steps++;
     this.#options.onStep?.(step);
-    return this.steps >= this.#dieAtStep;
+    if (/^(rename|remove) /.test(step)) this.#namesNear = 3;
+    const isNear = this.#namesNear-- > 0;
+    return this.steps >= this.#dieAtStep || (isNear && this.#options.random.next() < this.deathAtNames);
   }
 
   #fails(fault: keyof DiskFaults): boolean {

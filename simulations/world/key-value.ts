@@ -2,7 +2,7 @@
  *  failed append everything later is gone at the next open although it could be read until then. */
 import type { Random } from '../../src/base/random.js';
 import type { KeyRange, KeyValue, Row, Write } from '../../src/storage/key-value.js';
-import { memoryKeyValue } from '../../src/storage/memory-key-value.js';
+import { memoryKeyValue } from './memory-key-value.js';
 import type { SimulatedClock } from './clock.js';
 
 export interface IndexFaults {

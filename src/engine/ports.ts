@@ -73,6 +73,16 @@ export interface ReadResult {
   readonly missing: readonly MissingRange[];
 }
 
+/** A run as it came in. */
+export interface Arrived {
+  /** Of its first entry; the others follow in order. */
+  readonly arrival: number;
+  readonly ref: ChannelRef;
+  readonly writer: WriterId;
+  readonly firstSeq: number;
+  readonly count: number;
+}
+
 export interface ChannelSize {
   readonly ref: ChannelRef;
   readonly entries: number;
@@ -123,6 +133,10 @@ export interface LogStore {
     rows: readonly { ref: ChannelRef; scope: string; key: string }[],
     since: Timestamp,
   ): Promise<(KeyRow | undefined)[]>;
+
+  /** What this store took in after arrival number `after` (0: everything), in order of arrival and as far as it is
+   *  synced; about `limit` commits at once. Entries trimmed since may still be named. */
+  arrivedSince(after: number, limit: number): Promise<readonly Arrived[]>;
 
   hubs(): Promise<readonly HubName[]>;
   /** Channels of a hub with at least one entry, by name, after `after`. */

@@ -154,15 +154,6 @@ export function runKey(prefix: Uint8Array, seq: number): Uint8Array {
   return key;
 }
 
-export function writerOfRunKey(key: Uint8Array): WriterId {
-  return toHex(key.subarray(key.length - 20, key.length - 8)) as WriterId;
-}
-
-/** A channel's own `hub NUL channel NUL` in a run key. */
-export function channelOfRunKey(key: Uint8Array): Uint8Array {
-  return key.subarray(1, key.length - 20);
-}
-
 const runValueBytes = checksumBytes + 70;
 
 export function encodeRun(key: Uint8Array, place: RunPlace): Uint8Array {

@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import type { ChannelRef, HubName, StoreId } from '../base/ids.js';
 import {
+  type Arrived,
   type ChannelSize,
   type Commit,
   type CommitReceipt,
@@ -14,6 +15,7 @@ import {
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Timestamp, Trim, Vector } from '../log/entry.js';
 import type { KeyRow } from '../log/run.js';
+import { arrivedSince } from './arrivals.js';
 import { listChannels, listHubs } from './channel-list.js';
 import { isFull } from './files.js';
 import { markDoubt } from './index-open.js';
@@ -31,10 +33,11 @@ export type { LogStoreOptions } from './options.js';
 /** Opens the store of a data directory, or makes it. Rejects with LockHeldError, with StoreRefusedError when the
  *  directory holds what this program must not touch, and with StoreFailedError when the disk does not work. */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
-  let store: SegmentedLogStore | undefined;
-  const parts = await openParts(options, (error) => store?.fail(error));
-  store = new SegmentedLogStore(parts);
-  return store;
+  // A step ahead may fail while the store is still being opened: then the open itself does.
+  const opened: { store?: SegmentedLogStore } = {};
+  const parts = await openParts(options, (error) => opened.store?.fail(error));
+  opened.store = new SegmentedLogStore(parts);
+  return opened.store;
 }
 
 /** Rows that start a batch of the index, and rows beyond which a commit waits for it. */
@@ -115,6 +118,11 @@ class SegmentedLogStore implements LogStore {
   async findKeys(rows: readonly WantedKey[], since: Timestamp): Promise<(KeyRow | undefined)[]> {
     this.#mustWork();
     return await this.#guard(() => this.#parts.index.keys.find(rows, since));
+  }
+
+  async arrivedSince(after: number, limit: number): Promise<readonly Arrived[]> {
+    this.#mustWork();
+    return await this.#guard(() => arrivedSince(this.#parts, after, limit));
   }
 
   async hubs(): Promise<readonly HubName[]> {

@@ -7,13 +7,7 @@ import type { Trim } from '../log/entry.js';
 import { RefCache } from '../log/run-reader.js';
 import type { RunSummary } from '../log/run.js';
 import type { Applier, StoredAt } from './applier.js';
-import {
-  type CommitHeader,
-  commitHeaderBytes,
-  decodeNotes,
-  decodeOrigins,
-  lineageSeed,
-} from './commit-format.js';
+import { type CommitHeader, lineageSeed } from './commit-format.js';
 import type { FoundSegment } from './directory.js';
 import type { Files } from './files.js';
 import type { Meta } from './index-rows.js';
@@ -22,6 +16,8 @@ import { type ScanItem, scanSegment } from './scan.js';
 import { segmentFileName, segmentHeaderBytes } from './segment-format.js';
 import type { Segment, SegmentSet } from './segments.js';
 import type { StoreIndex } from './store-index.js';
+import { type Held, type HeldCommit, heldCommit, refsOf } from './held-commit.js';
+import { RecoveryReport } from './recovery-report.js';
 import { Strays, fit } from './strays.js';
 import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.js';
 
@@ -55,24 +51,9 @@ export interface Recovered {
   readonly nextSegment: number;
 }
 
-/** A whole commit, held back until the next one or the repair of the tail proves it durable. */
-interface HeldCommit {
-  readonly type: 'commit';
-  readonly segment: Segment;
-  readonly header: CommitHeader;
-  readonly length: number;
-  readonly runs: readonly { readonly run: RunSummary; readonly offset: number; readonly arrival: number }[];
-  readonly notes: ReadonlyMap<string, Uint8Array> | undefined;
-}
-
-type Held = HeldCommit | HeldDamage;
-
 /** Rows that may wait before the scan stops for the index, and from which on a batch is begun. */
 const waitingRowsMax = 40_000;
 const batchRows = 8_000;
-/** Lost ranges and damage told one by one; the rest is counted. */
-const toldMax = 100;
-
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   return await new Recovery(options).run();
 }
@@ -88,13 +69,14 @@ class Recovery {
   #commits = 0;
   #entries = 0;
   #forgot = false;
-  #told = 0;
+  readonly #report: RecoveryReport;
   readonly #strays = new Strays();
   /** Channels in which something had to be marked as lost. */
   readonly #holed = new Map<string, ChannelRef>();
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
+    this.#report = new RecoveryReport(options.observer);
     this.#seed = lineageSeed(options.lineage);
     this.#lastCommit = options.covered.commit;
     this.#nextArrival = options.covered.nextArrival;
@@ -110,7 +92,10 @@ class Recovery {
       const known = this.#segmentOf(segment);
       const from =
         segment.number === covered.segment ? Math.max(covered.end, segmentHeaderBytes) : segmentHeaderBytes;
-      if (from > segment.size && segment.number === covered.segment) this.#tellShort(segment);
+      if (from > segment.size && segment.number === covered.segment) {
+        this.#forgot = true;
+        this.#report.short(segment, covered.end);
+      }
       const garbage = await this.#scan(segment, known, from, { doneBytes, totalBytes });
       doneBytes += segment.size;
       end = { segment: known, found: segment, garbage };
@@ -118,7 +103,7 @@ class Recovery {
     const repaired = await this.#repair(end);
     await this.#settle();
     await this.#takeStrays();
-    this.#tellLost();
+    if (this.#report.lost(this.#options.index, this.#holed.values())) this.#forgot = true;
     return {
       commits: this.#commits,
       entries: this.#entries,
@@ -221,7 +206,8 @@ class Recovery {
     if (segment.generation > 0) {
       await this.#settle();
       const wanted = found.header?.end ?? 0;
-      if (wanted > item.content) this.#tell(segment, item.content, `it ends here instead of at ${wanted}`);
+      if (wanted > item.content)
+        this.#report.tell(segment, item.content, `it ends here instead of at ${wanted}`);
       this.#lastCommit = Math.max(this.#lastCommit, segment.lastCommit);
       this.#options.index.cover({ commit: this.#lastCommit });
     }
@@ -241,7 +227,7 @@ class Recovery {
   async #apply({ segment, header, length, runs, notes }: HeldCommit): Promise<void> {
     const { index } = this.#options;
     if (header.kind === 'written') {
-      this.#tellSkipped(segment, header);
+      if (this.#report.skipped(segment, header, this.#lastCommit)) this.#forgot = true;
       if (segment.firstCommit === 0) {
         segment.firstCommit = header.number;
         segment.firstArrival = header.firstArrival;
@@ -293,7 +279,7 @@ class Recovery {
     if (refusal) {
       // Present twice, or below the floor already: compaction was interrupted, or is behind.
       if (refusal.type === 'duplicate' || refusal.type === 'trimmed') return trims;
-      this.#tell(
+      this.#report.tell(
         at.segment,
         at.offset,
         `a run of ${channelKey(run.ref)} does not fit what is held (${refusal.type}); left out`,
@@ -367,7 +353,7 @@ class Recovery {
     segment.end = Math.max(segment.end, to);
     index.touchSegment(segment);
     this.#forgot = true;
-    this.#tell(segment, from, `${to - from} bytes are damaged; ${entries} entries in them are whole`);
+    this.#report.tell(segment, from, `${to - from} bytes are damaged; ${entries} entries in them are whole`);
   }
 
   /** What no whole commit asked for. */
@@ -430,60 +416,4 @@ class Recovery {
     const doneBytes = Math.min(totalBytes, progress.doneBytes + end);
     this.#options.observer.observe({ type: 'recovery-progress', stage: 'scan', doneBytes, totalBytes });
   }
-
-  #tellSkipped(segment: Segment, { number, offset }: CommitHeader): void {
-    const missing = number - this.#lastCommit - 1;
-    if (missing <= 0) return;
-    this.#forgot = true;
-    this.#tell(segment, offset, `${missing} commits before this place are missing`);
-  }
-
-  #tellShort(segment: FoundSegment): void {
-    this.#forgot = true;
-    const { end } = this.#options.covered;
-    this.#tell(segment, segment.size, `it ends here, and synced commits were once stored up to ${end}`);
-  }
-
-  #tellLost(): void {
-    const { index, observer } = this.#options;
-    for (const ref of this.#holed.values()) {
-      const ranges = index.slots.get(ref)?.log.lostRanges() ?? [];
-      for (const { writer, fromSeq, toSeq } of ranges) {
-        this.#forgot = true;
-        if (this.#told++ > toldMax) continue;
-        const what = `entries ${fromSeq} to ${toSeq} of writer ${writer} are lost`;
-        observer.observe({ type: 'damage', place: channelKey(ref), what });
-      }
-    }
-  }
-
-  #tell(segment: { number: number; generation: number }, offset: number, what: string): void {
-    if (this.#told++ > toldMax) return;
-    const place = `${segmentFileName(segment.number, segment.generation)}:${offset}`;
-    this.#options.observer.observe({ type: 'damage', place, what });
-  }
-}
-
-/** Keeps nothing of the scan's buffer. */
-function heldCommit(segment: Segment, item: Extract<ScanItem, { type: 'commit' }>): HeldCommit {
-  const { header, bytes, at, length } = item;
-  const section = bytes.subarray(at + commitHeaderBytes, at + commitHeaderBytes + header.sectionBytes);
-  const origins = header.kind === 'rewritten' ? decodeOrigins(section) : undefined;
-  let arrival = header.firstArrival;
-  const runs = item.runs.map((run, i) => {
-    const held = { run, offset: header.offset + run.offset - at, arrival: origins?.[i] ?? arrival };
-    arrival += run.count;
-    return held;
-  });
-  const notes = header.kind === 'written' && header.sectionBytes > 0 ? decodeNotes(section) : undefined;
-  return { type: 'commit', segment, header, length, runs, notes };
-}
-
-function refsOf(items: readonly ScanItem[]): ChannelRef[] {
-  return distinct(items.flatMap((item) => (item.type === 'commit' ? item.runs.map(({ ref }) => ref) : [])));
-}
-
-function distinct(refs: readonly ChannelRef[]): ChannelRef[] {
-  // The scan's cache makes one object of a channel's name mostly: the cheap test first.
-  return [...new Map([...new Set(refs)].map((ref) => [channelKey(ref), ref])).values()];
 }

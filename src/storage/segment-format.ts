@@ -13,7 +13,7 @@ import { type Result, err, ok } from '../base/result.js';
 import { checksum } from './checksum.js';
 
 export const pageBytes = 4096;
-export const segmentHeaderBytes = pageBytes;
+export const segmentHeaderBytes = 4096;
 /** What this program writes. Others are read through migrations/store. */
 export const storeFormat = 1;
 

@@ -5,7 +5,7 @@ import { SimulatedClock } from '../../simulations/world/clock.js';
 import { SimulatedIndex } from '../../simulations/world/key-value.js';
 import { seededRandom } from '../../src/base/random.js';
 import { levelKeyValue } from '../../src/storage/level-key-value.js';
-import { memoryKeyValue } from '../../src/storage/memory-key-value.js';
+import { memoryKeyValue } from '../../simulations/world/memory-key-value.js';
 import { keyValueContract } from '../contracts/key-value.js';
 
 keyValueContract('LevelDB', async () => {

@@ -5,6 +5,11 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { levelKeyValue } from '../../src/storage/level-key-value.js';
 import { type LogStoreOptions, openLogStore } from '../../src/storage/log-store.js';
 import { nodeFiles } from '../../src/storage/node-files.js';
+import { SimulatedClock } from '../../simulations/world/clock.js';
+import { SimulatedDisk } from '../../simulations/world/disk.js';
+import { SimulatedIndex } from '../../simulations/world/key-value.js';
+import { seededRandom } from '../../src/base/random.js';
+import { logStoreContract } from '../contracts/log-store.js';
 import { Recorder, TestWriter, baseOptions, ref, seqsOf, writerId } from './support.js';
 
 const made: string[] = [];
@@ -29,6 +34,32 @@ function optionsFor(path: string, more: Partial<LogStoreOptions> = {}) {
   };
   return { options, observer };
 }
+
+logStoreContract('segments and LevelDB on real files', async () => {
+  const { options } = optionsFor(await directory());
+  return { open: () => openLogStore(options), run: (task) => task(), done: async () => {}, nowMs: Date.now };
+});
+
+logStoreContract('segments in the simulator', async () => {
+  const clock = new SimulatedClock();
+  const random = seededRandom(11);
+  const disk = new SimulatedDisk({ clock, random });
+  const index = new SimulatedIndex({ clock, random });
+  const simulated = {
+    files: disk.files(),
+    openIndex: () => index.keyValue(),
+    clock,
+    segmentBytes: 65_536,
+    plentyBytes: 0,
+  };
+  const { options } = optionsFor('/data', simulated);
+  return {
+    open: () => openLogStore(options),
+    run: (task) => clock.until(task()),
+    done: async () => {},
+    nowMs: () => clock.wallMs(),
+  };
+});
 
 describe('the store on real files', () => {
   test('what was committed is read back, and again after closing', async () => {

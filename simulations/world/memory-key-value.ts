@@ -1,5 +1,11 @@
 /** `KeyValue` in memory: for tests, and the ground of the simulator's. */
-import { type KeyRange, type KeyValue, type Row, type Write, compareBytes } from './key-value.js';
+import {
+  type KeyRange,
+  type KeyValue,
+  type Row,
+  type Write,
+  compareBytes,
+} from '../../src/storage/key-value.js';
 
 export function memoryKeyValue(): KeyValue {
   return new MemoryKeyValue();

@@ -1,0 +1,44 @@
+/** A whole commit as recovery keeps it, without the scan's buffer. */
+import { type ChannelRef, channelKey } from '../base/ids.js';
+import type { RunSummary } from '../log/run.js';
+import { type CommitHeader, commitHeaderBytes, decodeNotes, decodeOrigins } from './commit-format.js';
+import type { ScanItem } from './scan.js';
+import type { Segment } from './segments.js';
+import type { HeldDamage } from './tail.js';
+
+/** A whole commit, held back until the next one or the repair of the tail proves it durable. */
+export interface HeldCommit {
+  readonly type: 'commit';
+  readonly segment: Segment;
+  readonly header: CommitHeader;
+  readonly length: number;
+  readonly runs: readonly { readonly run: RunSummary; readonly offset: number; readonly arrival: number }[];
+  readonly notes: ReadonlyMap<string, Uint8Array> | undefined;
+}
+
+export type Held = HeldCommit | HeldDamage;
+
+/** Keeps nothing of the scan's buffer. */
+export function heldCommit(segment: Segment, item: Extract<ScanItem, { type: 'commit' }>): HeldCommit {
+  const { header, bytes, at, length } = item;
+  const section = bytes.subarray(at + commitHeaderBytes, at + commitHeaderBytes + header.sectionBytes);
+  const origins = header.kind === 'rewritten' ? decodeOrigins(section) : undefined;
+  let arrival = header.firstArrival;
+  const runs = item.runs.map((run, i) => {
+    const held = { run, offset: header.offset + run.offset - at, arrival: origins?.[i] ?? arrival };
+    arrival += run.count;
+    return held;
+  });
+  const notes = header.kind === 'written' && header.sectionBytes > 0 ? decodeNotes(section) : undefined;
+  return { type: 'commit', segment, header, length, runs, notes };
+}
+
+/** Channels of the whole commits among these, each once. */
+export function refsOf(items: readonly ScanItem[]): ChannelRef[] {
+  return distinct(items.flatMap((item) => (item.type === 'commit' ? item.runs.map(({ ref }) => ref) : [])));
+}
+
+function distinct(refs: readonly ChannelRef[]): ChannelRef[] {
+  // The scan's cache makes one object of a channel's name mostly: the cheap test first.
+  return [...new Map([...new Set(refs)].map((ref) => [channelKey(ref), ref])).values()];
+}

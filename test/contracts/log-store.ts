@@ -1,0 +1,217 @@
+/** What every `LogStore` must do, whatever it stores in. */
+import { describe, expect, test } from 'vitest';
+import type { ChannelRef } from '../../src/base/ids.js';
+import type { LogStore } from '../../src/engine/ports.js';
+import { timestampFromUnixMs } from '../../src/log/timestamp.js';
+import { crc32 } from '../../src/base/crc32.js';
+import { TestWriter, content, ref, seqsOf, writerId } from '../storage/support.js';
+
+export interface LogStoreUnderTest {
+  /** Opens the same store again and again; the one before must be closed. */
+  open(): Promise<LogStore>;
+  run<T>(task: () => Promise<T>): Promise<T>;
+  done(): Promise<void>;
+  /** Unix milliseconds, by the store's clock. */
+  nowMs(): number;
+}
+
+const room = ref('room');
+const [first, second] = [writerId(1), writerId(2)];
+
+export function logStoreContract(name: string, make: () => Promise<LogStoreUnderTest>): void {
+  const scenario = (
+    title: string,
+    body: (world: LogStoreUnderTest, store: LogStore) => Promise<void>,
+  ): void =>
+    test(title, async () => {
+      const world = await make();
+      try {
+        await world.run(async () => await body(world, await world.open()));
+      } finally {
+        await world.done();
+      }
+    });
+
+  describe(`log store: ${name}`, () => {
+    scenario('a new store is empty', async (_, store) => {
+      expect([...store.notes]).toEqual([]);
+      expect(await store.hubs()).toEqual([]);
+      expect((await store.open(room)).isEmpty).toBe(true);
+      expect(await store.arrivedSince(0, 10)).toEqual([]);
+      await store.close();
+    });
+
+    scenario(
+      'entries of several writers and channels come back as they were, after closing too',
+      async (world, store) => {
+        const a = new TestWriter(store, first);
+        await a.publish(room, 'one', 'two');
+        await a.add(room, 'three');
+        await a.add(ref('other'), 'x');
+        await a.commit();
+        const check = async (opened: LogStore): Promise<void> => {
+          expect((await opened.open(room)).have(first)).toBe(3);
+          expect(await seqs(opened, room, 1, 3)).toEqual([1, 2, 3]);
+          expect(await seqs(opened, room, 2, 1)).toEqual([2]);
+          expect(await seqs(opened, ref('other'), 1, 1)).toEqual([1]);
+          expect(await opened.hubs()).toEqual(['default']);
+          const sizes = await opened.channels(room.hub, { limit: 10 });
+          expect(sizes.map(({ ref: { channel }, entries }) => [channel, entries])).toEqual([
+            ['other', 1],
+            ['room', 3],
+          ]);
+          expect(await opened.channels(room.hub, { limit: 10, after: 'other' })).toHaveLength(1);
+        };
+        await check(store);
+        await store.close();
+        const again = await world.open();
+        expect(again.storeId).toBe(store.storeId);
+        await check(again);
+        const b = new TestWriter(again, second, 2_000_000);
+        await b.publish(room, 'four');
+        const log = await again.open(room);
+        expect([log.endPosition, log.heads()]).toEqual([4, [{ writer: second, seq: 1 }]]);
+        await again.close();
+      },
+    );
+
+    scenario('notes are replaced by newer ones of their name, and last', async (world, store) => {
+      const a = new TestWriter(store, first);
+      await a.commit({ clock: Uint8Array.of(1), promise: Uint8Array.of(2) });
+      await a.commit({ clock: Uint8Array.of(3) });
+      expect(Object.fromEntries(store.notes)).toEqual({ clock: Uint8Array.of(3), promise: Uint8Array.of(2) });
+      await store.close();
+      const again = await world.open();
+      expect(Object.fromEntries(again.notes)).toEqual({ clock: Uint8Array.of(3), promise: Uint8Array.of(2) });
+      await again.close();
+    });
+
+    scenario('reading keeps to its bytes, but gives one record however large', async (_, store) => {
+      const a = new TestWriter(store, first);
+      for (let i = 0; i < 5; i++) await a.publish(room, 'x'.repeat(2_000), 'y'.repeat(2_000));
+      const seen: number[] = [];
+      while (seen.length < 10) {
+        const range = { writer: first, firstSeq: seen.length + 1, count: 10 - seen.length };
+        const { read, missing } = seqsOf(await store.read(room, [range], 1));
+        expect([read.length >= 1, read.length < 10, missing]).toEqual([true, true, []]);
+        seen.push(...read);
+      }
+      expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+      await store.close();
+    });
+
+    scenario('the first entry at or after a time is found exactly', async (_, store) => {
+      const a = new TestWriter(store, first, 1_000);
+      for (let i = 0; i < 4; i++) await a.publish(room, 'a', 'b', 'c');
+      // Stamped 1001 … 1012.
+      for (const [time, seq] of [
+        [0, 1],
+        [1_001, 1],
+        [1_002, 2],
+        [1_006, 6],
+        [1_012, 12],
+      ] as const) {
+        expect(Object.fromEntries(await store.seqsSince(room, time))).toEqual({ [first]: seq });
+      }
+      expect((await store.seqsSince(room, 1_013)).size).toBe(0);
+      await store.close();
+    });
+
+    scenario(
+      'idempotency keys are found at once and after closing, not those too old',
+      async (world, store) => {
+        const now = timestampFromUnixMs(world.nowMs());
+        const a = new TestWriter(store, first, now);
+        await a.add(room, { kind: 'publish', idempotencyKey: 'k', content: content('x') });
+        await a.commit();
+        const wanted = [
+          { ref: room, scope: '/', key: 'k' },
+          { ref: room, scope: '/', key: 'other' },
+        ];
+        const row = {
+          ref: room,
+          scope: '/',
+          key: 'k',
+          dot: { writer: first, seq: 1 },
+          timestamp: now + 1,
+          contentHash: crc32(content('x')),
+        };
+        expect(await store.findKeys(wanted, 0)).toEqual([row, undefined]);
+        await store.close();
+        const again = await world.open();
+        expect(await again.findKeys(wanted, 0)).toEqual([row, undefined]);
+        expect(await again.findKeys(wanted, now + 2)).toEqual([undefined, undefined]);
+        await again.close();
+      },
+    );
+
+    scenario('what arrived is listed in order of arrival, from any number on', async (world, store) => {
+      const a = new TestWriter(store, first);
+      await a.publish(room, 'one', 'two');
+      await a.add(ref('other'), 'x');
+      await a.add(room, 'three');
+      await a.commit();
+      await store.close();
+      const again = await world.open();
+      await new TestWriter(again, second, 2_000_000).publish(room, 'four');
+      const all = await again.arrivedSince(0, 100);
+      expect(
+        all.map(({ ref: { channel }, writer, firstSeq, count }) => [channel, writer, firstSeq, count]),
+      ).toEqual([
+        ['room', first, 1, 2],
+        ['other', first, 1, 1],
+        ['room', first, 3, 1],
+        ['room', second, 1, 1],
+      ]);
+      const start = all[0]!.arrival;
+      expect(all.map(({ arrival }) => arrival - start)).toEqual([0, 2, 3, 4]);
+      // Two of the first run's numbers are known already, then one, then none.
+      expect((await again.arrivedSince(start, 100)).map(({ arrival }) => arrival - start)).toEqual([
+        0, 2, 3, 4,
+      ]);
+      expect((await again.arrivedSince(start + 1, 100)).map(({ arrival }) => arrival - start)).toEqual([
+        2, 3, 4,
+      ]);
+      expect((await again.arrivedSince(start + 3, 100)).map(({ arrival }) => arrival - start)).toEqual([4]);
+      expect(await again.arrivedSince(start + 4, 100)).toEqual([]);
+      await again.close();
+    });
+
+    scenario('a trim removes what lies below it for good', async (world, store) => {
+      const a = new TestWriter(store, first);
+      for (let i = 0; i < 6; i++) await a.publish(room, `${i}`);
+      const trim = (await store.open(room)).trimAt(4)!;
+      await a.add(room, { kind: 'trim', trim });
+      await a.commit();
+      const check = async (opened: LogStore): Promise<void> => {
+        const log = await opened.open(room);
+        expect([log.firstPosition, log.endPosition, log.floors.get(first)]).toEqual([4, 7, 4]);
+        expect(await seqs(opened, room, 5, 3)).toEqual([5, 6, 7]);
+      };
+      await check(store);
+      await store.maintain();
+      await store.close();
+      const again = await world.open();
+      await check(again);
+      await again.close();
+    });
+
+    scenario(
+      'a run that does not follow is a mistake of the caller, and ends the store',
+      async (_, store) => {
+        const a = new TestWriter(store, first);
+        await a.publish(room, 'one');
+        const twin = new TestWriter(store, first);
+        await expect(twin.publish(room, 'another one')).rejects.toThrow();
+        await expect(a.publish(room, 'two')).rejects.toThrow();
+        await store.close();
+      },
+    );
+  });
+}
+
+async function seqs(store: LogStore, of: ChannelRef, firstSeq: number, count: number): Promise<number[]> {
+  const { read, missing } = seqsOf(await store.read(of, [{ writer: first, firstSeq, count }], 1e6));
+  expect(missing).toEqual([]);
+  return read;
+}
