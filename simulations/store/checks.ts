@@ -3,7 +3,7 @@ import type { WriterId } from '../../src/base/ids.js';
 import { channelKey, dotText } from '../../src/base/ids.js';
 import { equalBytes, toHex, utf8Text } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
-import type { Clock, LogStore } from '../../src/engine/ports.js';
+import { type Clock, type LogStore, StoreFailedError } from '../../src/engine/ports.js';
 import { iterateRecords } from '../../src/log/entry-wire.js';
 import { keyScope } from '../../src/log/run-layout.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
@@ -264,6 +264,16 @@ async function checkKeys(store: LogStore, model: Model, since: number): Promise<
   }
 }
 
+/** After a failed write or sync nothing is taken any more: what a later sync says is not to be believed. */
+export async function checkRefuses(store: LogStore): Promise<void> {
+  const empty = { bytes: new Uint8Array(0), runs: [], notes: new Map([['late', new Uint8Array(1)]]) };
+  const isRefused = await store.commit(empty).then(
+    () => false,
+    (error: unknown) => error instanceof StoreFailedError,
+  );
+  mustHold(isRefused, 'a store that failed takes another commit');
+}
+
 /** All that a store answers about its state, to compare two starts. */
 export async function snapshot(store: LogStore, model: Model): Promise<string> {
   const lines: string[] = [];
@@ -288,6 +298,7 @@ export async function snapshot(store: LogStore, model: Model): Promise<string> {
     );
     store.release(ref);
   }
-  for (const [name, value] of [...store.notes].sort()) lines.push(`${name} ${toHex(value)}`);
+  for (const [name, value] of [...store.notes].sort(([a], [b]) => (a < b ? -1 : 1)))
+    lines.push(`${name} ${toHex(value)}`);
   return lines.join('\n');
 }

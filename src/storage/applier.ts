@@ -1,6 +1,6 @@
 /** Takes durable runs into the channel logs and the index: the same for a commit just synced and for one found at
  *  start, so that both lead to the same state. */
-import type { ChannelRef, WriterId } from '../base/ids.js';
+import type { ChannelRef } from '../base/ids.js';
 import type { Trim } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import { tagged, tags } from './index-rows.js';

@@ -11,7 +11,7 @@
  *
  *  The section of a written commit holds notes: name length u8 · name · value length u32 · value. That of a rewritten
  *  one holds the arrival number (u64) of the first entry of each run. */
-import { ByteReader, ByteWriter, readFixed32, readFixed64, utf8, utf8Text } from '../base/bytes.js';
+import { ByteReader, type ByteWriter, readFixed32, readFixed64, utf8, utf8Text } from '../base/bytes.js';
 import { writeFixed32, writeFixed64 } from '../base/bytes.js';
 import { assert } from '../base/assert.js';
 import { checksum } from './checksum.js';

@@ -10,7 +10,8 @@ import { type OpenedIndex, clearDoubt, markDoubt, openIndex } from './index-open
 import { channelOf, tagged, tags } from './index-rows.js';
 import { rowsOf } from './index-tables.js';
 import { type LogStoreOptions, type StoreParts, keysSince, storeDirectory } from './options.js';
-import { type Recovered, recover } from './recovery.js';
+import { recover } from './recovery.js';
+import type { Recovered } from './recovery-options.js';
 import { reindexRewritten } from './rewritten-index.js';
 import { SegmentWriter } from './segment-writer.js';
 import { SegmentSet } from './segments.js';
@@ -146,22 +147,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     onDamage: () => markDoubt({ files, directory: store }),
   });
   const { storeId } = await identify(options, found, recovered);
-  const writer = new SegmentWriter(
-    {
-      files,
-      directory: `${store}/segments`,
-      segments,
-      lineage,
-      segmentBytes: options.segmentBytes,
-      onFailure,
-      mayPrepare: () => space.state === 'ok',
-    },
-    {
-      commit: recovered.lastCommit,
-      nextArrival: recovered.nextArrival,
-      nextSegment: Math.max(recovered.nextSegment, ...opened.segments.map(({ through }) => through + 1)),
-    },
-  );
+  const writer = makeWriter(options, openings, segments, recovered);
   index.cover({ storeId, nextArrival: recovered.nextArrival });
   await index.flushAll();
   if (failed !== undefined) throw failed;
@@ -177,6 +163,26 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     elapsedMs: clock.monotonicMs() - startedMs,
   });
   return { storeId, lineage, options, lock, segments, index, applier, writer, space, notes };
+}
+
+function makeWriter(
+  options: Options,
+  { space, found, opened, onFailure }: Openings,
+  segments: SegmentSet,
+  recovered: Recovered,
+): SegmentWriter {
+  const known = opened.segments.map(({ through }) => through + 1);
+  const { files, segmentBytes } = options;
+  const directory = `${storeDirectory(options)}/segments`;
+  const { lineage } = found.identity;
+  return new SegmentWriter(
+    { files, directory, segments, lineage, segmentBytes, onFailure, mayPrepare: () => space.state === 'ok' },
+    {
+      commit: recovered.lastCommit,
+      nextArrival: recovered.nextArrival,
+      nextSegment: Math.max(recovered.nextSegment, ...known),
+    },
+  );
 }
 
 function isThere({ found }: StoreDirectory, number: number, generation: number): boolean {

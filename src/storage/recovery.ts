@@ -2,54 +2,23 @@
  *  commits are taken in, damage is salvaged, and the tail is made fit to be written behind. */
 import type { ChannelRef } from '../base/ids.js';
 import { channelKey } from '../base/ids.js';
-import type { Observer } from '../engine/ports.js';
 import type { Trim } from '../log/entry.js';
 import { RefCache } from '../log/run-reader.js';
 import type { RunSummary } from '../log/run.js';
-import type { Applier, StoredAt } from './applier.js';
+import type { StoredAt } from './applier.js';
 import { type CommitHeader, lineageSeed } from './commit-format.js';
 import type { FoundSegment } from './directory.js';
-import type { Files } from './files.js';
-import type { Meta } from './index-rows.js';
 import { salvage } from './salvage.js';
 import { type ScanItem, scanSegment } from './scan.js';
-import { segmentFileName, segmentHeaderBytes } from './segment-format.js';
-import type { Segment, SegmentSet } from './segments.js';
-import type { StoreIndex } from './store-index.js';
+import { segmentHeaderBytes } from './segment-format.js';
+import type { Segment } from './segments.js';
 import { type Held, type HeldCommit, heldCommit, refsOf } from './held-commit.js';
+import type { Recovered, RecoveryOptions } from './recovery-options.js';
 import { RecoveryReport } from './recovery-report.js';
 import { Strays, fit } from './strays.js';
 import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.js';
 
-export interface RecoveryOptions {
-  readonly files: Files;
-  readonly lineage: string;
-  readonly segments: SegmentSet;
-  readonly index: StoreIndex;
-  readonly applier: Applier;
-  readonly observer: Observer;
-  readonly found: readonly FoundSegment[];
-  /** What the index covers at the start. */
-  readonly covered: Meta;
-  readonly notes: Map<string, Uint8Array>;
-  /** Called before anything is salvaged: until recovery is done the index tells only a part of it. */
-  readonly onDamage: () => Promise<unknown>;
-}
-
 type DueTrim = readonly [ChannelRef, Trim];
-
-export interface Recovered {
-  readonly commits: number;
-  readonly entries: number;
-  readonly cutBytes: number;
-  /** Something that was synced is gone, or has another arrival number: others must not go on from what they knew. */
-  readonly forgot: boolean;
-  /** The newest segment, when commits may go on in it. */
-  readonly goOnIn: Segment | undefined;
-  readonly lastCommit: number;
-  readonly nextArrival: number;
-  readonly nextSegment: number;
-}
 
 /** Rows that may wait before the scan stops for the index, and from which on a batch is begun. */
 const waitingRowsMax = 40_000;

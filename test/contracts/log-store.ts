@@ -1,7 +1,7 @@
 /** What every `LogStore` must do, whatever it stores in. */
 import { describe, expect, test } from 'vitest';
 import type { ChannelRef } from '../../src/base/ids.js';
-import type { LogStore } from '../../src/engine/ports.js';
+import { type LogStore, StoreFailedError } from '../../src/engine/ports.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { crc32 } from '../../src/base/crc32.js';
 import { TestWriter, content, ref, seqsOf, writerId } from '../storage/support.js';
@@ -202,8 +202,8 @@ export function logStoreContract(name: string, make: () => Promise<LogStoreUnder
         const a = new TestWriter(store, first);
         await a.publish(room, 'one');
         const twin = new TestWriter(store, first);
-        await expect(twin.publish(room, 'another one')).rejects.toThrow();
-        await expect(a.publish(room, 'two')).rejects.toThrow();
+        await expect(twin.publish(room, 'another one')).rejects.toThrow(StoreFailedError);
+        await expect(a.publish(room, 'two')).rejects.toThrow(StoreFailedError);
         await store.close();
       },
     );
