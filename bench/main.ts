@@ -14,10 +14,21 @@ import type { Goal } from './report/goal.js';
 import { Rows } from './report/rows.js';
 import { goalLines, tableLines } from './report/table.js';
 import { fanOutSuite } from './suites/fan-out.js';
+import { idleSuite } from './suites/idle.js';
 import { publishSuite } from './suites/publish.js';
+import { replaySuite } from './suites/replay.js';
+import { startSuite } from './suites/start.js';
+import { storeSuite } from './suites/store.js';
 import type { BenchContext, Suite } from './suites/suite.js';
 
-const suites: Readonly<Record<SuiteName, Suite>> = { publish: publishSuite, fanout: fanOutSuite };
+const suites: Readonly<Record<SuiteName, Suite>> = {
+  publish: publishSuite,
+  fanout: fanOutSuite,
+  replay: replaySuite,
+  idle: idleSuite,
+  start: startSuite,
+  store: storeSuite,
+};
 const payloadBytes = 128;
 const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -106,7 +117,7 @@ async function measureSuite(suite: Suite, context: BenchContext): Promise<Measur
 
 function print({ suite, rows, goals }: Measured): void {
   console.log(`\n${suite.title}\n`);
-  for (const line of tableLines(suite.unit, rows)) console.log(line);
+  for (const line of tableLines(suite.columns, rows)) console.log(line);
   console.log('');
   for (const line of goalLines(goals)) console.log(line);
 }

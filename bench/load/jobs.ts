@@ -1,10 +1,11 @@
 /** What the parent asks of a load process, and what comes back. */
 import type { LatencySummary } from '../../src/cli/bench/latencies.js';
+import type { ReplayReader } from './replay.js';
 
 /** Whom the load talks to. */
 export type Peer =
   | { readonly kind: 'ringlog'; readonly url: string; readonly signals?: boolean }
-  | { readonly kind: 'ws'; readonly url: string };
+  | { readonly kind: 'ws' | 'redis' | 'nats'; readonly url: string };
 
 interface Timed {
   readonly peer: Peer;
@@ -30,7 +31,39 @@ export interface FanOutJob extends Timed {
   readonly pace: { readonly inFlight: number } | { readonly messagesPerSecond: number };
 }
 
-export type LoadJob = PublishJob | FanOutJob;
+/** Publishes a known number of entries to channels `<name>-0` and up, in turn. */
+export interface FillJob {
+  readonly type: 'fill';
+  readonly url: string;
+  readonly name: string;
+  readonly channels: number;
+  readonly entries: number;
+  readonly perFrame: number;
+  readonly inFlight: number;
+  readonly payloadBytes: number;
+}
+
+/** Reads `<name>-0` from its beginning. */
+export interface ReplayJob {
+  readonly type: 'replay';
+  readonly url: string;
+  readonly serverPid: number;
+  readonly name: string;
+  readonly entries: number;
+  readonly reader: ReplayReader;
+}
+
+/** Opens connections that do nothing, beside those that are open; nought closes all. */
+export interface IdleJob {
+  readonly type: 'idle';
+  readonly peer: Peer;
+  readonly connections: number;
+  /** One for all, or each has its own. */
+  readonly channels: 'shared' | 'own';
+}
+
+export type LoadJob = PublishJob | FanOutJob | FillJob | ReplayJob | IdleJob;
+export type TimedJob = PublishJob | FanOutJob;
 
 export interface LoadReport {
   /** Acknowledged publishes, or deliveries. */

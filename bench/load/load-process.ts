@@ -1,23 +1,48 @@
 /** A process that loads one server; the same one for all cells of a kind, so that it is warm. */
 import type { Conversation, Speaker } from '../../src/cli/bench/conversation.js';
 import { runFanOutLoad } from '../../src/cli/bench/fan-out-load.js';
+import { Link } from '../../src/cli/bench/link.js';
+import type { Duration } from '../../src/cli/bench/measuring.js';
 import { inFlightOf, runPublishLoad } from '../../src/cli/bench/publish-load.js';
 import { RinglogListener, RinglogSpeaker } from '../../src/cli/bench/ringlog-conversation.js';
 import { FloorListener, FloorSpeaker } from '../floors/floor-conversation.js';
-import {
-  machineProcessorSeconds,
-  ownProcessorSeconds,
-  processorSeconds,
-} from '../processes/processor-time.js';
+import { NatsListener, NatsSpeaker } from '../peers/nats-conversation.js';
+import { RedisSpeaker } from '../peers/redis-conversation.js';
+import { ownProcessorSeconds } from '../processes/processor-time.js';
 import { serveJobs } from '../processes/worker.js';
-import type { FanOutJob, LoadJob, LoadReport, Peer, PublishJob } from './jobs.js';
+import { fill } from './fill.js';
+import type {
+  FanOutJob,
+  FillJob,
+  IdleJob,
+  LoadJob,
+  LoadReport,
+  Peer,
+  PublishJob,
+  ReplayJob,
+  TimedJob,
+} from './jobs.js';
+import { Meter } from './meter.js';
+import { replay } from './replay.js';
 
 const hub = 'default';
 let runs = 0;
+const idle: Link<Conversation>[] = [];
 
 serveJobs<LoadJob, LoadReport>((job) => {
   runs++;
-  return job.type === 'publish' ? publish(job) : fanOut(job);
+  switch (job.type) {
+    case 'publish':
+      return publish(job);
+    case 'fan-out':
+      return fanOut(job);
+    case 'fill':
+      return fillChannels(job);
+    case 'replay':
+      return replayChannel(job);
+    case 'idle':
+      return openIdle(job);
+  }
 });
 
 async function publish(job: PublishJob): Promise<LoadReport> {
@@ -27,7 +52,7 @@ async function publish(job: PublishJob): Promise<LoadReport> {
     speakerFor(job.peer, { channel: channelOf(i), perFrame, payloadBytes, inFlight, path: '/' }),
   );
   const meter = new Meter(job.serverPid);
-  const load = { speakers, inFlight, ...meter.during(job) };
+  const load = { speakers, inFlight, ...durationOf(job, meter) };
   const result = await runPublishLoad(load);
   return { ...result, inFlight: inFlightOf(load), ...meter.read() };
 }
@@ -39,8 +64,55 @@ async function fanOut(job: FanOutJob): Promise<LoadReport> {
   const listeners = Array.from({ length: job.listeners }, () => listenerFor(job.peer, channel, payloadBytes));
   const speaker = speakerFor(job.peer, { channel, perFrame: 1, payloadBytes, inFlight, path: '/pub' });
   const meter = new Meter(job.serverPid);
-  const result = await runFanOutLoad({ speaker, listeners, pace, ...meter.during(job) });
+  const result = await runFanOutLoad({ speaker, listeners, pace, ...durationOf(job, meter) });
   return { ...result, inFlight: result.messagesInAll, ...meter.read() };
+}
+
+function durationOf({ warmUpMs, measureMs }: TimedJob, { onEdge }: Meter): Duration {
+  return { warmUpMs, measureMs, onEdge };
+}
+
+async function fillChannels(job: FillJob): Promise<LoadReport> {
+  const { url, name, entries, perFrame, inFlight, payloadBytes } = job;
+  const channels = Array.from({ length: job.channels }, (_, i) => `bench:${name}-${i}`);
+  const processorBefore = ownProcessorSeconds();
+  const begun = performance.now();
+  await fill({ url, hub, channels, entries, perFrame, inFlight, payloadBytes });
+  return {
+    operations: entries,
+    operationsInAll: entries,
+    seconds: (performance.now() - begun) / 1_000,
+    inFlight,
+    loadSeconds: ownProcessorSeconds() - processorBefore,
+  };
+}
+
+async function replayChannel({ url, serverPid, name, entries, reader }: ReplayJob): Promise<LoadReport> {
+  const meter = new Meter(serverPid);
+  const options = { url, hub, channel: `bench:${name}-0`, entries, onEdge: meter.onEdge };
+  const seconds = await replay(reader, options);
+  return { operations: entries, operationsInAll: entries, seconds, inFlight: 0, ...meter.read() };
+}
+
+async function openIdle({ peer, connections, channels }: IdleJob): Promise<LoadReport> {
+  const processorBefore = ownProcessorSeconds();
+  const begun = performance.now();
+  if (connections === 0) for (const link of idle.splice(0)) link.close();
+  const first = idle.length;
+  const listeners = Array.from({ length: connections }, (_, i) =>
+    listenerFor(peer, channels === 'own' ? `bench:idle-${first + i}` : 'bench:idle', 0),
+  );
+  const failed = (error: Error) => {
+    throw error;
+  };
+  idle.push(...(await Link.openAll(listeners, () => ({ taken() {}, turn() {}, failed }))));
+  return {
+    operations: connections,
+    operationsInAll: idle.length,
+    seconds: (performance.now() - begun) / 1_000,
+    inFlight: 0,
+    loadSeconds: ownProcessorSeconds() - processorBefore,
+  };
 }
 
 /** New for each run: what earlier ones stored is not to be delivered, and not to make a log longer and longer. */
@@ -62,6 +134,10 @@ function speakerFor(peer: Peer, options: SpeakerOptions): Speaker {
   switch (peer.kind) {
     case 'ws':
       return new FloorSpeaker(`${peer.url}${path}`, payloadBytes);
+    case 'redis':
+      return new RedisSpeaker(peer.url, { channel, payloadBytes });
+    case 'nats':
+      return new NatsSpeaker(peer.url, { subject: channel, payloadBytes });
     case 'ringlog':
       return new RinglogSpeaker(
         { url: peer.url, hub },
@@ -80,40 +156,11 @@ function listenerFor(peer: Peer, channel: string, payloadBytes: number): Convers
   switch (peer.kind) {
     case 'ws':
       return new FloorListener(`${peer.url}/sub`, payloadBytes);
+    case 'redis':
+      throw new Error('nobody listens to Redis here');
+    case 'nats':
+      return new NatsListener(peer.url, { subject: channel, payloadBytes });
     case 'ringlog':
       return new RinglogListener({ url: peer.url, hub }, channel);
-  }
-}
-
-/** Reads processor times where the part that counts begins and ends. */
-class Meter {
-  readonly #pid: number;
-  #begin = { load: 0, server: 0 as number | undefined, machine: 0 as number | undefined };
-  #end = this.#begin;
-
-  constructor(pid: number) {
-    this.#pid = pid;
-  }
-
-  during({ warmUpMs, measureMs }: LoadJob) {
-    const onEdge = (edge: 'begin' | 'end') => {
-      const times = {
-        load: ownProcessorSeconds(),
-        server: processorSeconds(this.#pid),
-        machine: machineProcessorSeconds(),
-      };
-      if (edge === 'begin') this.#begin = times;
-      else this.#end = times;
-    };
-    return { warmUpMs, measureMs, onEdge };
-  }
-
-  read(): Pick<LoadReport, 'loadSeconds' | 'serverSeconds' | 'machineSeconds'> {
-    const [begin, end] = [this.#begin, this.#end];
-    return {
-      loadSeconds: end.load - begin.load,
-      ...(end.server !== undefined && { serverSeconds: end.server - begin.server! }),
-      ...(end.machine !== undefined && { machineSeconds: end.machine - begin.machine! }),
-    };
   }
 }

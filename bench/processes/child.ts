@@ -9,11 +9,16 @@ export interface ChildOptions {
   readonly args: readonly string[];
   /** The processor it runs on. */
   readonly processor: number | undefined;
-  readonly cwd?: string;
+}
+
+interface Answer {
+  readonly result?: unknown;
+  readonly error?: string;
 }
 
 const outputKeptMax = 16_384;
 const stopLimitMs = 60_000;
+const askLimitMs = 30_000;
 
 const running = new Set<Child>();
 
@@ -30,13 +35,12 @@ export class Child {
   #output = '';
   #isRunning = true;
 
-  constructor({ name, command, args, processor, cwd }: ChildOptions) {
+  constructor({ name, command, args, processor }: ChildOptions) {
     this.name = name;
     const pinned = processor === undefined ? [] : [pinningProgram, '-c', String(processor)];
     const [program, ...rest] = [...pinned, command, ...args] as [string, ...string[]];
     // It becomes the program, so the id is the program's.
     this.process = spawn(program, rest, {
-      cwd,
       // Settings of whoever runs the bench are not those of what is measured.
       env: withoutSettings(process.env),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -69,6 +73,18 @@ export class Child {
   /** The last it wrote. */
   get output(): string {
     return this.#output;
+  }
+
+  /** Sends a message and resolves with the answer to it; one at a time. */
+  async ask(message: object, limitMs = askLimitMs): Promise<unknown> {
+    const answered = new Promise<Answer>((resolve) => {
+      this.process.once('message', (answer) => resolve(answer as Answer));
+    });
+    this.process.send(message);
+    const ended = this.ended.then(() => ({ error: `it ended:\n${this.#output}` }));
+    const answer: Answer = await within(Promise.race([answered, ended]), limitMs, `a job of ${this.name}`);
+    if (answer.error !== undefined) throw new Error(`${this.name}: ${answer.error}`);
+    return answer.result;
   }
 
   async kill(): Promise<void> {

@@ -5,14 +5,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.js';
 import { freePort } from './free-port.js';
+import type { Inside } from './inside.js';
 
 export interface RinglogNodeOptions {
   readonly dataPath: string;
   readonly processor: number | undefined;
   /** Further flags of `ringlog start`. */
   readonly flags?: readonly string[];
-  /** Further flags of Node. */
-  readonly nodeFlags?: readonly string[];
+  /** It answers `inside`. */
+  readonly attended?: boolean;
 }
 
 export interface NodeCounters {
@@ -23,8 +24,9 @@ export interface NodeCounters {
 }
 
 const readyLimitMs = 300_000;
-const pollMs = 2;
-const command = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+const pollMs = 5;
+const attendant = new URL('attendant.js', import.meta.url).href;
+const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
 export class RinglogNode {
   readonly url: string;
@@ -42,17 +44,10 @@ export class RinglogNode {
   /** Resolves when it serves. `onPoll` is called while it does not yet. */
   static async start(options: RinglogNodeOptions, onPoll?: (pid: number) => void): Promise<RinglogNode> {
     const port = await freePort();
-    const { dataPath, processor, flags = [], nodeFlags = [] } = options;
-    const args = [
-      ...nodeFlags,
-      command,
-      'start',
-      '--data',
-      dataPath,
-      '--listen',
-      `127.0.0.1:${port}`,
-      ...flags,
-    ];
+    const { dataPath, processor, flags = [], attended = false } = options;
+    const nodeFlags = attended ? ['--expose-gc', '--import', attendant] : [];
+    const listen = `127.0.0.1:${port}`;
+    const args = [...nodeFlags, program, 'start', '--data', dataPath, '--listen', listen, ...flags];
     const begun = performance.now();
     const child = new Child({ name: 'ringlog start', command: process.execPath, args, processor });
     const node = new RinglogNode(child, `http://127.0.0.1:${port}`, dataPath);
@@ -86,6 +81,16 @@ export class RinglogNode {
     });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
+  }
+
+  /** Of an attended one: what the process itself says. */
+  async inside(what: Inside): Promise<number> {
+    return (await this.#child.ask({ ask: what })) as number;
+  }
+
+  /** The last that it wrote. */
+  get output(): string {
+    return this.#child.output;
   }
 
   stop(): Promise<void> {

@@ -1,13 +1,15 @@
 /** A program of the bench in a process of its own that does jobs one after another; what it must export is a call of
  *  `serveJobs`. */
 import { fileURLToPath } from 'node:url';
-import { within } from '../../src/cli/bench/within.js';
 import { Child } from './child.js';
+import { type Inside, tellOfInside } from './inside.js';
 
-interface Answer {
-  readonly result?: unknown;
-  readonly error?: string;
+export interface WorkerOptions {
+  readonly processor: number | undefined;
+  readonly args?: readonly string[];
 }
+
+const jobLimitMs = 300_000;
 
 export class Worker<Job, Result> {
   readonly #child: Child;
@@ -17,14 +19,11 @@ export class Worker<Job, Result> {
   }
 
   /** `program` is a path below bench/, without `.js`. */
-  static start<Job, Result>(
-    program: string,
-    options: { readonly processor: number | undefined; readonly args?: readonly string[] },
-  ): Worker<Job, Result> {
+  static start<Job, Result>(program: string, options: WorkerOptions): Worker<Job, Result> {
     const file = fileURLToPath(new URL(`../${program}.js`, import.meta.url));
-    const args = ['--enable-source-maps', file, ...(options.args ?? [])];
-    const child = new Child({ name: program, command: process.execPath, args, processor: options.processor });
-    return new Worker(child);
+    const { processor, args = [] } = options;
+    const all = ['--enable-source-maps', '--expose-gc', file, ...args];
+    return new Worker(new Child({ name: program, command: process.execPath, args: all, processor }));
   }
 
   get pid(): number {
@@ -32,16 +31,12 @@ export class Worker<Job, Result> {
   }
 
   /** One at a time. */
-  async do(job: Job, limitMs = 300_000): Promise<Result> {
-    const child = this.#child;
-    const answered = new Promise<Answer>((resolve) => {
-      child.process.once('message', (answer) => resolve(answer as Answer));
-    });
-    child.process.send({ job });
-    const ended = child.ended.then(() => ({ error: `it ended:\n${child.output}` }));
-    const answer: Answer = await within(Promise.race([answered, ended]), limitMs, `a job of ${child.name}`);
-    if (answer.error !== undefined) throw new Error(`${child.name}: ${answer.error}`);
-    return answer.result as Result;
+  async do(job: Job, limitMs = jobLimitMs): Promise<Result> {
+    return (await this.#child.ask({ job }, limitMs)) as Result;
+  }
+
+  async inside(what: Inside): Promise<number> {
+    return (await this.#child.ask({ ask: what })) as number;
   }
 
   stop(): Promise<void> {
@@ -51,9 +46,11 @@ export class Worker<Job, Result> {
 
 /** The other side: does what is asked until the process that asks is gone. */
 export function serveJobs<Job, Result>(work: (job: Job) => Promise<Result>): void {
-  process.on('message', ({ job }: { job: Job }) => {
+  process.on('message', ({ job, ask }: { job?: Job; ask?: Inside }) => {
+    if (ask !== undefined) process.send!({ result: tellOfInside(ask) });
+    if (job === undefined) return;
     void work(job).then(
-      (result) => process.send!({ result } satisfies Answer),
+      (result) => process.send!({ result }),
       (error: unknown) => process.send!({ error: error instanceof Error ? error.stack! : String(error) }),
     );
   });

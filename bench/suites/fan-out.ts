@@ -4,8 +4,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BroadcastWay } from '../floors/ws-floor.js';
 import type { FanOutJob, LoadJob, LoadReport, Peer } from '../load/jobs.js';
+import { type PeerServer, startNats } from '../peers/peer-servers.js';
 import { RinglogNode } from '../processes/ringlog-node.js';
 import { Worker } from '../processes/worker.js';
+import { latencyColumns, notesColumn, rateColumns } from '../report/columns.js';
 import type { Goal } from '../report/goal.js';
 import type { Rows } from '../report/rows.js';
 import type { Sample } from '../report/sample.js';
@@ -19,6 +21,7 @@ const cellName = (listeners: number, inFlight: number) => `${listeners} subscrib
 const latencyName = (listeners: number) => `${listeners} subscribers, half of the maximum`;
 const durable = 'ringlog durable';
 const signals = 'ringlog signals';
+const nats = 'nats, over ws';
 const floorName = (way: BroadcastWay, isSynced: boolean) => `ws ${way}${isSynced ? ' + fdatasync' : ''}`;
 
 interface Target {
@@ -31,7 +34,7 @@ interface Target {
 export const fanOutSuite: Suite = {
   name: 'fanout',
   title: 'Fan-out',
-  unit: 'deliveries',
+  columns: [...rateColumns('deliveries'), ...latencyColumns, notesColumn],
   open: (context) => FanOutSuite.open(context),
 };
 
@@ -41,6 +44,7 @@ class FanOutSuite implements OpenSuite {
   readonly #targets: readonly Target[];
   readonly #node: RinglogNode;
   readonly #floors: readonly Worker<'port', number>[];
+  readonly #nats: PeerServer | undefined;
 
   static async open(context: BenchContext): Promise<FanOutSuite> {
     const { server, load } = context.affinity;
@@ -62,19 +66,25 @@ class FanOutSuite implements OpenSuite {
         add(floorName(way, isSynced), peer, floor.pid);
       }
     }
-    return new FanOutSuite(context, node, targets, floors);
+    const natsServer = await startNats({ directory: context.directory, processor: server });
+    if (natsServer) add(nats, { kind: 'nats', url: natsServer.url }, natsServer.pid);
+    return new FanOutSuite(context, { node, targets, floors, nats: natsServer });
   }
 
   private constructor(
     context: BenchContext,
-    node: RinglogNode,
-    targets: readonly Target[],
-    floors: readonly Worker<'port', number>[],
+    parts: {
+      readonly node: RinglogNode;
+      readonly targets: readonly Target[];
+      readonly floors: readonly Worker<'port', number>[];
+      readonly nats: PeerServer | undefined;
+    },
   ) {
     this.#context = context;
-    this.#node = node;
-    this.#targets = targets;
-    this.#floors = floors;
+    this.#node = parts.node;
+    this.#targets = parts.targets;
+    this.#floors = parts.floors;
+    this.#nats = parts.nats;
     this.runs = this.#runs();
   }
 
@@ -158,6 +168,17 @@ class FanOutSuite implements OpenSuite {
         );
       }
     }
+    for (const [listeners, inFlight, bound] of [
+      [100, 8, 0.5],
+      [1_000, 8, 0.9],
+      [100, 200, 1],
+      [1_000, 200, 1],
+    ] as const) {
+      const cell = cellName(listeners, inFlight);
+      const other = rows.rate(cell, nats);
+      add(`fan-out, durable, ${cell}: beside ${nats}`, quotient(rows.rate(cell, durable), other), bound);
+      add(`fan-out, signals, ${cell}: beside ${nats}`, quotient(rows.rate(cell, signals), other), bound);
+    }
     return goals;
   }
 
@@ -170,6 +191,7 @@ class FanOutSuite implements OpenSuite {
     await Promise.all(
       [...this.#targets.map(({ load }) => load), ...this.#floors].map((worker) => worker.stop()),
     );
+    await this.#nats?.stop();
     await this.#node.stop();
   }
 }

@@ -3,11 +3,14 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DiskJob, DiskResult } from '../floors/disk-floor.js';
 import type { LoadJob, LoadReport, PublishJob } from '../load/jobs.js';
+import { type PeerServer, startRedis } from '../peers/peer-servers.js';
 import { RinglogNode } from '../processes/ringlog-node.js';
 import { Worker } from '../processes/worker.js';
+import { latencyColumns, notesColumn, rateColumns, valueColumn } from '../report/columns.js';
 import type { Goal } from '../report/goal.js';
 import type { Rows } from '../report/rows.js';
 import type { Sample } from '../report/sample.js';
+import { plain } from '../report/text.js';
 import { type BenchContext, type OpenSuite, type Run, type Suite, sampleOf } from './suite.js';
 
 interface Cell {
@@ -29,12 +32,18 @@ const echo = 'ws echo';
 const append = 'append+fdatasync';
 const level = 'leveldb sync batch';
 const sync = 'fdatasync, blocking';
+const redis = 'redis XADD, fsync always';
 const one = { inFlight: 1, connections: 1, perFrame: 1 };
 
 export const publishSuite: Suite = {
   name: 'publish',
   title: 'Durable publishes, acknowledged after fdatasync',
-  unit: 'acks',
+  columns: [
+    ...rateColumns('acks'),
+    ...latencyColumns,
+    valueColumn('a sync', 'acksPerCommit', plain),
+    notesColumn,
+  ],
   open: (context) => PublishSuite.open(context),
 };
 
@@ -45,8 +54,10 @@ class PublishSuite implements OpenSuite {
   readonly #echo: Worker<'port', number>;
   readonly #echoUrl: string;
   readonly #disk: Worker<DiskJob, DiskResult>;
+  readonly #redis: PeerServer | undefined;
   readonly #nodeLoad: Worker<LoadJob, LoadReport>;
   readonly #echoLoad: Worker<LoadJob, LoadReport>;
+  readonly #redisLoad: Worker<LoadJob, LoadReport> | undefined;
 
   static async open(context: BenchContext): Promise<PublishSuite> {
     const { server } = context.affinity;
@@ -59,6 +70,7 @@ class PublishSuite implements OpenSuite {
       echoServer,
       echoUrl: `ws://127.0.0.1:${await echoServer.do('port')}`,
       disk: Worker.start('floors/disk-floor', { processor: server, args: [diskPath] }),
+      redis: await startRedis({ directory: context.directory, processor: server }),
     });
   }
 
@@ -69,6 +81,7 @@ class PublishSuite implements OpenSuite {
       readonly echoServer: Worker<'port', number>;
       readonly echoUrl: string;
       readonly disk: Worker<DiskJob, DiskResult>;
+      readonly redis: PeerServer | undefined;
     },
   ) {
     const { load } = context.affinity;
@@ -77,8 +90,10 @@ class PublishSuite implements OpenSuite {
     this.#echo = parts.echoServer;
     this.#echoUrl = parts.echoUrl;
     this.#disk = parts.disk;
+    this.#redis = parts.redis;
     this.#nodeLoad = Worker.start('load/load-process', { processor: load });
     this.#echoLoad = Worker.start('load/load-process', { processor: load });
+    if (parts.redis) this.#redisLoad = Worker.start('load/load-process', { processor: load });
     this.runs = this.#runs();
   }
 
@@ -89,6 +104,8 @@ class PublishSuite implements OpenSuite {
       for (const cell of cells.filter((each) => each.inFlight === inFlight)) {
         if (cell.perFrame === 1)
           runs.push({ cell: nameOf(cell), target: echo, sample: () => this.#echoSample(cell) });
+        if (cell.perFrame === 1 && this.#redis)
+          runs.push({ cell: nameOf(cell), target: redis, sample: () => this.#redisSample(cell) });
         runs.push({ cell: nameOf(cell), target: product, sample: () => this.#productSample(cell) });
       }
     }
@@ -124,6 +141,12 @@ class PublishSuite implements OpenSuite {
     return sampleOf(await this.#echoLoad.do({ ...this.#job(cell), peer, serverPid: this.#echo.pid }));
   }
 
+  async #redisSample(cell: Cell): Promise<Sample> {
+    const { url, pid } = this.#redis!;
+    const job = { ...this.#job(cell), peer: { kind: 'redis', url } as const, serverPid: pid };
+    return sampleOf(await this.#redisLoad!.do(job));
+  }
+
   async #productSample(cell: Cell): Promise<Sample> {
     const node = this.#node;
     const before = await node.counters();
@@ -145,16 +168,19 @@ class PublishSuite implements OpenSuite {
 
   goals(rows: Rows): Goal[] {
     const goals: Goal[] = [];
-    const beside = (cell: Cell, bound: number) => {
-      const [ours, floor] = [rows.rate(nameOf(cell), product), rows.rate(nameOf(cell), echo)];
+    const beside = (cell: Cell, bound: number, other = echo) => {
+      const [ours, floor] = [rows.rate(nameOf(cell), product), rows.rate(nameOf(cell), other)];
       if (ours === undefined || floor === undefined) return;
-      const name = `publish, ${nameOf(cell)}: beside ${echo}`;
+      const name = `publish, ${nameOf(cell)}: beside ${other}`;
       goals.push({ name, value: ours / floor, bound, sense: 'at least', unit: '×' });
     };
     beside({ ...one, inFlight: 64 }, 1);
     beside({ ...one, inFlight: 64, connections: 16 }, 0.75);
     beside({ ...one, inFlight: 512 }, 2);
     beside({ ...one, inFlight: 512, connections: 16 }, 2);
+    beside(one, 0.9, redis);
+    beside({ ...one, inFlight: 64 }, 1.1, redis);
+    beside({ ...one, inFlight: 512 }, 2, redis);
     const [ours, disk, trip] = [
       rows.p50Ms(nameOf(one), product),
       rows.p50Ms(diskName(1), append),
@@ -189,7 +215,8 @@ class PublishSuite implements OpenSuite {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#nodeLoad.stop(), this.#echoLoad.stop(), this.#echo.stop(), this.#disk.stop()]);
+    const others = [this.#nodeLoad, this.#echoLoad, this.#redisLoad, this.#echo, this.#disk, this.#redis];
+    await Promise.all(others.map((other) => other?.stop()));
     await this.#node.stop();
   }
 }

@@ -1,6 +1,7 @@
 /** A part of the bench: runs that are made again in each round, and what is made of their medians. */
 import type { Affinity } from '../processes/affinity.js';
 import type { LoadReport } from '../load/jobs.js';
+import type { Column } from '../report/columns.js';
 import type { Goal } from '../report/goal.js';
 import type { Rows } from '../report/rows.js';
 import type { Sample } from '../report/sample.js';
@@ -37,8 +38,7 @@ export interface OpenSuite {
 export interface Suite {
   readonly name: string;
   readonly title: string;
-  /** What is counted. */
-  readonly unit: string;
+  readonly columns: readonly Column[];
   open(context: BenchContext): Promise<OpenSuite>;
 }
 

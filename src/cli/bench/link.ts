@@ -95,8 +95,8 @@ export class Link<C extends Conversation> {
       this.#fail(error as Error);
       return;
     }
+    if (!this.#wasReady) this.#lookIfReady();
     if (this.#wasReady) this.#events.taken(count);
-    else this.#lookIfReady();
   }
 
   #lookIfReady(): void {
