@@ -20,7 +20,7 @@ export const limits = {
   tokenBytesMax: 8_192,
   /** JSON nesting of a frame, checked before it is parsed: deep nesting overflows the stack of later users. */
   jsonDepthMax: 64,
-  /** How long a repeated idempotency key is known, in log time (reliability R26: at least five retry deadlines). */
+  /** How long a repeated idempotency key is known, in log time: at least five times as long as a client goes on retrying. */
   idempotencyWindowMs: 600_000,
   /** Idempotency keys of a channel kept in memory; older ones of the window are looked up in the index. */
   idempotencyKeysInMemoryMax: 65_536,
@@ -66,6 +66,6 @@ export const limits = {
   liveHistoryIdleMs: 600_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
-  /** How far a foreign clock may lead before it is ignored (reliability R11). */
+  /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
 } as const;

@@ -1,4 +1,4 @@
-/** What a channel is, by its name (DESIGN of names: `doc:`, `notification:`, `u:`, `$…`; anything else is plain). */
+/** What a channel is, by its name (`doc:`, `notification:`, `u:`, `$…`; anything else is plain). */
 import { isSystemChannel, namespaceOf } from '../base/ids.js';
 
 export type ChannelKind = 'plain' | 'document' | 'notification' | 'user' | 'system';

@@ -1,4 +1,4 @@
-/** How far a reader of one channel is: the maximal entries it has (DESIGN rule 12), and what must not surface again. */
+/** How far a reader of one channel is: the maximal entries it has, and what must not surface again. */
 import { toBase64Url } from '../base/bytes.js';
 import type { ChannelRef, Dot } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';

@@ -29,7 +29,7 @@ export interface Publisher {
   readonly seq: number;
 }
 
-/** The floors and the entry they were computed from (DESIGN rule 10). */
+/** The floors and the entry they were computed from. */
 export interface Trim {
   readonly through: Dot;
   readonly floors: Vector;

@@ -1,5 +1,5 @@
 /** CRC-32 at the best speed for the size: the script's own for small ranges, zlib's (in this Node since 20.15) above,
- *  where entering native code has paid for itself (hot-path §3). Both are the same sum. */
+ *  where entering native code has paid for itself. Both are the same sum. */
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { crc32 } from '../base/crc32.js';
 

@@ -9,11 +9,11 @@ export type OpenMode = 'create' | 'write' | 'read';
 export interface StoreFile {
   /** Bytes read into `into` from `position` on; fewer than asked for only at the end of the file. */
   read(into: Uint8Array, position: number): Promise<number>;
-  /** Copies `bytes` into the page cache and returns: measured faster than handing them to a thread (hot-path §1). All
+  /** Copies `bytes` into the page cache and returns: measured faster than handing them to a thread. All
    *  or an error; after an error any part may have been written. */
   write(bytes: Uint8Array, position: number): void;
   /** What was written before the call, and the size needed to find it, is on the disk once this resolves. After a
-   *  rejection the same data may be lost although a second `sync` resolves: never retry (reliability R17). */
+   *  rejection the same data may be lost although a second `sync` resolves: never retry. */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
   size(): Promise<number>;

@@ -2,7 +2,7 @@
  *
  *  `lineage` is drawn when the directory is made, stands in every segment and starts every checksum of a commit: files
  *  of another store never pass for ours. `storeId` is what other nodes know this store by; it starts as the lineage and
- *  is drawn anew whenever the store may have forgotten something it told others (reliability R14, R18). */
+ *  is drawn anew whenever the store may have forgotten something it told others. */
 import { fromHex, toHex, utf8, utf8Text } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import type { StoreId } from '../base/ids.js';

@@ -250,7 +250,7 @@ class SegmentedLogStore implements LogStore {
     assert(!this.#closed, 'the store is open');
   }
 
-  /** Whatever goes wrong on a disk ends the store (reliability R17). */
+  /** Whatever goes wrong on a disk ends the store. */
   async #guard<T>(task: () => Promise<T>): Promise<T> {
     try {
       return await task();

@@ -1,6 +1,6 @@
 /** Appends commits to the newest segment: one write and one sync each. Space ahead of them is filled with zeros in small
  *  paced steps with their own sync, and the next segment's file is made before it is needed, because growing a file or
- *  a directory costs more than overwriting (hot-path §8.4). Zeros ahead are also what tells a torn commit apart. */
+ *  a directory costs more than overwriting. Zeros ahead are also what tells a torn commit apart. */
 import { assert } from '../base/assert.js';
 import { ByteWriter } from '../base/bytes.js';
 import { limits } from '../base/limits.js';
