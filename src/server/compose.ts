@@ -8,6 +8,7 @@ import { type Gateway, startGateway } from '../gateway/http-server.js';
 import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
 import { nodeFiles } from '../storage/node-files.js';
+import { storeMigrations } from '../../migrations/store/index.js';
 import { ConfigError } from './config-error.js';
 import { type Config, ruleConfigOf } from './config.js';
 import { type DataDirectory, openDataDirectory } from './data-directory.js';
@@ -87,6 +88,7 @@ function startable(config: Config, directory: DataDirectory, observer: Observer)
         files: nodeFiles(),
         openIndex: () => levelKeyValue(join(directory.storePath, 'index')),
         soleHome: true,
+        migrations: storeMigrations,
         segmentBytes: config.storage.segmentBytes,
         fullAtRatio: config.storage.fullAtRatio,
         clock: systemClock,

@@ -41,24 +41,53 @@ export async function readIdentity(
 ): Promise<Identity | 'missing' | 'damaged'> {
   const bytes = await readFile(files, `${directory}/${fileName}`);
   if (!bytes) return 'missing';
+  const stored = parse(bytes);
+  if (!stored) return 'damaged';
+  const { format, lineage, storeId } = stored;
+  if (format > storeFormat) throw newerFormat(format);
+  return { lineage, storeId };
+}
+
+/** `undefined` where the file is missing or damaged. */
+export async function readFormat(files: Files, directory: string): Promise<number | undefined> {
+  const bytes = await readFile(files, `${directory}/${fileName}`);
+  return bytes && parse(bytes)?.format;
+}
+
+/** The same store in another format: what a migration ends with. */
+export async function writeFormat(files: Files, directory: string, format: number): Promise<void> {
+  const bytes = await readFile(files, `${directory}/${fileName}`);
+  const stored = bytes && parse(bytes);
+  if (!stored)
+    throw new StoreRefusedError(`${fileName} was damaged while the store was being migrated. Restore it.`);
+  await write(files, directory, { ...stored, format });
+}
+
+function parse(bytes: Uint8Array): (Identity & { readonly format: number }) | undefined {
   try {
     const { format, lineage, storeId, checksum } = JSON.parse(utf8Text(bytes)) as Record<string, unknown>;
     if (typeof format !== 'number' || typeof lineage !== 'string' || typeof storeId !== 'string')
-      return 'damaged';
-    if (checksum !== checksumOf(format, lineage, storeId)) return 'damaged';
-    if (format > storeFormat) throw newerFormat(format);
-    if (!idPattern.test(lineage) || !idPattern.test(storeId)) return 'damaged';
-    return { lineage, storeId: storeId as StoreId };
-  } catch (error) {
-    if (error instanceof StoreRefusedError) throw error;
-    return 'damaged';
+      return undefined;
+    if (checksum !== checksumOf(format, lineage, storeId)) return undefined;
+    if (!idPattern.test(lineage) || !idPattern.test(storeId)) return undefined;
+    return { format, lineage, storeId: storeId as StoreId };
+  } catch {
+    return undefined;
   }
 }
 
 export async function writeIdentity(files: Files, directory: string, identity: Identity): Promise<void> {
-  const { lineage, storeId } = identity;
-  const checksum = checksumOf(storeFormat, lineage, storeId);
-  const text = JSON.stringify({ format: storeFormat, lineage, storeId, checksum }, undefined, 2);
+  await write(files, directory, { ...identity, format: storeFormat });
+}
+
+async function write(
+  files: Files,
+  directory: string,
+  stored: Identity & { readonly format: number },
+): Promise<void> {
+  const { format, lineage, storeId } = stored;
+  const checksum = checksumOf(format, lineage, storeId);
+  const text = JSON.stringify({ format, lineage, storeId, checksum }, undefined, 2);
   await writeFile(files, directory, fileName, utf8(`${text}\n`));
 }
 

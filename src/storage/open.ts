@@ -10,6 +10,7 @@ import { type OpenedIndex, clearDoubt, markDoubt, openIndex } from './index-open
 import { channelOf, tagged, tags } from './index-rows.js';
 import { rowsOf } from './index-tables.js';
 import { type LogStoreOptions, type StoreParts, keysSince, storeDirectory } from './options.js';
+import { migrate } from './migrate.js';
 import { recover } from './recovery.js';
 import type { Recovered } from './recovery-options.js';
 import { reindexRewritten } from './rewritten-index.js';
@@ -20,6 +21,7 @@ import { IndexDoubtError } from './index-doubt.js';
 import { StoreIndex } from './store-index.js';
 
 const defaults = {
+  migrations: [],
   segmentBytes: 67_108_864,
   fullAtRatio: 0.9,
   plentyBytes: 8_589_934_592,
@@ -77,6 +79,7 @@ async function openLocked(
   const { fullAtRatio, plentyBytes, reserveBytes } = options;
   const space = new SpaceWatch({ files, directory: store, fullAtRatio, plentyBytes, reserveBytes });
   await space.open();
+  await migrate({ files, directory: store, steps: options.migrations });
   const found = await readDirectory(files, store, random, observer);
   const opened = await openIndex({
     files,

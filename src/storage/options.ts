@@ -8,6 +8,7 @@ import { timestampFromUnixMs } from '../log/timestamp.js';
 import type { Applier } from './applier.js';
 import type { Files, Lock } from './files.js';
 import type { KeyValue } from './key-value.js';
+import type { StoreMigration } from './migrate.js';
 import type { SegmentWriter } from './segment-writer.js';
 import type { SegmentSet } from './segments.js';
 import type { SpaceWatch } from './space.js';
@@ -24,6 +25,8 @@ export interface LogStoreOptions {
   readonly random: Random;
   /** This node is the only home of all its channels: an entry is committed as soon as it is synced. */
   readonly soleHome: boolean;
+  /** Steps for stores of older formats: `migrations/store/`. */
+  readonly migrations?: readonly StoreMigration[];
   /** A segment takes commits up to this size. */
   readonly segmentBytes?: number;
   /** Part of the volume in use from which on new publishes are refused. */

@@ -1,0 +1,3 @@
+import type { StoreMigration } from '../../src/storage/migrate.js';
+
+export const storeMigrations: readonly StoreMigration[];
