@@ -66,7 +66,7 @@ async function main(): Promise<number> {
   );
   const measured: Measured[] = [];
   for (const name of options.only) {
-    measured.push(await measureSuite(suites[name], context));
+    measured.push(await measureSuite(suites[name], context, options.cells));
     print(measured.at(-1)!);
   }
   if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(jsonOf(measured), undefined, 1));
@@ -85,20 +85,22 @@ function contextOf(options: Options, directory: string): BenchContext {
     measureMs,
     warmUpMs: Math.max(200, measureMs / 3),
     payloadBytes,
-    ...(options.cells !== undefined && { cells: options.cells }),
     progress: (text) => {
       if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
     },
   };
 }
 
-async function measureSuite(suite: Suite, context: BenchContext): Promise<Measured> {
+async function measureSuite(
+  suite: Suite,
+  context: BenchContext,
+  cells: readonly string[],
+): Promise<Measured> {
   context.progress(`${suite.name}: starting`);
   const open = await suite.open(context);
   const rows = new Rows();
   try {
-    const { cells = '' } = context;
-    const runs = open.runs.filter(({ cell }) => cell.includes(cells));
+    const runs = open.runs.filter(({ cell }) => cells.some((text) => cell.includes(text)));
     for (let round = 1; round <= context.rounds; round++) {
       for (const { cell, target, sample } of runs) {
         context.progress(`${suite.name}, round ${round}/${context.rounds}: ${cell}, ${target}`);
@@ -116,6 +118,7 @@ async function measureSuite(suite: Suite, context: BenchContext): Promise<Measur
 }
 
 function print({ suite, rows, goals }: Measured): void {
+  if (rows.all.length === 0) return;
   console.log(`\n${suite.title}\n`);
   for (const line of tableLines(suite.columns, rows)) console.log(line);
   console.log('');

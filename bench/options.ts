@@ -7,7 +7,7 @@ export type SuiteName = (typeof suiteNames)[number];
 export const usage = `usage: npm run bench -- [options]
 
   --only <a,b>     suites: ${suiteNames.join(', ')} (default: all)
-  --cells <text>   only cells whose name holds this text
+  --cells <a|b>    only cells whose name holds one of these texts
   --quick          one short round, and less on disk
   --rounds <n>     medians are of so many (default: 3)
   --seconds <n>    measured in each cell and round (default: 1)
@@ -16,7 +16,8 @@ export const usage = `usage: npm run bench -- [options]
 
 export interface Options {
   readonly only: readonly SuiteName[];
-  readonly cells: string | undefined;
+  /** A cell is measured when its name holds one of these. */
+  readonly cells: readonly string[];
   readonly quick: boolean;
   readonly rounds: number;
   readonly seconds: number;
@@ -43,7 +44,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const quick = values.quick === true;
   return {
     only: values.only === undefined ? suiteNames : values.only.split(',').map(suiteName),
-    cells: values.cells,
+    cells: values.cells?.split('|') ?? [''],
     quick,
     rounds: numberOf('--rounds', values.rounds, { fallback: quick ? 1 : 3, max: 100 }),
     seconds: numberOf('--seconds', values.seconds, { fallback: quick ? 0.5 : 1, max: 600 }),

@@ -5,6 +5,7 @@ import { nodeFiles } from '../../src/storage/node-files.js';
 import { RefCache } from '../../src/log/run-reader.js';
 import { scanSegment } from '../../src/storage/scan.js';
 import { parseSegmentHeader, segmentHeaderBytes } from '../../src/storage/segment-format.js';
+import { ownProcessorSeconds } from '../processes/processor-time.js';
 import { serveJobs } from '../processes/worker.js';
 
 /** The data directory of a node that does not run. */
@@ -14,6 +15,7 @@ export interface ScanJob {
 
 export interface ScanResult {
   readonly seconds: number;
+  readonly processorSeconds: number;
   readonly bytes: number;
   readonly commits: number;
   readonly runs: number;
@@ -27,6 +29,7 @@ serveJobs<ScanJob, ScanResult>(async ({ dataPath }) => {
   const directory = join(dataPath, 'store', 'segments');
   const counts = { bytes: 0, commits: 0, runs: 0, entries: 0, damages: 0 };
   const cache = new RefCache();
+  const processorBefore = ownProcessorSeconds();
   const begun = performance.now();
   for (const name of await files.list(directory)) {
     const file = await files.open(join(directory, name), 'read');
@@ -52,5 +55,6 @@ serveJobs<ScanJob, ScanResult>(async ({ dataPath }) => {
     }
     await file.close();
   }
-  return { ...counts, seconds: (performance.now() - begun) / 1_000 };
+  const processorSeconds = ownProcessorSeconds() - processorBefore;
+  return { ...counts, processorSeconds, seconds: (performance.now() - begun) / 1_000 };
 });

@@ -30,15 +30,16 @@ export async function fill({ url, hub, entries, perFrame, ...options }: Fill): P
     done = resolve;
     fail = reject;
   });
+  const lane: { link?: Link<RinglogSpeaker> } = {};
+  const write = (bytes: Uint8Array) => lane.link!.write(bytes);
   const send = () => {
     const until = Math.min(frames, Math.floor(acknowledged / perFrame) + window);
     // The first read comes before the link is known here.
-    if (!link || until <= sent) return;
-    speaker.frames.send(sent, until, (bytes) => link!.write(bytes));
+    if (!lane.link || until <= sent) return;
+    speaker.frames.send(sent, until, write);
     sent = until;
   };
-  let link: Link<RinglogSpeaker> | undefined;
-  link = await Link.open(speaker, {
+  lane.link = await Link.open(speaker, {
     taken(count) {
       acknowledged += count;
       if (acknowledged >= entries) done();
@@ -52,6 +53,6 @@ export async function fill({ url, hub, entries, perFrame, ...options }: Fill): P
     const problem = speaker.problem(sent);
     if (problem !== undefined) throw new Error(problem);
   } finally {
-    link.close();
+    lane.link.close();
   }
 }

@@ -3,8 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-const hasProc = process.platform === 'linux';
-const ticksPerSecond = hasProc ? Number(execFileSync('getconf', ['CLK_TCK'])) : 100;
+/** Whether processor time of other processes can be read here. */
+export const isReadable = process.platform === 'linux';
+const ticksPerSecond = isReadable ? Number(execFileSync('getconf', ['CLK_TCK'])) : 100;
 
 /** All threads, in user and system mode. */
 export function processorSeconds(pid: number): number | undefined {
@@ -34,7 +35,7 @@ export function residentBytes(pid: number): number | undefined {
 }
 
 function read(file: string): string | undefined {
-  if (!hasProc) return undefined;
+  if (!isReadable) return undefined;
   try {
     return readFileSync(file, 'utf8');
   } catch {

@@ -6,14 +6,22 @@ import { fileURLToPath } from 'node:url';
 import { Child } from './child.js';
 import { freePort } from './free-port.js';
 import type { Inside } from './inside.js';
+import { isReadable, machineProcessorSeconds, processorSeconds } from './processor-time.js';
 
 export interface RinglogNodeOptions {
   readonly dataPath: string;
   readonly processor: number | undefined;
   /** Further flags of `ringlog start`. */
   readonly flags?: readonly string[];
-  /** It answers `inside`. */
+  /** It answers `inside`; by default where nothing else tells its processor time. */
   readonly attended?: boolean;
+}
+
+export interface Boot {
+  readonly seconds: number;
+  /** Where they are known: of the node, and the share of one processor that other programs took meanwhile. */
+  readonly processorSeconds?: number;
+  readonly foreignShare?: number;
 }
 
 export interface NodeCounters {
@@ -31,33 +39,45 @@ const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.u
 export class RinglogNode {
   readonly url: string;
   /** From the start of the process until it serves. */
-  readyMs = 0;
+  readonly boot: Boot;
   readonly #child: Child;
   readonly #dataPath: string;
 
-  private constructor(child: Child, url: string, dataPath: string) {
+  private constructor(child: Child, url: string, dataPath: string, boot: Boot) {
     this.#child = child;
     this.url = url;
     this.#dataPath = dataPath;
+    this.boot = boot;
   }
 
   /** Resolves when it serves. `onPoll` is called while it does not yet. */
   static async start(options: RinglogNodeOptions, onPoll?: (pid: number) => void): Promise<RinglogNode> {
     const port = await freePort();
-    const { dataPath, processor, flags = [], attended = false } = options;
+    const { dataPath, processor, flags = [], attended = !isReadable } = options;
     const nodeFlags = attended ? ['--expose-gc', '--import', attendant] : [];
     const listen = `127.0.0.1:${port}`;
     const args = [...nodeFlags, program, 'start', '--data', dataPath, '--listen', listen, ...flags];
+    const machineBefore = machineProcessorSeconds();
     const begun = performance.now();
     const child = new Child({ name: 'ringlog start', command: process.execPath, args, processor });
-    const node = new RinglogNode(child, `http://127.0.0.1:${port}`, dataPath);
+    const url = `http://${listen}`;
     try {
-      await node.#ready(begun, onPoll);
+      await serving(child, url, onPoll);
     } catch (error) {
       await child.kill();
       throw error;
     }
-    return node;
+    const seconds = (performance.now() - begun) / 1_000;
+    const used = processorSeconds(child.pid);
+    const machine = machineProcessorSeconds();
+    const isKnown = used !== undefined && machine !== undefined && machineBefore !== undefined;
+    return new RinglogNode(child, url, dataPath, {
+      seconds,
+      ...(isKnown && {
+        processorSeconds: used,
+        foreignShare: Math.max(0, machine - machineBefore - used) / seconds,
+      }),
+    });
   }
 
   get pid(): number {
@@ -101,19 +121,17 @@ export class RinglogNode {
   kill(): Promise<void> {
     return this.#child.kill();
   }
+}
 
-  async #ready(begun: number, onPoll?: (pid: number) => void): Promise<void> {
-    while (performance.now() - begun < readyLimitMs) {
-      if (!this.#child.isRunning) throw new Error(`the node ended before it served:\n${this.#child.output}`);
-      if (await isHealthy(this.url)) {
-        this.readyMs = performance.now() - begun;
-        return;
-      }
-      onPoll?.(this.pid);
-      await pause(pollMs);
-    }
-    throw new Error(`the node did not serve within ${readyLimitMs} ms:\n${this.#child.output}`);
+async function serving(child: Child, url: string, onPoll?: (pid: number) => void): Promise<void> {
+  const deadline = performance.now() + readyLimitMs;
+  while (performance.now() < deadline) {
+    if (!child.isRunning) throw new Error(`the node ended before it served:\n${child.output}`);
+    if (await isHealthy(url)) return;
+    onPoll?.(child.pid);
+    await pause(pollMs);
   }
+  throw new Error(`the node did not serve within ${readyLimitMs} ms:\n${child.output}`);
 }
 
 async function isHealthy(url: string): Promise<boolean> {

@@ -5,4 +5,6 @@ export interface Goal {
   readonly bound: number;
   readonly sense: 'at least' | 'at most';
   readonly unit: string;
+  /** The same quotient per second of processor time: steadier where other programs run. */
+  readonly perProcessorSecond?: number;
 }

@@ -16,11 +16,16 @@ export function tableLines(columns: readonly Column[], rows: Rows): string[] {
 
 export function goalLines(goals: readonly Goal[]): string[] {
   return aligned(
-    goals.map(({ name, value, bound, sense, unit }) => {
-      const isMet = sense === 'at least' ? value >= bound : value <= bound;
+    goals.map((goal) => {
+      const { name, value, bound, sense, unit, perProcessorSecond } = goal;
       const missedBy = Math.abs(value / bound - 1) * 100;
-      const verdict = isMet ? 'met' : `missed by ${missedBy.toFixed(0)} %`;
-      return [name, `${plain(value)} ${unit}`.trim(), `${sense} ${plain(bound)}`, verdict];
+      const verdict = isMet(goal) ? 'met' : `missed by ${missedBy.toFixed(0)} %`;
+      const beside = perProcessorSecond === undefined ? '' : `; ${plain(perProcessorSecond)} × per CPU-s`;
+      return [name, `${plain(value)} ${unit}`.trim(), `${sense} ${plain(bound)}`, verdict + beside];
     }),
   );
+}
+
+function isMet({ value, bound, sense }: Goal): boolean {
+  return sense === 'at least' ? value >= bound : value <= bound;
 }

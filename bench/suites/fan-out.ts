@@ -2,8 +2,8 @@
  *  and without an append and sync before it. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BroadcastWay } from '../floors/ws-floor.js';
-import type { FanOutJob, LoadJob, LoadReport, Peer } from '../load/jobs.js';
+import { DiskFloor } from './disk.js';
+import type { FanOutJob, Peer } from '../load/jobs.js';
 import { type PeerServer, startNats } from '../peers/peer-servers.js';
 import { RinglogNode } from '../processes/ringlog-node.js';
 import { Worker } from '../processes/worker.js';
@@ -11,24 +11,34 @@ import { latencyColumns, notesColumn, rateColumns } from '../report/columns.js';
 import type { Goal } from '../report/goal.js';
 import type { Rows } from '../report/rows.js';
 import type { Sample } from '../report/sample.js';
-import { type BenchContext, type OpenSuite, type Run, type Suite, sampleOf } from './suite.js';
+import { fanOutGoals } from './fan-out-goals.js';
+import {
+  cellName,
+  diskCell,
+  fanOutInFlights,
+  fanOutTargets,
+  floorName,
+  latencyName,
+  listenerCounts,
+  ways,
+} from './fan-out-cells.js';
+import { type BenchContext, type OpenSuite, type Run, type Suite } from './suite.js';
+import { type Load, type TimedServer, timed } from './timed.js';
 
-const listenerCounts = [10, 100, 1_000];
-const inFlights = [1, 8, 200];
-const ways: readonly BroadcastWay[] = ['send', 'frame', 'turn'];
-
-const cellName = (listeners: number, inFlight: number) => `${listeners} subscribers, ${inFlight} in flight`;
-const latencyName = (listeners: number) => `${listeners} subscribers, half of the maximum`;
-const durable = 'ringlog durable';
-const signals = 'ringlog signals';
-const nats = 'nats, over ws';
-const floorName = (way: BroadcastWay, isSynced: boolean) => `ws ${way}${isSynced ? ' + fdatasync' : ''}`;
+/** Of the floors only the best. */
+const measuredAtHalf = new Set<string>([
+  fanOutTargets.durable,
+  fanOutTargets.signals,
+  fanOutTargets.nats,
+  floorName('turn', false),
+  floorName('turn', true),
+]);
 
 interface Target {
   readonly name: string;
   readonly peer: Peer;
-  readonly serverPid: number;
-  readonly load: Worker<LoadJob, LoadReport>;
+  readonly server: TimedServer;
+  readonly load: Load;
 }
 
 export const fanOutSuite: Suite = {
@@ -44,31 +54,41 @@ class FanOutSuite implements OpenSuite {
   readonly #targets: readonly Target[];
   readonly #node: RinglogNode;
   readonly #floors: readonly Worker<'port', number>[];
+  readonly #disk: DiskFloor;
   readonly #nats: PeerServer | undefined;
 
   static async open(context: BenchContext): Promise<FanOutSuite> {
-    const { server, load } = context.affinity;
-    const node = await RinglogNode.start({ dataPath: join(context.directory, 'fan-out'), processor: server });
+    const { affinity } = context;
+    const processor = affinity.server;
+    const node = await RinglogNode.start({ dataPath: join(context.directory, 'fan-out'), processor });
     const targets: Target[] = [];
     const floors: Worker<'port', number>[] = [];
-    const add = (name: string, peer: Peer, serverPid: number) =>
-      targets.push({ name, peer, serverPid, load: Worker.start('load/load-process', { processor: load }) });
-    add(durable, { kind: 'ringlog', url: node.url }, node.pid);
-    add(signals, { kind: 'ringlog', url: node.url, signals: true }, node.pid);
+    const add = (name: string, peer: Peer, server: TimedServer) =>
+      targets.push({
+        name,
+        peer,
+        server,
+        load: Worker.start('load/load-process', { processor: affinity.load }),
+      });
+    add(fanOutTargets.durable, { kind: 'ringlog', url: node.url }, node);
+    add(fanOutTargets.signals, { kind: 'ringlog', url: node.url, signals: true }, node);
     for (const way of ways) {
       for (const isSynced of [false, true]) {
         const path = join(context.directory, `fan-out-${way}`);
         if (isSynced) mkdirSync(path);
         const args = isSynced ? [way, path] : [way];
-        const floor = Worker.start<'port', number>('floors/ws-floor', { processor: server, args });
+        const floor = Worker.start<'port', number>('floors/ws-floor', { processor, args });
         floors.push(floor);
         const peer = { kind: 'ws', url: `ws://127.0.0.1:${await floor.do('port')}` } as const;
-        add(floorName(way, isSynced), peer, floor.pid);
+        add(floorName(way, isSynced), peer, floor);
       }
     }
-    const natsServer = await startNats({ directory: context.directory, processor: server });
-    if (natsServer) add(nats, { kind: 'nats', url: natsServer.url }, natsServer.pid);
-    return new FanOutSuite(context, { node, targets, floors, nats: natsServer });
+    const diskPath = join(context.directory, 'fan-out-disk');
+    mkdirSync(diskPath);
+    const disk = DiskFloor.start(diskPath, processor);
+    const natsServer = await startNats({ directory: context.directory, processor });
+    if (natsServer) add(fanOutTargets.nats, { kind: 'nats', url: natsServer.url }, natsServer);
+    return new FanOutSuite(context, { node, targets, floors, disk, nats: natsServer });
   }
 
   private constructor(
@@ -77,6 +97,7 @@ class FanOutSuite implements OpenSuite {
       readonly node: RinglogNode;
       readonly targets: readonly Target[];
       readonly floors: readonly Worker<'port', number>[];
+      readonly disk: DiskFloor;
       readonly nats: PeerServer | undefined;
     },
   ) {
@@ -84,14 +105,22 @@ class FanOutSuite implements OpenSuite {
     this.#node = parts.node;
     this.#targets = parts.targets;
     this.#floors = parts.floors;
+    this.#disk = parts.disk;
     this.#nats = parts.nats;
     this.runs = this.#runs();
   }
 
   #runs(): Run[] {
-    const runs: Run[] = [];
+    const diskRun = { kind: 'append', inFlight: 1 } as const;
+    const runs: Run[] = [
+      {
+        cell: diskCell,
+        target: fanOutTargets.disk,
+        sample: () => this.#disk.sample(diskRun, this.#context),
+      },
+    ];
     for (const listeners of listenerCounts) {
-      for (const inFlight of inFlights)
+      for (const inFlight of fanOutInFlights)
         for (const target of this.#targets)
           runs.push({
             cell: cellName(listeners, inFlight),
@@ -99,11 +128,7 @@ class FanOutSuite implements OpenSuite {
             sample: () => this.#sample(target, listeners, { inFlight }),
           });
       for (const target of this.#targets)
-        if (
-          target.name === durable ||
-          target.name === signals ||
-          target.name.startsWith(floorName('turn', false))
-        )
+        if (measuredAtHalf.has(target.name))
           runs.push({
             cell: latencyName(listeners),
             target: target.name,
@@ -115,71 +140,31 @@ class FanOutSuite implements OpenSuite {
 
   async #sample(target: Target, listeners: number, pace: FanOutJob['pace']): Promise<Sample> {
     const { payloadBytes, warmUpMs, measureMs } = this.#context;
-    const { peer, serverPid, load } = target;
+    const { peer, server, load } = target;
     const job = {
       type: 'fan-out',
       peer,
-      serverPid,
       listeners,
       pace,
       payloadBytes,
       warmUpMs,
       measureMs,
     } as const;
-    const report = await load.do(job);
-    return { ...sampleOf(report), values: { messages: report.inFlight } };
+    const { report, sample } = await timed(load, job, server);
+    return { ...sample, values: { messages: report.inFlight } };
   }
 
   async #atHalf(target: Target, listeners: number, rows: Rows): Promise<Sample | undefined> {
-    const rates = inFlights.map((inFlight) => rows.rate(cellName(listeners, inFlight), target.name) ?? 0);
+    const rates = fanOutInFlights.map(
+      (inFlight) => rows.rate(cellName(listeners, inFlight), target.name) ?? 0,
+    );
     const maximum = Math.max(...rates);
     if (maximum === 0) return undefined;
     return this.#sample(target, listeners, { messagesPerSecond: maximum / 2 / listeners });
   }
 
   goals(rows: Rows): Goal[] {
-    const goals: Goal[] = [];
-    const add = (name: string, value: number | undefined, bound: number) => {
-      if (value !== undefined) goals.push({ name, value, bound, sense: 'at least', unit: '×' });
-    };
-    for (const [listeners, bound] of [
-      [100, 0.65],
-      [1_000, 0.8],
-    ] as const) {
-      for (const inFlight of [8, 200]) {
-        const cell = cellName(listeners, inFlight);
-        const floor = best(ways.map((way) => rows.rate(cell, floorName(way, false))));
-        add(
-          `fan-out, durable, ${cell}: beside the best floor`,
-          quotient(rows.rate(cell, durable), floor),
-          bound,
-        );
-      }
-    }
-    for (const listeners of [100, 1_000]) {
-      for (const inFlight of inFlights) {
-        const cell = cellName(listeners, inFlight);
-        const floor = best(ways.map((way) => rows.perProcessorSecond(cell, floorName(way, false))));
-        const ours = rows.perProcessorSecond(cell, signals);
-        add(
-          `fan-out, signals, ${cell}: beside the best floor per processor second`,
-          quotient(ours, floor),
-          0.85,
-        );
-      }
-    }
-    for (const [listeners, inFlight, bound] of [
-      [100, 8, 0.5],
-      [1_000, 8, 0.9],
-      [100, 200, 1],
-      [1_000, 200, 1],
-    ] as const) {
-      const cell = cellName(listeners, inFlight);
-      const other = rows.rate(cell, nats);
-      add(`fan-out, durable, ${cell}: beside ${nats}`, quotient(rows.rate(cell, durable), other), bound);
-      add(`fan-out, signals, ${cell}: beside ${nats}`, quotient(rows.rate(cell, signals), other), bound);
-    }
-    return goals;
+    return fanOutGoals(rows);
   }
 
   /** The loads themselves end with an error when something is lost, doubled or out of order. */
@@ -191,16 +176,8 @@ class FanOutSuite implements OpenSuite {
     await Promise.all(
       [...this.#targets.map(({ load }) => load), ...this.#floors].map((worker) => worker.stop()),
     );
+    await this.#disk.stop();
     await this.#nats?.stop();
     await this.#node.stop();
   }
-}
-
-function best(values: readonly (number | undefined)[]): number | undefined {
-  const known = values.filter((value) => value !== undefined);
-  return known.length === 0 ? undefined : Math.max(...known);
-}
-
-function quotient(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? undefined : a / b;
 }

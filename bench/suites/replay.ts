@@ -10,7 +10,8 @@ import type { Goal } from '../report/goal.js';
 import type { Rows } from '../report/rows.js';
 import type { Sample } from '../report/sample.js';
 import { mebibytes } from '../report/text.js';
-import { type BenchContext, type OpenSuite, type Run, type Suite, sampleOf } from './suite.js';
+import type { BenchContext, OpenSuite, Run, Suite } from './suite.js';
+import { sampleOf } from './timed.js';
 
 /** Commits of so many entries: what 64 publishes in flight make. */
 const runEntries = 64;

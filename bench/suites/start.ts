@@ -22,6 +22,7 @@ export const startSuite: Suite = {
   title: 'Start after a clean stop',
   columns: [
     valueColumn('ready s', 'ready', seconds),
+    valueColumn('CPU s', 'processor', seconds),
     valueColumn('memory MiB', 'memory', mebibytes),
     notesColumn,
   ],
@@ -73,7 +74,15 @@ class StartSuite implements OpenSuite {
     await pause(settleMs);
     const memory = residentBytes(node.pid);
     await node.stop();
-    return { values: { ready: node.readyMs / 1_000, ...(memory !== undefined && { memory }) } };
+    const { seconds: ready, processorSeconds: processor, foreignShare } = node.boot;
+    return {
+      ...(foreignShare !== undefined && { foreignShare }),
+      values: {
+        ready,
+        ...(processor !== undefined && { processor }),
+        ...(memory !== undefined && { memory }),
+      },
+    };
   }
 
   goals(rows: Rows): Goal[] {

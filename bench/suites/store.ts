@@ -34,6 +34,7 @@ export const storeSuite: Suite = {
   title: 'A large store',
   columns: [
     valueColumn('seconds', 'seconds', seconds),
+    valueColumn('CPU s', 'processor', seconds),
     valueColumn('MiB/s', 'bytesPerSecond', mebibytes),
     valueColumn('runs/s', 'runsPerSecond', formatRate),
     valueColumn('peak MiB', 'peak', mebibytes),
@@ -113,6 +114,7 @@ class StoreSuite implements OpenSuite {
     return {
       values: {
         seconds: result.seconds,
+        processor: result.processorSeconds,
         bytesPerSecond: result.bytes / result.seconds,
         runsPerSecond: result.runs / result.seconds,
         checked: result.entries,
@@ -127,6 +129,7 @@ class StoreSuite implements OpenSuite {
     const { runs, entries, bytes } = this.#scanned.get(store)!;
     const took = sample.values!['seconds']!;
     return {
+      ...sample,
       values: {
         ...sample.values,
         bytesPerSecond: bytes / took,
@@ -143,15 +146,23 @@ class StoreSuite implements OpenSuite {
     const checked = Number(
       /, ([\d,]+) entr(?:y|ies) checked/.exec(node.output)?.[1]?.replaceAll(',', '') ?? 0,
     );
-    return {
-      checked,
-      sample: { values: { seconds: node.readyMs / 1_000, checked, ...(peak > 0 && { peak }) } },
+    const { seconds: took, processorSeconds: processor, foreignShare } = node.boot;
+    const sample: Sample = {
+      ...(foreignShare !== undefined && { foreignShare }),
+      values: {
+        seconds: took,
+        checked,
+        ...(processor !== undefined && { processor }),
+        ...(peak > 0 && { peak }),
+      },
     };
+    return { sample, checked };
   }
 
   goals(rows: Rows): Goal[] {
     return this.#stores.flatMap((store) => {
       const cell = this.#cellOf(store);
+      const { channels } = store;
       const of = (target: string, key: string) => rows.median(cell, target, ({ values }) => values?.[key]);
       const goal = (name: string, value: number | undefined, rest: Pick<Goal, 'bound' | 'sense' | 'unit'>) =>
         value === undefined ? [] : [{ name: `store, ${cell}: ${name}`, value, ...rest }];
@@ -162,7 +173,8 @@ class StoreSuite implements OpenSuite {
       return [
         ...goal('start after a crash', of(crash, 'seconds'), { bound: 2, sense: 'at most', unit: 's' }),
         ...goal('whole scan', scanSeconds && scanSeconds * perGibibyte, atMost2),
-        ...goal('index rebuilt', of(rebuild, 'runsPerSecond'), {
+        // Long runs are few: there it is the bytes that take the time.
+        ...goal('index rebuilt', channels === 1 ? undefined : of(rebuild, 'runsPerSecond'), {
           bound: 200_000,
           sense: 'at least',
           unit: 'runs/s',

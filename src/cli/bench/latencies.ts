@@ -3,6 +3,7 @@
 /** What is told of them, in milliseconds. */
 export interface LatencySummary {
   readonly count: number;
+  readonly p10Ms: number;
   readonly p50Ms: number;
   readonly p90Ms: number;
   readonly p99Ms: number;
@@ -36,6 +37,7 @@ export class Latencies {
     if (this.#count === 0) return undefined;
     return {
       count: this.#count,
+      p10Ms: this.#at(0.1),
       p50Ms: this.#at(0.5),
       p90Ms: this.#at(0.9),
       p99Ms: this.#at(0.99),

@@ -19,7 +19,7 @@ export interface LoadResult {
 }
 
 /** How long answers may take once nothing more is sent. */
-export const drainLimitMs = 20_000;
+export const drainLimitMs = 60_000;
 
 export interface Counted {
   readonly operations: number;
