@@ -27,16 +27,16 @@ export class Damage {
     const kind = kinds[Math.floor(random.next() * kinds.length)]!;
     const before = rawOf(world);
     for (const record of before.records) this.#places.set(keyOf(record), record);
-    const headers = new Map([...this.#places].map(([key, record]) => [key, headerOf(world, record)]));
+    const intact = new Stored(world);
+    const headers = new Map([...this.#places].map(([key, record]) => [key, intact.header(record)]));
     world.trace.add(`damage: ${kind}`);
     this.done = true;
     if (kind === 'identity') flip(world, '/data/store/store.json', 0);
     else damageSegment(world, kind);
+    const stored = new Stored(world);
     for (const [key, record] of this.#places) {
-      const header = headers.get(key);
-      const bytes = bytesAt(world, record.file, record.offset, record.bytes.length);
-      const isSame = equalBytes(bytes, record.bytes);
-      if (!isSame || (header && !equalBytes(headerOf(world, record), header))) this.excused.add(key);
+      const isSame = equalBytes(stored.bytes(record.file, record.offset, record.bytes.length), record.bytes);
+      if (!isSame || !equalBytes(stored.header(record), headers.get(key)!)) this.excused.add(key);
     }
     // Of the newest commit nothing but the index says that it was ever whole.
     if (kind !== 'flip') this.#excuseNewest(model);
@@ -62,15 +62,24 @@ function keyOf({ channel, writer, seq }: RawRecord): string {
   return excuseKey(channel, writer, seq);
 }
 
-function bytesAt(world: StoreWorld, name: string, offset: number, length: number): Uint8Array {
-  const file = world.segmentFiles().find((each) => each.name === name);
-  return file ? file.bytes.subarray(offset, offset + length) : new Uint8Array(0);
-}
+class Stored {
+  readonly #files: ReadonlyMap<string, Uint8Array>;
 
-function headerOf(world: StoreWorld, { file, runOffset }: RawRecord): Uint8Array {
-  const start = bytesAt(world, file, runOffset, 6);
-  const length = start.length === 6 ? start[4]! | (start[5]! << 8) : 0;
-  return bytesAt(world, file, runOffset, length);
+  constructor(world: StoreWorld) {
+    this.#files = new Map(world.segmentFiles().map(({ name, bytes }) => [name, bytes]));
+  }
+
+  /** A copy. */
+  bytes(name: string, offset: number, length: number): Uint8Array {
+    return this.#files.get(name)?.slice(offset, offset + length) ?? new Uint8Array(0);
+  }
+
+  /** The header of the run that a record was found in. */
+  header({ file, runOffset }: RawRecord): Uint8Array {
+    const start = this.bytes(file, runOffset, 6);
+    const length = start.length === 6 ? start[4]! | (start[5]! << 8) : 0;
+    return this.bytes(file, runOffset, length);
+  }
 }
 
 function damageSegment(world: StoreWorld, kind: Exclude<Kind, 'identity'>): void {

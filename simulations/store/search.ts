@@ -2,7 +2,7 @@
 import type { LogStore } from '../../src/engine/ports.js';
 import { StoreFailedError } from '../../src/engine/ports.js';
 import { StoreRefusedError } from '../../src/storage/identity.js';
-import { type Excused, checkRaw, checkServed, snapshot } from './checks.js';
+import { type Excused, checkRaw, checkRefuses, checkServed, snapshot } from './checks.js';
 import { Damage } from './damage.js';
 import { Model, mustHold } from './model.js';
 import { type Habits, Workload } from './workload.js';
@@ -20,6 +20,7 @@ interface Plan {
   readonly starts: number;
   readonly stepsMax: number;
   readonly crashes: number;
+  readonly deathAtNames: number;
   readonly powerLosses: number;
   readonly diskFaults: number;
   readonly indexFaults: number;
@@ -73,8 +74,9 @@ function makePlan({ random }: StoreWorld): Plan {
     starts: 3 + Math.floor(random.next() * 6),
     stepsMax: pick(15, 40, 40, 150),
     crashes: pick(0.5, 1),
+    deathAtNames: pick(0, 0.03, 0.1),
     powerLosses: pick(0, 0.5, 1),
-    diskFaults: often(0.4),
+    diskFaults: often(0.8),
     indexFaults: often(0.5),
     damage: random.next() < 0.3 ? random.next() : 0,
   };
@@ -87,6 +89,7 @@ async function oneStart(world: StoreWorld, model: Model, plan: Plan, damage: Dam
   const lifetime =
     random.next() < plan.crashes ? 1 + Math.floor(random.next() * steps * 4) : Number.POSITIVE_INFINITY;
   const died = new Promise<'died'>((resolve) => disk.dieAfter(lifetime, () => resolve('died')));
+  disk.deathAtNames = lifetime < Number.POSITIVE_INFINITY ? plan.deathAtNames : 0;
   if (random.next() < plan.diskFaults) {
     if (random.next() < 0.5) disk.faults.failSync = 5 + Math.floor(random.next() * 60);
     else disk.faults.failWrite = 5 + Math.floor(random.next() * 60);
@@ -96,6 +99,7 @@ async function oneStart(world: StoreWorld, model: Model, plan: Plan, damage: Dam
   const outcome = await clock.until(Promise.race([life, died]));
   delete disk.faults.failSync;
   delete disk.faults.failWrite;
+  disk.deathAtNames = 0;
   world.trace.add(outcome);
   if (outcome === 'died' && random.next() < plan.powerLosses) world.powerLoss();
   else if (outcome !== 'failed' || random.next() < 0.5) world.kill();
@@ -125,6 +129,7 @@ async function live(
     return 'closed';
   } catch (error) {
     if (!(error instanceof StoreFailedError)) throw error;
+    if (store) await checkRefuses(store);
     await store?.close();
     return 'failed';
   }

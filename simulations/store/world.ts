@@ -59,14 +59,14 @@ export class StoreWorld {
     this.index.powerLoss();
   }
 
-  /** Segment files as they are now. */
+  /** Segment files as they are now: views, which change with them. */
   segmentFiles(): { name: string; bytes: Uint8Array }[] {
     return this.disk.names
       .files()
       .filter(([path]) => path.startsWith(segmentsDirectory))
       .map(([path, inode]) => ({
         name: path.slice(segmentsDirectory.length),
-        bytes: inode.data.slice(0, inode.size),
+        bytes: inode.data.subarray(0, inode.size),
       }));
   }
 
