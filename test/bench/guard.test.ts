@@ -31,10 +31,8 @@ test(
     const folder = mkdtempSync(join(tmpdir(), 'ringlog-guard-'));
     try {
       const file = join(folder, 'result.json');
-      const { code, output } = await bench([
-        ...['--quick', '--seconds', '0.4', '--only', 'publish,fanout,replay'],
-        ...['--cells', cells.join('|'), '--json', file],
-      ]);
+      const what = ['--only', 'publish,fanout,replay', '--cells', cells.join('|')];
+      const { code, output } = await bench(['--quick', '--seconds', '0.4', '--json', file, ...what]);
       expect(code, output).toBe(0);
       const { suites } = JSON.parse(readFileSync(file, 'utf8')) as Result;
       expect(suites.flatMap(({ problems }) => problems)).toEqual([]);
