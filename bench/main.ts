@@ -4,14 +4,15 @@
  * Exit status: 0 measured, whatever was reached; 1 a wrong result; 2 wrong usage; 130 interrupted.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { type Options, type SuiteName, parseOptions, usage } from './options.js';
 import { affinity } from './processes/affinity.js';
 import { killAllChildren } from './processes/child.js';
 import type { Goal } from './report/goal.js';
 import { Rows } from './report/rows.js';
+import { surroundings, surroundingsLines } from './report/surroundings.js';
 import { goalLines, tableLines } from './report/table.js';
 import { fanOutSuite } from './suites/fan-out.js';
 import { idleSuite } from './suites/idle.js';
@@ -19,7 +20,7 @@ import { publishSuite } from './suites/publish.js';
 import { replaySuite } from './suites/replay.js';
 import { startSuite } from './suites/start.js';
 import { storeSuite } from './suites/store.js';
-import type { BenchContext, Suite } from './suites/suite.js';
+import type { BenchContext, OpenSuite, Suite } from './suites/suite.js';
 
 const suites: Readonly<Record<SuiteName, Suite>> = {
   publish: publishSuite,
@@ -61,15 +62,18 @@ async function main(): Promise<number> {
   });
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(130));
   const context = contextOf(options, directory);
-  console.log(
-    `${cpus().length} processors, load average ${loadavg()[0]!.toFixed(1)}; ${context.affinity.note}`,
-  );
+  const around = surroundings(projectRoot, context.affinity.note);
+  for (const line of surroundingsLines(around)) console.log(line);
   const measured: Measured[] = [];
   for (const name of options.only) {
-    measured.push(await measureSuite(suites[name], context, options.cells));
+    const own = { ...context, directory: join(directory, name) };
+    mkdirSync(own.directory);
+    measured.push(await measureSuite(suites[name], own, options.cells));
     print(measured.at(-1)!);
+    rmSync(own.directory, { recursive: true, force: true, maxRetries: 5 });
   }
-  if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(jsonOf(measured), undefined, 1));
+  if (options.json !== undefined)
+    writeFileSync(options.json, JSON.stringify({ ...around, ...jsonOf(measured) }, undefined, 1));
   const problems = measured.flatMap((each) => each.problems);
   for (const problem of problems) console.log(`WRONG: ${problem}`);
   return problems.length > 0 ? 1 : 0;
@@ -96,10 +100,11 @@ async function measureSuite(
   context: BenchContext,
   cells: readonly string[],
 ): Promise<Measured> {
-  context.progress(`${suite.name}: starting`);
-  const open = await suite.open(context);
   const rows = new Rows();
+  let open: OpenSuite | undefined;
   try {
+    context.progress(`${suite.name}: starting`);
+    open = await suite.open(context);
     const runs = open.runs.filter(({ cell }) => cells.some((text) => cell.includes(text)));
     for (let round = 1; round <= context.rounds; round++) {
       for (const { cell, target, sample } of runs) {
@@ -110,11 +115,14 @@ async function measureSuite(
         if (taken) rows.add(cell, target, taken);
       }
     }
+    return { suite, rows, goals: open.goals(rows), problems: open.problems(rows) };
+  } catch (error) {
+    // Loads end with an error when something is lost or doubled. The other suites are worth having all the same.
+    return { suite, rows, goals: [], problems: [inspect(error)] };
   } finally {
-    await open.close();
+    await open?.close();
     context.progress('');
   }
-  return { suite, rows, goals: open.goals(rows), problems: open.problems(rows) };
 }
 
 function print({ suite, rows, goals }: Measured): void {
@@ -127,9 +135,6 @@ function print({ suite, rows, goals }: Measured): void {
 
 function jsonOf(measured: readonly Measured[]): object {
   return {
-    time: new Date().toISOString(),
-    node: process.version,
-    processors: cpus().length,
     suites: measured.map(({ suite, rows, goals, problems }) => ({
       name: suite.name,
       rows: rows.all,
