@@ -67,11 +67,14 @@ class Scan {
   #position: number;
   /** What must be in the window before `take` can go on. */
   #wanted = commitHeaderBytes;
+  /** Where the file ends; a read that comes short says so before anything else does. */
+  #size: number;
   /** Set while searching for the next commit: where whole commits ended, and where bytes other than zero end. */
   #searching: { readonly from: number; garbage: number } | undefined;
 
   constructor(source: ScanSource, from: number, seed: number, cache: RefCache) {
     this.#source = source;
+    this.#size = source.size;
     this.#seed = seed;
     this.#cache = cache;
     this.#base = from;
@@ -87,13 +90,14 @@ class Scan {
     this.#window = next;
     this.#base = this.#position;
     this.#length = keep + done;
+    if (this.#length < next.length) this.#size = Math.min(this.#size, this.#base + this.#length);
   }
 
   /** All that the window shows whole. */
   take(): ScanItem[] {
     const items: ScanItem[] = [];
     while (!this.done) {
-      const left = this.#source.size - this.#position;
+      const left = this.#size - this.#position;
       if (!this.#has(Math.min(left, commitHeaderBytes))) break;
       if (left < commitHeaderBytes) {
         this.#finish(items);
