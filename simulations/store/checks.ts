@@ -77,6 +77,9 @@ export async function checkServed(
 ): Promise<void> {
   await settleUnknown(store, model, excused);
   for (const channel of model.channels.values()) await checkChannel(store, model, channel, 1e9, excused);
+  for (const [name, bytes] of store.notes) {
+    mustHold(model.noted.get(name)?.has(utf8Text(bytes)), () => `note ${name} never had the value it has`);
+  }
   if (excused) return;
   await checkLists(store, model);
   await checkKeys(store, model, timestampFromUnixMs(clock.wallMs() - limits.idempotencyWindowMs));

@@ -37,6 +37,8 @@ export interface ModelCommit {
 export class Model {
   readonly channels = new Map<string, ModelChannel>();
   readonly notes = new Map<string, string>();
+  /** All values that a note was ever given. */
+  readonly noted = new Map<string, Set<string>>();
   /** The commit that was not answered, of the process before. */
   unknown: ModelCommit | undefined;
   acked = 0;
@@ -56,6 +58,9 @@ export class Model {
       const entries = channel.writers.get(writer) ?? [];
       channel.writers.set(writer, entries);
       entries.push(entry);
+    }
+    for (const [name, value] of commit.notes) {
+      this.noted.set(name, (this.noted.get(name) ?? new Set()).add(value));
     }
     this.unknown = commit;
   }

@@ -15,7 +15,7 @@ import type { Segment } from './segments.js';
 import { type Held, type HeldCommit, heldCommit, refsOf } from './held-commit.js';
 import type { Recovered, RecoveryOptions } from './recovery-options.js';
 import { RecoveryReport } from './recovery-report.js';
-import { Strays, fit } from './strays.js';
+import { Strays, fit, mayFollow } from './strays.js';
 import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.js';
 
 type DueTrim = readonly [ChannelRef, Trim];
@@ -329,6 +329,8 @@ class Recovery {
   async #takeStrays(): Promise<void> {
     for (let stray = this.#strays.takeAny(); stray; stray = this.#strays.takeAny()) {
       await this.#options.index.slots.bring([stray.run.ref]);
+      const log = this.#options.index.slots.get(stray.run.ref)?.log;
+      if (!log || !mayFollow(log, stray.run)) continue;
       await this.#applyTrims(this.#applyRun(stray.run, stray.at));
     }
   }

@@ -50,6 +50,15 @@ export class Strays {
   }
 }
 
+/** Whether a stray that nothing asked for can stand at the end of the log. What is older than the newest entry there was
+ *  never acknowledged: the first entry of each later writer would have named it. */
+export function mayFollow(log: ChannelLog, run: RunSummary): boolean {
+  const { committed } = log;
+  if (!committed) return true;
+  if (run.writer === committed.writer) return run.firstSeq > committed.seq;
+  return run.round > (log.writer(committed.writer)?.round ?? 0);
+}
+
 /** Makes a run found at start acceptable, or returns why it must be left out. */
 export function fit(log: ChannelLog, run: RunSummary, options: FitOptions): Refusal | undefined {
   // Each round settles one kind of refusal, and a run names few writers.
