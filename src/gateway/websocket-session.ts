@@ -1,11 +1,14 @@
-/** One WebSocket connection as a session's way in and out. `ws` receives, answers pings and closes; frames go straight
- *  to the socket as prepared bytes, one write a turn, because a `send` each costs a system call and an object chain. */
+/** One WebSocket connection as a session's way in and out. `ws` receives, answers pings and closes, apart from the usual
+ *  binary frame, which is cut out before it (frame-cutter.ts); frames go straight to the socket as prepared bytes, one
+ *  write a turn, because a `send` each costs a system call and an object chain. */
 import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '../engine/ports.js';
 import type { OutFrame, SessionHandle, SessionSink } from '../engine/api.js';
 import { errorCatalogue } from '../protocol/errors.js';
 import type { Encoding } from '../protocol/messages.js';
+import { limits } from '../base/limits.js';
+import { FrameCutter, type FrameCutterSink } from './frame-cutter.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { binaryOpcode, chunksOf, textOpcode } from './websocket-frame.js';
 
@@ -32,13 +35,21 @@ const sessionKey = Symbol('session');
 type SessionWebSocket = WebSocket & { [sessionKey]?: WebSocketSession };
 type SessionSocket = Socket & { [sessionKey]?: WebSocketSession };
 
-export class WebSocketSession implements SessionSink {
+type DataListener = (this: Socket, chunk: Buffer) => void;
+
+export class WebSocketSession implements SessionSink, FrameCutterSink {
   readonly #ws: SessionWebSocket;
   readonly #socket: SessionSocket;
   readonly #isBinary: boolean;
   readonly #clock: Clock;
   readonly #owner: WebSocketSessionOwner;
+  /** Only for binary sessions: of text `ws` checks that it is UTF-8. */
+  #cutter: FrameCutter | undefined;
+  /** What `ws` does with received bytes, where they come to it through the cutter. */
+  #receive: DataListener | undefined;
   #handle: SessionHandle | undefined;
+  /** Received so far of a client that must say who it is first; `undefined` once that was a whole message. */
+  #bytesBeforeFirstMessage: number | undefined;
   #closed = false;
   #paused = false;
   #controlFrames = 0;
@@ -58,7 +69,13 @@ export class WebSocketSession implements SessionSink {
     this.#ws.on('error', onError);
     this.#ws.on('close', onClose);
     this.#socket.on('drain', onDrain);
-    if (options.mustAuthenticate) this.#limitBytesBeforeFirstMessage();
+    if (options.mustAuthenticate) this.#bytesBeforeFirstMessage = 0;
+    if (this.#isBinary) {
+      this.#cutter = new FrameCutter(this, limits.frameBytesMax);
+      this.#receive = this.#socket.listeners('data')[0] as DataListener;
+      this.#socket.off('data', this.#receive);
+    }
+    if (this.#isBinary || options.mustAuthenticate) this.#socket.on('data', onData);
   }
 
   /** Frames may be written before; nothing is received. */
@@ -101,7 +118,33 @@ export class WebSocketSession implements SessionSink {
 
   // --- for the listeners below
 
+  /** Bytes from the socket. */
+  data(chunk: Buffer): void {
+    this.#cutter?.push(chunk);
+    // A whole message in this chunk has been seen by now.
+    if (this.#bytesBeforeFirstMessage === undefined) return;
+    this.#bytesBeforeFirstMessage += chunk.length;
+    if (this.#bytesBeforeFirstMessage <= gatewayLimits.unauthenticatedBytesMax) return;
+    this.#bytesBeforeFirstMessage = undefined;
+    this.#refuse(errorCatalogue.FRAME_TOO_LARGE.close, 'The first message must authenticate.');
+  }
+
+  cut(payload: Buffer): void {
+    this.#bytesBeforeFirstMessage = undefined;
+    if (!this.#closed) this.#handle?.receive(payload);
+  }
+
+  pass(bytes: Buffer): void {
+    this.#receive?.call(this.#socket, bytes);
+  }
+
+  /** `ws` found a violation and takes nothing more. */
+  violated(): void {
+    this.#cutter?.end();
+  }
+
   received(frame: Buffer, isBinary: boolean): void {
+    this.#bytesBeforeFirstMessage = undefined;
     if (this.#closed) return;
     if (isBinary === this.#isBinary) {
       this.#handle?.receive(frame);
@@ -155,21 +198,10 @@ export class WebSocketSession implements SessionSink {
     if (!closedByEngine) handle?.disconnected();
     this.#owner.ended(this);
   }
+}
 
-  #limitBytesBeforeFirstMessage(): void {
-    let received = 0;
-    const count = (chunk: Buffer) => {
-      received += chunk.length;
-      if (received > gatewayLimits.unauthenticatedBytesMax) {
-        this.#refuse(errorCatalogue.FRAME_TOO_LARGE.close, 'The first message must authenticate.');
-      }
-    };
-    // Added after ws's own listener, so a whole message in this chunk has been seen before it is counted.
-    this.#socket.on('data', count);
-    const done = () => this.#socket.off('data', count);
-    this.#ws.once('message', done);
-    this.#ws.once('close', done);
-  }
+function onData(this: SessionSocket, chunk: Buffer): void {
+  this[sessionKey]!.data(chunk);
 }
 
 function onMessage(this: SessionWebSocket, data: RawData, isBinary: boolean): void {
@@ -185,7 +217,9 @@ function onPong(this: SessionWebSocket): void {
 }
 
 /** A protocol error: ws has sent its close code already. */
-function onError(): void {}
+function onError(this: SessionWebSocket): void {
+  this[sessionKey]!.violated();
+}
 
 function onClose(this: SessionWebSocket): void {
   this[sessionKey]!.ended();
