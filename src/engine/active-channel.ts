@@ -2,7 +2,6 @@
 import { assert } from '../base/assert.js';
 import { limits } from '../base/limits.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
-import { channelKey } from '../base/ids.js';
 import { KeyTable } from '../log/idempotency.js';
 import { PublisherTable } from '../log/publisher-sequence.js';
 import type { ChannelLog } from '../log/channel-log.js';
@@ -13,12 +12,13 @@ import { LiveHistory } from '../sessions/live-history.js';
 import type { Pending } from './pending.js';
 
 export class ActiveChannel {
-  readonly key: string;
   readonly fanOut = new FanOut<Session>();
   /** Waiting for a commit, in order of receipt. */
   pending: Pending[] = [];
   /** On the committer's list of channels with pending work. */
   queued = false;
+  /** Used since `noteUse` looked; the clock is not read for every use. */
+  isUsed = true;
   lastUsedMs: number;
   /** Our own writer's newest durable entry here. */
   seq = 0;
@@ -37,7 +37,6 @@ export class ActiveChannel {
     readonly rules: RuleSet,
     nowMs: number,
   ) {
-    this.key = channelKey(ref);
     this.lastUsedMs = nowMs;
   }
 
@@ -87,6 +86,11 @@ export class ActiveChannel {
   wakeWaiters(): void {
     for (const wake of this.waiters) wake();
     this.waiters.clear();
+  }
+
+  noteUse(nowMs: number): void {
+    if (this.isUsed) this.lastUsedMs = nowMs;
+    this.isUsed = false;
   }
 
   isIdle(nowMs: number): boolean {

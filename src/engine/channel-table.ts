@@ -6,7 +6,9 @@ import { ActiveChannel } from './active-channel.js';
 import type { LogStore } from './ports.js';
 
 export class ChannelTable {
-  readonly #channels = new Map<string, ActiveChannel>();
+  /** By hub, then by name: a name alone is a string that was hashed before. */
+  readonly #hubs = new Map<HubName, Map<string, ActiveChannel>>();
+  #size = 0;
   readonly #loading = new Map<ActiveChannel, Promise<void>>();
 
   constructor(
@@ -17,36 +19,32 @@ export class ChannelTable {
   ) {}
 
   get size(): number {
-    return this.#channels.size;
+    return this.#size;
   }
 
   /** No further channel should be brought in before others fell idle. */
   get isFull(): boolean {
-    return this.#channels.size >= limits.channelsInMemoryMax;
+    return this.#size >= limits.channelsInMemoryMax;
   }
 
-  [Symbol.iterator](): IterableIterator<ActiveChannel> {
-    return this.#channels.values();
+  *[Symbol.iterator](): IterableIterator<ActiveChannel> {
+    for (const channels of this.#hubs.values()) yield* channels.values();
   }
 
   /** The channel if it is in memory; its name was checked when it came in. */
   find(hub: HubName, channel: string): ActiveChannel | undefined {
-    const active = this.#channels.get(`${hub}/${channel}`);
-    if (active) active.lastUsedMs = this.nowMs();
+    const active = this.#hubs.get(hub)?.get(channel);
+    if (active) active.isUsed = true;
     return active;
   }
 
   /** The channel, loaded or being loaded; `ready` tells when. */
   use(ref: ChannelRef): ActiveChannel {
-    const key = `${ref.hub}/${ref.channel}`;
-    const nowMs = this.nowMs();
-    let channel = this.#channels.get(key);
-    if (!channel) {
-      channel = new ActiveChannel(ref, this.rulesOf(ref.hub, ref.channel), nowMs);
-      this.#channels.set(key, channel);
-      this.#load(channel);
-    }
-    channel.lastUsedMs = nowMs;
+    const known = this.find(ref.hub, ref.channel);
+    if (known) return known;
+    const channel = new ActiveChannel(ref, this.rulesOf(ref.hub, ref.channel), this.nowMs());
+    this.#add(channel);
+    this.#load(channel);
     return channel;
   }
 
@@ -57,15 +55,16 @@ export class ChannelTable {
 
   /** The node stops: nobody waits for more. */
   wakeWaiters(): void {
-    for (const channel of this.#channels.values()) channel.wakeWaiters();
+    for (const channel of this) channel.wakeWaiters();
   }
 
   /** Lets channels go that nobody used for a while. */
   dropIdle(): void {
     const nowMs = this.nowMs();
-    for (const channel of this.#channels.values()) {
+    for (const channel of this) {
+      channel.noteUse(nowMs);
       if (!channel.isIdle(nowMs)) continue;
-      this.#channels.delete(channel.key);
+      this.#remove(channel);
       this.store.release(channel.ref);
     }
   }
@@ -73,14 +72,28 @@ export class ChannelTable {
   /** Keeps idempotency keys in memory within their bound: channels not used lately look theirs up in the index. */
   forgetKeys(): void {
     let total = 0;
-    for (const channel of this.#channels.values()) total += channel.keyCount;
+    for (const channel of this) total += channel.keyCount;
     if (total <= limits.idempotencyKeysTotalMax) return;
-    const byUse = [...this.#channels.values()].sort((a, b) => a.lastUsedMs - b.lastUsedMs);
+    const byUse = [...this].sort((a, b) => a.lastUsedMs - b.lastUsedMs);
     for (const channel of byUse) {
       if (total <= limits.idempotencyKeysTotalMax) return;
       total -= channel.keyCount;
       channel.forgetKeys();
     }
+  }
+
+  #add(channel: ActiveChannel): void {
+    const { hub } = channel.ref;
+    let channels = this.#hubs.get(hub);
+    if (!channels) this.#hubs.set(hub, (channels = new Map()));
+    channels.set(channel.ref.channel, channel);
+    this.#size++;
+  }
+
+  #remove({ ref }: ActiveChannel): void {
+    const channels = this.#hubs.get(ref.hub);
+    if (channels?.delete(ref.channel)) this.#size--;
+    if (channels?.size === 0) this.#hubs.delete(ref.hub);
   }
 
   #load(channel: ActiveChannel): void {
@@ -91,7 +104,7 @@ export class ChannelTable {
       },
       (error: unknown) => {
         this.#loading.delete(channel);
-        this.#channels.delete(channel.key);
+        this.#remove(channel);
         throw error;
       },
     );

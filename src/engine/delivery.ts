@@ -13,6 +13,8 @@ import type { Core } from './core.js';
 export interface Flusher {
   /** The session has something to write, at the latest at the end of this turn. */
   touched(session: Session): void;
+  /** There will be something: flush at the end of this turn. */
+  planFlush(): void;
   /** The session cannot be served any more. */
   broken(session: Session, error: unknown): void;
 }
@@ -20,6 +22,8 @@ export interface Flusher {
 export class Delivery {
   readonly counters = { deliveries: 0 };
   readonly #touch: (session: Session) => void;
+  /** Signals of this turn that were not handed out yet. */
+  readonly #signals = new Map<ActiveChannel, SignalBatch>();
 
   constructor(
     readonly core: Core,
@@ -50,8 +54,37 @@ export class Delivery {
       channel.keepSignals().add({ ...signal, content: signal.content.slice() });
     }
     if (channel.fanOut.size === 0) return;
-    channel.fanOut.signal((encoding) => [signalFrame(channel, [signal], encoding)], this.#touch);
+    const batch = this.#signals.get(channel);
+    if (!batch) {
+      this.#signals.set(channel, { signals: [signal], bytes: signal.content.length });
+      this.flusher.planFlush();
+      return;
+    }
+    batch.signals.push(signal);
+    batch.bytes += signal.content.length;
+    if (batch.bytes >= limits.replayChunkBytes) this.#handOut(channel, batch);
   }
+
+  /** All signals of one channel and turn are one frame; called before every flush. */
+  handOutSignals(): void {
+    for (const [channel, batch] of this.#signals) this.#handOut(channel, batch);
+  }
+
+  /** Before somebody joins: what is handed out later would come to it twice. */
+  handOutSignalsOf(channel: ActiveChannel): void {
+    const batch = this.#signals.get(channel);
+    if (batch) this.#handOut(channel, batch);
+  }
+
+  #handOut(channel: ActiveChannel, { signals }: SignalBatch): void {
+    this.#signals.delete(channel);
+    channel.fanOut.signal((encoding) => [signalFrame(channel, signals, encoding)], this.#touch);
+  }
+}
+
+interface SignalBatch {
+  readonly signals: Signal[];
+  bytes: number;
 }
 
 export function signalFrame(
@@ -77,19 +110,21 @@ function deliveryFrames(
   let done = 0;
   const cut = (end: number): void => {
     done += entries;
-    const cursor = encodeCursor(channel.ref, channel.log.headsAt(position + done));
+    // In protobuf readers advance their cursor themselves.
+    const cursor =
+      encoding === 'json' ? encodeCursor(channel.ref, channel.log.headsAt(position + done)) : undefined;
     const slice = {
       channel: channel.ref.channel,
       writer: run.writer,
       round: run.round,
       late: false,
       records: records.subarray(start, end),
-      cursor,
+      ...(cursor && { cursor }),
     };
     frames.push({
       bytes: encodeDeliveryFrame(encoding, slice),
       channel: channel.ref.channel,
-      cursor,
+      ...(cursor && { cursor }),
       entries,
     });
     start = end;

@@ -18,7 +18,7 @@ import {
   type WantedSubscription,
 } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
-import type { OpenSession, SessionHandle, SessionSink } from './api.js';
+import type { OpenSession, SessionHandle } from './api.js';
 import type { Core } from './core.js';
 import type { Delivery } from './delivery.js';
 import type { EngineOptions } from './options.js';
@@ -44,7 +44,7 @@ export interface SessionsNode {
 }
 
 export class Sessions implements SessionHost {
-  readonly #sinks = new Map<Session, SessionSink>();
+  readonly #sessions = new Set<Session>();
   #touched: Session[] = [];
   #flushPlanned = false;
   #replay: { readonly core: Core; readonly replay: Replay } | undefined;
@@ -56,21 +56,21 @@ export class Sessions implements SessionHost {
   ) {}
 
   get count(): number {
-    return this.#sinks.size;
+    return this.#sessions.size;
   }
 
   get subscriptionCount(): number {
     let count = 0;
-    for (const session of this.#sinks.keys()) count += session.subscriptions.size;
+    for (const session of this.#sessions) count += session.subscriptions.size;
     return count;
   }
 
   [Symbol.iterator](): IterableIterator<Session> {
-    return this.#sinks.keys();
+    return this.#sessions.values();
   }
 
   open(hub: HubName, request: OpenSession): Result<SessionHandle, Failure> {
-    if (this.#sinks.size >= limits.sessionsMax)
+    if (this.#sessions.size >= limits.sessionsMax)
       return err(
         failure('TOO_MANY', {
           message: 'The node serves as many connections as it can. Try another node, or later.',
@@ -81,11 +81,12 @@ export class Sessions implements SessionHost {
       hub,
       encoding: request.encoding,
       principal: request.principal,
+      sink: request.sink,
       anonymousAllowed: this.options.anonymous,
       ...this.options.session,
       nowMs: this.#nowMs(),
     });
-    this.#sinks.set(session, request.sink);
+    this.#sessions.add(session);
     session.open();
     return ok({
       id: session.id,
@@ -93,19 +94,19 @@ export class Sessions implements SessionHost {
       drained: () => this.#kick(session),
       disconnected: () => {
         session.ended();
-        this.#sinks.delete(session);
+        this.#sessions.delete(session);
       },
     });
   }
 
   closeAll(code: ErrorCode): void {
-    for (const session of this.#sinks.keys()) session.failAndClose(code);
+    for (const session of this.#sessions) session.failAndClose(code);
     this.flush();
   }
 
   tick(): void {
     const nowMs = this.#nowMs();
-    for (const session of this.#sinks.keys()) session.tick(nowMs);
+    for (const session of this.#sessions) session.tick(nowMs);
   }
 
   // --- writing
@@ -118,6 +119,10 @@ export class Sessions implements SessionHost {
 
   flushSoon(session: Session): void {
     this.touched(session);
+    this.planFlush();
+  }
+
+  planFlush(): void {
     if (this.#flushPlanned) return;
     this.#flushPlanned = true;
     this.ports.timers.soon(() => {
@@ -128,13 +133,13 @@ export class Sessions implements SessionHost {
 
   /** Writes all that is due, one write a connection. */
   flush(): void {
+    this.node.serving()?.delivery.handOutSignals();
     const touched = this.#touched;
     this.#touched = [];
     for (const session of touched) {
       session.flushQueued = false;
       try {
-        const frames = session.takeDue();
-        if (frames.length > 0) this.#sinks.get(session)?.write(frames);
+        if (!session.closed) session.writeDue();
       } catch (error) {
         this.broken(session, error);
       }
@@ -149,17 +154,8 @@ export class Sessions implements SessionHost {
     session.failAndClose('INTERNAL');
   }
 
-  bufferedBytes(session: Session): number {
-    return this.#sinks.get(session)?.bufferedBytes ?? 0;
-  }
-
-  disconnect(session: Session, code: number, reason: string): void {
-    const sink = this.#sinks.get(session);
-    if (!sink) return;
-    const frames = session.takeDue();
-    if (frames.length > 0) sink.write(frames);
-    this.#sinks.delete(session);
-    sink.close(code, reason);
+  disconnected(session: Session): void {
+    this.#sessions.delete(session);
   }
 
   // --- what a session asks
@@ -212,7 +208,7 @@ export class Sessions implements SessionHost {
       session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
-    void openSubscriptions(parts.core, this.options.rules, session, requestId, wanted)
+    void openSubscriptions(parts, this.options.rules, session, requestId, wanted)
       .then(
         () => this.#kick(session),
         (error: unknown) => this.#failed(error, session, requestId),

@@ -11,7 +11,7 @@ import type { Session, WantedSubscription } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
-import { signalFrame } from './delivery.js';
+import { type Delivery, signalFrame } from './delivery.js';
 import { retainedSlice } from './retained.js';
 import { startPosition } from './start-position.js';
 
@@ -27,7 +27,7 @@ interface Opened {
 type Outcome = Opened | { readonly result: SubscribedChannel };
 
 export async function openSubscriptions(
-  core: Core,
+  { core, delivery }: { readonly core: Core; readonly delivery: Delivery },
   rules: RuleConfig,
   session: Session,
   requestId: number,
@@ -42,7 +42,12 @@ export async function openSubscriptions(
   // The answer goes out before anything is delivered: entries may have been committed while channels were opened, and
   // they are read from the log then.
   session.answer(requestId, { type: 'subscribe', results: outcomes.map(({ result }) => result) });
-  for (const outcome of outcomes) if ('reader' in outcome) begin(session, outcome);
+  for (const outcome of outcomes) {
+    if (!('reader' in outcome)) continue;
+    // Those of this turn are in the live history already.
+    delivery.handOutSignalsOf(outcome.channel);
+    begin(session, outcome);
+  }
 }
 
 function begin(session: Session, { channel, subscription, reader, resumed, lost }: Opened): void {

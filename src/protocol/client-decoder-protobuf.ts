@@ -1,4 +1,6 @@
 /** Client frames in protobuf. A publish's content is not decoded: it is walked once and stays a view of the frame. */
+import { equalBytes } from '../base/bytes.js';
+import { channelNameBytesMax } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { checkPublishContent } from './content-check.js';
 import { type Failure, failure } from './errors.js';
@@ -12,7 +14,6 @@ const requestIdMax = 0xffffffff;
 /** `undefined` when the bytes are not a frame; a failure when it has too many envelopes. */
 export function decodeProtobufFrame(bytes: Uint8Array): ReceivedEnvelope[] | Failure | undefined {
   const reader = new WireReader(bytes);
-  const channels = new ChannelNames();
   const envelopes: ReceivedEnvelope[] = [];
   while (!reader.done) {
     const tag = reader.tag();
@@ -23,43 +24,41 @@ export function decodeProtobufFrame(bytes: Uint8Array): ReceivedEnvelope[] | Fai
     if (envelopes.length === limits.envelopesPerFrameMax) return failure('FRAME_TOO_LARGE');
     // By hand instead of `nested`: a function made for every publish costs more than reading it.
     const outer = reader.enter();
-    envelopes.push(readEnvelope(reader, channels));
+    envelopes.push(readEnvelope(reader));
     reader.leave(outer);
   }
   return reader.failed ? undefined : envelopes;
 }
 
-/** Publishes of one frame mostly go to one channel: its name is made into a string once. */
+/** Names of channels seen lately, by their bytes: publishes mostly go to few channels, and one string object for each
+ *  spares decoding it and, in every map it is looked up in, hashing it. */
 class ChannelNames {
-  #bytes = noBytes;
-  #name = '';
+  readonly #known = Array.from({ length: slots }, () => ({ bytes: noBytes, name: '' }));
 
   read(reader: WireReader): string {
     const length = reader.varint();
-    if (this.#isNext(reader, length)) {
-      reader.position += length;
-      return this.#name;
-    }
+    const start = reader.position;
     const bytes = reader.take(length);
+    if (bytes.length === 0) return '';
+    // Names often differ in their last bytes only.
+    const last = start + length - 1;
+    const slot = (31 * reader.bytes[last]! + 7 * reader.bytes[last - 1]! + length) % slots;
+    const known = this.#known[slot]!;
+    if (equalBytes(known.bytes, bytes)) return known.name;
     const name = textOf(bytes);
     if (name === undefined) {
       reader.invalid ??= '"channel" is not valid UTF-8.';
       return '';
     }
-    this.#bytes = bytes;
-    this.#name = name;
+    if (length <= channelNameBytesMax) this.#known[slot] = { bytes: bytes.slice(), name };
     return name;
-  }
-
-  #isNext(reader: WireReader, length: number): boolean {
-    const known = this.#bytes;
-    if (length !== known.length || length > reader.end - reader.position) return false;
-    for (let i = 0; i < length; i++) if (reader.bytes[reader.position + i] !== known[i]) return false;
-    return true;
   }
 }
 
-function readEnvelope(reader: WireReader, channels: ChannelNames): ReceivedEnvelope {
+const slots = 256;
+const channelNames = new ChannelNames();
+
+function readEnvelope(reader: WireReader): ReceivedEnvelope {
   let requestId = 0;
   let message: ClientMessage | Failure | undefined;
   reader.invalid = undefined;
@@ -76,7 +75,7 @@ function readEnvelope(reader: WireReader, channels: ChannelNames): ReceivedEnvel
       continue;
     }
     const outer = reader.enter();
-    message = read(reader, channels);
+    message = read(reader);
     reader.leave(outer);
   }
   if (reader.invalid !== undefined) {
@@ -86,7 +85,7 @@ function readEnvelope(reader: WireReader, channels: ChannelNames): ReceivedEnvel
   return 'outcome' in message ? { requestId, error: message } : { requestId, message };
 }
 
-type Read = (reader: WireReader, channels: ChannelNames) => ClientMessage | Failure;
+type Read = (reader: WireReader) => ClientMessage | Failure;
 
 /** By tag of the field in `ClientEnvelope`. */
 const readers: Readonly<Record<number, Read>> = {
@@ -105,7 +104,7 @@ function readEmpty(reader: WireReader, message: ClientMessage): ClientMessage {
   return message;
 }
 
-function readPublish(reader: WireReader, channels: ChannelNames): ClientMessage | Failure {
+function readPublish(reader: WireReader): ClientMessage | Failure {
   let channel = '';
   let content = noBytes;
   let idempotencyKey = '';
@@ -115,7 +114,7 @@ function readPublish(reader: WireReader, channels: ChannelNames): ClientMessage 
   let degrade: boolean | undefined;
   while (!reader.done) {
     const tag = reader.tag();
-    if (tag === 10) channel = channels.read(reader);
+    if (tag === 10) channel = channelNames.read(reader);
     else if (tag === 18) content = reader.chunk();
     else if (tag === 26) idempotencyKey = reader.text('idempotencyKey', limits.idempotencyKeyBytesMax);
     else if (tag === 32) publisherSeq = reader.varint();
@@ -127,17 +126,18 @@ function readPublish(reader: WireReader, channels: ChannelNames): ClientMessage 
   const checked = checkPublishContent(content, channel);
   if (!checked.ok) return checked.error;
   const { store, retain } = checked.value;
+  // One shape for all, whatever is set: this is the hottest object of the node.
   return {
     type: 'publish',
     channel,
     content,
-    ...(store === undefined ? undefined : { store }),
-    ...(retain === undefined ? undefined : { retain }),
-    ...(idempotencyKey === '' ? undefined : { idempotencyKey }),
-    ...(publisherSeq === 0 ? undefined : { publisherSeq }),
-    ...(ackedThrough === 0 ? undefined : { ackedThrough }),
-    ...(level === undefined ? undefined : { level }),
-    ...(degrade === undefined ? undefined : { degrade }),
+    store,
+    retain,
+    idempotencyKey: idempotencyKey === '' ? undefined : idempotencyKey,
+    publisherSeq: publisherSeq === 0 ? undefined : publisherSeq,
+    ackedThrough: ackedThrough === 0 ? undefined : ackedThrough,
+    level,
+    degrade,
   };
 }
 

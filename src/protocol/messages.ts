@@ -22,13 +22,13 @@ export interface PublishMessage {
   /** The encoded `Content`; a view of the received frame, to be copied before the next turn. */
   readonly content: Uint8Array;
   /** `extras.store` and `extras.retain` of the content, where it says so. */
-  readonly store?: boolean;
-  readonly retain?: boolean;
-  readonly idempotencyKey?: string;
-  readonly publisherSeq?: number;
-  readonly ackedThrough?: number;
-  readonly level?: Level;
-  readonly degrade?: boolean;
+  readonly store?: boolean | undefined;
+  readonly retain?: boolean | undefined;
+  readonly idempotencyKey?: string | undefined;
+  readonly publisherSeq?: number | undefined;
+  readonly ackedThrough?: number | undefined;
+  readonly level?: Level | undefined;
+  readonly degrade?: boolean | undefined;
 }
 
 export interface HistoryMessage {

@@ -10,8 +10,11 @@ export interface QueuedFrame {
   readonly bytes: Uint8Array;
 }
 
+/** Shared by all that have nothing due. */
+const none: never[] = [];
+
 export class Outbox<F extends QueuedFrame> {
-  #frames: F[] = [];
+  #frames: F[] = none;
   #queuedBytes = 0;
   #writtenBytes = 0;
   #takenBytes = 0;
@@ -22,18 +25,20 @@ export class Outbox<F extends QueuedFrame> {
   }
 
   get isEmpty(): boolean {
-    return this.#frames.length === 0;
+    return this.#frames === none;
   }
 
   push(frame: F): void {
-    this.#frames.push(frame);
+    // A list of one: an empty one makes room for many with its first push, and mostly there is one frame a turn.
+    if (this.#frames === none) this.#frames = [frame];
+    else this.#frames.push(frame);
     this.#queuedBytes += frame.bytes.length;
   }
 
   /** Hands out what is due; the caller writes it. */
   take(): readonly F[] {
     const due = this.#frames;
-    this.#frames = [];
+    this.#frames = none;
     this.#writtenBytes += this.#queuedBytes;
     this.#queuedBytes = 0;
     return due;

@@ -24,7 +24,7 @@ import { encodeServerFrame } from '../protocol/server-encoder.js';
 import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
 import { RateLimit } from './rate-limit.js';
-import type { SessionFrame, Subscriber } from './subscriber.js';
+import type { FrameSink, SessionFrame, Subscriber } from './subscriber.js';
 import { Subscription } from './subscription.js';
 
 /** Who asks; the engine's `Principal`. */
@@ -46,10 +46,8 @@ export interface SessionHost {
   touched(session: Session): void;
   /** The same, outside of a commit: to be written at the end of this turn. */
   flushSoon(session: Session): void;
-  /** Bytes the network has not taken yet. */
-  bufferedBytes(session: Session): number;
-  /** Ends the connection once everything queued is written. */
-  disconnect(session: Session, code: number, reason: string): void;
+  /** The session ended of itself. */
+  disconnected(session: Session): void;
   /** Cursor of a subscription as far as it was written. */
   cursorOf(subscription: Subscription<Session>): Uint8Array | undefined;
   sessionInfo(session: Session): ServerMessage;
@@ -65,6 +63,7 @@ export interface SessionOptions {
   readonly hub: HubName;
   readonly encoding: Encoding;
   readonly principal: SessionPrincipal;
+  readonly sink: FrameSink;
   /** Whether this hub serves clients that do not authenticate. */
   readonly anonymousAllowed: boolean;
   readonly pingIntervalMs: number;
@@ -87,6 +86,7 @@ export class Session implements Subscriber {
   /** Already on the list of sessions to write this turn. */
   flushQueued = false;
   readonly outbox = new Outbox<SessionFrame>();
+  readonly #sink: FrameSink;
   readonly #host: SessionHost;
   readonly #options: SessionOptions;
   readonly #rate: RateLimit;
@@ -103,6 +103,7 @@ export class Session implements Subscriber {
     this.id = options.id;
     this.hub = options.hub;
     this.encoding = options.encoding;
+    this.#sink = options.sink;
     this.principal = options.principal;
     this.#rate = new RateLimit(options.messagesPerSecondMax, options.messagesPerSecondMax);
     this.#heardMs = options.nowMs;
@@ -253,7 +254,7 @@ export class Session implements Subscriber {
     if (this.closed) return;
     this.push({ bytes: encodeServerFrame(this.encoding, [{ requestId, message }]) });
     this.#host.flushSoon(this);
-    if (!this.#closing && this.outbox.isOverflowing(this.#host.bufferedBytes(this)))
+    if (!this.#closing && this.outbox.isOverflowing(this.#sink.bufferedBytes))
       this.failAndClose('SLOW_READER');
   }
 
@@ -279,10 +280,10 @@ export class Session implements Subscriber {
     return this.#acks !== undefined && !this.#acks.isEmpty;
   }
 
-  /** Hands out everything due, acks first gathered into ranges. */
-  takeDue(): readonly SessionFrame[] {
+  /** Writes everything due, acks first gathered into ranges. */
+  writeDue(): void {
     this.#flushAcks();
-    return this.outbox.take();
+    if (!this.outbox.isEmpty) this.#sink.write(this.outbox.take());
   }
 
   #flushAcks(): void {
@@ -291,7 +292,7 @@ export class Session implements Subscriber {
   }
 
   isBehind(): boolean {
-    return this.outbox.isBehind(this.#host.bufferedBytes(this));
+    return this.outbox.isBehind(this.#sink.bufferedBytes);
   }
 
   // --- time
@@ -300,7 +301,7 @@ export class Session implements Subscriber {
   tick(nowMs: number): void {
     if (this.closed) return;
     const { pingIntervalMs, pongTimeoutMs, authTimeoutMs } = this.#options;
-    const bufferedBytes = this.#host.bufferedBytes(this);
+    const { bufferedBytes } = this.#sink;
     if (!this.admitted && nowMs - this.#options.nowMs >= authTimeoutMs)
       return this.failAndClose('UNAUTHENTICATED');
     if (this.outbox.isStalled(bufferedBytes, nowMs) || this.outbox.isOverflowing(bufferedBytes)) {
@@ -333,7 +334,9 @@ export class Session implements Subscriber {
   /** Ends the session; what is queued is still written. */
   end(code: number, reason: string): void {
     if (this.closed) return;
-    this.#host.disconnect(this, code, reason);
+    this.writeDue();
+    this.#sink.close(code, reason);
+    this.#host.disconnected(this);
     this.ended();
   }
 

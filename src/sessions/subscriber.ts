@@ -14,6 +14,15 @@ export interface SessionFrame {
   prepared?: Uint8Array;
 }
 
+/** A connection's way out; the engine's `SessionSink`. */
+export interface FrameSink {
+  write(frames: readonly SessionFrame[]): void;
+  /** Bytes written and not yet taken by the network. */
+  readonly bufferedBytes: number;
+  /** Ends the connection after what was written; idempotent. */
+  close(code: number, reason: string): void;
+}
+
 export interface Subscriber {
   readonly hub: HubName;
   readonly encoding: Encoding;

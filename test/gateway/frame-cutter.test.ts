@@ -1,6 +1,7 @@
+import type { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Receiver } from 'ws';
+import * as library from 'ws';
 import { FrameCutter } from '../../src/gateway/frame-cutter.js';
 
 const payloadBytesMax = 4_096;
@@ -26,15 +27,14 @@ function encode({ final, opcode, reserved, masked, payload }: Frame): Buffer {
   return Buffer.concat([head, mask, payload.map((byte, i) => byte ^ mask[i & 3]!)]);
 }
 
-type Heard = readonly [what: string, bytes?: string];
+type Heard = readonly [what: string, detail: string | undefined];
+
+/** Exported by ws, and not by its types. */
+const { Receiver } = library as unknown as { Receiver: new (options: object) => Duplex };
 
 /** A receiver as `ws` makes it for a server, and what it says. */
 function receiver(heard: Heard[]): { write(bytes: Buffer): void; ended: () => boolean } {
-  const made = new Receiver({
-    isServer: true,
-    maxPayload: payloadBytesMax,
-    allowSynchronousEvents: true,
-  } as ConstructorParameters<typeof Receiver>[0]);
+  const made = new Receiver({ isServer: true, maxPayload: payloadBytesMax, allowSynchronousEvents: true });
   let ended = false;
   made.on('message', (data: Buffer) => heard.push(['message', data.toString('hex')]));
   made.on('ping', (data: Buffer) => heard.push(['ping', data.toString('hex')]));
