@@ -29,7 +29,9 @@ export interface OutFrame {
   /** For frames of one channel: its name and the reader's cursor once the frame is delivered. */
   readonly channel?: string;
   readonly cursor?: Uint8Array;
-  /** A transport's own form of the frame, made once and shared. */
+  /** Many connections get it. */
+  readonly isShared?: boolean;
+  /** A transport's own form of a shared frame, made once. */
   prepared?: Uint8Array;
 }
 

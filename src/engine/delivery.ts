@@ -78,7 +78,8 @@ export class Delivery {
 
   #handOut(channel: ActiveChannel, { signals }: SignalBatch): void {
     this.#signals.delete(channel);
-    channel.fanOut.signal((encoding) => [signalFrame(channel, signals, encoding)], this.#touch);
+    const make = (encoding: Encoding) => [{ ...signalFrame(channel, signals, encoding), isShared: true }];
+    channel.fanOut.signal(make, this.#touch);
   }
 }
 
@@ -126,6 +127,7 @@ function deliveryFrames(
       channel: channel.ref.channel,
       ...(cursor && { cursor }),
       entries,
+      isShared: true,
     });
     start = end;
     entries = 0;

@@ -10,7 +10,9 @@ export interface SessionFrame {
   readonly cursor?: Uint8Array;
   /** Entries delivered by this frame. */
   readonly entries?: number;
-  /** The transport's own form, made once and shared. */
+  /** Many connections get it. */
+  readonly isShared?: boolean;
+  /** The transport's own form of a shared frame, made once. */
   prepared?: Uint8Array;
 }
 

@@ -10,6 +10,7 @@ import { checksum } from './checksum.js';
 import { type Stretch, wholeStretches } from './damaged-run.js';
 import { errorCode } from './files.js';
 import type { RunPlace } from './index-rows.js';
+import { PlacesAhead } from './places-ahead.js';
 import { segmentFileName } from './segment-format.js';
 import type { SegmentSet } from './segments.js';
 import type { Slot, SubLog } from './slots.js';
@@ -34,6 +35,7 @@ const movesMax = 5;
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #alarmed = new Set<string>();
+  readonly #ahead = new PlacesAhead();
   /** The last large run that was not wanted whole: the next page is likely to want more of it. */
   #large: { readonly place: RunPlace; readonly stretches: readonly Stretch[] } | undefined;
 
@@ -71,7 +73,9 @@ export class Reader {
     const subLog = slot.subLog(writer);
     let seq = firstSeq;
     for (let moved = 0; seq <= lastSeq && !result.isFull;) {
-      const places = await this.#options.index.places(subLog, seq, lastSeq, placesAtOnce);
+      const places =
+        this.#ahead.take(subLog, seq) ??
+        (await this.#options.index.places(subLog, seq, lastSeq, placesAtOnce));
       if (places.length === 0) {
         this.#addMissing(slot, writer, seq, lastSeq, result);
         return;
@@ -80,6 +84,7 @@ export class Reader {
       if (next === seq && ++moved > movesMax) {
         throw new IndexDoubtError(`its places of ${channelKey(slot.ref)} are in segments that are gone`);
       }
+      if (next > seq) this.#ahead.keep(subLog, next, following(places, next));
       seq = next;
     }
   }
@@ -322,6 +327,19 @@ function groupEnd(places: readonly RunPlace[], from: number, bytesMax: number): 
     if (!isNear || placeEnd(place) - first.offset > bytesMax) break;
   }
   return end;
+}
+
+/** The places from `seq` on, as far as they follow one another: a hole may be filled by the time it is read. */
+function following(places: readonly RunPlace[], seq: number): readonly RunPlace[] {
+  let first = 0;
+  while (first < places.length && places[first]!.firstSeq + places[first]!.count <= seq) first++;
+  let expected = seq;
+  let end = first;
+  while (end < places.length && places[end]!.firstSeq <= expected) {
+    expected = places[end]!.firstSeq + places[end]!.count;
+    end++;
+  }
+  return places.slice(first, end);
 }
 
 function placeEnd({ offset, headerBytes, recordBytes }: RunPlace): number {

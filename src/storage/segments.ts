@@ -80,7 +80,8 @@ export class SegmentSet {
   async read(segment: Segment, offset: number, length: number): Promise<Uint8Array> {
     const handle = this.#use(segment);
     try {
-      const bytes = new Uint8Array(length);
+      // Not cleared first: what was not read is cut off.
+      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
       const done = await (await handle.file).read(bytes, offset);
       return done === length ? bytes : bytes.subarray(0, done);
     } finally {

@@ -100,7 +100,7 @@ describe('frames', () => {
   test('a shared frame is prepared once for all sockets', async () => {
     const binary = { 'Sec-WebSocket-Protocol': 'ringlog.v1.protobuf' };
     const [a, b] = [await upgraded(binary), await upgraded(binary)];
-    const shared = frameOf('shared');
+    const shared: OutFrame = { ...frameOf('shared'), isShared: true };
     node.sessions[0]!.request.sink.write([shared]);
     const prepared = shared.prepared;
     expect(prepared).toBeDefined();
