@@ -26,7 +26,7 @@ export class ActiveChannel {
   /** The newest one stamped, in the commit under way. */
   stampedSeq = 0;
   /** Administrators and streams that wait for entries beyond what they have. */
-  readonly waiters = new Set<() => void>();
+  #waiters: Set<() => void> | undefined;
   #log: ChannelLog | undefined;
   #keys: KeyTable | undefined;
   #publishers: PublisherTable | undefined;
@@ -83,9 +83,19 @@ export class ActiveChannel {
     return (this.#signals ??= new LiveHistory(this.rules.liveHistory));
   }
 
+  addWaiter(wake: () => void): void {
+    (this.#waiters ??= new Set()).add(wake);
+  }
+
+  removeWaiter(wake: () => void): void {
+    this.#waiters?.delete(wake);
+    if (this.#waiters?.size === 0) this.#waiters = undefined;
+  }
+
   wakeWaiters(): void {
-    for (const wake of this.waiters) wake();
-    this.waiters.clear();
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    if (waiters) for (const wake of waiters) wake();
   }
 
   noteUse(nowMs: number): void {
@@ -101,7 +111,7 @@ export class ActiveChannel {
       this.fanOut.size === 0 &&
       this.pending.length === 0 &&
       !this.queued &&
-      this.waiters.size === 0
+      this.#waiters === undefined
     );
   }
 }

@@ -1,14 +1,13 @@
 /** The channels in memory. A channel is loaded on first use and leaves when nobody used it for a while. */
 import type { ChannelName, ChannelRef, HubName, WriterId } from '../base/ids.js';
+import { ChannelMap } from '../base/channel-map.js';
 import { limits } from '../base/limits.js';
 import type { RuleSet } from '../channels/rules.js';
 import { ActiveChannel } from './active-channel.js';
 import type { LogStore } from './ports.js';
 
 export class ChannelTable {
-  /** By hub, then by name: a name alone is a string that was hashed before. */
-  readonly #hubs = new Map<HubName, Map<string, ActiveChannel>>();
-  #size = 0;
+  readonly #channels = new ChannelMap<ActiveChannel>();
   readonly #loading = new Map<ActiveChannel, Promise<void>>();
 
   constructor(
@@ -19,21 +18,21 @@ export class ChannelTable {
   ) {}
 
   get size(): number {
-    return this.#size;
+    return this.#channels.size;
   }
 
   /** No further channel should be brought in before others fell idle. */
   get isFull(): boolean {
-    return this.#size >= limits.channelsInMemoryMax;
+    return this.#channels.size >= limits.channelsInMemoryMax;
   }
 
-  *[Symbol.iterator](): IterableIterator<ActiveChannel> {
-    for (const channels of this.#hubs.values()) yield* channels.values();
+  [Symbol.iterator](): IterableIterator<ActiveChannel> {
+    return this.#channels.values();
   }
 
   /** The channel if it is in memory; its name was checked when it came in. */
   find(hub: HubName, channel: string): ActiveChannel | undefined {
-    const active = this.#hubs.get(hub)?.get(channel);
+    const active = this.#channels.get({ hub, channel: channel as ChannelName });
     if (active) active.isUsed = true;
     return active;
   }
@@ -43,7 +42,7 @@ export class ChannelTable {
     const known = this.find(ref.hub, ref.channel);
     if (known) return known;
     const channel = new ActiveChannel(ref, this.rulesOf(ref.hub, ref.channel), this.nowMs());
-    this.#add(channel);
+    this.#channels.set(ref, channel);
     this.#load(channel);
     return channel;
   }
@@ -64,7 +63,7 @@ export class ChannelTable {
     for (const channel of this) {
       channel.noteUse(nowMs);
       if (!channel.isIdle(nowMs)) continue;
-      this.#remove(channel);
+      this.#channels.delete(channel.ref);
       this.store.release(channel.ref);
     }
   }
@@ -82,20 +81,6 @@ export class ChannelTable {
     }
   }
 
-  #add(channel: ActiveChannel): void {
-    const { hub } = channel.ref;
-    let channels = this.#hubs.get(hub);
-    if (!channels) this.#hubs.set(hub, (channels = new Map()));
-    channels.set(channel.ref.channel, channel);
-    this.#size++;
-  }
-
-  #remove({ ref }: ActiveChannel): void {
-    const channels = this.#hubs.get(ref.hub);
-    if (channels?.delete(ref.channel)) this.#size--;
-    if (channels?.size === 0) this.#hubs.delete(ref.hub);
-  }
-
   #load(channel: ActiveChannel): void {
     const loading = this.store.open(channel.ref).then(
       (log) => {
@@ -104,7 +89,7 @@ export class ChannelTable {
       },
       (error: unknown) => {
         this.#loading.delete(channel);
-        this.#remove(channel);
+        this.#channels.delete(channel.ref);
         throw error;
       },
     );

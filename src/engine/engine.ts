@@ -215,11 +215,11 @@ export class Engine implements NodeApi {
     await new Promise<void>((resolve) => {
       const wake = () => {
         cancel();
-        active.waiters.delete(wake);
+        active.removeWaiter(wake);
         resolve();
       };
       const cancel = this.#ports.timers.after(waitMs, wake);
-      active.waiters.add(wake);
+      active.addWaiter(wake);
     });
   }
 

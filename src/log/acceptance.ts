@@ -34,6 +34,7 @@ export function refusalOf(subLogs: SubLogs, run: RunSummary): Refusal | undefine
   if (subLog && run.firstTimestamp <= subLog.lastTimestamp) {
     return { type: 'timestamp', dot: { writer, seq: firstSeq } };
   }
+  if (run.marked.length === 0) return undefined;
   const missing = run.marked.flatMap(({ seq, parents = [] }) =>
     parents.filter((parent) =>
       // Entries of one run stand on those before them.

@@ -14,7 +14,7 @@ export class RefCache {
   #writerBytes = new Uint8Array(0);
   #writer = '' as WriterId;
 
-  constructor(slots = 1024) {
+  constructor(slots = 4096) {
     this.#refs = Array.from({ length: slots }, () => undefined);
   }
 

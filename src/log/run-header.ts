@@ -13,6 +13,8 @@ export interface RunHeader {
   readonly firstSeq: number;
   readonly count: number;
   readonly checksum: number;
+  /** Where it stands in the bytes. */
+  readonly offset: number;
   readonly headerBytes: number;
   readonly recordBytes: number;
 }
@@ -60,6 +62,7 @@ export function parseLeniently(bytes: Uint8Array, at: number, cache: RefCache): 
     firstSeq,
     count,
     checksum: readFixed32(bytes, at),
+    offset: at,
     headerBytes: end - at,
     recordBytes: readFixed32(bytes, at + runLayout.recordBytes),
   });

@@ -46,7 +46,7 @@ export function summarize(
   let lastTimestamp: Timestamp = -1;
   let firstPrevious = 0;
   let lastChecksum = 0;
-  const timestampSteps: number[] = [];
+  let timestampSteps: number[] | undefined;
   while (walk.next()) {
     const { bodyStart } = walk;
     const seq = place.firstSeq + count;
@@ -58,7 +58,7 @@ export function summarize(
       firstPrevious = previous;
     } else {
       if (previous !== lastChecksum) return undefined;
-      if (timestamp !== lastTimestamp + 1) timestampSteps.push(seq, timestamp);
+      if (timestamp !== lastTimestamp + 1) (timestampSteps ??= []).push(seq, timestamp);
     }
     if (!found.visit(seq, bodyStart, walk.end)) return undefined;
     lastTimestamp = timestamp;
@@ -66,6 +66,7 @@ export function summarize(
     count++;
   }
   if (walk.malformed || count !== place.count) return undefined;
+  // One shape for all: a scan makes millions of these.
   return {
     ref: place.ref,
     writer: place.writer,
@@ -74,8 +75,8 @@ export function summarize(
     count,
     firstTimestamp,
     lastTimestamp,
-    ...(timestampSteps.length > 0 ? { timestampSteps } : {}),
-    ...(found.retained.length > 0 ? { retained: found.retained } : {}),
+    timestampSteps,
+    retained: found.retained,
     firstPrevious,
     lastChecksum,
     recordBytes: end - start,
@@ -86,11 +87,14 @@ export function summarize(
   };
 }
 
-/** Looks into records for marks, keys and what is to be retained. */
+const noEntries: Entry[] = [];
+const noKeys: KeyRow[] = [];
+
+/** Looks into records for marks, keys and what is to be retained. Most runs have none of these, and share empty lists. */
 class Findings {
-  readonly marked: Entry[] = [];
-  readonly keys: KeyRow[] = [];
-  readonly retained: number[] = [];
+  marked = noEntries;
+  keys = noKeys;
+  retained: number[] | undefined;
   readonly #bytes: Uint8Array;
   readonly #run: RunPlace;
   #place: Place | undefined;
@@ -115,7 +119,7 @@ class Findings {
       }
     }
     if (reader.failed) return false;
-    if (retain) addSeq(this.retained, seq);
+    if (retain) addSeq((this.retained ??= []), seq);
     return !collects || this.#collect(bodyStart, end);
   }
 
@@ -126,13 +130,17 @@ class Findings {
     const decoded = decodeEntry(this.#bytes.slice(bodyStart, end), this.#place);
     if (!decoded.ok) return decoded.error === 'unknown-kind';
     const entry = decoded.value;
-    if (entry.kind !== 'publish' || entry.parents) this.marked.push(entry);
+    if (entry.kind !== 'publish' || entry.parents) {
+      if (this.marked === noEntries) this.marked = [];
+      this.marked.push(entry);
+    }
     if (entry.idempotencyKey) this.#addKey(entry, bodyStart, end);
     return true;
   }
 
   #addKey(entry: Entry, bodyStart: number, end: number): void {
     const { ref, writer } = this.#run;
+    if (this.keys === noKeys) this.keys = [];
     this.keys.push({
       ref,
       scope: keyScope(entry.actor, entry.publisher),

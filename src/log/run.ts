@@ -19,10 +19,10 @@ export interface RunSummary {
   readonly lastTimestamp: Timestamp;
   /** Where a timestamp is not its predecessor's plus one: seq, timestamp, seq, timestamp, …; absent when all are.
    *  With it the timestamp of every entry is known, which placing concurrent entries needs. */
-  readonly timestampSteps?: readonly number[];
+  readonly timestampSteps?: readonly number[] | undefined;
   /** Entries marked `retain`, as flat pairs of first and last seq; absent without any. Not the last one alone: a commit
    *  may place a part of the run. */
-  readonly retained?: readonly number[];
+  readonly retained?: readonly number[] | undefined;
   /** `previous` of the first and checksum of the last entry: the chain must fit what is held. */
   readonly firstPrevious: number;
   readonly lastChecksum: number;

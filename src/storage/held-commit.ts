@@ -1,5 +1,6 @@
 /** A whole commit as recovery keeps it, without the scan's buffer. */
-import { type ChannelRef, channelKey } from '../base/ids.js';
+import { ChannelMap } from '../base/channel-map.js';
+import type { ChannelRef } from '../base/ids.js';
 import type { RunSummary } from '../log/run.js';
 import { type CommitHeader, commitHeaderBytes, decodeNotes, decodeOrigins } from './commit-format.js';
 import type { ScanItem } from './scan.js';
@@ -35,10 +36,10 @@ export function heldCommit(segment: Segment, item: Extract<ScanItem, { type: 'co
 
 /** Channels of the whole commits among these, each once. */
 export function refsOf(items: readonly ScanItem[]): ChannelRef[] {
-  return distinct(items.flatMap((item) => (item.type === 'commit' ? item.runs.map(({ ref }) => ref) : [])));
-}
-
-function distinct(refs: readonly ChannelRef[]): ChannelRef[] {
-  // The scan's cache makes one object of a channel's name mostly: the cheap test first.
-  return [...new Map([...new Set(refs)].map((ref) => [channelKey(ref), ref])).values()];
+  const refs = new ChannelMap<ChannelRef>();
+  for (const item of items) {
+    if (item.type !== 'commit') continue;
+    for (const { ref } of item.runs) if (!refs.has(ref)) refs.set(ref, ref);
+  }
+  return [...refs.values()];
 }

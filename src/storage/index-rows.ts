@@ -22,6 +22,7 @@ import { crc32 } from '../base/crc32.js';
 import type { ChannelName, ChannelRef, HubName, WriterId } from '../base/ids.js';
 import type { Timestamp } from '../log/entry.js';
 import type { KeyRow } from '../log/run.js';
+import { rowBytes } from './row-bytes.js';
 
 export const indexFormat = 2;
 const checksumBytes = 4;
@@ -106,7 +107,7 @@ export function keyAfter(prefix: Uint8Array): Uint8Array {
 }
 
 export function tagged(tag: Tag, rest: Uint8Array = new Uint8Array(0)): Uint8Array {
-  const key = new Uint8Array(1 + rest.length);
+  const key = rowBytes(1 + rest.length);
   key[0] = tag;
   key.set(rest, 1);
   return key;
@@ -140,7 +141,7 @@ export function segmentKey(number: number): Uint8Array {
 
 /** What every run row of a channel and writer begins with; the seq follows. */
 export function runKeyPrefix(channel: Uint8Array, writer: WriterId): Uint8Array {
-  const key = new Uint8Array(1 + channel.length + 12);
+  const key = rowBytes(1 + channel.length + 12);
   key[0] = tags.run;
   key.set(channel, 1);
   key.set(fromHex(writer), 1 + channel.length);
@@ -148,7 +149,7 @@ export function runKeyPrefix(channel: Uint8Array, writer: WriterId): Uint8Array 
 }
 
 export function runKey(prefix: Uint8Array, seq: number): Uint8Array {
-  const key = new Uint8Array(prefix.length + 8);
+  const key = rowBytes(prefix.length + 8);
   key.set(prefix);
   writeOrdered64(key, prefix.length, seq);
   return key;
@@ -157,7 +158,7 @@ export function runKey(prefix: Uint8Array, seq: number): Uint8Array {
 const runValueBytes = checksumBytes + 70;
 
 export function encodeRun(key: Uint8Array, place: RunPlace): Uint8Array {
-  const value = new Uint8Array(runValueBytes);
+  const value = rowBytes(runValueBytes);
   writeFixed32(value, 4, place.count);
   writeFixed32(value, 8, place.segment);
   writeFixed32(value, 12, place.generation);
@@ -194,7 +195,7 @@ export function decodeRun(key: Uint8Array, value: Uint8Array): RunPlace | undefi
 const arrivalValueBytes = checksumBytes + 21;
 
 export function encodeArrival(key: Uint8Array, place: ArrivalPlace): Uint8Array {
-  const value = new Uint8Array(arrivalValueBytes);
+  const value = rowBytes(arrivalValueBytes);
   writeFixed32(value, 4, place.entries);
   writeFixed32(value, 8, place.segment);
   writeFixed32(value, 12, place.generation);
@@ -260,7 +261,7 @@ export function keyRowPrefix(bucket: number): Uint8Array {
 
 export function keyRowKey(bucket: number, channel: Uint8Array, scope: string, key: string): Uint8Array {
   const text = utf8(`${scope}\0${key}`);
-  const out = new Uint8Array(5 + channel.length + text.length);
+  const out = rowBytes(5 + channel.length + text.length);
   out.set(keyRowPrefix(bucket));
   out.set(channel, 5);
   out.set(text, 5 + channel.length);
@@ -268,7 +269,7 @@ export function keyRowKey(bucket: number, channel: Uint8Array, scope: string, ke
 }
 
 export function encodeKeyRow(key: Uint8Array, row: KeyRow): Uint8Array {
-  const value = new Uint8Array(checksumBytes + 32);
+  const value = rowBytes(checksumBytes + 32);
   value.set(fromHex(row.dot.writer), 4);
   writeFixed64(value, 16, row.dot.seq);
   writeFixed64(value, 24, row.timestamp);

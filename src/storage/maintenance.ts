@@ -62,7 +62,7 @@ export class Maintenance {
     try {
       const isDone = await this.#removeRows(slot);
       if (isDone) index.addWrites([{ key: tagged(tags.trim, slot.bytes) }]);
-      else applier.trimmed.set(slot.key, ref);
+      else applier.trimmed.set(channelKey(ref), ref);
     } finally {
       index.slots.release(ref);
     }

@@ -4,7 +4,7 @@ import type { WriterId } from '../base/ids.js';
 import { channelKey } from '../base/ids.js';
 import type { MissingRange, Observer, ReadRange, ReadResult, RecordSlice } from '../engine/ports.js';
 import { RecordWalk, placeSeed, recordIsWhole, recordSeq, recordTimestamp } from '../log/entry-wire.js';
-import { parseRunHeader } from '../log/run-reader.js';
+import { RefCache, parseRunHeader } from '../log/run-reader.js';
 import type { Timestamp, Vector } from '../log/entry.js';
 import { checksum } from './checksum.js';
 import { type Stretch, wholeStretches } from './damaged-run.js';
@@ -229,6 +229,8 @@ export class Reader {
   }
 }
 
+/** Of channels read lately. */
+const names = new RefCache();
 const noStretches: readonly Stretch[] = [];
 
 /** Collects slices, joining what follows one another, and stops when there is enough. */
@@ -351,7 +353,7 @@ function samePlace(a: RunPlace, b: RunPlace): boolean {
 }
 
 function isWholeRun(bytes: Uint8Array, at: number, writer: WriterId, place: RunPlace): boolean {
-  const header = parseRunHeader(bytes, at);
+  const header = parseRunHeader(bytes, at, names);
   if (!header.ok) return false;
   const { checksum: sum, headerBytes, recordBytes, firstSeq } = header.value;
   const isThisRun =

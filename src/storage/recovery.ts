@@ -21,8 +21,8 @@ import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.j
 type DueTrim = readonly [ChannelRef, Trim];
 
 /** Rows that may wait before the scan stops for the index, and from which on a batch is begun. */
-const waitingRowsMax = 40_000;
-const batchRows = 8_000;
+const waitingRowsMax = 16_000;
+const batchRows = 4_000;
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   return await new Recovery(options).run();
 }
@@ -124,12 +124,13 @@ class Recovery {
       };
       let garbage = from;
       for await (const items of scanSegment(source, from, this.#seed, this.#cache)) {
-        await index.slots.bring(refsOf(items));
+        const refs = refsOf(items);
+        await index.slots.bring(refs);
         for (const item of items) {
           if (item.type === 'end') garbage = await this.#endSegment(found, segment, item);
           else await this.#take(segment, item);
         }
-        for (const ref of refsOf(items)) this.#settleSlot(ref);
+        for (const ref of refs) this.#settleSlot(ref);
         await this.#paceIndex();
         this.#progress(progress, segment.end);
       }

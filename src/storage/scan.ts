@@ -183,7 +183,7 @@ export function wholeRuns(
   let entries = 0;
   let position = runsAt;
   while (position < end) {
-    const run = verifyRun(bytes, position, end - position, cache);
+    const run = verifyRun(bytes, position, end - position, cache, checksum);
     if (!run.ok) return undefined;
     runs.push(run.value);
     entries += run.value.count;

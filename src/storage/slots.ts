@@ -2,7 +2,8 @@
  *  bounded number is kept for the next use. */
 import { ByteReader, ByteWriter, fromHex, toHex } from '../base/bytes.js';
 import { assert } from '../base/assert.js';
-import { type ChannelRef, type WriterId, channelKey } from '../base/ids.js';
+import { ChannelMap } from '../base/channel-map.js';
+import type { ChannelRef, WriterId } from '../base/ids.js';
 import { ChannelLog } from '../log/channel-log.js';
 import {
   type RunPlace,
@@ -15,27 +16,42 @@ import {
   valueStart,
 } from './index-rows.js';
 
-/** One writer's sub-log in the index. */
+/** One writer's sub-log in the index. Many channels are in memory at once: what can be made when it is needed is not
+ *  kept, and empty lists are shared. */
 export class SubLog {
-  readonly keyPrefix: Uint8Array;
   /** Record bytes ever taken in, and of those the bytes that trims have dropped. */
   totalBytes = 0;
   droppedBytes = 0;
   /** Runs not yet in the index, rising by seq; the first `flushing` of them are on their way. */
-  readonly recent: RunPlace[] = [];
+  recent: RunPlace[] = noPlaces;
   flushing = 0;
 
   constructor(
     readonly writer: WriterId,
-    channel: Uint8Array,
-  ) {
-    this.keyPrefix = runKeyPrefix(channel, writer);
+    readonly ref: ChannelRef,
+  ) {}
+
+  /** Of the keys of its runs. */
+  get keyPrefix(): Uint8Array {
+    return runKeyPrefix(channelBytes(this.ref), this.writer);
+  }
+
+  addRecent(place: RunPlace): void {
+    // A first push would make room for many.
+    if (this.recent === noPlaces) this.recent = [place];
+    else this.recent.push(place);
+  }
+
+  /** What was on its way is in the index. */
+  settled(): void {
+    this.recent = this.flushing === this.recent.length ? noPlaces : this.recent.slice(this.flushing);
+    this.flushing = 0;
   }
 }
 
+const noPlaces: RunPlace[] = [];
+
 export class Slot {
-  readonly key: string;
-  readonly bytes: Uint8Array;
   readonly subLogs = new Map<WriterId, SubLog>();
   /** How often it is open. */
   users = 0;
@@ -47,20 +63,19 @@ export class Slot {
   stored = false;
   /** Entries its row counts. */
   storedEntries = 0;
-  /** Sub-logs with recent runs. */
-  readonly fresh = new Set<SubLog>();
 
   constructor(
     readonly ref: ChannelRef,
     readonly log: ChannelLog,
-  ) {
-    this.key = channelKey(ref);
-    this.bytes = channelBytes(ref);
+  ) {}
+
+  get bytes(): Uint8Array {
+    return channelBytes(this.ref);
   }
 
   subLog(writer: WriterId): SubLog {
     let subLog = this.subLogs.get(writer);
-    if (!subLog) this.subLogs.set(writer, (subLog = new SubLog(writer, this.bytes)));
+    if (!subLog) this.subLogs.set(writer, (subLog = new SubLog(writer, this.ref)));
     return subLog;
   }
 
@@ -133,8 +148,8 @@ export class Slots {
   readonly #load: LoadSlots;
   /** Slots kept that are neither open nor changed. */
   idleMax: number;
-  readonly #slots = new Map<string, Slot>();
-  readonly #loading = new Map<string, Promise<Slot>>();
+  readonly #slots = new ChannelMap<Slot>();
+  readonly #loading = new ChannelMap<Promise<Slot>>();
   /** Neither open nor changed, the longest unused first. */
   readonly #idle = new Set<Slot>();
 
@@ -144,7 +159,7 @@ export class Slots {
   }
 
   get(ref: ChannelRef): Slot | undefined {
-    return this.#slots.get(channelKey(ref));
+    return this.#slots.get(ref);
   }
 
   all(): Iterable<Slot> {
@@ -157,15 +172,14 @@ export class Slots {
 
   /** The slot, counted as used once more. */
   async use(ref: ChannelRef): Promise<Slot> {
-    const key = channelKey(ref);
-    const slot = this.#slots.get(key) ?? (await (this.#loading.get(key) ?? this.#start(ref, key)));
+    const slot = this.#slots.get(ref) ?? (await (this.#loading.get(ref) ?? this.#start(ref)));
     slot.users++;
     this.#idle.delete(slot);
     return slot;
   }
 
   release(ref: ChannelRef): void {
-    const slot = this.#slots.get(channelKey(ref));
+    const slot = this.#slots.get(ref);
     assert(slot && slot.users > 0, 'a channel is released as often as it was opened');
     slot.users--;
     this.settle(slot);
@@ -173,7 +187,7 @@ export class Slots {
 
   /** Brings the slots of these channels into memory without counting a use: for recovery, one channel once. */
   async bring(refs: readonly ChannelRef[]): Promise<void> {
-    const missing = refs.filter((ref) => !this.#slots.has(channelKey(ref)));
+    const missing = refs.filter((ref) => !this.#slots.has(ref));
     if (missing.length === 0) return;
     const loaded = await this.#load(missing);
     missing.forEach((ref, i) => this.#add(loaded[i] ?? new Slot(ref, new ChannelLog(ref))));
@@ -187,28 +201,28 @@ export class Slots {
     while (this.#idle.size > this.idleMax) {
       const [oldest] = this.#idle;
       this.#idle.delete(oldest!);
-      this.#slots.delete(oldest!.key);
+      this.#slots.delete(oldest!.ref);
     }
   }
 
-  async #start(ref: ChannelRef, key: string): Promise<Slot> {
+  async #start(ref: ChannelRef): Promise<Slot> {
     const loading = this.#loadOne(ref);
-    this.#loading.set(key, loading);
+    this.#loading.set(ref, loading);
     try {
       return await loading;
     } finally {
-      this.#loading.delete(key);
+      this.#loading.delete(ref);
     }
   }
 
   async #loadOne(ref: ChannelRef): Promise<Slot> {
     const [loaded] = await this.#load([ref]);
     // Recovery may have brought it meanwhile.
-    return this.#slots.get(channelKey(ref)) ?? this.#add(loaded ?? new Slot(ref, new ChannelLog(ref)));
+    return this.#slots.get(ref) ?? this.#add(loaded ?? new Slot(ref, new ChannelLog(ref)));
   }
 
   #add(slot: Slot): Slot {
-    this.#slots.set(slot.key, slot);
+    this.#slots.set(slot.ref, slot);
     return slot;
   }
 }

@@ -73,8 +73,7 @@ export class StoreIndex {
 
   addRun(slot: Slot, writer: WriterId, place: RunPlace): void {
     const subLog = slot.subLog(writer);
-    subLog.recent.push(place);
-    slot.fresh.add(subLog);
+    subLog.addRecent(place);
     this.pendingRows++;
     this.touch(slot);
   }
@@ -170,9 +169,11 @@ export class StoreIndex {
   }
 
   #cutSlot(slot: Slot, writes: Write[]): void {
-    for (const subLog of slot.fresh) {
+    for (const subLog of slot.subLogs.values()) {
+      if (subLog.recent.length === 0) continue;
+      const { keyPrefix } = subLog;
       for (const place of subLog.recent) {
-        const key = runKey(subLog.keyPrefix, place.firstSeq);
+        const key = runKey(keyPrefix, place.firstSeq);
         writes.push({ key, value: encodeRun(key, place) });
       }
       subLog.flushing = subLog.recent.length;
@@ -194,11 +195,7 @@ export class StoreIndex {
 
   #settle(slots: readonly Slot[]): void {
     for (const slot of slots) {
-      for (const subLog of slot.fresh) {
-        subLog.recent.splice(0, subLog.flushing);
-        subLog.flushing = 0;
-        if (subLog.recent.length === 0) slot.fresh.delete(subLog);
-      }
+      for (const subLog of slot.subLogs.values()) if (subLog.flushing > 0) subLog.settled();
       slot.flushing = false;
       this.slots.settle(slot);
     }

