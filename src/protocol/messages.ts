@@ -82,7 +82,7 @@ export interface DeliverySlice {
 export interface Ack {
   readonly type: 'ack';
   /** Absent for a signal. */
-  readonly dot?: Dot;
+  readonly dot?: Dot | undefined;
   readonly timestamp: Timestamp;
   readonly level: Level;
   readonly copies: number;

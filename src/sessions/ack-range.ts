@@ -56,10 +56,10 @@ export class AckRange {
     if (!first || !reached) return undefined;
     this.#first = undefined;
     const { requestId, dot, timestamp, duplicate } = first;
-    const place = dot ? { dot } : {};
+    const { level, copies } = reached;
     return {
       requestId,
-      message: { type: 'ack', ...place, timestamp, ...reached, count: this.#count, duplicate },
+      message: { type: 'ack', dot, timestamp, level, copies, count: this.#count, duplicate },
     };
   }
 }
