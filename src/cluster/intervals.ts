@@ -10,7 +10,7 @@
  *  A home that is in both sets counts in both. A home that recovers (rule 8) answers neither, in any set. */
 import type { NodeId } from '../base/ids.js';
 import type { Interval, RingTable } from './ring-table.js';
-import { type RingPosition, comparePositions } from './ring-position.js';
+import type { RingPosition } from './ring-position.js';
 import { isEmptyArc } from './ring-points.js';
 import { appendQuorum, claimQuorum } from './ring.js';
 
@@ -84,13 +84,11 @@ export function intervalsOf(table: RingTable, node: NodeId): readonly Interval[]
 }
 
 /** Indexes of the intervals of an earlier (or later) ring that share positions with this one. Its promise starts as the
- *  highest of theirs: a promise may be too high, never too low. */
+ *  highest of theirs: a promise may be too high, never too low. No interval goes round a whole other ring: that has 256 arcs at least. */
 export function intervalsUnder({ after, end }: Interval, other: RingTable): readonly number[] {
   const first = other.indexOf(next(after));
   const last = other.indexOf(end);
   const total = other.points.owners.length;
-  const firstEnd = other.interval(first).end;
-  if (first === last && isBetween(firstEnd, after, end)) return [...other.indexes()];
   const out: number[] = [];
   for (let i = first; i !== last; i = (i + 1) % total) if (!isEmptyArc(other.points, i)) out.push(i);
   return [...out, last];
@@ -129,11 +127,4 @@ function countOf(homes: readonly NodeId[], by: ReadonlySet<NodeId>): number {
 function next({ high, low }: RingPosition): RingPosition {
   const carry = low === 0xffffffff ? 1 : 0;
   return { high: (high + carry) >>> 0, low: (low + 1) >>> 0 };
-}
-
-/** Whether going clockwise from `after` one passes the position before `end`. */
-function isBetween(position: RingPosition, after: RingPosition, end: RingPosition): boolean {
-  const isAfter = comparePositions(position, after) > 0;
-  const isBefore = comparePositions(position, end) < 0;
-  return comparePositions(after, end) < 0 ? isAfter && isBefore : isAfter || isBefore;
 }

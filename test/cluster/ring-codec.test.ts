@@ -150,6 +150,13 @@ describe('an encoded ring', () => {
     expect(decodeRing(encodeRing(ring))).toEqual({ ok: false, error: 'malformed' });
   });
 
+  test('with a number written longer than it need be is refused, since it would have a second digest', () => {
+    const bytes = encodeRing(founded);
+    const longer = Uint8Array.from([...bytes.subarray(0, 17), 0x81, 0x00, ...bytes.subarray(18)]);
+    expect(bytes[17]).toBe(1);
+    expect(decodeRing(resealed(longer))).toEqual({ ok: false, error: 'malformed' });
+  });
+
   test('of as many members as may be fits', () => {
     const most = ringOf(nodesOf(limits.ringMembersMax));
     expect(decodeRing(encodeRing(most)).ok).toBe(true);

@@ -9,10 +9,10 @@ import type { Ring } from '../../src/cluster/ring.js';
 import { ringScaleLines } from '../../simulations/scale/ring-scale.js';
 import { channelOf, joining, must, nodeLists, nodesOf, replicasAny, ringOf } from './ring-arbitraries.js';
 
-const channels = Array.from({ length: 300 }, (_, i) => channelPosition(channelOf(i)));
+const someChannels = Array.from({ length: 300 }, (_, i) => channelPosition(channelOf(i)));
 
 /** Which nodes gain and lose which channel, asked channel by channel. */
-function naiveMoves(before: Ring, after: Ring): readonly string[] {
+function naiveMoves(before: Ring, after: Ring, channels = someChannels): readonly string[] {
   const [x, y] = [new RingTable(before), new RingTable(after)];
   return channels.flatMap((position, i) => {
     const [was, is] = [holdersOf(x.intervalOf(position)), holdersOf(y.intervalOf(position))];
@@ -22,7 +22,7 @@ function naiveMoves(before: Ring, after: Ring): readonly string[] {
   });
 }
 
-function moves(before: Ring, after: Ring): readonly string[] {
+function moves(before: Ring, after: Ring, channels = someChannels): readonly string[] {
   const table = sortPositions(channels);
   const changes = placementChanges(new RingTable(before), new RingTable(after));
   const out: string[] = [];
@@ -44,6 +44,26 @@ describe('a change of placement', () => {
         expect(moves(before, after)).toEqual(naiveMoves(before, after));
       }),
       { numRuns: 100 },
+    );
+  });
+
+  test('is exact at both sides of every edge, also where the numbers begin and end', () => {
+    fc.assert(
+      fc.property(nodeLists, nodeLists, (from, to) => {
+        const [before, after] = [ringOf(from, 1), ringOf(to, 1)];
+        const ends = [before, after].flatMap((ring) => {
+          const { highs, lows } = new RingTable(ring).points;
+          return [0, 1, 2, 100, highs.length - 2, highs.length - 1].map(
+            (i) => [highs[i]!, lows[i]!] as const,
+          );
+        });
+        const edges = [...ends, [0, 0], [0xffffffff, 0xffffffff]].flatMap(([high, low]) => [
+          { high: high!, low: low! },
+          { high: (high! + (low === 0xffffffff ? 1 : 0)) >>> 0, low: (low! + 1) >>> 0 },
+        ]);
+        expect(moves(before, after, edges)).toEqual(naiveMoves(before, after, edges));
+      }),
+      { numRuns: 60 },
     );
   });
 
