@@ -1,5 +1,5 @@
 /** The virtual nodes of several members on one ring, in order. Sorted once: the next ring takes over what stays and merges
- *  in what is new. Two virtual nodes at one position (a chance of 2^-33 with a hundred members) follow by node id, and the
+ *  in what is new. Two virtual nodes at one position (a chance of 2^-36 with a hundred members) follow by node id, and the
  *  arc that ends at the second is empty. */
 import type { NodeId } from '../base/ids.js';
 import { eachVirtualNode, virtualNodesPerMember } from './ring-position.js';
