@@ -1,6 +1,7 @@
 /** xxHash64 (Yann Collet, "XXH64 algorithm description", version 0.2): where things lie on the ring, and digests that need
- *  be no defence. Without BigInt, which takes more than twice as long for a channel's name: 64-bit words are pairs of 32-bit halves, the product of
- *  two 32-bit numbers comes from one floating-point multiplication. Read little-endian, as the algorithm says. */
+ *  be no defence. Without BigInt, which takes more than twice as long for a channel's name: 64-bit words are pairs of 32-bit
+ *  halves, the product of two 32-bit numbers comes from one floating-point multiplication. Read little-endian, as the
+ *  algorithm says. */
 import { assert } from './assert.js';
 import { readFixed32 } from './bytes.js';
 

@@ -84,7 +84,8 @@ export function intervalsOf(table: RingTable, node: NodeId): readonly Interval[]
 }
 
 /** Indexes of the intervals of an earlier (or later) ring that share positions with this one. Its promise starts as the
- *  highest of theirs: a promise may be too high, never too low. No interval goes round a whole other ring: that has 256 arcs at least. */
+ *  highest of theirs: a promise may be too high, never too low. No interval goes round a whole other ring, which has 256
+ *  arcs at least. */
 export function intervalsUnder({ after, end }: Interval, other: RingTable): readonly number[] {
   const first = other.indexOf(next(after));
   const last = other.indexOf(end);

@@ -3,7 +3,7 @@
  *      settled ──begin──▶ filling ──open──▶ joint ──finish──▶ settled, with the new members
  *                           └──────abandon──────┴──────────▶ settled, with the members of before
  *
- *  Any member may propose a step; a majority of the members from before the change decides (ring-agreement.ts). There is one
+ *  Any voter may propose a step; a majority of the voters, the members from before, decides (ring-agreement.ts). There is one
  *  change at a time: 256 virtual nodes a member lie everywhere, so two changes all but always meet in some interval. Nodes
  *  that want to come may still enter a change that is filling. Pure: what was reported comes in as sets of nodes. */
 import type { NodeId } from '../base/ids.js';
