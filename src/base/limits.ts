@@ -64,6 +64,14 @@ export const limits = {
   channelIdleMs: 60_000,
   /** The same for one that keeps signals for late joiners: they leave with it. */
   liveHistoryIdleMs: 600_000,
+  /** Members of a ring: with 256 virtual nodes each, tables of some megabytes. */
+  ringMembersMax: 1_024,
+  /** A stored or received ring, encoded: members, lineage and what later versions add. */
+  ringBytesMax: 65_536,
+  /** Earlier rings a ring names by digest: a node this many changes behind still proves that it descends from its own. */
+  ringLineageMax: 16,
+  /** After a start without a majority of the ring's members, claims wait for them this long (R36). */
+  coldStartMs: 3_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
   /** How far a foreign clock may lead before it is ignored. */

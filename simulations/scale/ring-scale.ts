@@ -1,0 +1,94 @@
+/** How evenly the ring shares, and what a change of it costs beside a plain loop over all channels. */
+import { toHex } from '../../src/base/bytes.js';
+import type { ChannelName, HubName, NodeId } from '../../src/base/ids.js';
+import { seededRandom } from '../../src/base/random.js';
+import {
+  type SortedPositions,
+  movesOf,
+  placementChanges,
+  sortPositions,
+} from '../../src/cluster/placement.js';
+import { joinNodes } from '../../src/cluster/ring-change.js';
+import { channelPosition } from '../../src/cluster/ring-position.js';
+import { RingTable } from '../../src/cluster/ring-table.js';
+import { type ClusterId, type Ring, foundRing } from '../../src/cluster/ring.js';
+
+const channelCount = 100_000;
+const sizes = [3, 9, 100];
+
+interface ScaleOptions {
+  /** Timings of each kind, of which the median counts. */
+  readonly repeats: number;
+}
+
+/** A line of balance and one of cost for each size of ring. */
+export function ringScaleLines({ repeats }: ScaleOptions = { repeats: 300 }): string[] {
+  const channels = sortPositions(
+    Array.from({ length: channelCount }, (_, i) =>
+      channelPosition({ hub: 'scale' as HubName, channel: `room:${i}` as ChannelName }),
+    ),
+  );
+  return [...sizes.map(balanceLine), ...sizes.map((size) => costLine(size, channels, repeats))];
+}
+
+function balanceLine(size: number): string {
+  const { points } = new RingTable(ringOf(size));
+  const shares = Array.from({ length: size }, () => 0);
+  for (let i = 0; i < points.owners.length; i++) {
+    const before = i === 0 ? points.highs.at(-1)! - 2 ** 32 : points.highs[i - 1]!;
+    shares[points.owners[i]!]! += (points.highs[i]! - before) / 2 ** 32;
+  }
+  const [most, least] = [Math.max(...shares) * size, Math.min(...shares) * size];
+  return `ring of ${size}: share owned max/mean ${most.toFixed(3)}, min/mean ${least.toFixed(3)}`;
+}
+
+/** A node joins. The plain loop looks at each channel's position once. */
+function costLine(size: number, channels: SortedPositions, repeats: number): string {
+  const ring = ringOf(size);
+  const joined = joinNodes(ring, [{ node: nodeIds(size + 1)[size]!, role: 'core' }]);
+  if (!joined.ok) throw new Error(joined.error);
+  const before = new RingTable(ring);
+  const after = new RingTable(joined.value, before);
+  let moved = 0;
+  let changed = 0;
+  const loopMs = medianMs(repeats, () => lookAtAll(channels));
+  const changeMs = medianMs(repeats, () => {
+    const changes = placementChanges(before, after);
+    changed = changes.length;
+    moved = movesOf(changes, channels).reduce((sum, { from, to }) => sum + to - from, 0);
+  });
+  const tableMs = medianMs(repeats, () => new RingTable(joined.value, before));
+  return (
+    `ring of ${size}, one joins: ${changed} arcs, ${moved} of ${channelCount} channels move; ${changeMs.toFixed(2)} ms, ` +
+    `${(changeMs / loopMs).toFixed(1)} times a plain loop (${loopMs.toFixed(2)} ms); new table ${tableMs.toFixed(2)} ms`
+  );
+}
+
+function lookAtAll({ highs, lows }: SortedPositions): number {
+  let seen = 0;
+  for (let i = 0; i < highs.length; i++) seen = (seen + (highs[i]! ^ lows[i]!)) | 0;
+  return seen;
+}
+
+function medianMs(repeats: number, body: () => unknown): number {
+  // The first rounds compile.
+  for (let i = 0; i < repeats; i++) body();
+  const times = Array.from({ length: repeats }, () => {
+    const begun = performance.now();
+    body();
+    return performance.now() - begun;
+  });
+  return times.sort((a, b) => a - b)[repeats >> 1]!;
+}
+
+function ringOf(size: number): Ring {
+  const ring = foundRing('00'.repeat(16) as ClusterId, nodeIds(1)[0]!, 3);
+  const members = nodeIds(size).map((node) => ({ node, state: 'active' as const }));
+  return { ...ring, members: members.sort((a, b) => (a.node < b.node ? -1 : 1)) };
+}
+
+/** The first are the same, however many. */
+function nodeIds(count: number): NodeId[] {
+  const random = seededRandom(7);
+  return Array.from({ length: count }, () => toHex(random.bytes(16)) as NodeId);
+}

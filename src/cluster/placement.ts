@@ -1,0 +1,174 @@
+/** Which data moves when one ring follows another: the arcs whose set of holders differs, found by walking both tables side
+ *  by side, and what that means for a sorted table of channels. The cost goes with the arcs, not with the channels. */
+import type { NodeId } from '../base/ids.js';
+import { areSameHomes, homesAt } from './homes.js';
+import { type RingPosition, comparePositions } from './ring-position.js';
+import type { RingPoints } from './ring-points.js';
+import type { RingTable } from './ring-table.js';
+
+/** An arc whose holders differ: positions above `after` through `end`, going round where `after` is above it. */
+export interface PlacementChange {
+  readonly after: RingPosition;
+  readonly end: RingPosition;
+  readonly gained: readonly NodeId[];
+  readonly lost: readonly NodeId[];
+}
+
+/** Arcs whose holders differ, by rising end. While a ring changes, homes from before and after the change hold. */
+export function placementChanges(before: RingTable, after: RingTable): readonly PlacementChange[] {
+  const [a, b] = [before.points, after.points];
+  const [totalA, totalB] = [a.owners.length, b.owners.length];
+  const renamed = Int32Array.from(before.points.nodes, (node) => after.points.nodes.indexOf(node));
+  const out: PlacementChange[] = [];
+  let { high: startHigh, low: startLow } = lastEnd(before, after);
+  let i = 0;
+  let j = 0;
+  while (i < totalA || j < totalB) {
+    const order = compareEnds(a, i, b, j);
+    const high = order <= 0 ? a.highs[i]! : b.highs[j]!;
+    const low = order <= 0 ? a.lows[i]! : b.lows[j]!;
+    // Behind its last end a table goes on with its first arc.
+    const x = i < totalA ? i : 0;
+    const y = j < totalB ? j : 0;
+    const isEmpty = high === startHigh && low === startLow;
+    if (!isEmpty && !holdSame(before, x, after, y, renamed)) {
+      const was = holders(before, x);
+      const is = holders(after, y);
+      const gained = gainedOf(was, is, renamed, after);
+      const lost = lostOf(was, is, renamed, before);
+      if (gained.length + lost.length > 0) {
+        out.push({ after: { high: startHigh, low: startLow }, end: { high, low }, gained, lost });
+      }
+    }
+    if (order <= 0) i++;
+    if (order >= 0) j++;
+    startHigh = high;
+    startLow = low;
+  }
+  return out;
+}
+
+/** Positions of channels by rising position, halves apart. */
+export interface SortedPositions {
+  readonly highs: Uint32Array;
+  readonly lows: Uint32Array;
+}
+
+/** A run of a sorted table that one change is about: [from, to). */
+export interface PlacementMove {
+  readonly change: PlacementChange;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The runs of the table that lie in changed arcs. An arc that goes round may give two runs, an arc without channels none. */
+export function movesOf(
+  changes: readonly PlacementChange[],
+  positions: SortedPositions,
+): readonly PlacementMove[] {
+  const out: PlacementMove[] = [];
+  const total = positions.highs.length;
+  let searched = 0;
+  const add = (change: PlacementChange, from: number, to: number): void => {
+    if (from < to) out.push({ change, from, to });
+  };
+  for (const change of changes) {
+    if (comparePositions(change.after, change.end) > 0) {
+      searched = countThrough(positions, change.end, 0);
+      add(change, 0, searched);
+      add(change, countThrough(positions, change.after, searched), total);
+    } else {
+      const from = countThrough(positions, change.after, searched);
+      searched = countThrough(positions, change.end, from);
+      add(change, from, searched);
+    }
+  }
+  return out;
+}
+
+/** Sorts positions, and says for each place of the sorted table which of the given ones is there. */
+export function sortPositions(
+  given: readonly RingPosition[],
+): SortedPositions & { readonly order: Uint32Array } {
+  const order = Uint32Array.from(given, (_, i) => i).sort((a, b) => comparePositions(given[a]!, given[b]!));
+  return {
+    order,
+    highs: Uint32Array.from(order, (i) => given[i]!.high),
+    lows: Uint32Array.from(order, (i) => given[i]!.low),
+  };
+}
+
+/** Of arc i of the one and arc j of the other, behind the last of which nothing comes. */
+function compareEnds(a: RingPoints, i: number, b: RingPoints, j: number): number {
+  if (i === a.owners.length) return 1;
+  if (j === b.owners.length) return -1;
+  const [highA, highB] = [a.highs[i]!, b.highs[j]!];
+  if (highA !== highB) return highA < highB ? -1 : 1;
+  const [lowA, lowB] = [a.lows[i]!, b.lows[j]!];
+  return lowA === lowB ? 0 : lowA < lowB ? -1 : 1;
+}
+
+/** Whether two arcs surely have the same holders; most do, so this allocates nothing. */
+function holdSame(before: RingTable, i: number, after: RingTable, j: number, renamed: Int32Array): boolean {
+  if (before.isChanging(i) || after.isChanging(j)) return false;
+  return areSameHomes(before.homes, i, after.homes, j, renamed);
+}
+
+/** Indexes of the nodes that hold an arc. */
+function holders(table: RingTable, index: number): readonly number[] {
+  const now = homesAt(table.homes, index);
+  if (!table.isChanging(index)) return now;
+  return [...now, ...homesAt(table.nextHomes, index).filter((node) => !now.includes(node))];
+}
+
+/** Where the first arc of both tables together begins. */
+function lastEnd(before: RingTable, after: RingTable): RingPosition {
+  const [a, b] = [before, after].map(({ points: { highs, lows } }) => ({
+    high: highs[highs.length - 1]!,
+    low: lows[lows.length - 1]!,
+  })) as [RingPosition, RingPosition];
+  return comparePositions(a, b) > 0 ? a : b;
+}
+
+function gainedOf(
+  was: readonly number[],
+  is: readonly number[],
+  renamed: Int32Array,
+  after: RingTable,
+): readonly NodeId[] {
+  const stays = was.map((index) => renamed[index]!);
+  return is.filter((index) => !stays.includes(index)).map((index) => after.points.nodes[index]!);
+}
+
+function lostOf(
+  was: readonly number[],
+  is: readonly number[],
+  renamed: Int32Array,
+  before: RingTable,
+): readonly NodeId[] {
+  return was.filter((index) => !is.includes(renamed[index]!)).map((index) => before.points.nodes[index]!);
+}
+
+/** How many positions of the table are at or before this one, at least `from`; near `from` it is found fast. */
+function countThrough(positions: SortedPositions, position: RingPosition, from: number): number {
+  const total = positions.highs.length;
+  let step = 1;
+  let to = from;
+  while (to < total && isThrough(positions, to, position)) {
+    from = to + 1;
+    to += step;
+    step *= 2;
+  }
+  to = Math.min(to, total);
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (isThrough(positions, middle, position)) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+function isThrough({ highs, lows }: SortedPositions, index: number, { high, low }: RingPosition): boolean {
+  const at = highs[index]!;
+  return at < high || (at === high && lows[index]! <= low);
+}

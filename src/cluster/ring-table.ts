@@ -1,0 +1,118 @@
+/** A ring made ready for lookups: its intervals and their homes, computed once a ring version. An interval is the arc
+ *  between two virtual nodes; its index is that of the point at its end, its id the position of that point. Arcs are not
+ *  merged: neighbours rarely have the same homes in the same order, and so an id depends on one virtual node only.
+ *
+ *  While a change is under way the points of all who come, stay and go are in the table, so an interval has exactly one set
+ *  of homes before and one after. */
+import { assert } from '../base/assert.js';
+import type { NodeId } from '../base/ids.js';
+import { type HomesTable, areSameHomes, homesAt, homesTable } from './homes.js';
+import { type IntervalId, type RingPosition, intervalIdOf, positionOf } from './ring-position.js';
+import { type RingPoints, isEmptyArc, pointAt, pointsOf } from './ring-points.js';
+import { type ChangePhase, type Ring, countsAfter, countsNow } from './ring.js';
+
+/** An arc of the ring and who holds it. Homes are in order of preference. */
+export type Interval = IntervalPlace &
+  (
+    | { readonly state: 'settled'; readonly homes: readonly NodeId[] }
+    | {
+        readonly state: ChangePhase;
+        /** From before the change. */
+        readonly homes: readonly NodeId[];
+        /** After it. */
+        readonly nextHomes: readonly NodeId[];
+      }
+  );
+
+interface IntervalPlace {
+  readonly id: IntervalId;
+  readonly index: number;
+  /** Positions above `after` through `end`, going round where `after` is above it. */
+  readonly after: RingPosition;
+  readonly end: RingPosition;
+}
+
+export class RingTable {
+  readonly ring: Ring;
+  readonly points: RingPoints;
+  /** From before the change under way, or the only ones. */
+  readonly homes: HomesTable;
+  /** After the change under way; the same object without one. */
+  readonly nextHomes: HomesTable;
+  /** 1 for each interval to which the change under way gives other homes. */
+  readonly #changing: Uint8Array | undefined;
+
+  /** Takes over what it can from the table of an earlier ring. */
+  constructor(ring: Ring, previous?: RingTable) {
+    this.ring = ring;
+    const { members, replicas, change } = ring;
+    this.points = pointsOf(
+      members.map(({ node }) => node),
+      previous?.points,
+    );
+    const now = Uint8Array.from(members, ({ state }) => (countsNow(state) ? 1 : 0));
+    this.homes = homesTable(this.points, now, replicas);
+    const after = Uint8Array.from(members, ({ state }) => (countsAfter(state) ? 1 : 0));
+    this.nextHomes = change ? homesTable(this.points, after, change.replicas) : this.homes;
+    this.#changing = change && changingOf(this.homes, this.nextHomes);
+  }
+
+  /** Index of the interval a position lies in. */
+  indexOf(position: RingPosition): number {
+    return pointAt(this.points, position.high, position.low);
+  }
+
+  intervalOf(position: RingPosition): Interval {
+    return this.interval(this.indexOf(position));
+  }
+
+  /** The interval with that id; `undefined` where no virtual node lies there in this ring. */
+  intervalWithId(id: IntervalId): Interval | undefined {
+    const end = positionOf(id);
+    const index = this.indexOf(end);
+    const { high, low } = this.#position(index);
+    return high === end.high && low === end.low ? this.interval(index) : undefined;
+  }
+
+  interval(index: number): Interval {
+    const end = this.#position(index);
+    const place = { id: intervalIdOf(end), index, after: this.#position(index - 1), end };
+    const homes = this.#names(homesAt(this.homes, index));
+    if (!this.isChanging(index)) return { ...place, state: 'settled', homes };
+    const nextHomes = this.#names(homesAt(this.nextHomes, index));
+    return { ...place, state: this.#phase(), homes, nextHomes };
+  }
+
+  /** Indexes of all intervals, by rising end. */
+  *indexes(): Generator<number, void, undefined> {
+    for (let i = 0; i < this.points.owners.length; i++) if (!isEmptyArc(this.points, i)) yield i;
+  }
+
+  /** Whether the change under way gives the interval other homes. */
+  isChanging(index: number): boolean {
+    return this.#changing?.[index] === 1;
+  }
+
+  #position(index: number): RingPosition {
+    const { highs, lows } = this.points;
+    const at = index < 0 ? highs.length - 1 : index;
+    assert(at < highs.length, 'an index of an interval is below their number');
+    return { high: highs[at]!, low: lows[at]! };
+  }
+
+  #names(indexes: readonly number[]): readonly NodeId[] {
+    return indexes.map((index) => this.points.nodes[index]!);
+  }
+
+  #phase(): ChangePhase {
+    assert(this.ring.change, 'an interval changes only while the ring does');
+    return this.ring.change.phase;
+  }
+}
+
+function changingOf(homes: HomesTable, nextHomes: HomesTable): Uint8Array {
+  const sameNames = Int32Array.from(homes.points.nodes, (_, i) => i);
+  const out = new Uint8Array(homes.points.owners.length);
+  for (let i = 0; i < out.length; i++) out[i] = areSameHomes(homes, i, nextHomes, i, sameNames) ? 0 : 1;
+  return out;
+}
