@@ -28,8 +28,8 @@ export interface BeliefParts {
   readonly emit: Emit;
   /** Something urgent is waiting to be told. */
   readonly hurry: (now: number) => void;
-  /** We should see for ourselves. */
-  readonly verify: (member: Member, now: number) => void;
+  /** We should see for ourselves; `chance`: it is enough that some members do. */
+  readonly verify: (member: Member, now: number, chance: 'some' | 'sure') => void;
 }
 
 export class Beliefs {
@@ -81,17 +81,25 @@ export class Beliefs {
     routes.probeFailed(member);
   }
 
-  /** Declares those dead whose time is over. */
+  /** Declares those dead whose time is over, and looks for itself where a single accusation was neither confirmed nor
+   *  refuted: gossip misses a node now and then. */
   expire(now: number): void {
     for (const member of this.#parts.table.suspects) {
-      if (member.suspicion!.deadline <= now) this.#die(member, now);
+      const suspicion = member.suspicion!;
+      if (suspicion.deadline <= now) this.#die(member, now);
+      else if (suspicion.lookAt <= now) {
+        suspicion.looked();
+        if (member.reachable && member.heardAt < suspicion.startedAt) {
+          this.#parts.verify(member, now, 'sure');
+        }
+      }
     }
   }
 
   get deadline(): number {
     let nearest = Number.POSITIVE_INFINITY;
     for (const member of this.#parts.table.suspects) {
-      nearest = Math.min(nearest, member.suspicion!.deadline);
+      nearest = Math.min(nearest, member.suspicion!.deadline, member.suspicion!.lookAt);
     }
     return nearest;
   }
@@ -132,7 +140,7 @@ export class Beliefs {
         this.#passOn(statement, now);
         this.#become(member, 'alive', statement, now);
         this.#setProfile(member, statement);
-        if (member.probeFailed) this.#parts.verify(member, now);
+        if (member.probeFailed) this.#parts.verify(member, now, 'sure');
         return;
       case 'left':
         this.#passOn(statement, now);
@@ -151,9 +159,9 @@ export class Beliefs {
   #suspect(member: Member, accusation: Accusation, now: number): void {
     const { table, parameters, ownNode, verify } = this.#parts;
     const bounds = suspicionBounds(table.presentCount, parameters);
-    const suspicion = new Suspicion(accusation.accuser, now, bounds);
+    const suspicion = new Suspicion(accusation.accuser, now, bounds, parameters.secondLookMs);
     this.#become(member, 'suspect', accusation, now, suspicion);
-    if (accusation.accuser !== ownNode) verify(member, now);
+    if (accusation.accuser !== ownNode) verify(member, now, 'some');
   }
 
   #confirm(member: Member, accusation: Accusation): void {

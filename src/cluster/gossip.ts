@@ -26,7 +26,7 @@ export interface GossipParts {
 
 export class Gossip {
   readonly #parts: GossipParts;
-  #nextAt = Number.NEGATIVE_INFINITY;
+  #nextAt = 0;
   #lastAt = Number.NEGATIVE_INFINITY;
   #freshRoundsLeft = 0;
 

@@ -126,8 +126,9 @@ export class Membership {
 
   /** Does what is due. Being called late counts as a pause of this process. */
   tick(now: number): void {
-    const lateMs = now - this.nextDeadline();
-    if (lateMs < 0) return;
+    if (now < this.nextDeadline()) return;
+    // Other deadlines may be past as soon as they are set.
+    const lateMs = now - Math.min(this.#nextProbeAt, this.#prober.deadline);
     if (lateMs > this.#parameters.stallMs) this.stalled(lateMs, now);
     if (this.#standing.refute(now)) this.#announce(now);
     this.#relays.tick(now);
@@ -290,7 +291,7 @@ export class Membership {
       routes: this.#routes,
       emit: this.#emit,
       hurry: (now) => this.#gossip.hurry(now),
-      verify: (member, now) => this.#verify(member, now),
+      verify: (member, now, chance) => this.#verify(member, now, chance),
     });
   }
 
@@ -358,9 +359,9 @@ export class Membership {
   }
 
   /** About `verifiers` members of all probe a new suspect: more would be a burst at a node that may only be busy. */
-  #verify(member: Member, now: number): void {
+  #verify(member: Member, now: number, chance: 'some' | 'sure'): void {
     const { verifiers } = this.#parameters;
-    const chosen = this.#random.next() * this.#table.presentCount < verifiers;
+    const chosen = chance === 'sure' || this.#random.next() * this.#table.presentCount < verifiers;
     if (chosen && this.#state === 'running') this.#prober.probe(member, now);
   }
 

@@ -11,6 +11,8 @@ export interface MembershipParameters {
   readonly indirectProbers: number;
   /** Those who hear of a suspicion probe the suspect out of turn, about so many of all members. */
   readonly verifiers: number;
+  /** After so long everybody does for whom the suspicion is still undecided: gossip missed them. */
+  readonly secondLookMs: number;
 
   /** Suspicion lasts at least factor × max(1, log10 n) × probe interval, and never less than the floor. */
   readonly suspicionFactor: number;
@@ -59,6 +61,7 @@ export const lan: MembershipParameters = {
   probeTimeoutMs: 30,
   indirectProbers: 3,
   verifiers: 8,
+  secondLookMs: 160,
   suspicionFactor: 4,
   suspicionFloorMs: 800,
   suspicionMaxFactor: 6,
@@ -84,6 +87,7 @@ export const wan: MembershipParameters = {
   ...lan,
   probeIntervalMs: 600,
   probeTimeoutMs: 250,
+  secondLookMs: 1_200,
   suspicionFloorMs: 2_400,
   gossipIntervalMs: 200,
   gossipFreshMs: 20,

@@ -34,11 +34,13 @@ export class Suspicion {
   readonly #bounds: SuspicionBounds;
   readonly #accusers: NodeId[];
   #startedAt: number;
+  #lookAt: number;
 
-  constructor(first: NodeId, now: number, bounds: SuspicionBounds) {
+  constructor(first: NodeId, now: number, bounds: SuspicionBounds, secondLookMs = Number.POSITIVE_INFINITY) {
     this.#bounds = bounds;
     this.#accusers = [first];
     this.#startedAt = now;
+    this.#lookAt = now + secondLookMs;
   }
 
   get accusers(): readonly NodeId[] {
@@ -55,6 +57,15 @@ export class Suspicion {
     return this.#startedAt + suspicionTimeoutMs(this.#accusers.length - 1, this.#bounds);
   }
 
+  /** When to see for ourselves if this is still undecided; `Infinity` once done. */
+  get lookAt(): number {
+    return this.#lookAt;
+  }
+
+  looked(): void {
+    this.#lookAt = Number.POSITIVE_INFINITY;
+  }
+
   /** Whether this is an accuser not counted yet. Beyond the useful number none is: it need not be told on either. */
   accuse(accuser: NodeId): boolean {
     if (this.#accusers.length > this.#bounds.confirmations || this.#accusers.includes(accuser)) return false;
@@ -65,5 +76,6 @@ export class Suspicion {
   /** Gives the suspect the time back in which we could not hear it. */
   extend(byMs: number): void {
     this.#startedAt += byMs;
+    this.#lookAt += byMs;
   }
 }
