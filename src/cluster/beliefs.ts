@@ -89,7 +89,7 @@ export class Beliefs {
       if (suspicion.deadline <= now) this.#die(member, now);
       else if (suspicion.lookAt <= now) {
         suspicion.looked();
-        if (member.reachable && member.heardAt < suspicion.startedAt) {
+        if (member.reachable && member.heardAt <= suspicion.startedAt) {
           this.#parts.verify(member, now, 'sure');
         }
       }

@@ -11,7 +11,7 @@ export function isReachable(member: Member): boolean {
   const { suspicion } = member;
   if (!suspicion) return true;
   if (member.linkFails) return false;
-  return suspicion.accusers.length < 2 || member.heardAt >= suspicion.startedAt;
+  return suspicion.accusers.length < 2 || member.heardAt > suspicion.startedAt;
 }
 
 export class Routes {
