@@ -6,17 +6,22 @@ import { MembershipWorld, type WorldNode, quietNetwork } from './membership-worl
 /** One line a size and question. */
 export function membershipScaleLines(seed: number, sizes: readonly number[]): string[] {
   return sizes.flatMap((size) => {
+    const world = new MembershipWorld(seed, lan);
+    world.settle(size);
     const lines = [
-      quietLine(seed, size),
+      restLine(world),
+      newsLine(world),
+      leaveLine(world),
       deathLine(seed, size, 'machine lost'),
       deathLine(seed, size, 'process killed'),
-      leaveLine(seed, size),
-      newsLine(seed, size),
       troubleLine(seed, size),
     ];
     return lines.map((line) => `membership ${String(size).padStart(5)} nodes: ${line}`);
   });
 }
+
+/** From here on clusters are large: fewer repetitions, each with more nodes to count. */
+const largeSize = 500;
 
 interface Deaths {
   /** Milliseconds from the end to the verdict, for each node that lives and each death. */
@@ -80,15 +85,28 @@ export interface Trouble {
   readonly nodeSeconds: number;
 }
 
-/** Loss, and every node standing still for 20 to 500 ms once in about ten seconds. */
-export function measureTrouble(
-  seed: number,
-  size: number,
-  seconds: number,
-  loss = 0.05,
-  parameters: MembershipParameters = lan,
-): Trouble {
-  const world = new MembershipWorld(seed, parameters);
+export interface TroubleConditions {
+  readonly seconds: number;
+  /** Share of datagrams lost. */
+  readonly loss: number;
+  /** Mean time between two stalls of a node. */
+  readonly stallEveryMs: number;
+  readonly stallMinMs: number;
+  readonly stallMaxMs: number;
+}
+
+export const usualTrouble: TroubleConditions = {
+  seconds: 60,
+  loss: 0.05,
+  stallEveryMs: 30_000,
+  stallMinMs: 20,
+  stallMaxMs: 500,
+};
+
+/** Loss, and every node standing still now and then: nobody dies of it. */
+export function measureTrouble(seed: number, size: number, conditions = usualTrouble): Trouble {
+  const { seconds, loss, stallEveryMs, stallMinMs, stallMaxMs } = conditions;
+  const world = new MembershipWorld(seed, lan);
   world.settle(size);
   let stalls = 0;
   let falseDeaths = 0;
@@ -104,10 +122,10 @@ export function measureTrouble(
   world.network = { ...quietNetwork, loss };
   const end = world.now + seconds * 1_000;
   const stallLater = (node: WorldNode): void => {
-    world.clock.after(world.random.next() * 20_000, () => {
+    world.clock.after(world.random.next() * 2 * stallEveryMs, () => {
       if (world.now > end) return;
       stalls++;
-      world.stall(node, 20 + world.random.next() * 480);
+      world.stall(node, stallMinMs + world.random.next() * (stallMaxMs - stallMinMs));
       stallLater(node);
     });
   };
@@ -116,13 +134,11 @@ export function measureTrouble(
   return { stalls, falseDeaths, falseAways, nodeSeconds: size * seconds };
 }
 
-/** An orderly leave: when the others have routed it away. */
-export function measureLeaves(seed: number, size: number, wanted: number): number[] {
-  const world = new MembershipWorld(seed, lan);
-  world.settle(size);
+/** Orderly leaves one after another: when the others have routed each away. */
+export function measureLeaves(world: MembershipWorld, wanted: number): number[] {
   const times: number[] = [];
-  for (let i = 0; i < wanted; i++) {
-    const leaving = world.nodes[i]!;
+  for (const leaving of world.nodes.filter((node) => node.up).slice(0, wanted)) {
+    const others = world.nodes.filter((node) => node.up).length - 1;
     const leftAt = world.now;
     let told = 0;
     world.listener = {
@@ -133,50 +149,33 @@ export function measureLeaves(seed: number, size: number, wanted: number): numbe
       },
     };
     world.act(leaving, (membership, now) => membership.leave(now));
-    world.runUntil(() => told >= size - 1 - i, 5_000);
-    world.runFor(500);
+    world.runUntil(() => told >= others, 5_000);
+    world.runFor(300);
   }
   return times;
 }
 
-function quietLine(seed: number, size: number): string {
-  const world = new MembershipWorld(seed, lan);
-  world.settle(size);
-  world.runFor(1_000);
-  const sent = () => world.nodes.reduce((sum, node) => sum + node.bytesSent, 0);
-  const packets = () => world.nodes.reduce((sum, node) => sum + node.packetsSent, 0);
-  const [bytesBefore, packetsBefore] = [sent(), packets()];
-  const seconds = 10;
+function restLine(world: MembershipWorld): string {
+  const size = world.nodes.length;
+  const total = (of: (node: WorldNode) => number) => world.nodes.reduce((sum, node) => sum + of(node), 0);
+  const bytes = (node: WorldNode) => node.bytesSent;
+  const packets = (node: WorldNode) => node.packetsSent;
+  const [bytesBefore, packetsBefore] = [total(bytes), total(packets)];
+  const seconds = size >= largeSize ? 5 : 30;
   world.runFor(seconds * 1_000);
-  const bytes = (sent() - bytesBefore) / size / seconds;
-  const rate = (packets() - packetsBefore) / size / seconds;
-  return `at rest ${bytes.toFixed(0)} bytes/s and ${rate.toFixed(1)} packets/s sent by each`;
+  const perSecond = (count: number) => count / size / seconds;
+  const bytesRate = perSecond(total(bytes) - bytesBefore).toFixed(0);
+  const packetRate = perSecond(total(packets) - packetsBefore).toFixed(1);
+  return `at rest each sends ${bytesRate} bytes/s, ${packetRate} packets/s`;
 }
 
-function deathLine(seed: number, size: number, how: 'machine lost' | 'process killed'): string {
-  const deaths = measureDeaths(seed, size, how, size >= 1_000 ? 8 : 40);
-  const { routedAway, routedAwayByAll, dead, missed } = deaths;
-  const counted = `${routedAwayByAll.length} times${missed > 0 ? `, ${missed} verdicts MISSING` : ''}`;
-  return (
-    `${how}: routed away ${spread(routedAway)}, by all ${spread(routedAwayByAll)}, ` +
-    `dead ${spread(dead)} (${counted})`
-  );
-}
-
-function leaveLine(seed: number, size: number): string {
-  return `leave: routed away ${spread(measureLeaves(seed, size, Math.min(5, size - 2)))}`;
-}
-
-/** Somebody changes its profile. */
-function newsLine(seed: number, size: number): string {
-  const world = new MembershipWorld(seed, lan);
-  world.settle(size);
+/** Somebody changes its profile, again and again. */
+function newsLine(world: MembershipWorld): string {
   const times: number[] = [];
-  for (let i = 0; i < Math.min(5, size); i++) {
-    const teller = world.nodes[i]!;
-    const { statements } = teller.membership.sync();
-    const own = statements[0]!;
-    if (own.state !== 'alive') throw new Error('a running node says that it is alive');
+  const teller = world.nodes[0]!;
+  const [own] = teller.membership.sync().statements;
+  if (own?.state !== 'alive') throw new Error('a running node says that it is alive');
+  for (let i = 1; i <= 5; i++) {
     const toldAt = world.now;
     let told = 0;
     world.listener = {
@@ -186,20 +185,34 @@ function newsLine(seed: number, size: number): string {
         times.push(now - toldAt);
       },
     };
-    world.act(teller, (membership, now) => membership.update({ ...own.profile, load: 100 + i }, now));
-    world.runUntil(() => told === size - 1, 5_000);
-    world.runFor(500);
+    world.act(teller, (membership, now) => membership.update({ ...own.profile, load: i }, now));
+    world.runUntil(() => told === world.nodes.length - 1, 20_000);
+    world.runFor(300);
   }
-  return `news: known ${spread(times)}`;
+  return `news known after ${spread(times)}`;
+}
+
+function leaveLine(world: MembershipWorld): string {
+  return `leave: routed away ${spread(measureLeaves(world, Math.min(5, world.nodes.length - 1)))}`;
+}
+
+function deathLine(seed: number, size: number, how: 'machine lost' | 'process killed'): string {
+  const deaths = measureDeaths(seed, size, how, size >= largeSize ? 6 : 60);
+  const { routedAway, routedAwayByAll, dead, missed } = deaths;
+  const counted = `${routedAwayByAll.length} times${missed > 0 ? `, ${missed} verdicts MISSING` : ''}`;
+  return (
+    `${how}: routed away ${spread(routedAway)}, by all ${spread(routedAwayByAll)}, ` +
+    `dead ${spread(dead)} (${counted})`
+  );
 }
 
 function troubleLine(seed: number, size: number): string {
-  const seconds = size >= 1_000 ? 10 : 60;
-  const { stalls, falseDeaths, falseAways, nodeSeconds } = measureTrouble(seed, size, seconds);
-  const perHour = (falseAways / nodeSeconds / Math.max(1, size - 1)) * 3_600;
+  const seconds = size >= largeSize ? 5 : size > 20 ? 60 : 600;
+  const trouble = measureTrouble(seed, size, { ...usualTrouble, seconds });
+  const pairHours = (trouble.nodeSeconds * Math.max(1, size - 1)) / 3_600;
   return (
-    `5 % loss and ${stalls} stalls of 20 to 500 ms in ${seconds} s: ${falseDeaths} false deaths, ` +
-    `${perHour.toFixed(2)} needless detours an hour and pair`
+    `5 % loss and ${trouble.stalls} stalls of 20 to 500 ms in ${seconds} s: ${trouble.falseDeaths} false deaths, ` +
+    `${(trouble.falseAways / pairHours).toFixed(2)} needless detours an hour and pair`
   );
 }
 

@@ -15,6 +15,9 @@ import type { MembershipParameters } from './parameters.js';
 
 /** Rounds at the fresh pace: with three members each, all but one in ten thousand are reached. */
 const freshRounds = 3;
+/** Rounds that may be early in a row. One more is earned in each gossip interval, so however much is new, a node gossips
+ *  at most twice as often in the long run. */
+const earlyRoundsMax = 6;
 
 export interface GossipParts {
   readonly parameters: MembershipParameters;
@@ -29,6 +32,7 @@ export class Gossip {
   #nextAt = 0;
   #lastAt = Number.NEGATIVE_INFINITY;
   #freshRoundsLeft = 0;
+  #earlyRounds = earlyRoundsMax;
 
   constructor(parts: GossipParts) {
     this.#parts = parts;
@@ -41,16 +45,18 @@ export class Gossip {
   /** Something new is waiting that others act upon. */
   hurry(now: number): void {
     this.#freshRoundsLeft = freshRounds;
-    this.#nextAt = Math.min(this.#nextAt, Math.max(now, this.#lastAt + this.#parts.parameters.gossipFreshMs));
+    this.#nextAt = Math.min(this.#nextAt, Math.max(now, this.#lastAt + this.#freshPaceMs()));
   }
 
   tick(now: number): void {
     const { parameters, table, news } = this.#parts;
     if (news.waiting === 0 || now < this.#nextAt) return;
-    const fresh = this.#freshRoundsLeft > 1;
-    if (this.#freshRoundsLeft > 0) this.#freshRoundsLeft--;
+    const earned = (now - this.#lastAt) / parameters.gossipIntervalMs;
+    this.#earlyRounds = Math.min(earlyRoundsMax, this.#earlyRounds + earned);
+    if (earned < 1) this.#earlyRounds--;
     this.#lastAt = now;
-    this.#nextAt = now + (fresh ? parameters.gossipFreshMs : parameters.gossipIntervalMs);
+    if (this.#freshRoundsLeft > 0) this.#freshRoundsLeft--;
+    this.#nextAt = now + (this.#freshRoundsLeft > 0 ? this.#freshPaceMs() : parameters.gossipIntervalMs);
     for (const member of table.pick(parameters.gossipFanOut, (other) => other.present)) {
       this.send(member, { type: 'gossip' });
     }
@@ -74,6 +80,11 @@ export class Gossip {
   /** To one who asked for help. */
   answer(node: NodeId, address: string, message: Message): void {
     this.#emit(address, node, message);
+  }
+
+  #freshPaceMs(): number {
+    const { gossipFreshMs, gossipIntervalMs } = this.#parts.parameters;
+    return this.#earlyRounds >= 1 ? gossipFreshMs : gossipIntervalMs;
   }
 
   #buddyFor(member: Member): Statement | undefined {
