@@ -189,7 +189,9 @@ export class Membership {
     this.#beliefs.quiet = false;
     const member = this.#table.get(sender.from);
     if (member) this.#beliefs.heard(member, sender, now);
-    if (alone && this.#table.presentCount > 1) this.#announce(now);
+    if (!alone || this.#table.presentCount === 1) return;
+    this.#nextSyncAt = now + this.#random.next() * this.#syncIntervalMs();
+    this.#announce(now);
   }
 
   /** All this node knows. */
@@ -311,13 +313,15 @@ export class Membership {
   }
 
   #syncWithSomebody(now: number): void {
-    const jitter = 0.75 + this.#random.next() / 2;
-    const slowdown = syncSlowdown(this.#table.presentCount);
-    this.#nextSyncAt = now + this.#parameters.syncIntervalMs * slowdown * jitter;
+    this.#nextSyncAt = now + this.#syncIntervalMs() * (0.75 + this.#random.next() / 2);
     this.#beliefs.forgetOld(now);
     for (const { profile } of this.#table.pick(1, (member) => member.present && member.reachable)) {
       this.#requestSync(profile.peerAddress);
     }
+  }
+
+  #syncIntervalMs(): number {
+    return this.#parameters.syncIntervalMs * syncSlowdown(this.#table.presentCount);
   }
 
   #requestSync(address: string): void {
