@@ -76,4 +76,23 @@ export const limits = {
   retentionPageMax: 100,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
+  /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */
+  membersMax: 4_096,
+  /** A client or peer address as `host:port` or URL; five of them fit into half a gossip packet. */
+  addressBytesMax: 128,
+  clientAddressesMax: 4,
+  /** A node's load in thousandths. */
+  memberLoadMax: 1_000,
+  /** One gossip packet as it leaves, within what networks carry whole. */
+  gossipPacketBytesMax: 1_400,
+  /** A full exchange of members: all of them with the longest addresses, and their accusers. */
+  membershipSyncBytesMax: 4_194_304,
+  /** A node's own incarnation never gets there by itself: it would take 20 refutations a second for seven years. */
+  incarnationMax: 4_294_967_295,
+  /** How far above the known incarnation a third party's word may be; beyond it only the node itself is believed. */
+  incarnationJumpMax: 1_024,
+  /** Probes made for others at once; further ones are not answered, which the asker takes into account. */
+  relayedProbesMax: 256,
+  /** Addresses remembered to rejoin by. */
+  knownAddressesMax: 64,
 } as const;

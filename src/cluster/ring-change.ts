@@ -9,12 +9,12 @@
 import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
+import type { Role } from './member.js';
 import { ringDigest } from './ring-codec.js';
 import type { RingTable } from './ring-table.js';
 import {
   type ChangeKind,
-  type MemberState,
-  type NodeRole,
+  type RingMemberState,
   type Replicas,
   type Ring,
   type RingMember,
@@ -43,7 +43,7 @@ export type RingRefusal =
 
 export interface Newcomer {
   readonly node: NodeId;
-  readonly role: NodeRole;
+  readonly role: Role;
 }
 
 /** Brings in nodes, together where several wait: also into a join that is still filling. */
@@ -201,7 +201,7 @@ function refusalOf(
 /** Without those whose new state is `undefined`. */
 function withStates(
   members: readonly RingMember[],
-  stateOf: (state: MemberState, node: NodeId) => MemberState | undefined,
+  stateOf: (state: RingMemberState, node: NodeId) => RingMemberState | undefined,
 ): readonly RingMember[] {
   return members.flatMap(({ node, state }) => {
     const next = stateOf(state, node);

@@ -15,7 +15,7 @@ import { xxhash64 } from '../base/xxhash64.js';
 import { intervalIdOf } from './ring-position.js';
 import {
   type ClusterId,
-  type MemberState,
+  type RingMemberState,
   type Replicas,
   type Ring,
   type RingChange,
@@ -33,7 +33,7 @@ const version = 1;
 const idBytes = 16;
 const digestBytes = 8;
 const checksumBytes = 4;
-const states: readonly MemberState[] = ['joining', 'synced', 'active', 'draining'];
+const states: readonly RingMemberState[] = ['joining', 'synced', 'active', 'draining'];
 const phases = ['filling', 'joint'] as const;
 
 export function encodeRing(ring: Ring): Uint8Array {

@@ -11,15 +11,14 @@ export type RingDigest = string & { readonly __brand: 'RingDigest' };
 
 /** Copies of every channel; `all`: every member holds a full copy. */
 export type Replicas = 'all' | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
-export type NodeRole = 'core' | 'edge';
 
 /** joining: comes in, counts nowhere yet. synced: comes in, counts beside the members of before. draining: goes, still
  *  counts. A node that is gone is no member. */
-export type MemberState = 'joining' | 'synced' | 'active' | 'draining';
+export type RingMemberState = 'joining' | 'synced' | 'active' | 'draining';
 
 export interface RingMember {
   readonly node: NodeId;
-  readonly state: MemberState;
+  readonly state: RingMemberState;
 }
 
 export const changeKinds = ['join', 'drain', 'remove', 'replace', 'expel', 'replicas'] as const;
@@ -56,17 +55,17 @@ export function foundRing(cluster: ClusterId, node: NodeId, replicas: Replicas):
 }
 
 /** `undefined` for a node that is gone, or never was there. */
-export function memberStateOf(ring: Ring, node: NodeId): MemberState | undefined {
+export function memberStateOf(ring: Ring, node: NodeId): RingMemberState | undefined {
   return ring.members.find((member) => member.node === node)?.state;
 }
 
 /** Whether the member is in the set of homes from before the change. */
-export function countsNow(state: MemberState): boolean {
+export function countsNow(state: RingMemberState): boolean {
   return state === 'active' || state === 'draining';
 }
 
 /** Whether the member is in the set of homes the change leads to. */
-export function countsAfter(state: MemberState): boolean {
+export function countsAfter(state: RingMemberState): boolean {
   return state !== 'draining';
 }
 

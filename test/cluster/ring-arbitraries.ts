@@ -7,7 +7,7 @@ import type { Result } from '../../src/base/result.js';
 import { joinNodes } from '../../src/cluster/ring-change.js';
 import {
   type ClusterId,
-  type MemberState,
+  type RingMemberState,
   type Replicas,
   type Ring,
   foundRing,
@@ -27,7 +27,7 @@ export function channelOf(i: number): ChannelRef {
 
 /** A ring without a change under way. */
 export function ringOf(nodes: readonly NodeId[], replicas: Replicas = 3): Ring {
-  const states = [...nodes].sort().map((node) => ({ node, state: 'active' as MemberState }));
+  const states = [...nodes].sort().map((node) => ({ node, state: 'active' as RingMemberState }));
   return { ...foundRing(cluster, nodes[0]!, replicas), members: states };
 }
 

@@ -23,7 +23,7 @@ import {
 } from './ring-arbitraries.js';
 
 const golden = JSON.parse(
-  readFileSync(new URL('../golden/cluster/v1.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../golden/cluster/ring-v1.json', import.meta.url), 'utf8'),
 ) as Record<string, string>;
 
 const [a, b, c] = ['0a', '0b', '0c'].map((byte) => byte.repeat(16) as NodeId) as [NodeId, NodeId, NodeId];
