@@ -103,8 +103,9 @@ export class ActiveChannel {
     this.isUsed = false;
   }
 
-  isIdle(nowMs: number): boolean {
-    const idleMs = this.#signals ? limits.liveHistoryIdleMs : limits.channelIdleMs;
+  /** `unusedMs`: how long it may stay without being used. */
+  isIdle(nowMs: number, unusedMs: number): boolean {
+    const idleMs = this.#signals ? limits.liveHistoryIdleMs : unusedMs;
     return (
       this.isLoaded &&
       nowMs - this.lastUsedMs >= idleMs &&

@@ -60,9 +60,11 @@ export class ChannelTable {
   /** Lets channels go that nobody used for a while. */
   dropIdle(): void {
     const nowMs = this.nowMs();
+    const isCrowded = this.#channels.size > limits.channelsAtEaseMax;
+    const unusedMs = isCrowded ? limits.channelCrowdedIdleMs : limits.channelIdleMs;
     for (const channel of this) {
       channel.noteUse(nowMs);
-      if (!channel.isIdle(nowMs)) continue;
+      if (!channel.isIdle(nowMs, unusedMs)) continue;
       this.#channels.delete(channel.ref);
       this.store.release(channel.ref);
     }
