@@ -104,9 +104,9 @@ class Findings {
     this.#run = run;
   }
 
-  /** False when the body is no entry. The usual one has its content right behind the fixed fields or one text later:
-   *  it is told by a few bytes. */
+  /** False when the body is no entry. */
   visit(seq: number, bodyStart: number, end: number): boolean {
+    if (isContentAlone(this.#bytes, bodyStart + fixedFieldsBytes, end)) return true;
     const reader = new ByteReader(this.#bytes, bodyStart + fixedFieldsBytes, end);
     let collects = false;
     let retain = false;
@@ -164,4 +164,18 @@ class Findings {
     }
     return hash;
   }
+}
+
+/** Whether bytes[start, end) are a content field and nothing else, as in the usual publish. */
+function isContentAlone(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes[start] !== entryTags.content) return false;
+  let at = start + 1;
+  let length = 0;
+  // Four bytes hold any content there is.
+  for (let shift = 0; shift < 28 && at < end; shift += 7) {
+    const byte = bytes[at++]!;
+    length |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return at + length === end;
+  }
+  return false;
 }
