@@ -1,0 +1,64 @@
+/** Who must agree. One ring version is one set of homes; while a ring changes there are two, and everything needs enough
+ *  homes of each. The numbers come from the ring, never from who is alive. */
+import type { NodeId } from '../base/ids.js';
+
+export interface HomeSet {
+  readonly homes: readonly NodeId[];
+  /** W = ⌊R′/2⌋ + 1, R′ the number of homes. */
+  readonly appendNeeds: number;
+  /** R′ − W + 1: any such set shares a home with any W. */
+  readonly claimNeeds: number;
+}
+
+/** The set of one ring version. */
+export function homeSet(homes: readonly NodeId[]): HomeSet {
+  const appendNeeds = Math.floor(homes.length / 2) + 1;
+  return { homes, appendNeeds, claimNeeds: homes.length - appendNeeds + 1 };
+}
+
+/** All homes of all sets, each once. */
+export function homesOf(sets: readonly HomeSet[]): readonly NodeId[] {
+  return [...new Set(sets.flatMap(({ homes }) => homes))];
+}
+
+export function meetsClaim(sets: readonly HomeSet[], has: (home: NodeId) => boolean): boolean {
+  return sets.every(({ homes, claimNeeds }) => homes.filter(has).length >= claimNeeds);
+}
+
+export function meetsAppend(sets: readonly HomeSet[], has: (home: NodeId) => boolean): boolean {
+  return sets.every(({ homes, appendNeeds }) => homes.filter(has).length >= appendNeeds);
+}
+
+/** The greatest seq that enough homes of every set acked; 0 when there is none. */
+export function ackedLevel(sets: readonly HomeSet[], ackedBy: (home: NodeId) => number): number {
+  let level = Infinity;
+  for (const { homes, appendNeeds } of sets) {
+    const acked = homes.map(ackedBy).sort((a, b) => b - a);
+    level = Math.min(level, acked[appendNeeds - 1] ?? 0);
+  }
+  return level === Infinity ? 0 : level;
+}
+
+/** Homes that acked at least `seq`. */
+export function copiesOf(sets: readonly HomeSet[], ackedBy: (home: NodeId) => number, seq: number): number {
+  return homesOf(sets).filter((home) => ackedBy(home) >= seq).length;
+}
+
+/** Whether a home whose store is not what it was may count again: enough others of every set gave back what they have, or
+ *  all others where there are fewer. */
+export function meetsRecovery(
+  sets: readonly HomeSet[],
+  self: NodeId,
+  gaveBack: (home: NodeId) => boolean,
+): boolean {
+  return sets.every(({ homes, appendNeeds }) => {
+    const others = homes.filter((home) => home !== self);
+    return others.filter(gaveBack).length >= Math.min(appendNeeds, others.length);
+  });
+}
+
+/** Whether such a home may count again although some other home said nothing. Then that one may be the owner, and go on
+ *  counting acks that the lost store gave: homes that give back must refuse its claim from then on. */
+export function recoversWithoutAll(sets: readonly HomeSet[]): boolean {
+  return sets.some(({ homes, appendNeeds }) => appendNeeds < homes.length - 1);
+}
