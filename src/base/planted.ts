@@ -13,7 +13,7 @@ export type PlantedBug =
   | 'own-primary'
   | 'parents-unchecked'
   | 'recovering-acks'
-  | 'recovery-unfenced'
+  | 'recovery-by-quorum'
   | 'stale-fence'
   | 'tail-by-copies';
 

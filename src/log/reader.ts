@@ -130,8 +130,9 @@ export class LogReader {
     };
   }
 
-  /** What is due of order(tip) beyond the committed order, at whose end this reader is: provisional, since a merge may
-   *  place other entries before these. `took` says that it was delivered. */
+  /** What is due of order(tip) behind the committed order, at whose end this reader is: provisional, since a merge may
+   *  place other entries before these. Late is what comes before something that was had in that order, or beside it.
+   *  `took` says that it was delivered. */
   nextProvisional(log: ChannelLog, tip: Dot, countMax: number): Exclude<Step, GapStep> {
     assert(countMax >= 1, 'at least one entry is asked for');
     assert(this.isAtEnd(log), 'what is committed comes first');

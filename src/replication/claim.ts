@@ -22,11 +22,6 @@ export function sameClaim(a: Claim | undefined, b: Claim | undefined): boolean {
   return compareClaims(a, b) === 0;
 }
 
-/** Nobody's: above every claim of the same round or below, and below every claim of the next round. */
-export function fenceAbove(claim: Claim | undefined): Claim {
-  return { round: (claim?.round ?? 0) + 1, writer: '000000000000000000000000' as WriterId };
-}
-
 /** What a home keeps of an interval in its store, in the note `noteOf(interval)`. */
 export interface IntervalNote {
   /** The highest claim granted or adopted. */

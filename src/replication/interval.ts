@@ -22,6 +22,8 @@ export interface HeldClaim {
 
 /** What another home gave back: counted once its answer is whole and everything it names is held and synced here. */
 export interface GivenBack {
+  /** It recovers itself, and gives nothing. */
+  readonly recovering: boolean;
   parts: number;
   readonly seen: Set<number>;
   /** Channels of which not all is here, by channel key. */
@@ -54,9 +56,6 @@ export class Interval {
   attempt: Attempt | undefined;
   held: HeldClaim | undefined;
   retryAt = 0;
-  /** Peers that this home gave back to while others could be left out, with the session: their answers raised the promise
-   *  once. */
-  readonly fencedFor = new Map<NodeId, number>();
 
   constructor(id: IntervalId, self: NodeId, sets: readonly HomeSet[], note: IntervalNote | undefined) {
     this.id = id;

@@ -117,6 +117,8 @@ export interface Recovery {
   readonly type: 'recovery';
   readonly interval: IntervalId;
   readonly session: number;
+  /** Its sender's store is not what it was either: it gives nothing back. */
+  readonly recovering: boolean;
   readonly promise?: Claim;
   readonly channels: readonly { readonly ref: ChannelRef; readonly have: Vector }[];
   /** Parts of one answer: 0 up to `parts` − 1. */

@@ -75,7 +75,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
         owning.onState(channel, from, message, now);
       });
     case 'recover':
-      return recovering.onRecover(from, message, now);
+      return recovering.onRecover(from, message);
     case 'recovery':
       return recovering.onRecovery(from, message, now);
     default:

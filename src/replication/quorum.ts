@@ -1,6 +1,7 @@
 /** Who must agree. One ring version is one set of homes; while a ring changes there are two, and everything needs enough
  *  homes of each. The numbers come from the ring, never from who is alive. */
 import type { NodeId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 
 export interface HomeSet {
   readonly homes: readonly NodeId[];
@@ -44,21 +45,27 @@ export function copiesOf(sets: readonly HomeSet[], ackedBy: (home: NodeId) => nu
   return homesOf(sets).filter((home) => ackedBy(home) >= seq).length;
 }
 
-/** Whether a home whose store is not what it was may count again: enough others of every set gave back what they have, or
- *  all others where there are fewer. */
+/** What another home answered to one that recovers. */
+export type Returned =
+  /** Nothing yet, or not all of it is here. */
+  | 'missing'
+  /** Its promise and all it holds. */
+  | 'whole'
+  /** It recovers too: nothing it said before holds any more. */
+  | 'recovering';
+
+/** Whether a home whose store is not what it was may count again. Enough others gave back what they have, so whatever was
+ *  acked here and elsewhere is here again. And none is silent: a silent one might own the interval, or be about to, and
+ *  go on counting what the lost store acked or granted, which nobody here knows of. */
 export function meetsRecovery(
   sets: readonly HomeSet[],
   self: NodeId,
-  gaveBack: (home: NodeId) => boolean,
+  returned: (home: NodeId) => Returned,
 ): boolean {
   return sets.every(({ homes, appendNeeds }) => {
-    const others = homes.filter((home) => home !== self);
-    return others.filter(gaveBack).length >= Math.min(appendNeeds, others.length);
+    const others = homes.filter((home) => home !== self).map(returned);
+    const whole = others.filter((each) => each === 'whole').length;
+    const isEnough = whole >= Math.min(appendNeeds, others.length);
+    return isEnough && (planted('recovery-by-quorum') || !others.includes('missing'));
   });
-}
-
-/** Whether such a home may count again although some other home said nothing. Then that one may be the owner, and go on
- *  counting acks that the lost store gave: homes that give back must refuse its claim from then on. */
-export function recoversWithoutAll(sets: readonly HomeSet[]): boolean {
-  return sets.some(({ homes, appendNeeds }) => appendNeeds < homes.length - 1);
 }

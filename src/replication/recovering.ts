@@ -2,12 +2,11 @@
  *  forgotten its promise too: what it acked may be missing where it grants, so it does neither. */
 import type { ChannelRef, NodeId } from '../base/ids.js';
 import type { Channel } from './channel.js';
-import { compareClaims, fenceAbove, sameClaim } from './claim.js';
+import { compareClaims } from './claim.js';
 import type { Context } from './context.js';
 import type { GivenBack, Interval, RecoveryState } from './interval.js';
 import type { Recover, Recovery } from './messages.js';
-import { meetsRecovery, recoversWithoutAll } from './quorum.js';
-import { planted } from '../base/planted.js';
+import { type Returned, meetsRecovery } from './quorum.js';
 import { timing } from './timing.js';
 import type { Transfer } from './transfer.js';
 
@@ -57,7 +56,9 @@ export class Recovering {
     if (promise && compareClaims(promise, interval.promise) > 0)
       this.#context.promise(interval, promise, now);
     let given = recovery.answers.get(from);
-    if (given?.parts !== message.parts) given = { parts: message.parts, seen: new Set(), waiting: new Map() };
+    const { parts, recovering } = message;
+    if (given?.parts !== parts || given.recovering !== recovering)
+      given = { recovering, parts, seen: new Set(), waiting: new Map() };
     recovery.answers.set(from, given);
     given.seen.add(message.part);
     for (const { ref, have } of message.channels) {
@@ -83,7 +84,7 @@ export class Recovering {
 
   #askHome(interval: Interval, recovery: RecoveryState, home: NodeId, now: number): void {
     const given = recovery.answers.get(home);
-    if (!given || given.seen.size < given.parts) {
+    if (!given || given.recovering || given.seen.size < given.parts) {
       const { session } = recovery;
       this.#context.outbox.to(home).other({ type: 'recover', interval: interval.id, session });
       return;
@@ -97,7 +98,7 @@ export class Recovering {
   #endIfGivenBack(interval: Interval): void {
     const { recovery, sets, self } = interval;
     if (!recovery || recovery.ending) return;
-    if (!meetsRecovery(sets, self, (home) => isWhole(recovery.answers.get(home)))) return;
+    if (!meetsRecovery(sets, self, (home) => returnedBy(recovery.answers.get(home)))) return;
     recovery.ending = true;
     this.#context.queue.duty({ type: 'note', interval, note: interval.note });
   }
@@ -111,15 +112,14 @@ export class Recovering {
 
   // The homes that give back.
 
-  onRecover(from: NodeId, { interval: id, session }: Recover, now: number): void {
+  onRecover(from: NodeId, { interval: id, session }: Recover): void {
     const interval = this.#context.intervals.get(id);
-    if (!interval || interval.recovery) return;
-    // Acks that the lost store gave may still be counted by an owner that is not asked. Whoever gives back refuses the
-    // claim they were for from then on, so they never come to be enough.
-    const raises = recoversWithoutAll(interval.sets) && interval.fencedFor.get(from) !== session;
-    if (raises && !planted('recovery-unfenced')) {
-      interval.fencedFor.set(from, session);
-      this.#context.promise(interval, fenceAbove(interval.promise), now);
+    if (!interval) return;
+    if (interval.recovery) {
+      this.#context.outbox
+        .to(from)
+        .other({ type: 'recovery', interval: id, session, recovering: true, channels: [], part: 0, parts: 1 });
+      return;
     }
     this.#context.queue.duty({ type: 'giveBack', interval, to: from, session });
   }
@@ -140,12 +140,13 @@ export class Recovering {
     const { interval, to, session } = listing;
     const channels = refs.map((ref) => ({ ref, have: this.#context.channel(interval, ref).have() }));
     const parts = Math.max(1, Math.ceil(channels.length / channelsPerPart));
-    const promise = sameClaim(interval.promise, undefined) ? {} : { promise: interval.promise! };
+    const promise = interval.promise ? { promise: interval.promise } : {};
     for (let part = 0; part < parts; part++) {
       this.#context.outbox.to(to).other({
         type: 'recovery',
         interval: interval.id,
         session,
+        recovering: false,
         ...promise,
         channels: channels.slice(part * channelsPerPart, (part + 1) * channelsPerPart),
         part,
@@ -155,6 +156,7 @@ export class Recovering {
   }
 }
 
-function isWhole(given: GivenBack | undefined): boolean {
-  return given !== undefined && given.seen.size === given.parts && given.waiting.size === 0;
+function returnedBy(given: GivenBack | undefined): Returned {
+  if (given?.recovering) return 'recovering';
+  return given && given.seen.size === given.parts && given.waiting.size === 0 ? 'whole' : 'missing';
 }

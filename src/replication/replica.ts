@@ -68,7 +68,8 @@ export type IntervalStart = IntervalNote | 'new' | 'recovering';
 
 export class Replica {
   readonly #parts: Parts;
-  readonly #stores = new Map<NodeId, { current: StoreId; readonly former: Set<StoreId> }>();
+  /** As each peer last said. */
+  readonly #stores = new Map<NodeId, StoreId>();
   #underWay: { readonly token: number; readonly cut: Cut; readonly stamped: Channel[] } | undefined;
   ringVersion = 0;
 
@@ -134,7 +135,7 @@ export class Replica {
   }
 
   receive(from: NodeId, frame: Frame, now: number): void {
-    if (!this.#isCurrent(from, frame.storeId)) return;
+    this.#noteStore(from, frame.storeId);
     if (frame.ringVersion > this.ringVersion) {
       this.#parts.context.outbox.add({ type: 'ringBehind', version: frame.ringVersion, peer: from });
       return;
@@ -280,20 +281,24 @@ export class Replica {
     }
   }
 
+  debug(ref: ChannelRef): unknown {
+    const c = this.#parts.context.channels.get(channelKey(ref));
+    if (!c) return undefined;
+    const { opened, opening, mergeAt, interval, links, awaited } = c;
+    return { opened, held: interval.held, attempt: interval.attempt, wanted: interval.wanted, recovery: interval.recovery, opening, mergeAt, awaited: awaited.length, links: [...links].map(([k, l]) => [k.slice(-1), JSON.stringify(l)]) };
+  }
+
   takeEffects(): readonly Effect[] {
     return this.#parts.context.outbox.take(this.#parts.context.options.storeId, this.ringVersion);
   }
 
-  /** False for a frame of a store that its sender has no more. What the present one says replaces all it said. */
-  #isCurrent(from: NodeId, storeId: StoreId): boolean {
+  /** What a store has said is void once its node has another one. */
+  #noteStore(from: NodeId, storeId: StoreId): void {
     const known = this.#stores.get(from);
-    if (!known) this.#stores.set(from, { current: storeId, former: new Set() });
-    if (!known || known.current === storeId) return true;
-    if (known.former.has(storeId)) return false;
-    known.former.add(known.current);
-    known.current = storeId;
+    if (known === storeId) return;
+    this.#stores.set(from, storeId);
+    if (known === undefined) return;
     for (const channel of this.#parts.context.channels.values()) channel.links.get(from)?.forget();
-    return true;
   }
 }
 

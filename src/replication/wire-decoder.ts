@@ -191,6 +191,7 @@ function readRecover(reader: PeerReader): PeerMessage {
 function readRecovery(reader: PeerReader): PeerMessage {
   let interval = '';
   const numbers = { session: 0, part: 0, parts: 0 };
+  let recovering = false;
   let promise: Claim | undefined;
   const channels: { ref: ChannelRef; have: Map<WriterId, number> }[] = [];
   reader.nested((tag) => {
@@ -200,11 +201,12 @@ function readRecovery(reader: PeerReader): PeerMessage {
     else if (tag === 0x22) channels.push(readHeld(reader));
     else if (tag === 0x28) numbers.part = reader.varint();
     else if (tag === 0x30) numbers.parts = reader.varint();
+    else if (tag === 0x38) recovering = reader.varint() !== 0;
     else return false;
     return true;
   });
   if (interval === '' || numbers.part >= numbers.parts) reader.fail();
-  return { type: 'recovery', interval, ...numbers, ...(promise ? { promise } : {}), channels };
+  return { type: 'recovery', interval, ...numbers, recovering, ...(promise ? { promise } : {}), channels };
 }
 
 function readHeld(reader: PeerReader): { ref: ChannelRef; have: Map<WriterId, number> } {

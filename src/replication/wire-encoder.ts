@@ -110,7 +110,8 @@ function putOfChannel(
         closeField(out, field);
       }
       putNumber(out, 0x28, message.part);
-      return putNumber(out, 0x30, message.parts);
+      putNumber(out, 0x30, message.parts);
+      return putNumber(out, 0x38, message.recovering ? 1 : 0);
     default:
       unreachable(message);
   }

@@ -1,0 +1,82 @@
+/** What goes wrong, and how much of it at once: any crashes, cuts, pauses and clocks, and as many lost disks as the quorum
+ *  survives until they were given back. */
+import type { SimNode } from './node.js';
+import type { World } from './world.js';
+
+const lossesMax = 4;
+
+/** Whether one more disk may go: at most W − 1 at a time, and no more than recovery can do without. */
+export function mayLose(world: World): boolean {
+  const { nodes, sets } = world;
+  const { appendNeeds } = sets[0]!;
+  const others = nodes.length - 1;
+  const open = nodes.filter((node) => !node.isUp || node.isRecovering);
+  const openMax = Math.min(appendNeeds - 1, others - Math.min(appendNeeds, others) + 1);
+  const total = nodes.reduce((sum, node) => sum + node.losses, 0);
+  // A node that is down may be one that lost its disk.
+  return others > 0 && open.filter(({ losses }) => losses > 0).length < openMax && total < lossesMax;
+}
+
+export function crash(world: World, node: SimNode): void {
+  world.stats.crashes++;
+  if (world.habits.losses && world.chance(0.3) && mayLose(world)) {
+    world.stats.losses++;
+    node.loseDisk();
+  } else node.crash();
+  for (const other of world.nodes) if (other !== node) world.disconnect(node, other);
+}
+
+/** Steers towards two nodes that think they own the same interval, and then takes the disk of a third, which promised
+ *  itself to one of them: chance alone hardly ever does both. */
+export function steerDuel(world: World): void {
+  const interval = world.pick(world.intervals);
+  const up = world.nodes.filter((node) => node.isUp && !node.isPaused);
+  const owners = up.filter((node) => node.replica.claimOf(interval) !== undefined);
+  const others = up.filter((node) => !owners.includes(node) && !node.isRecovering);
+  const [owner] = owners;
+  if (!owner || others.length < 2) return;
+  if (owners.length === 1) {
+    // The others go on without the owner, who does not notice.
+    for (const node of world.nodes) if (node !== owner) world.network.cutBoth(owner.index, node.index);
+    const rival = world.pick(others);
+    rival.replica.want(interval, true, world.now);
+    rival.drain();
+    return;
+  }
+  if (!world.habits.losses || !mayLose(world)) return;
+  const victim = world.pick(others);
+  world.stats.duelLosses++;
+  world.stats.losses++;
+  victim.loseDisk();
+  victim.boot(false);
+  world.network.heal();
+  for (const a of owners) for (const b of owners) if (a !== b) world.network.cutBoth(a.index, b.index);
+  world.connect(victim);
+}
+
+export function cutLinks(world: World): void {
+  if (world.chance(0.5)) {
+    world.network.heal();
+    world.connectAll();
+    return;
+  }
+  for (const a of world.nodes) {
+    for (const b of world.nodes) {
+      if (a.index >= b.index || !world.chance(0.4)) continue;
+      const isOneWay = world.habits.oneWay && world.chance(0.5);
+      world.network.cut(a.index, b.index);
+      if (!isOneWay) world.network.cut(b.index, a.index);
+      // Nodes notice, or they do not.
+      if (world.chance(0.6)) world.disconnect(a, b);
+    }
+  }
+}
+
+export function upsetClock(world: World, node: SimNode): void {
+  if (node.skew < 5_000 && world.chance(0.5)) node.skew += world.pick([300, 20_000]);
+  else {
+    // A clock set back: the writer is retired with the start.
+    node.skew = world.integer(200);
+    crash(world, node);
+  }
+}
