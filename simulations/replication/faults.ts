@@ -1,6 +1,7 @@
 /** What goes wrong, and how much of it at once: any crashes, cuts, pauses and clocks, and as many lost disks as the quorum
  *  survives until they were given back. */
 import type { SimNode } from './node.js';
+import { pump } from './pump.js';
 import type { World } from './world.js';
 
 const lossesMax = 4;
@@ -26,32 +27,64 @@ export function crash(world: World, node: SimNode): void {
   for (const other of world.nodes) if (other !== node) world.disconnect(node, other);
 }
 
-/** Steers towards two nodes that think they own the same interval, and then takes the disk of a third, which promised
- *  itself to one of them: chance alone hardly ever does both. */
+/** Steers towards two nodes that think they own the same interval while a third, promised to one of them, hears both; and
+ *  sometimes takes that one's disk or memory. Chance alone hardly ever does it all. */
 export function steerDuel(world: World): void {
   const interval = world.pick(world.intervals);
   const up = world.nodes.filter((node) => node.isUp && !node.isPaused);
   const owners = up.filter((node) => node.replica.claimOf(interval) !== undefined);
   const others = up.filter((node) => !owners.includes(node) && !node.isRecovering);
   const [owner] = owners;
-  if (!owner || others.length < 2) return;
+  if (!owner || others.length + owners.length < 3) return;
   if (owners.length === 1) {
-    // The others go on without the owner, who does not notice.
-    for (const node of world.nodes) if (node !== owner) world.network.cutBoth(owner.index, node.index);
-    const rival = world.pick(others);
-    rival.replica.want(interval, true, world.now);
-    rival.drain();
+    if (world.chance(0.5)) lag(world, owner, others);
+    else challenge(world, owner, others, interval);
     return;
   }
-  if (!world.habits.losses || !mayLose(world)) return;
-  const victim = world.pick(others);
-  world.stats.duelLosses++;
-  world.stats.losses++;
-  victim.loseDisk();
-  victim.boot(false);
+  if (others.length > 0) involveThird(world, owners, world.pick(others));
+}
+
+function involveThird(world: World, owners: readonly SimNode[], third: SimNode): void {
+  world.stats.duelsSteered++;
+  if (world.habits.losses && world.chance(0.4) && mayLose(world)) {
+    world.stats.duelLosses++;
+    world.stats.losses++;
+    third.loseDisk();
+    third.boot(false);
+  } else if (world.chance(0.5)) {
+    third.crash();
+    third.boot(false);
+  }
   world.network.heal();
-  for (const a of owners) for (const b of owners) if (a !== b) world.network.cutBoth(a.index, b.index);
-  world.connect(victim);
+  for (const a of owners) {
+    for (const b of owners) if (a !== b) world.network.cutBoth(a.index, b.index);
+  }
+  world.connect(third);
+}
+
+/** The others go on without the owner, who does not notice. */
+function challenge(world: World, owner: SimNode, others: readonly SimNode[], interval: string): void {
+  const rival = world.pick(others);
+  if (world.chance(0.5)) owner.isPaused = true;
+  else for (const node of world.nodes) if (node !== owner) world.network.cutBoth(owner.index, node.index);
+  // It may have been one that lagged behind.
+  for (const node of others) if (node !== rival) world.network.mend(rival.index, node.index);
+  rival.replica.want(interval, true, world.now);
+  for (let i = 0; i < 4; i++) {
+    pump(world);
+    world.now += 60;
+  }
+  owner.isPaused = false;
+  const thirds = others.filter((node) => node !== rival && node.isUp);
+  const isDuel = owner.replica.claimOf(interval) && rival.replica.claimOf(interval);
+  if (isDuel && thirds.length > 0 && world.chance(0.7))
+    involveThird(world, [owner, rival], world.pick(thirds));
+}
+
+/** The owner reaches all but one, who is next to own. */
+function lag(world: World, owner: SimNode, others: readonly SimNode[]): void {
+  world.network.heal();
+  world.network.cutBoth(owner.index, world.pick(others).index);
 }
 
 export function cutLinks(world: World): void {

@@ -40,7 +40,8 @@ export class Network {
     const span = this.random.next() < 0.8 ? Math.min(4, this.parcels.length) : this.parcels.length;
     let at = Math.floor(this.random.next() * span);
     const { from, to } = this.parcels[at]!;
-    if (this.habits.inOrder) at = this.parcels.findIndex((parcel) => parcel.from === from && parcel.to === to);
+    if (this.habits.inOrder)
+      at = this.parcels.findIndex((parcel) => parcel.from === from && parcel.to === to);
     const [parcel] = this.parcels.splice(at, 1);
     return parcel && !this.isCut(parcel.from, parcel.to) ? parcel : undefined;
   }
@@ -52,6 +53,11 @@ export class Network {
   cutBoth(a: number, b: number): void {
     this.cut(a, b);
     this.cut(b, a);
+  }
+
+  mend(a: number, b: number): void {
+    this.#cuts.delete(`${a}>${b}`);
+    this.#cuts.delete(`${b}>${a}`);
   }
 
   isCut(from: number, to: number): boolean {

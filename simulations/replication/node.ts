@@ -20,7 +20,7 @@ import { decodeFrame } from '../../src/replication/wire-decoder.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
 import { Disk, type StoredRun } from './disk.js';
 import { mustHold } from './oracle.js';
-import type { World } from './world.js';
+import type { NodeView, Surroundings } from './surroundings.js';
 
 export interface Publish {
   readonly ref: ChannelRef;
@@ -37,7 +37,7 @@ interface UnderWay {
 
 const content = encodeContent({ payload: new Uint8Array([7]) });
 
-export class SimNode {
+export class SimNode implements NodeView {
   readonly id: NodeId;
   disk: Disk;
   replica!: Replica;
@@ -58,7 +58,7 @@ export class SimNode {
   #last = 0;
 
   constructor(
-    readonly world: World,
+    readonly world: Surroundings,
     readonly index: number,
   ) {
     this.id = `${index}`.padStart(32, '0') as NodeId;
@@ -172,7 +172,10 @@ export class SimNode {
     const { replica, world } = this;
     if (effect.type === 'list') {
       const refs = world.refs.filter((ref) => world.intervalOf(ref) === effect.interval);
-      replica.listed(effect.id, refs.filter((ref) => !this.log(ref).isEmpty));
+      replica.listed(
+        effect.id,
+        refs.filter((ref) => !this.log(ref).isEmpty),
+      );
     } else {
       const countMax = world.chance(0.2) ? 1 + world.integer(3) : 1000;
       replica.loaded(effect.id, this.disk.read(effect.ref, effect.ranges, countMax), false, world.now);
@@ -234,7 +237,12 @@ export class SimNode {
     kinds.forEach((kind, i) => {
       const timestamp = this.#nextTimestamp();
       const due = i === 0 ? parents : undefined;
-      const seq = out.append({ timestamp, kind, parents: due, content: kind === 'publish' ? content : undefined });
+      const seq = out.append({
+        timestamp,
+        kind,
+        parents: due,
+        content: kind === 'publish' ? content : undefined,
+      });
       const dot = { writer: this.writer, seq };
       world.oracle.channel(ref).stamped({
         ...dot,
@@ -271,4 +279,3 @@ export class SimNode {
 function lastOf({ writer, firstSeq, count }: StoredRun['run']): Dot {
   return { writer, seq: firstSeq + count - 1 };
 }
-

@@ -3,7 +3,7 @@ import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/i
 import { LogReader } from '../../src/log/reader.js';
 import type { SimNode } from './node.js';
 import { type OracleEntry, includes, isWithin, mustHold } from './oracle.js';
-import type { World } from './world.js';
+import type { Surroundings } from './surroundings.js';
 
 export interface Delivered {
   readonly entry: OracleEntry;
@@ -18,7 +18,7 @@ export class SimReader {
   readonly #had = new Map<string, number>();
 
   constructor(
-    readonly world: World,
+    readonly world: Surroundings,
     readonly ref: ChannelRef,
     readonly countMax: number,
   ) {}
@@ -58,7 +58,12 @@ export class SimReader {
       if (step.type !== 'entries') break;
       const last = step.firstSeq + step.count - 1;
       for (let seq = step.firstSeq; seq <= last; seq++) {
-        this.#deliver({ writer: step.writer, seq }, step.late, log.committed ? [log.committed, tip] : [tip], false);
+        this.#deliver(
+          { writer: step.writer, seq },
+          step.late,
+          log.committed ? [log.committed, tip] : [tip],
+          false,
+        );
       }
       reader.took(step.writer, last);
       left -= step.count;
@@ -104,7 +109,10 @@ export class SimReader {
       mustHold(place !== undefined || !isCommitted, () => `${dotText(entry)} was delivered and is gone`);
       if (place === undefined) continue;
       if (isCommitted) {
-        mustHold(late === place < newest, () => `${dotText(entry)} is at ${place} after ${newest}: late ${late}`);
+        mustHold(
+          late === place < newest,
+          () => `${dotText(entry)} is at ${place} after ${newest}: late ${late}`,
+        );
       }
       newest = Math.max(newest, place);
     }

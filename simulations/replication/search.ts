@@ -6,8 +6,10 @@ import { InvariantError } from '../../src/base/assert.js';
 import { type Dot, channelKey, dotText } from '../../src/base/ids.js';
 import { crash, cutLinks, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
+import { deliver, pump } from './pump.js';
 import { Violation, mustHold } from './oracle.js';
-import { type Stats, World, noStats } from './world.js';
+import { type Stats, noStats } from './surroundings.js';
+import { World } from './world.js';
 
 export interface SearchOptions {
   readonly firstSeed: number;
@@ -51,7 +53,6 @@ export function searchReplication(options: SearchOptions): SearchResult {
 
 export function runSeed(seed: number, stats: Stats, homes?: number): World {
   const world = new World(seed, stats, homes);
-  (globalThis as any).lastWorld = world;
   const steps = 300 + world.integer(400);
   if (world.chance(0.8)) settleDown(world);
   for (let i = 0; i < steps; i++) step(world);
@@ -102,13 +103,6 @@ function step(world: World): void {
     if (habits.cuts) cutLinks(world);
   } else if (dice < 0.995) node.isPaused = habits.pauses;
   else if (habits.clocks) upsetClock(world, node);
-}
-
-function deliver(world: World): void {
-  const parcel = world.network.next();
-  if (!parcel) return;
-  const to = world.nodes[parcel.to]!;
-  if (to.isUp && !to.isPaused) to.receive(world.nodes[parcel.from]!, parcel.bytes);
 }
 
 function publish(world: World, other: SimNode): void {
@@ -173,27 +167,6 @@ function heal(world: World): void {
   mustHold(isAtRest(world), () => `not at rest after ${round} rounds: ${describe(world)}`);
 }
 
-/** Everything that can happen without waiting. */
-function pump(world: World): void {
-  for (const node of world.nodes) {
-    node.tick();
-    node.drain();
-  }
-  for (let turn = 0; turn < 200; turn++) {
-    let isIdle = world.network.parcels.length === 0;
-    while (world.network.parcels.length > 0) deliver(world);
-    for (const node of world.nodes) {
-      while (node.reads.length > 0) node.readOne();
-      node.beginCommit();
-      if (node.underWay) {
-        isIdle = false;
-        node.finishCommit();
-      }
-    }
-    if (isIdle && world.network.parcels.length === 0) return;
-  }
-}
-
 function isAtRest(world: World): boolean {
   return world.refs.every((ref) => {
     const [first] = world.nodes;
@@ -202,7 +175,8 @@ function isAtRest(world: World): boolean {
     return world.nodes.every((node) => {
       const log = node.log(ref);
       const heads = log.heads();
-      const isOne = log.isEmpty || (heads.length === 1 && dotText(heads[0]!) === dotText(log.committed ?? none));
+      const isOne =
+        log.isEmpty || (heads.length === 1 && dotText(heads[0]!) === dotText(log.committed ?? none));
       return !node.isRecovering && isOne && haveOf(node, ref) === have && sameDot(log.committed, committed);
     });
   });
@@ -215,7 +189,10 @@ function sameDot(a: Dot | undefined, b: Dot | undefined): boolean {
 }
 
 function haveOf(node: SimNode, ref: World['refs'][number]): string {
-  const have = node.log(ref).writers().map(({ writer, seq }) => `${writer}-${seq}`);
+  const have = node
+    .log(ref)
+    .writers()
+    .map(({ writer, seq }) => `${writer}-${seq}`);
   return have.sort().join();
 }
 
@@ -242,10 +219,14 @@ function checkEnd(world: World): void {
     mustHold(channel.master.length === log.endPosition, () => 'more is committed than the end says');
   }
   const isFinal = (entry: { channel: string }) =>
-    world.refs.some((ref) => channelKey(ref) === entry.channel && world.oracle.channel(ref).master.includes(entry as never));
-  for (const entry of world.quorumAcked) mustHold(isFinal(entry), () => `${dotText(entry)} was acked at quorum and is lost`);
+    world.refs.some(
+      (ref) => channelKey(ref) === entry.channel && world.oracle.channel(ref).master.includes(entry as never),
+    );
+  for (const entry of world.quorumAcked)
+    mustHold(isFinal(entry), () => `${dotText(entry)} was acked at quorum and is lost`);
   for (const { entry, node, losses } of world.ownerAcked) {
-    if (node.losses === losses) mustHold(isFinal(entry), () => `${dotText(entry)} was acked by its owner and is lost`);
+    if (node.losses === losses)
+      mustHold(isFinal(entry), () => `${dotText(entry)} was acked by its owner and is lost`);
   }
   for (const reader of world.readers) {
     const log = world.nodes[0]!.log(reader.ref);

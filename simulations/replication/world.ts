@@ -1,10 +1,5 @@
 /** The nodes of one run, what they may do to each other, and what they claimed to whom. */
-import {
-  type ChannelRef,
-  type Dot,
-  channelKey,
-  dotText,
-} from '../../src/base/ids.js';
+import { type ChannelRef, type Dot, dotText } from '../../src/base/ids.js';
 import { type Random, seededRandom } from '../../src/base/random.js';
 import { RecordWalk, recordChecksum, recordSeq } from '../../src/log/entry-wire.js';
 import type { RunSummary } from '../../src/log/run.js';
@@ -14,6 +9,7 @@ import { Network } from './network.js';
 import { SimNode } from './node.js';
 import { Oracle, type OracleEntry, mustHold } from './oracle.js';
 import { SimReader } from './readers.js';
+import type { NodeView, Stats, Surroundings } from './surroundings.js';
 
 export interface Habits {
   readonly crashes: boolean;
@@ -27,30 +23,9 @@ export interface Habits {
   readonly exchanges: boolean;
 }
 
-export const noStats = () => ({
-  seeds: 0,
-  entries: 0,
-  claims: 0,
-  commits: 0,
-  acksQuorum: 0,
-  acksOwner: 0,
-  indeterminate: 0,
-  refused: 0,
-  degraded: 0,
-  deliveries: 0,
-  late: 0,
-  crashes: 0,
-  losses: 0,
-  duels: 0,
-  duelLosses: 0,
-  lostHeads: 0,
-  healRounds: 0,
-});
-export type Stats = ReturnType<typeof noStats>;
-
 type Outcome = Extract<Effect, { type: 'outcome' }>;
 
-export class World {
+export class World implements Surroundings {
   readonly random: Random;
   readonly oracle = new Oracle();
   readonly network: Network;
@@ -60,7 +35,8 @@ export class World {
   readonly refs: readonly ChannelRef[];
   readonly readers: readonly SimReader[];
   readonly habits: Habits;
-  readonly ownerAcked: { readonly entry: OracleEntry; readonly node: SimNode; readonly losses: number }[] = [];
+  readonly ownerAcked: { readonly entry: OracleEntry; readonly node: NodeView; readonly losses: number }[] =
+    [];
   readonly quorumAcked = new Set<OracleEntry>();
   now = 100_000;
   /** Faults have stopped. */
@@ -146,7 +122,8 @@ export class World {
   connect(node: SimNode): void {
     for (const other of this.nodes) {
       if (other === node || !other.isUp || !node.isUp) continue;
-      if (this.network.isCut(node.index, other.index) || this.network.isCut(other.index, node.index)) continue;
+      if (this.network.isCut(node.index, other.index) || this.network.isCut(other.index, node.index))
+        continue;
       node.replica.connected(other.id, this.now);
       other.replica.connected(node.id, this.now);
       node.drain();
@@ -167,7 +144,7 @@ export class World {
 
   // What nodes say.
 
-  claimed(node: SimNode, interval: string): void {
+  claimed(node: NodeView, interval: string): void {
     for (const ref of this.refs) {
       if (this.intervalOf(ref) === interval && this.chance(0.7)) node.replica.touch(interval, ref, this.now);
     }
@@ -180,7 +157,7 @@ export class World {
     for (const rival of rivals) this.network.cutBoth(node.index, rival.index);
   }
 
-  committed(node: SimNode, ref: ChannelRef, dot: Dot, from: number, to: number): void {
+  committed(node: NodeView, ref: ChannelRef, dot: Dot, from: number, to: number): void {
     const channel = this.oracle.channel(ref);
     channel.committed(dot);
     const expected = channel.order(dot).slice(from, to).map(dotText);
@@ -188,23 +165,29 @@ export class World {
     const got = spans.flatMap(({ writer, firstSeq, count }) =>
       Array.from({ length: count }, (_, i) => dotText({ writer, seq: firstSeq + i })),
     );
-    mustHold(got.join() === expected.join(), () => `${node.index} orders ${got.join()}, not ${expected.join()}`);
+    mustHold(
+      got.join() === expected.join(),
+      () => `${node.index} orders ${got.join()}, not ${expected.join()}`,
+    );
   }
 
   /** A run reached a disk: the very entries that were stamped. */
-  stored(node: SimNode, bytes: Uint8Array, run: RunSummary): void {
+  stored(node: NodeView, bytes: Uint8Array, run: RunSummary): void {
     const channel = this.oracle.channel(run.ref);
     const start = run.offset + run.headerBytes;
     const walk = new RecordWalk(bytes, start, start + run.recordBytes);
     while (walk.next()) {
       const dot = { writer: run.writer, seq: recordSeq(bytes, walk.bodyStart) };
       const entry = channel.get(dot);
-      mustHold(entry.checksum === recordChecksum(bytes, walk.bodyStart), () => `${dotText(dot)} has two contents`);
+      mustHold(
+        entry.checksum === recordChecksum(bytes, walk.bodyStart),
+        () => `${dotText(dot)} has two contents`,
+      );
       entry.homes.add(node.index);
     }
   }
 
-  told(node: SimNode, { ref, writer, firstSeq, lastSeq, outcome }: Outcome): void {
+  told(node: NodeView, { ref, writer, firstSeq, lastSeq, outcome }: Outcome): void {
     const channel = this.oracle.channel(ref);
     for (let seq = firstSeq; seq <= lastSeq; seq++) {
       const entry = channel.get({ writer, seq });

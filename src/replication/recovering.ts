@@ -118,7 +118,15 @@ export class Recovering {
     if (interval.recovery) {
       this.#context.outbox
         .to(from)
-        .other({ type: 'recovery', interval: id, session, recovering: true, channels: [], part: 0, parts: 1 });
+        .other({
+          type: 'recovery',
+          interval: id,
+          session,
+          recovering: true,
+          channels: [],
+          part: 0,
+          parts: 1,
+        });
       return;
     }
     this.#context.queue.duty({ type: 'giveBack', interval, to: from, session });

@@ -281,13 +281,6 @@ export class Replica {
     }
   }
 
-  debug(ref: ChannelRef): unknown {
-    const c = this.#parts.context.channels.get(channelKey(ref));
-    if (!c) return undefined;
-    const { opened, opening, mergeAt, interval, links, awaited } = c;
-    return { opened, held: interval.held, attempt: interval.attempt, wanted: interval.wanted, recovery: interval.recovery, opening, mergeAt, awaited: awaited.length, links: [...links].map(([k, l]) => [k.slice(-1), JSON.stringify(l)]) };
-  }
-
   takeEffects(): readonly Effect[] {
     return this.#parts.context.outbox.take(this.#parts.context.options.storeId, this.ringVersion);
   }
