@@ -6,16 +6,14 @@ import type { World } from './world.js';
 
 const lossesMax = 4;
 
-/** Whether one more disk may go: at most W − 1 at a time, and no more than recovery can do without. */
+/** Whether one more disk may go: at most W − 1 at a time. */
 export function mayLose(world: World): boolean {
   const { nodes, sets } = world;
   const { appendNeeds } = sets[0]!;
-  const others = nodes.length - 1;
   const open = nodes.filter((node) => !node.isUp || node.isRecovering);
-  const openMax = Math.min(appendNeeds - 1, others - Math.min(appendNeeds, others) + 1);
   const total = nodes.reduce((sum, node) => sum + node.losses, 0);
   // A node that is down may be one that lost its disk.
-  return others > 0 && open.filter(({ losses }) => losses > 0).length < openMax && total < lossesMax;
+  return open.filter(({ losses }) => losses > 0).length < appendNeeds - 1 && total < lossesMax;
 }
 
 export function crash(world: World, node: SimNode): void {

@@ -54,18 +54,18 @@ export type Returned =
   /** It recovers too: nothing it said before holds any more. */
   | 'recovering';
 
-/** Whether a home whose store is not what it was may count again. Enough others gave back what they have, so whatever was
- *  acked here and elsewhere is here again. And none is silent: a silent one might own the interval, or be about to, and
- *  go on counting what the lost store acked or granted, which nobody here knows of. */
+/** Whether a home whose store is not what it was may count again. None of the others is silent: a silent one might own the
+ *  interval, or be about to, and go on counting what the lost store acked or granted, which nobody here knows of. And so
+ *  many gave back that no more than W − 1 lost their stores: of any W that acked an entry one is among them. */
 export function meetsRecovery(
   sets: readonly HomeSet[],
   self: NodeId,
   returned: (home: NodeId) => Returned,
 ): boolean {
-  return sets.every(({ homes, appendNeeds }) => {
+  return sets.every(({ homes, appendNeeds, claimNeeds }) => {
     const others = homes.filter((home) => home !== self).map(returned);
     const whole = others.filter((each) => each === 'whole').length;
-    const isEnough = whole >= Math.min(appendNeeds, others.length);
-    return isEnough && (planted('recovery-by-quorum') || !others.includes('missing'));
+    if (planted('recovery-by-quorum')) return whole >= Math.min(appendNeeds, others.length);
+    return !others.includes('missing') && whole >= Math.min(claimNeeds, others.length);
   });
 }

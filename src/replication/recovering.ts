@@ -116,17 +116,15 @@ export class Recovering {
     const interval = this.#context.intervals.get(id);
     if (!interval) return;
     if (interval.recovery) {
-      this.#context.outbox
-        .to(from)
-        .other({
-          type: 'recovery',
-          interval: id,
-          session,
-          recovering: true,
-          channels: [],
-          part: 0,
-          parts: 1,
-        });
+      this.#context.outbox.to(from).other({
+        type: 'recovery',
+        interval: id,
+        session,
+        recovering: true,
+        channels: [],
+        part: 0,
+        parts: 1,
+      });
       return;
     }
     this.#context.queue.duty({ type: 'giveBack', interval, to: from, session });

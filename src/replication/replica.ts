@@ -291,7 +291,9 @@ export class Replica {
     if (known === storeId) return;
     this.#stores.set(from, storeId);
     if (known === undefined) return;
-    for (const channel of this.#parts.context.channels.values()) channel.links.get(from)?.forget();
+    const { channels, intervals } = this.#parts.context;
+    for (const channel of channels.values()) channel.links.get(from)?.forget();
+    for (const { recovery } of intervals.values()) recovery?.answers.delete(from);
   }
 }
 

@@ -75,6 +75,11 @@ describe('a home that lost its store', () => {
     );
   });
 
+  test('of four counts again although another one was lost too, as long as two are whole', () => {
+    expect(meets([a, b, c, d], { [b]: 'whole', [c]: 'whole', [d]: 'recovering' })).toBe(true);
+    expect(meets([a, b, c, d], { [b]: 'whole', [c]: 'recovering', [d]: 'recovering' })).toBe(false);
+  });
+
   test('that is alone has nobody to ask', () => {
     expect(meets([a], {})).toBe(true);
   });
