@@ -1,17 +1,24 @@
-/** `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N] [--twice]`: searches for a seed under which a promise of
- *  the store breaks. Exit codes: 0 none found, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash.
- *  The last line of a failure is the command that repeats it.
+/** `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N] [--twice] [--of store|replication]`: searches for a seed
+ *  under which a promise breaks, of the store, of the replication between homes, or of both in turn. Exit codes: 0 none
+ *  found, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash. The last line of a failure is the
+ *  command that repeats it.
+ *  `npm run sim -- --bugs`: plants known bugs and shows that the search finds them; 1 when it misses one.
  *  `npm run sim -- --scale`: how ring and membership behave with more nodes, as tables. */
+// First: it must be there before the code that it plants bugs in.
+import './replication/planting.js';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Violation } from './store/model.js';
+import { bugLines } from './replication/bugs.js';
+import { searchReplication } from './replication/search.js';
 import { membershipScaleLines } from './scale/membership-scale.js';
 import { ringScaleLines } from './scale/ring-scale.js';
+import { Violation } from './store/model.js';
 import { runStoreSeed } from './store/search.js';
 import { StalledError } from './world/clock.js';
 
 export const exitCodes = {
   ok: 0,
+  missed: 1,
   usage: 2,
   safety: 10,
   liveness: 11,
@@ -24,14 +31,17 @@ interface Finding {
   readonly what: string;
 }
 
+const subjects = ['store', 'replication'] as const;
+type Subject = (typeof subjects)[number];
+
 /** Runs one seed; `undefined` when all holds. */
-export async function trySeed(seed: number, twice: boolean): Promise<Finding | undefined> {
+export async function trySeed(seed: number, twice: boolean, subject: Subject): Promise<Finding | undefined> {
+  const run = { store: runStore, replication: runReplication }[subject];
   try {
-    const first = await runStoreSeed(seed);
-    const second = twice ? await runStoreSeed(seed) : first;
-    if (first.traceHash === second.traceHash) return undefined;
-    const what = `two runs of one seed differ: ${first.traceHash} and ${second.traceHash}`;
-    return { code: exitCodes.nondeterminism, what };
+    const first = await run(seed);
+    const second = twice ? await run(seed) : first;
+    if (first === second) return undefined;
+    return { code: exitCodes.nondeterminism, what: `two runs of one seed differ: ${first} and ${second}` };
   } catch (error) {
     if (error instanceof Violation) return { code: exitCodes.safety, what: error.message };
     if (error instanceof StalledError) return { code: exitCodes.liveness, what: error.message };
@@ -42,16 +52,28 @@ export async function trySeed(seed: number, twice: boolean): Promise<Finding | u
   }
 }
 
-type Choice = 'scale' | SeedChoice;
+/** Resolves with what must be the same in every run of the seed. */
+async function runStore(seed: number): Promise<string> {
+  return (await runStoreSeed(seed)).traceHash;
+}
 
-interface SeedChoice {
+async function runReplication(seed: number): Promise<string> {
+  const { violations, stats } = searchReplication({ firstSeed: seed, count: 1 });
+  if (violations[0]) throw new Violation(violations[0].what);
+  return JSON.stringify(stats);
+}
+
+interface Choice {
+  readonly what: 'seeds' | 'scale' | 'bugs';
   readonly from: number;
   readonly to: number;
   readonly untilMs: number;
   readonly twice: boolean;
+  readonly subjects: readonly Subject[];
 }
 
 const scaleSizes = [10, 100, 1_000];
+const bugSeedsMax = 3_000;
 
 function choose(args: readonly string[]): Choice {
   const { values } = parseArgs({
@@ -61,24 +83,33 @@ function choose(args: readonly string[]): Choice {
       seeds: { type: 'string' },
       minutes: { type: 'string' },
       from: { type: 'string' },
+      of: { type: 'string' },
       twice: { type: 'boolean', default: false },
+      bugs: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
     },
   });
-  const { twice } = values;
-  if (values.scale) return 'scale';
+  const what = values.scale ? 'scale' : values.bugs ? 'bugs' : 'seeds';
+  const chosen = subjects.filter((subject) => values.of === undefined || subject === values.of);
+  if (chosen.length === 0) throw new Error(`--of takes ${subjects.join(' or ')}.`);
   const range = /^(\d+)(?:\.\.(\d+))?$/.exec(values.seed ?? values.seeds ?? '');
-  if (range) {
-    const from = Number(range[1]);
-    return { from, to: Number(range[2] ?? from), untilMs: Number.POSITIVE_INFINITY, twice };
-  }
   const minutes = Number(values.minutes);
-  if (!(minutes > 0)) throw new Error('Say which seeds: --seed N, --seeds A..B, or --minutes M [--from N].');
-  const from = Number(values.from ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
-  return { from, to: Number.MAX_SAFE_INTEGER, untilMs: performance.now() + minutes * 60_000, twice };
+  if (what === 'seeds' && !range && !(minutes > 0))
+    throw new Error(
+      'Say which seeds: --seed N, --seeds A..B, or --minutes M [--from N]; or --bugs, or --scale.',
+    );
+  const from = Number(range?.[1] ?? values.from ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
+  return {
+    what,
+    from,
+    to: range ? Number(range[2] ?? from) : Number.MAX_SAFE_INTEGER,
+    untilMs: range ? Number.POSITIVE_INFINITY : performance.now() + minutes * 60_000,
+    twice: values.twice,
+    subjects: chosen,
+  };
 }
 
-export async function search(args: readonly string[]): Promise<number> {
+export async function main(args: readonly string[]): Promise<number> {
   let choice: Choice;
   try {
     choice = choose(args);
@@ -86,25 +117,32 @@ export async function search(args: readonly string[]): Promise<number> {
     console.error(error instanceof Error ? error.message : String(error));
     return exitCodes.usage;
   }
-  if (choice === 'scale') {
-    for (const line of ringScaleLines()) console.log(line);
-    for (const line of membershipScaleLines(1, scaleSizes)) console.log(line);
-    return exitCodes.ok;
+  if (choice.what === 'seeds') return search(choice);
+  if (choice.what === 'bugs') {
+    const { lines, isEachFound } = bugLines(bugSeedsMax);
+    for (const line of lines) console.log(line);
+    return isEachFound ? exitCodes.ok : exitCodes.missed;
   }
-  const { from, to, untilMs, twice } = choice;
+  for (const line of ringScaleLines()) console.log(line);
+  for (const line of membershipScaleLines(1, scaleSizes)) console.log(line);
+  return exitCodes.ok;
+}
+
+async function search({ from, to, untilMs, twice, subjects: chosen }: Choice): Promise<number> {
   let seed = from;
   for (; seed <= to && performance.now() < untilMs; seed++) {
-    const finding = await trySeed(seed, twice);
-    if (finding) {
-      console.error(`seed ${seed}: ${finding.what}`);
-      console.error(`npm run sim -- --seed ${seed}${twice ? ' --twice' : ''}`);
+    for (const subject of chosen) {
+      const finding = await trySeed(seed, twice, subject);
+      if (!finding) continue;
+      console.error(`${subject}, seed ${seed}: ${finding.what}`);
+      console.error(`npm run sim -- --of ${subject} --seed ${seed}${twice ? ' --twice' : ''}`);
       return finding.code;
     }
   }
-  console.log(`${seed - from} seeds from ${from}: every promise held`);
+  console.log(`${chosen.join(' and ')}: ${seed - from} seeds from ${from}: every promise held`);
   return exitCodes.ok;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  process.exitCode = await search(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2));
 }

@@ -77,6 +77,18 @@ export const limits = {
   coldStartMs: 3_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
+  /** One message between nodes, as bytes; a longer one is refused before it is read. */
+  peerFrameBytesMax: 16_777_216,
+  /** Parts of such a message of one kind: bounds what a few bytes can make a node allocate. */
+  peerFrameItemsMax: 65_536,
+  /** Writers in a vector between nodes, as many as a log may ever have had in a month of restarts. */
+  peerVectorWritersMax: 65_536,
+  /** An interval's name. */
+  intervalIdBytesMax: 128,
+  /** Records read at once for a peer that lacks them. */
+  peerReadBytes: 1_048_576,
+  /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */
+  intakeBytesMax: 67_108_864,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */

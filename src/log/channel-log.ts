@@ -10,6 +10,8 @@ import { CommittedOrder, type Span } from './committed-order.js';
 import { committedDot, placeThrough, provisionalSpans } from './committing.js';
 import type { LostRange, Timestamp, Trim, Vector } from './entry.js';
 import { Heads } from './heads.js';
+import { Intake } from './intake.js';
+import { type SeqRange, lackingRanges } from './lacking.js';
 import { type LogParts, SubLogs } from './log-parts.js';
 import { extendPrefix, maximal, pastOf, vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
@@ -17,6 +19,7 @@ import type { SubLog } from './sub-log.js';
 
 export type { Refusal } from './acceptance.js';
 export type { Span } from './committed-order.js';
+export type { SeqRange } from './lacking.js';
 
 export interface WriterState {
   readonly writer: WriterId;
@@ -120,6 +123,11 @@ export class ChannelLog {
     return refusal ? err(refusal) : accepted;
   }
 
+  /** For deciding on several runs before any of them is stored. */
+  intake(): Intake {
+    return new Intake(this.#parts.subLogs);
+  }
+
   /** Takes in a run that is stored now. */
   apply(run: RunSummary): void {
     const refusal = refusalOf(this.#parts.subLogs, run);
@@ -144,6 +152,18 @@ export class ChannelLog {
     subLog.lose(fromSeq, toSeq);
     this.#entries += subLog.seq - before;
     if (subLog.seq > before) this.#heads.grown(subLog, false);
+  }
+
+  /** What a replica with `have` lacks of what is held here, in an order in which it can take it. Whatever lies at or
+   *  below the floors is left out. */
+  lacking(have: Vector): readonly SeqRange[] {
+    return lackingRanges(this.#parts, this.#heads.dots(), have);
+  }
+
+  /** Round of a held entry; 0 below the floor. */
+  roundOf({ writer, seq }: Dot): number {
+    const subLog = this.#parts.subLogs.get(writer);
+    return subLog && seq > subLog.floor && seq <= subLog.seq ? subLog.roundOf(seq) : 0;
   }
 
   lostRanges(): readonly LostRange[] {
@@ -172,6 +192,11 @@ export class ChannelLog {
 
   get committed(): Dot | undefined {
     return committedDot(this.#parts);
+  }
+
+  /** Seq through which the writer's entries are committed, or below the floor. */
+  committedSeq(writer: WriterId): number {
+    return this.#parts.subLogs.get(writer)?.placed ?? 0;
   }
 
   /** The channel's retained message: the entry marked `retain` that is last in the order; none once that is trimmed. */

@@ -1,6 +1,7 @@
 /** The maximal entries of a log, kept up to date as it grows, and what follows from them: the parents of new entries and
  *  the cursors of readers. */
 import type { Dot, WriterId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { LogParts } from './log-parts.js';
 import { covers, maximal, pastOf } from './past.js';
 import type { SubLog } from './sub-log.js';
@@ -77,7 +78,8 @@ export class Heads {
     // The usual case: nothing foreign came since the writer's own last entry.
     if (!opening && seq > 0 && !this.#trimIsHead && this.#isOnly(writer)) return undefined;
     const foreign = this.dots().filter((head) => head.writer !== writer);
-    if (!opening && seq > 0) return foreign.length > 0 ? [{ writer, seq }, ...foreign] : undefined;
+    if ((!opening || planted('own-primary')) && seq > 0)
+      return foreign.length > 0 ? [{ writer, seq }, ...foreign] : undefined;
     const primary = this.primary();
     if (!primary) return undefined;
     const past = pastOf(this.#log, [primary]);

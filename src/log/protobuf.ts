@@ -1,6 +1,6 @@
 /** The little of protobuf that log records need: tags, skipping what is unknown, and UTF-8 that is checked without
  *  throwing. https://protobuf.dev/programming-guides/encoding/ */
-import { ByteReader, type ByteWriter, utf8, utf8Text } from '../base/bytes.js';
+import { ByteReader, type ByteWriter, utf8, utf8Text, varintLength, writeVarint } from '../base/bytes.js';
 
 export const wireVarint = 0;
 export const wireFixed64 = 1;
@@ -92,6 +92,25 @@ export function writeText(out: ByteWriter, tag: number, text: string): void {
 export function writeVarintField(out: ByteWriter, tag: number, value: number): void {
   out.varint(tag);
   out.varint(value);
+}
+
+/** Opens a length-delimited field whose length is not known yet; `closeField` takes what this returns. */
+export function openField(out: ByteWriter, tag: number): number {
+  out.varint(tag);
+  out.u8(0);
+  return out.length;
+}
+
+/** Fills the length in; content of 128 bytes and more moves up to make room for it. */
+export function closeField(out: ByteWriter, start: number): void {
+  const length = out.length - start;
+  const extra = varintLength(length) - 1;
+  if (extra > 0) {
+    out.reserve(extra);
+    out.buffer.copyWithin(start + extra, start, out.length);
+    out.length += extra;
+  }
+  writeVarint(out.buffer, start - 1, length);
 }
 
 /** Bytes of a text as UTF-8; a lone surrogate counts as U+FFFD, which is what the encoder makes of it. */

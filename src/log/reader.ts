@@ -130,6 +130,24 @@ export class LogReader {
     };
   }
 
+  /** What is due of order(tip) behind the committed order, at whose end this reader is: provisional, since a merge may
+   *  place other entries before these. Late is what comes before something that was had in that order, or beside it.
+   *  `took` says that it was delivered. */
+  nextProvisional(log: ChannelLog, tip: Dot, countMax: number): Exclude<Step, GapStep> {
+    assert(countMax >= 1, 'at least one entry is asked for');
+    assert(this.isAtEnd(log), 'what is committed comes first');
+    const had = this.#beyond;
+    const spans = log.provisional(tip);
+    const at = spans.findIndex((span) => span.firstSeq + span.count - 1 > (had?.get(span.writer) ?? 0));
+    const span = spans[at];
+    if (!span) return { type: 'end' };
+    const { writer } = span;
+    const firstSeq = Math.max(span.firstSeq, (had?.get(writer) ?? 0) + 1);
+    const count = Math.min(span.firstSeq + span.count - firstSeq, countMax);
+    const late = had !== undefined && reachesBeyond(had, spans.slice(at + 1), log.pastOf(tip));
+    return { type: 'entries', writer, firstSeq, count, late };
+  }
+
   /** Says that entries beyond the committed order were delivered: all of `writer` through `seq`. */
   took(writer: WriterId, seq: number): void {
     this.#beyond ??= new Map();
@@ -190,4 +208,10 @@ export class LogReader {
     }
     return ranges;
   }
+}
+
+/** Whether something that was had comes later in an order, or not in it at all. */
+function reachesBeyond(had: Vector, later: readonly Span[], past: Vector): boolean {
+  for (const [writer, seq] of had) if (seq > (past.get(writer) ?? 0)) return true;
+  return later.some(({ writer, firstSeq }) => firstSeq <= (had.get(writer) ?? 0));
 }

@@ -1,16 +1,15 @@
 /** Builds the runs of one commit, one after another in one reused buffer. The hot path of every publish: bytes are
  *  written once, with one checksum for the record; the run's checksum is taken over all of them at its end. */
 import { assert } from '../base/assert.js';
-import { ByteWriter, fromHex, readFixed32, writeFixed32 } from '../base/bytes.js';
-import { crc32 } from '../base/crc32.js';
+import { ByteWriter, readFixed32 } from '../base/bytes.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
 import { contentHash, decodeContent } from './content-wire.js';
 import type { Entry, Timestamp } from './entry.js';
 import { type RunEntry, writeRecord } from './entry-encoder.js';
 import { placeSeed } from './record-layout.js';
 import type { KeyRow, RunSummary } from './run.js';
-import { keyScope, runLayout } from './run-layout.js';
-import { utf8Length, writeUtf8 } from './protobuf.js';
+import { putRunHeader, sealRun } from './run-bytes.js';
+import { keyScope } from './run-layout.js';
 import { addSeq } from './seq-ranges.js';
 
 export type { RunEntry } from './entry-encoder.js';
@@ -74,7 +73,7 @@ export class RunWriter {
     assert(this.#open === undefined, 'a run ends before the next begins');
     assert(firstSeq >= 1 && (firstSeq > 1 || previousChecksum === 0), 'the first entry follows none');
     const offset = this.#out.length;
-    this.#writeHeader(ref, writer, round, firstSeq);
+    putRunHeader(this.#out, ref, writer, round, firstSeq);
     this.#count = 0;
     this.#lastTimestamp = -1;
     this.#lastChecksum = previousChecksum;
@@ -122,9 +121,7 @@ export class RunWriter {
     const { buffer, length } = this.#out;
     const { offset, headerBytes } = run;
     const recordBytes = length - offset - headerBytes;
-    writeFixed32(buffer, offset + runLayout.recordBytes, recordBytes);
-    writeFixed32(buffer, offset + runLayout.count, this.#count);
-    writeFixed32(buffer, offset, crc32(buffer, offset + runLayout.headerBytes, length));
+    sealRun(buffer, offset, headerBytes, length, this.#count);
     const summary: RunSummary = {
       ref: run.ref,
       writer: run.writer,
@@ -163,25 +160,6 @@ export class RunWriter {
     this.#open = undefined;
     this.#count = 0;
     this.#entryCount = 0;
-  }
-
-  /** Checksum, record bytes and count are filled in by `end`. */
-  #writeHeader(ref: ChannelRef, writer: WriterId, round: number, firstSeq: number): void {
-    const out = this.#out;
-    const hubBytes = utf8Length(ref.hub);
-    const channelBytes = utf8Length(ref.channel);
-    const headerBytes = runLayout.hub + hubBytes + 1 + channelBytes;
-    out.fixed32(0);
-    out.fixed32(headerBytes);
-    out.fixed32(0);
-    out.fixed32(0);
-    out.fixed64(firstSeq);
-    out.fixed64(round);
-    out.raw(fromHex(writer));
-    out.u8(hubBytes);
-    writeUtf8(out, ref.hub, hubBytes);
-    out.u8(channelBytes);
-    writeUtf8(out, ref.channel, channelBytes);
   }
 
   #keyRow(run: OpenRun, seq: number, entry: RunEntry): KeyRow {

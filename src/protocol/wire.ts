@@ -2,17 +2,11 @@
  *
  *  By hand because a publish must stay the bytes the client sent, a delivery must take stored bytes as they are, and
  *  a general library would be more than half of what a browser loads. */
-import {
-  ByteReader,
-  type ByteWriter,
-  fromHex,
-  toHex,
-  utf8Text,
-  varintLength,
-  writeVarint,
-} from '../base/bytes.js';
+import { ByteReader, type ByteWriter, fromHex, toHex, utf8Text, varintLength } from '../base/bytes.js';
 import type { WriterId } from '../base/ids.js';
 import { readTag, skipValue, writeText, writeVarintField } from '../log/protobuf.js';
+
+export { closeField, openField } from '../log/protobuf.js';
 
 const writerBytes = 12;
 
@@ -86,25 +80,6 @@ export class WireReader extends ByteReader {
   skip(tag: number): void {
     skipValue(this, tag);
   }
-}
-
-/** Opens a length-delimited field whose length is not known yet; `closeField` takes what this returns. */
-export function openField(out: ByteWriter, tag: number): number {
-  out.varint(tag);
-  out.u8(0);
-  return out.length;
-}
-
-/** Fills the length in; content of 128 bytes and more moves up to make room for it. */
-export function closeField(out: ByteWriter, start: number): void {
-  const length = out.length - start;
-  const extra = varintLength(length) - 1;
-  if (extra > 0) {
-    out.reserve(extra);
-    out.buffer.copyWithin(start + extra, start, out.length);
-    out.length += extra;
-  }
-  writeVarint(out.buffer, start - 1, length);
 }
 
 /** Proto3 leaves out what has its default value. */

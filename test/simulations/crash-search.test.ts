@@ -5,9 +5,9 @@ import { trySeed } from '../../simulations/run.js';
 const seeds = Array.from({ length: 30 }, (_, i) => i + 1);
 
 test.each(seeds)('seed %i breaks no promise', async (seed) => {
-  expect(await trySeed(seed, false)).toBeUndefined();
+  expect(await trySeed(seed, false, 'store')).toBeUndefined();
 });
 
 test('a seed run twice does the same', async () => {
-  expect(await trySeed(31, true)).toBeUndefined();
+  expect(await trySeed(31, true, 'store')).toBeUndefined();
 });

@@ -1,0 +1,113 @@
+/** What goes wrong, and how much of it at once: any crashes, cuts, pauses and clocks, and as many lost disks as the quorum
+ *  survives until they were given back. */
+import type { SimNode } from './node.js';
+import { pump } from './pump.js';
+import type { World } from './world.js';
+
+const lossesMax = 4;
+
+/** Whether one more disk may go: at most W − 1 at a time. */
+export function mayLose(world: World): boolean {
+  const { nodes, sets } = world;
+  const { appendNeeds } = sets[0]!;
+  const open = nodes.filter((node) => !node.isUp || node.isRecovering);
+  const total = nodes.reduce((sum, node) => sum + node.losses, 0);
+  // A node that is down may be one that lost its disk.
+  return open.filter(({ losses }) => losses > 0).length < appendNeeds - 1 && total < lossesMax;
+}
+
+export function crash(world: World, node: SimNode): void {
+  world.stats.crashes++;
+  if (world.habits.losses && world.chance(0.3) && mayLose(world)) {
+    world.stats.losses++;
+    node.loseDisk();
+  } else node.crash();
+  for (const other of world.nodes) if (other !== node) world.disconnect(node, other);
+}
+
+/** Steers towards two nodes that think they own the same interval while a third, promised to one of them, hears both; and
+ *  sometimes takes that one's disk or memory. Chance alone hardly ever does it all. */
+export function steerDuel(world: World): void {
+  const interval = world.pick(world.intervals);
+  const up = world.nodes.filter((node) => node.isUp && !node.isPaused);
+  const owners = up.filter((node) => node.replica.claimOf(interval) !== undefined);
+  const others = up.filter((node) => !owners.includes(node) && !node.isRecovering);
+  const [owner] = owners;
+  if (!owner || others.length + owners.length < 3) return;
+  if (owners.length === 1) {
+    if (world.chance(0.5)) lag(world, owner, others);
+    else challenge(world, owner, others, interval);
+    return;
+  }
+  if (others.length > 0) involveThird(world, owners, world.pick(others));
+}
+
+function involveThird(world: World, owners: readonly SimNode[], third: SimNode): void {
+  world.stats.duelsSteered++;
+  if (world.habits.losses && world.chance(0.4) && mayLose(world)) {
+    world.stats.duelLosses++;
+    world.stats.losses++;
+    third.loseDisk();
+    third.boot(false);
+  } else if (world.chance(0.5)) {
+    third.crash();
+    third.boot(false);
+  }
+  world.network.heal();
+  for (const a of owners) {
+    for (const b of owners) if (a !== b) world.network.cutBoth(a.index, b.index);
+  }
+  world.connect(third);
+}
+
+/** The others go on without the owner, who does not notice. */
+function challenge(world: World, owner: SimNode, others: readonly SimNode[], interval: string): void {
+  const rival = world.pick(others);
+  if (world.chance(0.5)) owner.isPaused = true;
+  else for (const node of world.nodes) if (node !== owner) world.network.cutBoth(owner.index, node.index);
+  // It may have been one that lagged behind.
+  for (const node of others) if (node !== rival) world.network.mend(rival.index, node.index);
+  rival.replica.want(interval, true, world.now);
+  for (let i = 0; i < 4; i++) {
+    pump(world);
+    world.now += 60;
+  }
+  owner.isPaused = false;
+  const thirds = others.filter((node) => node !== rival && node.isUp);
+  const isDuel = owner.replica.claimOf(interval) && rival.replica.claimOf(interval);
+  if (isDuel && thirds.length > 0 && world.chance(0.7))
+    involveThird(world, [owner, rival], world.pick(thirds));
+}
+
+/** The owner reaches all but one, who is next to own. */
+function lag(world: World, owner: SimNode, others: readonly SimNode[]): void {
+  world.network.heal();
+  world.network.cutBoth(owner.index, world.pick(others).index);
+}
+
+export function cutLinks(world: World): void {
+  if (world.chance(0.5)) {
+    world.network.heal();
+    world.connectAll();
+    return;
+  }
+  for (const a of world.nodes) {
+    for (const b of world.nodes) {
+      if (a.index >= b.index || !world.chance(0.4)) continue;
+      const isOneWay = world.habits.oneWay && world.chance(0.5);
+      world.network.cut(a.index, b.index);
+      if (!isOneWay) world.network.cut(b.index, a.index);
+      // Nodes notice, or they do not.
+      if (world.chance(0.6)) world.disconnect(a, b);
+    }
+  }
+}
+
+export function upsetClock(world: World, node: SimNode): void {
+  if (node.skew < 5_000 && world.chance(0.5)) node.skew += world.pick([300, 20_000]);
+  else {
+    // A clock set back: the writer is retired with the start.
+    node.skew = world.integer(200);
+    crash(world, node);
+  }
+}

@@ -1,0 +1,296 @@
+/** One node as the engine will run it: a replica, the logs in memory, a disk with one commit under way at a time. What
+ *  the replica wants done happens at steps that the search chooses. */
+import {
+  type ChannelRef,
+  type Dot,
+  type NodeId,
+  type StoreId,
+  type WriterId,
+  channelKey,
+} from '../../src/base/ids.js';
+import { seededRandom } from '../../src/base/random.js';
+import { ChannelLog } from '../../src/log/channel-log.js';
+import { encodeContent } from '../../src/log/content-wire.js';
+import { RunWriter } from '../../src/log/run-writer.js';
+import type { EntryKind } from '../../src/log/entry.js';
+import { decodeIntervalNote, noteOf } from '../../src/replication/claim.js';
+import type { Effect } from '../../src/replication/effects.js';
+import { channelsOf } from '../../src/replication/messages.js';
+import { type AwaitedRange, type CommitPart, Replica } from '../../src/replication/replica.js';
+import { decodeFrame } from '../../src/replication/wire-decoder.js';
+import { encodeFrame } from '../../src/replication/wire-encoder.js';
+import { Disk, type StoredRun } from './disk.js';
+import { mustHold } from './oracle.js';
+import type { NodeView, Surroundings } from './surroundings.js';
+
+export interface Publish {
+  readonly ref: ChannelRef;
+  readonly level: 'owner' | 'quorum';
+  readonly degrade: boolean;
+  readonly at: number;
+  dot?: Dot;
+}
+
+interface UnderWay {
+  readonly part: CommitPart;
+  readonly own: readonly StoredRun[];
+}
+
+const content = encodeContent({ payload: new Uint8Array([7]) });
+
+export class SimNode implements NodeView {
+  readonly id: NodeId;
+  disk: Disk;
+  replica!: Replica;
+  writer!: WriterId;
+  logs = new Map<string, ChannelLog>();
+  isUp = false;
+  isPaused = false;
+  /** Milliseconds that its clock is ahead. */
+  skew = 0;
+  /** How often the disk was lost. */
+  losses = 0;
+  waiting: Publish[] = [];
+  readonly merges = new Set<string>();
+  readonly reads: Extract<Effect, { type: 'read' | 'list' }>[] = [];
+  underWay: UnderWay | undefined;
+  /** The newest entry written here without a claim and synced, by channel. */
+  readonly degraded = new Map<string, Dot>();
+  #last = 0;
+
+  constructor(
+    readonly world: Surroundings,
+    readonly index: number,
+  ) {
+    this.id = `${index}`.padStart(32, '0') as NodeId;
+    this.disk = new Disk(world.newId(32) as StoreId);
+  }
+
+  boot(first: boolean): void {
+    const { world } = this;
+    this.isUp = true;
+    this.logs = this.disk.logs();
+    this.writer = world.newId(24) as WriterId;
+    this.#last = 0;
+    this.replica = new Replica({
+      self: this.id,
+      storeId: this.disk.storeId,
+      writer: this.writer,
+      random: seededRandom(world.integer(2 ** 31)),
+      logOf: (ref) => this.#opened(ref),
+      startedAt: world.now,
+    });
+    this.replica.ringVersion = 1;
+    for (const interval of world.intervals) {
+      const note = decodeIntervalNote(this.disk.notes.get(noteOf(interval)));
+      this.replica.addInterval(interval, world.sets, note ?? (first ? 'new' : 'recovering'), world.now);
+    }
+    this.drain();
+  }
+
+  crash(): void {
+    const { underWay } = this;
+    // A commit nobody waited for is there or not.
+    if (underWay && this.world.chance(0.3)) this.#write(underWay);
+    this.isUp = false;
+    this.isPaused = false;
+    this.underWay = undefined;
+    this.waiting = [];
+    this.merges.clear();
+    this.reads.length = 0;
+    this.degraded.clear();
+  }
+
+  loseDisk(): void {
+    this.crash();
+    this.losses++;
+    this.disk = new Disk(this.world.newId(32) as StoreId);
+  }
+
+  log(ref: ChannelRef): ChannelLog {
+    const key = channelKey(ref);
+    let log = this.logs.get(key);
+    if (!log) this.logs.set(key, (log = new ChannelLog(ref)));
+    return log;
+  }
+
+  get isRecovering(): boolean {
+    return this.world.intervals.some((interval) => this.replica.isRecovering(interval));
+  }
+
+  /** As of the store: who uses a log has opened it. */
+  #opened(ref: ChannelRef): ChannelLog {
+    const log = this.logs.get(channelKey(ref));
+    mustHold(log !== undefined, () => `the log of ${channelKey(ref)} is open before it is used`);
+    return log;
+  }
+
+  receive(from: SimNode, bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes);
+    mustHold(frame.ok, () => 'a frame of our own cannot be read');
+    for (const message of frame.value.messages) for (const ref of channelsOf(message)) this.log(ref);
+    this.replica.receive(from.id, frame.value, this.world.now);
+    this.drain();
+  }
+
+  /** Opens the log first, as the engine must. */
+  touch(ref: ChannelRef): void {
+    this.log(ref);
+    this.replica.touch(this.world.intervalOf(ref), ref, this.world.now);
+  }
+
+  publish(publish: Publish): void {
+    this.touch(publish.ref);
+    this.waiting.push(publish);
+    this.drain();
+  }
+
+  beginCommit(): void {
+    const { replica, world } = this;
+    if (this.underWay || (!replica.hasWork && this.waiting.length === 0 && this.merges.size === 0)) return;
+    const part = replica.cut(world.chance(0.1) ? 200 : undefined);
+    const own: StoredRun[] = [];
+    for (const ref of world.refs) {
+      const stored = this.#stamp(ref);
+      if (stored) own.push(stored);
+    }
+    this.underWay = { part, own };
+    if (own.length === 0 && part.runs.length === 0 && part.notes.size === 0) this.finishCommit();
+    this.drain();
+  }
+
+  finishCommit(): void {
+    const { underWay, replica } = this;
+    if (!underWay) return;
+    this.underWay = undefined;
+    this.#write(underWay);
+    for (const { run } of [...underWay.own, ...underWay.part.runs]) {
+      this.log(run.ref).apply(run);
+      this.#showClock(run.lastTimestamp);
+    }
+    for (const { run } of underWay.own) {
+      if (run.round === 0) this.degraded.set(channelKey(run.ref), lastOf(run));
+    }
+    replica.synced(underWay.part.token, this.world.now);
+    this.drain();
+  }
+
+  tick(): void {
+    if (this.replica.nextDeadline() <= this.world.now) this.replica.tick(this.world.now);
+    this.drain();
+  }
+
+  /** Answers one read or list. */
+  readOne(): void {
+    const effect = this.reads.shift();
+    if (!effect) return;
+    const { replica, world } = this;
+    if (effect.type === 'list') {
+      const refs = world.refs.filter((ref) => world.intervalOf(ref) === effect.interval);
+      replica.listed(
+        effect.id,
+        refs.filter((ref) => !this.log(ref).isEmpty),
+      );
+    } else {
+      const countMax = world.chance(0.2) ? 1 + world.integer(3) : 1000;
+      replica.loaded(effect.id, this.disk.read(effect.ref, effect.ranges, countMax), false, world.now);
+    }
+    this.drain();
+  }
+
+  drain(): void {
+    for (const effect of this.replica.takeEffects()) this.#do(effect);
+  }
+
+  #do(effect: Effect): void {
+    const { world } = this;
+    if (effect.type === 'send') {
+      world.network.send({
+        from: this.index,
+        to: world.nodes.findIndex(({ id }) => id === effect.to),
+        bytes: encodeFrame(effect.frame).slice(),
+      });
+    } else if (effect.type === 'read' || effect.type === 'list') this.reads.push(effect);
+    else if (effect.type === 'merge') this.merges.add(channelKey(effect.ref));
+    else if (effect.type === 'claimGained') {
+      world.stats.claims++;
+      world.claimed(this, effect.interval);
+    } else if (effect.type === 'committed') {
+      world.stats.commits++;
+      world.committed(this, effect.ref, effect.dot, effect.from, effect.to);
+    } else if (effect.type === 'outcome') world.told(this, effect);
+    else if (effect.type === 'alarm') mustHold(false, () => `an alarm: ${effect.code} ${effect.message}`);
+  }
+
+  #write({ part, own }: UnderWay): void {
+    this.disk.write(own, new Map());
+    this.disk.write(part.runs, part.notes);
+    for (const { bytes, run } of [...own, ...part.runs]) this.world.stored(this, bytes, run);
+  }
+
+  /** Stamps what waits in a channel as one run. */
+  #stamp(ref: ChannelRef): StoredRun | undefined {
+    const { world, replica } = this;
+    const mine = this.waiting.filter((publish) => publish.ref === ref);
+    const isMergeDue = this.merges.has(channelKey(ref));
+    if (mine.length === 0 && !isMergeDue) return undefined;
+    this.touch(ref);
+    const stamping = replica.stamping(ref, world.now);
+    if (stamping.as === 'wait') return undefined;
+    const taken = mine.filter(({ degrade }) => stamping.as === 'owner' || degrade);
+    this.waiting = this.waiting.filter((publish) => publish.ref !== ref);
+    this.merges.delete(channelKey(ref));
+    world.stats.refused += mine.length - taken.length;
+    const isMerge = taken.length === 0 && isMergeDue && stamping.as === 'owner';
+    if (taken.length === 0 && (!isMerge || !stamping.parents)) return undefined;
+    const kinds: EntryKind[] = isMerge ? ['merge'] : taken.map(() => 'publish');
+    const { round, parents } = stamping;
+    const own = this.log(ref).writer(this.writer);
+    const out = new RunWriter();
+    out.begin(ref, this.writer, round, (own?.seq ?? 0) + 1, own?.lastChecksum ?? 0);
+    const awaited: AwaitedRange[] = [];
+    kinds.forEach((kind, i) => {
+      const timestamp = this.#nextTimestamp();
+      const due = i === 0 ? parents : undefined;
+      const seq = out.append({
+        timestamp,
+        kind,
+        parents: due,
+        content: kind === 'publish' ? content : undefined,
+      });
+      const dot = { writer: this.writer, seq };
+      world.oracle.channel(ref).stamped({
+        ...dot,
+        channel: channelKey(ref),
+        timestamp,
+        round,
+        kind,
+        parents: due ?? [],
+        checksum: out.lastChecksum,
+      });
+      const publish = taken[i];
+      if (!publish) return;
+      publish.dot = dot;
+      awaited.push({ firstSeq: seq, lastSeq: seq, level: publish.level, degrade: publish.degrade });
+    });
+    const run = out.end();
+    world.stats.entries += run.count;
+    if (stamping.as === 'degraded') world.stats.degraded += run.count;
+    const bytes = out.bytes().slice();
+    replica.stamped(ref, run, bytes, awaited, world.now);
+    return { bytes, run };
+  }
+
+  #nextTimestamp(): number {
+    this.#last = Math.max(this.#last + 1, this.world.now + this.skew);
+    return this.#last;
+  }
+
+  #showClock(timestamp: number): void {
+    if (timestamp <= this.world.now + this.skew + 500) this.#last = Math.max(this.#last, timestamp);
+  }
+}
+
+function lastOf({ writer, firstSeq, count }: StoredRun['run']): Dot {
+  return { writer, seq: firstSeq + count - 1 };
+}

@@ -1,0 +1,31 @@
+/** Lets nodes and links go on without chance. */
+import type { World } from './world.js';
+
+export function deliver(world: World): void {
+  const parcel = world.network.next();
+  if (!parcel) return;
+  const to = world.nodes[parcel.to]!;
+  if (to.isUp && !to.isPaused) to.receive(world.nodes[parcel.from]!, parcel.bytes);
+}
+
+/** Everything that can happen without waiting. */
+export function pump(world: World): void {
+  const nodes = world.nodes.filter((node) => node.isUp && !node.isPaused);
+  for (const node of nodes) {
+    node.drain();
+    node.tick();
+  }
+  for (let turn = 0; turn < 200; turn++) {
+    let isIdle = world.network.parcels.length === 0;
+    while (world.network.parcels.length > 0) deliver(world);
+    for (const node of nodes) {
+      while (node.reads.length > 0) node.readOne();
+      node.beginCommit();
+      if (node.underWay) {
+        isIdle = false;
+        node.finishCommit();
+      }
+    }
+    if (isIdle && world.network.parcels.length === 0) return;
+  }
+}

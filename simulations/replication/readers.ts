@@ -1,0 +1,120 @@
+/** Readers that move between nodes with nothing but a cursor, kept as a client keeps it. Checked at every delivery. */
+import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/ids.js';
+import { LogReader } from '../../src/log/reader.js';
+import type { SimNode } from './node.js';
+import { type OracleEntry, includes, isWithin, mustHold } from './oracle.js';
+import type { Surroundings } from './surroundings.js';
+
+export interface Delivered {
+  readonly entry: OracleEntry;
+  readonly late: boolean;
+  readonly isCommitted: boolean;
+}
+
+export class SimReader {
+  at = 0;
+  heads: Dot[] = [];
+  readonly delivered: Delivered[] = [];
+  readonly #had = new Map<string, number>();
+
+  constructor(
+    readonly world: Surroundings,
+    readonly ref: ChannelRef,
+    readonly countMax: number,
+  ) {}
+
+  has(dot: Dot): boolean {
+    return includes(this.#had, dot);
+  }
+
+  /** Reads at a node as far as it has something, at most `limit` entries. */
+  serve(node: SimNode, limit: number): void {
+    if (!node.isUp || node.isPaused) return;
+    const log = node.log(this.ref);
+    const started = LogReader.atCursor(log, this.heads);
+    // A cursor may be ahead of a replica, which then has to fetch first.
+    if (!started.ok) return;
+    const reader = started.value;
+    let left = limit;
+    while (left > 0) {
+      const step = reader.next(log, Math.min(left, this.countMax));
+      if (step.type !== 'entries') break;
+      const tip = log.committed!;
+      for (let i = 0; i < step.count; i++) {
+        this.#deliver({ writer: step.writer, seq: step.firstSeq + i }, step.late, [tip], true);
+      }
+      reader.advance(step);
+      left -= step.count;
+    }
+    const tip = node.degraded.get(channelKey(this.ref));
+    if (left > 0 && tip && tip.seq > log.committedSeq(tip.writer)) this.#provisional(node, reader, tip, left);
+  }
+
+  #provisional(node: SimNode, reader: LogReader, tip: Dot, limit: number): void {
+    const log = node.log(this.ref);
+    let left = limit;
+    while (left > 0) {
+      const step = reader.nextProvisional(log, tip, left);
+      if (step.type !== 'entries') break;
+      const last = step.firstSeq + step.count - 1;
+      for (let seq = step.firstSeq; seq <= last; seq++) {
+        this.#deliver(
+          { writer: step.writer, seq },
+          step.late,
+          log.committed ? [log.committed, tip] : [tip],
+          false,
+        );
+      }
+      reader.took(step.writer, last);
+      left -= step.count;
+    }
+  }
+
+  /** `tips`: what is committed, and for a provisional delivery the entry whose order goes on from there. */
+  #deliver(dot: Dot, late: boolean, tips: readonly Dot[], isCommitted: boolean): void {
+    const { world } = this;
+    const channel = world.oracle.channel(this.ref);
+    const entry = channel.get(dot);
+    const text = dotText(dot);
+    mustHold(!this.has(dot), () => `${text} is delivered twice`);
+    const below = new Map(entry.past);
+    below.set(entry.writer, entry.seq - 1);
+    mustHold(isWithin(below, this.#had), () => `${text} is delivered before what it stands on`);
+    const order = new Set(tips.flatMap((tip) => channel.order(tip)));
+    const later = [...order].slice([...order].indexOf(entry) + 1);
+    const isLate = this.delivered.some((had) => !order.has(had.entry)) || later.some((one) => this.has(one));
+    mustHold(late === isLate, () => `${text} is ${isLate ? '' : 'not '}late and says ${late}`);
+    this.#had.set(entry.writer, entry.seq);
+    this.delivered.push({ entry, late, isCommitted });
+    const { parents } = entry;
+    this.heads = this.heads.filter(
+      (head) =>
+        head.writer !== entry.writer &&
+        !parents.some((parent) => parent.writer === head.writer && parent.seq >= head.seq),
+    );
+    this.heads.push({ writer: entry.writer, seq: entry.seq });
+    world.stats.deliveries++;
+    if (late) world.stats.late++;
+  }
+
+  /** After the end: everything was got, in the final order but for what was marked. */
+  checkComplete(): void {
+    const order = this.world.oracle.channel(this.ref).master;
+    for (const entry of order) mustHold(this.has(entry), () => `a reader never got ${dotText(entry)}`);
+    mustHold(this.heads.length <= 1, () => `a cursor has ${this.heads.length} heads in the end`);
+    const places = new Map(order.map((entry, i) => [entry, i]));
+    let newest = -1;
+    for (const { entry, late, isCommitted } of this.delivered) {
+      const place = places.get(entry);
+      mustHold(place !== undefined || !isCommitted, () => `${dotText(entry)} was delivered and is gone`);
+      if (place === undefined) continue;
+      if (isCommitted) {
+        mustHold(
+          late === place < newest,
+          () => `${dotText(entry)} is at ${place} after ${newest}: late ${late}`,
+        );
+      }
+      newest = Math.max(newest, place);
+    }
+  }
+}

@@ -1,0 +1,240 @@
+/** Searches for a seed under which a promise of replication breaks: the real core on simulated disks and links, steps
+ *  drawn by chance, then everything heals and must come to rest. */
+import { plant } from './planting.js';
+import type { PlantedBug } from '../../src/base/planted.js';
+import { InvariantError } from '../../src/base/assert.js';
+import { type Dot, channelKey, dotText } from '../../src/base/ids.js';
+import { crash, cutLinks, steerDuel, upsetClock } from './faults.js';
+import type { SimNode } from './node.js';
+import { deliver, pump } from './pump.js';
+import { Violation, mustHold } from './oracle.js';
+import { type Stats, noStats } from './surroundings.js';
+import { World } from './world.js';
+
+export interface SearchOptions {
+  readonly firstSeed: number;
+  readonly count: number;
+  readonly planted?: PlantedBug;
+  /** Homes of every interval; drawn by each seed when left out. */
+  readonly homes?: number;
+  /** Stops at the first violation. */
+  readonly untilFound?: boolean;
+}
+
+export interface SearchResult {
+  readonly violations: readonly { readonly seed: number; readonly what: string }[];
+  readonly stats: Stats;
+}
+
+const healRoundsMax = 60;
+
+export function searchReplication(options: SearchOptions): SearchResult {
+  const { firstSeed, count, planted, homes, untilFound = false } = options;
+  const stats = noStats();
+  const violations: { seed: number; what: string }[] = [];
+  plant(planted);
+  try {
+    for (let seed = firstSeed; seed < firstSeed + count; seed++) {
+      stats.seeds++;
+      try {
+        runSeed(seed, stats, homes);
+      } catch (error) {
+        // An assertion of the product that fails is as good a find as one of ours.
+        if (!(error instanceof Violation || error instanceof InvariantError)) throw error;
+        violations.push({ seed, what: error.message });
+        if (untilFound) break;
+      }
+    }
+  } finally {
+    plant(undefined);
+  }
+  return { violations, stats };
+}
+
+export function runSeed(seed: number, stats: Stats, homes?: number): World {
+  const world = new World(seed, stats, homes);
+  const steps = 300 + world.integer(400);
+  if (world.chance(0.8)) settleDown(world);
+  for (let i = 0; i < steps; i++) step(world);
+  heal(world);
+  checkEnd(world);
+  return world;
+}
+
+/** Somebody owns every interval before things go wrong. */
+function settleDown(world: World): void {
+  for (const interval of world.intervals) world.pick(world.nodes).replica.want(interval, true, world.now);
+  for (let i = 0; i < 10; i++) {
+    pump(world);
+    world.now += 50;
+  }
+}
+
+function step(world: World): void {
+  world.now += world.integer(20);
+  const { habits, nodes } = world;
+  const node = world.pick(nodes);
+  if (habits.duels && world.chance(0.03)) steerDuel(world);
+  if (!node.isUp) {
+    if (world.chance(0.15)) {
+      node.boot(false);
+      world.connect(node);
+    }
+    return;
+  }
+  if (node.isPaused) {
+    if (world.chance(0.1)) node.isPaused = false;
+    return;
+  }
+  const dice = world.random.next();
+  if (dice < 0.45) for (let i = world.integer(4); i >= 0; i--) deliver(world);
+  else if (dice < 0.56) publish(world, node);
+  else if (dice < 0.66) node.beginCommit();
+  else if (dice < 0.76) node.finishCommit();
+  else if (dice < 0.82) node.readOne();
+  else if (dice < 0.89) node.tick();
+  else if (dice < 0.92) want(world, node);
+  else if (dice < 0.96) serve(world);
+  else if (dice < 0.97) {
+    if (habits.exchanges) exchange(world, node);
+  } else if (dice < 0.975) {
+    if (habits.crashes) crash(world, node);
+  } else if (dice < 0.99) {
+    if (habits.cuts) cutLinks(world);
+  } else if (dice < 0.995) node.isPaused = habits.pauses;
+  else if (habits.clocks) upsetClock(world, node);
+}
+
+function publish(world: World, other: SimNode): void {
+  const ref = world.pick(world.refs);
+  const interval = world.intervalOf(ref);
+  const owners = world.nodes.filter((each) => each.isUp && !each.isPaused && each.replica.claimOf(interval));
+  const node = owners.length > 0 && world.chance(0.7) ? world.pick(owners) : other;
+  const owns = owners.includes(node);
+  if (!owns && !(world.habits.degraded && world.chance(0.3))) return;
+  const level = world.chance(0.8) ? 'quorum' : 'owner';
+  const degrade = world.habits.degraded && world.chance(0.7);
+  node.publish({ ref, level, degrade, at: world.now });
+}
+
+function want(world: World, node: SimNode): void {
+  const interval = world.pick(world.intervals);
+  node.replica.want(interval, world.chance(0.7), world.now);
+  node.drain();
+}
+
+function serve(world: World): void {
+  const reader = world.pick(world.readers);
+  if (world.chance(0.15)) reader.at = world.integer(world.nodes.length);
+  reader.serve(world.nodes[reader.at]!, world.chance(0.5) ? 1 + world.integer(3) : 20);
+}
+
+function exchange(world: World, node: SimNode): void {
+  const ref = world.pick(world.refs);
+  node.touch(ref);
+  node.replica.exchange(ref, world.now);
+  node.drain();
+}
+
+/** Faults stop: within a bounded time all homes hold the same, in one order, all of it committed. */
+function heal(world: World): void {
+  const { nodes, intervals, network } = world;
+  world.isHealing = true;
+  network.heal();
+  network.habits = { loss: 0, copies: 0, inOrder: true };
+  for (const node of nodes) {
+    node.isPaused = false;
+    node.skew = 0;
+    if (!node.isUp) node.boot(false);
+  }
+  world.connectAll();
+  const owners = intervals.map(() => world.pick(nodes));
+  let round = 0;
+  for (; round < healRoundsMax && !isAtRest(world); round++) {
+    intervals.forEach((interval, i) => {
+      for (const node of nodes) node.replica.want(interval, node === owners[i], world.now);
+    });
+    for (const ref of world.refs) {
+      for (const node of nodes) {
+        node.touch(ref);
+        if (round % 5 === 0) node.replica.exchange(ref, world.now);
+      }
+    }
+    pump(world);
+    world.now += 100;
+  }
+  world.stats.healRounds = Math.max(world.stats.healRounds, round);
+  mustHold(isAtRest(world), () => `not at rest after ${round} rounds: ${describe(world)}`);
+}
+
+function isAtRest(world: World): boolean {
+  return world.refs.every((ref) => {
+    const [first] = world.nodes;
+    const have = haveOf(first!, ref);
+    const committed = first!.log(ref).committed;
+    return world.nodes.every((node) => {
+      const log = node.log(ref);
+      const heads = log.heads();
+      const isOne =
+        log.isEmpty || (heads.length === 1 && dotText(heads[0]!) === dotText(log.committed ?? none));
+      return !node.isRecovering && isOne && haveOf(node, ref) === have && sameDot(log.committed, committed);
+    });
+  });
+}
+
+const none = { writer: '', seq: 0 } as unknown as Dot;
+
+function sameDot(a: Dot | undefined, b: Dot | undefined): boolean {
+  return (a && dotText(a)) === (b && dotText(b));
+}
+
+function haveOf(node: SimNode, ref: World['refs'][number]): string {
+  const have = node
+    .log(ref)
+    .writers()
+    .map(({ writer, seq }) => `${writer}-${seq}`);
+  return have.sort().join();
+}
+
+function describe(world: World): string {
+  const lines = world.nodes.map((node) => ({
+    node: node.index,
+    recovering: node.isRecovering,
+    channels: world.refs.map((ref) => ({
+      promise: node.replica.promiseOf(world.intervalOf(ref))?.round,
+      claim: node.replica.claimOf(world.intervalOf(ref))?.round,
+      heads: node.log(ref).heads().map(dotText),
+      committed: node.log(ref).committed,
+      entries: node.log(ref).entries,
+    })),
+  }));
+  return JSON.stringify(lines);
+}
+
+function checkEnd(world: World): void {
+  for (const ref of world.refs) {
+    const channel = world.oracle.channel(ref);
+    const log = world.nodes[0]!.log(ref);
+    if (log.committed) channel.committed(log.committed);
+    mustHold(channel.master.length === log.endPosition, () => 'more is committed than the end says');
+  }
+  const isFinal = (entry: { channel: string }) =>
+    world.refs.some(
+      (ref) => channelKey(ref) === entry.channel && world.oracle.channel(ref).master.includes(entry as never),
+    );
+  for (const entry of world.quorumAcked)
+    mustHold(isFinal(entry), () => `${dotText(entry)} was acked at quorum and is lost`);
+  for (const { entry, node, losses } of world.ownerAcked) {
+    if (node.losses === losses)
+      mustHold(isFinal(entry), () => `${dotText(entry)} was acked by its owner and is lost`);
+  }
+  for (const reader of world.readers) {
+    const log = world.nodes[0]!.log(reader.ref);
+    if (reader.heads.some(({ writer, seq }) => log.have(writer) < seq)) {
+      world.stats.lostHeads++;
+      continue;
+    }
+    reader.serve(world.pick(world.nodes), Infinity);
+    reader.checkComplete();
+  }
+}

@@ -1,0 +1,61 @@
+/** What a simulated node or reader sees of its world. */
+import type { ChannelRef, Dot, NodeId } from '../../src/base/ids.js';
+import type { ChannelLog } from '../../src/log/channel-log.js';
+import type { RunSummary } from '../../src/log/run.js';
+import type { Effect } from '../../src/replication/effects.js';
+import type { HomeSet } from '../../src/replication/quorum.js';
+import type { Replica } from '../../src/replication/replica.js';
+import type { Network } from './network.js';
+import type { Oracle } from './oracle.js';
+
+export const noStats = () => ({
+  seeds: 0,
+  entries: 0,
+  claims: 0,
+  commits: 0,
+  acksQuorum: 0,
+  acksOwner: 0,
+  indeterminate: 0,
+  refused: 0,
+  degraded: 0,
+  deliveries: 0,
+  late: 0,
+  crashes: 0,
+  losses: 0,
+  duels: 0,
+  duelsSteered: 0,
+  duelLosses: 0,
+  lostHeads: 0,
+  healRounds: 0,
+});
+export type Stats = ReturnType<typeof noStats>;
+
+/** A node as its world sees it. */
+export interface NodeView {
+  readonly id: NodeId;
+  readonly index: number;
+  readonly replica: Replica;
+  touch(ref: ChannelRef): void;
+  /** How often its disk was lost. */
+  readonly losses: number;
+  log(ref: ChannelRef): ChannelLog;
+}
+
+export interface Surroundings {
+  readonly now: number;
+  readonly stats: Stats;
+  readonly oracle: Oracle;
+  readonly network: Network;
+  readonly nodes: readonly NodeView[];
+  readonly sets: readonly HomeSet[];
+  readonly intervals: readonly string[];
+  readonly refs: readonly ChannelRef[];
+  integer(below: number): number;
+  chance(probability: number): boolean;
+  newId(digits: number): string;
+  intervalOf(ref: ChannelRef): string;
+  claimed(node: NodeView, interval: string): void;
+  committed(node: NodeView, ref: ChannelRef, dot: Dot, from: number, to: number): void;
+  stored(node: NodeView, bytes: Uint8Array, run: RunSummary): void;
+  told(node: NodeView, outcome: Extract<Effect, { type: 'outcome' }>): void;
+}

@@ -1,0 +1,34 @@
+/** What a log would hold once some runs were stored: a node decides on everything that waits for one commit before any
+ *  of it is durable, and the log itself only ever has what is. */
+import type { WriterId } from '../base/ids.js';
+import { type Result, err, ok } from '../base/result.js';
+import { type HeldWriter, type HeldWriters, type Refusal, refusalOf } from './acceptance.js';
+import type { RunSummary } from './run.js';
+
+export class Intake {
+  readonly #held: HeldWriters;
+  readonly #taken = new Map<WriterId, HeldWriter>();
+
+  constructor(held: HeldWriters) {
+    this.#held = held;
+  }
+
+  get(writer: WriterId): HeldWriter | undefined {
+    return this.#taken.get(writer) ?? this.#held.get(writer);
+  }
+
+  /** Takes the run if it fits what is held and taken; it must then be part of the commit, in this order. */
+  take(run: RunSummary): Result<void, Refusal> {
+    const refusal = refusalOf(this, run);
+    if (refusal) return err(refusal);
+    this.#taken.set(run.writer, {
+      seq: run.firstSeq + run.count - 1,
+      floor: this.get(run.writer)?.floor ?? 0,
+      lastChecksum: run.lastChecksum,
+      lastTimestamp: run.lastTimestamp,
+    });
+    return taken;
+  }
+}
+
+const taken = ok<void>(undefined);

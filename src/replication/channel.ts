@@ -1,0 +1,100 @@
+/** What a node knows of one channel beside its log: whether it may stamp under its claim, what each other home has, and
+ *  which publishes wait for an outcome. */
+import { type ChannelRef, type Dot, type NodeId, type WriterId, channelKey } from '../base/ids.js';
+import type { ChannelLog } from '../log/channel-log.js';
+import type { Vector } from '../log/entry.js';
+import type { Claim } from './claim.js';
+import type { Interval } from './interval.js';
+
+/** What another home has of a channel. */
+export class Link {
+  /** As it said; `undefined` before it said anything. */
+  have: Map<WriterId, number> | undefined;
+  /** With what was sent since, should it arrive; `undefined` when it must be asked. */
+  sent: Map<WriterId, number> | undefined;
+  /** The claim that its acks are for, and how far they go. */
+  acked = 0;
+  /** A read of what it lacks is under way. */
+  reading = false;
+  /** What was sent is not acked: asked again then. */
+  resendAt: number | undefined;
+  /** It was asked what it has; not again before. */
+  askedUntil = 0;
+  toldCommitted: Dot | undefined;
+
+  /** It said what it has. */
+  says(have: Vector): void {
+    this.have = new Map(have);
+    this.sent = new Map(have);
+  }
+
+  forget(): void {
+    this.have = undefined;
+    this.sent = undefined;
+    this.resendAt = undefined;
+    this.askedUntil = 0;
+    this.toldCommitted = undefined;
+    this.acked = 0;
+  }
+}
+
+/** Homes are being asked for all they hold, under a claim that was just gained. */
+export interface Opening {
+  readonly claim: Claim;
+  /** What those that answered hold; answered for good once all of it is here. */
+  readonly answers: Map<NodeId, Vector>;
+  readonly answered: Set<NodeId>;
+  readonly since: number;
+  askAt: number;
+}
+
+/** Entries stamped here that somebody waits for. */
+export interface Awaited {
+  firstSeq: number;
+  readonly lastSeq: number;
+  readonly level: 'owner' | 'quorum';
+  /** A lower level will do when the one asked for cannot be had. */
+  readonly degrade: boolean;
+  readonly deadline: number;
+}
+
+export class Channel {
+  readonly key: string;
+  /** The claim under which entries may be stamped here. */
+  opened: Claim | undefined;
+  opening: Opening | undefined;
+  readonly links = new Map<NodeId, Link>();
+  /** Committed as others said, and not held yet. */
+  readonly told: Dot[] = [];
+  awaited: Awaited[] = [];
+  mergeAt: number | undefined;
+
+  constructor(
+    readonly ref: ChannelRef,
+    readonly interval: Interval,
+    readonly log: ChannelLog,
+  ) {
+    this.key = channelKey(ref);
+  }
+
+  link(peer: NodeId): Link {
+    let link = this.links.get(peer);
+    if (!link) this.links.set(peer, (link = new Link()));
+    return link;
+  }
+
+  have(): Map<WriterId, number> {
+    return new Map(this.log.writers().map(({ writer, seq }) => [writer, seq]));
+  }
+
+  holds(vector: Vector): boolean {
+    for (const [writer, seq] of vector) if (this.log.have(writer) < seq) return false;
+    return true;
+  }
+}
+
+/** Whether `inner` has nothing that `outer` lacks. */
+export function isWithin(inner: Vector, outer: Vector): boolean {
+  for (const [writer, seq] of inner) if ((outer.get(writer) ?? 0) < seq) return false;
+  return true;
+}

@@ -1,0 +1,143 @@
+/** Claims of intervals, both sides: what a home promises, and how a node comes to own an interval. A phase one of Paxos
+ *  (Lamport, "Paxos Made Simple", 2001) whose proposal numbers are claims, with a question before it. */
+import type { NodeId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
+import { type Claim, compareClaims, sameClaim } from './claim.js';
+import type { Context } from './context.js';
+import type { Interval } from './interval.js';
+import type { Asked, IntervalClaim } from './messages.js';
+import { meetsAppend, meetsClaim } from './quorum.js';
+import { timing } from './timing.js';
+
+export class Claims {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  // The home side.
+
+  onAsk(from: NodeId, { interval: id, claim }: IntervalClaim): void {
+    const interval = this.#context.intervals.get(id);
+    if (!interval || interval.recovery) return;
+    const { promise } = interval;
+    const isBelow = compareClaims(claim, promise) < 0;
+    this.#context.outbox.to(from).answer({ interval: id, claim, ...(isBelow && promise ? { promise } : {}) });
+  }
+
+  onClaim(from: NodeId, { interval: id, claim }: IntervalClaim, now: number): void {
+    const interval = this.#context.intervals.get(id);
+    if (!interval || (interval.recovery && !planted('recovering-acks'))) return;
+    const order = compareClaims(claim, interval.promise);
+    if (order < 0) return this.#context.outbox.to(from).fence(id, interval.promise);
+    if (order > 0) this.#context.promise(interval, claim, now);
+    this.#context.queue.duty({ type: 'grant', interval, to: from, claim });
+  }
+
+  /** After the promise is synced. A higher one may have come since: then that is the answer. */
+  grant(interval: Interval, to: NodeId, claim: Claim): void {
+    if (interval.recovery && !planted('recovering-acks')) return;
+    const { outbox } = this.#context;
+    if (!sameClaim(interval.promise, claim)) return outbox.to(to).fence(interval.id, interval.promise);
+    outbox.to(to).grant({ interval: interval.id, claim });
+  }
+
+  // The claimant's side.
+
+  want(interval: Interval, wanted: boolean, now: number): void {
+    interval.wanted = wanted;
+    if (!wanted) interval.attempt = undefined;
+    this.tick(interval, now);
+  }
+
+  tick(interval: Interval, now: number): void {
+    if (interval.attempt && now >= interval.attempt.deadline) this.#context.backOff(interval, now);
+    const due = interval.wanted && !interval.held && !interval.attempt && !interval.recovery;
+    if (due && now >= interval.retryAt && now >= this.#startsAt(interval)) this.#ask(interval, now);
+  }
+
+  deadline(interval: Interval): number {
+    if (interval.attempt) return interval.attempt.deadline;
+    if (!interval.wanted || interval.held || interval.recovery) return Infinity;
+    return Math.max(interval.retryAt, this.#startsAt(interval));
+  }
+
+  /** A peer can be reached again: what it was asked may be lost. */
+  connected(interval: Interval, peer: NodeId): void {
+    const { attempt } = interval;
+    if (!attempt || attempt.homes.has(peer)) return;
+    const claim = { interval: interval.id, claim: attempt.claim };
+    if (attempt.stage === 'ask') this.#context.outbox.to(peer).ask(claim);
+    else if (attempt.stage === 'claim') this.#context.outbox.to(peer).claim(claim);
+  }
+
+  onAsked(from: NodeId, { interval: id, claim, promise }: Asked['answers'][number], now: number): void {
+    const interval = this.#context.intervals.get(id);
+    if (!interval) return;
+    if (promise) return this.#context.heard(interval, promise, now);
+    const { attempt } = interval;
+    if (attempt?.stage !== 'ask' || !sameClaim(attempt.claim, claim)) return;
+    attempt.homes.add(from);
+    this.#askedEnough(interval, now);
+  }
+
+  onGranted(from: NodeId, { interval: id, claim }: IntervalClaim): void {
+    const interval = this.#context.intervals.get(id);
+    const attempt = interval?.attempt;
+    if (!interval || attempt?.stage !== 'claim' || !sameClaim(attempt.claim, claim)) return;
+    attempt.homes.add(from);
+    this.#grantedEnough(interval);
+  }
+
+  onFenced({ interval: id, claim }: IntervalClaim, now: number): void {
+    const interval = this.#context.intervals.get(id);
+    if (interval) this.#context.heard(interval, claim, now);
+  }
+
+  /** The own promise is durable: now the others are told. */
+  noted(interval: Interval): void {
+    const { attempt } = interval;
+    if (attempt?.stage !== 'own' || !sameClaim(attempt.claim, interval.durable)) return;
+    attempt.stage = 'claim';
+    attempt.homes = new Set([interval.self]);
+    for (const home of interval.others) {
+      this.#context.outbox.to(home).claim({ interval: interval.id, claim: attempt.claim });
+    }
+    this.#grantedEnough(interval);
+  }
+
+  /** All of the cluster may be starting, and whoever is up first need not be the one to own everything. */
+  #startsAt({ sets, self }: Interval): number {
+    const { connected, options } = this.#context;
+    const most = meetsAppend(sets, (home) => home === self || connected.has(home));
+    return most ? options.startedAt : options.startedAt + timing.coldStartMs;
+  }
+
+  #ask(interval: Interval, now: number): void {
+    const round = Math.max(interval.promise?.round ?? 0, interval.seenRound) + 1;
+    const claim = { round, writer: this.#context.writer };
+    const homes = new Set([interval.self]);
+    interval.attempt = { claim, stage: 'ask', homes, deadline: now + timing.claimMs };
+    for (const home of interval.others) this.#context.outbox.to(home).ask({ interval: interval.id, claim });
+    this.#askedEnough(interval, now);
+  }
+
+  #askedEnough(interval: Interval, now: number): void {
+    const { attempt } = interval;
+    if (!attempt || !meetsClaim(interval.sets, (home) => attempt.homes.has(home))) return;
+    // Something higher may have been promised while the others thought about it.
+    if (compareClaims(attempt.claim, interval.promise) <= 0) return this.#context.backOff(interval, now);
+    attempt.stage = 'own';
+    this.#context.promise(interval, attempt.claim, now);
+  }
+
+  #grantedEnough(interval: Interval): void {
+    const { attempt } = interval;
+    if (!attempt || !meetsClaim(interval.sets, (home) => attempt.homes.has(home))) return;
+    if (!sameClaim(attempt.claim, interval.promise)) return;
+    interval.attempt = undefined;
+    interval.held = { claim: attempt.claim };
+    this.#context.outbox.add({ type: 'claimGained', interval: interval.id, claim: attempt.claim });
+  }
+}

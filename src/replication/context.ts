@@ -1,0 +1,141 @@
+/** What the parts of a replica share. */
+import { type ChannelRef, type NodeId, type StoreId, type WriterId, channelKey } from '../base/ids.js';
+import type { Random } from '../base/random.js';
+import type { ChannelLog, SeqRange } from '../log/channel-log.js';
+import type { RunSummary } from '../log/run.js';
+import { verifyRun } from '../log/run-reader.js';
+import { Channel } from './channel.js';
+import { type Claim, compareClaims } from './claim.js';
+import { CommitQueue } from './commit-queue.js';
+import type { AlarmCode } from './effects.js';
+import type { Interval } from './interval.js';
+import type { IntervalId } from './messages.js';
+import { Outbox } from './outbox.js';
+import { timing } from './timing.js';
+
+export interface ReplicaOptions {
+  readonly self: NodeId;
+  readonly storeId: StoreId;
+  /** This start's writer. */
+  readonly writer: WriterId;
+  readonly random: Random;
+  /** Of a channel that is open. */
+  readonly logOf: (ref: ChannelRef) => ChannelLog;
+  /** Milliseconds of a clock that never steps back, the same as `now` everywhere. */
+  readonly startedAt: number;
+}
+
+/** A read under way: what is made of it. */
+export type Reading =
+  | { readonly type: 'append'; readonly channel: Channel; readonly peer: NodeId; readonly claim: Claim }
+  | {
+      readonly type: 'state';
+      readonly channel: Channel;
+      readonly peer: NodeId;
+      readonly claim: Claim | undefined;
+      /** What was held when the pull was answered. */
+      readonly have: ReadonlyMap<WriterId, number>;
+    };
+
+export class Context {
+  readonly outbox = new Outbox();
+  readonly queue = new CommitQueue();
+  readonly intervals = new Map<IntervalId, Interval>();
+  readonly channels = new Map<string, Channel>();
+  /** Peers a message can reach now, as far as is known. */
+  readonly connected = new Set<NodeId>();
+  readonly reads = new Map<number, Reading & { readonly ranges: readonly SeqRange[] }>();
+  /** Channels in which something is due at some time. */
+  readonly busy = new Set<Channel>();
+  #lastId = 0;
+
+  constructor(readonly options: ReplicaOptions) {}
+
+  get self(): NodeId {
+    return this.options.self;
+  }
+
+  get writer(): WriterId {
+    return this.options.writer;
+  }
+
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  /** The channel, of an interval that this node is a home of; its log is open. */
+  channel(interval: Interval, ref: ChannelRef): Channel {
+    const key = channelKey(ref);
+    let channel = this.channels.get(key);
+    if (!channel) {
+      channel = new Channel(ref, interval, this.options.logOf(ref));
+      this.channels.set(key, channel);
+    }
+    return channel;
+  }
+
+  /** Whether this node may stamp and count acks in a channel under its claim. */
+  owns({ interval, opened }: Channel): boolean {
+    return interval.held !== undefined && opened === interval.held.claim;
+  }
+
+  /** Promises a higher claim than before. It is durable with the next commit, behind everything received until now. */
+  promise(interval: Interval, claim: Claim, now: number): void {
+    interval.promise = claim;
+    interval.seenRound = Math.max(interval.seenRound, claim.round);
+    this.queue.duty({ type: 'note', interval, note: interval.note });
+    if (claim.writer !== this.writer) this.heard(interval, claim, now);
+  }
+
+  /** A higher claim is known of: one's own ends. */
+  heard(interval: Interval, claim: Claim, now: number): void {
+    interval.seenRound = Math.max(interval.seenRound, claim.round);
+    const { attempt, held } = interval;
+    const isHigher = (own: Claim | undefined): boolean => own !== undefined && compareClaims(claim, own) > 0;
+    if (isHigher(attempt?.claim) || isHigher(held?.claim)) {
+      this.end(interval);
+      this.backOff(interval, now);
+    }
+  }
+
+  backOff(interval: Interval, now: number): void {
+    interval.attempt = undefined;
+    interval.retryAt = now + backOffMs(this.options.random);
+  }
+
+  end(interval: Interval): void {
+    interval.attempt = undefined;
+    if (!interval.held) return;
+    this.outbox.add({ type: 'claimLost', interval: interval.id, claim: interval.held.claim });
+    interval.held = undefined;
+  }
+
+  /** Runs came, by whatever way: those that are whole wait for the next commit. */
+  take(channel: Channel, from: NodeId, runs: readonly Uint8Array[]): readonly RunSummary[] {
+    const taken: RunSummary[] = [];
+    for (const bytes of runs) {
+      const verified = verifyRun(bytes, 0, bytes.length);
+      if (!verified.ok || channelKey(verified.value.ref) !== channel.key) {
+        this.alarm(
+          'DAMAGED_RUN',
+          `A run for ${channel.key} is ${verified.ok ? 'of another channel' : verified.error}.`,
+          from,
+        );
+      } else if (!this.queue.hasRoom(bytes.length)) {
+        this.alarm('INTAKE_FULL', `${channel.key}: more is received than the disk takes.`, from);
+      } else {
+        this.queue.run({ type: 'run', channel, from, bytes, run: verified.value });
+        taken.push(verified.value);
+      }
+    }
+    return taken;
+  }
+
+  alarm(code: AlarmCode, message: string, peer: NodeId): void {
+    this.outbox.add({ type: 'alarm', code, message, peer });
+  }
+}
+
+function backOffMs(random: Random): number {
+  return timing.backOffMinMs + random.next() * (timing.backOffMaxMs - timing.backOffMinMs);
+}

@@ -1,0 +1,68 @@
+/** What the engine is to do. Values; a batch for everything that happened since the last one. */
+import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
+import type { SeqRange } from '../log/channel-log.js';
+import type { Claim } from './claim.js';
+import type { Frame, IntervalId } from './messages.js';
+
+/** What became of entries stamped here. */
+export type Outcome =
+  | { readonly type: 'acked'; readonly level: 'owner' | 'quorum'; readonly copies: number }
+  /** May appear; to be repeated with the same idempotency key only. */
+  | { readonly type: 'indeterminate' };
+
+export type AlarmCode =
+  /** A run that is no run, or of another channel. */
+  | 'DAMAGED_RUN'
+  /** Two entries under one dot: a cloned or rolled back writer. */
+  | 'DOT_CONFLICT'
+  /** Timestamps of a writer that do not rise. */
+  | 'WRITER_TIME'
+  /** Entries in the log that cannot be read for a peer. */
+  | 'UNREADABLE'
+  /** More is received than the disk takes: dropped, and sent again later. */
+  | 'INTAKE_FULL';
+
+export type Effect =
+  /** One frame for each peer. */
+  | { readonly type: 'send'; readonly to: NodeId; readonly frame: Frame }
+  /** Read stored ranges, then call `loaded` with this id. */
+  | {
+      readonly type: 'read';
+      readonly id: number;
+      readonly ref: ChannelRef;
+      readonly ranges: readonly SeqRange[];
+      readonly bytesMax: number;
+    }
+  /** List the channels of an interval that have entries, open them, then call `listed` with this id. */
+  | { readonly type: 'list'; readonly id: number; readonly interval: IntervalId }
+  /** Everything through `dot` is committed: positions [from, to) of the log are new. Deliver, and apply its trims. */
+  | {
+      readonly type: 'committed';
+      readonly ref: ChannelRef;
+      readonly dot: Dot;
+      readonly from: number;
+      readonly to: number;
+    }
+  | {
+      readonly type: 'outcome';
+      readonly ref: ChannelRef;
+      readonly writer: WriterId;
+      readonly firstSeq: number;
+      readonly lastSeq: number;
+      readonly outcome: Outcome;
+    }
+  /** Publishes that waited for `stamping` may be tried again. */
+  | { readonly type: 'ready'; readonly ref: ChannelRef }
+  /** Stamp a merge in the next commit, unless another entry that carries the parents due comes first. */
+  | { readonly type: 'merge'; readonly ref: ChannelRef }
+  | { readonly type: 'claimGained'; readonly interval: IntervalId; readonly claim: Claim }
+  | { readonly type: 'claimLost'; readonly interval: IntervalId; readonly claim: Claim }
+  | { readonly type: 'recovered'; readonly interval: IntervalId }
+  /** A peer has a newer ring: fetch it. */
+  | { readonly type: 'ringBehind'; readonly version: number; readonly peer: NodeId }
+  | {
+      readonly type: 'alarm';
+      readonly code: AlarmCode;
+      readonly message: string;
+      readonly peer?: NodeId;
+    };

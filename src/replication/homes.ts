@@ -1,0 +1,51 @@
+/** A home takes appends: only under exactly the highest claim it knows, and acks only while that is what it promised. */
+import type { NodeId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
+import type { Channel } from './channel.js';
+import { type Claim, compareClaims, sameClaim } from './claim.js';
+import { lastSeqOf } from './commit-queue.js';
+import type { Context } from './context.js';
+import type { Append } from './messages.js';
+
+export class Homes {
+  readonly #context: Context;
+  readonly #learn: (channel: Channel, committed: Append['committed']) => void;
+
+  constructor(context: Context, learn: (channel: Channel, committed: Append['committed']) => void) {
+    this.#context = context;
+    this.#learn = learn;
+  }
+
+  onAppend(from: NodeId, append: Append, now: number): void {
+    const interval = this.#context.intervals.get(append.interval);
+    if (!interval) return;
+    const { claim, ref, runs, committed } = append;
+    const order = compareClaims(claim, interval.promise);
+    if (order < 0 && !planted('stale-fence')) {
+      return this.#context.outbox.to(from).fence(interval.id, interval.promise);
+    }
+    if (order > 0) this.#context.promise(interval, claim, now);
+    const channel = this.#context.channel(interval, ref);
+    const taken = this.#context.take(channel, from, runs);
+    this.#learn(channel, committed);
+    if (runs.length === 0) return;
+    if (planted('ack-before-sync')) {
+      const seq = lastSeqOf(taken, claim.writer);
+      if (seq > 0) this.#context.outbox.to(from).ack(interval.id, claim, ref, seq);
+    }
+    this.#context.queue.duty({ type: 'ack', channel, to: from, claim });
+  }
+
+  /** Everything received with the append is synced. The log holds what is synced and nothing else, each entry with all it
+   *  stands on, so one seq says it all. */
+  ack(channel: Channel, to: NodeId, claim: Claim): void {
+    const { interval, log, ref } = channel;
+    if (interval.recovery && !planted('recovering-acks')) return;
+    const { outbox } = this.#context;
+    if (!sameClaim(interval.promise, claim) && !planted('stale-fence')) {
+      return outbox.to(to).fence(interval.id, interval.promise);
+    }
+    const seq = log.have(claim.writer);
+    if (seq > 0) outbox.to(to).ack(interval.id, claim, ref, seq);
+  }
+}

@@ -1,0 +1,80 @@
+/** What a node knows of one interval: who its homes are, what it promised, and how far its own claim has come. */
+import type { NodeId } from '../base/ids.js';
+import type { Vector } from '../log/entry.js';
+import type { Claim, IntervalNote } from './claim.js';
+import type { IntervalId } from './messages.js';
+import { type HomeSet, homesOf } from './quorum.js';
+
+/** A claim under way. First the homes are asked, which changes nothing; then it is promised here; then they are told. So a
+ *  node cut off never counts rounds up alone, and its return fences nobody. */
+export interface Attempt {
+  readonly claim: Claim;
+  stage: 'ask' | 'own' | 'claim';
+  /** Homes that said yes in this stage. */
+  homes: Set<NodeId>;
+  readonly deadline: number;
+}
+
+/** A claim that enough homes granted. */
+export interface HeldClaim {
+  readonly claim: Claim;
+}
+
+/** What another home gave back: counted once its answer is whole and everything it names is held and synced here. */
+export interface GivenBack {
+  /** It recovers itself, and gives nothing. */
+  readonly recovering: boolean;
+  parts: number;
+  readonly seen: Set<number>;
+  /** Channels of which not all is here, by channel key. */
+  readonly waiting: Map<string, Vector>;
+}
+
+export interface RecoveryState {
+  readonly session: number;
+  readonly answers: Map<NodeId, GivenBack>;
+  retryAt: number;
+  /** Enough was given back: ends with the commit that says so. */
+  ending: boolean;
+}
+
+export class Interval {
+  readonly id: IntervalId;
+  readonly self: NodeId;
+  sets: readonly HomeSet[];
+  homes: readonly NodeId[];
+  others: readonly NodeId[];
+  /** The highest claim granted or adopted; its note may still wait for a commit. */
+  promise: Claim | undefined;
+  /** What of it is synced. */
+  durable: Claim | undefined;
+  recovery: RecoveryState | undefined;
+  /** This node should own the interval. */
+  wanted = false;
+  /** The highest round heard of. */
+  seenRound = 0;
+  attempt: Attempt | undefined;
+  held: HeldClaim | undefined;
+  retryAt = 0;
+
+  constructor(id: IntervalId, self: NodeId, sets: readonly HomeSet[], note: IntervalNote | undefined) {
+    this.id = id;
+    this.self = self;
+    this.sets = sets;
+    this.homes = homesOf(sets);
+    this.others = this.homes.filter((home) => home !== self);
+    this.promise = note?.promise;
+    this.durable = note?.promise;
+    this.seenRound = note?.promise?.round ?? 0;
+  }
+
+  plan(sets: readonly HomeSet[]): void {
+    this.sets = sets;
+    this.homes = homesOf(sets);
+    this.others = this.homes.filter((home) => home !== this.self);
+  }
+
+  get note(): IntervalNote {
+    return { promise: this.promise, recovering: this.recovery !== undefined && !this.recovery.ending };
+  }
+}

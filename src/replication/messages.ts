@@ -1,0 +1,148 @@
+/** What nodes say to each other about claims and appends. Every message travels in a frame that names the ring version it
+ *  was made under and the store of its sender, since what a store has said is void once the store is another.
+ *  All are safe to lose, repeat and reorder. The wire form: wire-encoder.ts, wire-decoder.ts, proto/peer.proto. */
+import type { ChannelRef, Dot, StoreId } from '../base/ids.js';
+import type { Vector } from '../log/entry.js';
+import type { Claim } from './claim.js';
+
+/** Opaque here: the ring gives names to its intervals. */
+export type IntervalId = string;
+
+export interface Frame {
+  readonly storeId: StoreId;
+  readonly ringVersion: number;
+  readonly messages: readonly PeerMessage[];
+}
+
+export interface IntervalClaim {
+  readonly interval: IntervalId;
+  readonly claim: Claim;
+}
+
+/** Would you grant these? Changes nothing. */
+export interface Ask {
+  readonly type: 'ask';
+  readonly claims: readonly IntervalClaim[];
+}
+
+export interface Asked {
+  readonly type: 'asked';
+  /** Without `promise` the answer is yes, else it names what stands above the claim. */
+  readonly answers: readonly (IntervalClaim & { readonly promise?: Claim })[];
+}
+
+/** Grant these. */
+export interface Claiming {
+  readonly type: 'claim';
+  readonly claims: readonly IntervalClaim[];
+}
+
+/** These are promised and synced, behind everything received before. */
+export interface Granted {
+  readonly type: 'granted';
+  readonly claims: readonly IntervalClaim[];
+}
+
+/** A claim was refused, since these are promised. */
+export interface Fenced {
+  readonly type: 'fenced';
+  readonly promises: readonly IntervalClaim[];
+}
+
+/** The ring version of a frame is older than that of this one: nothing in it was done. */
+export interface StaleRing {
+  readonly type: 'staleRing';
+}
+
+/** Entries of one channel under a claim, in an order in which they can be taken. */
+export interface Append {
+  readonly type: 'append';
+  readonly interval: IntervalId;
+  readonly claim: Claim;
+  readonly ref: ChannelRef;
+  /** Runs in their stored form. */
+  readonly runs: readonly Uint8Array[];
+  /** The newest entry known to be committed. */
+  readonly committed?: Dot;
+}
+
+/** Held and synced, with everything before it, while `claim` was promised. */
+export interface Acks {
+  readonly type: 'ack';
+  readonly interval: IntervalId;
+  readonly claim: Claim;
+  /** Of the claim's writer, cumulative. */
+  readonly channels: readonly { readonly ref: ChannelRef; readonly seq: number }[];
+}
+
+/** An append did not follow what is held. */
+export interface Refused {
+  readonly type: 'refused';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  readonly have: Vector;
+}
+
+/** Tell what is held of a channel and send what `have` lacks. With `claim`: only while that claim is promised. */
+export interface Pull {
+  readonly type: 'pull';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  readonly have: Vector;
+  readonly claim?: Claim;
+}
+
+/** What was held when a pull was answered, and some of what the other lacked. The pull is answered once the other holds
+ *  all of `have`: parts may get lost. */
+export interface State {
+  readonly type: 'state';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  readonly have: Vector;
+  readonly runs: readonly Uint8Array[];
+  readonly committed?: Dot;
+  /** That of the pull. */
+  readonly claim?: Claim;
+}
+
+/** My store is not what it was: what did you promise, and which channels are there? */
+export interface Recover {
+  readonly type: 'recover';
+  readonly interval: IntervalId;
+  /** Random, so that an answer belongs to this store and this start. */
+  readonly session: number;
+}
+
+export interface Recovery {
+  readonly type: 'recovery';
+  readonly interval: IntervalId;
+  readonly session: number;
+  /** Its sender's store is not what it was either: it gives nothing back. */
+  readonly recovering: boolean;
+  readonly promise?: Claim;
+  readonly channels: readonly { readonly ref: ChannelRef; readonly have: Vector }[];
+  /** Parts of one answer: 0 up to `parts` − 1. */
+  readonly part: number;
+  readonly parts: number;
+}
+
+export type PeerMessage =
+  | Ask
+  | Asked
+  | Claiming
+  | Granted
+  | Fenced
+  | StaleRing
+  | Append
+  | Acks
+  | Refused
+  | Pull
+  | State
+  | Recover
+  | Recovery;
+
+/** Every channel that a message names: their logs must be open before it is received. */
+export function channelsOf(message: PeerMessage): readonly ChannelRef[] {
+  if ('ref' in message) return [message.ref];
+  return 'channels' in message ? message.channels.map(({ ref }) => ref) : [];
+}

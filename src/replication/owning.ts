@@ -1,0 +1,190 @@
+/** What an owner does in a channel: opening it under a new claim, merging what was written beside it, and telling what is
+ *  committed. Also how any node learns that. */
+import type { Dot, NodeId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
+import type { Channel, Link } from './channel.js';
+import type { Context } from './context.js';
+import type { Acks, State } from './messages.js';
+import type { Outcomes } from './outcomes.js';
+import { type HomeSet, ackedLevel, copiesOf, meetsClaim } from './quorum.js';
+import { sameClaim } from './claim.js';
+import { timing } from './timing.js';
+import type { Transfer } from './transfer.js';
+
+export class Owning {
+  readonly #context: Context;
+  readonly #transfer: Transfer;
+  readonly #outcomes: Outcomes;
+
+  constructor(context: Context, transfer: Transfer, outcomes: Outcomes) {
+    this.#context = context;
+    this.#transfer = transfer;
+    this.#outcomes = outcomes;
+  }
+
+  // Opening.
+
+  /** Asks enough homes that promised the claim for all they hold, so that nothing acked under an earlier one is missed. */
+  open(channel: Channel, now: number): void {
+    const { held } = channel.interval;
+    if (!held || channel.opened === held.claim || channel.opening?.claim === held.claim) return;
+    channel.opening = {
+      claim: held.claim,
+      answers: new Map(),
+      answered: new Set([this.#context.self]),
+      since: now,
+      askAt: now,
+    };
+    for (const link of channel.links.values()) link.acked = 0;
+    this.#context.busy.add(channel);
+    this.#askHomes(channel, now);
+    this.#openedEnough(channel, now);
+  }
+
+  onState(channel: Channel, from: NodeId, { have, claim, runs }: State, now: number): void {
+    const link = channel.link(from);
+    link.says(have);
+    const { opening } = channel;
+    if (opening && claim && sameClaim(claim, opening.claim)) {
+      opening.answers.set(from, have);
+      this.#openedEnough(channel, now);
+    } else if (runs.length === 0 && !channel.holds(have)) this.#transfer.ask(channel, from, now);
+    this.#transfer.push(channel, from, now);
+  }
+
+  #askHomes(channel: Channel, now: number): void {
+    const { opening, interval } = channel;
+    if (!opening) return;
+    opening.askAt = now + timing.claimMs;
+    for (const home of interval.others) {
+      if (!opening.answered.has(home)) this.#transfer.ask(channel, home, now, 'due');
+    }
+  }
+
+  #openedEnough(channel: Channel, now: number): void {
+    const { opening, interval } = channel;
+    if (!opening || opening.claim !== interval.held?.claim) return;
+    for (const [home, have] of opening.answers) if (channel.holds(have)) opening.answered.add(home);
+    const isOpen = meetsClaim(interval.sets, (home) => opening.answered.has(home));
+    if (!isOpen && !planted('claim-without-pull')) return;
+    channel.opened = opening.claim;
+    channel.opening = undefined;
+    this.#context.outbox.add({ type: 'ready', ref: channel.ref });
+    if (!this.#isOneCommitted(channel)) this.#context.outbox.add({ type: 'merge', ref: channel.ref });
+    this.#transfer.pushAll(channel, now);
+  }
+
+  /** Whether what is held ends in one entry that is known to be committed: then nothing waits for an entry above it. */
+  #isOneCommitted({ log }: Channel): boolean {
+    const heads = log.heads();
+    const [head] = heads;
+    const { committed } = log;
+    return !head || (heads.length === 1 && committed?.writer === head.writer && committed.seq === head.seq);
+  }
+
+  // Growing and committing.
+
+  /** The log has grown by a commit. */
+  grown(channel: Channel, now: number): void {
+    const { told, log } = channel;
+    for (const dot of told.splice(0)) this.learn(channel, dot);
+    this.#openedEnough(channel, now);
+    if (this.#context.owns(channel)) {
+      this.advance(channel);
+      this.#transfer.pushAll(channel, now);
+      if (log.parentsFor(this.#context.writer, false) === undefined) channel.mergeAt = undefined;
+      else channel.mergeAt ??= now + timing.mergeMs;
+    }
+    this.#context.busy.add(channel);
+  }
+
+  onAcks(from: NodeId, { interval: id, claim, channels }: Acks, now: number): void {
+    const interval = this.#context.intervals.get(id);
+    if (!interval?.held || !sameClaim(claim, interval.held.claim)) return;
+    for (const { ref, seq } of channels) {
+      const channel = this.#context.channel(interval, ref);
+      if (planted('ack-counted-twice')) creditAnother(channel, from, seq);
+      this.#transfer.onAck(channel, from, seq, now);
+      this.advance(channel);
+      this.#outcomes.settle(channel, now);
+    }
+  }
+
+  /** Commits through the newest entry of the live claim that enough homes acked. What lies below it is committed with it;
+   *  nothing older ever is by counting copies. */
+  advance(channel: Channel): void {
+    const { interval, log } = channel;
+    const { held } = interval;
+    if (!held || !this.#context.owns(channel)) return;
+    const { writer } = this.#context;
+    const seq = Math.min(
+      log.have(writer),
+      ackedLevel(this.#countedSets(interval.sets), this.ackedBy(channel)),
+    );
+    if (seq <= log.committedSeq(writer)) return;
+    if (log.roundOf({ writer, seq }) !== held.claim.round && !planted('tail-by-copies')) return;
+    this.#commit(channel, { writer, seq });
+  }
+
+  /** What each home acked under the live claim. The own disk counts while the own promise is the claim. */
+  ackedBy(channel: Channel): (home: NodeId) => number {
+    const { interval, log, links } = channel;
+    const { self, writer } = this.#context;
+    const owns = this.#context.owns(channel) && sameClaim(interval.durable, interval.held?.claim);
+    const own =
+      owns && sameClaim(interval.promise, interval.durable) && !interval.recovery ? log.have(writer) : 0;
+    return (home) => (home === self ? own : (links.get(home)?.acked ?? 0));
+  }
+
+  copies(channel: Channel, seq: number): number {
+    return copiesOf(channel.interval.sets, this.ackedBy(channel), seq);
+  }
+
+  #countedSets(sets: readonly HomeSet[]): readonly HomeSet[] {
+    if (!planted('alive-quorum')) return sets;
+    const { connected, self } = this.#context;
+    return sets.map((set) => {
+      const homes = set.homes.filter((home) => home === self || connected.has(home));
+      return { ...set, homes, appendNeeds: Math.floor(homes.length / 2) + 1 };
+    });
+  }
+
+  /** Another node said so. */
+  learn(channel: Channel, dot: Dot | undefined): void {
+    if (!dot) return;
+    const { log, told } = channel;
+    if (dot.seq > log.have(dot.writer)) {
+      if (!told.some(({ writer, seq }) => writer === dot.writer && seq >= dot.seq)) told.push(dot);
+    } else if (dot.seq > log.committedSeq(dot.writer)) this.#commit(channel, dot);
+  }
+
+  #commit(channel: Channel, dot: Dot): void {
+    const { log, ref } = channel;
+    const from = log.endPosition;
+    log.commitThrough(dot);
+    this.#context.outbox.add({ type: 'committed', ref, dot, from, to: log.endPosition });
+    this.#context.busy.add(channel);
+    this.#transfer.tellCommitted(channel);
+  }
+
+  // Time.
+
+  tick(channel: Channel, now: number): void {
+    const { opening, mergeAt, interval } = channel;
+    if (opening && opening.claim !== interval.held?.claim) channel.opening = undefined;
+    else if (opening && now >= opening.askAt) this.#askHomes(channel, now);
+    if (mergeAt === undefined || now < mergeAt) return;
+    channel.mergeAt = undefined;
+    if (this.#context.owns(channel)) this.#context.outbox.add({ type: 'merge', ref: channel.ref });
+  }
+}
+
+/** The planted mistake: one answer is taken for two. */
+function creditAnother(channel: Channel, from: NodeId, seq: number): void {
+  const link: Link | undefined = channel.links.get(from);
+  const other = channel.interval.others.find((home) => home !== from);
+  if (link && other && link.acked >= seq) {
+    const credited = channel.link(other);
+    credited.acked = Math.max(credited.acked, seq);
+  }
+}

@@ -1,0 +1,133 @@
+/** The parts of a replica, and which of them deals with what. */
+import { unreachable } from '../base/assert.js';
+import { type NodeId, dotText } from '../base/ids.js';
+import type { Channel } from './channel.js';
+import { Claims } from './claims.js';
+import type { Duty, RefusedRun } from './commit-queue.js';
+import { Context, type ReplicaOptions } from './context.js';
+import { Homes } from './homes.js';
+import type { IntervalId, PeerMessage } from './messages.js';
+import { Outcomes } from './outcomes.js';
+import { Owning } from './owning.js';
+import { Recovering } from './recovering.js';
+import { Transfer } from './transfer.js';
+
+export interface Parts {
+  readonly context: Context;
+  readonly claims: Claims;
+  readonly transfer: Transfer;
+  readonly outcomes: Outcomes;
+  readonly owning: Owning;
+  readonly homes: Homes;
+  readonly recovering: Recovering;
+}
+
+export function makeParts(options: ReplicaOptions): Parts {
+  const context = new Context(options);
+  const transfer = new Transfer(context);
+  const outcomes = new Outcomes(context);
+  const owning = new Owning(context, transfer, outcomes);
+  outcomes.copiesOf = (channel, seq) => owning.copies(channel, seq);
+  return {
+    context,
+    claims: new Claims(context),
+    transfer,
+    outcomes,
+    owning,
+    homes: new Homes(context, (channel, dot) => owning.learn(channel, dot)),
+    recovering: new Recovering(context, transfer),
+  };
+}
+
+/** A message of the present ring version. */
+export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage, now: number): void {
+  const { claims, transfer, owning, homes, recovering } = parts;
+  switch (message.type) {
+    case 'ask':
+      for (const claim of message.claims) claims.onAsk(from, claim);
+      return;
+    case 'asked':
+      for (const answer of message.answers) claims.onAsked(from, answer, now);
+      return;
+    case 'claim':
+      for (const claim of message.claims) claims.onClaim(from, claim, now);
+      return;
+    case 'granted':
+      for (const claim of message.claims) claims.onGranted(from, claim);
+      return;
+    case 'fenced':
+      for (const promise of message.promises) claims.onFenced(promise, now);
+      return;
+    case 'staleRing':
+      return;
+    case 'append':
+      return homes.onAppend(from, message, now);
+    case 'ack':
+      return owning.onAcks(from, message, now);
+    case 'refused':
+      return withChannel(parts, message, (channel) => transfer.onRefused(channel, from, message, now));
+    case 'pull':
+      return withChannel(parts, message, (channel) => transfer.onPull(channel, from, message, now));
+    case 'state':
+      return withChannel(parts, message, (channel) => {
+        parts.context.take(channel, from, message.runs);
+        owning.learn(channel, message.committed);
+        owning.onState(channel, from, message, now);
+      });
+    case 'recover':
+      return recovering.onRecover(from, message);
+    case 'recovery':
+      return recovering.onRecovery(from, message, now);
+    default:
+      unreachable(message);
+  }
+}
+
+/** What was to be done once a commit is synced. */
+export function discharge({ claims, transfer, homes, recovering }: Parts, duty: Duty): void {
+  switch (duty.type) {
+    case 'note':
+      duty.interval.durable = duty.note.promise;
+      if (!duty.note.recovering) recovering.noted(duty.interval);
+      return claims.noted(duty.interval);
+    case 'grant':
+      return claims.grant(duty.interval, duty.to, duty.claim);
+    case 'ack':
+      return homes.ack(duty.channel, duty.to, duty.claim);
+    case 'state':
+      return transfer.answer(duty.channel, duty.to, duty.pull);
+    case 'giveBack':
+      return recovering.giveBack(duty.interval, duty.to, duty.session);
+    default:
+      unreachable(duty);
+  }
+}
+
+/** A run did not fit: its sender learns what is held, or somebody is told that something is wrong. */
+export function tellRefused({ context }: Parts, { channel, from, refusal }: RefusedRun): void {
+  const { ref, interval, key } = channel;
+  if (refusal.type === 'conflict') {
+    context.alarm(
+      'DOT_CONFLICT',
+      `${key} ${dotText(refusal.dot)}: another entry is held under this name.`,
+      from,
+    );
+  } else if (refusal.type === 'timestamp') {
+    context.alarm(
+      'WRITER_TIME',
+      `${key} ${dotText(refusal.dot)}: its time is not above the one before.`,
+      from,
+    );
+  } else {
+    context.outbox.to(from).other({ type: 'refused', interval: interval.id, ref, have: channel.have() });
+  }
+}
+
+function withChannel(
+  { context }: Parts,
+  message: { readonly interval: IntervalId; readonly ref: Channel['ref'] },
+  use: (channel: Channel) => void,
+): void {
+  const interval = context.intervals.get(message.interval);
+  if (interval) use(context.channel(interval, message.ref));
+}

@@ -1,0 +1,71 @@
+/** Who must agree. One ring version is one set of homes; while a ring changes there are two, and everything needs enough
+ *  homes of each. The numbers come from the ring, never from who is alive. */
+import type { NodeId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
+
+export interface HomeSet {
+  readonly homes: readonly NodeId[];
+  /** W = ⌊R′/2⌋ + 1, R′ the number of homes. */
+  readonly appendNeeds: number;
+  /** R′ − W + 1: any such set shares a home with any W. */
+  readonly claimNeeds: number;
+}
+
+/** The set of one ring version. */
+export function homeSet(homes: readonly NodeId[]): HomeSet {
+  const appendNeeds = Math.floor(homes.length / 2) + 1;
+  return { homes, appendNeeds, claimNeeds: homes.length - appendNeeds + 1 };
+}
+
+/** All homes of all sets, each once. */
+export function homesOf(sets: readonly HomeSet[]): readonly NodeId[] {
+  return [...new Set(sets.flatMap(({ homes }) => homes))];
+}
+
+export function meetsClaim(sets: readonly HomeSet[], has: (home: NodeId) => boolean): boolean {
+  return sets.every(({ homes, claimNeeds }) => homes.filter(has).length >= claimNeeds);
+}
+
+export function meetsAppend(sets: readonly HomeSet[], has: (home: NodeId) => boolean): boolean {
+  return sets.every(({ homes, appendNeeds }) => homes.filter(has).length >= appendNeeds);
+}
+
+/** The greatest seq that enough homes of every set acked; 0 when there is none. */
+export function ackedLevel(sets: readonly HomeSet[], ackedBy: (home: NodeId) => number): number {
+  let level = Infinity;
+  for (const { homes, appendNeeds } of sets) {
+    const acked = homes.map(ackedBy).sort((a, b) => b - a);
+    level = Math.min(level, acked[appendNeeds - 1] ?? 0);
+  }
+  return level === Infinity ? 0 : level;
+}
+
+/** Homes that acked at least `seq`. */
+export function copiesOf(sets: readonly HomeSet[], ackedBy: (home: NodeId) => number, seq: number): number {
+  return homesOf(sets).filter((home) => ackedBy(home) >= seq).length;
+}
+
+/** What another home answered to one that recovers. */
+export type Returned =
+  /** Nothing yet, or not all of it is here. */
+  | 'missing'
+  /** Its promise and all it holds. */
+  | 'whole'
+  /** It recovers too: nothing it said before holds any more. */
+  | 'recovering';
+
+/** Whether a home whose store is not what it was may count again. None of the others is silent: a silent one might own the
+ *  interval, or be about to, and go on counting what the lost store acked or granted, which nobody here knows of. And so
+ *  many gave back that no more than W − 1 lost their stores: of any W that acked an entry one is among them. */
+export function meetsRecovery(
+  sets: readonly HomeSet[],
+  self: NodeId,
+  returned: (home: NodeId) => Returned,
+): boolean {
+  return sets.every(({ homes, appendNeeds, claimNeeds }) => {
+    const others = homes.filter((home) => home !== self).map(returned);
+    const whole = others.filter((each) => each === 'whole').length;
+    if (planted('recovery-by-quorum')) return whole >= Math.min(appendNeeds, others.length);
+    return !others.includes('missing') && whole >= Math.min(claimNeeds, others.length);
+  });
+}

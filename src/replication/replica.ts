@@ -1,0 +1,305 @@
+/** All intervals and channels of one node: takes in what peers say, what was stamped and what was synced, and says what is
+ *  to be done. Pure: it never waits, and time and chance are given to it.
+ *
+ *  The contract with the engine, which is the only one to call it:
+ *
+ *  1. *Open first.* `receive` gets a frame once the logs of all channels in it (`channelsOf`) are open, `stamping` and
+ *     `touch` and `listed` likewise. A `ChannelLog` holds what is synced and nothing else: the store applies runs after the sync.
+ *  2. *One commit at a time.* When `hasWork`, or when publishes wait, the engine calls `cut`, stamps its own entries
+ *     (`stamping` says under which round and with which parents; `stamped` hands each run over, which sends it on at
+ *     once), and makes one commit of both, own runs first, with the notes of the cut. When it is synced and applied it
+ *     calls `synced`. A failed commit ends this replica with the writer: a new one is made from the reopened store.
+ *     Nothing may be stamped outside this, and nothing twice in a channel of one cut.
+ *  3. *Take effects* with `takeEffects` after any of this, once a turn: one frame a peer carries whatever many intervals
+ *     and channels have to say. `read` and `list` are answered by `loaded` and `listed` whenever they are done, for
+ *     `list` with what is there when it is answered, not before.
+ *  4. *Time.* `tick` is called when `nextDeadline` has come; being late is harmless. `now` never steps back.
+ *  5. *Links.* `connected` and `disconnected` tell of peers. Frames of one link arrive in order or not at all, but nothing
+ *     here is wrong if they do not.
+ *  6. *Clock.* The engine shows the timestamps of the runs of a cut to its clock; they never matter here.
+ *  7. *Ring.* `ringVersion` and the home sets of each interval are the engine's to set; frames of an older version are
+ *     refused, of a newer one dropped with the effect `ringBehind`. */
+import { assert } from '../base/assert.js';
+import { type ChannelRef, type Dot, type NodeId, type StoreId, channelKey } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
+import type { RunSummary } from '../log/run.js';
+import type { Channel } from './channel.js';
+import type { Claim, IntervalNote } from './claim.js';
+import type { AcceptedRun, Cut } from './commit-queue.js';
+import type { ReplicaOptions } from './context.js';
+import type { Effect } from './effects.js';
+import { Interval } from './interval.js';
+import type { Frame, IntervalId } from './messages.js';
+import { type Parts, discharge, makeParts, receiveMessage, tellRefused } from './parts.js';
+import type { HomeSet } from './quorum.js';
+import { timing } from './timing.js';
+import type { StoredSlice } from './transfer.js';
+
+export type { ReplicaOptions } from './context.js';
+
+/** How an entry may be stamped in a channel now. */
+export type Stamping =
+  /** A claim is under way, or its owner is hearing from the homes: wait for `ready` or a later turn. */
+  | { readonly as: 'wait' }
+  /** Without a claim: `owner` is what an ack may say. Only where the publish allows it, else it is unavailable. */
+  | { readonly as: 'degraded'; readonly round: 0; readonly parents: readonly Dot[] | undefined }
+  | { readonly as: 'owner'; readonly round: number; readonly parents: readonly Dot[] | undefined };
+
+/** Consecutive entries of a stamped run that somebody waits for. */
+export interface AwaitedRange {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly level: 'owner' | 'quorum';
+  readonly degrade: boolean;
+}
+
+/** What goes into the next commit beside what is stamped here. */
+export interface CommitPart {
+  readonly token: number;
+  /** In this order. */
+  readonly runs: readonly AcceptedRun[];
+  readonly notes: ReadonlyMap<string, Uint8Array>;
+}
+
+/** How an interval starts: what its note says, or `new` where the ring just made it, or `recovering` where there should be a
+ *  note and is none, or what the store has may not be all it had. */
+export type IntervalStart = IntervalNote | 'new' | 'recovering';
+
+export class Replica {
+  readonly #parts: Parts;
+  /** As each peer last said. */
+  readonly #stores = new Map<NodeId, StoreId>();
+  #underWay: { readonly token: number; readonly cut: Cut; readonly stamped: Channel[] } | undefined;
+  ringVersion = 0;
+
+  constructor(options: ReplicaOptions) {
+    this.#parts = makeParts(options);
+  }
+
+  // Intervals.
+
+  /** This node is a home of the interval. */
+  addInterval(id: IntervalId, sets: readonly HomeSet[], start: IntervalStart, now: number): void {
+    assert(!this.#parts.context.intervals.has(id), 'an interval is added once');
+    const note = typeof start === 'string' || planted('forgotten-promise') ? undefined : start;
+    const interval = new Interval(id, this.#parts.context.self, sets, note);
+    this.#parts.context.intervals.set(id, interval);
+    // Written down at once: without a note the home would be taken for one that lost its store.
+    if (start === 'new') this.#parts.context.queue.duty({ type: 'note', interval, note: interval.note });
+    if (start === 'recovering' || note?.recovering) this.#parts.recovering.begin(interval, now);
+  }
+
+  /** The ring says so now. */
+  planInterval(id: IntervalId, sets: readonly HomeSet[]): void {
+    this.#parts.context.intervals.get(id)?.plan(sets);
+  }
+
+  /** This node should own the interval, as far as liveness is known, or should no longer try. */
+  want(id: IntervalId, wanted: boolean, now: number): void {
+    const interval = this.#parts.context.intervals.get(id);
+    if (interval) this.#parts.claims.want(interval, wanted, now);
+  }
+
+  claimOf(id: IntervalId): Claim | undefined {
+    return this.#parts.context.intervals.get(id)?.held?.claim;
+  }
+
+  promiseOf(id: IntervalId): Claim | undefined {
+    return this.#parts.context.intervals.get(id)?.promise;
+  }
+
+  isRecovering(id: IntervalId): boolean {
+    return this.#parts.context.intervals.get(id)?.recovery !== undefined;
+  }
+
+  // Peers.
+
+  connected(peer: NodeId, now: number): void {
+    this.#parts.context.connected.add(peer);
+    for (const interval of this.#parts.context.intervals.values()) {
+      if (!interval.others.includes(peer)) continue;
+      this.#parts.claims.connected(interval, peer);
+      this.#parts.recovering.connected(interval, peer, now);
+    }
+    for (const channel of this.#parts.context.channels.values()) {
+      if (!channel.interval.others.includes(peer)) continue;
+      channel.links.get(peer)?.forget();
+      this.#parts.transfer.ask(channel, peer, now);
+    }
+  }
+
+  disconnected(peer: NodeId, now: number): void {
+    this.#parts.context.connected.delete(peer);
+    for (const channel of this.#parts.context.busy) this.#parts.outcomes.settle(channel, now);
+  }
+
+  receive(from: NodeId, frame: Frame, now: number): void {
+    this.#noteStore(from, frame.storeId);
+    if (frame.ringVersion > this.ringVersion) {
+      this.#parts.context.outbox.add({ type: 'ringBehind', version: frame.ringVersion, peer: from });
+      return;
+    }
+    if (frame.ringVersion < this.ringVersion) {
+      if (frame.messages.some(({ type }) => type !== 'staleRing')) {
+        this.#parts.context.outbox.to(from).other({ type: 'staleRing' });
+      }
+      return;
+    }
+    for (const message of frame.messages) receiveMessage(this.#parts, from, message, now);
+  }
+
+  // Commits.
+
+  get hasWork(): boolean {
+    return !this.#parts.context.queue.isEmpty;
+  }
+
+  /** What is to be part of the next commit. */
+  cut(bytesMax: number = limits.commitBytesMax): CommitPart {
+    assert(!this.#underWay, 'one commit is under way at a time');
+    const cut = this.#parts.context.queue.cut(bytesMax);
+    const token = this.#parts.context.nextId();
+    this.#underWay = { token, cut, stamped: [] };
+    return { token, runs: cut.runs, notes: cut.notes };
+  }
+
+  /** How the next entry of a channel is stamped, asked between `cut` and its commit or before. */
+  stamping(ref: ChannelRef, now: number): Stamping {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    assert(channel, 'a channel is touched before it is stamped');
+    this.#parts.owning.open(channel, now);
+    const { interval, log, opening } = channel;
+    const { writer } = this.#parts.context;
+    const { held } = interval;
+    if (held && this.#parts.context.owns(channel)) {
+      const own = log.writer(writer);
+      const isOpening = own === undefined || log.roundOf({ writer, seq: own.seq }) !== held.claim.round;
+      return { as: 'owner', round: held.claim.round, parents: log.parentsFor(writer, isOpening) };
+    }
+    const isOpening = opening !== undefined && now < opening.since + timing.claimMs;
+    if (interval.attempt || isOpening) return { as: 'wait' };
+    const round = planted('degraded-round') ? (interval.promise?.round ?? 0) : 0;
+    return { as: 'degraded', round: round as 0, parents: log.parentsFor(writer, false) };
+  }
+
+  /** A run was stamped for the commit of the last cut. `bytes` are kept until they are sent. */
+  stamped(
+    ref: ChannelRef,
+    run: RunSummary,
+    bytes: Uint8Array,
+    awaited: readonly AwaitedRange[],
+    now: number,
+  ): void {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    assert(channel && this.#underWay, 'what is stamped belongs to a cut and a channel that was touched');
+    this.#underWay.stamped.push(channel);
+    const deadline = now + timing.publishMs;
+    for (const range of awaited) channel.awaited.push({ ...range, deadline });
+    if (run.round > 0 && this.#parts.context.owns(channel))
+      this.#parts.transfer.direct(channel, run, bytes, now);
+    this.#parts.context.busy.add(channel);
+  }
+
+  /** The commit is durable and applied to the logs. */
+  synced(token: number, now: number): void {
+    const underWay = this.#underWay;
+    assert(underWay?.token === token, 'what is synced is the commit under way');
+    this.#underWay = undefined;
+    const { cut, stamped } = underWay;
+    for (const refused of cut.refused) tellRefused(this.#parts, refused);
+    for (const duty of cut.duties) discharge(this.#parts, duty);
+    const { owning, recovering, outcomes } = this.#parts;
+    for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
+      owning.grown(channel, now);
+      recovering.grown(channel);
+      outcomes.settle(channel, now);
+    }
+    // What was written without a claim is offered to the others, whoever of them owns the channel.
+    for (const { ref, interval } of stamped) if (!interval.held) this.exchange(ref, now);
+  }
+
+  // Channels.
+
+  /** The channel is in use, and its log open: an owner hears from the homes before it stamps there. */
+  touch(id: IntervalId, ref: ChannelRef, now: number): void {
+    const interval = this.#parts.context.intervals.get(id);
+    if (interval) this.#parts.owning.open(this.#parts.context.channel(interval, ref), now);
+  }
+
+  /** The channel leaves memory; false while something is under way in it. */
+  releaseChannel(ref: ChannelRef): boolean {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    if (!channel) return true;
+    const isIdle =
+      channel.awaited.length === 0 &&
+      !channel.opening &&
+      channel.mergeAt === undefined &&
+      [...channel.links.values()].every(({ reading, resendAt }) => !reading && resendAt === undefined);
+    if (!isIdle || this.#underWay) return false;
+    this.#parts.context.channels.delete(channel.key);
+    this.#parts.context.busy.delete(channel);
+    return true;
+  }
+
+  /** Compares a channel with the other homes: each sends what the other lacks. */
+  exchange(ref: ChannelRef, now: number): void {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    if (channel) for (const home of channel.interval.others) this.#parts.transfer.ask(channel, home, now);
+  }
+
+  loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {
+    this.#parts.transfer.loaded(id, slices, isDamaged, now);
+  }
+
+  listed(id: number, refs: readonly ChannelRef[]): void {
+    this.#parts.recovering.listed(id, refs);
+  }
+
+  // Time and effects.
+
+  nextDeadline(): number {
+    let next = Infinity;
+    for (const interval of this.#parts.context.intervals.values()) {
+      next = Math.min(next, this.#parts.claims.deadline(interval));
+      if (interval.recovery && !interval.recovery.ending) next = Math.min(next, interval.recovery.retryAt);
+    }
+    for (const channel of this.#parts.context.busy) next = Math.min(next, deadlineOf(channel));
+    return next;
+  }
+
+  tick(now: number): void {
+    for (const interval of this.#parts.context.intervals.values()) {
+      this.#parts.claims.tick(interval, now);
+      this.#parts.recovering.tick(interval, now);
+    }
+    for (const channel of this.#parts.context.busy) {
+      this.#parts.owning.tick(channel, now);
+      this.#parts.transfer.resend(channel, now);
+      this.#parts.outcomes.settle(channel, now);
+      if (deadlineOf(channel) === Infinity) this.#parts.context.busy.delete(channel);
+    }
+  }
+
+  takeEffects(): readonly Effect[] {
+    return this.#parts.context.outbox.take(this.#parts.context.options.storeId, this.ringVersion);
+  }
+
+  /** What a store has said is void once its node has another one. */
+  #noteStore(from: NodeId, storeId: StoreId): void {
+    const known = this.#stores.get(from);
+    if (known === storeId) return;
+    this.#stores.set(from, storeId);
+    if (known === undefined) return;
+    const { channels, intervals } = this.#parts.context;
+    for (const channel of channels.values()) channel.links.get(from)?.forget();
+    for (const { recovery } of intervals.values()) recovery?.answers.delete(from);
+  }
+}
+
+function deadlineOf({ opening, mergeAt, awaited, links }: Channel): number {
+  let next = Math.min(opening?.askAt ?? Infinity, mergeAt ?? Infinity);
+  for (const { deadline } of awaited) next = Math.min(next, deadline);
+  for (const { resendAt } of links.values()) next = Math.min(next, resendAt ?? Infinity);
+  return next;
+}

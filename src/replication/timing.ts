@@ -1,0 +1,18 @@
+/** How long things take at most, in milliseconds, and why. */
+export const timing = {
+  /** A claim that is not granted by then is given up; until then publishes wait for it. */
+  claimMs: 150,
+  /** Pause before the next try, drawn at random so that two claimants do not meet again. */
+  backOffMinMs: 50,
+  backOffMaxMs: 150,
+  /** Claims wait after a start for a majority of the homes, or this long: the whole cluster may be starting. */
+  coldStartMs: 3_000,
+  /** Entries that a peer has not acked by then are offered to it again. */
+  hedgeMs: 250,
+  /** A publish has an outcome by then. */
+  publishMs: 2_000,
+  /** Foreign entries taken in are merged by then. */
+  mergeMs: 50,
+  /** A recovering home asks again. */
+  recoverMs: 500,
+} as const;

@@ -1,0 +1,241 @@
+/** Bringing a channel to other homes: what an owner appends, what a peer asks for, and what is read from the store for
+ *  either. An owner goes on sending without waiting for acks; where it does not know what a home has it asks first. */
+import type { NodeId, WriterId } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
+import type { SeqRange } from '../log/channel-log.js';
+import type { Vector } from '../log/entry.js';
+import type { RunSummary } from '../log/run.js';
+import { runOf } from '../log/run-bytes.js';
+import { type Channel, type Link, isWithin } from './channel.js';
+import { compareClaims, sameClaim } from './claim.js';
+import type { PullTerms } from './commit-queue.js';
+import type { Context, Reading } from './context.js';
+import type { Pull, Refused } from './messages.js';
+import { timing } from './timing.js';
+
+/** Whole records of one run, as stored. */
+export interface StoredSlice extends SeqRange {
+  readonly round: number;
+  readonly records: Uint8Array;
+}
+
+export class Transfer {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  // What an owner appends.
+
+  /** A run was stamped here, and its commit is under way: homes get it at the same time. */
+  direct(channel: Channel, run: RunSummary, bytes: Uint8Array, now: number): void {
+    for (const home of channel.interval.others) {
+      const link = channel.link(home);
+      if (link.sent && !link.reading && follows(link.sent, run)) {
+        this.#append(channel, home, [bytes]);
+        this.#sent(channel, link, run, now);
+      }
+    }
+  }
+
+  /** Offers a home what it lacks of what is synced here. */
+  push(channel: Channel, home: NodeId, now: number): void {
+    const link = channel.link(home);
+    const { held } = channel.interval;
+    if (!held || link.reading || !this.#context.owns(channel)) return;
+    if (!link.sent) return this.ask(channel, home, now);
+    const ranges = channel.log.lacking(link.sent);
+    if (ranges.length === 0) return;
+    link.reading = true;
+    this.#read({ type: 'append', channel, peer: home, claim: held.claim }, ranges);
+  }
+
+  pushAll(channel: Channel, now: number): void {
+    for (const home of channel.interval.others) this.push(channel, home, now);
+  }
+
+  onAck(channel: Channel, home: NodeId, seq: number, now: number): void {
+    const link = channel.link(home);
+    const { log } = channel;
+    const { writer } = this.#context;
+    link.acked = Math.max(link.acked, seq);
+    if (link.have && seq > (link.have.get(writer) ?? 0)) {
+      // Who holds an entry holds all it stands on.
+      if (seq <= log.have(writer)) raise(link.have, log.pastOf({ writer, seq }));
+      else link.have.set(writer, seq);
+    }
+    if (link.sent && link.have && isWithin(link.sent, link.have)) link.resendAt = undefined;
+    else if (link.resendAt !== undefined) link.resendAt = now + timing.hedgeMs;
+  }
+
+  onRefused(channel: Channel, home: NodeId, { have }: Refused, now: number): void {
+    channel.link(home).says(have);
+    this.push(channel, home, now);
+  }
+
+  /** What was sent was not acked in time: lost, or the home is slow. It is asked what it has. */
+  resend(channel: Channel, now: number): void {
+    for (const [home, link] of channel.links) {
+      if (link.resendAt === undefined || now < link.resendAt) continue;
+      link.resendAt = undefined;
+      link.sent = undefined;
+      this.push(channel, home, now);
+      if (this.#context.owns(channel)) link.resendAt ??= now + timing.hedgeMs;
+    }
+  }
+
+  /** An append without entries, or one that goes anyway, tells what is committed. */
+  tellCommitted(channel: Channel): void {
+    const { held } = channel.interval;
+    const { committed } = channel.log;
+    if (!held || !committed || !this.#context.owns(channel)) return;
+    for (const home of channel.interval.others) {
+      const link = channel.link(home);
+      if (link.toldCommitted?.writer === committed.writer && link.toldCommitted.seq === committed.seq)
+        continue;
+      link.toldCommitted = committed;
+      this.#append(channel, home, []);
+    }
+  }
+
+  // What homes ask of each other.
+
+  /** Asks a home what it has and for what is lacking here; an owner asks under its claim, which is answered by an ack
+   *  too. Not again within a while unless it is `due`. */
+  ask(channel: Channel, home: NodeId, now: number, due: 'due' | 'ifNotAsked' = 'ifNotAsked'): void {
+    const link = channel.link(home);
+    if (due === 'ifNotAsked' && now < link.askedUntil) return;
+    link.askedUntil = now + timing.hedgeMs;
+    const { ref, interval } = channel;
+    const { held } = interval;
+    const terms = held ? { claim: held.claim } : {};
+    const have = channel.have();
+    this.#context.outbox.to(home).other({ type: 'pull', interval: interval.id, ref, have, ...terms });
+    if (!held) return;
+    link.resendAt ??= now + timing.hedgeMs;
+    this.#context.busy.add(channel);
+  }
+
+  onPull(channel: Channel, from: NodeId, { have, claim }: Pull, now: number): void {
+    const { interval } = channel;
+    channel.link(from).says(have);
+    if (claim) {
+      const order = compareClaims(claim, interval.promise);
+      if (order < 0) return this.#context.outbox.to(from).fence(interval.id, interval.promise);
+      if (order > 0) this.#context.promise(interval, claim, now);
+      this.#context.queue.duty({ type: 'state', channel, to: from, pull: { have, claim } });
+      this.#context.queue.duty({ type: 'ack', channel, to: from, claim });
+      return;
+    }
+    // What an owner sends is to be acked; what it lacks it asks for under its claim.
+    if (this.#context.owns(channel)) this.push(channel, from, now);
+    else this.#context.queue.duty({ type: 'state', channel, to: from, pull: { have, claim } });
+    if (!channel.holds(have)) this.ask(channel, from, now);
+  }
+
+  /** Answers a pull with everything that is synced here now. */
+  answer(channel: Channel, to: NodeId, { have, claim }: PullTerms): void {
+    const { interval, log } = channel;
+    if (claim && !sameClaim(interval.promise, claim)) return;
+    const counts = interval.recovery && !planted('recovering-acks') ? undefined : claim;
+    const reading = { type: 'state', channel, peer: to, claim: counts, have: channel.have() } as const;
+    const ranges = log.lacking(have);
+    if (ranges.length === 0) this.#state(reading, []);
+    else this.#read(reading, ranges);
+  }
+
+  // Reads.
+
+  #read(reading: Reading, ranges: readonly SeqRange[]): void {
+    const id = this.#context.nextId();
+    this.#context.reads.set(id, { ...reading, ranges });
+    const { ref } = reading.channel;
+    this.#context.outbox.add({ type: 'read', id, ref, ranges, bytesMax: limits.peerReadBytes });
+  }
+
+  /** What a read found: a beginning of the ranges asked for, or less where something cannot be read. */
+  loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {
+    const reading = this.#context.reads.get(id);
+    this.#context.reads.delete(id);
+    if (!reading) return;
+    const { channel, peer } = reading;
+    const runs = slices.map((slice) => runOf({ ref: channel.ref, ...slice }));
+    const left = leftOf(reading.ranges, slices);
+    if (isDamaged) {
+      this.#context.alarm('UNREADABLE', `${channel.key}: entries that a peer lacks cannot be read.`, peer);
+    }
+    const goesOn = left.length > 0 && !isDamaged && slices.length > 0;
+    if (reading.type === 'state') {
+      this.#state(reading, runs);
+      if (goesOn) this.#read(reading, left);
+      return;
+    }
+    const link = channel.link(peer);
+    link.reading = false;
+    if (channel.interval.held?.claim !== reading.claim || !this.#context.owns(channel)) return;
+    if (runs.length > 0) this.#append(channel, peer, runs);
+    for (const slice of slices) this.#sent(channel, link, slice, now);
+    if (!isDamaged) this.push(channel, peer, now);
+  }
+
+  #state(
+    { channel, peer, claim, have }: Extract<Reading, { type: 'state' }>,
+    runs: readonly Uint8Array[],
+  ): void {
+    const { ref, interval, log } = channel;
+    const { committed } = log;
+    this.#context.outbox.to(peer).other({
+      type: 'state',
+      interval: interval.id,
+      ref,
+      have,
+      runs,
+      ...(committed ? { committed } : {}),
+      ...(claim ? { claim } : {}),
+    });
+  }
+
+  #append(channel: Channel, home: NodeId, runs: readonly Uint8Array[]): void {
+    const { interval, ref, log } = channel;
+    if (!interval.held) return;
+    const outbox = this.#context.outbox.to(home);
+    outbox.append(interval.id, interval.held.claim, ref, runs);
+    if (log.committed) {
+      outbox.tellCommitted(ref, log.committed);
+      channel.link(home).toldCommitted = log.committed;
+    }
+  }
+
+  #sent(channel: Channel, link: Link, { writer, firstSeq, count }: SeqRange, now: number): void {
+    link.sent?.set(writer, Math.max(link.sent.get(writer) ?? 0, firstSeq + count - 1));
+    link.resendAt ??= now + timing.hedgeMs;
+    this.#context.busy.add(channel);
+  }
+}
+
+/** Whether a run can be taken by who has `sent`. */
+function follows(sent: Vector, { writer, firstSeq, marked }: RunSummary): boolean {
+  return (
+    (sent.get(writer) ?? 0) === firstSeq - 1 &&
+    marked.every(({ parents = [] }) =>
+      parents.every((parent) => parent.writer === writer || (sent.get(parent.writer) ?? 0) >= parent.seq),
+    )
+  );
+}
+
+function raise(vector: Map<WriterId, number>, by: Vector): void {
+  for (const [writer, seq] of by) vector.set(writer, Math.max(seq, vector.get(writer) ?? 0));
+}
+
+/** What of the ranges asked for, in their order, was not among the slices. */
+function leftOf(ranges: readonly SeqRange[], slices: readonly SeqRange[]): readonly SeqRange[] {
+  const through = new Map<string, number>();
+  for (const { writer, firstSeq, count } of slices) through.set(writer, firstSeq + count - 1);
+  return ranges.flatMap(({ writer, firstSeq, count }) => {
+    const from = Math.max(firstSeq, (through.get(writer) ?? 0) + 1);
+    const last = firstSeq + count - 1;
+    return from > last ? [] : [{ writer, firstSeq: from, count: last - from + 1 }];
+  });
+}

@@ -1,0 +1,171 @@
+/** Messages between nodes in protobuf wire format (proto/peer.proto). By hand, because runs go into a frame as they are
+ *  stored. https://protobuf.dev/programming-guides/encoding/ */
+import { unreachable } from '../base/assert.js';
+import { ByteWriter, fromHex } from '../base/bytes.js';
+import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
+import type { Vector } from '../log/entry.js';
+import { closeField, openField, writeText, writeVarintField } from '../log/protobuf.js';
+import type { Claim } from './claim.js';
+import type { Frame, IntervalClaim, PeerMessage } from './messages.js';
+
+/** Tags of the fields of `Message`. */
+export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
+  ask: 0x0a,
+  asked: 0x12,
+  claim: 0x1a,
+  granted: 0x22,
+  fenced: 0x2a,
+  staleRing: 0x32,
+  append: 0x3a,
+  ack: 0x42,
+  refused: 0x4a,
+  pull: 0x52,
+  state: 0x5a,
+  recover: 0x62,
+  recovery: 0x6a,
+};
+
+export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Array {
+  const out = new ByteWriter(256);
+  putBytes(out, 0x0a, fromHex(storeId));
+  putNumber(out, 0x10, ringVersion);
+  for (const message of messages) {
+    const field = openField(out, 0x1a);
+    const inner = openField(out, messageTags[message.type]);
+    putMembers(out, message);
+    closeField(out, inner);
+    closeField(out, field);
+  }
+  return out.bytes();
+}
+
+function putMembers(out: ByteWriter, message: PeerMessage): void {
+  switch (message.type) {
+    case 'ask':
+    case 'claim':
+    case 'granted':
+      return putIntervalClaims(out, message.claims);
+    case 'fenced':
+      return putIntervalClaims(out, message.promises);
+    case 'asked':
+      for (const { interval, claim, promise } of message.answers) {
+        const field = openField(out, 0x0a);
+        putText(out, 0x0a, interval);
+        putClaim(out, 0x12, claim);
+        putClaim(out, 0x1a, promise);
+        closeField(out, field);
+      }
+      return;
+    case 'staleRing':
+      return;
+    case 'append':
+      putText(out, 0x0a, message.interval);
+      putClaim(out, 0x12, message.claim);
+      putRef(out, 0x1a, message.ref);
+      for (const run of message.runs) putBytes(out, 0x22, run);
+      return putDot(out, 0x2a, message.committed);
+    case 'ack':
+      putText(out, 0x0a, message.interval);
+      putClaim(out, 0x12, message.claim);
+      for (const { ref, seq } of message.channels) {
+        const field = openField(out, 0x1a);
+        putRef(out, 0x0a, ref);
+        putNumber(out, 0x10, seq);
+        closeField(out, field);
+      }
+      return;
+    default:
+      return putOfChannel(out, message);
+  }
+}
+
+function putOfChannel(
+  out: ByteWriter,
+  message: Extract<PeerMessage, { type: 'refused' | 'pull' | 'state' | 'recover' | 'recovery' }>,
+): void {
+  putText(out, 0x0a, message.interval);
+  switch (message.type) {
+    case 'refused':
+      putRef(out, 0x12, message.ref);
+      return putVector(out, 0x1a, message.have);
+    case 'pull':
+      putRef(out, 0x12, message.ref);
+      putVector(out, 0x1a, message.have);
+      return putClaim(out, 0x22, message.claim);
+    case 'state':
+      putRef(out, 0x12, message.ref);
+      putVector(out, 0x1a, message.have);
+      for (const run of message.runs) putBytes(out, 0x22, run);
+      putDot(out, 0x2a, message.committed);
+      return putClaim(out, 0x32, message.claim);
+    case 'recover':
+      return putNumber(out, 0x10, message.session);
+    case 'recovery':
+      putNumber(out, 0x10, message.session);
+      putClaim(out, 0x1a, message.promise);
+      for (const { ref, have } of message.channels) {
+        const field = openField(out, 0x22);
+        putRef(out, 0x0a, ref);
+        putVector(out, 0x12, have);
+        closeField(out, field);
+      }
+      putNumber(out, 0x28, message.part);
+      putNumber(out, 0x30, message.parts);
+      return putNumber(out, 0x38, message.recovering ? 1 : 0);
+    default:
+      unreachable(message);
+  }
+}
+
+function putIntervalClaims(out: ByteWriter, claims: readonly IntervalClaim[]): void {
+  for (const { interval, claim } of claims) {
+    const field = openField(out, 0x0a);
+    putText(out, 0x0a, interval);
+    putClaim(out, 0x12, claim);
+    closeField(out, field);
+  }
+}
+
+function putClaim(out: ByteWriter, tag: number, claim: Claim | undefined): void {
+  if (!claim) return;
+  const field = openField(out, tag);
+  putNumber(out, 0x08, claim.round);
+  putBytes(out, 0x12, fromHex(claim.writer));
+  closeField(out, field);
+}
+
+function putRef(out: ByteWriter, tag: number, { hub, channel }: ChannelRef): void {
+  const field = openField(out, tag);
+  putText(out, 0x0a, hub);
+  putText(out, 0x12, channel);
+  closeField(out, field);
+}
+
+function putDot(out: ByteWriter, tag: number, dot: Dot | undefined): void {
+  if (dot) putSeqOf(out, tag, dot.writer, dot.seq);
+}
+
+function putVector(out: ByteWriter, tag: number, vector: Vector): void {
+  for (const [writer, seq] of vector) putSeqOf(out, tag, writer, seq);
+}
+
+function putSeqOf(out: ByteWriter, tag: number, writer: WriterId, seq: number): void {
+  const field = openField(out, tag);
+  putBytes(out, 0x0a, fromHex(writer));
+  putNumber(out, 0x10, seq);
+  closeField(out, field);
+}
+
+/** Proto3 leaves out what has its default value. */
+function putNumber(out: ByteWriter, tag: number, value: number): void {
+  if (value !== 0) writeVarintField(out, tag, value);
+}
+
+function putText(out: ByteWriter, tag: number, text: string): void {
+  if (text !== '') writeText(out, tag, text);
+}
+
+function putBytes(out: ByteWriter, tag: number, bytes: Uint8Array): void {
+  writeVarintField(out, tag, bytes.length);
+  out.raw(bytes);
+}

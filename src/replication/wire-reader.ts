@@ -1,0 +1,128 @@
+/** Reads fields of untrusted messages between nodes. After anything that is not as it must be `failed` stays true, and
+ *  the frame is dropped whole: a peer that sends such is broken. */
+import { ByteReader, toHex, utf8Text } from '../base/bytes.js';
+import {
+  type ChannelName,
+  type ChannelRef,
+  type Dot,
+  type HubName,
+  type StoreId,
+  type WriterId,
+  parseChannelName,
+  parseHubName,
+} from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { isUtf8, readTag, skipValue } from '../log/protobuf.js';
+import type { Claim } from './claim.js';
+
+const writerBytes = 12;
+const storeIdBytes = 16;
+const nobody = '' as WriterId;
+
+export class PeerReader extends ByteReader {
+  #items = 0;
+
+  /** Reads the fields of the message at hand: `read` is called with each tag and says whether it knew it. */
+  fields(read: (tag: number) => boolean): void {
+    while (!this.done) {
+      const tag = readTag(this);
+      if (!this.failed && !read(tag)) skipValue(this, tag);
+    }
+  }
+
+  /** The length-delimited field at hand as a message of its own. */
+  nested(read: (tag: number) => boolean): void {
+    const length = this.varint();
+    const outer = this.end;
+    if (length > outer - this.position) {
+      this.fail();
+      return;
+    }
+    this.end = this.position + length;
+    this.fields(read);
+    this.end = outer;
+    if (this.failed) this.position = outer;
+  }
+
+  /** Counts an element of any list of the frame: no frame has more than a bounded number. */
+  item(): void {
+    if (++this.#items > limits.peerFrameItemsMax) this.fail();
+  }
+
+  chunk(): Uint8Array {
+    return this.take(this.varint());
+  }
+
+  text(bytesMax: number): string {
+    const bytes = this.chunk();
+    if (bytes.length <= bytesMax && isUtf8(bytes, 0, bytes.length)) return utf8Text(bytes);
+    this.fail();
+    return '';
+  }
+
+  interval(): string {
+    const text = this.text(limits.intervalIdBytesMax);
+    if (text === '') this.fail();
+    return text;
+  }
+
+  writer(): WriterId {
+    const bytes = this.chunk();
+    if (bytes.length !== writerBytes) this.fail();
+    return toHex(bytes) as WriterId;
+  }
+
+  storeId(): StoreId {
+    const bytes = this.chunk();
+    if (bytes.length !== storeIdBytes) this.fail();
+    return toHex(bytes) as StoreId;
+  }
+
+  claim(): Claim {
+    let round = 0;
+    let writer = nobody;
+    this.nested((tag) => {
+      if (tag === 0x08) round = this.varint();
+      else if (tag === 0x12) writer = this.writer();
+      else return false;
+      return true;
+    });
+    if (round < 1 || writer === nobody) this.fail();
+    return { round, writer };
+  }
+
+  dot(): Dot {
+    let seq = 0;
+    let writer = nobody;
+    this.nested((tag) => {
+      if (tag === 0x0a) writer = this.writer();
+      else if (tag === 0x10) seq = this.varint();
+      else return false;
+      return true;
+    });
+    if (seq < 1 || writer === nobody) this.fail();
+    return { writer, seq };
+  }
+
+  /** One more writer of a vector. */
+  into(vector: Map<WriterId, number>): void {
+    this.item();
+    const { writer, seq } = this.dot();
+    vector.set(writer, Math.max(seq, vector.get(writer) ?? 0));
+  }
+
+  ref(): ChannelRef {
+    let hub = '';
+    let channel = '';
+    this.nested((tag) => {
+      if (tag === 0x0a) hub = this.text(limits.intervalIdBytesMax);
+      else if (tag === 0x12) channel = this.text(limits.cursorBytesMax);
+      else return false;
+      return true;
+    });
+    const names = { hub: parseHubName(hub), channel: parseChannelName(channel) };
+    if (names.hub.ok && names.channel.ok) return { hub: names.hub.value, channel: names.channel.value };
+    this.fail();
+    return { hub: '' as HubName, channel: '' as ChannelName };
+  }
+}

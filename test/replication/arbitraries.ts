@@ -1,0 +1,84 @@
+/** Random frames between nodes. */
+import fc from 'fast-check';
+import type { ChannelName, ChannelRef, HubName, StoreId, WriterId } from '../../src/base/ids.js';
+import type { Frame, PeerMessage } from '../../src/replication/messages.js';
+
+const hex = (digits: number) =>
+  fc
+    .array(fc.integer({ min: 0, max: 15 }), { minLength: digits, maxLength: digits })
+    .map((values) => values.map((value) => value.toString(16)).join(''));
+const writer = hex(24).map((text) => text as WriterId);
+const seq = fc
+  .oneof(
+    fc.integer({ min: 1, max: 300 }),
+    fc.maxSafeNat().map((value) => value + 1),
+  )
+  .filter((value) => value <= Number.MAX_SAFE_INTEGER);
+const interval = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme-ascii' });
+export const claim = fc.record({ round: seq, writer });
+const dot = fc.record({ writer, seq });
+export const ref: fc.Arbitrary<ChannelRef> = fc.record({
+  hub: fc.constantFrom('default', 'a').map((text) => text as HubName),
+  channel: fc.constantFrom('room:1', '$users', 'x').map((text) => text as ChannelName),
+});
+const have = fc
+  .uniqueArray(fc.tuple(writer, seq), { maxLength: 4, selector: ([key]) => key })
+  .map((pairs) => new Map(pairs));
+const runs = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 3 });
+const intervalClaims = fc.array(fc.record({ interval, claim }), { maxLength: 3 });
+const optional = { requiredKeys: ['interval', 'claim'] } as const;
+
+export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
+  intervalClaims.map((claims) => ({ type: 'ask' as const, claims })),
+  fc
+    .array(fc.record({ interval, claim, promise: claim }, { requiredKeys: [...optional.requiredKeys] }), {
+      maxLength: 3,
+    })
+    .map((answers) => ({ type: 'asked' as const, answers: answers as never })),
+  intervalClaims.map((claims) => ({ type: 'claim' as const, claims })),
+  intervalClaims.map((claims) => ({ type: 'granted' as const, claims })),
+  intervalClaims.map((promises) => ({ type: 'fenced' as const, promises })),
+  fc.constant({ type: 'staleRing' as const }),
+  fc
+    .record(
+      { interval, claim, ref, runs, committed: dot },
+      { requiredKeys: ['interval', 'claim', 'ref', 'runs'] },
+    )
+    .map((fields) => ({ type: 'append' as const, ...fields }) as PeerMessage),
+  fc
+    .record({ interval, claim, channels: fc.array(fc.record({ ref, seq }), { maxLength: 3 }) })
+    .map((fields) => ({ type: 'ack' as const, ...fields })),
+  fc.record({ interval, ref, have }).map((fields) => ({ type: 'refused' as const, ...fields })),
+  fc
+    .record({ interval, ref, have, claim }, { requiredKeys: ['interval', 'ref', 'have'] })
+    .map((fields) => ({ type: 'pull' as const, ...fields }) as PeerMessage),
+  fc
+    .record(
+      { interval, ref, have, runs, committed: dot, claim },
+      { requiredKeys: ['interval', 'ref', 'have', 'runs'] },
+    )
+    .map((fields) => ({ type: 'state' as const, ...fields }) as PeerMessage),
+  fc
+    .record({ interval, session: fc.maxSafeNat() })
+    .map((fields) => ({ type: 'recover' as const, ...fields })),
+  fc
+    .record(
+      {
+        interval,
+        session: fc.maxSafeNat(),
+        recovering: fc.boolean(),
+        promise: claim,
+        channels: fc.array(fc.record({ ref, have }), { maxLength: 3 }),
+        part: fc.nat(3),
+        parts: fc.integer({ min: 4, max: 9 }),
+      },
+      { requiredKeys: ['interval', 'session', 'recovering', 'channels', 'part', 'parts'] },
+    )
+    .map((fields) => ({ type: 'recovery' as const, ...fields }) as PeerMessage),
+);
+
+export const frame: fc.Arbitrary<Frame> = fc.record({
+  storeId: hex(32).map((text) => text as StoreId),
+  ringVersion: fc.maxSafeNat(),
+  messages: fc.array(message, { maxLength: 4 }),
+});

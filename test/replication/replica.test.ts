@@ -1,0 +1,235 @@
+/** Stories of single homes: what they promise, take, ack and say. The random search has everything else. */
+import { describe, expect, test } from 'vitest';
+import type { WriterId } from '../../src/base/ids.js';
+import { Home, ref, runOf } from './cluster.js';
+
+const other = '77'.repeat(12) as WriterId;
+const higher = '88'.repeat(12) as WriterId;
+const claim = { round: 5, writer: other };
+const above = { round: 5, writer: higher };
+const append = (runs: Uint8Array[], under = claim) =>
+  ({ type: 'append', interval: 'i', claim: under, ref, runs }) as const;
+
+describe('a home', () => {
+  test('acks only after the sync', () => {
+    const home = new Home('a', 'abc');
+    home.hear('b', append([runOf(other, 5, 1).bytes]));
+    expect(home.said()).toEqual([]);
+    home.begin();
+    expect(home.said()).toEqual([]);
+    home.finish();
+    expect(home.said()).toEqual([{ type: 'ack', interval: 'i', claim, channels: [{ ref, seq: 1 }] }]);
+  });
+
+  test('does not ack what a higher claim has overtaken before the sync', () => {
+    const home = new Home('a', 'abc');
+    home.hear('b', append([runOf(other, 5, 1).bytes]));
+    home.begin();
+    home.hear('c', { type: 'claim', claims: [{ interval: 'i', claim: above }] });
+    home.finish();
+    expect(home.said()).toEqual([{ type: 'fenced', promises: [{ interval: 'i', claim: above }] }]);
+  });
+
+  test('grants behind the sync of its promise, and refuses what is below, of the same round too', () => {
+    const home = new Home('a', 'abc');
+    home.hear('c', { type: 'claim', claims: [{ interval: 'i', claim: above }] });
+    expect(home.said()).toEqual([]);
+    home.sync();
+    expect(home.said()).toEqual([{ type: 'granted', claims: [{ interval: 'i', claim: above }] }]);
+    home.hear('b', { type: 'claim', claims: [{ interval: 'i', claim }] });
+    expect(home.said()).toEqual([{ type: 'fenced', promises: [{ interval: 'i', claim: above }] }]);
+    home.hear('b', append([runOf(other, 5, 1).bytes]));
+    expect(home.said()).toEqual([{ type: 'fenced', promises: [{ interval: 'i', claim: above }] }]);
+  });
+
+  test('that is asked promises nothing', () => {
+    const home = new Home('a', 'abc');
+    home.hear('b', { type: 'ask', claims: [{ interval: 'i', claim }] });
+    expect(home.said()).toEqual([{ type: 'asked', answers: [{ interval: 'i', claim }] }]);
+    expect(home.replica.promiseOf('i')).toBeUndefined();
+    expect(home.replica.hasWork).toBe(false);
+  });
+
+  test('tells what it has when an append does not follow', () => {
+    const home = new Home('a', 'abc');
+    home.hear('b', append([runOf(other, 5, 3, 99).bytes]));
+    home.sync();
+    expect(home.said()).toContainEqual({ type: 'refused', interval: 'i', ref, have: new Map() });
+    expect(home.log.isEmpty).toBe(true);
+  });
+
+  test('takes several appends into one commit, each on top of the one before', () => {
+    const home = new Home('a', 'abc');
+    const first = runOf(other, 5, 1);
+    home.hear('b', append([first.bytes]), append([runOf(other, 5, 2, first.last).bytes]));
+    home.sync();
+    expect(home.log.have(other)).toBe(2);
+  });
+
+  test('alarms when two entries have one name', () => {
+    const home = new Home('a', 'abc');
+    home.hear('b', append([runOf(other, 5, 1).bytes]));
+    home.sync();
+    home.hear('b', append([runOf(other, 5, 2, 1234).bytes]));
+    home.sync();
+    expect(home.effects).toContainEqual(expect.objectContaining({ type: 'alarm', code: 'DOT_CONFLICT' }));
+    expect(home.log.have(other)).toBe(1);
+  });
+
+  test('refuses a frame of an older ring and asks for a newer one', () => {
+    const home = new Home('a', 'abc');
+    home.replica.ringVersion = 2;
+    home.hear('b', append([runOf(other, 5, 1).bytes]));
+    expect(home.said()).toEqual([{ type: 'staleRing' }]);
+    home.replica.ringVersion = 0;
+    home.hear('b', append([runOf(other, 5, 1).bytes]));
+    expect(home.effects).toContainEqual(expect.objectContaining({ type: 'ringBehind', version: 1 }));
+    expect(home.replica.hasWork).toBe(false);
+  });
+});
+
+describe('a home that recovers', () => {
+  test('stores, and neither acks nor grants nor answers', () => {
+    const home = new Home('a', 'abc', 'recovering');
+    home.hear('b', append([runOf(other, 5, 1).bytes]), { type: 'ask', claims: [{ interval: 'i', claim }] });
+    home.hear('c', { type: 'claim', claims: [{ interval: 'i', claim: above }] });
+    home.sync();
+    expect(home.log.have(other)).toBe(1);
+    expect(home.said()).toEqual([]);
+  });
+
+  test('counts again once both others gave back and all of it is synced', () => {
+    const home = new Home('a', 'abc', 'recovering');
+    home.replica.tick(home.now);
+    home.drain();
+    const asked = home.said().find(({ type }) => type === 'recover');
+    const session = asked?.type === 'recover' ? asked.session : -1;
+    const answer = {
+      type: 'recovery',
+      interval: 'i',
+      session,
+      recovering: false,
+      part: 0,
+      parts: 1,
+    } as const;
+    home.hear('b', { ...answer, channels: [], promise: claim });
+    home.hear('c', { ...answer, channels: [{ ref, have: new Map([[other, 1]]) }] });
+    home.sync();
+    expect(home.replica.isRecovering('i')).toBe(true);
+    const { bytes } = runOf(other, 5, 1);
+    home.hear('c', { type: 'state', interval: 'i', ref, have: new Map([[other, 1]]), runs: [bytes] });
+    home.sync();
+    expect(home.replica.isRecovering('i')).toBe(true);
+    home.sync();
+    expect(home.replica.isRecovering('i')).toBe(false);
+    expect(home.replica.promiseOf('i')).toEqual(claim);
+  });
+});
+
+describe('a node that is alone', () => {
+  test('owns its interval, and its own disk is the quorum', () => {
+    const home = new Home('a', 'a');
+    home.replica.want('i', true, home.now);
+    home.sync();
+    home.begin(true);
+    home.finish();
+    expect(home.effects).toContainEqual(expect.objectContaining({ type: 'claimGained' }));
+    expect(home.effects).toContainEqual(
+      expect.objectContaining({ type: 'outcome', outcome: { type: 'acked', level: 'quorum', copies: 1 } }),
+    );
+  });
+});
+
+describe('a home cut off', () => {
+  test('asks again and again, and never counts rounds up', () => {
+    const home = new Home('a', 'abc');
+    home.now += 4_000;
+    home.replica.want('i', true, home.now);
+    for (let i = 0; i < 20; i++) {
+      home.now = Math.max(home.now, home.replica.nextDeadline());
+      home.replica.tick(home.now);
+      home.drain();
+      home.sync();
+    }
+    const rounds = home.said().flatMap((message) => (message.type === 'ask' ? message.claims : []));
+    expect(rounds.length).toBeGreaterThan(5);
+    expect(new Set(rounds.map((each) => each.claim.round))).toEqual(new Set([1]));
+    expect(home.replica.promiseOf('i')).toBeUndefined();
+  });
+
+  test('writes with round 0 although it knows a higher one, and acks for itself alone', () => {
+    const home = new Home('a', 'abc');
+    home.hear('c', { type: 'claim', claims: [{ interval: 'i', claim: above }] });
+    home.sync();
+    home.begin(true);
+    home.finish();
+    expect(home.log.roundOf({ writer: home.writer, seq: 1 })).toBe(0);
+    expect(home.effects).toContainEqual(
+      expect.objectContaining({ type: 'outcome', outcome: { type: 'acked', level: 'owner', copies: 1 } }),
+    );
+  });
+});
+
+describe('an owner', () => {
+  /** With the claim granted by b, and c silent. */
+  function owner(): Home {
+    const home = new Home('a', 'abc');
+    home.replica.connected(`${'b'.charCodeAt(0).toString(16)}`.padStart(32, '0') as never, home.now);
+    home.replica.want('i', true, home.now);
+    const own = { interval: 'i', claim: { round: 1, writer: home.writer } };
+    home.hear('b', { type: 'asked', answers: [own] });
+    home.sync();
+    home.hear('b', { type: 'granted', claims: [own] });
+    expect(home.replica.claimOf('i')).toEqual(own.claim);
+    return home;
+  }
+  const state = (home: Home) =>
+    ({
+      type: 'state',
+      interval: 'i',
+      ref,
+      have: new Map(),
+      runs: [],
+      claim: { round: 1, writer: home.writer },
+    }) as const;
+
+  test('stamps a channel only once enough homes answered for it', () => {
+    const home = owner();
+    home.replica.touch('i', ref, home.now);
+    expect(home.replica.stamping(ref, home.now)).toEqual({ as: 'wait' });
+    home.hear('b', state(home));
+    expect(home.replica.stamping(ref, home.now)).toMatchObject({ as: 'owner', round: 1 });
+  });
+
+  test('says quorum when its own disk and one other have the entry, not when the other acks twice', () => {
+    const home = owner();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', state(home));
+    home.begin(true);
+    const ack = {
+      type: 'ack',
+      interval: 'i',
+      claim: { round: 1, writer: home.writer },
+      channels: [{ ref, seq: 1 }],
+    } as const;
+    home.hear('b', ack, ack);
+    expect(home.effects.some(({ type }) => type === 'outcome')).toBe(false);
+    home.finish();
+    expect(home.effects).toContainEqual(
+      expect.objectContaining({ type: 'outcome', outcome: { type: 'acked', level: 'quorum', copies: 2 } }),
+    );
+  });
+
+  test('that is fenced stops counting', () => {
+    const home = owner();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', state(home));
+    home.begin(true);
+    home.finish();
+    home.hear('c', { type: 'fenced', promises: [{ interval: 'i', claim: above }] });
+    expect(home.effects).toContainEqual(expect.objectContaining({ type: 'claimLost' }));
+    const own = { round: 1, writer: home.writer };
+    home.hear('b', { type: 'ack', interval: 'i', claim: own, channels: [{ ref, seq: 1 }] });
+    expect(home.log.committed).toBeUndefined();
+  });
+});

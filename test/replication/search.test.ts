@@ -1,0 +1,28 @@
+/** The random search over the replication core, and proof that it finds what it looks for. */
+import { describe, expect, test } from 'vitest';
+import { bugs, findBug } from '../../simulations/replication/bugs.js';
+import { searchReplication } from '../../simulations/replication/search.js';
+
+test('under crashes, lost disks, cuts, pauses and wrong clocks every promise holds', () => {
+  const { violations, stats } = searchReplication({ firstSeed: 1, count: 300 });
+  expect(violations).toEqual([]);
+  // A search in which nothing happens would hold anything.
+  expect(stats.acksQuorum).toBeGreaterThan(300);
+  expect(stats.acksOwner).toBeGreaterThan(300);
+  expect(stats.claims).toBeGreaterThan(300);
+  expect(stats.late).toBeGreaterThan(100);
+  expect(stats.losses).toBeGreaterThan(50);
+  expect(stats.duelLosses).toBeGreaterThan(5);
+  expect(stats.healRounds).toBeLessThan(20);
+});
+
+describe('a planted bug is found', () => {
+  test.each(bugs)('$bug: $what', ({ bug, seed }) => {
+    expect(findBug(bug, 2_000, seed)).toBeDefined();
+  });
+});
+
+test('one seed always runs alike', () => {
+  const run = () => searchReplication({ firstSeed: 77, count: 3 });
+  expect(run()).toEqual(run());
+});
