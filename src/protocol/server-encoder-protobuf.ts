@@ -63,17 +63,25 @@ function writeDelivery(out: Uint8Array, at: number, channel: Uint8Array, slice: 
   }
 }
 
+/** Used again for every frame: most are acks, so small that the copy costs less than a buffer of their own. */
+let scratch = new ByteWriter();
+const scratchBytesMax = 65_536;
+
 export function encodeProtobufFrame(
   envelopes: readonly { readonly requestId: number; readonly message: ServerMessage }[],
 ): Uint8Array {
-  const out = new ByteWriter(128 * envelopes.length);
+  const out = scratch;
+  out.clear();
   for (const { requestId, message } of envelopes) {
     const envelope = openField(out, envelopesTag);
     putNumber(out, 0x08, requestId);
     putMessage(out, message);
     closeField(out, envelope);
   }
-  return out.bytes();
+  const frame = out.bytes().slice();
+  // One large answer must not hold its memory for ever.
+  if (out.buffer.length > scratchBytesMax) scratch = new ByteWriter();
+  return frame;
 }
 
 function putMessage(out: ByteWriter, message: ServerMessage): void {
