@@ -2,9 +2,10 @@
  *
  *  Decoding trusts nothing: sizes, ids, numbers and addresses are checked, unknown fields passed over, and whatever is
  *  wrong makes the whole `malformed`. No input makes it throw, or do more than one pass over the bytes. */
-import { ByteReader, ByteWriter, fromHex, toHex, varintLength } from '../base/bytes.js';
+import { ByteWriter, fromHex, toHex, varintLength } from '../base/bytes.js';
 import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { FieldReader, writeVarintField } from '../base/protobuf.js';
 import { type Result, err, ok } from '../base/result.js';
 import {
   type Alive,
@@ -81,12 +82,13 @@ export function statementFieldLength(statement: Statement): number {
 
 export function decodePacket(bytes: Uint8Array): Result<Packet, MembershipWireFault> {
   if (bytes.length > limits.gossipPacketBytesMax) return err('too-large');
-  const reader = new FieldReader(bytes);
+  const reader = new MembershipReader(bytes);
   const sender = new SenderReader();
   const news: Statement[] = [];
   let to: NodeId | undefined;
   let message: Message = { type: 'gossip' };
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+  while (!reader.done) {
+    const tag = reader.tag();
     if (tag === toTag) to = reader.nodeId();
     else if (tag === newsTag) readStatement(reader, news);
     else if (!sender.read(reader, tag)) message = readMessage(reader, tag) ?? message;
@@ -97,10 +99,11 @@ export function decodePacket(bytes: Uint8Array): Result<Packet, MembershipWireFa
 
 export function decodeSync(bytes: Uint8Array): Result<Sync, MembershipWireFault> {
   if (bytes.length > limits.membershipSyncBytesMax) return err('too-large');
-  const reader = new FieldReader(bytes);
+  const reader = new MembershipReader(bytes);
   const sender = new SenderReader();
   const statements: Statement[] = [];
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+  while (!reader.done) {
+    const tag = reader.tag();
     if (tag === syncStatementsTag) readStatement(reader, statements);
     else if (!sender.read(reader, tag)) reader.skip(tag);
   }
@@ -152,9 +155,7 @@ function writeId(out: ByteWriter, tag: number, id: NodeId | BootId): void {
 
 /** Proto3 leaves out what is 0. */
 function writeNumber(out: ByteWriter, tag: number, value: number): void {
-  if (value === 0) return;
-  out.varint(tag);
-  out.varint(value);
+  if (value !== 0) writeVarintField(out, tag, value);
 }
 
 function writeAscii(out: ByteWriter, tag: number, text: string): void {
@@ -181,42 +182,12 @@ function profileLength({ peerAddress, clientAddresses, role, ringVersion, load }
 const numberLength = (value: number): number => (value === 0 ? 0 : 1 + varintLength(value));
 const textLength = (text: string): number => 1 + varintLength(text.length) + text.length;
 
-/** Reads the fields of one message after another; a nested message narrows it for a while. */
-class FieldReader extends ByteReader {
-  /** The next field; 0 at the end and when the bytes are no message. */
-  tag(): number {
-    if (this.done) return 0;
-    const tag = this.varint();
-    const wire = tag % 8;
-    const known = wire === 0 || wire === 1 || wire === 2 || wire === 5;
-    return known && tag >= 8 && tag < 2 ** 32 ? tag : this.fail();
-  }
-
-  /** Passes over a field that this version does not know. */
-  skip(tag: number): void {
-    const wire = tag % 8;
-    if (wire === 0) this.#skipVarint();
-    else this.take(wire === 1 ? 8 : wire === 5 ? 4 : this.varint());
-  }
-
-  /** It may hold what is no safe integer. */
-  #skipVarint(): void {
-    for (let i = 0; i < 10; i++) if (this.u8() < 0x80) return;
-    this.fail();
-  }
-
+class MembershipReader extends FieldReader {
   /** Reads a nested message with `read`, which is called for each of its fields. */
   each(read: (tag: number) => void): void {
-    const length = this.varint();
-    const outer = this.end;
-    if (length > outer - this.position) {
-      this.fail();
-      return;
-    }
-    this.end = this.position + length;
-    for (let tag = this.tag(); tag !== 0; tag = this.tag()) read(tag);
-    this.end = outer;
-    if (this.failed) this.position = outer;
+    const outer = this.enter();
+    while (!this.done) read(this.tag());
+    this.leave(outer);
   }
 
   uint32(): number {
@@ -253,7 +224,7 @@ class SenderReader {
   #incarnation = 0;
 
   /** Whether the field was one of the sender's. */
-  read(reader: FieldReader, tag: number): boolean {
+  read(reader: MembershipReader, tag: number): boolean {
     if (tag === senderFields.from) this.#from = reader.nodeId();
     else if (tag === senderFields.boot) this.#boot = reader.bootId();
     else if (tag === senderFields.incarnation) this.#incarnation = reader.uint32();
@@ -267,7 +238,7 @@ class SenderReader {
   }
 }
 
-function readMessage(reader: FieldReader, tag: number): Message | undefined {
+function readMessage(reader: MembershipReader, tag: number): Message | undefined {
   switch (tag) {
     case messageTags.ping:
       return { type: 'ping', seq: readSeq(reader) };
@@ -283,7 +254,7 @@ function readMessage(reader: FieldReader, tag: number): Message | undefined {
   }
 }
 
-function readSeq(reader: FieldReader): number {
+function readSeq(reader: MembershipReader): number {
   let seq = 0;
   reader.each((tag) => {
     if (tag === seqTag) seq = reader.uint32();
@@ -292,7 +263,7 @@ function readSeq(reader: FieldReader): number {
   return seq;
 }
 
-function readPingRequest(reader: FieldReader): Message | undefined {
+function readPingRequest(reader: MembershipReader): Message | undefined {
   let seq = 0;
   let target: NodeId | undefined;
   reader.each((tag) => {
@@ -306,7 +277,7 @@ function readPingRequest(reader: FieldReader): Message | undefined {
 }
 
 /** Adds the statement; one of a state of a later version is passed over. */
-function readStatement(reader: FieldReader, into: Statement[]): void {
+function readStatement(reader: MembershipReader, into: Statement[]): void {
   let state = 'alive' as MemberState | undefined;
   let node: NodeId | undefined;
   let boot: BootId | undefined;
@@ -333,7 +304,7 @@ function readStatement(reader: FieldReader, into: Statement[]): void {
   }
 }
 
-function readProfile(reader: FieldReader): Profile {
+function readProfile(reader: MembershipReader): Profile {
   let peerAddress = '';
   const clientAddresses: string[] = [];
   let role: Profile['role'] = 'core';

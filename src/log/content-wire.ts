@@ -13,7 +13,7 @@ import {
   skipValue,
   utf8Length,
   writeText,
-} from './protobuf.js';
+} from '../base/protobuf.js';
 
 /** The part of base/limits.ts that a rule may change. */
 export interface ContentLimits {

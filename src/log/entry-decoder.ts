@@ -4,7 +4,7 @@ import type { Dot, WriterId } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import { decodeContent } from './content-wire.js';
 import { type Entry, type LostRange, type Publisher, type Trim, entryKinds } from './entry.js';
-import { nestedReader, readTag, readText, skipValue } from './protobuf.js';
+import { nestedReader, readTag, readText, skipValue } from '../base/protobuf.js';
 import {
   type Place,
   entryTags,

@@ -14,7 +14,7 @@ import {
   type Trim,
   entryKinds,
 } from './entry.js';
-import { utf8Length, writeUtf8, writeVarintField } from './protobuf.js';
+import { utf8Length, writeUtf8, writeVarintField } from '../base/protobuf.js';
 import { type Place, entryTags, fixedFieldsBytes, recordTag } from './record-layout.js';
 
 /** What stands in a record, its place and its own numbers left out. */

@@ -3,7 +3,7 @@ import { ByteWriter, fromHex, readFixed32, readFixed64 } from '../base/bytes.js'
 import { crc32 } from '../base/crc32.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
 import type { Timestamp } from './entry.js';
-import { utf8Length, writeUtf8 } from './protobuf.js';
+import { utf8Length, writeUtf8 } from '../base/protobuf.js';
 
 /** Where entries belong; their checksums start with `seed`. */
 export interface Place {

@@ -3,7 +3,7 @@ import { assert } from '../base/assert.js';
 import { ByteWriter, fromHex, writeFixed32 } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
-import { utf8Length, writeUtf8 } from './protobuf.js';
+import { utf8Length, writeUtf8 } from '../base/protobuf.js';
 import { RecordWalk, recordSeq } from './record-layout.js';
 import type { RunSummary } from './run.js';
 import { runLayout } from './run-layout.js';

@@ -4,7 +4,7 @@ import type { ChannelRef, WriterId } from '../base/ids.js';
 import { contentHash } from './content-wire.js';
 import type { Entry, Timestamp } from './entry.js';
 import { decodeEntry } from './entry-decoder.js';
-import { readTag, skipValue } from './protobuf.js';
+import { readTag, skipValue } from '../base/protobuf.js';
 import {
   type Place,
   RecordWalk,

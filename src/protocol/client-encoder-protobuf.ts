@@ -1,10 +1,10 @@
 /** Client messages in protobuf. A publish's content comes encoded, so that a retry costs nothing. */
 import { unreachable } from '../base/assert.js';
 import { ByteWriter } from '../base/bytes.js';
-import { writeVarintField } from '../log/protobuf.js';
+import { closeField, openField, writeVarintField } from '../base/protobuf.js';
 import { levelNumber } from './levels.js';
 import type { ClientMessage, HistoryMessage, PublishMessage, Start } from './messages.js';
-import { closeField, openField, putBytes, putFlag, putNumber, putText } from './wire.js';
+import { putBytes, putFlag, putNumber, putText } from './wire.js';
 
 const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
   auth: 0x12,

@@ -3,20 +3,11 @@ import { ByteWriter, utf8, writeVarint } from '../base/bytes.js';
 import { unreachable } from '../base/assert.js';
 import { fromHex } from '../base/bytes.js';
 import { varintLength } from '../base/bytes.js';
-import { writeVarintField } from '../log/protobuf.js';
+import { closeField, openField, writeVarintField } from '../base/protobuf.js';
 import type { Failure } from './errors.js';
 import { levelNumber } from './levels.js';
 import type { Ack, DeliverySlice, Gap, ServerMessage, SessionInfo } from './messages.js';
-import {
-  closeField,
-  fieldLength,
-  openField,
-  putBytes,
-  putFlag,
-  putNumber,
-  putText,
-  putWriter,
-} from './wire.js';
+import { fieldLength, putBytes, putFlag, putNumber, putText, putWriter } from './wire.js';
 
 const envelopesTag = 0x0a;
 const deliveryTag = 0x5a;

@@ -2,11 +2,9 @@
  *
  *  By hand because a publish must stay the bytes the client sent, a delivery must take stored bytes as they are, and
  *  a general library would be more than half of what a browser loads. */
-import { ByteReader, type ByteWriter, fromHex, toHex, utf8Text, varintLength } from '../base/bytes.js';
+import { type ByteWriter, fromHex, toHex, utf8Text, varintLength } from '../base/bytes.js';
 import type { WriterId } from '../base/ids.js';
-import { readTag, skipValue, writeText, writeVarintField } from '../log/protobuf.js';
-
-export { closeField, openField } from '../log/protobuf.js';
+import { FieldReader, writeText, writeVarintField } from '../base/protobuf.js';
 
 const writerBytes = 12;
 
@@ -20,29 +18,8 @@ export function textOf(bytes: Uint8Array): string | undefined {
 }
 
 /** Reads fields of untrusted messages. `failed`: the structure is broken. `invalid`: a value is, and which. */
-export class WireReader extends ByteReader {
+export class WireReader extends FieldReader {
   invalid: string | undefined;
-
-  tag(): number {
-    return readTag(this);
-  }
-
-  /** Narrows the reader to the field at hand; `leave` takes what this returns. */
-  enter(): number {
-    const length = this.varint();
-    const outer = this.end;
-    if (this.failed || length > outer - this.position) {
-      this.fail();
-      return outer;
-    }
-    this.end = this.position + length;
-    return outer;
-  }
-
-  leave(outer: number): void {
-    this.end = outer;
-    if (this.failed) this.position = outer;
-  }
 
   /** Reads the length-delimited field at hand as a message of its own. */
   nested<T>(read: (reader: WireReader) => T): T {
@@ -50,11 +27,6 @@ export class WireReader extends ByteReader {
     const value = read(this);
     this.leave(outer);
     return value;
-  }
-
-  /** A view of a length-delimited field. */
-  chunk(): Uint8Array {
-    return this.take(this.varint());
   }
 
   text(name: string, bytesMax = Infinity): string {
@@ -74,11 +46,6 @@ export class WireReader extends ByteReader {
 
   bool(): boolean {
     return this.varint() !== 0;
-  }
-
-  /** Passes over a field this version does not know. */
-  skip(tag: number): void {
-    skipValue(this, tag);
   }
 }
 

@@ -4,7 +4,7 @@ import { unreachable } from '../base/assert.js';
 import { ByteWriter, fromHex } from '../base/bytes.js';
 import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
 import type { Vector } from '../log/entry.js';
-import { closeField, openField, writeText, writeVarintField } from '../log/protobuf.js';
+import { closeField, openField, writeText, writeVarintField } from '../base/protobuf.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalClaim, PeerMessage } from './messages.js';
 

@@ -1,6 +1,6 @@
 /** Reads fields of untrusted messages between nodes. After anything that is not as it must be `failed` stays true, and
  *  the frame is dropped whole: a peer that sends such is broken. */
-import { ByteReader, toHex, utf8Text } from '../base/bytes.js';
+import { toHex, utf8Text } from '../base/bytes.js';
 import {
   type ChannelName,
   type ChannelRef,
@@ -12,45 +12,34 @@ import {
   parseHubName,
 } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import { isUtf8, readTag, skipValue } from '../log/protobuf.js';
+import { FieldReader, isUtf8 } from '../base/protobuf.js';
 import type { Claim } from './claim.js';
 
 const writerBytes = 12;
 const storeIdBytes = 16;
 const nobody = '' as WriterId;
 
-export class PeerReader extends ByteReader {
+export class PeerReader extends FieldReader {
   #items = 0;
 
   /** Reads the fields of the message at hand: `read` is called with each tag and says whether it knew it. */
   fields(read: (tag: number) => boolean): void {
     while (!this.done) {
-      const tag = readTag(this);
-      if (!this.failed && !read(tag)) skipValue(this, tag);
+      const tag = this.tag();
+      if (!this.failed && !read(tag)) this.skip(tag);
     }
   }
 
   /** The length-delimited field at hand as a message of its own. */
   nested(read: (tag: number) => boolean): void {
-    const length = this.varint();
-    const outer = this.end;
-    if (length > outer - this.position) {
-      this.fail();
-      return;
-    }
-    this.end = this.position + length;
+    const outer = this.enter();
     this.fields(read);
-    this.end = outer;
-    if (this.failed) this.position = outer;
+    this.leave(outer);
   }
 
   /** Counts an element of any list of the frame: no frame has more than a bounded number. */
   item(): void {
     if (++this.#items > limits.peerFrameItemsMax) this.fail();
-  }
-
-  chunk(): Uint8Array {
-    return this.take(this.varint());
   }
 
   text(bytesMax: number): string {

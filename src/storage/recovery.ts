@@ -11,11 +11,12 @@ import type { FoundSegment } from './directory.js';
 import { salvage } from './salvage.js';
 import { type ScanItem, scanSegment } from './scan.js';
 import { segmentHeaderBytes } from './segment-format.js';
+import type { Slot } from './slots.js';
 import type { Segment } from './segments.js';
 import { type Held, type HeldCommit, heldCommit, refsOf } from './held-commit.js';
 import type { Recovered, RecoveryOptions } from './recovery-options.js';
 import { RecoveryReport } from './recovery-report.js';
-import { Strays, fit, mayFollow } from './strays.js';
+import { Strays, fit } from './strays.js';
 import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.js';
 
 type DueTrim = readonly [ChannelRef, Trim];
@@ -210,7 +211,10 @@ class Recovery {
     const trims: DueTrim[] = [];
     for (const { run, offset, arrival } of runs) {
       const at = { segment, offset, headerBytes: run.headerBytes, arrival };
-      trims.push(...this.#applyRun(run, at));
+      const slot = this.#slotOf(run);
+      // Nearly always: nothing has to be found for it first.
+      if (slot.log.accepts(run).ok) this.#takeIn(slot, run, at, trims);
+      else this.#fitIn(slot, run, at, trims);
       this.#nextArrival = Math.max(this.#nextArrival, arrival + run.count);
       if (header.kind === 'rewritten') this.#addRunArrival(segment, run, offset, arrival);
     }
@@ -231,34 +235,34 @@ class Recovery {
     });
   }
 
-  /** Takes a run in, and before it what was salvaged that it stands on. Returns trims that are due. */
-  #applyRun(run: RunSummary, at: StoredAt): readonly DueTrim[] {
-    const { index, applier } = this.#options;
-    const slot = index.slots.get(run.ref);
-    if (!slot) throw new Error(`channel ${run.ref.channel} was not brought into memory`);
-    const trims: DueTrim[] = [];
-    const take = (each: RunSummary, at: StoredAt): void => {
-      this.#entries += each.count;
-      for (const trim of applier.apply(slot, each, at)) trims.push([run.ref, trim]);
-    };
+  #slotOf({ ref }: RunSummary): Slot {
+    const slot = this.#options.index.slots.get(ref);
+    if (!slot) throw new Error(`channel ${ref.channel} was not brought into memory`);
+    return slot;
+  }
+
+  /** Adds the trims that are due after it. */
+  #takeIn(slot: Slot, run: RunSummary, at: StoredAt, trims: DueTrim[]): void {
+    this.#entries += run.count;
+    for (const trim of this.#options.applier.apply(slot, run, at)) trims.push([run.ref, trim]);
+  }
+
+  /** Takes a run in, and before it what was salvaged that it stands on. */
+  #fitIn(slot: Slot, run: RunSummary, at: StoredAt, trims: DueTrim[]): void {
     const refusal = fit(slot.log, run, {
       strays: this.#strays,
-      apply: (stray) => take(stray.run, stray.at),
+      apply: (stray) => this.#takeIn(slot, stray.run, stray.at, trims),
       lost: () => this.#holed.set(channelKey(run.ref), run.ref),
     });
-    if (refusal) {
-      // Present twice, or below the floor already: compaction was interrupted, or is behind.
-      if (refusal.type === 'duplicate' || refusal.type === 'trimmed') return trims;
-      this.#report.tell(
-        at.segment,
-        at.offset,
-        `a run of ${channelKey(run.ref)} does not fit what is held (${refusal.type}); left out`,
-      );
-      this.#forgot = true;
-      return trims;
-    }
-    take(run, at);
-    return trims;
+    if (!refusal) return this.#takeIn(slot, run, at, trims);
+    // Present twice, or below the floor already: compaction was interrupted, or is behind.
+    if (refusal.type === 'duplicate' || refusal.type === 'trimmed') return;
+    this.#report.tell(
+      at.segment,
+      at.offset,
+      `a run of ${channelKey(run.ref)} does not fit what is held (${refusal.type}); left out`,
+    );
+    this.#forgot = true;
   }
 
   async #applyTrims(trims: readonly DueTrim[]): Promise<void> {
@@ -330,9 +334,10 @@ class Recovery {
   async #takeStrays(): Promise<void> {
     for (let stray = this.#strays.takeAny(); stray; stray = this.#strays.takeAny()) {
       await this.#options.index.slots.bring([stray.run.ref]);
-      const log = this.#options.index.slots.get(stray.run.ref)?.log;
-      if (!log || !mayFollow(log, stray.run)) continue;
-      await this.#applyTrims(this.#applyRun(stray.run, stray.at));
+      const slot = this.#slotOf(stray.run);
+      const trims: DueTrim[] = [];
+      this.#fitIn(slot, stray.run, stray.at, trims);
+      await this.#applyTrims(trims);
     }
   }
 
@@ -350,6 +355,7 @@ class Recovery {
       damage,
       last: commit && { segment: commit.segment, header: commit.header, length: commit.length },
       covered,
+      isFollowed: (run) => this.#strays.hasBehind(run),
     });
     this.#held = [...(commit ? [commit] : []), ...repaired.rotten];
     if (repaired.rotten.length > 0) return { cutBytes: repaired.cutBytes, goOnIn: undefined };

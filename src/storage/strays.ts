@@ -40,6 +40,11 @@ export class Strays {
     return first && first.run.firstSeq <= seq ? list.shift() : undefined;
   }
 
+  /** Whether one of the same channel and writer comes behind the run. */
+  hasBehind(run: RunSummary): boolean {
+    return this.#strays.get(keyOf(run))?.some((stray) => stray.run.firstSeq > run.firstSeq) ?? false;
+  }
+
   /** Removes and returns any of those left. */
   takeAny(): Stray | undefined {
     for (const list of this.#strays.values()) {
@@ -48,15 +53,6 @@ export class Strays {
     }
     return undefined;
   }
-}
-
-/** Whether a stray that nothing asked for can stand at the end of the log. What is older than the newest entry there was
- *  never acknowledged: the first entry of each later writer would have named it. */
-export function mayFollow(log: ChannelLog, run: RunSummary): boolean {
-  const { committed } = log;
-  if (!committed) return true;
-  if (run.writer === committed.writer) return run.firstSeq > committed.seq;
-  return run.round > (log.writer(committed.writer)?.round ?? 0);
 }
 
 /** Makes a run found at start acceptable, or returns why it must be left out. */

@@ -9,6 +9,8 @@ import type { FoundSegment } from './directory.js';
 import type { Files } from './files.js';
 import type { Meta } from './index-rows.js';
 import { encodeSegmentHeader, isZero, segmentHeaderBytes, storeFormat } from './segment-format.js';
+import type { RunSummary } from '../log/run.js';
+import { salvage } from './salvage.js';
 import type { Segment, SegmentSet } from './segments.js';
 
 const sectorBytes = 512;
@@ -53,6 +55,8 @@ export interface TailOptions {
     | { readonly segment: Segment; readonly header: CommitHeader; readonly length: number }
     | undefined;
   readonly covered: Meta;
+  /** Whether entries were found elsewhere that their writer wrote behind this run. */
+  readonly isFollowed: (run: RunSummary) => boolean;
 }
 
 /** Cuts what is torn by overwriting it with zeros, so that nothing of it can ever pass for a later commit, and returns
@@ -72,13 +76,16 @@ export async function repairTail(options: TailOptions): Promise<{ cutBytes: numb
 }
 
 async function isTornStretch(
-  { files, segments, covered }: TailOptions,
+  { files, segments, covered, isFollowed }: TailOptions,
   stretch: HeldDamage,
 ): Promise<boolean> {
   const { segment, from, header } = stretch;
   if (segment.number === covered.segment && from < covered.end) return false;
   const to = header ? from + commitLength(header) : stretch.to;
-  return isTorn(await readStretch(files, segments.pathOf(segment), from, to), from, header);
+  const bytes = await readStretch(files, segments.pathOf(segment), from, to);
+  if (!isTorn(bytes, from, header)) return false;
+  // Its writer went on: it was synced, and whatever stood behind it has strayed.
+  return !salvage(bytes, header).saved.some(({ summary }) => isFollowed(summary));
 }
 
 async function cut({ files, segments }: TailOptions, { segment, from, to }: HeldDamage): Promise<number> {

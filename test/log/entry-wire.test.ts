@@ -18,7 +18,7 @@ import {
   recordSeq,
   recordTimestamp,
 } from '../../src/log/entry-wire.js';
-import { isUtf8 } from '../../src/log/protobuf.js';
+import { isUtf8 } from '../../src/base/protobuf.js';
 import { contents, refs, runEntries, seqs, writers } from './arbitraries.js';
 
 const entries: fc.Arbitrary<Entry> = fc

@@ -8,6 +8,14 @@ test.each(seeds)('seed %i breaks no promise', async (seed) => {
   expect(await trySeed(seed, false, 'store')).toBeUndefined();
 });
 
+// What each of these seeds taught, in words.
+test.each([
+  ['what was salvaged and nothing asked for is taken in although something newer is held', 81],
+  ['a commit is no torn tail where entries behind it strayed elsewhere and the index is gone', 3_830],
+])('%s', async (_, seed) => {
+  expect(await trySeed(seed, false, 'store')).toBeUndefined();
+});
+
 test('a seed run twice does the same', async () => {
   expect(await trySeed(31, true, 'store')).toBeUndefined();
 });

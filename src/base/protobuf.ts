@@ -1,6 +1,6 @@
-/** The little of protobuf that log records need: tags, skipping what is unknown, and UTF-8 that is checked without
- *  throwing. https://protobuf.dev/programming-guides/encoding/ */
-import { ByteReader, type ByteWriter, utf8, utf8Text, varintLength, writeVarint } from '../base/bytes.js';
+/** The little of protobuf that entries and messages need: tags, fields, skipping what is unknown, and UTF-8 that is
+ *  checked without throwing. https://protobuf.dev/programming-guides/encoding/ */
+import { ByteReader, type ByteWriter, utf8, utf8Text, varintLength, writeVarint } from './bytes.js';
 
 export const wireVarint = 0;
 export const wireFixed64 = 1;
@@ -48,6 +48,40 @@ export function skipVarint(reader: ByteReader): void {
 export function skipBytes(reader: ByteReader, length: number): void {
   if (length > reader.end - reader.position) reader.fail();
   else reader.position += length;
+}
+
+/** Reads the fields of untrusted messages, one inside the other. After anything that is no message `failed` stays true. */
+export class FieldReader extends ByteReader {
+  tag(): number {
+    return readTag(this);
+  }
+
+  /** Passes over a field that this version does not know. */
+  skip(tag: number): void {
+    skipValue(this, tag);
+  }
+
+  /** Narrows the reader to the length-delimited field at hand; `leave` takes what this returns. */
+  enter(): number {
+    const length = this.varint();
+    const outer = this.end;
+    if (this.failed || length > outer - this.position) {
+      this.fail();
+      return outer;
+    }
+    this.end = this.position + length;
+    return outer;
+  }
+
+  leave(outer: number): void {
+    this.end = outer;
+    if (this.failed) this.position = outer;
+  }
+
+  /** A view of a length-delimited field. */
+  chunk(): Uint8Array {
+    return this.take(this.varint());
+  }
 }
 
 /** Reads the next length-prefixed field on its own; a failure inside is one of the whole. */
