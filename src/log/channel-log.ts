@@ -7,7 +7,7 @@ import { type Result, err, ok } from '../base/result.js';
 import { type Refusal, refusalOf } from './acceptance.js';
 import { decodeState, encodeState } from './channel-log-codec.js';
 import { CommittedOrder, type Span } from './committed-order.js';
-import { committedDot, placeThrough, provisionalSpans } from './committing.js';
+import { canPlaceThrough, committedDot, placeThrough, provisionalSpans } from './committing.js';
 import type { LostRange, Timestamp, Trim, Vector } from './entry.js';
 import { Heads } from './heads.js';
 import { Intake } from './intake.js';
@@ -180,6 +180,11 @@ export class ChannelLog {
   /** The entry that a claim's first entry follows: the greatest (round, writer, seq), the newest trimmed one included. */
   primary(): Dot | undefined {
     return this.#heads.primary();
+  }
+
+  /** Whether a held entry could be committed with all its past, which it can unless the order has gone another way. */
+  canCommitThrough(dot: Dot): boolean {
+    return canPlaceThrough(this.#parts, dot);
   }
 
   /** Parents due on the next entry of `writer`, the primary first; `undefined` when none are. `opening`: it is the

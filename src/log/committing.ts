@@ -32,6 +32,13 @@ export function placeThrough(parts: LogParts, dot: Dot): readonly Span[] {
   return spansOf(extension, from);
 }
 
+/** Whether `placeThrough` could place it: the order only grows at its end. */
+export function canPlaceThrough(parts: LogParts, dot: Dot): boolean {
+  const subLog = heldSubLog(parts, dot);
+  if (dot.seq <= subLog.placed || goesOnAlone(parts, subLog, dot.seq)) return true;
+  return continuesOrder(parts, extensionThrough(parts.subLogs, dot));
+}
+
 /** Whether one of these entries, new at the end of the order, is marked `retain`: then it takes the place of the one
  *  before, since the order only grows at its end. */
 function retainLast(parts: LogParts, subLog: SubLog, firstSeq: number, count: number): boolean {

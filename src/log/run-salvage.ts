@@ -54,7 +54,10 @@ export function salvageRun(bytes: Uint8Array, at: number, length: number): Salva
   const head = leadingRecords(bytes, start, limit, header, seed);
   const damageAt = head.at(-1)?.end ?? start;
   const end = start + header.recordBytes;
-  const tail = end <= limit ? trailingRecords(bytes, damageAt, end, header, head.length) : [];
+  const tail =
+    end <= limit
+      ? trailingRecords(bytes, damageAt, end, header, head.length)
+      : recordsBeforeCut(bytes, damageAt, limit, header.firstSeq + head.length);
   const isWhole = ({ bodyStart, end: bodyEnd, seq }: Found): boolean =>
     hasFixedFields(bytes, bodyStart, bodyEnd) &&
     recordSeq(bytes, bodyStart) === seq &&
@@ -107,6 +110,22 @@ function trailingRecords(
   }
   const isWholeChain = !walk.malformed && countBefore + found.length === header.count;
   return isWholeChain ? found : recordsBeforeEnd(bytes, damageAt, end, header, header.firstSeq + countBefore);
+}
+
+/** The end of the run is gone, so nothing says whether lengths lead to it: only what names the checksum that stands in the
+ *  record before it is taken for a record. */
+function recordsBeforeCut(bytes: Uint8Array, damageAt: number, limit: number, firstSeq: number): Found[] {
+  const walk = new RecordWalk(bytes, damageAt, limit, false);
+  const found: Found[] = [];
+  let before: number | undefined;
+  for (let seq = firstSeq; walk.next(); seq++) {
+    const { start, bodyStart, end } = walk;
+    if (!hasFixedFields(bytes, bodyStart, end)) break;
+    if (before !== undefined && recordPrevious(bytes, bodyStart) === recordChecksum(bytes, before))
+      found.push({ seq, start, bodyStart, end });
+    before = bodyStart;
+  }
+  return found;
 }
 
 /** Where a length was hit it is not known where the next record begins: only that chain of lengths is followed which

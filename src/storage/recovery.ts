@@ -8,6 +8,7 @@ import type { RunSummary } from '../log/run.js';
 import type { StoredAt } from './applier.js';
 import { type CommitHeader, lineageSeed } from './commit-format.js';
 import type { FoundSegment } from './directory.js';
+import type { ArrivalPlace } from './index-rows.js';
 import { salvage } from './salvage.js';
 import { type ScanItem, scanSegment } from './scan.js';
 import { segmentHeaderBytes } from './segment-format.js';
@@ -16,7 +17,7 @@ import type { Segment } from './segments.js';
 import { type Held, type HeldCommit, heldCommit, refsOf } from './held-commit.js';
 import type { Recovered, RecoveryOptions } from './recovery-options.js';
 import { RecoveryReport } from './recovery-report.js';
-import { Strays, fit } from './strays.js';
+import { Strays, fit, hasPlace } from './strays.js';
 import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.js';
 
 type DueTrim = readonly [ChannelRef, Trim];
@@ -216,9 +217,15 @@ class Recovery {
       if (slot.log.accepts(run).ok) this.#takeIn(slot, run, at, trims);
       else this.#fitIn(slot, run, at, trims);
       this.#nextArrival = Math.max(this.#nextArrival, arrival + run.count);
-      if (header.kind === 'rewritten') this.#addRunArrival(segment, run, offset, arrival);
+      if (header.kind === 'rewritten') {
+        const bytes = run.headerBytes + run.recordBytes;
+        this.#addArrival(segment, { arrival, entries: run.count, offset, bytes, kind: 'run' });
+      }
     }
-    if (header.kind === 'written' && runs.length > 0) this.#addCommitArrival(segment, header, length);
+    if (header.kind === 'written' && runs.length > 0) {
+      const { firstArrival: arrival, entryCount: entries, offset } = header;
+      this.#addArrival(segment, { arrival, entries, offset, bytes: length, kind: 'commit' });
+    }
     await this.#applyTrims(trims);
     if (notes) this.#takeNotes(notes);
     this.#commits++;
@@ -272,33 +279,8 @@ class Recovery {
     }
   }
 
-  #addCommitArrival(segment: Segment, header: CommitHeader, bytes: number): void {
-    const { number, generation } = segment;
-    const { firstArrival: arrival, entryCount: entries, offset } = header;
-    this.#options.index.addArrival({
-      arrival,
-      entries,
-      segment: number,
-      generation,
-      offset,
-      bytes,
-      kind: 'commit',
-    });
-  }
-
-  #addRunArrival(segment: Segment, run: RunSummary, offset: number, arrival: number): void {
-    if (arrival === 0) return;
-    const { number, generation } = segment;
-    const bytes = run.headerBytes + run.recordBytes;
-    this.#options.index.addArrival({
-      arrival,
-      entries: run.count,
-      segment: number,
-      generation,
-      offset,
-      bytes,
-      kind: 'run',
-    });
+  #addArrival({ number, generation }: Segment, place: Omit<ArrivalPlace, 'segment' | 'generation'>): void {
+    if (place.arrival > 0) this.#options.index.addArrival({ ...place, segment: number, generation });
   }
 
   #takeNotes(notes: ReadonlyMap<string, Uint8Array>): void {
@@ -335,6 +317,15 @@ class Recovery {
     for (let stray = this.#strays.takeAny(); stray; stray = this.#strays.takeAny()) {
       await this.#options.index.slots.bring([stray.run.ref]);
       const slot = this.#slotOf(stray.run);
+      if (!hasPlace(slot.log, stray.run)) {
+        const { run, at } = stray;
+        this.#report.tell(
+          at.segment,
+          at.offset,
+          `a run of ${channelKey(run.ref)} has no place in the order; left out`,
+        );
+        continue;
+      }
       const trims: DueTrim[] = [];
       this.#fitIn(slot, stray.run, stray.at, trims);
       await this.#applyTrims(trims);

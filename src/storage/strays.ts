@@ -1,9 +1,9 @@
 /** Runs salvaged from damage wait here until their place in the log is known. A block that strayed brings runs which belong
  *  elsewhere, so only whole commits say what must be there: when one needs entries that were not seen, what was salvaged
  *  of them is taken in first, and only the rest is marked as lost. */
-import { InvariantError } from '../base/assert.js';
+import { InvariantError, assert } from '../base/assert.js';
 import { type WriterId, channelKey } from '../base/ids.js';
-import type { ChannelLog, Refusal } from '../log/channel-log.js';
+import { ChannelLog, type Refusal } from '../log/channel-log.js';
 import type { LostRange } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import type { StoredAt } from './applier.js';
@@ -53,6 +53,18 @@ export class Strays {
     }
     return undefined;
   }
+}
+
+/** Whether a stray that nothing asked for has a place at the end of the order. Another was never acknowledged: the first
+ *  entry of a later writer would have named it. Tried on a copy, since what a log took in stays in. */
+export function hasPlace(log: ChannelLog, run: RunSummary): boolean {
+  const copy = ChannelLog.decode(log.ref, log.encode());
+  assert(copy.ok, 'a log reads what it wrote');
+  const refusal = fit(copy.value, run, { strays: new Strays(), apply: () => {}, lost: () => {} });
+  // Whoever takes it in tells why not.
+  if (refusal) return true;
+  copy.value.apply(run);
+  return copy.value.canCommitThrough({ writer: run.writer, seq: run.firstSeq + run.count - 1 });
 }
 
 /** Makes a run found at start acceptable, or returns why it must be left out. */

@@ -12,6 +12,9 @@ test.each(seeds)('seed %i breaks no promise', async (seed) => {
 test.each([
   ['what was salvaged and nothing asked for is taken in although something newer is held', 81],
   ['a commit is no torn tail where entries behind it strayed elsewhere and the index is gone', 3_830],
+  ['a torn tail is cut although something else was salvaged', 4_008],
+  ['what strayed and has no place in the order any more is left out', 10_761],
+  ['a whole entry behind a damaged one is found in a run that lost its end', 10_424],
 ])('%s', async (_, seed) => {
   expect(await trySeed(seed, false, 'store')).toBeUndefined();
 });
