@@ -159,6 +159,29 @@ test('a signal reaches who listens now, is not in the log, and says so in its ac
   expect(wrong.error).toMatchObject({ code: 'INVALID', outcome: 'rejected' });
 });
 
+test('signals of one turn are one frame a channel, in order, also those that want no ack', async () => {
+  const world = await World.start();
+  const [alice, bob] = [world.connect(), world.connect()];
+  await bob.subscribe('x');
+  await bob.subscribe('y');
+  const before = bob.writes;
+  for (const [channel, data] of [
+    ['x', 1],
+    ['y', 2],
+    ['x', 3],
+  ] as const)
+    alice.sendText(JSON.stringify({ publish: { channel, data, level: 'memory' } }));
+  await world.settle();
+  const heard = bob.messages.flatMap((m) => m.signals ?? []);
+  expect(
+    heard.map(({ channel, signals }) => [channel, signals.map((s: { data: unknown }) => s.data)]),
+  ).toEqual([
+    ['x', [1, 3]],
+    ['y', [2]],
+  ]);
+  expect(bob.writes).toBe(before + 1);
+});
+
 test('a live subscriber gets the retained message with the answer, without moving its cursor', async () => {
   const rules = { sets: { keep: { retain: true } }, hubs: { default: { rules: 'keep' } } };
   const world = await World.start({ rules });
