@@ -1,6 +1,9 @@
 /** What a node is told at start. */
 import type { NodeId } from '../base/ids.js';
 import type { RuleConfig } from '../channels/rules.js';
+import type { Profile } from '../cluster/member.js';
+import type { MembershipParameters } from '../cluster/parameters.js';
+import type { Ring } from '../cluster/ring.js';
 import type { Principal } from './api.js';
 
 export interface EngineOptions {
@@ -18,4 +21,16 @@ export interface EngineOptions {
     readonly messagesPerSecondMax: number;
   };
   readonly maintenanceIntervalMs: number;
+  /** Together with `EnginePorts.peers`: the node is one of a cluster. */
+  readonly cluster?: ClusterOptions;
+}
+
+export interface ClusterOptions {
+  /** The ring to begin with where the store holds none. */
+  readonly ring: Ring;
+  /** What this node says of itself; the ring version is filled in. */
+  readonly profile: Omit<Profile, 'ringVersion'>;
+  readonly membership: MembershipParameters;
+  /** Peer addresses to try until somebody answers. */
+  readonly seeds: readonly string[];
 }

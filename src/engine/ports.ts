@@ -1,6 +1,6 @@
 /** What a node needs from outside. Everything asynchronous in the engine awaits one of these, so the same engine runs
  *  in production and in the simulator. */
-import type { ChannelRef, HubName, StoreId, WriterId } from '../base/ids.js';
+import type { ChannelRef, HubName, NodeId, StoreId, WriterId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Timestamp, Vector } from '../log/entry.js';
@@ -174,6 +174,35 @@ export interface Observer {
   observe(observation: Observation): void;
 }
 
+/** What comes from other nodes. Called one at a time, never from within a call to the port. */
+export interface PeerHandlers {
+  /** A link to that node stands, both ways; what was sent on an earlier one and not received is lost. */
+  linked(peer: NodeId): void;
+  /** It is gone. */
+  unlinked(peer: NodeId): void;
+  /** A message over the link: in the order it was sent. The bytes are the receiver's. */
+  received(peer: NodeId, message: Uint8Array): void;
+  /** A packet: may come twice, late, or never. */
+  packet(address: string, packet: Uint8Array): void;
+  /** A question outside of links; the answer, or `undefined` for what makes no sense. */
+  asked(question: Uint8Array): Uint8Array | undefined;
+}
+
+/** The way to other nodes: links that carry messages in order until they break, packets that may be lost, and questions
+ *  to an address whose node is not known yet. Who is at the other end is the port's to prove. */
+export interface Peers {
+  start(handlers: PeerHandlers): void;
+  /** Nodes to keep a link with, and where they are; links with others end. Broken ones are tried again. */
+  keepLinks(peers: ReadonlyMap<NodeId, string>): void;
+  /** Over the link; dropped where there is none. The port takes the bytes before it returns. */
+  send(peer: NodeId, message: Uint8Array): void;
+  sendPacket(address: string, packet: Uint8Array): void;
+  /** Rejects where nobody answers within a second or so. */
+  ask(address: string, question: Uint8Array): Promise<Uint8Array>;
+  /** Ends all links; no handler is called any more. */
+  stop(): void;
+}
+
 export interface EnginePorts {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -182,4 +211,6 @@ export interface EnginePorts {
   readonly observer: Observer;
   /** Opens the node's store; called at start and again after the store failed. */
   openStore(): Promise<LogStore>;
+  /** Left out by a node that stays alone. */
+  readonly peers?: Peers;
 }
