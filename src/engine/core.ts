@@ -6,6 +6,7 @@ import { limits } from '../base/limits.js';
 import type { RuleSet } from '../channels/rules.js';
 import { HybridClock } from '../log/hybrid-clock.js';
 import { PhysicalClock } from '../log/physical-clock.js';
+import { Alone } from './alone.js';
 import { ChannelTable } from './channel-table.js';
 import { Committer, type CommitterHooks } from './committer.js';
 import {
@@ -16,23 +17,29 @@ import {
   encodeClockNote,
   noteNames,
 } from './notes.js';
-import type { EnginePorts, LogStore, Random } from './ports.js';
+import { Delivery, type Flusher } from './delivery.js';
+import type { Ordering } from './ordering.js';
+import type { EnginePorts, LogStore, Logs, Random } from './ports.js';
 
 export interface Core {
   readonly store: LogStore;
-  readonly claim: Claim;
+  /** Where readers find the logs of channels. */
+  readonly logs: Logs;
+  readonly ordering: Ordering;
   readonly clock: HybridClock;
   readonly channels: ChannelTable;
   readonly committer: Committer;
+  readonly delivery: Delivery;
   readonly physicalMs: () => number;
 }
 
+export interface CoreHooks extends CommitterHooks {
+  readonly flusher: Flusher;
+  rulesOf(hub: HubName, channel: ChannelName): RuleSet;
+}
+
 /** Opens the store and makes the new writer and its claim durable before anything is stamped under them. */
-export async function startCore(
-  ports: EnginePorts,
-  rulesOf: (hub: HubName, channel: ChannelName) => RuleSet,
-  hooks: CommitterHooks,
-): Promise<Core> {
+export async function startCore(ports: EnginePorts, hooks: CoreHooks): Promise<Core> {
   const store = await ports.openStore();
   try {
     const physical = new PhysicalClock(ports.clock.wallMs(), ports.clock.monotonicMs());
@@ -54,20 +61,11 @@ export async function startCore(
       ]),
     });
     clock.raiseBound(bound);
-    const channels = new ChannelTable(store, claim.writer, rulesOf, () => ports.clock.monotonicMs());
-    const committer = new Committer(
-      {
-        store,
-        timers: ports.timers,
-        clock,
-        physicalMs,
-        writer: claim.writer,
-        round: claim.round,
-        reached: { level: 'quorum', copies: 1 },
-      },
-      hooks,
-    );
-    return { store, claim, clock, channels, committer, physicalMs };
+    const delivery = new Delivery(hooks.flusher);
+    const ordering = new Alone(claim, delivery);
+    const channels = new ChannelTable(store, ordering, hooks.rulesOf, () => ports.clock.monotonicMs());
+    const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering }, hooks);
+    return { store, logs: store, ordering, clock, channels, committer, delivery, physicalMs };
   } catch (error) {
     await store.close().catch(() => undefined);
     throw error;

@@ -28,8 +28,7 @@ import type {
 } from './api.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
-import { Delivery } from './delivery.js';
-import { type Scan, historyPage, positionCovered } from './history.js';
+import { historyPage, positionCovered } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
 import type { Accepted, Reached } from '../sessions/ack-range.js';
@@ -37,6 +36,7 @@ import type { PublishOrigin } from './pending.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
+import { type Scan, scanOf } from './scan.js';
 import { Sessions } from './sessions.js';
 
 type State = NodeStatus['state'];
@@ -50,7 +50,6 @@ export class Engine implements NodeApi {
   readonly #startedUnixMs: number;
   #state: State = 'reopening';
   #core: Core | undefined;
-  #delivery: Delivery | undefined;
   #publishing: Publishing | undefined;
   #maintenance: Maintenance | undefined;
   #reopens = 0;
@@ -85,15 +84,14 @@ export class Engine implements NodeApi {
   }
 
   async #openCore(): Promise<void> {
-    const core = await startCore(this.#ports, (hub, channel) => this.#rules(hub, channel) ?? defaultRules, {
-      committed: (channel, run, position, records) =>
-        this.#delivery?.committed(channel, run, position, records),
+    const core = await startCore(this.#ports, {
+      rulesOf: (hub, channel) => this.#rules(hub, channel) ?? defaultRules,
+      flusher: this.#sessions,
       flush: () => this.#sessions.flush(),
       failed: (error) => void this.#storeFailed(error),
     });
     this.#core = core;
-    this.#delivery = new Delivery(core, this.#sessions);
-    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), this.#delivery);
+    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel));
     this.#maintenance = new Maintenance(
       core,
       this.#ports,
@@ -141,10 +139,8 @@ export class Engine implements NodeApi {
   }
 
   #parts() {
-    const [core, delivery, publishing] = [this.#core, this.#delivery, this.#publishing];
-    return core && delivery && publishing && this.#state === 'serving'
-      ? { core, delivery, publishing }
-      : undefined;
+    const [core, publishing] = [this.#core, this.#publishing];
+    return core && publishing && this.#state === 'serving' ? { core, publishing } : undefined;
   }
 
   #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
@@ -246,7 +242,7 @@ export class Engine implements NodeApi {
     return {
       nodeId: this.#options.nodeId,
       storeId: core?.store.storeId ?? '',
-      writer: core?.claim.writer ?? '',
+      writer: core?.ordering.writer ?? '',
       version: this.#options.version,
       state: this.#state,
       startedUnixMs: this.#startedUnixMs,
@@ -254,7 +250,7 @@ export class Engine implements NodeApi {
       subscriptions: this.#sessions.subscriptionCount,
       channelsInMemory: core?.channels.size ?? 0,
       diskFull: core?.store.space() === 'full',
-      counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...this.#delivery?.counters },
+      counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...core?.delivery.counters },
     };
   }
 
@@ -266,11 +262,11 @@ export class Engine implements NodeApi {
   ): Promise<Result<T, Failure>> {
     const parts = this.#parts();
     if (!parts) return err(this.#unavailable());
-    const { store, channels } = parts.core;
+    const { channels } = parts.core;
     try {
       const active: ActiveChannel = channels.use(ref);
       await channels.ready(active);
-      return await use({ store, ref, log: active.log });
+      return await use(scanOf(parts.core, active));
     } catch (error) {
       if (!(error instanceof StoreFailedError)) throw error;
       void this.#storeFailed(error);

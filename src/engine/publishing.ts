@@ -10,7 +10,6 @@ import type { PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Principal } from './api.js';
 import type { Core } from './core.js';
-import type { Delivery } from './delivery.js';
 import type { Reached } from '../sessions/ack-range.js';
 import type { PendingPublish, PublishOrigin } from './pending.js';
 
@@ -29,7 +28,6 @@ export class Publishing {
   constructor(
     readonly core: Core,
     readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet | undefined,
-    readonly delivery: Delivery,
   ) {}
 
   publish(request: PublishRequest): void {
@@ -107,6 +105,8 @@ export class Publishing {
           : undefined,
       idempotencyKey: message.idempotencyKey,
       retain: message.retain ?? channel.rules.retain,
+      level: message.level ?? channel.rules.ack,
+      degrade: message.degrade ?? channel.rules.degrade,
       scope: `${principal.actor}/${publisher?.id ?? ''}`,
       contentHash: message.idempotencyKey === undefined ? 0 : contentHash(message.content),
       dot: undefined,
@@ -136,7 +136,7 @@ export class Publishing {
       content: message.content,
       ...(principal.actor === '' ? {} : { actor: principal.actor }),
     };
-    this.delivery.signal(channel, signal);
+    this.core.delivery.signal(channel, signal);
     origin.publishAccepted({ requestId, dot: undefined, timestamp, duplicate: false }, heard);
   }
 }

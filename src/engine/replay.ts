@@ -71,7 +71,7 @@ export class Replay {
       this.host.flushSoon(session);
       return subscription.goLiveIfAtEnd(log);
     }
-    const read = await this.channels.store.read(channel.ref, [step], limits.replayChunkBytes);
+    const read = await this.channels.logs.read(channel.ref, [step], limits.replayChunkBytes);
     // Unsubscribed, or trimmed away, while the disk was read.
     if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
     deliverRead(session, channel, state.reader, step, read);

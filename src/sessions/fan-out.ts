@@ -53,6 +53,17 @@ export class FanOut<S extends Subscriber> {
     }
   }
 
+  /** What lies from `position` on is not at hand: every live subscription reads it from the log. */
+  readLog(log: ChannelLog, position: number, touched: (session: S) => void): void {
+    for (const subscription of this.#subscriptions) {
+      const { state } = subscription;
+      if (state.state !== 'live' || state.from > position) continue;
+      subscription.fallBehind(log, position);
+      subscription.session.hasReplay = true;
+      touched(subscription.session);
+    }
+  }
+
   /** Signals go to whoever keeps up; they are not part of the log, so nobody reads them later. */
   signal(make: FrameMaker, touched: (session: S) => void): void {
     const frames = new FramesByEncoding(make);
