@@ -63,7 +63,12 @@ export async function startCore(ports: EnginePorts, hooks: CoreHooks): Promise<C
     clock.raiseBound(bound);
     const delivery = new Delivery(hooks.flusher);
     const ordering = new Alone(claim, delivery);
-    const channels = new ChannelTable(store, ordering, hooks.rulesOf, () => ports.clock.monotonicMs());
+    const channels = new ChannelTable(
+      store,
+      ordering,
+      (hub, channel) => hooks.rulesOf(hub, channel),
+      () => ports.clock.monotonicMs(),
+    );
     const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering }, hooks);
     return { store, logs: store, ordering, clock, channels, committer, delivery, physicalMs };
   } catch (error) {
