@@ -219,6 +219,7 @@ export class SimNode implements NodeView {
       world.stats.commits++;
       world.committed(this, effect.ref, effect.dot, effect.from, effect.to);
     } else if (effect.type === 'outcome') world.told(this, effect);
+    else if (effect.type === 'fetched') world.fetched(this, effect);
     else if (effect.type === 'alarm') mustHold(false, () => `an alarm: ${effect.code} ${effect.message}`);
   }
 

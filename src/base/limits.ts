@@ -81,6 +81,8 @@ export const limits = {
   peerFrameBytesMax: 16_777_216,
   /** Parts of such a message of one kind: bounds what a few bytes can make a node allocate. */
   peerFrameItemsMax: 65_536,
+  /** A letter to a peer is closed once it has this many bytes; the next part goes into another. */
+  peerLetterBytes: 1_048_576,
   /** Writers in a vector between nodes, as many as a log may ever have had in a month of restarts. */
   peerVectorWritersMax: 65_536,
   /** An interval's name. */

@@ -48,13 +48,26 @@ export interface Opening {
   askAt: number;
 }
 
-/** Entries stamped here that somebody waits for. */
+/** Entries that somebody waits for: stamped here, or repeats of what is there already. */
 export interface Awaited {
+  readonly writer: WriterId;
   firstSeq: number;
   readonly lastSeq: number;
   readonly level: 'owner' | 'quorum';
   /** A lower level will do when the one asked for cannot be had. */
   readonly degrade: boolean;
+  readonly deadline: number;
+}
+
+/** A reader has entries that are lacking here: the other homes are asked which of them have any. */
+export interface Fetch {
+  readonly id: number;
+  /** Random, so that an answer belongs to this question. */
+  readonly session: number;
+  /** For each writer the newest entry looked for. */
+  readonly wanted: Vector;
+  readonly answers: Map<NodeId, { readonly have: Vector; readonly recovering: boolean }>;
+  askAt: number;
   readonly deadline: number;
 }
 
@@ -67,6 +80,7 @@ export class Channel {
   /** Committed as others said, and not held yet. */
   readonly told: Dot[] = [];
   awaited: Awaited[] = [];
+  fetches: Fetch[] = [];
   mergeAt: number | undefined;
 
   constructor(

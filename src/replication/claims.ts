@@ -32,6 +32,7 @@ export class Claims {
     const order = compareClaims(claim, interval.promise);
     if (order < 0) return this.#context.outbox.to(from).fence(id, interval.promise);
     if (order > 0) this.#context.promise(interval, claim, now);
+    interval.heardFrom(from, claim);
     this.#context.queue.duty({ type: 'grant', interval, to: from, claim });
   }
 

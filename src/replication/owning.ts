@@ -165,6 +165,7 @@ export class Owning {
     this.#context.outbox.add({ type: 'committed', ref, dot, from, to: log.endPosition });
     this.#context.busy.add(channel);
     this.#transfer.tellCommitted(channel);
+    this.#outcomes.settle(channel);
   }
 
   // Time.

@@ -3,8 +3,8 @@
  *
  *  The contract with the engine, which is the only one to call it:
  *
- *  1. *Open first.* `receive` gets a frame once the logs of all channels in it (`channelsOf`) are open, `stamping` and
- *     `touch` and `listed` likewise. A `ChannelLog` holds what is synced and nothing else: the store applies runs after the sync.
+ *  1. *Open first.* `receive` gets a frame once the logs of all channels in it (`channelsOf`) are open, `stamping`,
+ *     `touch`, `awaitEntry`, `fetch` and `listed` likewise. A `ChannelLog` holds what is synced and nothing else: the store applies runs after the sync.
  *  2. *One commit at a time.* When `hasWork`, or when publishes wait, the engine calls `cut`, stamps its own entries
  *     (`stamping` says under which round and with which parents; `stamped` hands each run over, which sends it on at
  *     once), and makes one commit of both, own runs first, with the notes of the cut. When it is synced and applied it
@@ -47,9 +47,13 @@ export type Stamping =
   | { readonly as: 'owner'; readonly round: number; readonly parents: readonly Dot[] | undefined };
 
 /** Consecutive entries of a stamped run that somebody waits for. */
-export interface AwaitedRange {
+export interface AwaitedRange extends AwaitTerms {
   readonly firstSeq: number;
   readonly lastSeq: number;
+}
+
+/** Which ack is asked for, and whether a lower one will do. */
+export interface AwaitTerms {
   readonly level: 'owner' | 'quorum';
   readonly degrade: boolean;
 }
@@ -111,6 +115,12 @@ export class Replica {
 
   isRecovering(id: IntervalId): boolean {
     return this.#parts.context.intervals.get(id)?.recovery !== undefined;
+  }
+
+  /** The node whose claim this home promised, itself included; after a restart unknown until it is heard. A hint where to
+   *  send: only that node knows whether it still owns. */
+  ownerOf(id: IntervalId): NodeId | undefined {
+    return this.#parts.context.intervals.get(id)?.owner;
   }
 
   // Peers.
@@ -195,7 +205,8 @@ export class Replica {
     assert(channel && this.#underWay, 'what is stamped belongs to a cut and a channel that was touched');
     this.#underWay.stamped.push(channel);
     const deadline = now + timing.publishMs;
-    for (const range of awaited) channel.awaited.push({ ...range, deadline });
+    const { writer } = this.#parts.context;
+    for (const range of awaited) channel.awaited.push({ ...range, writer, deadline });
     if (run.round > 0 && this.#parts.context.owns(channel))
       this.#parts.transfer.direct(channel, run, bytes, now);
     this.#parts.context.busy.add(channel);
@@ -209,10 +220,11 @@ export class Replica {
     const { cut, stamped } = underWay;
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
     for (const duty of cut.duties) discharge(this.#parts, duty);
-    const { owning, recovering, outcomes } = this.#parts;
+    const { owning, recovering, outcomes, fetching } = this.#parts;
     for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
       owning.grown(channel, now);
       recovering.grown(channel);
+      fetching.settle(channel);
       outcomes.settle(channel, now);
     }
     // What was written without a claim is offered to the others, whoever of them owns the channel.
@@ -227,12 +239,35 @@ export class Replica {
     if (interval) this.#parts.owning.open(this.#parts.context.channel(interval, ref), now);
   }
 
+  /** An entry exists already, of whatever writer, and somebody repeats it who must know what became of it: one `outcome` of
+   *  that dot, at once where there is one. */
+  awaitEntry(ref: ChannelRef, { writer, seq }: Dot, { level, degrade }: AwaitTerms, now: number): void {
+    const channel = this.#touched(ref);
+    const deadline = now + timing.publishMs;
+    channel.awaited.push({ writer, firstSeq: seq, lastSeq: seq, level, degrade, deadline });
+    this.#parts.context.busy.add(channel);
+    this.#parts.outcomes.settle(channel, now);
+  }
+
+  /** A reader has entries that are lacking here: gets them from whichever home has them. The answer is one effect `fetched`
+   *  with the id returned. */
+  fetch(ref: ChannelRef, dots: readonly Dot[], now: number): number {
+    return this.#parts.fetching.begin(this.#touched(ref), dots, now);
+  }
+
+  #touched(ref: ChannelRef): Channel {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    assert(channel, 'a channel is touched before anything is asked of it');
+    return channel;
+  }
+
   /** The channel leaves memory; false while something is under way in it. */
   releaseChannel(ref: ChannelRef): boolean {
     const channel = this.#parts.context.channels.get(channelKey(ref));
     if (!channel) return true;
     const isIdle =
       channel.awaited.length === 0 &&
+      channel.fetches.length === 0 &&
       !channel.opening &&
       channel.mergeAt === undefined &&
       [...channel.links.values()].every(({ reading, resendAt }) => !reading && resendAt === undefined);
@@ -277,6 +312,7 @@ export class Replica {
       this.#parts.owning.tick(channel, now);
       this.#parts.transfer.resend(channel, now);
       this.#parts.outcomes.settle(channel, now);
+      this.#parts.fetching.tick(channel, now);
       if (deadlineOf(channel) === Infinity) this.#parts.context.busy.delete(channel);
     }
   }
@@ -292,14 +328,18 @@ export class Replica {
     this.#stores.set(from, storeId);
     if (known === undefined) return;
     const { channels, intervals } = this.#parts.context;
-    for (const channel of channels.values()) channel.links.get(from)?.forget();
+    for (const channel of channels.values()) {
+      channel.links.get(from)?.forget();
+      for (const { answers } of channel.fetches) answers.delete(from);
+    }
     for (const { recovery } of intervals.values()) recovery?.answers.delete(from);
   }
 }
 
-function deadlineOf({ opening, mergeAt, awaited, links }: Channel): number {
+function deadlineOf({ opening, mergeAt, awaited, links, fetches }: Channel): number {
   let next = Math.min(opening?.askAt ?? Infinity, mergeAt ?? Infinity);
   for (const { deadline } of awaited) next = Math.min(next, deadline);
+  for (const { askAt, deadline } of fetches) next = Math.min(next, askAt, deadline);
   for (const { resendAt } of links.values()) next = Math.min(next, resendAt ?? Infinity);
   return next;
 }

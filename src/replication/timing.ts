@@ -11,6 +11,8 @@ export const timing = {
   hedgeMs: 250,
   /** A publish has an outcome by then. */
   publishMs: 2_000,
+  /** What a reader has and is lacking here is looked for this long. */
+  fetchMs: 2_000,
   /** Foreign entries taken in are merged by then. */
   mergeMs: 50,
   /** A recovering home asks again. */

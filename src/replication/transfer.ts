@@ -125,6 +125,7 @@ export class Transfer {
       const order = compareClaims(claim, interval.promise);
       if (order < 0) return this.#context.outbox.to(from).fence(interval.id, interval.promise);
       if (order > 0) this.#context.promise(interval, claim, now);
+      interval.heardFrom(from, claim);
       this.#context.queue.duty({ type: 'state', channel, to: from, pull: { have, claim } });
       this.#context.queue.duty({ type: 'ack', channel, to: from, claim });
       return;
