@@ -91,6 +91,8 @@ export const limits = {
   peerReadBytes: 1_048_576,
   /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */
   intakeBytesMax: 67_108_864,
+  /** Records of a channel kept until they are committed, for delivery without a read. */
+  keptRecordBytesMax: 4_194_304,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */

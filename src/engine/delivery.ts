@@ -59,6 +59,12 @@ export class Delivery {
     }
   }
 
+  /** There is something to be delivered before it is in the order: whoever listens reads it from the log. */
+  provisional(channel: ActiveChannel): void {
+    channel.wakeWaiters();
+    channel.fanOut.readLog(channel.log, channel.log.endPosition, this.#touch);
+  }
+
   signal(channel: ActiveChannel, signal: Signal): void {
     if (channel.rules.liveHistory > 0) {
       // The content is a view of a received frame: what is kept longer is copied.

@@ -1,7 +1,7 @@
 /** What a node of a cluster keeps of a channel in memory, beside what a node alone keeps. */
 import type { Dot, WriterId } from '../base/ids.js';
-import type { IntervalId } from '../cluster/ring-position.js';
 import type { Outcome } from '../replication/effects.js';
+import type { IntervalId } from '../replication/messages.js';
 import { failure } from '../protocol/errors.js';
 import { KeptRuns } from './kept-runs.js';
 import { type PendingPublish, tellIndeterminate } from './pending.js';
