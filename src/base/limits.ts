@@ -87,6 +87,20 @@ export const limits = {
   peerVectorWritersMax: 65_536,
   /** An interval's name. */
   intervalIdBytesMax: 128,
+  /** Publishes on their way to other nodes, over all sessions: beyond it they are refused as OVERLOADED. */
+  forwardedPublishesMax: 65_536,
+  forwardedBytesMax: 67_108_864,
+  /** Publishes, or their outcomes, in one part of a letter. */
+  forwardedBatchMax: 4_096,
+  /** A publish that no node took by then is refused as UNAVAILABLE: an owner is found anew well within that time. */
+  forwardWaitMs: 2_000,
+  /** One that was sent has an unknown outcome after this: longer than the node that acts takes to give it one. */
+  forwardAnswerMs: 3_000,
+  /** Pause before a node is tried again that did not take a publish; doubled up to the longest. */
+  forwardPauseMs: 20,
+  forwardPauseMsMax: 160,
+  /** Channels of one peer remembered to be gone elsewhere until it sends there anew. */
+  movedChannelsMax: 65_536,
   /** Records read at once for a peer that lacks them. */
   peerReadBytes: 1_048_576,
   /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */

@@ -93,7 +93,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   let publisher: ForwardedPublish['publisher'];
   let idempotencyKey = '';
   let level: ForwardedPublish['level'] | undefined;
-  const flags = { retain: false, degrade: false };
+  const flags = { retain: false, degrade: false, first: false };
   const id = readId(reader, (tag) => {
     if (tag === 0x12) ref = reader.ref();
     else if (tag === 0x1a) actor = reader.text(limits.tokenBytesMax);
@@ -103,6 +103,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     else if (tag === 0x38) flags.retain = reader.varint() !== 0;
     else if (tag === 0x40) level = reader.level();
     else if (tag === 0x48) flags.degrade = reader.varint() !== 0;
+    else if (tag === 0x50) flags.first = reader.varint() !== 0;
     else return false;
     return true;
   });
@@ -117,6 +118,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     retain: flags.retain,
     level: level ?? 'quorum',
     degrade: flags.degrade,
+    first: flags.first,
   };
 }
 

@@ -164,6 +164,7 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   putFlag(out, 0x38, publish.retain);
   putNumber(out, 0x40, levelNumbers[publish.level]);
   putFlag(out, 0x48, publish.degrade);
+  putFlag(out, 0x50, publish.first);
   closeField(out, field);
 }
 

@@ -39,6 +39,7 @@ const publish = compacted<ForwardedPublish>(
     retain: fc.boolean(),
     level,
     degrade: fc.boolean(),
+    first: fc.boolean(),
   }),
 );
 const failure = compacted<Failure>(

@@ -159,14 +159,15 @@ describe('a letter', () => {
             retain: true,
             level: 'quorum',
             degrade: true,
+            first: true,
           },
         ],
       },
       { type: 'followed', id: 1, runs: [new Uint8Array([1, 2])], committed: { writer, seq: 5 }, signals: [] },
     ];
     const golden =
-      '0a2b12290a2708ac0212060a01681201631a016122031a01072a090a0170100118022001' +
-      '32016b3801400348010a1a42180801120201021a100a0c0a0a0a0a0a0a0a0a0a0a0a0a1005';
+      '0a2d122b0a2908ac0212060a01681201631a016122031a01072a090a0170100118022001' +
+      '32016b38014003480150010a1a42180801120201021a100a0c0a0a0a0a0a0a0a0a0a0a0a0a1005';
     expect(toHex(encodePeerMessages(sent))).toBe(golden);
     expect(decodePeerMessages(fromHex(golden))).toEqual({ ok: true, value: sent });
   });
