@@ -26,6 +26,7 @@ import type {
   PublishAccepted,
   SessionHandle,
 } from './api.js';
+import type { Cluster } from './cluster.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
 import { historyPage, positionCovered } from './history.js';
@@ -50,6 +51,7 @@ export class Engine implements NodeApi {
   readonly #startedUnixMs: number;
   #state: State = 'reopening';
   #core: Core | undefined;
+  #cluster: Cluster | undefined;
   #publishing: Publishing | undefined;
   #maintenance: Maintenance | undefined;
   #reopens = 0;
@@ -75,23 +77,27 @@ export class Engine implements NodeApi {
     this.#state = 'stopping';
     this.#maintenance?.stop();
     const core = this.#core;
+    await core?.cluster?.leave();
     if (core) await core.committer.drained();
     this.#sessions.closeAll('SHUTTING_DOWN');
-    core?.channels.wakeWaiters();
-    core?.committer.refuseWaiting();
+    if (core) this.#endCore(core);
+    this.#cluster?.stop();
     this.#core = undefined;
     await core?.store.close();
   }
 
   async #openCore(): Promise<void> {
-    const core = await startCore(this.#ports, {
-      rulesOf: (hub, channel) => this.#rules(hub, channel) ?? defaultRules,
+    const hooks = {
+      rulesOf: (hub: HubName, channel: ChannelName) => this.#rules(hub, channel) ?? defaultRules,
       flusher: this.#sessions,
       flush: () => this.#sessions.flush(),
-      failed: (error) => void this.#storeFailed(error),
-    });
+      failed: (error: unknown) => void this.#storeFailed(error),
+    };
+    const core = await startCore(this.#ports, this.#options, hooks, this.#cluster);
     this.#core = core;
-    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel));
+    this.#cluster = core.cluster;
+    const { side } = core;
+    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side);
     this.#maintenance = new Maintenance(
       core,
       this.#ports,
@@ -104,6 +110,8 @@ export class Engine implements NodeApi {
     );
     this.#maintenance.start();
     this.#state = 'serving';
+    side?.serve(this.#publishing);
+    if (side) core.cluster?.attach(side);
   }
 
   /** A store that failed is closed and opened anew, once for each failure; a disk that fails again ends the node. */
@@ -119,7 +127,7 @@ export class Engine implements NodeApi {
     this.#maintenance?.stop();
     core?.committer.refuseWaiting();
     this.#sessions.closeAll('INTERNAL');
-    core?.channels.wakeWaiters();
+    if (core) this.#endCore(core);
     this.#core = undefined;
     await core?.store.close().catch(() => undefined);
     // A disk that failed once cannot be trusted to report the next time; one that was full can.
@@ -133,8 +141,19 @@ export class Engine implements NodeApi {
     }
   }
 
+  /** Whoever waits for this incarnation waits no longer. */
+  #endCore({ channels, committer, ordering, side, cluster }: Core): void {
+    cluster?.detach();
+    channels.wakeWaiters();
+    committer.refuseWaiting();
+    side?.stop();
+    ordering.stop();
+    this.#sessions.flush();
+  }
+
   #fail(message: string): void {
     this.#state = 'failed';
+    this.#cluster?.stop();
     this.#ports.observer.observe({ type: 'node-failed', message });
   }
 

@@ -26,7 +26,7 @@ export interface Surroundings {
   sendFrame(to: NodeId, frame: Frame): void;
   /** Writes what was to be sent. */
   flush(): void;
-  recovered(interval: string): void;
+  recovering(interval: string, isRecovering: boolean): void;
   ringBehind(version: number, peer: NodeId): void;
   /** Publishes that are not this node's to write. */
   giveBack(pending: PendingPublish, ref: ChannelRef): void;
@@ -250,7 +250,7 @@ export class Replicated implements Ordering {
       case 'claimLost':
         return this.#resumeWaiting();
       case 'recovered':
-        return surroundings.recovered(effect.interval);
+        return surroundings.recovering(effect.interval, false);
       case 'ringBehind':
         return surroundings.ringBehind(effect.version, effect.peer);
       case 'alarm':
