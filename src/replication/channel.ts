@@ -82,6 +82,8 @@ export class Channel {
   awaited: Awaited[] = [];
   fetches: Fetch[] = [];
   mergeAt: number | undefined;
+  /** Something changed that outcomes rest on: to be looked at without delay. */
+  isHurried = false;
 
   constructor(
     readonly ref: ChannelRef,
@@ -99,6 +101,26 @@ export class Channel {
 
   have(): Map<WriterId, number> {
     return new Map(this.log.writers().map(({ writer, seq }) => [writer, seq]));
+  }
+
+  /** When something is due here; Infinity when nothing is. */
+  get deadline(): number {
+    if (this.isHurried) return -Infinity;
+    let next = Math.min(this.opening?.askAt ?? Infinity, this.mergeAt ?? Infinity);
+    for (const { deadline } of this.awaited) next = Math.min(next, deadline);
+    for (const { askAt, deadline } of this.fetches) next = Math.min(next, askAt, deadline);
+    for (const { resendAt } of this.links.values()) next = Math.min(next, resendAt ?? Infinity);
+    return next;
+  }
+
+  get isIdle(): boolean {
+    return (
+      this.awaited.length === 0 &&
+      this.fetches.length === 0 &&
+      !this.opening &&
+      this.mergeAt === undefined &&
+      [...this.links.values()].every(({ reading, resendAt }) => !reading && resendAt === undefined)
+    );
   }
 
   holds(vector: Vector): boolean {

@@ -55,17 +55,15 @@ export class Claims {
   tick(interval: Interval, now: number): void {
     if (interval.attempt && now >= interval.attempt.deadline) this.#context.backOff(interval, now);
     const due = interval.wanted && !interval.held && !interval.attempt && !interval.recovery;
-    if (due && now >= interval.retryAt && now >= this.#startsAt(interval)) this.#ask(interval, now);
-  }
-
-  deadline(interval: Interval): number {
-    if (interval.attempt) return interval.attempt.deadline;
-    if (!interval.wanted || interval.held || interval.recovery) return Infinity;
-    return Math.max(interval.retryAt, this.#startsAt(interval));
+    interval.startsAt = this.#startsAt(interval);
+    if (due && now >= interval.retryAt && now >= interval.startsAt) this.#ask(interval, now);
+    this.#context.dueIntervals.changed(interval);
   }
 
   /** A peer can be reached again: what it was asked may be lost. */
   connected(interval: Interval, peer: NodeId): void {
+    interval.startsAt = this.#startsAt(interval);
+    this.#context.dueIntervals.changed(interval);
     const { attempt } = interval;
     if (!attempt || attempt.homes.has(peer)) return;
     const claim = { interval: interval.id, claim: attempt.claim };
@@ -138,6 +136,7 @@ export class Claims {
     if (!attempt || !meetsClaim(interval.sets, (home) => attempt.homes.has(home))) return;
     if (!sameClaim(attempt.claim, interval.promise)) return;
     interval.attempt = undefined;
+    this.#context.dueIntervals.changed(interval);
     interval.held = { claim: attempt.claim };
     this.#context.outbox.add({ type: 'claimGained', interval: interval.id, claim: attempt.claim });
   }

@@ -24,7 +24,7 @@ export class Fetching {
     const session = Math.floor(this.#context.options.random.next() * Number.MAX_SAFE_INTEGER);
     const deadline = now + timing.fetchMs;
     channel.fetches.push({ id, session, wanted, answers: new Map(), askAt: now, deadline });
-    this.#context.busy.add(channel);
+    this.#context.dueChannels.changed(channel);
     this.tick(channel, now);
     return id;
   }

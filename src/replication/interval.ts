@@ -58,6 +58,8 @@ export class Interval {
   /** Who was heard to use a claim that was the highest known then. */
   claimant: { readonly claim: Claim; readonly node: NodeId } | undefined;
   retryAt = 0;
+  /** Claims wait until then. */
+  startsAt = 0;
 
   constructor(id: IntervalId, self: NodeId, sets: readonly HomeSet[], note: IntervalNote | undefined) {
     this.id = id;
@@ -68,6 +70,15 @@ export class Interval {
     this.promise = note?.promise;
     this.durable = note?.promise;
     this.seenRound = note?.promise?.round ?? 0;
+  }
+
+  /** When something is due for the claim or the recovery; Infinity when nothing is. */
+  get deadline(): number {
+    const { attempt, recovery } = this;
+    const recover = recovery && !recovery.ending ? recovery.retryAt : Infinity;
+    if (attempt) return Math.min(attempt.deadline, recover);
+    const isDue = this.wanted && !this.held && !recovery;
+    return isDue ? Math.max(this.retryAt, this.startsAt) : recover;
   }
 
   /** The node whose claim is promised here, if that was heard of since the start. */

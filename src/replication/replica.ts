@@ -4,7 +4,8 @@
  *  The contract with the engine, which is the only one to call it:
  *
  *  1. *Open first.* `receive` gets a frame once the logs of all channels in it (`channelsOf`) are open, `stamping`,
- *     `touch`, `awaitEntry`, `fetch` and `listed` likewise. A `ChannelLog` holds what is synced and nothing else: the store applies runs after the sync.
+ *     `touch`, `awaitEntry`, `fetch` and `listed` likewise. A `ChannelLog` holds what is synced and nothing else: the
+ *     store applies runs after the sync.
  *  2. *One commit at a time.* When `hasWork`, or when publishes wait, the engine calls `cut`, stamps its own entries
  *     (`stamping` says under which round and with which parents; `stamped` hands each run over, which sends it on at
  *     once), and makes one commit of both, own runs first, with the notes of the cut. When it is synced and applied it
@@ -131,17 +132,16 @@ export class Replica {
       if (!interval.others.includes(peer)) continue;
       this.#parts.claims.connected(interval, peer);
       this.#parts.recovering.connected(interval, peer, now);
-    }
-    for (const channel of this.#parts.context.channels.values()) {
-      if (!channel.interval.others.includes(peer)) continue;
-      channel.links.get(peer)?.forget();
-      this.#parts.transfer.ask(channel, peer, now);
+      for (const channel of this.#parts.context.channelsIn(interval)) {
+        channel.links.get(peer)?.forget();
+        this.#parts.transfer.ask(channel, peer, now);
+      }
     }
   }
 
   disconnected(peer: NodeId, now: number): void {
     this.#parts.context.connected.delete(peer);
-    for (const channel of this.#parts.context.busy) this.#parts.outcomes.settle(channel, now);
+    for (const channel of this.#parts.context.dueChannels.items()) this.#parts.outcomes.settle(channel, now);
   }
 
   receive(from: NodeId, frame: Frame, now: number): void {
@@ -209,7 +209,7 @@ export class Replica {
     for (const range of awaited) channel.awaited.push({ ...range, writer, deadline });
     if (run.round > 0 && this.#parts.context.owns(channel))
       this.#parts.transfer.direct(channel, run, bytes, now);
-    this.#parts.context.busy.add(channel);
+    this.#parts.context.dueChannels.changed(channel);
   }
 
   /** The commit is durable and applied to the logs. */
@@ -245,7 +245,7 @@ export class Replica {
     const channel = this.#touched(ref);
     const deadline = now + timing.publishMs;
     channel.awaited.push({ writer, firstSeq: seq, lastSeq: seq, level, degrade, deadline });
-    this.#parts.context.busy.add(channel);
+    this.#parts.context.dueChannels.changed(channel);
     this.#parts.outcomes.settle(channel, now);
   }
 
@@ -265,15 +265,8 @@ export class Replica {
   releaseChannel(ref: ChannelRef): boolean {
     const channel = this.#parts.context.channels.get(channelKey(ref));
     if (!channel) return true;
-    const isIdle =
-      channel.awaited.length === 0 &&
-      channel.fetches.length === 0 &&
-      !channel.opening &&
-      channel.mergeAt === undefined &&
-      [...channel.links.values()].every(({ reading, resendAt }) => !reading && resendAt === undefined);
-    if (!isIdle || this.#underWay) return false;
-    this.#parts.context.channels.delete(channel.key);
-    this.#parts.context.busy.delete(channel);
+    if (!channel.isIdle || this.#underWay) return false;
+    this.#parts.context.release(channel);
     return true;
   }
 
@@ -294,26 +287,22 @@ export class Replica {
   // Time and effects.
 
   nextDeadline(): number {
-    let next = Infinity;
-    for (const interval of this.#parts.context.intervals.values()) {
-      next = Math.min(next, this.#parts.claims.deadline(interval));
-      if (interval.recovery && !interval.recovery.ending) next = Math.min(next, interval.recovery.retryAt);
-    }
-    for (const channel of this.#parts.context.busy) next = Math.min(next, deadlineOf(channel));
-    return next;
+    const { dueIntervals, dueChannels } = this.#parts.context;
+    return Math.min(dueIntervals.next(), dueChannels.next());
   }
 
   tick(now: number): void {
-    for (const interval of this.#parts.context.intervals.values()) {
-      this.#parts.claims.tick(interval, now);
-      this.#parts.recovering.tick(interval, now);
+    const { context, claims, recovering, owning, transfer, outcomes, fetching } = this.#parts;
+    for (const interval of context.dueIntervals.take(now)) {
+      claims.tick(interval, now);
+      recovering.tick(interval, now);
     }
-    for (const channel of this.#parts.context.busy) {
-      this.#parts.owning.tick(channel, now);
-      this.#parts.transfer.resend(channel, now);
-      this.#parts.outcomes.settle(channel, now);
-      this.#parts.fetching.tick(channel, now);
-      if (deadlineOf(channel) === Infinity) this.#parts.context.busy.delete(channel);
+    for (const channel of context.dueChannels.take(now)) {
+      channel.isHurried = false;
+      owning.tick(channel, now);
+      transfer.resend(channel, now);
+      outcomes.settle(channel, now);
+      fetching.tick(channel, now);
     }
   }
 
@@ -334,12 +323,4 @@ export class Replica {
     }
     for (const { recovery } of intervals.values()) recovery?.answers.delete(from);
   }
-}
-
-function deadlineOf({ opening, mergeAt, awaited, links, fetches }: Channel): number {
-  let next = Math.min(opening?.askAt ?? Infinity, mergeAt ?? Infinity);
-  for (const { deadline } of awaited) next = Math.min(next, deadline);
-  for (const { askAt, deadline } of fetches) next = Math.min(next, askAt, deadline);
-  for (const { resendAt } of links.values()) next = Math.min(next, resendAt ?? Infinity);
-  return next;
 }

@@ -115,7 +115,7 @@ export class Transfer {
     this.#context.outbox.to(home).other({ type: 'pull', interval: interval.id, ref, have, ...terms });
     if (!held) return;
     link.resendAt ??= now + timing.hedgeMs;
-    this.#context.busy.add(channel);
+    this.#context.dueChannels.changed(channel);
   }
 
   onPull(channel: Channel, from: NodeId, { have, claim }: Pull, now: number): void {
@@ -212,7 +212,7 @@ export class Transfer {
   #sent(channel: Channel, link: Link, { writer, firstSeq, count }: SeqRange, now: number): void {
     link.sent?.set(writer, Math.max(link.sent.get(writer) ?? 0, firstSeq + count - 1));
     link.resendAt ??= now + timing.hedgeMs;
-    this.#context.busy.add(channel);
+    this.#context.dueChannels.changed(channel);
   }
 }
 
