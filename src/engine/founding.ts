@@ -36,7 +36,7 @@ export function foundIn(store: LogStore, self: NodeId, options: ClusterOptions, 
     const start = isNew ? firstNote(store) : startOf(store, interval.id, isSameStore);
     return { id: interval.id, sets: homeSetsOf(interval), start };
   });
-  const notes = new Map([
+  const notes = new Map<string, Uint8Array>([
     [noteNames.ring, encodeRing(used)],
     [noteNames.ringStore, utf8(store.storeId)],
   ]);

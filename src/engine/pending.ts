@@ -9,8 +9,6 @@ import type { Accepted, Reached } from '../sessions/ack-range.js';
 export interface PublishOrigin {
   publishAccepted(accepted: Accepted, reached: Reached): void;
   publishFailed(requestId: number, failure: Failure): void;
-  /** Another node stamps here, and nothing was written; left out by an origin that leaves forwarding to this node. */
-  publishMoved?(requestId: number): void;
 }
 
 export interface PendingPublish extends Accepted {
