@@ -78,7 +78,6 @@ export class SimNode implements NodeView {
       writer: this.writer,
       random: seededRandom(world.integer(2 ** 31)),
       logOf: (ref) => this.#opened(ref),
-      startedAt: world.now,
     });
     this.replica.ringVersion = 1;
     for (const interval of world.intervals) {

@@ -75,6 +75,8 @@ export const limits = {
   ringLineageMax: 16,
   /** After a start without a majority of the ring's members, claims wait for them this long (R36). */
   coldStartMs: 3_000,
+  /** A node that comes back leaves its intervals to whoever owns them until it saw a majority for this long (R4b). */
+  settleMs: 5_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
   /** One message between nodes, as bytes; a longer one is refused before it is read. */

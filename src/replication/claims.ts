@@ -6,7 +6,7 @@ import { type Claim, compareClaims, sameClaim } from './claim.js';
 import type { Context } from './context.js';
 import type { Interval } from './interval.js';
 import type { Asked, IntervalClaim } from './messages.js';
-import { meetsAppend, meetsClaim } from './quorum.js';
+import { meetsClaim } from './quorum.js';
 import { timing } from './timing.js';
 
 export class Claims {
@@ -55,15 +55,12 @@ export class Claims {
   tick(interval: Interval, now: number): void {
     if (interval.attempt && now >= interval.attempt.deadline) this.#context.backOff(interval, now);
     const due = interval.wanted && !interval.held && !interval.attempt && !interval.recovery;
-    interval.startsAt = this.#startsAt(interval);
-    if (due && now >= interval.retryAt && now >= interval.startsAt) this.#ask(interval, now);
+    if (due && now >= interval.retryAt) this.#ask(interval, now);
     this.#context.dueIntervals.changed(interval);
   }
 
   /** A peer can be reached again: what it was asked may be lost. */
   connected(interval: Interval, peer: NodeId): void {
-    interval.startsAt = this.#startsAt(interval);
-    this.#context.dueIntervals.changed(interval);
     const { attempt } = interval;
     if (!attempt || attempt.homes.has(peer)) return;
     const claim = { interval: interval.id, claim: attempt.claim };
@@ -104,13 +101,6 @@ export class Claims {
       this.#context.outbox.to(home).claim({ interval: interval.id, claim: attempt.claim });
     }
     this.#grantedEnough(interval);
-  }
-
-  /** All of the cluster may be starting, and whoever is up first need not be the one to own everything. */
-  #startsAt({ sets, self }: Interval): number {
-    const { connected, options } = this.#context;
-    const most = meetsAppend(sets, (home) => home === self || connected.has(home));
-    return most ? options.startedAt : options.startedAt + timing.coldStartMs;
   }
 
   #ask(interval: Interval, now: number): void {

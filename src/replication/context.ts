@@ -22,8 +22,8 @@ export interface ReplicaOptions {
   readonly random: Random;
   /** Of a channel that is open. */
   readonly logOf: (ref: ChannelRef) => ChannelLog;
-  /** Milliseconds of a clock that never steps back, the same as `now` everywhere. */
-  readonly startedAt: number;
+  /** Of no use any more: when claims may start is for `cluster/acting.ts` to say. */
+  readonly startedAt?: number;
 }
 
 /** A read under way: what is made of it. */

@@ -58,8 +58,6 @@ export class Interval {
   /** Who was heard to use a claim that was the highest known then. */
   claimant: { readonly claim: Claim; readonly node: NodeId } | undefined;
   retryAt = 0;
-  /** Claims wait until then. */
-  startsAt = 0;
 
   constructor(id: IntervalId, self: NodeId, sets: readonly HomeSet[], note: IntervalNote | undefined) {
     this.id = id;
@@ -78,7 +76,7 @@ export class Interval {
     const recover = recovery && !recovery.ending ? recovery.retryAt : Infinity;
     if (attempt) return Math.min(attempt.deadline, recover);
     const isDue = this.wanted && !this.held && !recovery;
-    return isDue ? Math.max(this.retryAt, this.startsAt) : recover;
+    return isDue ? this.retryAt : recover;
   }
 
   /** The node whose claim is promised here, if that was heard of since the start. */

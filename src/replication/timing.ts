@@ -5,8 +5,6 @@ export const timing = {
   /** Pause before the next try, drawn at random so that two claimants do not meet again. */
   backOffMinMs: 50,
   backOffMaxMs: 150,
-  /** Claims wait after a start for a majority of the homes, or this long: the whole cluster may be starting. */
-  coldStartMs: 3_000,
   /** Entries that a peer has not acked by then are offered to it again. */
   hedgeMs: 250,
   /** A publish has an outcome by then. */
