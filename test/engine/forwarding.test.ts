@@ -511,10 +511,13 @@ test('a stop answers everything, and says what is not known', async () => {
 });
 
 test('whatever happens, outcomes are true and order is kept', async () => {
-  for (let seed = 1; seed <= 60; seed++) await runStory(seed);
+  const violations: string[] = [];
+  for (let seed = 1; seed <= 60; seed++) violations.push(...(await runStory(seed)));
+  expect(violations).toEqual([]);
 }, 60_000);
 
-async function runStory(seed: number): Promise<void> {
+/** What is wrong with the outcomes of a random story. */
+async function runStory(seed: number): Promise<string[]> {
   const cluster = new Cluster(seed);
   const { world, a, nodes } = cluster;
   const integer = (below: number) => Math.floor(world.random.next() * below);
@@ -539,22 +542,22 @@ async function runStory(seed: number): Promise<void> {
   world.linkAll();
   cluster.acts(cluster.b);
   await world.pass(12_000);
-  const lastWrite = new Map(cluster.writes.map(({ name }, i) => [name, i]));
+  const violations = a.forwarding.holds(room) ? [`story ${seed} does not end`] : [];
   let last = -1;
   for (const name of names) {
     const outcomes = a.outcomes.get(name) ?? [];
-    expect(outcomes.length, `${name} has one outcome`).toBe(1);
+    const times = cluster.written.filter((each) => each === name).length;
+    if (outcomes.length !== 1) violations.push(`${name} has ${outcomes.length} outcomes`);
+    if (times > 1 && !keyed.has(name)) violations.push(`${name} was written ${times} times`);
     const outcome = outcomes[0]!;
     if ('accepted' in outcome) {
       const at = outcome.accepted.dot!.seq - 1;
-      expect(cluster.writes[at]?.name).toBe(name);
-      expect(at, `${name} keeps its place`).toBeGreaterThan(last);
+      if (cluster.written[at] !== name) violations.push(`${name} is not where it is said to be`);
+      if (at < last) violations.push(`${name} was overtaken`);
       last = at;
-    } else if (outcome.failed.outcome === 'rejected')
-      expect(lastWrite.has(name), `${name} was refused`).toBe(false);
-    if (!keyed.has(name)) expect(cluster.written.filter((each) => each === name).length).toBeLessThan(2);
+    } else if (outcome.failed.outcome === 'rejected' && times > 0) violations.push(`${name} was written`);
   }
-  expect(a.forwarding.holds(room)).toBe(false);
+  return violations;
 }
 
 function make() {
