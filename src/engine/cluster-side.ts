@@ -6,16 +6,16 @@ import type { Signal } from '../protocol/messages.js';
 import type { Frame } from '../replication/messages.js';
 import type { Attached, Cluster } from './cluster.js';
 import { Forwarding } from './forwarding.js';
+import type { Away, Taker } from './neighbours.js';
 import type { PeerMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
 import type { EnginePorts } from './ports.js';
-import type { Away, Publishing } from './publishing.js';
 import type { Replicated } from './replicated.js';
 
 export class ClusterSide implements Attached, Away {
   readonly #replicated: Replicated;
   readonly #forwarding: Forwarding;
-  #publishing: Publishing | undefined;
+  #taker: Taker | undefined;
 
   constructor(ports: EnginePorts, cluster: Cluster, replicated: Replicated, flush: () => void) {
     this.#replicated = replicated;
@@ -23,16 +23,16 @@ export class ClusterSide implements Attached, Away {
     this.#forwarding = new Forwarding(
       { neighbours: cluster, timers, clock },
       {
-        publish: (item, origin) => this.#publishing?.forwarded(item, origin),
-        publishHere: (pending, ref) => this.#publishing?.here(pending, ref),
+        publish: (item, origin) => this.#taker?.forwarded(item, origin),
+        publishHere: (pending, ref) => this.#taker?.here(pending, ref),
         flush,
       },
     );
   }
 
   /** From now on publishes of other nodes are taken. */
-  serve(publishing: Publishing): void {
-    this.#publishing = publishing;
+  serve(taker: Taker): void {
+    this.#taker = taker;
   }
 
   get counters() {

@@ -1,5 +1,4 @@
 /** Hands what became durable to the sessions that listen: each encoding of a frame is made once. */
-import type { WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { encodeCursor } from '../log/cursor.js';
 import { iterateRecords } from '../log/entry-wire.js';
@@ -8,6 +7,7 @@ import { encodeDeliveryFrame, encodeServerFrame } from '../protocol/server-encod
 import type { Session } from '../sessions/session.js';
 import type { SessionFrame } from '../sessions/subscriber.js';
 import type { ActiveChannel } from './active-channel.js';
+import type { Piece } from './kept-runs.js';
 
 export interface Flusher {
   /** The session has something to write, at the latest at the end of this turn. */
@@ -16,14 +16,6 @@ export interface Flusher {
   planFlush(): void;
   /** The session cannot be served any more. */
   broken(session: Session, error: unknown): void;
-}
-
-/** Consecutive entries of one run, as they are stored. */
-export interface Piece {
-  readonly writer: WriterId;
-  readonly round: number;
-  readonly count: number;
-  readonly records: Uint8Array;
 }
 
 export class Delivery {

@@ -183,7 +183,7 @@ async function forwardPage(
   time: TimeRange,
   page: PageBuilder,
 ): Promise<Result<HistoryPage, Failure>> {
-  const { ref, log } = scan;
+  const { log } = scan;
   const start = request.cursor
     ? await startPosition(scan, { type: 'cursor', cursor: request.cursor })
     : ok({

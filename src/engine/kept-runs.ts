@@ -5,7 +5,14 @@ import { limits } from '../base/limits.js';
 import type { Span } from '../log/channel-log.js';
 import { RecordWalk } from '../log/entry-wire.js';
 import type { RunSummary } from '../log/run.js';
-import type { Piece } from './delivery.js';
+
+/** Consecutive entries of one run, as they are stored. */
+export interface Piece {
+  readonly writer: WriterId;
+  readonly round: number;
+  readonly count: number;
+  readonly records: Uint8Array;
+}
 
 interface KeptRun extends Piece {
   readonly firstSeq: number;

@@ -18,6 +18,7 @@ import type { Reached } from '../sessions/ack-range.js';
 import { ActiveChannel } from './active-channel.js';
 import type { Principal } from './api.js';
 import type { Core } from './core.js';
+import type { Away, Taker } from './neighbours.js';
 import type { ForwardedPublish } from './peer-messages.js';
 import type { PendingPublish, PublishOrigin } from './pending.js';
 
@@ -30,21 +31,13 @@ export interface PublishRequest {
   readonly message: PublishMessage;
 }
 
-/** The way to nodes that order other channels. */
-export interface Away {
-  /** Whether earlier publishes of the channel are under way: what comes now goes behind them. */
-  holds(ref: ChannelRef): boolean;
-  forward(pending: PendingPublish, ref: ChannelRef): void;
-  signal(ref: ChannelRef, signal: Parameters<Core['delivery']['signal']>[1]): void;
-}
-
 /** A channel in memory, or one that is not and need not be. */
 interface Place {
   readonly ref: ChannelRef;
   readonly rules: RuleSet;
 }
 
-export class Publishing {
+export class Publishing implements Taker {
   readonly counters = { published: 0, signals: 0, refused: 0 };
 
   constructor(
@@ -105,7 +98,6 @@ export class Publishing {
     });
   }
 
-  /** One that was to go elsewhere, and this node orders the channel by now. */
   here(pending: PendingPublish, ref: ChannelRef): void {
     const { origin, requestId, actor, content, level } = pending;
     const channel = this.core.channels.use(ref);

@@ -288,10 +288,9 @@ export class Replicated implements Ordering {
 
   #pumped(): void {
     if (this.#isStopped) return;
-    const { surroundings, flush } = this.#options;
-    surroundings.flush();
+    this.#options.surroundings.flush();
     if (this.replica.hasWork) this.#committer?.start();
-    flush();
+    this.#options.flush();
   }
 
   #channel(ref: ChannelRef): ActiveChannel {
