@@ -107,6 +107,8 @@ export const limits = {
   peerReadBytes: 1_048_576,
   /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */
   intakeBytesMax: 67_108_864,
+  /** A read at a home waits so long to learn what is committed of what it holds. */
+  committedWaitMs: 200,
   /** Records of a channel kept until they are committed, for delivery without a read. */
   keptRecordBytesMax: 4_194_304,
   /** How far a foreign clock may lead before it is ignored. */

@@ -172,8 +172,9 @@ export class Acting {
     if (!isMajorityOf(ring, this.#reachable)) this.#majoritySince = undefined;
     else this.#majoritySince ??= now;
     const before = [this.#isStarted, this.#isSettled];
-    this.#isStarted ||=
-      coldStartOf(ring, this.#reachable, now - this.#startedAt, this.#coldStartMs) !== 'waiting';
+    // Compared as `nextDeadline` adds it up: a difference may be rounded to just below, and time would stand still.
+    const sinceMs = now >= this.#startedAt + this.#coldStartMs ? this.#coldStartMs : 0;
+    this.#isStarted ||= coldStartOf(ring, this.#reachable, sinceMs, this.#coldStartMs) !== 'waiting';
     this.#isSettled = this.#settles(now);
     if (before[0] === this.#isStarted && before[1] === this.#isSettled) return false;
     this.#decideAll(this.#mine);
@@ -186,7 +187,7 @@ export class Acting {
     if (since === undefined) return false;
     if (this.#isSettled) return true;
     if (this.#recovering.size > 0) return false;
-    return now - since >= this.#settleMs || isAlone(this.#table, this.#self);
+    return now >= since + this.#settleMs || isAlone(this.#table, this.#self);
   }
 
   #decideAll(indexes: readonly number[]): void {

@@ -53,6 +53,12 @@ export class ChannelTable {
     return this.#loading.get(channel) ?? Promise.resolve();
   }
 
+  /** The same for those who read it: what is known to be committed by then is what they see. */
+  async readable(channel: ActiveChannel): Promise<void> {
+    await this.ready(channel);
+    await this.ordering.known(channel);
+  }
+
   /** The node stops: nobody waits for more. */
   wakeWaiters(): void {
     for (const channel of this) channel.wakeWaiters();

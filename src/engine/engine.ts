@@ -284,7 +284,7 @@ export class Engine implements NodeApi {
     const { channels } = parts.core;
     try {
       const active: ActiveChannel = channels.use(ref);
-      await channels.ready(active);
+      await channels.readable(active);
       return await use(scanOf(parts.core, active));
     } catch (error) {
       if (!(error instanceof StoreFailedError)) throw error;

@@ -2,6 +2,7 @@
  *  its decisions meet the channels, the committer and whoever listens. */
 import { assert } from '../base/assert.js';
 import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
 import type { RunSummary } from '../log/run.js';
 import type { Effect } from '../replication/effects.js';
@@ -102,7 +103,24 @@ export class Replicated implements Ordering {
     if (interval === undefined) return;
     channel.shared = new SharedChannel(interval);
     this.replica.touch(interval, channel.ref, this.#now());
+    // The owner tells what is committed of it, and merges what is not.
+    if (!isAllCommitted(channel)) this.replica.exchange(channel.ref, this.#now());
     this.#driver.pumpSoon();
+  }
+
+  known(channel: ActiveChannel): Promise<void> | undefined {
+    if (!channel.shared || isAllCommitted(channel)) return undefined;
+    return new Promise((resolve) => {
+      const stop = (): void => {
+        cancel();
+        channel.removeWaiter(wake);
+        resolve();
+      };
+      // Waiters are woken once.
+      const wake = (): void => (isAllCommitted(channel) ? stop() : channel.addWaiter(wake));
+      const cancel = this.#options.ports.timers.after(limits.committedWaitMs, stop);
+      channel.addWaiter(wake);
+    });
   }
 
   release({ shared, ref }: ActiveChannel): boolean {
@@ -312,6 +330,10 @@ export class Replicated implements Ordering {
   #now(): number {
     return this.#options.ports.clock.monotonicMs();
   }
+}
+
+function isAllCommitted({ log }: ActiveChannel): boolean {
+  return log.heads().every(({ writer, seq }) => log.committedSeq(writer) >= seq);
 }
 
 /** Which seqs somebody waits for: repeats have theirs already. */

@@ -191,7 +191,7 @@ export class Sessions implements SessionHost {
     const { channels } = parts.core;
     try {
       const active = channels.use({ hub: session.hub, channel: channel.value });
-      await channels.ready(active);
+      await channels.readable(active);
       const page = await historyPage(scanOf(parts.core, active), message);
       if (page.ok) session.answer(requestId, { type: 'history', ...page.value });
       else session.fail(requestId, page.error);

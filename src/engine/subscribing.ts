@@ -85,7 +85,7 @@ async function openOne(
   }
   const channel = core.channels.use(ref);
   channel.fanOut.add(subscription);
-  await core.channels.ready(channel);
+  await core.channels.readable(channel);
   const position = await startPosition(scanOf(core, channel), start);
   if (!position.ok) return refuse(position.error);
   const { reader, lost } = position.value;

@@ -50,8 +50,8 @@ function pair(a: TestNode, b: TestNode): string {
 export class TestNode {
   readonly id: NodeId;
   readonly address: string;
-  readonly disk: SimulatedDisk;
-  readonly index: SimulatedIndex;
+  disk: SimulatedDisk;
+  index: SimulatedIndex;
   readonly observations: Observation[] = [];
   readonly links = new Set<TestNode>();
   handlers: PeerHandlers | undefined;
@@ -142,6 +142,13 @@ export class TestNode {
     this.links.clear();
     this.disk.powerLoss();
     this.index.powerLoss();
+  }
+
+  /** The same node on an empty disk; only while it is down. */
+  loseDisk(): void {
+    const { clock } = this.world;
+    this.disk = new SimulatedDisk({ clock, random: this.random, latencyMsMax: 0.2 }, {});
+    this.index = new SimulatedIndex({ clock, random: this.random });
   }
 
   unlink(other: TestNode): void {
@@ -253,5 +260,25 @@ export class ClusterWorld {
 
   async pass(ms: number): Promise<void> {
     await this.run(this.clock.sleep(ms));
+  }
+
+  /** One node on one side, all others on the other. */
+  isolate(node: TestNode): void {
+    for (const other of this.nodes) if (other !== node) this.wires.cut(node, other);
+  }
+
+  mend(): void {
+    for (const a of this.nodes) for (const b of this.nodes) if (a !== b) this.wires.mend(a, b);
+  }
+
+  /** What each node that is up says of the channel's log; one text where all hold the same. */
+  async digests(channel: string): Promise<Set<string>> {
+    const digests = new Set<string>();
+    for (const node of this.nodes) {
+      if (!node.handlers) continue;
+      const digest = await this.run(node.engine.digest('default', channel));
+      digests.add(digest.ok ? JSON.stringify(digest.value) : digest.error.code);
+    }
+    return digests;
   }
 }
