@@ -107,6 +107,13 @@ export interface Followed {
   readonly signals: readonly Signal[];
 }
 
+/** How much was taken in of what was followed, so that a slow node is not sent more and more. */
+export interface Took {
+  readonly type: 'took';
+  /** Runs and contents of signals of all `followed` since the link stands. */
+  readonly bytes: number;
+}
+
 export interface Read {
   readonly type: 'read';
   readonly id: number;
@@ -136,6 +143,21 @@ export interface SinceAnswer {
   readonly vector: Vector;
 }
 
+/** A reader has these from elsewhere: see that they are held, and sent to whoever follows the channel. */
+export interface Cover {
+  readonly type: 'cover';
+  readonly id: number;
+  readonly ref: ChannelRef;
+  readonly dots: readonly Dot[];
+}
+
+export interface Covered {
+  readonly type: 'covered';
+  readonly id: number;
+  /** Those that no home has any more. */
+  readonly lost: readonly Dot[];
+}
+
 /** A question cannot be answered here (now). */
 export interface Declined {
   readonly type: 'declined';
@@ -151,8 +173,11 @@ export type PeerMessage =
   | Following
   | FollowEnded
   | Followed
+  | Took
   | Read
   | ReadAnswer
   | Since
   | SinceAnswer
+  | Cover
+  | Covered
   | Declined;

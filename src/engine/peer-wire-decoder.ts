@@ -52,6 +52,9 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.since, readSince],
   [partTags.sinceAnswer, readSinceAnswer],
   [partTags.declined, (reader) => ({ type: 'declined', id: readId(reader) })],
+  [partTags.cover, readCover],
+  [partTags.covered, readCovered],
+  [partTags.took, (reader) => ({ type: 'took', bytes: readId(reader) })],
 ]);
 
 const noRef = { hub: '', channel: '' } as unknown as ChannelRef;
@@ -364,4 +367,27 @@ function readSinceAnswer(reader: LetterReader): PeerMessage {
     return true;
   });
   return { type: 'sinceAnswer', id, vector };
+}
+
+function readCover(reader: LetterReader): PeerMessage {
+  let ref = noRef;
+  const dots: Dot[] = [];
+  const id = readId(reader, (tag) => {
+    if (tag === 0x12) ref = reader.ref();
+    else if (tag === 0x1a) dots.push(reader.nextDot());
+    else return false;
+    return true;
+  });
+  if (ref === noRef) reader.fail();
+  return { type: 'cover', id, ref, dots };
+}
+
+function readCovered(reader: LetterReader): PeerMessage {
+  const lost: Dot[] = [];
+  const id = readId(reader, (tag) => {
+    if (tag !== 0x12) return false;
+    lost.push(reader.nextDot());
+    return true;
+  });
+  return { type: 'covered', id, lost };
 }
