@@ -1,7 +1,7 @@
 /** A channel in memory: its log, who listens, what waits to be written, and what is remembered about publishers. */
 import { assert } from '../base/assert.js';
 import { limits } from '../base/limits.js';
-import type { ChannelRef, WriterId } from '../base/ids.js';
+import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
 import { KeyTable } from '../log/idempotency.js';
 import { PublisherTable } from '../log/publisher-sequence.js';
 import type { ChannelLog } from '../log/channel-log.js';
@@ -28,6 +28,8 @@ export class ActiveChannel {
   stampedSeq = 0;
   /** In a cluster, where this node holds the log. */
   shared: SharedChannel | undefined;
+  /** The newest entry to be delivered before it is committed: at level `owner`, or written without a claim. */
+  tip: Dot | undefined;
   /** Administrators and streams that wait for entries beyond what they have. */
   #waiters: Set<() => void> | undefined;
   #log: ChannelLog | undefined;
@@ -59,6 +61,11 @@ export class ActiveChannel {
     this.seq = own?.seq ?? 0;
     this.checksum = own?.lastChecksum ?? 0;
     this.stampedSeq = this.seq;
+  }
+
+  /** Another home's log of the same channel. */
+  replaceLog(log: ChannelLog): void {
+    this.#log = log;
   }
 
   /** Keys of the window; where older entries exist their keys are not in memory and must be looked up. */

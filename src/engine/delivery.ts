@@ -57,6 +57,16 @@ export class Delivery {
     channel.fanOut.readLog(channel.log, channel.log.endPosition, this.#touch);
   }
 
+  /** The session has something to read. */
+  readOn(session: Session): void {
+    session.hasReplay = true;
+    this.#touch(session);
+  }
+
+  broken(session: Session, error: unknown): void {
+    this.flusher.broken(session, error);
+  }
+
   signal(channel: ActiveChannel, signal: Signal): void {
     if (channel.rules.liveHistory > 0) {
       // The content is a view of a received frame: what is kept longer is copied.

@@ -62,7 +62,7 @@ export class Replay {
     const { state } = subscription;
     if (state.state !== 'replaying') return true;
     const { log } = channel;
-    if (channel.shared?.tip === undefined && subscription.goLiveIfAtEnd(log)) return true;
+    if (channel.tip === undefined && subscription.goLiveIfAtEnd(log)) return true;
     const { step, isProvisional } = nextStep(channel, state.reader);
     // A reader that has something beyond the order is told when there is more.
     if (step.type === 'end') return subscription.goLiveIfAtEnd(log) || state.reader.isBeyond;
@@ -87,9 +87,8 @@ interface NextStep<Step = ReturnType<LogReader['next']>> {
   readonly isProvisional: boolean;
 }
 
-function nextStep({ log, shared }: ActiveChannel, reader: LogReader): NextStep {
+function nextStep({ log, tip }: ActiveChannel, reader: LogReader): NextStep {
   const step = reader.next(log, limits.replayEntriesMax);
-  const tip = shared?.tip;
   if (step.type !== 'end' || !tip) return { step, isProvisional: false };
   return { step: reader.nextProvisional(log, tip, limits.replayEntriesMax), isProvisional: true };
 }

@@ -217,7 +217,9 @@ export class Sessions implements SessionHost {
 
   unsubscribed(subscription: Subscription<Session>): void {
     const channel = this.node.core()?.channels.find(subscription.session.hub, subscription.channel);
-    channel?.fanOut.remove(subscription);
+    if (!channel || subscription.slot < 0) return;
+    channel.fanOut.remove(subscription);
+    if (channel.fanOut.size === 0) this.node.core()?.side?.unlisten(channel.ref);
   }
 
   cursorOf(subscription: Subscription<Session>): Uint8Array | undefined {

@@ -84,6 +84,7 @@ async function openOne(
     return refuse(failure('OVERLOADED', { channel: ref.channel, retryAfterMs: limits.channelIdleMs }));
   }
   const channel = core.channels.use(ref);
+  if (channel.fanOut.size === 0) core.side?.listen(ref);
   channel.fanOut.add(subscription);
   await core.channels.readable(channel);
   const position = await startPosition(scanOf(core, channel), start);
