@@ -82,7 +82,7 @@ export class Committer {
       this.forget(item);
       return refuseUnwritten(item);
     }
-    channel.pending.push(item);
+    channel.wait(item);
     if (channel.queued) return;
     channel.queued = true;
     this.#queue.push(channel);
@@ -139,9 +139,7 @@ export class Committer {
         bytes += weight(channel.pending[taken++]!);
         entries++;
       }
-      const items = taken === channel.pending.length ? channel.pending : channel.pending.slice(0, taken);
-      channel.pending = taken === channel.pending.length ? [] : channel.pending.slice(taken);
-      batch.push({ channel, items, run: undefined });
+      batch.push({ channel, items: channel.take(taken), run: undefined });
       if (channel.pending.length > 0) this.#queue.push(channel);
       else channel.queued = false;
     }
@@ -351,7 +349,7 @@ export class Committer {
     this.#stopped = true;
     for (const channel of this.#queue.splice(0)) {
       channel.queued = false;
-      for (const item of channel.pending.splice(0)) {
+      for (const item of channel.take(channel.pending.length)) {
         this.forget(item);
         refuseUnwritten(item);
       }

@@ -38,7 +38,7 @@ export class Delivery {
   /** `records` begin at `position` of the channel's order; they are copied into the frames. */
   committed(channel: ActiveChannel, run: RunSummary, position: number, records: Uint8Array): void {
     channel.wakeWaiters();
-    if (channel.fanOut.size === 0) return;
+    if (!channel.hasListeners) return;
     try {
       const make = (encoding: Encoding) => deliveryFrames(channel, run, position, records, encoding);
       channel.fanOut.deliver(channel.log, position, make, this.#touch);
@@ -53,7 +53,7 @@ export class Delivery {
       // The content is a view of a received frame: what is kept longer is copied.
       channel.keepSignals().add({ ...signal, content: signal.content.slice() });
     }
-    if (channel.fanOut.size === 0) return;
+    if (!channel.hasListeners) return;
     const batch = this.#signals.get(channel);
     if (!batch) {
       this.#signals.set(channel, { signals: [signal], bytes: signal.content.length });

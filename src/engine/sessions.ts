@@ -218,7 +218,7 @@ export class Sessions implements SessionHost {
 
   unsubscribed(subscription: Subscription<Session>): void {
     const channel = this.node.core()?.channels.find(subscription.session.hub, subscription.channel);
-    channel?.fanOut.remove(subscription);
+    if (channel?.hasListeners) channel.fanOut.remove(subscription);
   }
 
   cursorOf(subscription: Subscription<Session>): Uint8Array | undefined {
