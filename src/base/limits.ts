@@ -62,8 +62,9 @@ export const limits = {
   parallelOpensMax: 64,
   /** A channel nobody used for this long leaves memory. */
   channelIdleMs: 60_000,
-  /** Above so many in memory the unused ones leave sooner: loading one costs a lookup, keeping it kilobytes. */
-  channelsAtEaseMax: 10_000,
+  /** Above so many in memory the unused ones leave sooner. Keeping one costs about a kilobyte; bringing it back for each
+   *  of its entries costs more than the entry, and leaves garbage of the same kilobyte behind. */
+  channelsAtEaseMax: 125_000,
   channelCrowdedIdleMs: 5_000,
   /** The same for one that keeps signals for late joiners: they leave with it. */
   liveHistoryIdleMs: 600_000,

@@ -13,9 +13,8 @@ import type { Pending } from './pending.js';
 import type { SharedChannel } from './shared-channel.js';
 
 export class ActiveChannel {
-  readonly fanOut = new FanOut<Session>();
-  /** Waiting for a commit, in order of receipt. */
-  pending: Pending[] = [];
+  /** Waiting for a commit, in order of receipt; an empty list is `nothing`, see `wait`. */
+  pending: Pending[] = nothing;
   /** On the committer's list of channels with pending work. */
   queued = false;
   /** Used since `noteUse` looked; the clock is not read for every use. */
@@ -32,6 +31,7 @@ export class ActiveChannel {
   tip: Dot | undefined;
   /** Administrators and streams that wait for entries beyond what they have. */
   #waiters: Set<() => void> | undefined;
+  #fanOut: FanOut<Session> | undefined;
   #log: ChannelLog | undefined;
   #keys: KeyTable | undefined;
   #publishers: PublisherTable | undefined;
@@ -71,6 +71,32 @@ export class ActiveChannel {
   /** Keys of the window; where older entries exist their keys are not in memory and must be looked up. */
   get keys(): KeyTable {
     return (this.#keys ??= new KeyTable({ completeFrom: this.log.isEmpty ? 0 : this.log.lastTimestamp + 1 }));
+  }
+
+  /** Made with the first listener: most channels in memory never have one. */
+  get fanOut(): FanOut<Session> {
+    return (this.#fanOut ??= new FanOut());
+  }
+
+  get hasListeners(): boolean {
+    return this.#fanOut !== undefined && this.#fanOut.size > 0;
+  }
+
+  wait(item: Pending): void {
+    // A first push would make room for many.
+    if (this.pending.length === 0) this.pending = [item];
+    else this.pending.push(item);
+  }
+
+  /** Takes the first `count` of those that wait. */
+  take(count: number): Pending[] {
+    const { pending } = this;
+    if (count < pending.length) {
+      this.pending = pending.slice(count);
+      return pending.slice(0, count);
+    }
+    this.pending = nothing;
+    return pending;
   }
 
   get keyCount(): number {
@@ -119,10 +145,13 @@ export class ActiveChannel {
     return (
       this.isLoaded &&
       nowMs - this.lastUsedMs >= idleMs &&
-      this.fanOut.size === 0 &&
+      !this.hasListeners &&
       this.pending.length === 0 &&
       !this.queued &&
       this.#waiters === undefined
     );
   }
 }
+
+/** Of all channels where nothing waits, and never written to: a list of its own each would add up. */
+const nothing: Pending[] = [];

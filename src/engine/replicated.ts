@@ -170,7 +170,7 @@ export class Replicated implements Ordering {
       const own = bytes.slice(run.offset, run.offset + run.headerBytes + run.recordBytes);
       const moved = { ...run, offset: 0 };
       this.replica.stamped(channel.ref, moved, own, awaitedOf(items), this.#now());
-      shared.kept.add(moved, own);
+      if (channel.hasListeners && run.round > 0) shared.kept.add(moved, own);
     }
     // To the other homes while the own disk syncs.
     this.#driver.pump();
@@ -192,7 +192,7 @@ export class Replicated implements Ordering {
     clock.receive(run.lastTimestamp, physicalMs());
     // Keys that came this way are in the index, not in memory.
     channel.forgetKeys();
-    if (channel.fanOut.size > 0) channel.shared?.kept.add(run, bytes);
+    if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
     surroundings.synced(run.ref, run, bytes);
   }
 
