@@ -41,7 +41,7 @@ export class ClusterSide implements Attached, Away {
   #channels: ChannelTable | undefined;
 
   constructor(parts: ClusterSideParts) {
-    const { ports, cluster, store, flush } = parts;
+    const { ports, cluster, store } = parts;
     const { timers, clock } = ports;
     this.#parts = parts;
     this.#forwarding = new Forwarding(
@@ -49,7 +49,7 @@ export class ClusterSide implements Attached, Away {
       {
         publish: (item, origin) => this.#taker?.forwarded(item, origin),
         publishHere: (pending, ref) => this.#taker?.here(pending, ref),
-        flush: () => flush(),
+        flush: () => parts.flush(),
       },
     );
     this.#remote = this.#makeRemote();
@@ -176,7 +176,7 @@ export class ClusterSide implements Attached, Away {
   // Channels followed elsewhere.
 
   #makeRemote(): RemoteLogs {
-    const { ports, cluster, delivery, flush } = this.#parts;
+    const { ports, cluster, delivery } = this.#parts;
     const { clock, timers } = ports;
     return new RemoteLogs(
       { neighbours: cluster, clock, timers },
@@ -203,7 +203,7 @@ export class ClusterSide implements Attached, Away {
           const channel = this.#find(ref);
           if (channel) replaceLog(channel, old, log, lost, delivery);
         },
-        flush: () => flush(),
+        flush: () => this.#parts.flush(),
       },
     );
   }
