@@ -9,6 +9,10 @@ const nodeBytes = 16;
 const levels: readonly (Level | undefined)[] = [undefined, 'memory', 'owner', 'quorum'];
 const nobody = '' as WriterId;
 
+/** Stand for what was not read. */
+export const noRef = { hub: '', channel: '' } as unknown as ChannelRef;
+export const noBytes: Uint8Array = new Uint8Array(0);
+
 export class LetterReader extends PeerReader {
   #bytes: Uint8Array | undefined;
   #ref: ChannelRef | undefined;
@@ -41,6 +45,28 @@ export class LetterReader extends PeerReader {
     const bytes = this.chunk();
     if (bytes.length !== nodeBytes) this.fail();
     return toHex(bytes) as NodeId;
+  }
+
+  /** The fields of a message that begins with an id, which it gives. */
+  withId(read: (tag: number) => boolean = () => false): number {
+    let id = 0;
+    this.nested((tag) => {
+      if (tag !== 0x08) return read(tag);
+      id = this.varint();
+      return true;
+    });
+    return id;
+  }
+
+  /** Of a message `Moved`. */
+  moved(): NodeId | undefined {
+    let node: NodeId | undefined;
+    this.nested((tag) => {
+      if (tag !== 0x0a) return false;
+      node = this.node();
+      return true;
+    });
+    return node;
   }
 
   /** `undefined`, and failed, for one of a later version: nobody may claim what is not understood. */
