@@ -111,8 +111,8 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     ref,
     actor,
     content,
-    ...(publisher ? { publisher } : {}),
-    ...(idempotencyKey === '' ? {} : { idempotencyKey }),
+    publisher,
+    idempotencyKey: idempotencyKey === '' ? undefined : idempotencyKey,
     retain: flags.retain,
     level: level ?? 'quorum',
     degrade: flags.degrade,
@@ -143,43 +143,47 @@ function readPublished(reader: LetterReader): PeerMessage {
   return { type: 'published', outcomes };
 }
 
-type Accepted = Omit<Extract<ForwardedOutcome, { timestamp: number }>, 'id'>;
+type Accepted = Extract<ForwardedOutcome, { timestamp: number }>;
 
 function readOutcome(reader: LetterReader): ForwardedOutcome {
   reader.item();
   let accepted: Accepted | undefined;
   let failure: Failure | undefined;
   let moved: { moved: NodeId | undefined } | undefined;
-  const id = reader.withId((tag) => {
-    if (tag === 0x12) accepted = readAccepted(reader);
+  let id = 0;
+  reader.nested((tag) => {
+    if (tag === 0x08) id = reader.varint();
+    else if (tag === 0x12) accepted = readAccepted(reader, id);
     else if (tag === 0x1a) failure = readFailure(reader);
     else if (tag === 0x22) moved = { moved: reader.moved() };
     else return false;
     return true;
   });
   if (failure) return { id, failure };
-  if (accepted) return { id, ...accepted };
+  if (accepted) return accepted.id === id ? accepted : { ...accepted, id };
   if (moved) return { id, ...moved };
   // An outcome of a later version.
   return { id, failure: failureOf('INDETERMINATE') };
 }
 
-function readAccepted(reader: LetterReader): Accepted {
+/** One shape for all: there are as many as publishes. The id comes before, from whoever writes fields in order. */
+function readAccepted(reader: LetterReader, id: number): Accepted {
   let dot: Dot | undefined;
-  const numbers = { timestamp: 0, copies: 0 };
+  let timestamp = 0;
   let duplicate = false;
   let level: Accepted['level'] | undefined;
+  let copies = 0;
   reader.nested((tag) => {
     if (tag === 0x0a) dot = reader.dot();
-    else if (tag === 0x10) numbers.timestamp = reader.varint();
+    else if (tag === 0x10) timestamp = reader.varint();
     else if (tag === 0x18) duplicate = reader.varint() !== 0;
     else if (tag === 0x20) level = reader.level();
-    else if (tag === 0x28) numbers.copies = reader.varint();
+    else if (tag === 0x28) copies = reader.varint();
     else return false;
     return true;
   });
   if (!level) reader.fail();
-  return { ...(dot ? { dot } : {}), ...numbers, duplicate, level: level ?? 'memory' };
+  return { id, dot, timestamp, duplicate, level: level ?? 'memory', copies };
 }
 
 function readFailure(reader: LetterReader): Failure {

@@ -14,24 +14,36 @@ export const noRef = { hub: '', channel: '' } as unknown as ChannelRef;
 export const noBytes: Uint8Array = new Uint8Array(0);
 
 export class LetterReader extends PeerReader {
-  #bytes: Uint8Array | undefined;
   #ref: ChannelRef | undefined;
+  #refBytes: Uint8Array = noBytes;
+  #writer = nobody;
+  #writerBytes: Uint8Array = noBytes;
 
   /** Publishes of one channel mostly come together: names that are those read last are not checked again. */
   override ref(): ChannelRef {
+    const known = this.#ref;
+    if (known && this.#passes(this.#refBytes)) return known;
     const start = this.position;
-    if (this.#ref && this.#bytes && this.#isNext(this.#bytes)) {
-      this.position += this.#bytes.length;
-      return this.#ref;
-    }
     this.#ref = super.ref();
-    this.#bytes = this.bytes.subarray(start, this.position);
+    this.#refBytes = this.bytes.subarray(start, this.position);
     return this.#ref;
   }
 
-  #isNext(bytes: Uint8Array): boolean {
-    if (bytes.length > this.end - this.position) return false;
-    for (let i = 0; i < bytes.length; i++) if (this.bytes[this.position + i] !== bytes[i]) return false;
+  /** The same for writers, of which few write much. */
+  override writer(): WriterId {
+    if (this.#writer !== nobody && this.#passes(this.#writerBytes)) return this.#writer;
+    const start = this.position;
+    this.#writer = super.writer();
+    this.#writerBytes = this.bytes.subarray(start, this.position);
+    return this.#writer;
+  }
+
+  /** Steps over these bytes if they are the next ones. */
+  #passes(bytes: Uint8Array): boolean {
+    const { position } = this;
+    if (bytes.length > this.end - position) return false;
+    for (let i = 0; i < bytes.length; i++) if (this.bytes[position + i] !== bytes[i]) return false;
+    this.position += bytes.length;
     return true;
   }
 
