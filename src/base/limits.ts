@@ -75,6 +75,8 @@ export const limits = {
   ringLineageMax: 16,
   /** After a start without a majority of the ring's members, claims wait for them this long (R36). */
   coldStartMs: 3_000,
+  /** A node that comes back leaves its intervals to whoever owns them until it saw a majority for this long (R4b). */
+  settleMs: 5_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
   /** One message between nodes, as bytes; a longer one is refused before it is read. */
@@ -125,6 +127,10 @@ export const limits = {
   peerReadBytes: 1_048_576,
   /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */
   intakeBytesMax: 67_108_864,
+  /** A read at a home waits so long to learn what is committed of what it holds. */
+  committedWaitMs: 200,
+  /** Records of a channel kept until they are committed, for delivery without a read. */
+  keptRecordBytesMax: 4_194_304,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */

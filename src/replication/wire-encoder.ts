@@ -22,6 +22,8 @@ export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
   state: 0x5a,
   recover: 0x62,
   recovery: 0x6a,
+  find: 0x72,
+  found: 0x7a,
 };
 
 export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Array {
@@ -80,7 +82,10 @@ function putMembers(out: ByteWriter, message: PeerMessage): void {
 
 function putOfChannel(
   out: ByteWriter,
-  message: Extract<PeerMessage, { type: 'refused' | 'pull' | 'state' | 'recover' | 'recovery' }>,
+  message: Extract<
+    PeerMessage,
+    { type: 'refused' | 'pull' | 'state' | 'recover' | 'recovery' | 'find' | 'found' }
+  >,
 ): void {
   putText(out, 0x0a, message.interval);
   switch (message.type) {
@@ -111,6 +116,15 @@ function putOfChannel(
       putNumber(out, 0x28, message.part);
       putNumber(out, 0x30, message.parts);
       return putNumber(out, 0x38, message.recovering ? 1 : 0);
+    case 'find':
+      putRef(out, 0x12, message.ref);
+      putNumber(out, 0x18, message.session);
+      return putVector(out, 0x22, message.wanted);
+    case 'found':
+      putRef(out, 0x12, message.ref);
+      putNumber(out, 0x18, message.session);
+      putVector(out, 0x22, message.have);
+      return putNumber(out, 0x28, message.recovering ? 1 : 0);
     default:
       unreachable(message);
   }

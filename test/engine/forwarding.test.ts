@@ -138,6 +138,8 @@ function pendingOf(item: ForwardedPublish, origin: PublishOrigin): PendingPublis
     contentHash: 0,
     dot: undefined,
     timestamp: 0,
+    level: 'quorum',
+    degrade: true,
     duplicate: false,
   };
 }
