@@ -10,8 +10,8 @@ export class RemoteUnavailableError extends Error {
 
 interface Waiter {
   readonly by: number;
-  resolve(): void;
-  reject(error: RemoteUnavailableError): void;
+  readonly resolve: () => void;
+  readonly reject: (error: RemoteUnavailableError) => void;
 }
 
 export class FollowedChannel {
@@ -23,6 +23,8 @@ export class FollowedChannel {
   home: NodeId | undefined;
   /** The home has answered. */
   isOpen = false;
+  /** Some home has. */
+  wasOpen = false;
   /** Asked in vain since the last pause. */
   readonly tried = new Set<NodeId>();
   /** Named by a node that does not serve the channel. */
@@ -63,6 +65,7 @@ export class FollowedChannel {
   /** The home answered. */
   opened(): void {
     this.isOpen = true;
+    this.wasOpen = true;
     this.tried.clear();
     this.hint = undefined;
     this.pauseMs = 0;

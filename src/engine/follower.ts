@@ -85,3 +85,11 @@ function parts<T>(all: readonly T[], bytesOf: (each: T) => number): T[][] {
   }
   return out;
 }
+
+/** As both sides count what is followed. */
+export function followedBytes(runs: readonly Uint8Array[], signals: readonly Signal[]): number {
+  let bytes = 0;
+  for (const run of runs) bytes += run.length;
+  for (const { content } of signals) bytes += content.length;
+  return bytes;
+}

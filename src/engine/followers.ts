@@ -7,7 +7,7 @@ import { limits } from '../base/limits.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Timestamp, Vector } from '../log/entry.js';
 import type { Signal } from '../protocol/messages.js';
-import { Follower, FollowingPeer } from './follower.js';
+import { Follower, FollowingPeer, followedBytes } from './follower.js';
 import type { Neighbours } from './neighbours.js';
 import type { Cover, Follow, PeerMessage, Read, Since, Took, Unfollow } from './peer-messages.js';
 import type { ReadRange, ReadResult, Timers } from './ports.js';
@@ -105,12 +105,25 @@ export class Followers {
     }
   }
 
+  /** Published here, at the owner. */
   signal(ref: ChannelRef, signal: Signal): void {
     const followers = this.#channels.get(ref);
     if (!followers) return;
     const kept = { ...signal, content: signal.content.slice() };
     for (const follower of followers) {
       if (this.#owe(follower, kept.content.length)) follower.signals.push(kept);
+    }
+  }
+
+  /** Heard from the owner. They go on to those only who follow the log: two homes of which each takes the other for the
+   *  owner would send them to and fro for ever. */
+  relay(ref: ChannelRef, signals: readonly Signal[]): void {
+    const followers = this.#channels.get(ref);
+    if (!followers) return;
+    for (const follower of followers) {
+      if (follower.what === 'log' && this.#owe(follower, followedBytes([], signals))) {
+        follower.signals.push(...signals);
+      }
     }
   }
 
@@ -184,7 +197,7 @@ export class Followers {
     if (followers) followers.add(follower);
     else this.#channels.set(ref, new Set([follower]));
     const signals = this.#hooks.keptSignals(ref);
-    const state = log ? { log: log.encode().slice() } : {};
+    const state = log ? { log: log.encode() } : {};
     this.#neighbours.tell(peer.id, { type: 'following', id, ...state, lost, signals });
     const tip = log && this.#hooks.tip(ref);
     if (tip && this.#owe(follower, 0)) follower.tip = tip;

@@ -7,6 +7,7 @@ import { limits } from '../base/limits.js';
 import { ChannelLog } from '../log/channel-log.js';
 import type { Timestamp, Vector } from '../log/entry.js';
 import type { Signal } from '../protocol/messages.js';
+import { followedBytes } from './follower.js';
 import { type FollowedChannel, RemoteUnavailableError } from './followed-channel.js';
 import { Follows, type FollowsOptions } from './follows.js';
 import { Mirror, type MirrorBudget, type RecordsOf, isWhole } from './mirror.js';
@@ -175,13 +176,13 @@ export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 
   #following(peer: NodeId, { id, log: state, lost, signals }: Following): void {
     const channel = this.#follows.find(peer, id);
     if (!channel || channel.isOpen) return;
-    const isFirst = !channel.mirror;
     if (channel.what === 'log') {
       const log = state && ChannelLog.decode(channel.ref, state);
       if (!log?.ok || !isCovered(channel.covers(), log.value, lost)) return this.#follows.startOver(channel);
       this.#replace(channel, log.value, lost);
     }
-    if (isFirst && signals.length > 0) this.#hooks.keptSignals(channel.ref, signals);
+    // A home before has sent those it kept.
+    if (!channel.wasOpen && signals.length > 0) this.#hooks.keptSignals(channel.ref, signals);
     this.#follows.opened(channel);
     if (channel.mirror) void this.#readTail(channel, channel.mirror);
     this.#hooks.flush();
@@ -258,14 +259,6 @@ export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 
 }
 
 const nothingNew = { from: 0, to: 0 };
-
-/** As both sides count what is followed. */
-export function followedBytes(runs: readonly Uint8Array[], signals: readonly Signal[]): number {
-  let bytes = 0;
-  for (const run of runs) bytes += run.length;
-  for (const { content } of signals) bytes += content.length;
-  return bytes;
-}
 
 function isCovered(dots: readonly Dot[], log: ChannelLog, lost: readonly Dot[]): boolean {
   const gone = new Map(lost.map(({ writer, seq }) => [writer, seq]));

@@ -21,13 +21,10 @@ export interface ForwardedPublish {
   readonly actor: string;
   /** Encoded `Content`. */
   readonly content: Uint8Array;
-  readonly publisher?: {
-    readonly id: string;
-    readonly epoch: number;
-    readonly seq: number;
-    readonly ackedThrough: number;
-  };
-  readonly idempotencyKey?: string;
+  readonly publisher:
+    | { readonly id: string; readonly epoch: number; readonly seq: number; readonly ackedThrough: number }
+    | undefined;
+  readonly idempotencyKey: string | undefined;
   readonly retain: boolean;
   readonly level: Level;
   readonly degrade: boolean;
@@ -44,7 +41,8 @@ export interface PublishBatch {
 export type ForwardedOutcome =
   | {
       readonly id: number;
-      readonly dot?: Dot;
+      /** Absent for a signal. */
+      readonly dot: Dot | undefined;
       readonly timestamp: Timestamp;
       readonly duplicate: boolean;
       readonly level: Level;

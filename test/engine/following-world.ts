@@ -90,6 +90,7 @@ export class Home {
   openMs = 1;
   readMs = 1;
   reads = 0;
+  tellsNobody = false;
   /** Reads fail. */
   isBroken = false;
   /** What others have that a follower wants, or what is lost. */
@@ -121,7 +122,7 @@ export class Home {
         ...silent,
         signals: (ref, signals) => {
           this.signals.push(...signals);
-          for (const signal of signals) this.followers.signal(ref, signal);
+          this.followers.relay(ref, signals);
         },
       },
     );
@@ -174,7 +175,7 @@ export class Home {
       bytes,
       slice: { writer, round, firstSeq, count, records: bytes.subarray(headerBytes) },
     });
-    this.followers.synced(room, run);
+    if (!this.tellsNobody) this.followers.synced(room, run);
   }
 
   commit(dot: Dot): void {

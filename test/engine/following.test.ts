@@ -374,10 +374,9 @@ test('a home whose runs do not follow is followed anew from its state', async ()
   const reader = await world.run(edge.read());
   await world.pass(30);
   // A run that its followers are not told of.
-  const { synced } = one.followers;
-  one.followers.synced = () => undefined;
+  one.tellsNobody = true;
   one.write(1);
-  one.followers.synced = synced;
+  one.tellsNobody = false;
   one.publish(1);
   await world.pass(100);
   expect(reader.had).toEqual(order(one.log));
@@ -549,6 +548,29 @@ describe('signals', () => {
     two.remote.unlisten(room);
     await world.pass(20);
     expect(one.followers.has(room)).toBe(false);
+  });
+
+  test('do not go to and fro between nodes that take each other for the owner', async () => {
+    const { world, one, two } = make();
+    two.remote.listen(room);
+    await world.pass(5);
+    world.acts(two);
+    one.remote.listen(room);
+    await world.pass(5);
+    // Each follows the other now: nobody has told the first that it is the owner no more.
+    two.followers.signal(room, signal(1));
+    await world.pass(20);
+    expect([one.signals, two.signals]).toEqual([[signal(1)], []]);
+  });
+
+  test('kept for late joiners come once', async () => {
+    const { world, edge, one, two } = make();
+    one.kept.push(signal(1));
+    two.kept.push(signal(1));
+    await world.run(edge.remote.open(room));
+    world.peers.cut(edge.peer, one.peer);
+    await world.pass(20);
+    expect([edge.replaced, edge.kept]).toEqual([1, [signal(1)]]);
   });
 
   test('are followed to another owner', async () => {
