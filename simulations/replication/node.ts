@@ -20,7 +20,7 @@ import { type AwaitedRange, type CommitPart, Replica } from '../../src/replicati
 import { decodeFrame } from '../../src/replication/wire-decoder.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
 import { Disk, type StoredRun } from './disk.js';
-import { mustHold } from './oracle.js';
+import { check, mustHold } from './checkers.js';
 import type { NodeView, Surroundings } from './surroundings.js';
 
 export interface Publish {
@@ -228,7 +228,8 @@ export class SimNode implements NodeView {
       world.committed(this, effect.ref, effect.dot, effect.from, effect.to);
     } else if (effect.type === 'outcome') world.told(this, effect);
     else if (effect.type === 'fetched') world.fetched(this, effect);
-    else if (effect.type === 'alarm') mustHold(false, () => `an alarm: ${effect.code} ${effect.message}`);
+    else if (effect.type === 'alarm')
+      check('alarms', false, () => `an alarm: ${effect.code} ${effect.message}`);
   }
 
   #write({ part, own }: UnderWay): void {

@@ -1,4 +1,5 @@
 /** Lets nodes and links go on without chance. */
+import type { SimNode } from './node.js';
 import type { World } from './world.js';
 
 export function deliver(world: World): void {
@@ -8,8 +9,8 @@ export function deliver(world: World): void {
   if (to.isUp && !to.isPaused) to.receive(world.nodes[parcel.from]!, parcel.bytes);
 }
 
-/** Everything that can happen without waiting. */
-export function pump(world: World): void {
+/** Everything that can happen without waiting; the disk of `stuck` finishes nothing. */
+export function pump(world: World, stuck?: SimNode): void {
   const nodes = world.nodes.filter((node) => node.isUp && !node.isPaused);
   for (const node of nodes) {
     node.drain();
@@ -21,7 +22,7 @@ export function pump(world: World): void {
     for (const node of nodes) {
       while (node.reads.length > 0) node.readOne();
       node.beginCommit();
-      if (node.underWay) {
+      if (node.underWay && node !== stuck) {
         isIdle = false;
         node.finishCommit();
       }

@@ -104,9 +104,6 @@ export const limits = {
   forwardPauseMsMax: 160,
   /** Channels of one peer remembered to be gone elsewhere until it sends there anew. */
   movedChannelsMax: 65_536,
-  /** Runs of a followed channel kept until they are committed, so that they are delivered without being read again. */
-  mirrorBytesMax: 1_048_576,
-  mirrorBytesTotalMax: 67_108_864,
   /** Sent to a node that follows, and not taken in by it yet: beyond it the follow ends, and is taken up anew later. */
   followerBytesMax: 16_777_216,
   /** Channels that one node follows here. */

@@ -6,9 +6,11 @@ import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Timestamp, Vector } from '../log/entry.js';
+import type { RunSummary } from '../log/run.js';
 import type { Signal } from '../protocol/messages.js';
 import { Follower, FollowingPeer, followedBytes } from './follower.js';
 import type { Neighbours } from './neighbours.js';
+import type { Fetched } from './ordering.js';
 import type { Cover, Follow, PeerMessage, Read, Since, Took, Unfollow } from './peer-messages.js';
 import type { ReadRange, ReadResult, Timers } from './ports.js';
 
@@ -16,8 +18,8 @@ export interface FollowersHooks {
   /** The log of a channel that this node is a home of, in memory until it is released as often. */
   open(ref: ChannelRef): Promise<ChannelLog>;
   release(ref: ChannelRef): void;
-  /** Brings entries here that a follower has; gives those that no home has any more. Rejects when that cannot be said. */
-  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]>;
+  /** Brings entries here that a follower has. */
+  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
   read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult>;
   seqsSince(ref: ChannelRef, timestamp: Timestamp): Promise<Vector>;
   /** For late joiners. */
@@ -77,13 +79,13 @@ export class Followers {
 
   // What happens here. After it is in the log: who gets the log from then on has it.
 
-  /** `run` is durable and in the log; its bytes are copied if they are needed. */
-  synced(ref: ChannelRef, run: Uint8Array): void {
+  /** `run` is durable and in the log; what of `bytes` is its own is copied if it is needed. */
+  synced(ref: ChannelRef, { offset, headerBytes, recordBytes }: RunSummary, bytes: Uint8Array): void {
     const followers = this.#channels.get(ref);
     if (!followers) return;
-    const bytes = run.slice();
+    const run = bytes.slice(offset, offset + headerBytes + recordBytes);
     for (const follower of followers) {
-      if (follower.what === 'log' && this.#owe(follower, bytes.length)) follower.runs.push(bytes);
+      if (follower.what === 'log' && this.#owe(follower, run.length)) follower.runs.push(run);
     }
   }
 
@@ -182,8 +184,7 @@ export class Followers {
     const log = await this.#hooks.open(ref);
     if (follower.isEnded) return this.#hooks.release(ref);
     follower.isHeld = true;
-    const missing = lacking(log, covers);
-    const lost = missing.length > 0 ? await this.#hooks.fetch(ref, missing) : [];
+    const lost = await this.#bring(ref, log, covers);
     if (follower.isEnded) return;
     const isShort = lacking(log, covers).some((dot) => !names(lost, dot));
     if (isShort || !this.#serves(follower)) this.#end(follower);
@@ -249,6 +250,15 @@ export class Followers {
     this.#due.clear();
   }
 
+  /** Gives those of `dots` that no home has any more; rejects when that cannot be said. */
+  async #bring(ref: ChannelRef, log: ChannelLog, dots: readonly Dot[]): Promise<readonly Dot[]> {
+    const missing = lacking(log, dots);
+    if (missing.length === 0) return [];
+    const fetched = await this.#hooks.fetch(ref, missing);
+    if (fetched.type === 'unknown') throw new Error('some homes cannot be asked');
+    return fetched.type === 'lost' ? fetched.dots : [];
+  }
+
   // Questions.
 
   async #answer(peer: FollowingPeer, question: Read | Since | Cover): Promise<void> {
@@ -282,9 +292,7 @@ export class Followers {
       case 'cover': {
         const log = await this.#hooks.open(ref);
         try {
-          const missing = lacking(log, question.dots);
-          const lost = missing.length > 0 ? await this.#hooks.fetch(ref, missing) : [];
-          return { type: 'covered', id, lost };
+          return { type: 'covered', id, lost: await this.#bring(ref, log, question.dots) };
         } finally {
           this.#hooks.release(ref);
         }

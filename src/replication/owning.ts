@@ -45,7 +45,7 @@ export class Owning {
     const link = channel.link(from);
     link.says(have);
     const { opening } = channel;
-    if (opening && claim && sameClaim(claim, opening.claim)) {
+    if (opening && sameClaim(claim, opening.claim)) {
       opening.answers.set(from, have);
       this.#openedEnough(channel, now);
     } else if (runs.length === 0 && !channel.holds(have)) this.#transfer.ask(channel, from, now);
@@ -70,7 +70,8 @@ export class Owning {
     channel.opened = opening.claim;
     channel.opening = undefined;
     this.#context.outbox.add({ type: 'ready', ref: channel.ref });
-    if (!this.#isOneCommitted(channel)) this.#context.outbox.add({ type: 'merge', ref: channel.ref });
+    if (!this.#isOneCommitted(channel) && !planted('no-merge-after-claim'))
+      this.#context.outbox.add({ type: 'merge', ref: channel.ref });
     this.#transfer.pushAll(channel, now);
   }
 

@@ -1,6 +1,7 @@
 /** A home whose store may have forgotten something gets back what others hold, and counts for nothing until then. It has
  *  forgotten its promise too: what it acked may be missing where it grants, so it does neither. */
 import type { ChannelRef, NodeId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { Channel } from './channel.js';
 import { compareClaims } from './claim.js';
 import type { Context } from './context.js';
@@ -65,7 +66,7 @@ export class Recovering {
     given.seen.add(message.part);
     for (const { ref, have } of message.channels) {
       const channel = this.#context.channel(interval, ref);
-      if (channel.holds(have)) continue;
+      if (channel.holds(have) || planted('recovery-without-data')) continue;
       given.waiting.set(channel.key, have);
       this.#transfer.ask(channel, from, now);
     }

@@ -93,7 +93,8 @@ export class Replica {
     this.#parts.context.intervals.set(id, interval);
     // Written down at once: without a note the home would be taken for one that lost its store.
     if (start === 'new') this.#parts.context.queue.duty({ type: 'note', interval, note: interval.note });
-    if (start === 'recovering' || note?.recovering) this.#parts.recovering.begin(interval, now);
+    if ((start === 'recovering' && !planted('empty-is-new')) || note?.recovering)
+      this.#parts.recovering.begin(interval, now);
   }
 
   /** The ring says so now. */
