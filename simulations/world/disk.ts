@@ -7,13 +7,13 @@
 import type { Random } from '../../src/base/random.js';
 import type { Files, Lock, Space, StoreFile } from '../../src/storage/files.js';
 import { LockHeldError } from '../../src/storage/files.js';
-import type { SimulatedClock } from './clock.js';
+import type { Sleeper } from './clock.js';
 import { type Inode, Names } from './disk-names.js';
 
 const sectorBytes = 512;
 
 export interface DiskOptions {
-  readonly clock: SimulatedClock;
+  readonly clock: Sleeper;
   readonly random: Random;
   readonly capacityBytes?: number;
   /** Time of one asynchronous operation, drawn evenly up to this. */
