@@ -1,4 +1,4 @@
-/** `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N] [--twice] [--of store|replication]`: searches for a seed
+/** `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N] [--twice] [--of store|replication|cluster]`: searches for a seed
  *  under which a promise breaks, of the store, of the replication between homes, or of both in turn. Exit codes: 0 none
  *  found, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash. The last line of a failure is the
  *  command that repeats it.
@@ -8,6 +8,7 @@
 import './replication/planting.js';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runClusterSeed } from './cluster/search.js';
 import { bugLines } from './replication/bugs.js';
 import { searchReplication } from './replication/search.js';
 import { membershipScaleLines } from './scale/membership-scale.js';
@@ -31,12 +32,12 @@ interface Finding {
   readonly what: string;
 }
 
-const subjects = ['store', 'replication'] as const;
+const subjects = ['store', 'replication', 'cluster'] as const;
 type Subject = (typeof subjects)[number];
 
 /** Runs one seed; `undefined` when all holds. */
 export async function trySeed(seed: number, twice: boolean, subject: Subject): Promise<Finding | undefined> {
-  const run = { store: runStore, replication: runReplication }[subject];
+  const run = { store: runStore, replication: runReplication, cluster: runCluster }[subject];
   try {
     const first = await run(seed);
     const second = twice ? await run(seed) : first;
@@ -44,7 +45,7 @@ export async function trySeed(seed: number, twice: boolean, subject: Subject): P
     return { code: exitCodes.nondeterminism, what: `two runs of one seed differ: ${first} and ${second}` };
   } catch (error) {
     if (error instanceof Violation) return { code: exitCodes.safety, what: error.message };
-    if (error instanceof StalledError) return { code: exitCodes.liveness, what: error.message };
+    if (error instanceof StalledError || error instanceof StuckError) return { code: exitCodes.liveness, what: error.message };
     return {
       code: exitCodes.crash,
       what: error instanceof Error ? (error.stack ?? error.message) : String(error),
@@ -62,6 +63,18 @@ async function runReplication(seed: number): Promise<string> {
   if (violations[0]) throw new Violation(violations[0].what);
   return JSON.stringify(stats);
 }
+
+async function runCluster(seed: number): Promise<string> {
+  const { findings, isStuck, story, hash } = await runClusterSeed(seed);
+  const [first] = findings;
+  if (!first) return hash;
+  const told = [...story, '', ...findings.slice(0, 8).map(({ checker, what }) => `${checker}: ${what}`)].join('\n');
+  if (first.checker === 'crash') throw new Error(told);
+  throw isStuck ? new StuckError(told) : new Violation(told);
+}
+
+/** The cluster did not come together. */
+class StuckError extends Error {}
 
 interface Choice {
   readonly what: 'seeds' | 'scale' | 'bugs';

@@ -1,0 +1,80 @@
+/** What one seed does: how large the cluster is, who publishes and reads what, and what goes wrong. */
+import { chanceFor, logBetween, pick, whole } from './chance.js';
+import { type Fault, type FaultKind, drawFaults, drawRates } from './faults.js';
+import type { PublisherPlan } from './publisher.js';
+import type { ReaderPlan } from './reader.js';
+import type { Level } from './record.js';
+import type { WorldPlan } from './world.js';
+
+export interface SwarmPlan {
+  readonly world: WorldPlan;
+  readonly channels: readonly string[];
+  readonly publishers: readonly PublisherPlan[];
+  readonly readers: readonly ReaderPlan[];
+  /** Of the phase in which things go wrong. */
+  readonly lengthMs: number;
+  readonly reconnectMaxMs: number;
+  readonly rates: ReadonlyMap<FaultKind, number>;
+  readonly faults: readonly Fault[];
+}
+
+export function drawPlan(seed: number): SwarmPlan {
+  const random = chanceFor(seed, 'plan');
+  const lengthMs = logBetween(random, 20_000, 600_000);
+  const nodes = 1;
+  const world = {
+    seed,
+    nodes,
+    segmentBytes: pick(random, [32_768, 131_072, 1_048_576]),
+    timeScale: pick(random, [1, 1, 0.2, 4]),
+    skewMs: pick(random, [0, 20, 400]),
+  };
+  const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
+  const publishers = drawPublishers(seed, channels);
+  const rates = drawRates(random, nodes, lengthMs);
+  const copies = Math.min(3, nodes);
+  const faults = drawFaults(random, {
+    nodes,
+    fromMs: 1_000,
+    toMs: lengthMs,
+    lostDisksMax: Math.floor(copies / 2),
+    rates,
+  });
+  const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
+  return { world, channels, publishers, readers: drawReaders(seed, channels), lengthMs, reconnectMaxMs, rates, faults };
+}
+
+function drawPublishers(seed: number, channels: readonly string[]): PublisherPlan[] {
+  const random = chanceFor(seed, 'publishers');
+  // Over all of them: more would only take longer.
+  const perSecond = logBetween(random, 0.5, 20);
+  const count = pick(random, [1, 2, 4]);
+  return Array.from({ length: count }, (_, i) => ({
+    name: `p${i + 1}`,
+    isNamed: random.next() < 0.5,
+    channels: channels.slice(0, whole(random, 1, channels.length)),
+    perSecond: perSecond / count,
+    burstMax: pick(random, [1, 1, 10, 60]),
+    payloadBytesMax: pick(random, [20, 300, 3_000]),
+    levels: pick<readonly (Level | undefined)[]>(random, [
+      [undefined],
+      ['quorum'],
+      ['owner'],
+      ['quorum', 'owner', 'memory', undefined],
+    ]),
+    degrade: random.next() < 0.5,
+    timeoutMs: pick(random, [2_000, 20_000, 120_000]),
+    restartsPerMinute: pick(random, [0, 0, 1, 6]),
+  }));
+}
+
+function drawReaders(seed: number, channels: readonly string[]): ReaderPlan[] {
+  const random = chanceFor(seed, 'readers');
+  return Array.from({ length: pick(random, [1, 2, 4]) }, (_, i) => ({
+    name: `r${i + 1}`,
+    channels: channels.slice(0, whole(random, 1, channels.length)),
+    start: random.next() < 0.5 ? 'live' : 'beginning',
+    isFinal: false,
+    handOversPerMinute: pick(random, [0, 1, 10]),
+  }));
+}
