@@ -30,7 +30,7 @@ export function drawPlan(seed: number): SwarmPlan {
     skewMs: pick(random, [0, 20, 400]),
   };
   const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
-  const publishers = drawPublishers(seed, channels);
+  const publishers = drawPublishers(seed, channels, lengthMs);
   const rates = drawRates(random, nodes, lengthMs);
   const copies = Math.min(3, nodes);
   const faults = drawFaults(random, {
@@ -44,17 +44,21 @@ export function drawPlan(seed: number): SwarmPlan {
   return { world, channels, publishers, readers: drawReaders(seed, channels), lengthMs, reconnectMaxMs, rates, faults };
 }
 
-function drawPublishers(seed: number, channels: readonly string[]): PublisherPlan[] {
+/** Of one run, in the mean: more of the same finds less than another seed. */
+const publishesMax = 1_500;
+
+function drawPublishers(seed: number, channels: readonly string[], lengthMs: number): PublisherPlan[] {
   const random = chanceFor(seed, 'publishers');
-  // Over all of them: more would only take longer.
-  const perSecond = logBetween(random, 0.5, 20);
   const count = pick(random, [1, 2, 4]);
+  const burstMax = pick(random, [1, 1, 10, 60]);
+  const most = (publishesMax * 1_000) / lengthMs;
+  const perSecond = logBetween(random, most / 30, most) / (1 + (burstMax - 1) / 2);
   return Array.from({ length: count }, (_, i) => ({
     name: `p${i + 1}`,
     isNamed: random.next() < 0.5,
     channels: channels.slice(0, whole(random, 1, channels.length)),
     perSecond: perSecond / count,
-    burstMax: pick(random, [1, 1, 10, 60]),
+    burstMax,
     payloadBytesMax: pick(random, [20, 300, 3_000]),
     levels: pick<readonly (Level | undefined)[]>(random, [
       [undefined],

@@ -18,6 +18,8 @@ export function orderOf(channel: StoredChannel): ChannelOrder {
 
 class Ordering {
   readonly #writers: ReadonlyMap<string, ReadonlyMap<number, StoredEntry>>;
+  /** The newest entry with parents at or before each one of the same writer. */
+  readonly #anchors = new Map<StoredEntry, StoredEntry>();
   readonly #pasts = new Map<StoredEntry, Vector>();
   readonly #order: StoredEntry[] = [];
   readonly #placed: Vector = new Map();
@@ -26,11 +28,17 @@ class Ordering {
     this.#writers = new Map(
       [...writers].map(([writer, entries]) => [writer, new Map(entries.map((entry) => [entry.seq, entry]))]),
     );
+    for (const entries of writers.values())
+      for (const [i, entry] of entries.entries()) {
+        const isAnchor = i === 0 || entry.parents.length > 0;
+        this.#anchors.set(entry, isAnchor ? entry : this.#anchors.get(entries[i - 1]!)!);
+      }
   }
 
   run(): ChannelOrder {
     for (const link of this.#chain()) {
-      this.#placeBlock(this.#pastOf(link), link);
+      const isNext = link.parents.length === 0 && this.#placed.get(link.writer) === link.seq - 1;
+      if (!isNext) this.#placeBlock(this.#pastOf(link), link);
       this.#place(link);
     }
     const positions = new Map(this.#order.map((entry, i) => [dotText(entry), i]));
@@ -64,12 +72,7 @@ class Ordering {
 
   /** Of an entry without parents it is its predecessor's and itself: only the others are remembered. */
   #pastOf(entry: StoredEntry): Vector {
-    let anchor = entry;
-    while (anchor.parents.length === 0 && anchor.seq > 1) {
-      const before = this.#entry(anchor.writer, anchor.seq - 1);
-      if (!before) break;
-      anchor = before;
-    }
+    const anchor = this.#anchors.get(entry)!;
     let past = this.#pasts.get(anchor);
     if (!past) {
       past = new Map([[anchor.writer, anchor.seq]]);

@@ -1,10 +1,14 @@
 /** What publishers were told, against the disks. */
-import type { Publish } from '../record.js';
+import type { Publish, SeenDot } from '../record.js';
 import type { Checker } from './evidence.js';
 import { type StoreLog, type StoredEntry, dotText } from './store-log.js';
 
-function entryAt({ channels }: StoreLog, channel: string, writer: string, seq: number): StoredEntry | undefined {
-  return channels.get(channel)?.writers.get(writer)?.find((entry) => entry.seq === seq);
+function entryAt({ channels }: StoreLog, channel: string, { writer, seq }: SeenDot): StoredEntry | undefined {
+  const entries = channels.get(channel)?.writers.get(writer);
+  const first = entries?.[0];
+  if (!entries || !first) return undefined;
+  const likely = entries[seq - first.seq];
+  return likely?.seq === seq ? likely : entries.find((entry) => entry.seq === seq);
 }
 
 /** I1, I2: what was acked is on every node at the end, as long as one of the disks that held it then is there. */
@@ -14,7 +18,7 @@ export const ackedIsKept: Checker = function* ({ record, stores }) {
     if (holders.length > 0 && holders.every((disk) => record.lostDisks.has(disk))) continue;
     const { channel } = record.of(line)!;
     for (const store of stores) {
-      const entry = entryAt(store, channel, dot.writer, dot.seq);
+      const entry = entryAt(store, channel, dot);
       const what = `line ${line}, acked by ${node} at ${level} as ${dotText(dot)} in ${channel},`;
       if (!entry) yield `${what} is not on ${store.node}`;
       else if (entry.line !== line) yield `${what} is line ${entry.line} on ${store.node}`;
