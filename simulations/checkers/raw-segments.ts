@@ -67,7 +67,9 @@ function current(files: readonly RawFile[]): RawFile[] {
 
 /** Of which store a segment is, as its header says; `undefined` while that is not written. */
 export function lineageOf({ bytes }: RawFile): string | undefined {
-  return bytes.length >= headerPage && textOf(bytes, 0, 8) === segmentMagic ? hexOf(bytes, 16, 32) : undefined;
+  return bytes.length >= headerPage && textOf(bytes, 0, 8) === segmentMagic
+    ? hexOf(bytes, 16, 32)
+    : undefined;
 }
 
 const segmentMagic = 'RINGSEG\n';

@@ -196,7 +196,12 @@ class Connection implements SessionSink {
       receive: (bytes) => life.run(() => this.#closedByNode || this.#handle?.receive(bytes)),
       timedOut,
     });
-    this.#down = new Pipe(weather, { from: name, to: client, receive: (down) => this.#received(down), timedOut });
+    this.#down = new Pipe(weather, {
+      from: name,
+      to: client,
+      receive: (down) => this.#received(down),
+      timedOut,
+    });
     this.#down.send({ type: 'opened' }, 0);
     const opened = listener.openSession({
       hub: 'default',
@@ -240,7 +245,9 @@ class Connection implements SessionSink {
     this.#endClient(abnormal, '', afterMs);
     const { line } = this.#network.weather;
     // A node may go on for a while with a client that is no more.
-    line.after(this.#network.random.next() < 0.8 ? 1 : this.#network.random.next() * 5_000, () => this.#endNode());
+    line.after(this.#network.random.next() < 0.8 ? 1 : this.#network.random.next() * 5_000, () =>
+      this.#endNode(),
+    );
     this.#up?.close();
     this.#down?.close();
   }

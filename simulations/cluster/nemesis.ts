@@ -27,7 +27,8 @@ export class Nemesis {
   }
 
   plan(faults: readonly Fault[]): void {
-    for (const fault of faults) this.#world.line.after(fault.atMs - this.#world.nowMs(), () => this.#fire(fault));
+    for (const fault of faults)
+      this.#world.line.after(fault.atMs - this.#world.nowMs(), () => this.#fire(fault));
   }
 
   /** From now on nothing goes wrong. */
@@ -58,7 +59,9 @@ export class Nemesis {
     firings.total++;
     if (this.#world.record.hasOpen) firings.busy++;
     this.fired.set(fault.kind, firings);
-    this.#world.trace.tell(`${fault.kind} ${node.name} for ${Math.round(fault.forMs)} ms (${fault.amount.toFixed(3)})`);
+    this.#world.trace.tell(
+      `${fault.kind} ${node.name} for ${Math.round(fault.forMs)} ms (${fault.amount.toFixed(3)})`,
+    );
   }
 
   /** False when there was nothing to do it to. */

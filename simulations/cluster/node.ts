@@ -8,7 +8,7 @@ import type { EnginePorts, Observation } from '../../src/engine/ports.js';
 import { openLogStore } from '../../src/storage/log-store.js';
 import { SimulatedDisk } from '../world/disk.js';
 import { SimulatedIndex } from '../world/key-value.js';
-import { Life, Machine } from '../world/machine.js';
+import { Life, type Machine } from '../world/machine.js';
 import { chanceFor } from './chance.js';
 import type { ClientNetwork } from './client-network.js';
 import { RawDisk } from './raw-disks.js';

@@ -101,7 +101,8 @@ export class ReaderClient {
       this.#world.trace.add(`${reader.name} subscribed`);
     });
     subscription.on('error', (error) => {
-      if (error.code !== 'CLOSED') this.#world.broken(new Error(`${reader.name}: ${error.code}: ${error.message}`));
+      if (error.code !== 'CLOSED')
+        this.#world.broken(new Error(`${reader.name}: ${error.code}: ${error.message}`));
     });
     return subscription;
   }

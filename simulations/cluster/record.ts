@@ -51,7 +51,12 @@ export type ReaderEvent =
       readonly timestamp: number;
       readonly crc: number;
     }
-  | { readonly type: 'gap'; readonly atMs: number; readonly reason: string; readonly ranges: readonly SeenRange[] }
+  | {
+      readonly type: 'gap';
+      readonly atMs: number;
+      readonly reason: string;
+      readonly ranges: readonly SeenRange[];
+    }
   | { readonly type: 'subscribed'; readonly atMs: number; readonly resumed: boolean };
 
 export interface SeenRange {

@@ -41,7 +41,16 @@ export function drawPlan(seed: number): SwarmPlan {
     rates,
   });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
-  return { world, channels, publishers, readers: drawReaders(seed, channels), lengthMs, reconnectMaxMs, rates, faults };
+  return {
+    world,
+    channels,
+    publishers,
+    readers: drawReaders(seed, channels),
+    lengthMs,
+    reconnectMaxMs,
+    rates,
+    faults,
+  };
 }
 
 /** Of one run, in the mean: more of the same finds less than another seed. */

@@ -37,7 +37,8 @@ export class Witness implements FrameWitness {
       let requestId = 0;
       while (envelope.next()) {
         if (envelope.field === 1) requestId = envelope.value;
-        else if (envelope.field === 8) this.#asked.set(`${connection} ${requestId}`, lineIn(envelope.nested()));
+        else if (envelope.field === 8)
+          this.#asked.set(`${connection} ${requestId}`, lineIn(envelope.nested()));
       }
     }
   }
@@ -57,7 +58,8 @@ export class Witness implements FrameWitness {
   #entry(node: string, channel: string, writer: string, record: LogRecord, late: boolean): void {
     const { disks, record: seen } = this.#world;
     const dot = `${channel} ${writer}-${record.seq}`;
-    if (!record.isWhole) seen.findings.push({ checker: 'I4', what: `${node} delivers ${dot} with a wrong sum` });
+    if (!record.isWhole)
+      seen.findings.push({ checker: 'I4', what: `${node} delivers ${dot} with a wrong sum` });
     const holders = disks.filter((disk) => disk.sumOf(`${hub}/${channel}`, writer, record.seq) !== undefined);
     if (holders.length > 0) return;
     const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced nowhere`;
@@ -71,7 +73,10 @@ export class Witness implements FrameWitness {
       const line = this.#asked.get(`${connection} ${ack.requestId + i}`) ?? 0;
       const publish = record.of(line);
       if (!publish) {
-        record.findings.push({ checker: 'I23', what: `${node} acks request ${ack.requestId + i}, which nobody made` });
+        record.findings.push({
+          checker: 'I23',
+          what: `${node} acks request ${ack.requestId + i}, which nobody made`,
+        });
         continue;
       }
       const dot = ack.writer === '' ? undefined : { writer: ack.writer, seq: ack.seq + i };

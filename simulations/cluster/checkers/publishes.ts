@@ -55,13 +55,15 @@ export const outcomesAreTrue: Checker = function* ({ record }) {
 /** I23: what was rejected is nowhere. */
 export const rejectedIsNowhere: Checker = function* ({ record, stores }) {
   const rejected = new Map<number, Publish>();
-  for (const publish of record.publishes) if (publish.outcome === 'rejected') rejected.set(publish.line, publish);
+  for (const publish of record.publishes)
+    if (publish.outcome === 'rejected') rejected.set(publish.line, publish);
   for (const { node, channels } of stores)
     for (const { writers } of channels.values())
       for (const entries of writers.values())
         for (const entry of entries) {
           const publish = rejected.get(entry.line);
-          if (publish) yield `line ${publish.line}, rejected as ${publish.code}, is ${dotText(entry)} on ${node}`;
+          if (publish)
+            yield `line ${publish.line}, rejected as ${publish.code}, is ${dotText(entry)} on ${node}`;
         }
 };
 
@@ -73,7 +75,8 @@ export const retriesCountOnce: Checker = function* ({ stores }) {
       for (const entry of [...writers.values()].flat()) {
         if (entry.line === 0) continue;
         const first = seen.get(entry.line);
-        if (first) yield `line ${entry.line} is ${dotText(first)} and ${dotText(entry)} in ${name} on ${node}`;
+        if (first)
+          yield `line ${entry.line} is ${dotText(first)} and ${dotText(entry)} in ${name} on ${node}`;
         seen.set(entry.line, entry);
       }
     }
@@ -87,7 +90,8 @@ export const publishersInOrder: Checker = function* ({ record, orders }) {
       const publish = record.of(line);
       if (!publish) continue;
       const before = last.get(publish.publisher) ?? 0;
-      if (line < before) yield `line ${line} of ${publish.publisher} stands behind line ${before} in ${channel}`;
+      if (line < before)
+        yield `line ${line} of ${publish.publisher} stands behind line ${before} in ${channel}`;
       last.set(publish.publisher, Math.max(line, before));
     }
   }

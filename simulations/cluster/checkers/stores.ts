@@ -9,7 +9,8 @@ export const dotsAreUnique: Checker = function* ({ disks }) {
     for (const [key, seq, sum] of disk.dots()) {
       const dot = `${key}-${seq}`;
       const known = sums.get(dot);
-      if (known && known[0] !== sum) yield `${dot} is another on disk ${disk.number} than on disk ${known[1]}`;
+      if (known && known[0] !== sum)
+        yield `${dot} is another on disk ${disk.number} than on disk ${known[1]}`;
       sums.set(dot, [sum, disk.number]);
     }
 };
@@ -50,6 +51,8 @@ export const everyEntryIsPlaced: Checker = function* ({ orders }) {
     if (outside[0]) yield `${dotText(outside[0])} of ${channel} and ${outside.length - 1} more have no place`;
 };
 
-function dotsIn(channel: { writers: ReadonlyMap<string, readonly { writer: string; seq: number }[]> } | undefined) {
+function dotsIn(
+  channel: { writers: ReadonlyMap<string, readonly { writer: string; seq: number }[]> } | undefined,
+) {
   return new Set([...(channel?.writers.values() ?? [])].flat().map((entry) => dotText(entry)));
 }
