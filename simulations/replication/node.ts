@@ -78,7 +78,6 @@ export class SimNode implements NodeView {
       writer: this.writer,
       random: seededRandom(world.integer(2 ** 31)),
       logOf: (ref) => this.#opened(ref),
-      startedAt: world.now,
     });
     this.replica.ringVersion = 1;
     for (const interval of world.intervals) {
@@ -219,6 +218,7 @@ export class SimNode implements NodeView {
       world.stats.commits++;
       world.committed(this, effect.ref, effect.dot, effect.from, effect.to);
     } else if (effect.type === 'outcome') world.told(this, effect);
+    else if (effect.type === 'fetched') world.fetched(this, effect);
     else if (effect.type === 'alarm') mustHold(false, () => `an alarm: ${effect.code} ${effect.message}`);
   }
 

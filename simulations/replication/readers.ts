@@ -1,6 +1,7 @@
 /** Readers that move between nodes with nothing but a cursor, kept as a client keeps it. Checked at every delivery. */
 import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/ids.js';
 import { LogReader } from '../../src/log/reader.js';
+import type { Effect } from '../../src/replication/effects.js';
 import type { SimNode } from './node.js';
 import { type OracleEntry, includes, isWithin, mustHold } from './oracle.js';
 import type { Surroundings } from './surroundings.js';
@@ -15,6 +16,7 @@ export class SimReader {
   at = 0;
   heads: Dot[] = [];
   readonly delivered: Delivered[] = [];
+  #fetching: { readonly replica: unknown; readonly id: number } | undefined;
   readonly #had = new Map<string, number>();
 
   constructor(
@@ -32,8 +34,10 @@ export class SimReader {
     if (!node.isUp || node.isPaused) return;
     const log = node.log(this.ref);
     const started = LogReader.atCursor(log, this.heads);
-    // A cursor may be ahead of a replica, which then has to fetch first.
-    if (!started.ok) return;
+    if (!started.ok) {
+      this.#fetch(node);
+      return;
+    }
     const reader = started.value;
     let left = limit;
     while (left > 0) {
@@ -48,6 +52,29 @@ export class SimReader {
     }
     const tip = node.degraded.get(channelKey(this.ref));
     if (left > 0 && tip && tip.seq > log.committedSeq(tip.writer)) this.#provisional(node, reader, tip, left);
+  }
+
+  /** The cursor is ahead of this replica. */
+  #fetch(node: SimNode): void {
+    if (this.#fetching?.replica === node.replica) return;
+    node.touch(this.ref);
+    const missing = this.heads.filter(({ writer, seq }) => node.log(this.ref).have(writer) < seq);
+    const id = node.replica.fetch(this.ref, missing, this.world.now);
+    this.#fetching = { replica: node.replica, id };
+    this.world.stats.fetches++;
+    node.drain();
+  }
+
+  /** A home says what became of a fetch. */
+  fetched(replica: unknown, { id, missing, certain }: Extract<Effect, { type: 'fetched' }>): void {
+    const fetching = this.#fetching;
+    if (!fetching || fetching.replica !== replica || fetching.id !== id) return;
+    this.#fetching = undefined;
+    const { stats } = this.world;
+    if (missing.length === 0) stats.fetched++;
+    if (!certain || missing.length === 0) return;
+    stats.fetchedLost++;
+    for (const dot of missing) this.world.lost(this.ref, dot);
   }
 
   #provisional(node: SimNode, reader: LogReader, tip: Dot, limit: number): void {

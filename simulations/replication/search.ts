@@ -95,6 +95,7 @@ function step(world: World): void {
   else if (dice < 0.89) node.tick();
   else if (dice < 0.92) want(world, node);
   else if (dice < 0.96) serve(world);
+  else if (dice < 0.965) repeat(world, node);
   else if (dice < 0.97) {
     if (habits.exchanges) exchange(world, node);
   } else if (dice < 0.975) {
@@ -115,6 +116,19 @@ function publish(world: World, other: SimNode): void {
   const level = world.chance(0.8) ? 'quorum' : 'owner';
   const degrade = world.habits.degraded && world.chance(0.7);
   node.publish({ ref, level, degrade, at: world.now });
+}
+
+/** A publisher repeats what this node has already, and must be told what became of it. */
+function repeat(world: World, node: SimNode): void {
+  const ref = world.pick(world.refs);
+  const [writer] = world.chance(0.5) ? node.log(ref).heads() : node.log(ref).writers();
+  if (!writer) return;
+  node.touch(ref);
+  world.stats.repeats++;
+  const level = world.chance(0.8) ? 'quorum' : 'owner';
+  const dot = { writer: writer.writer, seq: 1 + world.integer(writer.seq) };
+  node.replica.awaitEntry(ref, dot, { level, degrade: world.habits.degraded }, world.now);
+  node.drain();
 }
 
 function want(world: World, node: SimNode): void {

@@ -26,6 +26,10 @@ export const noStats = () => ({
   duelsSteered: 0,
   duelLosses: 0,
   lostHeads: 0,
+  repeats: 0,
+  fetches: 0,
+  fetched: 0,
+  fetchedLost: 0,
   healRounds: 0,
 });
 export type Stats = ReturnType<typeof noStats>;
@@ -57,5 +61,8 @@ export interface Surroundings {
   claimed(node: NodeView, interval: string): void;
   committed(node: NodeView, ref: ChannelRef, dot: Dot, from: number, to: number): void;
   stored(node: NodeView, bytes: Uint8Array, run: RunSummary): void;
+  fetched(node: NodeView, effect: Extract<Effect, { type: 'fetched' }>): void;
+  /** A home says that no home has it, for good. */
+  lost(ref: ChannelRef, dot: Dot): void;
   told(node: NodeView, outcome: Extract<Effect, { type: 'outcome' }>): void;
 }

@@ -187,6 +187,19 @@ export class World implements Surroundings {
     }
   }
 
+  fetched(node: NodeView, effect: Extract<Effect, { type: 'fetched' }>): void {
+    for (const reader of this.readers) reader.fetched(node.replica, effect);
+  }
+
+  /** What a promise stands on is never said to be lost. */
+  lost(ref: ChannelRef, dot: Dot): void {
+    const entry = this.oracle.channel(ref).get(dot);
+    const isKept =
+      this.quorumAcked.has(entry) ||
+      this.ownerAcked.some((acked) => acked.entry === entry && acked.node.losses === acked.losses);
+    mustHold(!isKept, () => `${dotText(entry)} was acked and is said to be lost`);
+  }
+
   told(node: NodeView, { ref, writer, firstSeq, lastSeq, outcome }: Outcome): void {
     const channel = this.oracle.channel(ref);
     for (let seq = firstSeq; seq <= lastSeq; seq++) {

@@ -181,6 +181,7 @@ export class MembershipWorld {
   #newMembership(node: NodeId, boot: BootId, address: string, owner: () => WorldNode): Membership {
     const profile: Profile = {
       peerAddress: address,
+      settled: true,
       clientAddresses: [address.replace('7946', '8080')],
       role: 'core',
       ringVersion: 1,

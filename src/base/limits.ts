@@ -75,20 +75,42 @@ export const limits = {
   ringLineageMax: 16,
   /** After a start without a majority of the ring's members, claims wait for them this long (R36). */
   coldStartMs: 3_000,
+  /** A node that comes back leaves its intervals to whoever owns them until it saw a majority for this long (R4b). */
+  settleMs: 5_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
   /** One message between nodes, as bytes; a longer one is refused before it is read. */
   peerFrameBytesMax: 16_777_216,
   /** Parts of such a message of one kind: bounds what a few bytes can make a node allocate. */
   peerFrameItemsMax: 65_536,
+  /** A letter to a peer is closed once it has this many bytes; the next part goes into another. */
+  peerLetterBytes: 1_048_576,
   /** Writers in a vector between nodes, as many as a log may ever have had in a month of restarts. */
   peerVectorWritersMax: 65_536,
   /** An interval's name. */
   intervalIdBytesMax: 128,
+  /** Publishes on their way to other nodes, over all sessions: beyond it they are refused as OVERLOADED. */
+  forwardedPublishesMax: 65_536,
+  forwardedBytesMax: 67_108_864,
+  /** Publishes, or their outcomes, in one part of a letter. */
+  forwardedBatchMax: 4_096,
+  /** A publish that no node took by then is refused as UNAVAILABLE: an owner is found anew well within that time. */
+  forwardWaitMs: 2_000,
+  /** One that was sent has an unknown outcome after this: longer than the node that acts takes to give it one. */
+  forwardAnswerMs: 3_000,
+  /** Pause before a node is tried again that did not take a publish; doubled up to the longest. */
+  forwardPauseMs: 20,
+  forwardPauseMsMax: 160,
+  /** Channels of one peer remembered to be gone elsewhere until it sends there anew. */
+  movedChannelsMax: 65_536,
   /** Records read at once for a peer that lacks them. */
   peerReadBytes: 1_048_576,
   /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */
   intakeBytesMax: 67_108_864,
+  /** A read at a home waits so long to learn what is committed of what it holds. */
+  committedWaitMs: 200,
+  /** Records of a channel kept until they are committed, for delivery without a read. */
+  keptRecordBytesMax: 4_194_304,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */

@@ -29,6 +29,8 @@ export interface Profile {
   readonly ringVersion: number;
   /** 0 idle to 1000 full. */
   readonly load: number;
+  /** It has seen a majority of the ring for a while: it may take its intervals from who owns them. */
+  readonly settled: boolean;
 }
 
 interface About {
@@ -112,6 +114,7 @@ export function sameProfile(a: Profile, b: Profile): boolean {
     a.role === b.role &&
     a.ringVersion === b.ringVersion &&
     a.load === b.load &&
+    a.settled === b.settled &&
     a.clientAddresses.length === b.clientAddresses.length &&
     a.clientAddresses.every((address, i) => address === b.clientAddresses[i])
   );

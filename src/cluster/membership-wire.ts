@@ -52,6 +52,7 @@ const profileTags = {
   role: varintTag(3),
   ringVersion: varintTag(4),
   load: varintTag(5),
+  settled: varintTag(6),
 } as const;
 
 /** Bytes of a packet without news, at most: sender, receiver, and the longest message. */
@@ -144,6 +145,7 @@ function writeProfile(out: ByteWriter, profile: Profile): void {
   writeNumber(out, profileTags.role, roles.indexOf(profile.role));
   writeNumber(out, profileTags.ringVersion, profile.ringVersion);
   writeNumber(out, profileTags.load, profile.load);
+  writeNumber(out, profileTags.settled, profile.settled ? 1 : 0);
 }
 
 function writeId(out: ByteWriter, tag: number, id: NodeId | BootId): void {
@@ -173,8 +175,9 @@ function statementLength(statement: Statement): number {
   return head + ids + 1 + varintLength(length) + length;
 }
 
-function profileLength({ peerAddress, clientAddresses, role, ringVersion, load }: Profile): number {
-  let length = textLength(peerAddress);
+function profileLength(profile: Profile): number {
+  const { peerAddress, clientAddresses, role, ringVersion, load, settled } = profile;
+  let length = textLength(peerAddress) + numberLength(settled ? 1 : 0);
   for (const address of clientAddresses) length += textLength(address);
   return length + numberLength(roles.indexOf(role)) + numberLength(ringVersion) + numberLength(load);
 }
@@ -310,6 +313,7 @@ function readProfile(reader: MembershipReader): Profile {
   let role: Profile['role'] = 'core';
   let ringVersion = 0;
   let load = 0;
+  let settled = false;
   reader.each((tag) => {
     if (tag === profileTags.peerAddress) peerAddress = reader.address();
     else if (tag === profileTags.clientAddresses) clientAddresses.push(reader.address());
@@ -317,9 +321,10 @@ function readProfile(reader: MembershipReader): Profile {
     else if (tag === profileTags.role) role = roles[reader.uint32()] ?? 'edge';
     else if (tag === profileTags.ringVersion) ringVersion = reader.varint();
     else if (tag === profileTags.load) load = reader.uint32();
+    else if (tag === profileTags.settled) settled = reader.varint() !== 0;
     else reader.skip(tag);
   });
-  const profile = { peerAddress, clientAddresses, role, ringVersion, load };
+  const profile = { peerAddress, clientAddresses, role, ringVersion, load, settled };
   if (!isProfile(profile)) reader.fail();
   return profile;
 }

@@ -60,10 +60,15 @@ export function meetingOf(ours: Ring, other: Ring): Meeting {
  *  members is there. degraded: it tries to claim, and until it succeeds acknowledges at `owner` only. */
 export type ColdStart = 'waiting' | 'claiming' | 'degraded';
 
-/** `answered` are members that told their ring since the start, this node among them; a newer ring is adopted first. */
-export function coldStartOf(ring: Ring, answered: ReadonlySet<NodeId>, sinceStartMs: number): ColdStart {
+/** `answered` are members that were reached since the start, this node among them; a newer ring is adopted first. */
+export function coldStartOf(
+  ring: Ring,
+  answered: ReadonlySet<NodeId>,
+  sinceStartMs: number,
+  coldStartMs: number = limits.coldStartMs,
+): ColdStart {
   if (isMajorityOf(ring, answered)) return 'claiming';
-  return sinceStartMs < limits.coldStartMs ? 'waiting' : 'degraded';
+  return sinceStartMs < coldStartMs ? 'waiting' : 'degraded';
 }
 
 /** Digest of the version in the ring's line; `undefined` where the lineage does not reach back so far. */

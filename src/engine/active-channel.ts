@@ -10,6 +10,7 @@ import { FanOut } from '../sessions/fan-out.js';
 import type { Session } from '../sessions/session.js';
 import { LiveHistory } from '../sessions/live-history.js';
 import type { Pending } from './pending.js';
+import type { SharedChannel } from './shared-channel.js';
 
 export class ActiveChannel {
   readonly fanOut = new FanOut<Session>();
@@ -25,6 +26,8 @@ export class ActiveChannel {
   checksum = 0;
   /** The newest one stamped, in the commit under way. */
   stampedSeq = 0;
+  /** In a cluster, where this node holds the log. */
+  shared: SharedChannel | undefined;
   /** Administrators and streams that wait for entries beyond what they have. */
   #waiters: Set<() => void> | undefined;
   #log: ChannelLog | undefined;

@@ -1,18 +1,19 @@
 /** The channels in memory. A channel is loaded on first use and leaves when nobody used it for a while. */
-import type { ChannelName, ChannelRef, HubName, WriterId } from '../base/ids.js';
+import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
 import { ChannelMap } from '../base/channel-map.js';
 import { limits } from '../base/limits.js';
 import type { RuleSet } from '../channels/rules.js';
 import { ActiveChannel } from './active-channel.js';
-import type { LogStore } from './ports.js';
+import type { Ordering } from './ordering.js';
+import type { Logs } from './ports.js';
 
 export class ChannelTable {
   readonly #channels = new ChannelMap<ActiveChannel>();
   readonly #loading = new Map<ActiveChannel, Promise<void>>();
 
   constructor(
-    readonly store: LogStore,
-    readonly writer: WriterId,
+    readonly logs: Logs,
+    readonly ordering: Ordering,
     readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet,
     readonly nowMs: () => number,
   ) {}
@@ -52,6 +53,12 @@ export class ChannelTable {
     return this.#loading.get(channel) ?? Promise.resolve();
   }
 
+  /** The same for those who read it: what is known to be committed by then is what they see. */
+  async readable(channel: ActiveChannel): Promise<void> {
+    await this.ready(channel);
+    await this.ordering.known(channel);
+  }
+
   /** The node stops: nobody waits for more. */
   wakeWaiters(): void {
     for (const channel of this) channel.wakeWaiters();
@@ -64,9 +71,9 @@ export class ChannelTable {
     const unusedMs = isCrowded ? limits.channelCrowdedIdleMs : limits.channelIdleMs;
     for (const channel of this) {
       channel.noteUse(nowMs);
-      if (!channel.isIdle(nowMs, unusedMs)) continue;
+      if (!channel.isIdle(nowMs, unusedMs) || !this.ordering.release(channel)) continue;
       this.#channels.delete(channel.ref);
-      this.store.release(channel.ref);
+      this.logs.release(channel.ref);
     }
   }
 
@@ -84,10 +91,11 @@ export class ChannelTable {
   }
 
   #load(channel: ActiveChannel): void {
-    const loading = this.store.open(channel.ref).then(
+    const loading = this.logs.open(channel.ref).then(
       (log) => {
-        channel.loaded(log, this.writer);
+        channel.loaded(log, this.ordering.writer);
         this.#loading.delete(channel);
+        this.ordering.loaded(channel);
       },
       (error: unknown) => {
         this.#loading.delete(channel);

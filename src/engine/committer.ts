@@ -1,59 +1,53 @@
 /** Group commit: whatever waits when the disk is free becomes one commit, one sync, and then acks and deliveries. The
  *  next commit is what arrived in the meantime; there is no timer. Entries are stamped when the commit is built. */
 import { assert } from '../base/assert.js';
-import type { Dot, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import type { HybridClock } from '../log/hybrid-clock.js';
-import type { KeyRow, RunSummary } from '../log/run.js';
-import { RunWriter } from '../log/run-writer.js';
-import { countersPerMs, timestampFromUnixMs } from '../log/timestamp.js';
-import { type Failure, failure } from '../protocol/errors.js';
+import type { RunSummary } from '../log/run.js';
 import type { ActiveChannel } from './active-channel.js';
 import { encodeClockNote, noteNames } from './notes.js';
-import type { Pending, PendingPublish } from './pending.js';
+import type { Companion, Ordering, Stamped } from './ordering.js';
+import { type Pending, refuseUnwritten, tellIndeterminate, weight } from './pending.js';
 import type { LogStore, Timers } from './ports.js';
-import type { Reached } from '../sessions/ack-range.js';
+import { type Group, Stamper, type StamperOptions } from './stamper.js';
 
 export interface CommitterHooks {
-  /** A run is durable and ordered: hand it to subscribers. `records` is valid during the call only. */
-  committed(channel: ActiveChannel, run: RunSummary, position: number, records: Uint8Array): void;
   /** All answers of a commit are given: write what is due. */
   flush(): void;
   failed(error: unknown): void;
 }
 
-export interface CommitterOptions {
+export interface CommitterOptions extends Omit<StamperOptions, 'writer'> {
   readonly store: LogStore;
   readonly timers: Timers;
-  readonly clock: HybridClock;
-  readonly physicalMs: () => number;
-  readonly writer: WriterId;
-  readonly round: number;
-  /** What an ack may claim once an entry is synced here. */
-  readonly reached: Reached;
+  readonly ordering: Ordering;
 }
 
-interface Group {
-  readonly channel: ActiveChannel;
-  readonly items: Pending[];
-  run: RunSummary | undefined;
+/** A commit being made: what is not stamped yet, and what is. */
+interface UnderWay {
+  groups: readonly Group[];
+  stamped: Stamped[];
 }
 
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #hooks: CommitterHooks;
-  readonly #writer = new RunWriter();
+  readonly #stamper: Stamper;
   #queue: ActiveChannel[] = [];
   #running = false;
   #stopped = false;
   #waitingEntries = 0;
   #waitingBytes = 0;
   #idle: (() => void)[] = [];
-  readonly counters = { commits: 0, entries: 0, bytes: 0, duplicates: 0 };
+  readonly #counters = { commits: 0, entries: 0, bytes: 0 };
 
   constructor(options: CommitterOptions, hooks: CommitterHooks) {
     this.#options = options;
     this.#hooks = hooks;
+    this.#stamper = new Stamper({ ...options, writer: options.ordering.writer });
+  }
+
+  get counters() {
+    return { ...this.#counters, duplicates: this.#stamper.duplicates };
   }
 
   /** False when too much waits already: refuse instead of growing. */
@@ -83,10 +77,23 @@ export class Committer {
       return refuseUnwritten(item);
     }
     channel.pending.push(item);
-    if (channel.queued) return;
+    this.resume(channel);
+  }
+
+  /** What waits in the channel is tried (again). */
+  resume(channel: ActiveChannel): void {
+    if (channel.queued || channel.pending.length === 0 || this.#stopped) return;
     channel.queued = true;
     this.#queue.push(channel);
-    this.#start();
+    this.start();
+  }
+
+  /** Something waits for a commit, here or with the ordering. */
+  start(): void {
+    if (this.#running || this.#stopped) return;
+    this.#running = true;
+    // After all input of this turn, so that one commit takes all of it.
+    this.#options.timers.soon(() => void this.#run());
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -95,24 +102,17 @@ export class Committer {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #start(): void {
-    if (this.#running || this.#stopped) return;
-    this.#running = true;
-    // After all input of this turn, so that one commit takes all of it.
-    this.#options.timers.soon(() => void this.#run());
-  }
-
   async #run(): Promise<void> {
-    let batch: Group[] = [];
+    const underWay: UnderWay = { groups: [], stamped: [] };
     try {
-      while (this.#queue.length > 0) {
-        batch = this.#cut();
-        const unknown = this.#unknownKeys(batch);
-        if (unknown.length > 0) await this.#lookUpKeys(unknown);
-        await this.#commit(batch);
+      while (!this.#stopped && (this.#queue.length > 0 || this.#options.ordering.hasWork)) {
+        underWay.groups = this.#cut();
+        const lookUp = this.#stamper.lookUpKeys(underWay.groups);
+        if (lookUp) await lookUp;
+        await this.#commit(underWay);
       }
     } catch (error) {
-      this.#fail(batch, error);
+      this.#fail(underWay, error);
     }
     this.#running = false;
     for (const wake of this.#idle.splice(0)) wake();
@@ -141,7 +141,7 @@ export class Committer {
       }
       const items = taken === channel.pending.length ? channel.pending : channel.pending.slice(0, taken);
       channel.pending = taken === channel.pending.length ? [] : channel.pending.slice(taken);
-      batch.push({ channel, items, run: undefined });
+      batch.push({ channel, items });
       if (channel.pending.length > 0) this.#queue.push(channel);
       else channel.queued = false;
     }
@@ -150,198 +150,66 @@ export class Committer {
     return batch;
   }
 
-  /** Publishes whose key memory cannot judge: it may have been taken before the channel was loaded. */
-  #unknownKeys(batch: readonly Group[]): { channel: ActiveChannel; item: PendingPublish }[] {
-    const unknown: { channel: ActiveChannel; item: PendingPublish }[] = [];
-    const timestamp = this.#logTime();
-    for (const { channel, items } of batch) {
-      for (const item of items) {
-        if (item.kind !== 'publish' || item.idempotencyKey === undefined) continue;
-        const { scope, idempotencyKey: key, contentHash } = item;
-        if (channel.keys.check({ scope, key, timestamp, contentHash }) === 'unknown')
-          unknown.push({ channel, item });
-      }
+  async #commit(underWay: UnderWay): Promise<void> {
+    const { store, ordering } = this.#options;
+    const companion = ordering.cut();
+    const bound = this.#stamper.begin();
+    const { groups, stamped } = underWay;
+    underWay.groups = [];
+    const runs: RunSummary[] = [];
+    for (const group of groups) {
+      const one = this.#stamp(group);
+      if (!one) continue;
+      stamped.push(one);
+      if (one.run) runs.push(one.run);
     }
-    return unknown;
-  }
-
-  async #lookUpKeys(unknown: readonly { channel: ActiveChannel; item: PendingPublish }[]): Promise<void> {
-    const rows = unknown.map(({ channel, item }) => ({
-      ref: channel.ref,
-      scope: item.scope,
-      key: item.idempotencyKey!,
-    }));
-    const windowStart = this.#logTime() - timestampLength(limits.idempotencyWindowMs);
-    const found = await this.#options.store.findKeys(rows, Math.max(0, windowStart));
-    unknown.forEach(({ channel }, i) => {
-      const row = found[i];
-      if (row) channel.keys.add(row);
-    });
-  }
-
-  /** About what the next stamp will be, for judging the age of keys. */
-  #logTime(): number {
-    return Math.max(this.#options.clock.last, timestampFromUnixMs(Math.floor(this.#options.physicalMs())));
-  }
-
-  async #commit(batch: readonly Group[]): Promise<void> {
-    const { store, clock, physicalMs } = this.#options;
-    const nowMs = physicalMs();
-    const bound = clock.boundNeeded(nowMs);
-    // The new bound becomes durable in the same commit as the first stamps above the old one.
-    if (bound !== undefined) clock.raiseBound(bound);
-    this.#writer.clear();
-    for (const group of batch) group.run = this.#build(group, nowMs);
-    const runs = batch.flatMap((group) => group.run ?? []);
-    if (runs.length > 0) {
-      const notes = bound === undefined ? undefined : new Map([[noteNames.clock, encodeClockNote(bound)]]);
-      await store.commit({ bytes: this.#writer.bytes(), runs, ...(notes ? { notes } : {}) });
-      this.counters.commits++;
+    const writer = this.#stamper.runs;
+    if (companion) for (const { bytes, run } of companion.runs) runs.push(writer.add(bytes, run));
+    const bytes = writer.bytes();
+    ordering.built(stamped, bytes);
+    const notes = notesOf(companion, bound);
+    if (runs.length > 0 || notes) {
+      await store.commit({ bytes, runs, ...(notes ? { notes } : {}) });
+      this.#counters.commits++;
     }
-    for (const group of batch) this.#complete(group);
+    underWay.stamped = [];
+    this.#complete(stamped);
+    ordering.synced(stamped, bytes, companion);
     this.#hooks.flush();
   }
 
-  /** Stamps and encodes the new entries of one channel; decides duplicates and refusals. */
-  #build(group: Group, nowMs: number): RunSummary | undefined {
-    const { channel } = group;
-    let begun = false;
-    const begin = (): void => {
-      if (begun) return;
-      begun = true;
-      const { writer, round } = this.#options;
-      this.#writer.begin(channel.ref, writer, round, channel.seq + 1, channel.checksum);
-    };
-    let kept = 0;
-    for (const item of group.items) {
-      const keep =
-        item.kind === 'publish'
-          ? this.#buildPublish(channel, item, begin, nowMs)
-          : this.#buildTrim(channel, item, begin, nowMs);
-      if (keep) group.items[kept++] = item;
+  #stamp(group: Group): Stamped | undefined {
+    const { ordering } = this.#options;
+    const { channel, items } = group;
+    const stamping = ordering.stamping(channel);
+    if (stamping.as === 'owner' || stamping.as === 'degraded') return this.#stamper.stamp(group, stamping);
+    if (stamping.as === 'elsewhere') ordering.elsewhere(channel, items);
+    else {
+      for (const item of items) this.admit(item);
+      channel.pending = channel.pending.length === 0 ? items : [...items, ...channel.pending];
+      ordering.waits(channel);
     }
-    group.items.length = kept;
-    return begun ? this.#writer.end() : undefined;
+    return undefined;
   }
 
-  #buildPublish(channel: ActiveChannel, item: PendingPublish, begin: () => void, nowMs: number): boolean {
-    const { scope, idempotencyKey, publisher, contentHash } = item;
-    if (idempotencyKey !== undefined) {
-      const verdict = channel.keys.check({
-        scope,
-        key: idempotencyKey,
-        timestamp: this.#logTime(),
-        contentHash,
-      });
-      if (verdict === 'conflict')
-        return refuse(item, failure('KEY_CONFLICT', { channel: channel.ref.channel }));
-      // `unknown` was looked up before: the index does not have it either.
-      if (typeof verdict === 'object') return this.#settleDuplicate(channel, item, verdict.duplicateOf);
-    }
-    if (publisher) {
-      const verdict = channel.publishers.check({ scope, ...publisher });
-      if (verdict !== 'next')
-        return refuse(
-          item,
-          outOfOrder(channel, verdict === 'repeat' ? publisher.seq : verdict.outOfOrder.lastKnown),
-        );
-      channel.publishers.add(scope, publisher.epoch, publisher.seq);
-    }
-    begin();
-    item.timestamp = this.#options.clock.stamp(nowMs);
-    const seq = this.#writer.append({
-      timestamp: item.timestamp,
-      kind: 'publish',
-      actor: item.actor === '' ? undefined : item.actor,
-      publisher,
-      idempotencyKey,
-      parents: this.#parentsDue(channel),
-      retain: item.retain,
-      content: item.content,
-    });
-    channel.stampedSeq = seq;
-    item.dot = { writer: this.#options.writer, seq };
-    if (idempotencyKey !== undefined) {
-      channel.keys.add({
-        ref: channel.ref,
-        scope,
-        key: idempotencyKey,
-        dot: item.dot,
-        timestamp: item.timestamp,
-        contentHash,
-      });
-    }
-    return true;
-  }
-
-  /** The same message under the same key: it gets the first one's dot. */
-  #settleDuplicate(channel: ActiveChannel, item: PendingPublish, first: KeyRow): boolean {
-    const { publisher, scope } = item;
-    if (publisher) channel.publishers.add(scope, publisher.epoch, publisher.seq);
-    this.counters.duplicates++;
-    item.dot = first.dot;
-    item.timestamp = first.timestamp;
-    item.duplicate = true;
-    return true;
-  }
-
-  #buildTrim(
-    channel: ActiveChannel,
-    item: Pending & { kind: 'trim' },
-    begin: () => void,
-    nowMs: number,
-  ): boolean {
-    const trim = channel.log.trimAt(item.position);
-    if (!trim) {
-      item.settled(false);
-      return false;
-    }
-    begin();
-    const timestamp = this.#options.clock.stamp(nowMs);
-    channel.stampedSeq = this.#writer.append({
-      timestamp,
-      kind: 'trim',
-      trim,
-      parents: this.#parentsDue(channel),
-    });
-    return true;
-  }
-
-  /** Our first entry in a channel says what it follows; after it nothing foreign arrives while we own the channel. */
-  #parentsDue(channel: ActiveChannel): readonly Dot[] | undefined {
-    return channel.stampedSeq === 0 ? channel.log.parentsFor(this.#options.writer, true) : undefined;
-  }
-
-  #complete(group: Group): void {
-    const { channel, run, items } = group;
-    const { reached } = this.#options;
-    if (run) {
+  #complete(stamped: readonly Stamped[]): void {
+    for (const { channel, run } of stamped) {
+      if (!run) continue;
       const last = run.firstSeq + run.count - 1;
       assert(channel.log.have(run.writer) >= last, 'the store applied the commit');
       assert(channel.stampedSeq === last, 'one commit is under way at a time');
       channel.seq = last;
       channel.checksum = run.lastChecksum;
-      this.counters.entries += run.count;
-      this.counters.bytes += run.recordBytes;
-      const start = run.offset + run.headerBytes;
-      const records = this.#writer.bytes().subarray(start, start + run.recordBytes);
-      this.#hooks.committed(channel, run, channel.log.endPosition - run.count, records);
-    }
-    for (const item of items) {
-      if (item.kind === 'trim') item.settled(true);
-      else item.origin.publishAccepted(item, reached);
+      this.#counters.entries += run.count;
+      this.#counters.bytes += run.recordBytes;
     }
   }
 
   /** The outcome of what was in the commit is unknown; what only waited was never written. */
-  #fail(batch: readonly Group[], error: unknown): void {
+  #fail({ groups, stamped }: UnderWay, error: unknown): void {
     this.#stopped = true;
-    for (const { items } of batch) {
-      for (const item of items) {
-        if (item.kind === 'trim') item.settled(false);
-        else item.origin.publishFailed(item.requestId, failure('INDETERMINATE', { retryAfterMs: 1000 }));
-      }
-    }
+    for (const { items } of groups) for (const item of items) refuseUnwritten(item);
+    for (const { items } of stamped) for (const item of items) tellIndeterminate(item);
     this.refuseWaiting();
     this.#hooks.failed(error);
   }
@@ -349,42 +217,24 @@ export class Committer {
   /** Refuses what waits, before the node stops or after the store failed. */
   refuseWaiting(): void {
     this.#stopped = true;
-    for (const channel of this.#queue.splice(0)) {
-      channel.queued = false;
-      for (const item of channel.pending.splice(0)) {
-        this.forget(item);
-        refuseUnwritten(item);
-      }
-    }
+    for (const channel of this.#queue.splice(0)) this.refusePending(channel);
     this.#hooks.flush();
+  }
+
+  /** Refuses what waits in one channel. */
+  refusePending(channel: ActiveChannel): void {
+    channel.queued = false;
+    for (const item of channel.pending.splice(0)) {
+      this.forget(item);
+      refuseUnwritten(item);
+    }
   }
 }
 
-function weight(item: Pending): number {
-  return item.kind === 'publish' ? item.content.length + 128 : 256;
-}
-
-function refuseUnwritten(item: Pending): void {
-  if (item.kind === 'trim') item.settled(false);
-  else item.origin.publishFailed(item.requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
-}
-
-function refuse(item: PendingPublish, error: Failure): false {
-  item.origin.publishFailed(item.requestId, error);
-  return false;
-}
-
-/** Milliseconds as a difference of timestamps. */
-function timestampLength(ms: number): number {
-  return ms * countersPerMs;
-}
-
-function outOfOrder(channel: ActiveChannel, lastKnown: number): Failure {
-  return failure('OUT_OF_ORDER', {
-    channel: channel.ref.channel,
-    message:
-      lastKnown === 0
-        ? 'Nothing of this publisher is known here. Send again from the first publish that was not acknowledged.'
-        : `The last publish known here is number ${lastKnown}. Send again from number ${lastKnown + 1}.`,
-  });
+function notesOf(
+  companion: Companion | undefined,
+  bound: number | undefined,
+): ReadonlyMap<string, Uint8Array> | undefined {
+  if (bound === undefined) return companion && companion.notes.size > 0 ? companion.notes : undefined;
+  return new Map([...(companion?.notes ?? []), [noteNames.clock, encodeClockNote(bound)]]);
 }

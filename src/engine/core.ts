@@ -6,7 +6,11 @@ import { limits } from '../base/limits.js';
 import type { RuleSet } from '../channels/rules.js';
 import { HybridClock } from '../log/hybrid-clock.js';
 import { PhysicalClock } from '../log/physical-clock.js';
+import { Replica } from '../replication/replica.js';
+import { Alone } from './alone.js';
 import { ChannelTable } from './channel-table.js';
+import { ClusterSide } from './cluster-side.js';
+import { Cluster } from './cluster.js';
 import { Committer, type CommitterHooks } from './committer.js';
 import {
   type Claim,
@@ -16,22 +20,40 @@ import {
   encodeClockNote,
   noteNames,
 } from './notes.js';
-import type { EnginePorts, LogStore, Random } from './ports.js';
+import { Delivery, type Flusher } from './delivery.js';
+import { foundIn } from './founding.js';
+import type { EngineOptions } from './options.js';
+import type { Ordering } from './ordering.js';
+import { Replicated } from './replicated.js';
+import type { EnginePorts, LogStore, Logs, Random } from './ports.js';
 
 export interface Core {
   readonly store: LogStore;
-  readonly claim: Claim;
+  /** Where readers find the logs of channels. */
+  readonly logs: Logs;
+  readonly ordering: Ordering;
   readonly clock: HybridClock;
   readonly channels: ChannelTable;
   readonly committer: Committer;
+  readonly delivery: Delivery;
   readonly physicalMs: () => number;
+  /** Of a node among others. */
+  readonly cluster?: Cluster;
+  readonly side?: ClusterSide;
 }
 
-/** Opens the store and makes the new writer and its claim durable before anything is stamped under them. */
+export interface CoreHooks extends CommitterHooks {
+  readonly flusher: Flusher;
+  rulesOf(hub: HubName, channel: ChannelName): RuleSet;
+}
+
+/** Opens the store and makes the new writer, and under what it stamps, durable before anything is stamped. `cluster`: the
+ *  one an earlier incarnation was in. */
 export async function startCore(
   ports: EnginePorts,
-  rulesOf: (hub: HubName, channel: ChannelName) => RuleSet,
-  hooks: CommitterHooks,
+  options: EngineOptions,
+  hooks: CoreHooks,
+  cluster?: Cluster,
 ): Promise<Core> {
   const store = await ports.openStore();
   try {
@@ -39,39 +61,94 @@ export async function startCore(
     const physicalMs = (): number => physical.read(ports.clock.wallMs(), ports.clock.monotonicMs());
     const last = decodeClockNote(store.notes.get(noteNames.clock)) ?? 0;
     const clock = new HybridClock({ last, bound: last, offsetMsMax: limits.clockOffsetMsMax });
-    const promise = decodeClaimNote(store.notes.get(noteNames.promise));
-    const claim: Claim = {
-      round: (promise?.round ?? 0) + 1,
-      writer: newWriter(ports.clock.wallMs(), ports.random),
-    };
     const bound = clock.boundNeeded(physicalMs()) ?? last;
-    await store.commit({
-      bytes: new Uint8Array(0),
-      runs: [],
-      notes: new Map([
-        [noteNames.promise, encodeClaimNote(claim)],
-        [noteNames.clock, encodeClockNote(bound)],
-      ]),
-    });
-    clock.raiseBound(bound);
-    const channels = new ChannelTable(store, claim.writer, rulesOf, () => ports.clock.monotonicMs());
-    const committer = new Committer(
-      {
-        store,
-        timers: ports.timers,
-        clock,
-        physicalMs,
-        writer: claim.writer,
-        round: claim.round,
-        reached: { level: 'quorum', copies: 1 },
-      },
+    const writer = newWriter(ports.clock.wallMs(), ports.random);
+    const base: Base = {
+      ports,
       hooks,
-    );
-    return { store, claim, clock, channels, committer, physicalMs };
+      store,
+      clock,
+      physicalMs,
+      writer,
+      delivery: new Delivery(hooks.flusher),
+    };
+    const plan = options.cluster && ports.peers ? inCluster(base, options, cluster) : alone(base);
+    const notes = new Map([...plan.notes, [noteNames.clock, encodeClockNote(bound)]]);
+    await store.commit({ bytes: new Uint8Array(0), runs: [], notes });
+    clock.raiseBound(bound);
+    return makeCore(base, plan);
   } catch (error) {
     await store.close().catch(() => undefined);
     throw error;
   }
+}
+
+/** What both kinds of nodes begin with. */
+interface Base {
+  readonly ports: EnginePorts;
+  readonly hooks: CoreHooks;
+  readonly store: LogStore;
+  readonly clock: HybridClock;
+  readonly physicalMs: () => number;
+  readonly writer: WriterId;
+  readonly delivery: Delivery;
+}
+
+/** Notes that must be durable first, and what is made then. */
+interface Plan {
+  readonly notes: ReadonlyMap<string, Uint8Array>;
+  readonly cluster?: Cluster;
+  order(): Ordering;
+}
+
+function alone({ store, writer, delivery }: Base): Plan {
+  const promise = decodeClaimNote(store.notes.get(noteNames.promise));
+  const claim: Claim = { round: (promise?.round ?? 0) + 1, writer };
+  return {
+    notes: new Map([[noteNames.promise, encodeClaimNote(claim)]]),
+    order: () => new Alone(claim, delivery),
+  };
+}
+
+function inCluster(base: Base, options: EngineOptions, known: Cluster | undefined): Plan {
+  const { ports, store, writer, clock, physicalMs, delivery, hooks } = base;
+  const { ring, held, notes } = foundIn(store, options.nodeId, options.cluster!, known?.table.ring);
+  const cluster = known ?? new Cluster(ports, ports.peers!, ring, options);
+  const order = (): Ordering =>
+    new Replicated({
+      ports,
+      store,
+      writer,
+      clock,
+      physicalMs,
+      delivery,
+      surroundings: cluster,
+      makeReplica: (logOf) => {
+        const { random } = ports;
+        const replica = new Replica({ self: options.nodeId, storeId: store.storeId, writer, random, logOf });
+        replica.ringVersion = ring.version;
+        for (const { id, sets, start } of held) {
+          replica.addInterval(id, sets, start, ports.clock.monotonicMs());
+          cluster.recovering(id, replica.isRecovering(id));
+        }
+        return replica;
+      },
+      flush: () => hooks.flush(),
+      failed: (error) => hooks.failed(error),
+    });
+  return { notes, cluster, order };
+}
+
+function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, plan: Plan): Core {
+  const ordering = plan.order();
+  const rulesOf: CoreHooks['rulesOf'] = (hub, channel) => hooks.rulesOf(hub, channel);
+  const channels = new ChannelTable(store, ordering, rulesOf, () => ports.clock.monotonicMs());
+  const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering }, hooks);
+  const core = { store, logs: store, ordering, clock, channels, committer, delivery, physicalMs };
+  if (!(ordering instanceof Replicated) || !plan.cluster) return core;
+  ordering.attach(channels, committer);
+  const side = new ClusterSide(ports, plan.cluster, ordering, () => hooks.flush());
+  return { ...core, cluster: plan.cluster, side };
 }
 
 /** 48 bits of boot time and 48 random bits: never the same twice, and roughly in order of start. */

@@ -2,13 +2,12 @@
 import { limits } from '../base/limits.js';
 import { encodeCursor } from '../log/cursor.js';
 import { iterateRecords } from '../log/entry-wire.js';
-import type { RunSummary } from '../log/run.js';
 import type { Encoding, Signal } from '../protocol/messages.js';
 import { encodeDeliveryFrame, encodeServerFrame } from '../protocol/server-encoder.js';
 import type { Session } from '../sessions/session.js';
 import type { SessionFrame } from '../sessions/subscriber.js';
 import type { ActiveChannel } from './active-channel.js';
-import type { Core } from './core.js';
+import type { Piece } from './kept-runs.js';
 
 export interface Flusher {
   /** The session has something to write, at the latest at the end of this turn. */
@@ -25,27 +24,37 @@ export class Delivery {
   /** Signals of this turn that were not handed out yet. */
   readonly #signals = new Map<ActiveChannel, SignalBatch>();
 
-  constructor(
-    readonly core: Core,
-    readonly flusher: Flusher,
-  ) {
+  constructor(readonly flusher: Flusher) {
     this.#touch = (session) => {
       this.counters.deliveries++;
       flusher.touched(session);
     };
   }
 
-  /** `records` begin at `position` of the channel's order; they are copied into the frames. */
-  committed(channel: ActiveChannel, run: RunSummary, position: number, records: Uint8Array): void {
+  /** What is new in the channel's order from `position` on, one piece behind another; records are copied into the frames.
+   *  Without pieces whoever listens reads them from the log. */
+  committed(channel: ActiveChannel, position: number, pieces: readonly Piece[] | undefined): void {
     channel.wakeWaiters();
     if (channel.fanOut.size === 0) return;
     try {
-      const make = (encoding: Encoding) => deliveryFrames(channel, run, position, records, encoding);
-      channel.fanOut.deliver(channel.log, position, make, this.#touch);
+      if (!pieces) return channel.fanOut.readLog(channel.log, position, this.#touch);
+      let from = position;
+      for (const piece of pieces) {
+        const start = from;
+        const make = (encoding: Encoding) => deliveryFrames(channel, piece, start, encoding);
+        channel.fanOut.deliver(channel.log, start, make, this.#touch);
+        from += piece.count;
+      }
     } catch (error) {
       // The entries are durable: whoever listens comes back for them, and the node goes on.
       for (const { session } of Array.from(channel.fanOut)) this.flusher.broken(session, error);
     }
+  }
+
+  /** There is something to be delivered before it is in the order: whoever listens reads it from the log. */
+  provisional(channel: ActiveChannel): void {
+    channel.wakeWaiters();
+    channel.fanOut.readLog(channel.log, channel.log.endPosition, this.#touch);
   }
 
   signal(channel: ActiveChannel, signal: Signal): void {
@@ -100,9 +109,8 @@ export function signalFrame(
 /** Frames of at most about `replayChunkBytes`, so that one large commit does not overrun a reader's queue at once. */
 function deliveryFrames(
   channel: ActiveChannel,
-  run: RunSummary,
+  { writer, round, count, records }: Piece,
   position: number,
-  records: Uint8Array,
   encoding: Encoding,
 ): SessionFrame[] {
   const frames: SessionFrame[] = [];
@@ -116,8 +124,8 @@ function deliveryFrames(
       encoding === 'json' ? encodeCursor(channel.ref, channel.log.headsAt(position + done)) : undefined;
     const slice = {
       channel: channel.ref.channel,
-      writer: run.writer,
-      round: run.round,
+      writer,
+      round,
       late: false,
       records: records.subarray(start, end),
       ...(cursor && { cursor }),
@@ -133,7 +141,7 @@ function deliveryFrames(
     entries = 0;
   };
   if (records.length <= limits.replayChunkBytes) {
-    entries = run.count;
+    entries = count;
     cut(records.length);
     return frames;
   }

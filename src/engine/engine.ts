@@ -26,10 +26,10 @@ import type {
   PublishAccepted,
   SessionHandle,
 } from './api.js';
+import type { Cluster } from './cluster.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
-import { Delivery } from './delivery.js';
-import { type Scan, historyPage, positionCovered } from './history.js';
+import { historyPage, positionCovered } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
 import type { Accepted, Reached } from '../sessions/ack-range.js';
@@ -37,6 +37,7 @@ import type { PublishOrigin } from './pending.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
+import { type Scan, scanOf } from './scan.js';
 import { Sessions } from './sessions.js';
 
 type State = NodeStatus['state'];
@@ -50,7 +51,7 @@ export class Engine implements NodeApi {
   readonly #startedUnixMs: number;
   #state: State = 'reopening';
   #core: Core | undefined;
-  #delivery: Delivery | undefined;
+  #cluster: Cluster | undefined;
   #publishing: Publishing | undefined;
   #maintenance: Maintenance | undefined;
   #reopens = 0;
@@ -76,24 +77,27 @@ export class Engine implements NodeApi {
     this.#state = 'stopping';
     this.#maintenance?.stop();
     const core = this.#core;
+    await core?.cluster?.leave();
     if (core) await core.committer.drained();
     this.#sessions.closeAll('SHUTTING_DOWN');
-    core?.channels.wakeWaiters();
-    core?.committer.refuseWaiting();
+    if (core) this.#endCore(core);
+    this.#cluster?.stop();
     this.#core = undefined;
     await core?.store.close();
   }
 
   async #openCore(): Promise<void> {
-    const core = await startCore(this.#ports, (hub, channel) => this.#rules(hub, channel) ?? defaultRules, {
-      committed: (channel, run, position, records) =>
-        this.#delivery?.committed(channel, run, position, records),
+    const hooks = {
+      rulesOf: (hub: HubName, channel: ChannelName) => this.#rules(hub, channel) ?? defaultRules,
+      flusher: this.#sessions,
       flush: () => this.#sessions.flush(),
-      failed: (error) => void this.#storeFailed(error),
-    });
+      failed: (error: unknown) => void this.#storeFailed(error),
+    };
+    const core = await startCore(this.#ports, this.#options, hooks, this.#cluster);
     this.#core = core;
-    this.#delivery = new Delivery(core, this.#sessions);
-    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), this.#delivery);
+    this.#cluster = core.cluster;
+    const { side } = core;
+    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side);
     this.#maintenance = new Maintenance(
       core,
       this.#ports,
@@ -106,6 +110,8 @@ export class Engine implements NodeApi {
     );
     this.#maintenance.start();
     this.#state = 'serving';
+    side?.serve(this.#publishing);
+    if (side) core.cluster?.attach(side);
   }
 
   /** A store that failed is closed and opened anew, once for each failure; a disk that fails again ends the node. */
@@ -121,7 +127,7 @@ export class Engine implements NodeApi {
     this.#maintenance?.stop();
     core?.committer.refuseWaiting();
     this.#sessions.closeAll('INTERNAL');
-    core?.channels.wakeWaiters();
+    if (core) this.#endCore(core);
     this.#core = undefined;
     await core?.store.close().catch(() => undefined);
     // A disk that failed once cannot be trusted to report the next time; one that was full can.
@@ -135,16 +141,25 @@ export class Engine implements NodeApi {
     }
   }
 
+  /** Whoever waits for this incarnation waits no longer. */
+  #endCore({ channels, committer, ordering, side, cluster }: Core): void {
+    cluster?.detach();
+    channels.wakeWaiters();
+    committer.refuseWaiting();
+    side?.stop();
+    ordering.stop();
+    this.#sessions.flush();
+  }
+
   #fail(message: string): void {
     this.#state = 'failed';
+    this.#cluster?.stop();
     this.#ports.observer.observe({ type: 'node-failed', message });
   }
 
   #parts() {
-    const [core, delivery, publishing] = [this.#core, this.#delivery, this.#publishing];
-    return core && delivery && publishing && this.#state === 'serving'
-      ? { core, delivery, publishing }
-      : undefined;
+    const [core, publishing] = [this.#core, this.#publishing];
+    return core && publishing && this.#state === 'serving' ? { core, publishing } : undefined;
   }
 
   #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
@@ -246,7 +261,7 @@ export class Engine implements NodeApi {
     return {
       nodeId: this.#options.nodeId,
       storeId: core?.store.storeId ?? '',
-      writer: core?.claim.writer ?? '',
+      writer: core?.ordering.writer ?? '',
       version: this.#options.version,
       state: this.#state,
       startedUnixMs: this.#startedUnixMs,
@@ -254,7 +269,7 @@ export class Engine implements NodeApi {
       subscriptions: this.#sessions.subscriptionCount,
       channelsInMemory: core?.channels.size ?? 0,
       diskFull: core?.store.space() === 'full',
-      counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...this.#delivery?.counters },
+      counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...core?.delivery.counters },
     };
   }
 
@@ -266,11 +281,11 @@ export class Engine implements NodeApi {
   ): Promise<Result<T, Failure>> {
     const parts = this.#parts();
     if (!parts) return err(this.#unavailable());
-    const { store, channels } = parts.core;
+    const { channels } = parts.core;
     try {
       const active: ActiveChannel = channels.use(ref);
-      await channels.ready(active);
-      return await use({ store, ref, log: active.log });
+      await channels.readable(active);
+      return await use(scanOf(parts.core, active));
     } catch (error) {
       if (!(error instanceof StoreFailedError)) throw error;
       void this.#storeFailed(error);

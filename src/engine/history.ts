@@ -12,14 +12,9 @@ import { timestampFromUnixMs } from '../log/timestamp.js';
 import type { Failure } from '../protocol/errors.js';
 import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js';
 import type { HistoryPage } from './api.js';
-import type { LogStore, MissingRange, RecordSlice } from './ports.js';
+import type { Logs, MissingRange, RecordSlice } from './ports.js';
+import type { Scan } from './scan.js';
 import { cursorHeads, readerSince, startPosition } from './start-position.js';
-
-export interface Scan {
-  readonly store: LogStore;
-  readonly ref: ChannelRef;
-  readonly log: ChannelLog;
-}
 
 /** One record, or something in its place that could not be read. */
 export type ScanItem =
@@ -36,7 +31,7 @@ export type ScanItem =
   | { readonly type: 'gap'; readonly gap: Gap };
 
 /** Entries after the reader's place, in the one order. Stops at the end of the log; the caller stops earlier. */
-export async function* scanForward({ store, ref, log }: Scan, reader: LogReader): AsyncGenerator<ScanItem> {
+export async function* scanForward({ logs, ref, log }: Scan, reader: LogReader): AsyncGenerator<ScanItem> {
   for (;;) {
     const step = reader.next(log, limits.replayEntriesMax);
     if (step.type === 'end') return;
@@ -54,7 +49,7 @@ export async function* scanForward({ store, ref, log }: Scan, reader: LogReader)
       };
       continue;
     }
-    const read = await store.read(ref, [step], limits.replayChunkBytes);
+    const read = await logs.read(ref, [step], limits.replayChunkBytes);
     for (const part of inOrder(read.slices, read.missing)) {
       if ('records' in part) {
         let seq = part.firstSeq;
@@ -81,14 +76,14 @@ export async function* scanForward({ store, ref, log }: Scan, reader: LogReader)
 
 /** Entries before `position`, newest first, down to what retention left. */
 export async function* scanBackward(
-  { store, ref, log }: Scan,
+  { logs, ref, log }: Scan,
   position: number,
 ): AsyncGenerator<ScanItem & { readonly position: number }> {
   let to = position;
   while (to > log.firstPosition) {
     const from = Math.max(log.firstPosition, to - backwardChunkEntries);
     for (const span of log.spans(from, to).reverse()) {
-      const parts = await readWhole(store, ref, span);
+      const parts = await readWhole(logs, ref, span);
       for (const part of parts.reverse()) {
         if ('records' in part) {
           const records = recordsOf(part);
@@ -131,7 +126,7 @@ function recordsOf({ records }: RecordSlice) {
 
 /** All of a span, in order, in as many reads as its bytes need. */
 async function readWhole(
-  store: LogStore,
+  logs: Logs,
   ref: ChannelRef,
   span: { writer: RecordSlice['writer']; firstSeq: number; count: number },
 ) {
@@ -139,7 +134,7 @@ async function readWhole(
   let next = span.firstSeq;
   const end = span.firstSeq + span.count;
   while (next < end) {
-    const read = await store.read(
+    const read = await logs.read(
       ref,
       [{ writer: span.writer, firstSeq: next, count: end - next }],
       limits.replayChunkBytes,
@@ -188,14 +183,14 @@ async function forwardPage(
   time: TimeRange,
   page: PageBuilder,
 ): Promise<Result<HistoryPage, Failure>> {
-  const { store, ref, log } = scan;
+  const { log } = scan;
   const start = request.cursor
-    ? await startPosition(store, ref, log, { type: 'cursor', cursor: request.cursor })
+    ? await startPosition(scan, { type: 'cursor', cursor: request.cursor })
     : ok({
         reader:
           request.sinceUnixMs === undefined
             ? LogReader.atPosition(log, 0)
-            : await readerSince(store, ref, log, request.sinceUnixMs),
+            : await readerSince(scan, request.sinceUnixMs),
       });
   if (!start.ok) return start;
   const { reader } = start.value;

@@ -11,8 +11,9 @@ import { LogReader } from '../log/reader.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { ChannelDigest, LogPage, LogQuery } from './api.js';
-import { type Scan, type ScanItem, positionCovered, scanBackward, scanForward } from './history.js';
+import { type ScanItem, positionCovered, scanBackward, scanForward } from './history.js';
 import type { Hashing, RecordSlice } from './ports.js';
+import type { Scan } from './scan.js';
 import { cursorHeads, readerSince, startPosition } from './start-position.js';
 
 export async function queryLog(scan: Scan, query: LogQuery): Promise<Result<LogPage, Failure>> {
@@ -20,15 +21,13 @@ export async function queryLog(scan: Scan, query: LogQuery): Promise<Result<LogP
 }
 
 async function oldestFirst(scan: Scan, query: LogQuery): Promise<Result<LogPage, Failure>> {
-  const { store, ref, log } = scan;
+  const { ref, log } = scan;
   const start =
     query.since instanceof Uint8Array
-      ? await startPosition(store, ref, log, { type: 'cursor', cursor: query.since })
+      ? await startPosition(scan, { type: 'cursor', cursor: query.since })
       : ok({
           reader:
-            query.since === undefined
-              ? LogReader.atPosition(log, 0)
-              : await readerSince(store, ref, log, query.since),
+            query.since === undefined ? LogReader.atPosition(log, 0) : await readerSince(scan, query.since),
         });
   if (!start.ok) return start;
   const until = untilOf(scan, query);
@@ -148,7 +147,7 @@ function matches(entry: Entry, query: LogQuery): boolean {
 
 /** Digest of everything above the floors, computed from verified records on disk, never from running sums. */
 export async function channelDigest(
-  { store, ref, log }: Scan,
+  { logs, ref, log }: Scan,
   hashing: Hashing,
 ): Promise<Result<ChannelDigest, Failure>> {
   const sum = new ChannelDigestSum((bytes) => hashing.sha256(bytes));
@@ -156,7 +155,7 @@ export async function channelDigest(
     const floor = log.floors.get(state.writer) ?? 0;
     for (let next = floor + 1; next <= state.seq;) {
       const range = { writer: state.writer, firstSeq: next, count: state.seq - next + 1 };
-      const read = await store.read(ref, [range], limits.replayChunkBytes);
+      const read = await logs.read(ref, [range], limits.replayChunkBytes);
       if (read.slices.length === 0 && read.missing.length === 0) return err(failure('UNAVAILABLE'));
       for (const slice of read.slices) addSlice(sum, slice);
       next = Math.max(

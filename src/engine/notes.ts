@@ -8,6 +8,9 @@ export const noteNames = {
   clock: 'clock',
   /** The highest claim this node granted, its own included. */
   promise: 'promise',
+  /** In a cluster: the ring, and the store that the notes of its intervals are about. */
+  ring: 'ring',
+  ringStore: 'ring-store',
 } as const;
 
 /** A claim: who orders appends. Compared by round, then writer. */

@@ -28,8 +28,10 @@ export interface EngineOptions {
 export interface ClusterOptions {
   /** The ring to begin with where the store holds none. */
   readonly ring: Ring;
-  /** What this node says of itself; the ring version is filled in. */
-  readonly profile: Omit<Profile, 'ringVersion'>;
+  /** That ring is new: nobody holds anything of it yet. Else a store that knows no ring has lost what it held. */
+  readonly isFounding: boolean;
+  /** What this node says of itself; what it learns is filled in. */
+  readonly profile: Omit<Profile, 'ringVersion' | 'settled'>;
   readonly membership: MembershipParameters;
   /** Peer addresses to try until somebody answers. */
   readonly seeds: readonly string[];

@@ -31,6 +31,9 @@ export interface ForwardedPublish {
   readonly retain: boolean;
   readonly level: Level;
   readonly degrade: boolean;
+  /** All of its channel that the asking node sent before has its answer. After one was not taken, those behind it are
+   *  not taken either up to such a one: they keep their order. */
+  readonly first: boolean;
 }
 
 export interface PublishBatch {

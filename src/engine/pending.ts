@@ -1,10 +1,11 @@
 /** A mutation that waits for the next commit. Plain objects, one a message; no promise, timer or closure each. */
 import type { Dot } from '../base/ids.js';
 import type { Timestamp } from '../log/entry.js';
-import type { Failure } from '../protocol/errors.js';
+import { type Failure, failure } from '../protocol/errors.js';
+import type { Level } from '../protocol/messages.js';
 import type { Accepted, Reached } from '../sessions/ack-range.js';
 
-/** Where the answer goes: a session, or a batch of an HTTP request. */
+/** Where the answer goes: a session, a batch of an HTTP request, or a node that forwarded it. */
 export interface PublishOrigin {
   publishAccepted(accepted: Accepted, reached: Reached): void;
   publishFailed(requestId: number, failure: Failure): void;
@@ -23,6 +24,10 @@ export interface PendingPublish extends Accepted {
   readonly idempotencyKey: string | undefined;
   /** Becomes the channel's retained message. */
   readonly retain: boolean;
+  /** The level it is acknowledged at; `memory` is no pending publish. */
+  readonly level: Level;
+  /** A lower one will do when that cannot be had. */
+  readonly degrade: boolean;
   /** Actor and publisher: whose key and whose numbers these are. */
   readonly scope: string;
   /** Of the content, where there is a key to tell a repetition from a conflict. */
@@ -40,4 +45,30 @@ export interface PendingTrim {
   settled(trimmed: boolean): void;
 }
 
-export type Pending = PendingPublish | PendingTrim;
+/** Entries of others were taken in: one that names them, unless another entry does so first. */
+export interface PendingMerge {
+  readonly kind: 'merge';
+}
+
+export const pendingMerge: PendingMerge = { kind: 'merge' };
+
+export type Pending = PendingPublish | PendingTrim | PendingMerge;
+
+/** What it counts for in the bounds of what may wait. */
+export function weight(item: Pending): number {
+  return item.kind === 'publish' ? item.content.length + 128 : 256;
+}
+
+/** Nothing was written, and trying again is safe. */
+export function refuseUnwritten(item: Pending): void {
+  if (item.kind === 'trim') item.settled(false);
+  else if (item.kind === 'publish')
+    item.origin.publishFailed(item.requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+}
+
+/** The outcome of its commit is unknown. */
+export function tellIndeterminate(item: Pending): void {
+  if (item.kind === 'trim') item.settled(false);
+  else if (item.kind === 'publish')
+    item.origin.publishFailed(item.requestId, failure('INDETERMINATE', { retryAfterMs: 1000 }));
+}

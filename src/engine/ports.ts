@@ -148,6 +148,9 @@ export interface LogStore {
   close(): Promise<void>;
 }
 
+/** The logs of channels, here or at another node, as readers need them. */
+export type Logs = Pick<LogStore, 'open' | 'peek' | 'release' | 'read' | 'seqsSince'>;
+
 /** What a node tells of itself; shells turn it into log lines, metrics and progress bars. */
 export type Observation =
   | {

@@ -1,17 +1,25 @@
-/** Takes a publish in: names, rights, limits; then it waits for a commit, or goes out at once as a signal. */
-import { type ChannelName, type HubName, isSystemChannel, parseChannelName } from '../base/ids.js';
+/** Takes a publish in: names, rights, limits; then it waits for a commit, goes out at once as a signal, or goes to the node
+ *  that orders its channel. */
+import {
+  type ChannelName,
+  type ChannelRef,
+  type HubName,
+  isSystemChannel,
+  parseChannelName,
+} from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { refusal } from '../channels/permissions.js';
 import type { RuleSet } from '../channels/rules.js';
 import { contentHash } from '../log/entry-wire.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { PublishMessage } from '../protocol/messages.js';
-import type { ActiveChannel } from './active-channel.js';
+import type { Level, PublishMessage } from '../protocol/messages.js';
+import type { Reached } from '../sessions/ack-range.js';
+import { ActiveChannel } from './active-channel.js';
 import type { Principal } from './api.js';
 import type { Core } from './core.js';
-import type { Delivery } from './delivery.js';
-import type { Reached } from '../sessions/ack-range.js';
+import type { Away, Taker } from './neighbours.js';
+import type { ForwardedPublish } from './peer-messages.js';
 import type { PendingPublish, PublishOrigin } from './pending.js';
 
 export interface PublishRequest {
@@ -23,96 +31,109 @@ export interface PublishRequest {
   readonly message: PublishMessage;
 }
 
-export class Publishing {
+/** A channel in memory, or one that is not and need not be. */
+interface Place {
+  readonly ref: ChannelRef;
+  readonly rules: RuleSet;
+}
+
+export class Publishing implements Taker {
   readonly counters = { published: 0, signals: 0, refused: 0 };
 
   constructor(
     readonly core: Core,
     readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet | undefined,
-    readonly delivery: Delivery,
+    readonly away?: Away,
   ) {}
 
   publish(request: PublishRequest): void {
-    const { message, origin, requestId } = request;
-    const channel = this.#channel(request.hub, message.channel);
-    const refused = 'code' in channel ? channel : this.#refused(request, channel.rules);
-    if (refused || 'code' in channel) {
-      this.counters.refused++;
-      origin.publishFailed(requestId, refused!);
-    } else if (isSignal(message, channel.rules)) {
-      this.counters.signals++;
-      this.#signal(request, channel);
-    } else {
-      this.counters.published++;
-      this.#append(request, channel);
+    const place = this.#place(request.hub, request.message.channel);
+    if ('code' in place) return this.#refuse(request, place);
+    const denied = deniedOf(request, place.rules);
+    if (denied) return this.#refuse(request, denied);
+    const { at } = this.core.ordering.acting(place.ref);
+    if (at === 'nowhere') {
+      return this.#refuse(request, failure('UNAVAILABLE', { channel: place.ref.channel, retryAfterMs: 500 }));
     }
+    const level = levelOf(request.message, place.rules);
+    if (level === 'memory') this.counters.signals++;
+    else this.counters.published++;
+    // Publishes of a channel do not overtake each other on two ways.
+    if (this.away && (at === 'peer' || this.away.holds(place.ref)))
+      return this.away.forward(pendingOf(request, place.rules, level), place.ref);
+    const full = this.#fullOf(place, request.message.content.length, level);
+    if (full) return this.#refuse(request, full);
+    const channel = place instanceof ActiveChannel ? place : this.core.channels.use(place.ref);
+    if (level !== 'memory') return this.#append(channel, pendingOf(request, place.rules, level));
+    const { origin, requestId, principal, message } = request;
+    this.#signal(channel, origin, requestId, principal.actor, message.content);
+  }
+
+  /** A publish that another node let in and sent here. */
+  forwarded(item: ForwardedPublish, origin: PublishOrigin): void {
+    const { ref, content, level, publisher, idempotencyKey } = item;
+    const rules = this.rulesOf(ref.hub, ref.channel);
+    if (!rules) return origin.publishFailed(item.id, failure('HUB_NOT_FOUND'));
+    const place = this.core.channels.find(ref.hub, ref.channel) ?? { ref, rules };
+    const full = this.#fullOf(place, content.length, level);
+    if (full) return origin.publishFailed(item.id, full);
+    const channel = place instanceof ActiveChannel ? place : this.core.channels.use(ref);
+    if (level === 'memory') return this.#signal(channel, origin, item.id, item.actor, content);
+    this.#append(channel, {
+      kind: 'publish',
+      origin,
+      requestId: item.id,
+      content,
+      actor: item.actor,
+      publisher,
+      idempotencyKey,
+      retain: item.retain,
+      level,
+      degrade: item.degrade,
+      scope: `${item.actor}/${publisher?.id ?? ''}`,
+      contentHash: idempotencyKey === undefined ? 0 : contentHash(content),
+      dot: undefined,
+      timestamp: 0,
+      duplicate: false,
+    });
+  }
+
+  here(pending: PendingPublish, ref: ChannelRef): void {
+    const { origin, requestId, actor, content, level } = pending;
+    const channel = this.core.channels.use(ref);
+    if (level === 'memory') this.#signal(channel, origin, requestId, actor, content);
+    else this.#append(channel, pending);
+  }
+
+  #refuse({ origin, requestId }: PublishRequest, error: Failure): void {
+    this.counters.refused++;
+    origin.publishFailed(requestId, error);
   }
 
   /** The channel, from memory where it is there: no parsing then. */
-  #channel(hub: HubName, channel: string): ActiveChannel | Failure {
+  #place(hub: HubName, channel: string): Place | Failure {
     const active = this.core.channels.find(hub, channel);
     if (active) return active;
     const name = parseChannelName(channel);
     if (!name.ok) return failure('BAD_NAME', { channel, message: name.error });
-    if (!this.rulesOf(hub, name.value)) return failure('HUB_NOT_FOUND');
+    const rules = this.rulesOf(hub, name.value);
+    if (!rules) return failure('HUB_NOT_FOUND');
     if (isSystemChannel(channel)) return failure('DENIED', { channel });
-    if (this.core.channels.isFull) {
+    return { ref: { hub, channel: name.value }, rules };
+  }
+
+  /** Whether this node can take more. */
+  #fullOf(place: Place, bytes: number, level: Level): Failure | undefined {
+    const { channel } = place.ref;
+    const { channels, store, committer } = this.core;
+    if (!(place instanceof ActiveChannel) && channels.isFull)
       return failure('OVERLOADED', { channel, retryAfterMs: limits.channelIdleMs });
-    }
-    return this.core.channels.use({ hub, channel: name.value });
+    if (level === 'memory') return undefined;
+    if (store.space() === 'full') return failure('DISK_FULL', { channel, retryAfterMs: 10_000 });
+    return committer.hasRoom(bytes) ? undefined : failure('OVERLOADED', { channel, retryAfterMs: 100 });
   }
 
-  #refused({ message, principal }: PublishRequest, rules: RuleSet): Failure | undefined {
-    const { channel, content } = message;
-    const denied = refusal(principal, 'publish', channel, rules);
-    if (denied) return denied;
-    if (content.length > rules.messageBytesMax) {
-      return failure('TOO_LARGE', {
-        channel,
-        message: `A message here has at most ${rules.messageBytesMax} bytes; this one has ${content.length}.`,
-      });
-    }
-    const unstored = !rules.store || message.store === false;
-    if (unstored && message.level !== undefined && message.level !== 'memory') {
-      return failure('INVALID', {
-        channel,
-        message: 'A publish that is not stored can only be acknowledged at level "memory".',
-      });
-    }
-    if (isSignal(message, rules)) return undefined;
-    if (this.core.store.space() === 'full') return failure('DISK_FULL', { channel, retryAfterMs: 10_000 });
-    return this.core.committer.hasRoom(content.length)
-      ? undefined
-      : failure('OVERLOADED', { channel, retryAfterMs: 100 });
-  }
-
-  #append(
-    { origin, requestId, principal, publisher, message }: PublishRequest,
-    channel: ActiveChannel,
-  ): void {
-    const { publisherSeq, ackedThrough } = message;
-    if (publisherSeq !== undefined && !publisher) {
-      const text = 'A publish has a number only after Auth named the publisher.';
-      return origin.publishFailed(requestId, failure('INVALID', { channel: message.channel, message: text }));
-    }
-    const pending: PendingPublish = {
-      kind: 'publish',
-      origin,
-      requestId,
-      content: message.content,
-      actor: principal.actor,
-      publisher:
-        publisher && publisherSeq !== undefined
-          ? { ...publisher, seq: publisherSeq, ackedThrough: ackedThrough ?? 0 }
-          : undefined,
-      idempotencyKey: message.idempotencyKey,
-      retain: message.retain ?? channel.rules.retain,
-      scope: `${principal.actor}/${publisher?.id ?? ''}`,
-      contentHash: message.idempotencyKey === undefined ? 0 : contentHash(message.content),
-      dot: undefined,
-      timestamp: 0,
-      duplicate: false,
-    };
+  #append(channel: ActiveChannel, pending: PendingPublish): void {
     this.core.committer.admit(pending);
     if (channel.isLoaded) this.core.committer.submit(channel, pending);
     else void this.#appendOnceLoaded(channel, pending);
@@ -129,14 +150,17 @@ export class Publishing {
   }
 
   /** A signal is acknowledged when it was handed to whoever listens: it is kept nowhere else. */
-  #signal({ origin, requestId, principal, message }: PublishRequest, channel: ActiveChannel): void {
+  #signal(
+    channel: ActiveChannel,
+    origin: PublishOrigin,
+    requestId: number,
+    actor: string,
+    content: Uint8Array,
+  ): void {
     const timestamp = timestampFromUnixMs(Math.floor(this.core.physicalMs()));
-    const signal = {
-      timestamp,
-      content: message.content,
-      ...(principal.actor === '' ? {} : { actor: principal.actor }),
-    };
-    this.delivery.signal(channel, signal);
+    const signal = { timestamp, content, ...(actor === '' ? {} : { actor }) };
+    this.core.delivery.signal(channel, signal);
+    this.away?.signal(channel.ref, signal);
     origin.publishAccepted({ requestId, dot: undefined, timestamp, duplicate: false }, heard);
   }
 }
@@ -144,6 +168,57 @@ export class Publishing {
 /** What the ack of a signal claims. */
 const heard: Reached = { level: 'memory', copies: 1 };
 
-function isSignal(message: PublishMessage, rules: RuleSet): boolean {
-  return message.level === 'memory' || message.store === false || !rules.store;
+function levelOf(message: PublishMessage, rules: RuleSet): Level {
+  return message.store === false || !rules.store ? 'memory' : (message.level ?? rules.ack);
+}
+
+/** What the rules of the channel and the message itself do not allow, wherever it is written. */
+function deniedOf({ message, principal, publisher }: PublishRequest, rules: RuleSet): Failure | undefined {
+  const { channel, content } = message;
+  const denied = refusal(principal, 'publish', channel, rules);
+  if (denied) return denied;
+  if (content.length > rules.messageBytesMax) {
+    return failure('TOO_LARGE', {
+      channel,
+      message: `A message here has at most ${rules.messageBytesMax} bytes; this one has ${content.length}.`,
+    });
+  }
+  const unstored = !rules.store || message.store === false;
+  if (unstored && message.level !== undefined && message.level !== 'memory') {
+    const text = 'A publish that is not stored can only be acknowledged at level "memory".';
+    return failure('INVALID', { channel, message: text });
+  }
+  if (message.publisherSeq !== undefined && !publisher && !unstored && message.level !== 'memory') {
+    const text = 'A publish has a number only after Auth named the publisher.';
+    return failure('INVALID', { channel, message: text });
+  }
+  return undefined;
+}
+
+function pendingOf(
+  { origin, requestId, principal, publisher, message }: PublishRequest,
+  rules: RuleSet,
+  level: Level,
+): PendingPublish {
+  const { publisherSeq, ackedThrough } = message;
+  return {
+    kind: 'publish',
+    origin,
+    requestId,
+    content: message.content,
+    actor: principal.actor,
+    publisher:
+      publisher && publisherSeq !== undefined
+        ? { ...publisher, seq: publisherSeq, ackedThrough: ackedThrough ?? 0 }
+        : undefined,
+    idempotencyKey: message.idempotencyKey,
+    retain: message.retain ?? rules.retain,
+    level,
+    degrade: message.degrade ?? rules.degrade,
+    scope: `${principal.actor}/${publisher?.id ?? ''}`,
+    contentHash: message.idempotencyKey === undefined ? 0 : contentHash(message.content),
+    dot: undefined,
+    timestamp: 0,
+    duplicate: false,
+  };
 }

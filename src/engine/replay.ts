@@ -62,22 +62,36 @@ export class Replay {
     const { state } = subscription;
     if (state.state !== 'replaying') return true;
     const { log } = channel;
-    if (subscription.goLiveIfAtEnd(log)) return true;
-    const step = state.reader.next(log, limits.replayEntriesMax);
-    if (step.type === 'end') return subscription.goLiveIfAtEnd(log);
+    if (channel.shared?.tip === undefined && subscription.goLiveIfAtEnd(log)) return true;
+    const { step, isProvisional } = nextStep(channel, state.reader);
+    // A reader that has something beyond the order is told when there is more.
+    if (step.type === 'end') return subscription.goLiveIfAtEnd(log) || state.reader.isBeyond;
     if (step.type === 'gap') {
       state.reader.advance(step);
       sendGap(session, channel, step.reason, step.ranges, state.reader);
       this.host.flushSoon(session);
       return subscription.goLiveIfAtEnd(log);
     }
-    const read = await this.channels.store.read(channel.ref, [step], limits.replayChunkBytes);
+    const read = await this.channels.logs.read(channel.ref, [step], limits.replayChunkBytes);
     // Unsubscribed, or trimmed away, while the disk was read.
     if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
-    deliverRead(session, channel, state.reader, step, read);
+    deliverRead(session, channel, state.reader, { step, isProvisional }, read);
     this.host.flushSoon(session);
     return subscription.goLiveIfAtEnd(log);
   }
+}
+
+interface NextStep<Step = ReturnType<LogReader['next']>> {
+  readonly step: Step;
+  /** Not in the order yet: delivered at a lower level. */
+  readonly isProvisional: boolean;
+}
+
+function nextStep({ log, shared }: ActiveChannel, reader: LogReader): NextStep {
+  const step = reader.next(log, limits.replayEntriesMax);
+  const tip = shared?.tip;
+  if (step.type !== 'end' || !tip) return { step, isProvisional: false };
+  return { step: reader.nextProvisional(log, tip, limits.replayEntriesMax), isProvisional: true };
 }
 
 /** Sends what was read in order of seq, and a gap where something could not be. */
@@ -85,14 +99,18 @@ function deliverRead(
   session: Session,
   channel: ActiveChannel,
   reader: LogReader,
-  step: EntriesStep,
+  { step, isProvisional }: NextStep<EntriesStep>,
   read: ReadResult,
 ): void {
   const { log, ref } = channel;
+  const had = (firstSeq: number, count: number): void => {
+    if (isProvisional) reader.took(step.writer, firstSeq + count - 1);
+    else reader.advance({ ...step, firstSeq, count });
+  };
   const parts = [...read.slices, ...read.missing].sort((a, b) => firstSeqOf(a) - firstSeqOf(b));
   for (const part of parts) {
     if ('records' in part) {
-      reader.advance({ ...step, firstSeq: part.firstSeq, count: part.count });
+      had(part.firstSeq, part.count);
       const cursor = encodeCursor(ref, reader.heads(log));
       const bytes = encodeDeliveryFrame(session.encoding, {
         channel: ref.channel,
@@ -104,7 +122,7 @@ function deliverRead(
       });
       session.push({ bytes, channel: ref.channel, cursor, entries: part.count });
     } else {
-      reader.advance({ ...step, firstSeq: part.fromSeq, count: part.toSeq - part.fromSeq + 1 });
+      had(part.fromSeq, part.toSeq - part.fromSeq + 1);
       sendGap(session, channel, 'damaged', [part], reader);
     }
   }

@@ -2,17 +2,17 @@
 import { limits } from '../base/limits.js';
 import type { DeliverySlice } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
-import type { LogStore } from './ports.js';
+import type { Logs } from './ports.js';
 
 /** `undefined` where there is none, where retention removed it, or where it cannot be read any more. */
 export async function retainedSlice(
-  store: LogStore,
+  logs: Logs,
   { log, ref }: ActiveChannel,
 ): Promise<DeliverySlice | undefined> {
   const { retained } = log;
   if (!retained) return undefined;
   const range = { writer: retained.writer, firstSeq: retained.seq, count: 1 };
-  const { slices } = await store.read(ref, [range], limits.replayChunkBytes);
+  const { slices } = await logs.read(ref, [range], limits.replayChunkBytes);
   const slice = slices[0];
   return (
     slice && {

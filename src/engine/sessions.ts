@@ -20,17 +20,16 @@ import {
 import type { Subscription } from '../sessions/subscription.js';
 import type { OpenSession, SessionHandle } from './api.js';
 import type { Core } from './core.js';
-import type { Delivery } from './delivery.js';
 import type { EngineOptions } from './options.js';
 import { historyPage } from './history.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
+import { scanOf } from './scan.js';
 import { openSubscriptions } from './subscribing.js';
 
 export interface Parts {
   readonly core: Core;
-  readonly delivery: Delivery;
   readonly publishing: Publishing;
 }
 
@@ -133,7 +132,7 @@ export class Sessions implements SessionHost {
 
   /** Writes all that is due, one write a connection. */
   flush(): void {
-    this.node.serving()?.delivery.handOutSignals();
+    this.node.serving()?.core.delivery.handOutSignals();
     const touched = this.#touched;
     this.#touched = [];
     for (const session of touched) {
@@ -189,11 +188,11 @@ export class Sessions implements SessionHost {
     const refused = rules && refusal(session.principal, 'subscribe', channel.value, rules);
     if (refused) return session.fail(requestId, refused);
     if (!parts) return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
-    const { store, channels } = parts.core;
+    const { channels } = parts.core;
     try {
       const active = channels.use({ hub: session.hub, channel: channel.value });
-      await channels.ready(active);
-      const page = await historyPage({ store, ref: active.ref, log: active.log }, message);
+      await channels.readable(active);
+      const page = await historyPage(scanOf(parts.core, active), message);
       if (page.ok) session.answer(requestId, { type: 'history', ...page.value });
       else session.fail(requestId, page.error);
     } catch (error) {
@@ -208,7 +207,7 @@ export class Sessions implements SessionHost {
       session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
-    void openSubscriptions(parts, this.options.rules, session, requestId, wanted)
+    void openSubscriptions(parts.core, this.options.rules, session, requestId, wanted)
       .then(
         () => this.#kick(session),
         (error: unknown) => this.#failed(error, session, requestId),

@@ -7,7 +7,7 @@ import { LogReader } from '../log/reader.js';
 import { timestampFromUnixMs, timestampMax } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Gap, Start } from '../protocol/messages.js';
-import type { LogStore } from './ports.js';
+import type { Scan } from './scan.js';
 
 export interface StartPosition {
   readonly reader: LogReader;
@@ -15,12 +15,8 @@ export interface StartPosition {
   readonly lost?: Gap;
 }
 
-export async function startPosition(
-  store: LogStore,
-  ref: ChannelRef,
-  log: ChannelLog,
-  start: Start,
-): Promise<Result<StartPosition, Failure>> {
+export async function startPosition(scan: Scan, start: Start): Promise<Result<StartPosition, Failure>> {
+  const { log } = scan;
   switch (start.type) {
     case 'live':
       return ok({ reader: LogReader.atPosition(log, log.endPosition) });
@@ -32,20 +28,15 @@ export async function startPosition(
       // From 0, not from what is left: what retention removed is told as a gap.
       return ok({ reader: LogReader.atPosition(log, 0) });
     case 'since':
-      return ok({ reader: await readerSince(store, ref, log, start.unixMs) });
+      return ok({ reader: await readerSince(scan, start.unixMs) });
     case 'cursor':
-      return atCursor(ref, log, start.cursor);
+      return await atCursor(scan, start.cursor);
   }
 }
 
-export async function readerSince(
-  store: LogStore,
-  ref: ChannelRef,
-  log: ChannelLog,
-  unixMs: number,
-): Promise<LogReader> {
+export async function readerSince({ logs, ref, log }: Scan, unixMs: number): Promise<LogReader> {
   const timestamp = Math.min(timestampFromUnixMs(unixMs), timestampMax);
-  return LogReader.atVector(log, await store.seqsSince(ref, timestamp));
+  return LogReader.atVector(log, await logs.seqsSince(ref, timestamp));
 }
 
 /** Parses a cursor of this channel. */
@@ -54,12 +45,19 @@ export function cursorHeads(ref: ChannelRef, cursor: Uint8Array): Result<readonl
   return heads.ok ? heads : err(failure('BAD_CURSOR', { channel: ref.channel }));
 }
 
-function atCursor(ref: ChannelRef, log: ChannelLog, cursor: Uint8Array): Result<StartPosition, Failure> {
+async function atCursor(scan: Scan, cursor: Uint8Array): Promise<Result<StartPosition, Failure>> {
+  const { ref } = scan;
   const heads = cursorHeads(ref, cursor);
   if (!heads.ok) return heads;
-  const reader = LogReader.atCursor(log, heads.value);
+  const reader = LogReader.atCursor(scan.log, heads.value);
   if (reader.ok) return ok({ reader: reader.value });
-  return atWhatIsLeft(ref, log, heads.value);
+  // A reader may have had at another node what is not here yet.
+  const fetched = await scan.fetch(reader.error.missingHeads);
+  if (fetched.type === 'lost') return atWhatIsLeft(ref, scan.log, heads.value);
+  const again = fetched.type === 'held' ? LogReader.atCursor(scan.log, heads.value) : undefined;
+  return again?.ok
+    ? ok({ reader: again.value })
+    : err(failure('UNAVAILABLE', { channel: ref.channel, retryAfterMs: 1000 }));
 }
 
 /** Every home answered and none has these heads: the reader goes on from what is held of their writers, and is told. */

@@ -11,8 +11,9 @@ import type { Session, WantedSubscription } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
-import { type Delivery, signalFrame } from './delivery.js';
+import { signalFrame } from './delivery.js';
 import { retainedSlice } from './retained.js';
+import { scanOf } from './scan.js';
 import { startPosition } from './start-position.js';
 
 interface Opened {
@@ -27,7 +28,7 @@ interface Opened {
 type Outcome = Opened | { readonly result: SubscribedChannel };
 
 export async function openSubscriptions(
-  { core, delivery }: { readonly core: Core; readonly delivery: Delivery },
+  core: Core,
   rules: RuleConfig,
   session: Session,
   requestId: number,
@@ -45,7 +46,7 @@ export async function openSubscriptions(
   for (const outcome of outcomes) {
     if (!('reader' in outcome)) continue;
     // Those of this turn are in the live history already.
-    delivery.handOutSignalsOf(outcome.channel);
+    core.delivery.handOutSignalsOf(outcome.channel);
     begin(session, outcome);
   }
 }
@@ -84,11 +85,11 @@ async function openOne(
   }
   const channel = core.channels.use(ref);
   channel.fanOut.add(subscription);
-  await core.channels.ready(channel);
-  const position = await startPosition(core.store, ref, channel.log, start);
+  await core.channels.readable(channel);
+  const position = await startPosition(scanOf(core, channel), start);
   if (!position.ok) return refuse(position.error);
   const { reader, lost } = position.value;
-  const retained = start.type === 'live' ? await retainedSlice(core.store, channel) : undefined;
+  const retained = start.type === 'live' ? await retainedSlice(core.logs, channel) : undefined;
   const cursor = encodeCursor(ref, reader.heads(channel.log));
   return {
     result: { channel: want.channel, cursor, ...(retained ? { retained } : {}) },

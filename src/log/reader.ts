@@ -93,6 +93,11 @@ export class LogReader {
     return new LogReader(position, { skipped });
   }
 
+  /** Entries were had that the committed order does not have yet, or places later. */
+  get isBeyond(): boolean {
+    return this.#beyond !== undefined;
+  }
+
   /** Everything before it in the committed order is delivered or passed over. */
   get position(): number {
     return this.#position;

@@ -145,6 +145,16 @@ export class RunWriter {
     return summary;
   }
 
+  /** Adds a run that was made elsewhere as it is: `run.offset` is its place in `bytes`. Returns it with its place here. */
+  add(bytes: Uint8Array, run: RunSummary): RunSummary {
+    assert(this.#open === undefined, 'a run ends before the next begins');
+    const added = { ...run, offset: this.#out.length };
+    this.#out.raw(bytes.subarray(run.offset, run.offset + run.headerBytes + run.recordBytes));
+    this.#entryCount += run.count;
+    this.#runs.push(added);
+    return added;
+  }
+
   /** A view of all runs, valid until the next `begin` or `clear`. */
   bytes(): Uint8Array {
     assert(this.#open === undefined, 'an open run has no checksum yet');

@@ -48,13 +48,26 @@ export interface Opening {
   askAt: number;
 }
 
-/** Entries stamped here that somebody waits for. */
+/** Entries that somebody waits for: stamped here, or repeats of what is there already. */
 export interface Awaited {
+  readonly writer: WriterId;
   firstSeq: number;
   readonly lastSeq: number;
   readonly level: 'owner' | 'quorum';
   /** A lower level will do when the one asked for cannot be had. */
   readonly degrade: boolean;
+  readonly deadline: number;
+}
+
+/** A reader has entries that are lacking here: the other homes are asked which of them have any. */
+export interface Fetch {
+  readonly id: number;
+  /** Random, so that an answer belongs to this question. */
+  readonly session: number;
+  /** For each writer the newest entry looked for. */
+  readonly wanted: Vector;
+  readonly answers: Map<NodeId, { readonly have: Vector; readonly recovering: boolean }>;
+  askAt: number;
   readonly deadline: number;
 }
 
@@ -67,7 +80,10 @@ export class Channel {
   /** Committed as others said, and not held yet. */
   readonly told: Dot[] = [];
   awaited: Awaited[] = [];
+  fetches: Fetch[] = [];
   mergeAt: number | undefined;
+  /** Something changed that outcomes rest on: to be looked at without delay. */
+  isHurried = false;
 
   constructor(
     readonly ref: ChannelRef,
@@ -85,6 +101,26 @@ export class Channel {
 
   have(): Map<WriterId, number> {
     return new Map(this.log.writers().map(({ writer, seq }) => [writer, seq]));
+  }
+
+  /** When something is due here; Infinity when nothing is. */
+  get deadline(): number {
+    if (this.isHurried) return -Infinity;
+    let next = Math.min(this.opening?.askAt ?? Infinity, this.mergeAt ?? Infinity);
+    for (const { deadline } of this.awaited) next = Math.min(next, deadline);
+    for (const { askAt, deadline } of this.fetches) next = Math.min(next, askAt, deadline);
+    for (const { resendAt } of this.links.values()) next = Math.min(next, resendAt ?? Infinity);
+    return next;
+  }
+
+  get isIdle(): boolean {
+    return (
+      this.awaited.length === 0 &&
+      this.fetches.length === 0 &&
+      !this.opening &&
+      this.mergeAt === undefined &&
+      [...this.links.values()].every(({ reading, resendAt }) => !reading && resendAt === undefined)
+    );
   }
 
   holds(vector: Vector): boolean {

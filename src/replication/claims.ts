@@ -6,7 +6,7 @@ import { type Claim, compareClaims, sameClaim } from './claim.js';
 import type { Context } from './context.js';
 import type { Interval } from './interval.js';
 import type { Asked, IntervalClaim } from './messages.js';
-import { meetsAppend, meetsClaim } from './quorum.js';
+import { meetsClaim } from './quorum.js';
 import { timing } from './timing.js';
 
 export class Claims {
@@ -32,6 +32,7 @@ export class Claims {
     const order = compareClaims(claim, interval.promise);
     if (order < 0) return this.#context.outbox.to(from).fence(id, interval.promise);
     if (order > 0) this.#context.promise(interval, claim, now);
+    interval.heardFrom(from, claim);
     this.#context.queue.duty({ type: 'grant', interval, to: from, claim });
   }
 
@@ -54,13 +55,8 @@ export class Claims {
   tick(interval: Interval, now: number): void {
     if (interval.attempt && now >= interval.attempt.deadline) this.#context.backOff(interval, now);
     const due = interval.wanted && !interval.held && !interval.attempt && !interval.recovery;
-    if (due && now >= interval.retryAt && now >= this.#startsAt(interval)) this.#ask(interval, now);
-  }
-
-  deadline(interval: Interval): number {
-    if (interval.attempt) return interval.attempt.deadline;
-    if (!interval.wanted || interval.held || interval.recovery) return Infinity;
-    return Math.max(interval.retryAt, this.#startsAt(interval));
+    if (due && now >= interval.retryAt) this.#ask(interval, now);
+    this.#context.dueIntervals.changed(interval);
   }
 
   /** A peer can be reached again: what it was asked may be lost. */
@@ -107,13 +103,6 @@ export class Claims {
     this.#grantedEnough(interval);
   }
 
-  /** All of the cluster may be starting, and whoever is up first need not be the one to own everything. */
-  #startsAt({ sets, self }: Interval): number {
-    const { connected, options } = this.#context;
-    const most = meetsAppend(sets, (home) => home === self || connected.has(home));
-    return most ? options.startedAt : options.startedAt + timing.coldStartMs;
-  }
-
   #ask(interval: Interval, now: number): void {
     const round = Math.max(interval.promise?.round ?? 0, interval.seenRound) + 1;
     const claim = { round, writer: this.#context.writer };
@@ -137,6 +126,7 @@ export class Claims {
     if (!attempt || !meetsClaim(interval.sets, (home) => attempt.homes.has(home))) return;
     if (!sameClaim(attempt.claim, interval.promise)) return;
     interval.attempt = undefined;
+    this.#context.dueIntervals.changed(interval);
     interval.held = { claim: attempt.claim };
     this.#context.outbox.add({ type: 'claimGained', interval: interval.id, claim: attempt.claim });
   }

@@ -11,6 +11,7 @@ import { verifyRun } from '../log/run-reader.js';
 import type { Channel } from './channel.js';
 import { type Claim, type IntervalNote, encodeIntervalNote, noteOf } from './claim.js';
 import type { Interval } from './interval.js';
+import type { Find } from './messages.js';
 
 /** Done once everything before it is synced. */
 export type Duty =
@@ -18,6 +19,7 @@ export type Duty =
   | { readonly type: 'grant'; readonly interval: Interval; readonly to: NodeId; readonly claim: Claim }
   | { readonly type: 'state'; readonly channel: Channel; readonly to: NodeId; readonly pull: PullTerms }
   | { readonly type: 'giveBack'; readonly interval: Interval; readonly to: NodeId; readonly session: number }
+  | { readonly type: 'found'; readonly channel: Channel; readonly to: NodeId; readonly find: Find }
   /** Written in the commit itself, in its place behind everything received before. */
   | { readonly type: 'note'; readonly interval: Interval; readonly note: IntervalNote };
 

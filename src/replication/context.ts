@@ -1,5 +1,6 @@
 /** What the parts of a replica share. */
 import { type ChannelRef, type NodeId, type StoreId, type WriterId, channelKey } from '../base/ids.js';
+import { Agenda } from '../base/agenda.js';
 import type { Random } from '../base/random.js';
 import type { ChannelLog, SeqRange } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
@@ -21,8 +22,8 @@ export interface ReplicaOptions {
   readonly random: Random;
   /** Of a channel that is open. */
   readonly logOf: (ref: ChannelRef) => ChannelLog;
-  /** Milliseconds of a clock that never steps back, the same as `now` everywhere. */
-  readonly startedAt: number;
+  /** Of no use any more: when claims may start is for `cluster/acting.ts` to say. */
+  readonly startedAt?: number;
 }
 
 /** A read under way: what is made of it. */
@@ -45,8 +46,10 @@ export class Context {
   /** Peers a message can reach now, as far as is known. */
   readonly connected = new Set<NodeId>();
   readonly reads = new Map<number, Reading & { readonly ranges: readonly SeqRange[] }>();
-  /** Channels in which something is due at some time. */
-  readonly busy = new Set<Channel>();
+  /** Where something is due at some time; whoever changes what `deadline` rests on says so. */
+  readonly dueIntervals = new Agenda<Interval>((interval) => interval.deadline);
+  readonly dueChannels = new Agenda<Channel>((channel) => channel.deadline);
+  readonly #channelsIn = new Map<Interval, Set<Channel>>();
   #lastId = 0;
 
   constructor(readonly options: ReplicaOptions) {}
@@ -70,8 +73,21 @@ export class Context {
     if (!channel) {
       channel = new Channel(ref, interval, this.options.logOf(ref));
       this.channels.set(key, channel);
+      const channels = this.#channelsIn.get(interval);
+      if (channels) channels.add(channel);
+      else this.#channelsIn.set(interval, new Set([channel]));
     }
     return channel;
+  }
+
+  channelsIn(interval: Interval): Iterable<Channel> {
+    return this.#channelsIn.get(interval) ?? [];
+  }
+
+  release(channel: Channel): void {
+    this.channels.delete(channel.key);
+    this.#channelsIn.get(channel.interval)?.delete(channel);
+    this.dueChannels.delete(channel);
   }
 
   /** Whether this node may stamp and count acks in a channel under its claim. */
@@ -101,11 +117,19 @@ export class Context {
   backOff(interval: Interval, now: number): void {
     interval.attempt = undefined;
     interval.retryAt = now + backOffMs(this.options.random);
+    this.dueIntervals.changed(interval);
   }
 
   end(interval: Interval): void {
     interval.attempt = undefined;
+    this.dueIntervals.changed(interval);
     if (!interval.held) return;
+    // Publishes that a lower level will do for wait no longer.
+    for (const channel of this.channelsIn(interval)) {
+      if (channel.awaited.length === 0) continue;
+      channel.isHurried = true;
+      this.dueChannels.changed(channel);
+    }
     this.outbox.add({ type: 'claimLost', interval: interval.id, claim: interval.held.claim });
     interval.held = undefined;
   }

@@ -4,7 +4,7 @@ import type { SeqRange } from '../log/channel-log.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalId } from './messages.js';
 
-/** What became of entries stamped here. */
+/** What became of entries that were waited for. */
 export type Outcome =
   | { readonly type: 'acked'; readonly level: 'owner' | 'quorum'; readonly copies: number }
   /** May appear; to be repeated with the same idempotency key only. */
@@ -50,6 +50,15 @@ export type Effect =
       readonly firstSeq: number;
       readonly lastSeq: number;
       readonly outcome: Outcome;
+    }
+  /** What became of a `fetch`: everything is held now, or `missing` is not. `certain`: no home has it, and none may have
+   *  forgotten it; else not all answered in time. */
+  | {
+      readonly type: 'fetched';
+      readonly id: number;
+      readonly ref: ChannelRef;
+      readonly missing: readonly Dot[];
+      readonly certain: boolean;
     }
   /** Publishes that waited for `stamping` may be tried again. */
   | { readonly type: 'ready'; readonly ref: ChannelRef }

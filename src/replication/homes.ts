@@ -25,6 +25,7 @@ export class Homes {
       return this.#context.outbox.to(from).fence(interval.id, interval.promise);
     }
     if (order > 0) this.#context.promise(interval, claim, now);
+    interval.heardFrom(from, claim);
     const channel = this.#context.channel(interval, ref);
     const taken = this.#context.take(channel, from, runs);
     this.#learn(channel, committed);

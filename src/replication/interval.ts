@@ -1,7 +1,7 @@
 /** What a node knows of one interval: who its homes are, what it promised, and how far its own claim has come. */
 import type { NodeId } from '../base/ids.js';
 import type { Vector } from '../log/entry.js';
-import type { Claim, IntervalNote } from './claim.js';
+import { type Claim, type IntervalNote, sameClaim } from './claim.js';
 import type { IntervalId } from './messages.js';
 import { type HomeSet, homesOf } from './quorum.js';
 
@@ -55,6 +55,8 @@ export class Interval {
   seenRound = 0;
   attempt: Attempt | undefined;
   held: HeldClaim | undefined;
+  /** Who was heard to use a claim that was the highest known then. */
+  claimant: { readonly claim: Claim; readonly node: NodeId } | undefined;
   retryAt = 0;
 
   constructor(id: IntervalId, self: NodeId, sets: readonly HomeSet[], note: IntervalNote | undefined) {
@@ -66,6 +68,25 @@ export class Interval {
     this.promise = note?.promise;
     this.durable = note?.promise;
     this.seenRound = note?.promise?.round ?? 0;
+  }
+
+  /** When something is due for the claim or the recovery; Infinity when nothing is. */
+  get deadline(): number {
+    const { attempt, recovery } = this;
+    const recover = recovery && !recovery.ending ? recovery.retryAt : Infinity;
+    if (attempt) return Math.min(attempt.deadline, recover);
+    const isDue = this.wanted && !this.held && !recovery;
+    return isDue ? this.retryAt : recover;
+  }
+
+  /** The node whose claim is promised here, if that was heard of since the start. */
+  get owner(): NodeId | undefined {
+    if (this.held) return this.self;
+    return this.claimant && sameClaim(this.claimant.claim, this.promise) ? this.claimant.node : undefined;
+  }
+
+  heardFrom(node: NodeId, claim: Claim): void {
+    if (!this.claimant || !sameClaim(this.claimant.claim, claim)) this.claimant = { claim, node };
   }
 
   plan(sets: readonly HomeSet[]): void {

@@ -126,6 +126,28 @@ export interface Recovery {
   readonly parts: number;
 }
 
+/** Which of these are held? A reader has them. */
+export interface Find {
+  readonly type: 'find';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  /** Random, so that an answer belongs to this question. */
+  readonly session: number;
+  /** For each writer the newest entry looked for. */
+  readonly wanted: Vector;
+}
+
+/** What is held of the writers in question, synced, with everything received before it. */
+export interface Found {
+  readonly type: 'found';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  readonly session: number;
+  readonly have: Vector;
+  /** Its sender's store is not what it was: what it lacks proves nothing. */
+  readonly recovering: boolean;
+}
+
 export type PeerMessage =
   | Ask
   | Asked
@@ -139,7 +161,9 @@ export type PeerMessage =
   | Pull
   | State
   | Recover
-  | Recovery;
+  | Recovery
+  | Find
+  | Found;
 
 /** Every channel that a message names: their logs must be open before it is received. */
 export function channelsOf(message: PeerMessage): readonly ChannelRef[] {

@@ -1,4 +1,5 @@
 /** What publishers are told: the level reached and the copies there are, or that nobody knows. */
+import type { WriterId } from '../base/ids.js';
 import type { Awaited, Channel } from './channel.js';
 import type { Context } from './context.js';
 import type { Outcome } from './effects.js';
@@ -13,8 +14,8 @@ export class Outcomes {
     this.#context = context;
   }
 
-  /** Gives an outcome to everything that has one by now. */
-  settle(channel: Channel, now: number): void {
+  /** Gives an outcome to everything that has one; with the time also to what waited long enough. */
+  settle(channel: Channel, now = -Infinity): void {
     if (channel.awaited.length === 0) return;
     channel.awaited = channel.awaited.filter((awaited) => !this.#settleOne(channel, awaited, now));
   }
@@ -22,46 +23,53 @@ export class Outcomes {
   /** Whether nothing of it waits any more. */
   #settleOne(channel: Channel, awaited: Awaited, now: number): boolean {
     const { log } = channel;
-    const { writer } = this.#context;
+    const { writer } = awaited;
     const committed = Math.min(log.committedSeq(writer), awaited.lastSeq);
     if (committed >= awaited.firstSeq) {
-      this.#tell(channel, awaited.firstSeq, committed, this.#quorum(channel, committed));
+      this.#tell(channel, awaited, committed, this.#quorum(channel, writer, committed));
       awaited.firstSeq = committed + 1;
       if (committed === awaited.lastSeq) return true;
     }
-    const { firstSeq, lastSeq } = awaited;
+    const { lastSeq } = awaited;
     const isSynced = log.have(writer) >= lastSeq;
     const isOver = now >= awaited.deadline;
     if (
       isSynced &&
-      (awaited.level === 'owner' || (awaited.degrade && (isOver || !this.#mayReach(channel))))
+      (awaited.level === 'owner' || (awaited.degrade && (isOver || !this.#mayReach(channel, writer))))
     ) {
-      const copies = Math.max(1, this.copiesOf(channel, lastSeq));
-      this.#tell(channel, firstSeq, lastSeq, { type: 'acked', level: 'owner', copies });
+      const copies = Math.max(1, this.#copies(channel, writer, lastSeq));
+      this.#tell(channel, awaited, lastSeq, { type: 'acked', level: 'owner', copies });
       return true;
     }
     if (!isOver) return false;
-    this.#tell(channel, firstSeq, lastSeq, { type: 'indeterminate' });
+    this.#tell(channel, awaited, lastSeq, { type: 'indeterminate' });
     return true;
   }
 
-  /** Whether enough homes might still ack: a claim is held here and they can be reached. */
-  #mayReach(channel: Channel): boolean {
+  /** Whether enough homes might still ack: they can be reached, and a claim is held here. An entry of another writer was
+   *  to be committed by an earlier owner; the next one is waited for. */
+  #mayReach(channel: Channel, writer: WriterId): boolean {
     const { self, connected } = this.#context;
+    const { interval, opening } = channel;
+    const isToBeOwned = writer !== this.#context.writer && (interval.attempt ?? opening) !== undefined;
     return (
-      this.#context.owns(channel) &&
-      meetsAppend(channel.interval.sets, (home) => home === self || connected.has(home))
+      (this.#context.owns(channel) || isToBeOwned) &&
+      meetsAppend(interval.sets, (home) => home === self || connected.has(home))
     );
   }
 
-  /** An entry committed under another's claim has as many copies as that takes, if not more. */
-  #quorum(channel: Channel, seq: number): Outcome {
-    const least = Math.max(...channel.interval.sets.map(({ appendNeeds }) => appendNeeds));
-    return { type: 'acked', level: 'quorum', copies: Math.max(least, this.copiesOf(channel, seq)) };
+  /** Acks name entries of this start's writer only. */
+  #copies(channel: Channel, writer: WriterId, seq: number): number {
+    return writer === this.#context.writer ? this.copiesOf(channel, seq) : 0;
   }
 
-  #tell(channel: Channel, firstSeq: number, lastSeq: number, outcome: Outcome): void {
-    const { writer } = this.#context;
-    this.#context.outbox.add({ type: 'outcome', ref: channel.ref, writer, firstSeq, lastSeq, outcome });
+  /** An entry committed under another's claim has as many copies as that takes, if not more. */
+  #quorum(channel: Channel, writer: WriterId, seq: number): Outcome {
+    const least = Math.max(...channel.interval.sets.map(({ appendNeeds }) => appendNeeds));
+    return { type: 'acked', level: 'quorum', copies: Math.max(least, this.#copies(channel, writer, seq)) };
+  }
+
+  #tell({ ref }: Channel, { writer, firstSeq }: Awaited, lastSeq: number, outcome: Outcome): void {
+    this.#context.outbox.add({ type: 'outcome', ref, writer, firstSeq, lastSeq, outcome });
   }
 }

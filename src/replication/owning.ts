@@ -36,7 +36,7 @@ export class Owning {
       askAt: now,
     };
     for (const link of channel.links.values()) link.acked = 0;
-    this.#context.busy.add(channel);
+    this.#context.dueChannels.changed(channel);
     this.#askHomes(channel, now);
     this.#openedEnough(channel, now);
   }
@@ -95,7 +95,7 @@ export class Owning {
       if (log.parentsFor(this.#context.writer, false) === undefined) channel.mergeAt = undefined;
       else channel.mergeAt ??= now + timing.mergeMs;
     }
-    this.#context.busy.add(channel);
+    this.#context.dueChannels.changed(channel);
   }
 
   onAcks(from: NodeId, { interval: id, claim, channels }: Acks, now: number): void {
@@ -107,6 +107,7 @@ export class Owning {
       this.#transfer.onAck(channel, from, seq, now);
       this.advance(channel);
       this.#outcomes.settle(channel, now);
+      this.#context.dueChannels.changed(channel);
     }
   }
 
@@ -163,8 +164,9 @@ export class Owning {
     const from = log.endPosition;
     log.commitThrough(dot);
     this.#context.outbox.add({ type: 'committed', ref, dot, from, to: log.endPosition });
-    this.#context.busy.add(channel);
+    this.#context.dueChannels.changed(channel);
     this.#transfer.tellCommitted(channel);
+    this.#outcomes.settle(channel);
   }
 
   // Time.

@@ -5,6 +5,7 @@ import type { Channel } from './channel.js';
 import { Claims } from './claims.js';
 import type { Duty, RefusedRun } from './commit-queue.js';
 import { Context, type ReplicaOptions } from './context.js';
+import { Fetching } from './fetching.js';
 import { Homes } from './homes.js';
 import type { IntervalId, PeerMessage } from './messages.js';
 import { Outcomes } from './outcomes.js';
@@ -20,6 +21,7 @@ export interface Parts {
   readonly owning: Owning;
   readonly homes: Homes;
   readonly recovering: Recovering;
+  readonly fetching: Fetching;
 }
 
 export function makeParts(options: ReplicaOptions): Parts {
@@ -36,12 +38,13 @@ export function makeParts(options: ReplicaOptions): Parts {
     owning,
     homes: new Homes(context, (channel, dot) => owning.learn(channel, dot)),
     recovering: new Recovering(context, transfer),
+    fetching: new Fetching(context, transfer),
   };
 }
 
 /** A message of the present ring version. */
 export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage, now: number): void {
-  const { claims, transfer, owning, homes, recovering } = parts;
+  const { claims, transfer, owning, homes, recovering, fetching } = parts;
   switch (message.type) {
     case 'ask':
       for (const claim of message.claims) claims.onAsk(from, claim);
@@ -78,13 +81,19 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       return recovering.onRecover(from, message);
     case 'recovery':
       return recovering.onRecovery(from, message, now);
+    case 'find':
+      return withChannel(parts, message, (channel) =>
+        parts.context.queue.duty({ type: 'found', channel, to: from, find: message }),
+      );
+    case 'found':
+      return withChannel(parts, message, (channel) => fetching.onFound(channel, from, message, now));
     default:
       unreachable(message);
   }
 }
 
 /** What was to be done once a commit is synced. */
-export function discharge({ claims, transfer, homes, recovering }: Parts, duty: Duty): void {
+export function discharge({ claims, transfer, homes, recovering, fetching }: Parts, duty: Duty): void {
   switch (duty.type) {
     case 'note':
       duty.interval.durable = duty.note.promise;
@@ -98,6 +107,8 @@ export function discharge({ claims, transfer, homes, recovering }: Parts, duty: 
       return transfer.answer(duty.channel, duty.to, duty.pull);
     case 'giveBack':
       return recovering.giveBack(duty.interval, duty.to, duty.session);
+    case 'found':
+      return fetching.answer(duty.channel, duty.to, duty.find);
     default:
       unreachable(duty);
   }

@@ -34,6 +34,7 @@ export class Recovering {
   begin(interval: Interval, now: number): void {
     const session = Math.floor(this.#context.options.random.next() * Number.MAX_SAFE_INTEGER);
     interval.recovery = { session, answers: new Map(), retryAt: now, ending: false };
+    this.#context.dueIntervals.changed(interval);
     this.#endIfGivenBack(interval);
   }
 
@@ -41,6 +42,7 @@ export class Recovering {
     const { recovery } = interval;
     if (!recovery || recovery.ending || now < recovery.retryAt) return;
     recovery.retryAt = now + timing.recoverMs;
+    this.#context.dueIntervals.changed(interval);
     for (const home of interval.others) this.#askHome(interval, recovery, home, now);
   }
 
@@ -100,6 +102,7 @@ export class Recovering {
     if (!recovery || recovery.ending) return;
     if (!meetsRecovery(sets, self, (home) => returnedBy(recovery.answers.get(home)))) return;
     recovery.ending = true;
+    this.#context.dueIntervals.changed(interval);
     this.#context.queue.duty({ type: 'note', interval, note: interval.note });
   }
 
@@ -107,6 +110,7 @@ export class Recovering {
   noted(interval: Interval): void {
     if (!interval.recovery?.ending) return;
     interval.recovery = undefined;
+    this.#context.dueIntervals.changed(interval);
     this.#context.outbox.add({ type: 'recovered', interval: interval.id });
   }
 

@@ -3,8 +3,9 @@
  *
  *  The contract with the engine, which is the only one to call it:
  *
- *  1. *Open first.* `receive` gets a frame once the logs of all channels in it (`channelsOf`) are open, `stamping` and
- *     `touch` and `listed` likewise. A `ChannelLog` holds what is synced and nothing else: the store applies runs after the sync.
+ *  1. *Open first.* `receive` gets a frame once the logs of all channels in it (`channelsOf`) are open, `stamping`,
+ *     `touch`, `awaitEntry`, `fetch` and `listed` likewise. A `ChannelLog` holds what is synced and nothing else: the
+ *     store applies runs after the sync.
  *  2. *One commit at a time.* When `hasWork`, or when publishes wait, the engine calls `cut`, stamps its own entries
  *     (`stamping` says under which round and with which parents; `stamped` hands each run over, which sends it on at
  *     once), and makes one commit of both, own runs first, with the notes of the cut. When it is synced and applied it
@@ -47,9 +48,13 @@ export type Stamping =
   | { readonly as: 'owner'; readonly round: number; readonly parents: readonly Dot[] | undefined };
 
 /** Consecutive entries of a stamped run that somebody waits for. */
-export interface AwaitedRange {
+export interface AwaitedRange extends AwaitTerms {
   readonly firstSeq: number;
   readonly lastSeq: number;
+}
+
+/** Which ack is asked for, and whether a lower one will do. */
+export interface AwaitTerms {
   readonly level: 'owner' | 'quorum';
   readonly degrade: boolean;
 }
@@ -113,6 +118,12 @@ export class Replica {
     return this.#parts.context.intervals.get(id)?.recovery !== undefined;
   }
 
+  /** The node whose claim this home promised, itself included; after a restart unknown until it is heard. A hint where to
+   *  send: only that node knows whether it still owns. */
+  ownerOf(id: IntervalId): NodeId | undefined {
+    return this.#parts.context.intervals.get(id)?.owner;
+  }
+
   // Peers.
 
   connected(peer: NodeId, now: number): void {
@@ -121,17 +132,16 @@ export class Replica {
       if (!interval.others.includes(peer)) continue;
       this.#parts.claims.connected(interval, peer);
       this.#parts.recovering.connected(interval, peer, now);
-    }
-    for (const channel of this.#parts.context.channels.values()) {
-      if (!channel.interval.others.includes(peer)) continue;
-      channel.links.get(peer)?.forget();
-      this.#parts.transfer.ask(channel, peer, now);
+      for (const channel of this.#parts.context.channelsIn(interval)) {
+        channel.links.get(peer)?.forget();
+        this.#parts.transfer.ask(channel, peer, now);
+      }
     }
   }
 
   disconnected(peer: NodeId, now: number): void {
     this.#parts.context.connected.delete(peer);
-    for (const channel of this.#parts.context.busy) this.#parts.outcomes.settle(channel, now);
+    for (const channel of this.#parts.context.dueChannels.items()) this.#parts.outcomes.settle(channel, now);
   }
 
   receive(from: NodeId, frame: Frame, now: number): void {
@@ -195,10 +205,11 @@ export class Replica {
     assert(channel && this.#underWay, 'what is stamped belongs to a cut and a channel that was touched');
     this.#underWay.stamped.push(channel);
     const deadline = now + timing.publishMs;
-    for (const range of awaited) channel.awaited.push({ ...range, deadline });
+    const { writer } = this.#parts.context;
+    for (const range of awaited) channel.awaited.push({ ...range, writer, deadline });
     if (run.round > 0 && this.#parts.context.owns(channel))
       this.#parts.transfer.direct(channel, run, bytes, now);
-    this.#parts.context.busy.add(channel);
+    this.#parts.context.dueChannels.changed(channel);
   }
 
   /** The commit is durable and applied to the logs. */
@@ -209,10 +220,11 @@ export class Replica {
     const { cut, stamped } = underWay;
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
     for (const duty of cut.duties) discharge(this.#parts, duty);
-    const { owning, recovering, outcomes } = this.#parts;
+    const { owning, recovering, outcomes, fetching } = this.#parts;
     for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
       owning.grown(channel, now);
       recovering.grown(channel);
+      fetching.settle(channel);
       outcomes.settle(channel, now);
     }
     // What was written without a claim is offered to the others, whoever of them owns the channel.
@@ -227,18 +239,34 @@ export class Replica {
     if (interval) this.#parts.owning.open(this.#parts.context.channel(interval, ref), now);
   }
 
+  /** An entry exists already, of whatever writer, and somebody repeats it who must know what became of it: one `outcome` of
+   *  that dot, at once where there is one. */
+  awaitEntry(ref: ChannelRef, { writer, seq }: Dot, { level, degrade }: AwaitTerms, now: number): void {
+    const channel = this.#touched(ref);
+    const deadline = now + timing.publishMs;
+    channel.awaited.push({ writer, firstSeq: seq, lastSeq: seq, level, degrade, deadline });
+    this.#parts.context.dueChannels.changed(channel);
+    this.#parts.outcomes.settle(channel, now);
+  }
+
+  /** A reader has entries that are lacking here: gets them from whichever home has them. The answer is one effect `fetched`
+   *  with the id returned. */
+  fetch(ref: ChannelRef, dots: readonly Dot[], now: number): number {
+    return this.#parts.fetching.begin(this.#touched(ref), dots, now);
+  }
+
+  #touched(ref: ChannelRef): Channel {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    assert(channel, 'a channel is touched before anything is asked of it');
+    return channel;
+  }
+
   /** The channel leaves memory; false while something is under way in it. */
   releaseChannel(ref: ChannelRef): boolean {
     const channel = this.#parts.context.channels.get(channelKey(ref));
     if (!channel) return true;
-    const isIdle =
-      channel.awaited.length === 0 &&
-      !channel.opening &&
-      channel.mergeAt === undefined &&
-      [...channel.links.values()].every(({ reading, resendAt }) => !reading && resendAt === undefined);
-    if (!isIdle || this.#underWay) return false;
-    this.#parts.context.channels.delete(channel.key);
-    this.#parts.context.busy.delete(channel);
+    if (!channel.isIdle || this.#underWay) return false;
+    this.#parts.context.release(channel);
     return true;
   }
 
@@ -259,25 +287,22 @@ export class Replica {
   // Time and effects.
 
   nextDeadline(): number {
-    let next = Infinity;
-    for (const interval of this.#parts.context.intervals.values()) {
-      next = Math.min(next, this.#parts.claims.deadline(interval));
-      if (interval.recovery && !interval.recovery.ending) next = Math.min(next, interval.recovery.retryAt);
-    }
-    for (const channel of this.#parts.context.busy) next = Math.min(next, deadlineOf(channel));
-    return next;
+    const { dueIntervals, dueChannels } = this.#parts.context;
+    return Math.min(dueIntervals.next(), dueChannels.next());
   }
 
   tick(now: number): void {
-    for (const interval of this.#parts.context.intervals.values()) {
-      this.#parts.claims.tick(interval, now);
-      this.#parts.recovering.tick(interval, now);
+    const { context, claims, recovering, owning, transfer, outcomes, fetching } = this.#parts;
+    for (const interval of context.dueIntervals.take(now)) {
+      claims.tick(interval, now);
+      recovering.tick(interval, now);
     }
-    for (const channel of this.#parts.context.busy) {
-      this.#parts.owning.tick(channel, now);
-      this.#parts.transfer.resend(channel, now);
-      this.#parts.outcomes.settle(channel, now);
-      if (deadlineOf(channel) === Infinity) this.#parts.context.busy.delete(channel);
+    for (const channel of context.dueChannels.take(now)) {
+      channel.isHurried = false;
+      owning.tick(channel, now);
+      transfer.resend(channel, now);
+      outcomes.settle(channel, now);
+      fetching.tick(channel, now);
     }
   }
 
@@ -292,14 +317,10 @@ export class Replica {
     this.#stores.set(from, storeId);
     if (known === undefined) return;
     const { channels, intervals } = this.#parts.context;
-    for (const channel of channels.values()) channel.links.get(from)?.forget();
+    for (const channel of channels.values()) {
+      channel.links.get(from)?.forget();
+      for (const { answers } of channel.fetches) answers.delete(from);
+    }
     for (const { recovery } of intervals.values()) recovery?.answers.delete(from);
   }
-}
-
-function deadlineOf({ opening, mergeAt, awaited, links }: Channel): number {
-  let next = Math.min(opening?.askAt ?? Infinity, mergeAt ?? Infinity);
-  for (const { deadline } of awaited) next = Math.min(next, deadline);
-  for (const { resendAt } of links.values()) next = Math.min(next, resendAt ?? Infinity);
-  return next;
 }

@@ -5,12 +5,12 @@ export const timing = {
   /** Pause before the next try, drawn at random so that two claimants do not meet again. */
   backOffMinMs: 50,
   backOffMaxMs: 150,
-  /** Claims wait after a start for a majority of the homes, or this long: the whole cluster may be starting. */
-  coldStartMs: 3_000,
   /** Entries that a peer has not acked by then are offered to it again. */
   hedgeMs: 250,
   /** A publish has an outcome by then. */
   publishMs: 2_000,
+  /** What a reader has and is lacking here is looked for this long. */
+  fetchMs: 2_000,
   /** Foreign entries taken in are merged by then. */
   mergeMs: 50,
   /** A recovering home asks again. */

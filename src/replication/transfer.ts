@@ -115,7 +115,7 @@ export class Transfer {
     this.#context.outbox.to(home).other({ type: 'pull', interval: interval.id, ref, have, ...terms });
     if (!held) return;
     link.resendAt ??= now + timing.hedgeMs;
-    this.#context.busy.add(channel);
+    this.#context.dueChannels.changed(channel);
   }
 
   onPull(channel: Channel, from: NodeId, { have, claim }: Pull, now: number): void {
@@ -125,6 +125,7 @@ export class Transfer {
       const order = compareClaims(claim, interval.promise);
       if (order < 0) return this.#context.outbox.to(from).fence(interval.id, interval.promise);
       if (order > 0) this.#context.promise(interval, claim, now);
+      interval.heardFrom(from, claim);
       this.#context.queue.duty({ type: 'state', channel, to: from, pull: { have, claim } });
       this.#context.queue.duty({ type: 'ack', channel, to: from, claim });
       return;
@@ -211,7 +212,7 @@ export class Transfer {
   #sent(channel: Channel, link: Link, { writer, firstSeq, count }: SeqRange, now: number): void {
     link.sent?.set(writer, Math.max(link.sent.get(writer) ?? 0, firstSeq + count - 1));
     link.resendAt ??= now + timing.hedgeMs;
-    this.#context.busy.add(channel);
+    this.#context.dueChannels.changed(channel);
   }
 }
 

@@ -54,6 +54,8 @@ const readers: ReadonlyMap<number, (reader: PeerReader) => PeerMessage> = new Ma
   [messageTags.state, (reader) => readOfChannel(reader, 'state')],
   [messageTags.recover, readRecover],
   [messageTags.recovery, readRecovery],
+  [messageTags.find, (reader) => readLooking(reader, 'find')],
+  [messageTags.found, (reader) => readLooking(reader, 'found')],
 ]);
 
 const nobody: Claim = { round: 0, writer: '' as WriterId };
@@ -207,6 +209,26 @@ function readRecovery(reader: PeerReader): PeerMessage {
   });
   if (interval === '' || numbers.part >= numbers.parts) reader.fail();
   return { type: 'recovery', interval, ...numbers, recovering, ...(promise ? { promise } : {}), channels };
+}
+
+function readLooking(reader: PeerReader, type: 'find' | 'found'): PeerMessage {
+  let interval = '';
+  let ref = noRef;
+  let session = 0;
+  let recovering = false;
+  const have = new Map<WriterId, number>();
+  reader.nested((tag) => {
+    if (tag === 0x0a) interval = reader.interval();
+    else if (tag === 0x12) ref = reader.ref();
+    else if (tag === 0x18) session = reader.varint();
+    else if (tag === 0x22) reader.into(have);
+    else if (tag === 0x28 && type === 'found') recovering = reader.varint() !== 0;
+    else return false;
+    return true;
+  });
+  if (interval === '' || ref === noRef) reader.fail();
+  if (type === 'find') return { type, interval, ref, session, wanted: have };
+  return { type, interval, ref, session, have, recovering };
 }
 
 function readHeld(reader: PeerReader): { ref: ChannelRef; have: Map<WriterId, number> } {

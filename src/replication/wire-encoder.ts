@@ -2,11 +2,10 @@
  *  stored. https://protobuf.dev/programming-guides/encoding/ */
 import { unreachable } from '../base/assert.js';
 import { ByteWriter, fromHex } from '../base/bytes.js';
-import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
-import type { Vector } from '../log/entry.js';
-import { closeField, openField, writeText, writeVarintField } from '../base/protobuf.js';
+import { closeField, openField } from '../base/protobuf.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalClaim, PeerMessage } from './messages.js';
+import { putBytes, putDot, putNumber, putRef, putText, putVector } from './wire-writer.js';
 
 /** Tags of the fields of `Message`. */
 export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
@@ -23,6 +22,8 @@ export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
   state: 0x5a,
   recover: 0x62,
   recovery: 0x6a,
+  find: 0x72,
+  found: 0x7a,
 };
 
 export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Array {
@@ -81,7 +82,10 @@ function putMembers(out: ByteWriter, message: PeerMessage): void {
 
 function putOfChannel(
   out: ByteWriter,
-  message: Extract<PeerMessage, { type: 'refused' | 'pull' | 'state' | 'recover' | 'recovery' }>,
+  message: Extract<
+    PeerMessage,
+    { type: 'refused' | 'pull' | 'state' | 'recover' | 'recovery' | 'find' | 'found' }
+  >,
 ): void {
   putText(out, 0x0a, message.interval);
   switch (message.type) {
@@ -112,6 +116,15 @@ function putOfChannel(
       putNumber(out, 0x28, message.part);
       putNumber(out, 0x30, message.parts);
       return putNumber(out, 0x38, message.recovering ? 1 : 0);
+    case 'find':
+      putRef(out, 0x12, message.ref);
+      putNumber(out, 0x18, message.session);
+      return putVector(out, 0x22, message.wanted);
+    case 'found':
+      putRef(out, 0x12, message.ref);
+      putNumber(out, 0x18, message.session);
+      putVector(out, 0x22, message.have);
+      return putNumber(out, 0x28, message.recovering ? 1 : 0);
     default:
       unreachable(message);
   }
@@ -132,40 +145,4 @@ function putClaim(out: ByteWriter, tag: number, claim: Claim | undefined): void 
   putNumber(out, 0x08, claim.round);
   putBytes(out, 0x12, fromHex(claim.writer));
   closeField(out, field);
-}
-
-function putRef(out: ByteWriter, tag: number, { hub, channel }: ChannelRef): void {
-  const field = openField(out, tag);
-  putText(out, 0x0a, hub);
-  putText(out, 0x12, channel);
-  closeField(out, field);
-}
-
-function putDot(out: ByteWriter, tag: number, dot: Dot | undefined): void {
-  if (dot) putSeqOf(out, tag, dot.writer, dot.seq);
-}
-
-function putVector(out: ByteWriter, tag: number, vector: Vector): void {
-  for (const [writer, seq] of vector) putSeqOf(out, tag, writer, seq);
-}
-
-function putSeqOf(out: ByteWriter, tag: number, writer: WriterId, seq: number): void {
-  const field = openField(out, tag);
-  putBytes(out, 0x0a, fromHex(writer));
-  putNumber(out, 0x10, seq);
-  closeField(out, field);
-}
-
-/** Proto3 leaves out what has its default value. */
-function putNumber(out: ByteWriter, tag: number, value: number): void {
-  if (value !== 0) writeVarintField(out, tag, value);
-}
-
-function putText(out: ByteWriter, tag: number, text: string): void {
-  if (text !== '') writeText(out, tag, text);
-}
-
-function putBytes(out: ByteWriter, tag: number, bytes: Uint8Array): void {
-  writeVarintField(out, tag, bytes.length);
-  out.raw(bytes);
 }

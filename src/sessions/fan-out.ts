@@ -2,6 +2,7 @@
  *  the number of subscribers. */
 import { assert } from '../base/assert.js';
 import type { ChannelLog } from '../log/channel-log.js';
+import type { LogReader } from '../log/reader.js';
 import type { Encoding } from '../protocol/messages.js';
 import type { SessionFrame, Subscriber } from './subscriber.js';
 import type { Subscription } from './subscription.js';
@@ -37,9 +38,13 @@ export class FanOut<S extends Subscriber> {
     const frames = new FramesByEncoding(make);
     for (const subscription of this.#subscriptions) {
       const { state } = subscription;
+      const { session } = subscription;
+      if (state.state === 'replaying') {
+        wakeReader(session, state.reader, touched);
+        continue;
+      }
       if (state.state !== 'live' || state.from > position) continue;
       let next = position;
-      const { session } = subscription;
       for (const frame of frames.of(session.encoding)) {
         if (session.isBehind()) {
           subscription.fallBehind(log, next);
@@ -49,6 +54,17 @@ export class FanOut<S extends Subscriber> {
         session.push(frame);
         next += frame.entries ?? 0;
       }
+      touched(session);
+    }
+  }
+
+  /** What lies from `position` on is not at hand, or not in the order yet: every subscription reads it from the log. */
+  readLog(log: ChannelLog, position: number, touched: (session: S) => void): void {
+    for (const subscription of this.#subscriptions) {
+      const { state, session } = subscription;
+      if (state.state === 'live' && state.from <= position) subscription.fallBehind(log, position);
+      else if (state.state !== 'replaying') continue;
+      session.hasReplay = true;
       touched(session);
     }
   }
@@ -68,6 +84,17 @@ export class FanOut<S extends Subscriber> {
   [Symbol.iterator](): IterableIterator<Subscription<S>> {
     return this.#subscriptions[Symbol.iterator]();
   }
+}
+
+/** A reader with nothing to read but what was not in the order waits to be told. */
+function wakeReader<S extends Subscriber>(
+  session: S,
+  reader: LogReader,
+  touched: (session: S) => void,
+): void {
+  if (!reader.isBeyond) return;
+  session.hasReplay = true;
+  touched(session);
 }
 
 class FramesByEncoding {

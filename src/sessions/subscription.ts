@@ -29,9 +29,11 @@ export class Subscription<S extends Subscriber = Subscriber> {
     this.state = { state: 'replaying', reader };
   }
 
-  /** Goes live where replay ended; true when there is nothing left to replay. */
+  /** Goes live where replay ended; true when there is nothing left to replay. Who has something beyond the end of the order
+   *  stays a reader until the order has it too. */
   goLiveIfAtEnd(log: ChannelLog): boolean {
     if (this.state.state !== 'replaying' || !this.state.reader.isAtEnd(log)) return false;
+    if (this.state.reader.isBeyond) return false;
     this.state = { state: 'live', from: log.endPosition };
     return true;
   }

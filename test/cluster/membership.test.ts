@@ -313,6 +313,7 @@ describe('a packet', () => {
       peerAddress: node.slice(-2).repeat(64),
       clientAddresses: Array<string>(4).fill('x'.repeat(128)),
       role: 'edge' as const,
+      settled: true,
       ringVersion: Number.MAX_SAFE_INTEGER,
       load: 1_000,
     });

@@ -23,7 +23,8 @@ export const addressOf = (node: NodeId): string => `${node[0]}.example:7946`;
 
 export function profileOf(node: NodeId, changes: Partial<Profile> = {}): Profile {
   const peerAddress = addressOf(node);
-  return { peerAddress, clientAddresses: [], role: 'core', ringVersion: 1, load: 0, ...changes };
+  const own = { clientAddresses: [], role: 'core', ringVersion: 1, load: 0, settled: false } as const;
+  return { peerAddress, ...own, ...changes };
 }
 
 export function alive(node: NodeId, incarnation = 1, changes: Partial<Alive> = {}): Alive {
@@ -120,6 +121,7 @@ export const profiles: fc.Arbitrary<Profile> = fc.record({
   role: fc.constantFrom('core', 'edge'),
   ringVersion: fc.oneof(fc.nat(300), fc.maxSafeNat()),
   load: fc.nat(1_000),
+  settled: fc.boolean(),
 });
 const about = { node: nodeIds, boot: hex(8).map((id) => id as BootId), incarnation: uint32 };
 export const statements: fc.Arbitrary<Statement> = fc.oneof(

@@ -62,6 +62,12 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     .record({ interval, session: fc.maxSafeNat() })
     .map((fields) => ({ type: 'recover' as const, ...fields })),
   fc
+    .record({ interval, ref, session: fc.maxSafeNat(), wanted: have })
+    .map((fields) => ({ type: 'find' as const, ...fields })),
+  fc
+    .record({ interval, ref, session: fc.maxSafeNat(), have, recovering: fc.boolean() })
+    .map((fields) => ({ type: 'found' as const, ...fields })),
+  fc
     .record(
       {
         interval,

@@ -40,7 +40,6 @@ export class Home {
       writer: this.writer,
       random: seededRandom(1),
       logOf: () => this.log,
-      startedAt: 0,
     });
     this.replica.ringVersion = 1;
     this.replica.addInterval('i', [homeSet(homes.split('').map(nodeId))], start, this.now);

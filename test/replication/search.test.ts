@@ -13,6 +13,9 @@ test('under crashes, lost disks, cuts, pauses and wrong clocks every promise hol
   expect(stats.late).toBeGreaterThan(100);
   expect(stats.losses).toBeGreaterThan(50);
   expect(stats.duelLosses).toBeGreaterThan(5);
+  expect(stats.repeats).toBeGreaterThan(300);
+  expect(stats.fetched).toBeGreaterThan(20);
+  expect(stats.fetchedLost).toBeGreaterThan(0);
   expect(stats.healRounds).toBeLessThan(20);
 });
 

@@ -73,6 +73,14 @@ function toProto(message: PeerMessage): object {
     }
     case 'recover':
       return { recover: { interval: message.interval, session: message.session } };
+    case 'find': {
+      const { interval, ref, session, wanted } = message;
+      return { find: { interval, ref: refOf(ref), session, wanted: haveOf(wanted) } };
+    }
+    case 'found': {
+      const { type: _type, ref, have, ...fields } = message;
+      return { found: { ...fields, ref: refOf(ref), have: haveOf(have) } };
+    }
     case 'recovery': {
       const { type: _type, promise, channels, ...fields } = message;
       const held = channels.map(({ ref, have }) => ({ ref, have: haveOf(have) }));

@@ -1,0 +1,353 @@
+/** The ordering of a node of a cluster: claims, copies and commits are the replica's to decide (replication/replica.ts); here
+ *  its decisions meet the channels, the committer and whoever listens. */
+import { assert } from '../base/assert.js';
+import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import type { HybridClock } from '../log/hybrid-clock.js';
+import type { RunSummary } from '../log/run.js';
+import type { Effect } from '../replication/effects.js';
+import type { Frame } from '../replication/messages.js';
+import type { AwaitedRange, CommitPart, Replica } from '../replication/replica.js';
+import type { ActiveChannel } from './active-channel.js';
+import type { ChannelTable } from './channel-table.js';
+import type { Committer } from './committer.js';
+import type { Delivery } from './delivery.js';
+import type { Acting } from './neighbours.js';
+import type { Companion, Fetched, Ordering, Stamped, Stamping } from './ordering.js';
+import { type Pending, type PendingPublish, pendingMerge } from './pending.js';
+import type { LogStore, Observer } from './ports.js';
+import { type DriverPorts, ReplicaDriver } from './replica-driver.js';
+import { SharedChannel } from './shared-channel.js';
+
+/** What a node of a cluster knows of the others. */
+export interface Surroundings {
+  /** The interval a channel lies in, where this node holds it. */
+  heldInterval(ref: ChannelRef): string | undefined;
+  acting(ref: ChannelRef): Acting;
+  sendFrame(to: NodeId, frame: Frame): void;
+  /** Writes what was to be sent. */
+  flush(): void;
+  recovering(interval: string, isRecovering: boolean): void;
+  ringBehind(version: number, peer: NodeId): void;
+  /** Publishes that are not this node's to write. */
+  giveBack(pending: PendingPublish, ref: ChannelRef): void;
+  /** For those who follow the channel from elsewhere. `bytes` are the caller's. */
+  synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void;
+  committed(ref: ChannelRef, dot: Dot): void;
+  tip(ref: ChannelRef, dot: Dot): void;
+}
+
+export interface ReplicatedOptions {
+  readonly ports: DriverPorts & { readonly observer: Observer };
+  readonly store: LogStore;
+  readonly writer: WriterId;
+  readonly clock: HybridClock;
+  readonly physicalMs: () => number;
+  readonly delivery: Delivery;
+  readonly surroundings: Surroundings;
+  makeReplica(logOf: (ref: ChannelRef) => ActiveChannel['log']): Replica;
+  /** Answers were given outside of a commit. */
+  flush(): void;
+  failed(error: unknown): void;
+}
+
+export class Replicated implements Ordering {
+  readonly replica: Replica;
+  readonly #options: ReplicatedOptions;
+  readonly #driver: ReplicaDriver;
+  #channels: ChannelTable | undefined;
+  #committer: Committer | undefined;
+  /** Channels in which publishes wait for a claim. */
+  #waiting = new Set<ActiveChannel>();
+  #isStopped = false;
+
+  constructor(options: ReplicatedOptions) {
+    this.#options = options;
+    this.replica = options.makeReplica((ref) => this.#channel(ref).log);
+    this.#driver = new ReplicaDriver(this.replica, options.store, options.ports, {
+      heldInterval: (ref) => options.surroundings.heldInterval(ref),
+      channels: () => this.#table,
+      effect: (effect) => this.#do(effect),
+      done: () => this.#pumped(),
+      ticked: () => this.#resumeWaiting(),
+      failed: (error) => options.failed(error),
+    });
+  }
+
+  attach(channels: ChannelTable, committer: Committer): void {
+    this.#channels = channels;
+    this.#committer = committer;
+    this.#driver.pumpSoon();
+  }
+
+  get writer(): WriterId {
+    return this.#options.writer;
+  }
+
+  get hasWork(): boolean {
+    return this.replica.hasWork;
+  }
+
+  // What the node asks.
+
+  acting(ref: ChannelRef): Acting {
+    return this.#options.surroundings.acting(ref);
+  }
+
+  isHome(ref: ChannelRef): boolean {
+    return this.#options.surroundings.heldInterval(ref) !== undefined;
+  }
+
+  loaded(channel: ActiveChannel): void {
+    const interval = this.#options.surroundings.heldInterval(channel.ref);
+    if (interval === undefined) return;
+    channel.shared = new SharedChannel(interval);
+    this.replica.touch(interval, channel.ref, this.#now());
+    // The owner tells what is committed of it, and merges what is not.
+    if (!isAllCommitted(channel)) this.replica.exchange(channel.ref, this.#now());
+    this.#driver.pumpSoon();
+  }
+
+  known(channel: ActiveChannel): Promise<void> | undefined {
+    if (!channel.shared || isAllCommitted(channel)) return undefined;
+    return new Promise((resolve) => {
+      const stop = (): void => {
+        cancel();
+        channel.removeWaiter(wake);
+        resolve();
+      };
+      // Waiters are woken once.
+      const wake = (): void => (isAllCommitted(channel) ? stop() : channel.addWaiter(wake));
+      const cancel = this.#options.ports.timers.after(limits.committedWaitMs, stop);
+      channel.addWaiter(wake);
+    });
+  }
+
+  release({ shared, ref }: ActiveChannel): boolean {
+    if (!shared) return true;
+    return !shared.isAwaiting && this.replica.releaseChannel(ref);
+  }
+
+  async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    return await this.#driver.fetch(ref, dots);
+  }
+
+  // Commits.
+
+  cut(): CommitPart {
+    return this.replica.cut();
+  }
+
+  stamping({ ref, shared }: ActiveChannel): Stamping {
+    if (!shared) return { as: 'elsewhere' };
+    const stamping = this.replica.stamping(ref, this.#now());
+    if (stamping.as !== 'degraded') return stamping;
+    return this.acting(ref).at === 'here' ? stamping : { as: 'elsewhere' };
+  }
+
+  elsewhere({ ref }: ActiveChannel, items: readonly Pending[]): void {
+    for (const item of items) {
+      if (item.kind === 'trim') item.settled(false);
+      else if (item.kind === 'publish') this.#options.surroundings.giveBack(item, ref);
+    }
+  }
+
+  waits(channel: ActiveChannel): void {
+    this.#waiting.add(channel);
+  }
+
+  built(stamped: readonly Stamped[], bytes: Uint8Array): void {
+    for (const { channel, run, items } of stamped) {
+      const { shared } = channel;
+      if (!run || !shared) continue;
+      // The buffer is used again, and these bytes are sent and delivered later.
+      const own = bytes.slice(run.offset, run.offset + run.headerBytes + run.recordBytes);
+      const moved = { ...run, offset: 0 };
+      this.replica.stamped(channel.ref, moved, own, awaitedOf(items), this.#now());
+      shared.kept.add(moved, own);
+    }
+    // To the other homes while the own disk syncs.
+    this.#driver.pump();
+  }
+
+  synced(stamped: readonly Stamped[], bytes: Uint8Array, companion: Companion | undefined): void {
+    assert(companion, 'every commit has its part of the replica');
+    for (const foreign of companion.runs) this.#takenIn(foreign.run, foreign.bytes);
+    for (const one of stamped) this.#written(one, bytes);
+    this.replica.synced(companion.token, this.#now());
+    for (const { channel, items } of stamped) this.#awaitRepeats(channel, items);
+    this.#driver.pump();
+  }
+
+  /** A run of another node is stored. */
+  #takenIn(run: RunSummary, bytes: Uint8Array): void {
+    const { clock, physicalMs, surroundings } = this.#options;
+    const channel = this.#channel(run.ref);
+    clock.receive(run.lastTimestamp, physicalMs());
+    // Keys that came this way are in the index, not in memory.
+    channel.forgetKeys();
+    if (channel.fanOut.size > 0) channel.shared?.kept.add(run, bytes);
+    surroundings.synced(run.ref, run, bytes);
+  }
+
+  #written({ channel, run, items }: Stamped, bytes: Uint8Array): void {
+    const { shared, ref } = channel;
+    assert(shared, 'what is stamped here is held here');
+    for (const item of items) {
+      if (item.kind === 'trim') item.settled(true);
+      else if (item.kind === 'publish' && !item.duplicate) shared.awaits(item);
+    }
+    if (!run) return;
+    this.#options.surroundings.synced(ref, run, bytes);
+    if (run.round > 0 && channel.rules.ack !== 'owner') return;
+    shared.tip = { writer: run.writer, seq: run.firstSeq + run.count - 1 };
+    this.#options.delivery.provisional(channel);
+    this.#options.surroundings.tip(ref, shared.tip);
+  }
+
+  #awaitRepeats({ ref, shared }: ActiveChannel, items: readonly Pending[]): void {
+    for (const item of items) {
+      if (item.kind !== 'publish' || !item.duplicate || !item.dot) continue;
+      shared?.awaits(item);
+      const level = item.level === 'owner' ? 'owner' : 'quorum';
+      this.replica.awaitEntry(ref, item.dot, { level, degrade: item.degrade }, this.#now());
+    }
+  }
+
+  // What comes from peers.
+
+  received(peer: NodeId, frame: Frame): void {
+    this.#driver.receive(peer, frame);
+  }
+
+  linked(peer: NodeId): void {
+    this.replica.connected(peer, this.#now());
+    this.#driver.pumpSoon();
+  }
+
+  unlinked(peer: NodeId): void {
+    this.replica.disconnected(peer, this.#now());
+    this.#driver.forget(peer);
+    this.#driver.pumpSoon();
+  }
+
+  want(interval: string, wanted: boolean): void {
+    this.replica.want(interval, wanted, this.#now());
+    this.#driver.pumpSoon();
+    this.#resumeWaiting();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#driver.stop();
+    for (const channel of this.#waiting) this.#committer?.refusePending(channel);
+    for (const channel of this.#table) channel.shared?.giveUp();
+  }
+
+  // What the replica wants done.
+
+  #do(effect: Exclude<Effect, { type: 'read' | 'list' | 'fetched' }>): void {
+    const { surroundings, ports } = this.#options;
+    switch (effect.type) {
+      case 'send':
+        return surroundings.sendFrame(effect.to, effect.frame);
+      case 'committed':
+        return this.#committed(effect);
+      case 'outcome': {
+        const { ref, writer, firstSeq, lastSeq, outcome } = effect;
+        return this.#channel(ref).shared?.settle(writer, firstSeq, lastSeq, outcome);
+      }
+      case 'ready':
+        return this.#resume(this.#channel(effect.ref));
+      case 'merge': {
+        this.#committerNow.admit(pendingMerge);
+        return this.#committerNow.submit(this.#channel(effect.ref), pendingMerge);
+      }
+      case 'claimGained':
+        return this.#gained(effect.interval);
+      case 'claimLost':
+        return this.#resumeWaiting();
+      case 'recovered':
+        return surroundings.recovering(effect.interval, false);
+      case 'ringBehind':
+        return surroundings.ringBehind(effect.version, effect.peer);
+      case 'alarm':
+        return ports.observer.observe({ type: 'alarm', code: effect.code, message: effect.message });
+    }
+  }
+
+  #committed({ ref, dot, from, to }: Extract<Effect, { type: 'committed' }>): void {
+    const channel = this.#channel(ref);
+    const { shared, log } = channel;
+    if (!shared) return;
+    if (shared.tip && log.committedSeq(shared.tip.writer) >= shared.tip.seq) shared.tip = undefined;
+    this.#options.delivery.committed(channel, from, shared.kept.take(log.spans(from, to)));
+    this.#options.surroundings.committed(ref, dot);
+  }
+
+  /** Whoever waits for entries above an unacknowledged tail waits for this: the tail is merged in channels that are in use. */
+  #gained(interval: string): void {
+    for (const { shared, ref } of this.#table) {
+      if (shared?.interval === interval) this.replica.touch(interval, ref, this.#now());
+    }
+    this.#resumeWaiting();
+  }
+
+  #resume(channel: ActiveChannel): void {
+    this.#waiting.delete(channel);
+    this.#committerNow.resume(channel);
+  }
+
+  #resumeWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const channel of waiting) this.#committerNow.resume(channel);
+  }
+
+  #pumped(): void {
+    if (this.#isStopped) return;
+    this.#options.surroundings.flush();
+    if (this.replica.hasWork) this.#committer?.start();
+    this.#options.flush();
+  }
+
+  #channel(ref: ChannelRef): ActiveChannel {
+    const channel = this.#table.find(ref.hub, ref.channel);
+    assert(channel?.isLoaded, 'the replica speaks of channels that are loaded');
+    return channel;
+  }
+
+  get #table(): ChannelTable {
+    assert(this.#channels, 'channels are attached first');
+    return this.#channels;
+  }
+
+  get #committerNow(): Committer {
+    assert(this.#committer, 'the committer is attached first');
+    return this.#committer;
+  }
+
+  #now(): number {
+    return this.#options.ports.clock.monotonicMs();
+  }
+}
+
+function isAllCommitted({ log }: ActiveChannel): boolean {
+  return log.heads().every(({ writer, seq }) => log.committedSeq(writer) >= seq);
+}
+
+/** Which seqs somebody waits for: repeats have theirs already. */
+function awaitedOf(items: readonly Pending[]): AwaitedRange[] {
+  const ranges: { firstSeq: number; lastSeq: number; level: 'owner' | 'quorum'; degrade: boolean }[] = [];
+  for (const item of items) {
+    if (item.kind !== 'publish' || item.duplicate || !item.dot) continue;
+    const { degrade } = item;
+    const { seq } = item.dot;
+    const level = item.level === 'owner' ? 'owner' : 'quorum';
+    const last = ranges.at(-1);
+    const goesOn = last && last.lastSeq + 1 === seq && last.level === level && last.degrade === degrade;
+    if (goesOn) last.lastSeq = seq;
+    else ranges.push({ firstSeq: seq, lastSeq: seq, level, degrade });
+  }
+  return ranges;
+}

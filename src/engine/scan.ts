@@ -1,0 +1,29 @@
+/** A channel's log as one request reads it. */
+import type { ChannelRef, Dot } from '../base/ids.js';
+import type { ChannelLog } from '../log/channel-log.js';
+import type { ActiveChannel } from './active-channel.js';
+import type { Core } from './core.js';
+import type { Fetched } from './ordering.js';
+import type { Logs } from './ports.js';
+
+export interface Scan {
+  readonly logs: Logs;
+  readonly ref: ChannelRef;
+  readonly log: ChannelLog;
+  /** Brings what a reader had elsewhere and the log lacks. */
+  fetch(dots: readonly Dot[]): Promise<Fetched>;
+}
+
+/** Of a channel that is loaded. */
+export function scanOf({ logs, ordering }: Core, channel: ActiveChannel): Scan {
+  const { ref } = channel;
+  return {
+    logs,
+    ref,
+    // Of a channel followed at another node it may be replaced meanwhile.
+    get log() {
+      return channel.log;
+    },
+    fetch: (dots) => ordering.fetch(ref, dots),
+  };
+}

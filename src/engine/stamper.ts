@@ -1,0 +1,223 @@
+/** Makes entries of what waits: one run a channel and commit. Decides repeats and refusals, by the keys and numbers that
+ *  publishers gave. */
+import type { Dot } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import type { HybridClock } from '../log/hybrid-clock.js';
+import type { KeyRow, RunSummary } from '../log/run.js';
+import { RunWriter } from '../log/run-writer.js';
+import { countersPerMs, timestampFromUnixMs } from '../log/timestamp.js';
+import { type Failure, failure } from '../protocol/errors.js';
+import type { ActiveChannel } from './active-channel.js';
+import type { Stamped, Stamping } from './ordering.js';
+import { type Pending, type PendingPublish, type PendingTrim, refuseUnwritten } from './pending.js';
+import type { LogStore } from './ports.js';
+import type { WriterId } from '../base/ids.js';
+
+/** What waited in one channel when a commit was cut. */
+export interface Group {
+  readonly channel: ActiveChannel;
+  readonly items: Pending[];
+}
+
+export interface StamperOptions {
+  readonly store: LogStore;
+  readonly clock: HybridClock;
+  readonly physicalMs: () => number;
+  readonly writer: WriterId;
+}
+
+type Allowed = Extract<Stamping, { as: 'owner' | 'degraded' }>;
+
+export class Stamper {
+  readonly #options: StamperOptions;
+  readonly runs = new RunWriter();
+  duplicates = 0;
+  #nowMs = 0;
+  /** Of the channel being stamped. */
+  #allowed: Allowed | undefined;
+  #isBegun = false;
+
+  constructor(options: StamperOptions) {
+    this.#options = options;
+  }
+
+  /** Forgets the runs before; returns a new bound of the clock, which is to become durable in the same commit as the first
+   *  stamps above the old one. */
+  begin(): number | undefined {
+    const { clock, physicalMs } = this.#options;
+    this.#nowMs = physicalMs();
+    const bound = clock.boundNeeded(this.#nowMs);
+    if (bound !== undefined) clock.raiseBound(bound);
+    this.runs.clear();
+    return bound;
+  }
+
+  /** Stamps and encodes what is new; answers what is refused. */
+  stamp({ channel, items }: Group, allowed: Allowed): Stamped {
+    this.#allowed = allowed;
+    this.#isBegun = false;
+    let kept = 0;
+    for (const item of items) if (this.#take(channel, item)) items[kept++] = item;
+    items.length = kept;
+    let run: RunSummary | undefined;
+    if (this.#isBegun) run = this.runs.end();
+    return { channel, items, run };
+  }
+
+  #take(channel: ActiveChannel, item: Pending): boolean {
+    switch (item.kind) {
+      case 'publish':
+        return this.#publish(channel, item);
+      case 'trim':
+        return this.#trim(channel, item);
+      case 'merge':
+        return this.#merge(channel);
+    }
+  }
+
+  /** The parents due, on the first entry of a run. */
+  #open(channel: ActiveChannel): readonly Dot[] | undefined {
+    if (this.#isBegun) return undefined;
+    this.#isBegun = true;
+    const { round, parents } = this.#allowed!;
+    this.runs.begin(channel.ref, this.#options.writer, round, channel.seq + 1, channel.checksum);
+    return parents;
+  }
+
+  #publish(channel: ActiveChannel, item: PendingPublish): boolean {
+    const { scope, idempotencyKey, publisher, contentHash } = item;
+    if (idempotencyKey !== undefined) {
+      const timestamp = this.#logTime();
+      const verdict = channel.keys.check({ scope, key: idempotencyKey, timestamp, contentHash });
+      if (verdict === 'conflict')
+        return refuse(item, failure('KEY_CONFLICT', { channel: channel.ref.channel }));
+      // `unknown` was looked up before: the index does not have it either.
+      if (typeof verdict === 'object') return this.#repeat(channel, item, verdict.duplicateOf);
+    }
+    if (this.#allowed!.as === 'degraded' && !item.degrade) {
+      refuseUnwritten(item);
+      return false;
+    }
+    if (publisher && !isNext(channel, item, publisher)) return false;
+    const parents = this.#open(channel);
+    item.timestamp = this.#options.clock.stamp(this.#nowMs);
+    const seq = this.runs.append({
+      timestamp: item.timestamp,
+      kind: 'publish',
+      actor: item.actor === '' ? undefined : item.actor,
+      publisher,
+      idempotencyKey,
+      parents,
+      retain: item.retain,
+      content: item.content,
+    });
+    channel.stampedSeq = seq;
+    item.dot = { writer: this.#options.writer, seq };
+    if (idempotencyKey !== undefined) {
+      const { dot, timestamp } = item;
+      channel.keys.add({ ref: channel.ref, scope, key: idempotencyKey, dot, timestamp, contentHash });
+    }
+    return true;
+  }
+
+  /** The same message under the same key: it gets the first one's dot. */
+  #repeat(channel: ActiveChannel, item: PendingPublish, first: KeyRow): boolean {
+    const { publisher, scope } = item;
+    if (publisher) channel.publishers.add(scope, publisher.epoch, publisher.seq);
+    this.duplicates++;
+    item.dot = first.dot;
+    item.timestamp = first.timestamp;
+    item.duplicate = true;
+    return true;
+  }
+
+  #trim(channel: ActiveChannel, item: PendingTrim): boolean {
+    const trim = this.#allowed!.as === 'owner' ? channel.log.trimAt(item.position) : undefined;
+    if (!trim) {
+      item.settled(false);
+      return false;
+    }
+    const parents = this.#open(channel);
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    channel.stampedSeq = this.runs.append({ timestamp, kind: 'trim', trim, parents });
+    return true;
+  }
+
+  /** Only when no other entry of this run names what it would. */
+  #merge(channel: ActiveChannel): boolean {
+    const { as, parents } = this.#allowed!;
+    if (as !== 'owner' || this.#isBegun || !parents) return false;
+    this.#open(channel);
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    channel.stampedSeq = this.runs.append({ timestamp, kind: 'merge', parents });
+    return true;
+  }
+
+  // Keys.
+
+  /** Looks up keys that memory cannot judge: they may have been taken before the channel was loaded. `undefined` when
+   *  there are none, so that nothing is waited for. */
+  lookUpKeys(batch: readonly Group[]): Promise<void> | undefined {
+    const unknown: { channel: ActiveChannel; item: PendingPublish }[] = [];
+    const timestamp = this.#logTime();
+    for (const { channel, items } of batch) {
+      for (const item of items) {
+        if (item.kind !== 'publish' || item.idempotencyKey === undefined) continue;
+        const { scope, idempotencyKey: key, contentHash } = item;
+        if (channel.keys.check({ scope, key, timestamp, contentHash }) === 'unknown')
+          unknown.push({ channel, item });
+      }
+    }
+    return unknown.length > 0 ? this.#find(unknown) : undefined;
+  }
+
+  async #find(unknown: readonly { channel: ActiveChannel; item: PendingPublish }[]): Promise<void> {
+    const rows = unknown.map(({ channel, item }) => ({
+      ref: channel.ref,
+      scope: item.scope,
+      key: item.idempotencyKey!,
+    }));
+    const windowStart = this.#logTime() - limits.idempotencyWindowMs * countersPerMs;
+    const found = await this.#options.store.findKeys(rows, Math.max(0, windowStart));
+    unknown.forEach(({ channel }, i) => {
+      const row = found[i];
+      if (row) channel.keys.add(row);
+    });
+  }
+
+  /** About what the next stamp will be, for judging the age of keys. */
+  #logTime(): number {
+    const { clock, physicalMs } = this.#options;
+    return Math.max(clock.last, timestampFromUnixMs(Math.floor(physicalMs())));
+  }
+}
+
+function isNext(
+  channel: ActiveChannel,
+  item: PendingPublish,
+  publisher: NonNullable<PendingPublish['publisher']>,
+): boolean {
+  const { scope } = item;
+  const verdict = channel.publishers.check({ scope, ...publisher });
+  if (verdict === 'next') {
+    channel.publishers.add(scope, publisher.epoch, publisher.seq);
+    return true;
+  }
+  const lastKnown = verdict === 'repeat' ? publisher.seq : verdict.outOfOrder.lastKnown;
+  return refuse(item, outOfOrder(channel, lastKnown));
+}
+
+function refuse(item: PendingPublish, error: Failure): false {
+  item.origin.publishFailed(item.requestId, error);
+  return false;
+}
+
+function outOfOrder(channel: ActiveChannel, lastKnown: number): Failure {
+  return failure('OUT_OF_ORDER', {
+    channel: channel.ref.channel,
+    message:
+      lastKnown === 0
+        ? 'Nothing of this publisher is known here. Send again from the first publish that was not acknowledged.'
+        : `The last publish known here is number ${lastKnown}. Send again from number ${lastKnown + 1}.`,
+  });
+}

@@ -1,0 +1,41 @@
+/** The fields that messages between nodes are made of. */
+import { type ByteWriter, fromHex } from '../base/bytes.js';
+import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
+import type { Vector } from '../log/entry.js';
+import { closeField, openField, writeText, writeVarintField } from '../base/protobuf.js';
+
+export function putRef(out: ByteWriter, tag: number, { hub, channel }: ChannelRef): void {
+  const field = openField(out, tag);
+  putText(out, 0x0a, hub);
+  putText(out, 0x12, channel);
+  closeField(out, field);
+}
+
+export function putDot(out: ByteWriter, tag: number, dot: Dot | undefined): void {
+  if (dot) putSeqOf(out, tag, dot.writer, dot.seq);
+}
+
+export function putVector(out: ByteWriter, tag: number, vector: Vector): void {
+  for (const [writer, seq] of vector) putSeqOf(out, tag, writer, seq);
+}
+
+function putSeqOf(out: ByteWriter, tag: number, writer: WriterId, seq: number): void {
+  const field = openField(out, tag);
+  putBytes(out, 0x0a, fromHex(writer));
+  putNumber(out, 0x10, seq);
+  closeField(out, field);
+}
+
+/** Proto3 leaves out what has its default value. */
+export function putNumber(out: ByteWriter, tag: number, value: number): void {
+  if (value !== 0) writeVarintField(out, tag, value);
+}
+
+export function putText(out: ByteWriter, tag: number, text: string): void {
+  if (text !== '') writeText(out, tag, text);
+}
+
+export function putBytes(out: ByteWriter, tag: number, bytes: Uint8Array): void {
+  writeVarintField(out, tag, bytes.length);
+  out.raw(bytes);
+}
