@@ -85,7 +85,7 @@ export class Nemesis {
       case 'storm':
         return this.#storm(fault);
       case 'cut':
-        return this.#world.clients.cut(fault.amount) > 0;
+        return this.#world.clients.cut(fault.amount) + this.#world.peers.cut(fault.amount) > 0;
       default:
         return this.#strike(fault, node);
     }

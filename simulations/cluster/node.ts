@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { NodeId } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
 import { Engine } from '../../src/engine/engine.js';
-import type { EngineOptions } from '../../src/engine/options.js';
+import type { ClusterOptions, EngineOptions } from '../../src/engine/options.js';
 import type { EnginePorts, Observation } from '../../src/engine/ports.js';
 import { openLogStore } from '../../src/storage/log-store.js';
 import { SimulatedDisk } from '../world/disk.js';
@@ -11,6 +11,7 @@ import { SimulatedIndex } from '../world/key-value.js';
 import { Life, type Machine } from '../world/machine.js';
 import { chanceFor } from './chance.js';
 import type { ClientNetwork } from './client-network.js';
+import type { PeerNetwork } from './peer-network.js';
 import { RawDisk } from './raw-disks.js';
 import type { Trace } from './trace.js';
 
@@ -23,6 +24,7 @@ export interface NodeWorld {
   readonly seed: number;
   readonly trace: Trace;
   readonly clients: ClientNetwork;
+  readonly peers: PeerNetwork;
   readonly disks: RawDisk[];
   /** The product did something no fault explains. */
   broken(error: unknown): void;
@@ -33,6 +35,16 @@ export interface NodeOptions {
   readonly name: string;
   readonly segmentBytes: number;
   readonly engine: Omit<EngineOptions, 'nodeId'>;
+  /** What is the same at every start; left out by a node that stays alone. */
+  readonly cluster?: Pick<ClusterOptions, 'ring' | 'membership' | 'seeds'>;
+}
+
+export function nodeIdOf(name: string): NodeId {
+  return createHash('sha256').update(name).digest('hex').slice(0, 32) as NodeId;
+}
+
+export function peerAddressOf(name: string): string {
+  return `${name}:7946`;
 }
 
 export class SimulatedNode {
@@ -44,6 +56,8 @@ export class SimulatedNode {
   state: NodeState = 'down';
   starts = 0;
   engine: Engine | undefined;
+  /** The disk is the one the ring was founded with. */
+  #isFounding = true;
   disk!: SimulatedDisk;
   rawDisk!: RawDisk;
   /** Told of what nodes tell of themselves. */
@@ -62,7 +76,7 @@ export class SimulatedNode {
     this.host = `${options.name}:8080`;
     this.machine = machine;
     this.#random = chanceFor(world.seed, `${this.name} product`);
-    this.id = createHash('sha256').update(this.name).digest('hex').slice(0, 32) as NodeId;
+    this.id = nodeIdOf(this.name);
     this.index = new SimulatedIndex({
       clock: machine,
       random: chanceFor(world.seed, `${this.name} index`),
@@ -88,7 +102,7 @@ export class SimulatedNode {
 
   async #boot(life: Life): Promise<void> {
     try {
-      const engine = new Engine(this.#ports(life), { ...this.#options.engine, nodeId: this.id });
+      const engine = new Engine(this.#ports(life), this.#engineOptions());
       this.engine = engine;
       await engine.start();
       if (!life.alive) return;
@@ -104,12 +118,27 @@ export class SimulatedNode {
     }
   }
 
+  #engineOptions(): EngineOptions {
+    const { cluster, engine } = this.#options;
+    const options = { ...engine, nodeId: this.id };
+    if (!cluster) return options;
+    const profile = {
+      peerAddress: peerAddressOf(this.name),
+      clientAddresses: [`http://${this.host}`],
+      role: 'core',
+      load: 0,
+    } as const;
+    return { ...options, cluster: { ...cluster, isFounding: this.#isFounding, profile } };
+  }
+
   #ports(life: Life): EnginePorts {
     const observer = { observe: (observation: Observation) => life.alive && this.#observed(observation) };
     const random = this.#random;
+    const { cluster } = this.#options;
+    const { name, id } = this;
     const store = {
       directory: dataDirectory,
-      soleHome: true,
+      soleHome: cluster === undefined,
       plentyBytes: 0,
       reserveBytes: 131_072,
       segmentBytes: this.#options.segmentBytes,
@@ -121,6 +150,7 @@ export class SimulatedNode {
       random,
       observer,
       hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
+      ...(cluster && { peers: this.#world.peers.port({ name, id, address: peerAddressOf(name), life }) }),
       openStore: () => openLogStore({ ...store, clock: life, random, observer, files: this.disk.files() }),
     };
   }
@@ -191,6 +221,7 @@ export class SimulatedNode {
     this.machine.resume();
     this.#world.clients.unlisten(this.host);
     this.#world.clients.nodeGone(this.name, isSilent);
+    this.#world.peers.nodeGone(this.name, isSilent);
   }
 
   /** A new, empty disk instead of the old one; only while down. Returns the number of the lost one. */
@@ -198,6 +229,7 @@ export class SimulatedNode {
     const lost = this.rawDisk.number;
     this.#world.trace.tell(`${this.name} loses its disk`);
     this.index.drop();
+    this.#isFounding = false;
     this.#putDisk();
     return lost;
   }

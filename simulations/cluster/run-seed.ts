@@ -4,7 +4,7 @@ import { StalledError } from '../world/clock.js';
 import { chanceFor } from './chance.js';
 import { check } from './checkers/index.js';
 import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
-import { readStoreLog } from './checkers/store-log.js';
+import { type StoreLog, readStoreLog } from './checkers/store-log.js';
 import type { FaultKind } from './faults.js';
 import { type Firings, Nemesis } from './nemesis.js';
 import { Publisher } from './publisher.js';
@@ -181,11 +181,14 @@ class Run {
     const { world } = this;
     const conflict = (what: string): void => world.conflict(`two contents of ${what}`);
     const stores = world.nodes.map((node) => readStoreLog(node.name, node.segmentFiles(), conflict));
+    const homesOf = (channel: string): StoreLog[] =>
+      world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);
     const orders = new Map<string, ChannelOrder>();
-    for (const [name, channel] of stores[0]?.channels ?? []) orders.set(name, orderOf(channel));
-    return check(
-      { record: world.record, stores, disks: world.disks, orders, bufferedMost: world.clients.mostBuffered },
-      off,
-    );
+    for (const name of this.#plan.channels) {
+      const channel = homesOf(name)[0]?.channels.get(name);
+      if (channel) orders.set(name, orderOf(channel));
+    }
+    const bufferedMost = Math.max(world.clients.mostBuffered, world.peers.mostBuffered);
+    return check({ record: world.record, stores, disks: world.disks, homesOf, orders, bufferedMost }, off);
   }
 }

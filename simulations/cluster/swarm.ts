@@ -1,4 +1,5 @@
 /** What one seed does: how large the cluster is, who publishes and reads what, and what goes wrong. */
+import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
 import { type Fault, type FaultKind, drawFaults, drawRates } from './faults.js';
 import type { PublisherPlan } from './publisher.js';
@@ -21,10 +22,14 @@ export interface SwarmPlan {
 export function drawPlan(seed: number): SwarmPlan {
   const random = chanceFor(seed, 'plan');
   const lengthMs = logBetween(random, 20_000, 600_000);
-  const nodes = 1;
+  const nodes = pick(random, [1, 2, 3, 3, 3, 4, 5, 5, 7, 9]);
+  const replicas =
+    nodes === 1 && random.next() < 0.5 ? undefined : pick<Replicas>(random, [3, 3, 3, 2, 4, 5, 'all']);
   const world = {
     seed,
     nodes,
+    replicas,
+    membershipScale: pick(random, [1, 3, 10]),
     segmentBytes: pick(random, [32_768, 131_072, 1_048_576]),
     timeScale: pick(random, [1, 1, 0.2, 4]),
     skewMs: pick(random, [0, 20, 400]),
@@ -32,12 +37,12 @@ export function drawPlan(seed: number): SwarmPlan {
   const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
   const publishers = drawPublishers(seed, channels, lengthMs);
   const rates = drawRates(random, nodes, lengthMs);
-  const copies = Math.min(3, nodes);
+  const copies = replicaCount(replicas ?? 1, nodes);
   const faults = drawFaults(random, {
     nodes,
     fromMs: 1_000,
     toMs: lengthMs,
-    lostDisksMax: Math.floor(copies / 2),
+    lostDisksMax: appendQuorum(copies) - 1,
     rates,
   });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);

@@ -91,6 +91,11 @@ export class Life implements Clock, Timers {
     return this.#alive;
   }
 
+  /** Its machine stands still. */
+  get isHeld(): boolean {
+    return this.#machine.paused;
+  }
+
   end(): void {
     this.#alive = false;
   }

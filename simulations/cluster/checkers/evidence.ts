@@ -10,7 +10,9 @@ export interface Evidence {
   readonly stores: readonly StoreLog[];
   /** What was ever synced on which disk, the lost ones included. */
   readonly disks: readonly RawDisk[];
-  /** Of each channel, in the first store. */
+  /** The stores that must hold the channel. */
+  homesOf(channel: string): readonly StoreLog[];
+  /** Of each channel, in the store of its first home. */
   readonly orders: ReadonlyMap<string, ChannelOrder>;
   /** Bytes that may wait in one connection. */
   readonly bufferedMost: number;

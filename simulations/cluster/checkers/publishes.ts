@@ -12,12 +12,12 @@ function entryAt({ channels }: StoreLog, channel: string, { writer, seq }: SeenD
 }
 
 /** I1, I2: what was acked is on every node at the end, as long as one of the disks that held it then is there. */
-export const ackedIsKept: Checker = function* ({ record, stores }) {
+export const ackedIsKept: Checker = function* ({ record, homesOf }) {
   for (const { line, dot, level, holders, node } of record.acks) {
     if (!dot || level === 'memory') continue;
     if (holders.length > 0 && holders.every((disk) => record.lostDisks.has(disk))) continue;
     const { channel } = record.of(line)!;
-    for (const store of stores) {
+    for (const store of homesOf(channel)) {
       const entry = entryAt(store, channel, dot);
       const what = `line ${line}, acked by ${node} at ${level} as ${dotText(dot)} in ${channel},`;
       if (!entry) yield `${what} is not on ${store.node}`;

@@ -30,17 +30,16 @@ export const writersAreWhole: Checker = function* ({ stores }) {
 };
 
 /** I11: at the end all homes hold the same. */
-export const storesAreEqual: Checker = function* ({ stores }) {
-  const [first, ...others] = stores;
-  if (!first) return;
-  for (const other of others) {
-    const names = new Set([...first.channels.keys(), ...other.channels.keys()]);
-    for (const name of names) {
-      const [here, there] = [dotsIn(first.channels.get(name)), dotsIn(other.channels.get(name))];
+export const storesAreEqual: Checker = function* ({ stores, homesOf }) {
+  const names = new Set(stores.flatMap(({ channels }) => [...channels.keys()]));
+  for (const name of names) {
+    const [first, ...others] = homesOf(name);
+    for (const other of others) {
+      const [here, there] = [dotsIn(first!.channels.get(name)), dotsIn(other.channels.get(name))];
       const missing = [...here].find((dot) => !there.has(dot));
       const more = [...there].find((dot) => !here.has(dot));
-      if (missing !== undefined) yield `${missing} of ${name} is on ${first.node} and not on ${other.node}`;
-      if (more !== undefined) yield `${more} of ${name} is on ${other.node} and not on ${first.node}`;
+      if (missing !== undefined) yield `${missing} of ${name} is on ${first!.node} and not on ${other.node}`;
+      if (more !== undefined) yield `${more} of ${name} is on ${other.node} and not on ${first!.node}`;
     }
   }
 };
