@@ -65,12 +65,22 @@ function current(files: readonly RawFile[]): RawFile[] {
     .map(({ file }) => file);
 }
 
-class RawScan implements RawSegments {
+/** Of which store a segment is, as its header says; `undefined` while that is not written. */
+export function lineageOf({ bytes }: RawFile): string | undefined {
+  return bytes.length >= headerPage && textOf(bytes, 0, 8) === segmentMagic
+    ? hexOf(bytes, 16, 32)
+    : undefined;
+}
+
+const segmentMagic = 'RINGSEG\n';
+
+export class RawScan implements RawSegments {
   readonly records: RawRecord[] = [];
   readonly commits: { number: number; firstArrival: number; entries: number }[] = [];
   readonly #seeds = new PlaceSeeds();
   readonly #seed: number;
 
+  /** `seed` is the sum of the lineage. */
   constructor(seed: number) {
     this.#seed = seed;
   }
@@ -79,6 +89,18 @@ class RawScan implements RawSegments {
     for (let at = headerPage; at + commitBytes <= bytes.length;) {
       at += this.#isCommit(bytes, at) ? this.#commit(name, bytes, at) : commitBytes;
     }
+  }
+
+  /** Reads whole commits one behind the other from `from` (0: the first); returns where the next would begin. */
+  tail({ name, bytes }: RawFile, from: number): number {
+    let at = Math.max(from, headerPage);
+    while (at + commitBytes <= bytes.length && this.#isCommit(bytes, at)) {
+      const found = this.records.length + this.commits.length;
+      const length = this.#commit(name, bytes, at);
+      if (this.records.length + this.commits.length === found) break;
+      at += length;
+    }
+    return at;
   }
 
   #isCommit(bytes: Uint8Array, at: number): boolean {

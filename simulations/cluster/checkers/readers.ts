@@ -1,0 +1,100 @@
+/** What readers were given, against the order of the channel at the end. */
+import type { EntryEvent, Reader } from '../record.js';
+import type { ChannelOrder } from './channel-order.js';
+import type { Checker, Evidence } from './evidence.js';
+import { dotText } from './store-log.js';
+
+function entriesOf({ events }: Reader): EntryEvent[] {
+  return events.filter((event): event is EntryEvent => event.type === 'entry');
+}
+
+function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, ChannelOrder, string]> {
+  const none: ChannelOrder = { entries: [], positions: new Map(), outside: [] };
+  for (const reader of record.readers)
+    yield [reader, orders.get(reader.channel) ?? none, `${reader.name} in ${reader.channel}`];
+}
+
+/** I3, I4: what was delivered is in the log, as it was published. */
+export const deliveredIsStored: Checker = function* (evidence) {
+  for (const [reader, { positions, entries }, who] of eachReader(evidence))
+    for (const { dot, line } of entriesOf(reader)) {
+      const position = positions.get(dotText(dot));
+      if (position === undefined) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
+      else if (entries[position]!.line !== line)
+        yield `${who} got line ${line} as ${dotText(dot)}, which is line ${entries[position]!.line}`;
+    }
+};
+
+/** I14: nothing twice. */
+export const nothingTwice: Checker = function* (evidence) {
+  for (const [reader, , who] of eachReader(evidence)) {
+    const dots = new Set<string>();
+    const lines = new Set<number>();
+    for (const { dot, line } of entriesOf(reader)) {
+      if (dots.has(dotText(dot))) yield `${who} got ${dotText(dot)} twice`;
+      else if (line > 0 && lines.has(line)) yield `${who} got line ${line} twice`;
+      dots.add(dotText(dot));
+      lines.add(line);
+    }
+  }
+};
+
+/** I5: of one writer, later entries later. */
+export const writersInOrder: Checker = function* (evidence) {
+  for (const [reader, , who] of eachReader(evidence)) {
+    const last = new Map<string, number>();
+    for (const { dot } of entriesOf(reader)) {
+      const before = last.get(dot.writer) ?? 0;
+      if (dot.seq < before) yield `${who} got ${dotText(dot)} after ${dot.writer}-${before}`;
+      last.set(dot.writer, Math.max(before, dot.seq));
+    }
+  }
+};
+
+/** I8, I15: all readers get the one order; what comes behind its place is marked, and nothing else is. */
+export const oneOrderOrLate: Checker = function* (evidence) {
+  for (const [reader, { positions }, who] of eachReader(evidence)) {
+    let most = -1;
+    for (const { dot, late } of entriesOf(reader)) {
+      const position = positions.get(dotText(dot));
+      if (position === undefined) continue;
+      if (position < most && !late) yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
+      if (position > most && late) yield `${who} got ${dotText(dot)} in its place, and marked late`;
+      most = Math.max(most, position);
+    }
+  }
+};
+
+/** I13: no hole that was not told. */
+export const nothingSkipped: Checker = function* (evidence) {
+  for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
+    const got = entriesOf(reader).flatMap(({ dot }) => positions.get(dotText(dot)) ?? []);
+    if (got.length === 0) continue;
+    const had = new Set(got);
+    const first = reader.start === 'beginning' ? 0 : got[0]!;
+    const last = got.reduce((most, position) => Math.max(most, position), 0);
+    for (let i = first; i < last; i++) {
+      const entry = entries[i]!;
+      if (entry.line > 0 && !had.has(i) && !isInGap(reader, entry)) {
+        yield `${who} never got line ${entry.line} (${dotText(entry)}), and later ones`;
+        break;
+      }
+    }
+  }
+};
+
+function isInGap({ events }: Reader, { writer, seq }: { writer: string; seq: number }): boolean {
+  return events.some(
+    (event) =>
+      event.type === 'gap' &&
+      (event.ranges.length === 0 ||
+        event.ranges.some((range) => range.writer === writer && range.fromSeq <= seq && seq <= range.toSeq)),
+  );
+}
+
+/** I13: nothing was lost here, so no gap may be told. */
+export const noNeedlessGap: Checker = function* (evidence) {
+  if (evidence.record.lostDisks.size > 0) return;
+  for (const [{ events }, , who] of eachReader(evidence))
+    for (const event of events) if (event.type === 'gap') yield `${who} was told of a gap: ${event.reason}`;
+};
