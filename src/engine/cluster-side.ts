@@ -1,7 +1,6 @@
 /** What of one incarnation of a node's log other nodes reach, and what it sends them: frames of replication, publishes on
  *  their way to whoever orders them, channels followed for sessions elsewhere. */
 import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
-import type { ChannelLog } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
 import type { Signal } from '../protocol/messages.js';
 import type { Frame } from '../replication/messages.js';
@@ -10,13 +9,13 @@ import type { ChannelTable } from './channel-table.js';
 import type { Attached, Cluster } from './cluster.js';
 import type { Delivery } from './delivery.js';
 import { Followers } from './followers.js';
-import { type RecordsOf, RemoteLogs } from './following.js';
+import { RemoteLogs } from './following.js';
 import { Forwarding } from './forwarding.js';
-import type { Piece } from './kept-runs.js';
 import type { Away, Taker } from './neighbours.js';
 import type { PeerMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
-import { type EnginePorts, type LogStore, type Logs, StoreFailedError } from './ports.js';
+import type { Fetched } from './ordering.js';
+import type { EnginePorts, LogStore, Logs } from './ports.js';
 import { replaceLog } from './replacing.js';
 import type { Replicated } from './replicated.js';
 import { RoutedLogs } from './routed-logs.js';
@@ -95,9 +94,7 @@ export class ClusterSide implements Attached, Away {
   }
 
   synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void {
-    if (!this.#followers.has(ref)) return;
-    const { offset, headerBytes, recordBytes } = run;
-    this.#followers.synced(ref, bytes.subarray(offset, offset + headerBytes + recordBytes));
+    this.#followers.synced(ref, run, bytes);
   }
 
   committed(ref: ChannelRef, dot: Dot): void {
@@ -112,8 +109,8 @@ export class ClusterSide implements Attached, Away {
     return this.#followers.has(ref);
   }
 
-  async cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]> {
-    return await this.#remote.cover(ref, dots);
+  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    return this.#remote.fetch(ref, dots);
   }
 
   /** Somebody here listens to a channel whose log is here: its signals come from the owner. */
@@ -181,11 +178,11 @@ export class ClusterSide implements Attached, Away {
     return new RemoteLogs(
       { neighbours: cluster, clock, timers },
       {
-        committed: (ref, log, from, to, recordsOf) => {
+        committed: (ref, log, position, pieces) => {
           const channel = this.#find(ref);
           if (!channel) return;
           if (channel.tip && log.committedSeq(channel.tip.writer) >= channel.tip.seq) channel.tip = undefined;
-          delivery.committed(channel, from, piecesOf(log, from, to, recordsOf));
+          delivery.committed(channel, position, pieces);
         },
         tip: (ref, _log, dot) => {
           const channel = this.#find(ref);
@@ -229,11 +226,7 @@ export class ClusterSide implements Attached, Away {
         return channel.log;
       },
       release: (ref) => this.unlisten(ref),
-      fetch: async (ref, dots) => {
-        const fetched = await replicated.fetch(ref, dots);
-        if (fetched.type === 'unknown') throw new StoreFailedError('io', 'not all homes answered');
-        return fetched.type === 'lost' ? fetched.dots : [];
-      },
+      fetch: (ref, dots) => replicated.fetch(ref, dots),
       read: (ref, ranges, bytesMax) => store.read(ref, ranges, bytesMax),
       seqsSince: (ref, timestamp) => store.seqsSince(ref, timestamp),
       // Brings the channel in: its owner merges what is not committed.
@@ -250,19 +243,4 @@ export class ClusterSide implements Attached, Away {
   get #table(): ChannelTable {
     return this.#channels!;
   }
-}
-
-function piecesOf(
-  log: ChannelLog,
-  from: number,
-  to: number,
-  recordsOf: RecordsOf,
-): readonly Piece[] | undefined {
-  const pieces: Piece[] = [];
-  for (const span of log.spans(from, to)) {
-    const slices = recordsOf(span);
-    if (!slices) return undefined;
-    pieces.push(...slices);
-  }
-  return pieces;
 }

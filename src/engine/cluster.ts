@@ -12,6 +12,7 @@ import { Gossip } from './gossip.js';
 import { Letters } from './letters.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from './options.js';
+import type { Fetched } from './ordering.js';
 import type { PeerMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
 import type { EnginePorts, PeerHandlers, Peers } from './ports.js';
@@ -31,7 +32,7 @@ export interface Attached {
   committed(ref: ChannelRef, dot: Dot): void;
   tip(ref: ChannelRef, dot: Dot): void;
   isFollowed(ref: ChannelRef): boolean;
-  cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]>;
+  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
   /** The node whose claim this home knows of. */
   ownerOf(interval: string): NodeId | undefined;
 }
@@ -193,8 +194,8 @@ export class Cluster implements Neighbours, Surroundings {
     return this.#attached?.isFollowed(ref) === true;
   }
 
-  async cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]> {
-    return (await this.#attached?.cover(ref, dots)) ?? [];
+  async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    return (await this.#attached?.fetch(ref, dots)) ?? { type: 'unknown' };
   }
 
   // What other nodes tell.

@@ -36,8 +36,8 @@ export interface Surroundings {
   committed(ref: ChannelRef, dot: Dot): void;
   tip(ref: ChannelRef, dot: Dot): void;
   isFollowed(ref: ChannelRef): boolean;
-  /** Makes a channel followed elsewhere hold these; returns those that no home has any more. */
-  cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]>;
+  /** Makes a channel followed elsewhere hold these. */
+  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
 }
 
 export interface ReplicatedOptions {
@@ -134,8 +134,7 @@ export class Replicated implements Ordering {
 
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
     if (this.isHome(ref)) return await this.#driver.fetch(ref, dots);
-    const lost = await this.#options.surroundings.cover(ref, dots);
-    return lost.length > 0 ? { type: 'lost', dots: lost } : { type: 'held' };
+    return await this.#options.surroundings.fetch(ref, dots);
   }
 
   // Commits.
