@@ -110,6 +110,8 @@ export const limits = {
   followsMax: 250_000,
   /** A node that was asked for a channel has answered by then, else another one is asked. */
   followAnswerMs: 1_000,
+  /** The same where it must first hold what was delivered: other homes are asked for that. */
+  followCoverMs: 2_500,
   /** A channel that nobody served by then cannot be opened for now. */
   followOpenMs: 3_000,
   /** Pause after all were asked in vain; doubled up to the longest. */

@@ -9,6 +9,7 @@ import type { Timestamp, Vector } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import type { Signal } from '../protocol/messages.js';
 import { Follower, FollowingPeer, followedBytes } from './follower.js';
+import type { MissingDots } from './following.js';
 import type { Neighbours } from './neighbours.js';
 import type { Fetched } from './ordering.js';
 import type { Cover, Follow, PeerMessage, Read, Since, Took, Unfollow } from './peer-messages.js';
@@ -175,7 +176,7 @@ export class Followers {
       return this.#tellEnd(follower);
     }
     peer.followers.set(id, follower);
-    if (what === 'signals') this.#begin(follower, undefined, []);
+    if (what === 'signals') this.#begin(follower, undefined, nothing);
     else void this.#openFor(follower, covers).catch(() => this.#end(follower));
   }
 
@@ -184,22 +185,22 @@ export class Followers {
     const log = await this.#hooks.open(ref);
     if (follower.isEnded) return this.#hooks.release(ref);
     follower.isHeld = true;
-    const lost = await this.#bring(ref, log, covers);
+    const { lost, unknown } = await this.#bring(ref, log, covers);
     if (follower.isEnded) return;
-    const isShort = lacking(log, covers).some((dot) => !names(lost, dot));
+    const isShort = lacking(log, covers).some((dot) => !names(lost, dot) && !names(unknown, dot));
     if (isShort || !this.#serves(follower)) this.#end(follower);
-    else this.#begin(follower, log, lost);
+    else this.#begin(follower, log, { lost, unknown });
   }
 
   /** In one turn: the log as it is, and the follower among those who hear what is new. */
-  #begin(follower: Follower, log: ChannelLog | undefined, lost: readonly Dot[]): void {
+  #begin(follower: Follower, log: ChannelLog | undefined, missing: MissingDots): void {
     const { ref, id, peer } = follower;
     const followers = this.#channels.get(ref);
     if (followers) followers.add(follower);
     else this.#channels.set(ref, new Set([follower]));
     const signals = this.#hooks.keptSignals(ref);
     const state = log ? { log: log.encode() } : {};
-    this.#neighbours.tell(peer.id, { type: 'following', id, ...state, lost, signals });
+    this.#neighbours.tell(peer.id, { type: 'following', id, ...state, ...missing, signals });
     const tip = log && this.#hooks.tip(ref);
     if (tip && this.#owe(follower, 0)) follower.tip = tip;
   }
@@ -250,13 +251,13 @@ export class Followers {
     this.#due.clear();
   }
 
-  /** Gives those of `dots` that no home has any more; rejects when that cannot be said. */
-  async #bring(ref: ChannelRef, log: ChannelLog, dots: readonly Dot[]): Promise<readonly Dot[]> {
+  /** Brings `dots` here; gives those that are not to be had. */
+  async #bring(ref: ChannelRef, log: ChannelLog, dots: readonly Dot[]): Promise<MissingDots> {
     const missing = lacking(log, dots);
-    if (missing.length === 0) return [];
+    if (missing.length === 0) return nothing;
     const fetched = await this.#hooks.fetch(ref, missing);
-    if (fetched.type === 'unknown') throw new Error('some homes cannot be asked');
-    return fetched.type === 'lost' ? fetched.dots : [];
+    if (fetched.type === 'lost') return { lost: fetched.dots, unknown: [] };
+    return fetched.type === 'held' ? nothing : { lost: [], unknown: lacking(log, missing) };
   }
 
   // Questions.
@@ -292,7 +293,9 @@ export class Followers {
       case 'cover': {
         const log = await this.#hooks.open(ref);
         try {
-          return { type: 'covered', id, lost: await this.#bring(ref, log, question.dots) };
+          // Of what is neither held nor lost then nobody knows.
+          const { lost } = await this.#bring(ref, log, question.dots);
+          return { type: 'covered', id, lost };
         } finally {
           this.#hooks.release(ref);
         }
@@ -300,6 +303,8 @@ export class Followers {
     }
   }
 }
+
+const nothing: MissingDots = { lost: [], unknown: [] };
 
 function lacking(log: ChannelLog, dots: readonly Dot[]): readonly Dot[] {
   return dots.filter(({ writer, seq }) => log.have(writer) < seq);

@@ -19,6 +19,11 @@ import type { Logs, ReadRange, ReadResult } from './ports.js';
 
 export { RemoteUnavailableError } from './followed-channel.js';
 
+export interface MissingDots {
+  readonly lost: readonly Dot[];
+  readonly unknown: readonly Dot[];
+}
+
 export interface FollowingHooks {
   /** The channel's order has grown from `position` on. Without pieces the records are to be read. */
   committed(ref: ChannelRef, log: ChannelLog, position: number, pieces: readonly Piece[] | undefined): void;
@@ -28,8 +33,9 @@ export interface FollowingHooks {
   /** What late joiners get, as the channel is opened. */
   keptSignals(ref: ChannelRef, signals: readonly Signal[]): void;
   /** Another home serves the channel: readers find their place in `log` by the heads they had in `old`. `lost`: of what
-   *  was delivered, what no home has any more. */
-  replaced(ref: ChannelRef, old: ChannelLog, log: ChannelLog, lost: readonly Dot[]): void;
+   *  was delivered, what no home has any more. `unknown`: what may be at a home that cannot be reached; who has that
+   *  cannot be served now. */
+  replaced(ref: ChannelRef, old: ChannelLog, log: ChannelLog, missing: MissingDots): void;
   /** Something may be due to sessions. */
   flush(): void;
 }
@@ -180,13 +186,14 @@ export class RemoteLogs implements Logs {
 
   // What the home says.
 
-  #following(peer: NodeId, { id, log: state, lost, signals }: Following): void {
+  #following(peer: NodeId, { id, log: state, lost, unknown, signals }: Following): void {
     const channel = this.#follows.find(peer, id);
     if (!channel || channel.isOpen) return;
     if (channel.what === 'log') {
       const log = state && ChannelLog.decode(channel.ref, state);
-      if (!log?.ok || !isCovered(channel.covers(), log.value, lost)) return this.#follows.startOver(channel);
-      this.#replace(channel, log.value, lost);
+      if (!log?.ok || !isCovered(channel.covers(), log.value, [...lost, ...unknown]))
+        return this.#follows.startOver(channel);
+      this.#replace(channel, log.value, { lost, unknown });
     }
     // A home before has sent those it kept.
     if (!channel.wasOpen && signals.length > 0) this.#hooks.keptSignals(channel.ref, signals);
@@ -195,11 +202,11 @@ export class RemoteLogs implements Logs {
     this.#hooks.flush();
   }
 
-  #replace(channel: FollowedChannel, log: ChannelLog, lost: readonly Dot[]): void {
+  #replace(channel: FollowedChannel, log: ChannelLog, missing: MissingDots): void {
     const old = channel.mirror;
-    channel.loses(lost);
+    channel.loses([...missing.lost, ...missing.unknown]);
     channel.mirror = new Mirror(log);
-    if (old) this.#hooks.replaced(channel.ref, old.log, log, lost);
+    if (old) this.#hooks.replaced(channel.ref, old.log, log, missing);
   }
 
   /** What was not committed when the home sent its log comes without records, and may hold trims. */
@@ -265,8 +272,8 @@ export class RemoteLogs implements Logs {
 
 const nothing = { position: Infinity, pieces: [] };
 
-function isCovered(dots: readonly Dot[], log: ChannelLog, lost: readonly Dot[]): boolean {
-  const gone = new Map(lost.map(({ writer, seq }) => [writer, seq]));
+function isCovered(dots: readonly Dot[], log: ChannelLog, missing: readonly Dot[]): boolean {
+  const gone = new Map(missing.map(({ writer, seq }) => [writer, seq]));
   return dots.every(({ writer, seq }) => seq <= Math.max(log.have(writer), gone.get(writer) ?? 0));
 }
 

@@ -262,6 +262,7 @@ export class Edge {
   readonly signals: Signal[] = [];
   readonly kept: Signal[] = [];
   readonly lost: Dot[] = [];
+  readonly unknown: Dot[] = [];
   replaced = 0;
   /** Committed entries that had to be read from the home. */
   unread = 0;
@@ -282,9 +283,10 @@ export class Edge {
         tip: (_, log, dot) => this.reader?.provisional(log, dot),
         signals: (_, signals) => void this.signals.push(...signals),
         keptSignals: (_, signals) => void this.kept.push(...signals),
-        replaced: (_, old, log, lost) => {
+        replaced: (_, old, log, { lost, unknown }) => {
           this.replaced++;
           this.lost.push(...lost);
+          this.unknown.push(...unknown);
           this.reader?.replaced(old, log);
         },
         flush: () => undefined,

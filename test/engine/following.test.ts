@@ -242,6 +242,7 @@ describe('when the home goes away', () => {
       type: 'following',
       id: last.type === 'follow' ? last.id : 0,
       lost: [],
+      unknown: [],
       signals: [],
     } as const;
     two.peer.tell(edge.peer.self, { ...answer, log: two.log.encode() });
@@ -280,6 +281,29 @@ describe('when the home goes away', () => {
     one.copyFrom(two);
     await world.pass(50);
     expect(edge.lost.map(short)).toEqual(['1.5']);
+  });
+
+  test('what a home may have that cannot be reached does not keep others waiting', async () => {
+    const { world, edge, one, two } = make();
+    one.publish(3);
+    two.copyFrom(one);
+    const reader = await world.run(edge.read());
+    await world.pass(30);
+    one.tell(one.write(2));
+    await world.pass(20);
+    expect(reader.had.length).toBe(5);
+    two.fetch = async () => {
+      await world.peers.clock.sleep(2_000);
+      return { type: 'unknown' };
+    };
+    world.peers.cut(edge.peer, one.peer);
+    await world.pass(1_900);
+    expect(edge.replaced).toBe(0);
+    await world.pass(200);
+    expect([edge.replaced, edge.unknown.map(short), edge.lost]).toEqual([1, ['1.5'], []]);
+    two.publish();
+    await world.pass(20);
+    expect(order(edge.remote.peek(room)!)).toEqual(order(two.log));
   });
 
   test.each([0.2, 1.2, 1.8, 2.4, 3.2, 4.5])(
@@ -424,6 +448,8 @@ describe('a cursor that is ahead of the home', () => {
     one.fetch = () => Promise.resolve({ type: 'unknown' });
     const fetched = await world.run(edge.remote.fetch(room, [{ writer: one.writer, seq: 9 }]));
     expect(fetched).toEqual({ type: 'unknown' });
+    // Cursors may be forged: this one does not disturb whoever else reads the channel.
+    expect([world.count('cover'), world.count('follow')]).toEqual([1, 1]);
     one.publish();
     await world.pass(50);
     expect(edge.remote.peek(room)!.endPosition).toBe(2);
