@@ -33,6 +33,8 @@ export const limits = {
   /** Replay reads ahead of a socket no further than this. */
   replayChunkBytes: 262_144,
   replayEntriesMax: 4_096,
+  /** A replay whose channel no home serves now is tried again after this. */
+  replayRetryMs: 500,
   /** Publishes waiting for a commit, over all sessions of a node: beyond it they are refused as OVERLOADED. */
   pendingPublishesMax: 65_536,
   pendingPublishBytesMax: 67_108_864,

@@ -119,7 +119,7 @@ export class ClusterSide implements Attached, Away {
   }
 
   unlisten(ref: ChannelRef): void {
-    if (this.#parts.cluster.isHome(ref)) this.#remote.unlisten(ref);
+    this.#remote.unlisten(ref);
   }
 
   // From other nodes.
@@ -192,11 +192,12 @@ export class ClusterSide implements Attached, Away {
         },
         signals: (ref, signals) => this.#heard(ref, signals),
         keptSignals: (ref, signals) => {
-          const channel = this.#find(ref);
+          // The channel is still being loaded.
+          const channel = this.#channels?.find(ref.hub, ref.channel);
           if (channel && channel.rules.liveHistory > 0)
             for (const signal of signals) channel.keepSignals().add(signal);
         },
-        replaced: (ref, old, log, lost) => {
+        replaced: (ref, old, log, { lost }) => {
           const channel = this.#find(ref);
           if (channel) replaceLog(channel, old, log, lost, delivery);
         },
@@ -208,10 +209,8 @@ export class ClusterSide implements Attached, Away {
   /** From the owner, or from the home that is followed. */
   #heard(ref: ChannelRef, signals: readonly Signal[]): void {
     const channel = this.#channels?.find(ref.hub, ref.channel);
-    for (const signal of signals) {
-      if (channel) this.#parts.delivery.signal(channel, signal);
-      this.#followers.signal(ref, signal);
-    }
+    if (channel) for (const signal of signals) this.#parts.delivery.signal(channel, signal);
+    this.#followers.relay(ref, signals);
   }
 
   // Channels of this node followed by others.
