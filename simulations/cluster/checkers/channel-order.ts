@@ -9,7 +9,7 @@ export interface ChannelOrder {
   /** Entries that the newest does not stand on. */
   readonly outside: readonly StoredEntry[];
   /** Whether the second stands on the first. */
-  isBelow(first: StoredEntry, second: StoredEntry): boolean;
+  readonly isBelow: (first: StoredEntry, second: StoredEntry) => boolean;
 }
 
 type Vector = Map<string, number>;
