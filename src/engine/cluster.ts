@@ -30,6 +30,8 @@ export interface Attached {
   synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void;
   committed(ref: ChannelRef, dot: Dot): void;
   tip(ref: ChannelRef, dot: Dot): void;
+  isFollowed(ref: ChannelRef): boolean;
+  cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]>;
   /** The node whose claim this home knows of. */
   ownerOf(interval: string): NodeId | undefined;
 }
@@ -185,6 +187,14 @@ export class Cluster implements Neighbours, Surroundings {
 
   tip(ref: ChannelRef, dot: Dot): void {
     this.#attached?.tip(ref, dot);
+  }
+
+  isFollowed(ref: ChannelRef): boolean {
+    return this.#attached?.isFollowed(ref) === true;
+  }
+
+  async cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]> {
+    return (await this.#attached?.cover(ref, dots)) ?? [];
   }
 
   // What other nodes tell.

@@ -32,6 +32,9 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   since: 0x5a,
   sinceAnswer: 0x62,
   declined: 0x6a,
+  took: 0x72,
+  cover: 0x7a,
+  covered: 0x82,
 };
 
 /** Numbers of `Level`. */
@@ -82,6 +85,10 @@ function itemsOf(message: PeerMessage): number {
       return 1 + message.slices.length + message.missing.length;
     case 'sinceAnswer':
       return 1 + message.vector.size;
+    case 'cover':
+      return 1 + message.dots.length;
+    case 'covered':
+      return 1 + message.lost.length;
     default:
       // A frame of replication counts its own.
       return 1;
@@ -110,6 +117,7 @@ function putMembers(out: ByteWriter, message: Own): void {
     for (const outcome of message.outcomes) putOutcome(out, outcome);
     return;
   }
+  if (message.type === 'took') return putNumber(out, 0x08, message.bytes);
   putNumber(out, 0x08, message.id);
   switch (message.type) {
     case 'follow':
@@ -140,6 +148,13 @@ function putMembers(out: ByteWriter, message: Own): void {
       return putNumber(out, 0x18, message.timestamp);
     case 'sinceAnswer':
       return putVector(out, 0x12, message.vector);
+    case 'cover':
+      putRef(out, 0x12, message.ref);
+      for (const dot of message.dots) putDot(out, 0x1a, dot);
+      return;
+    case 'covered':
+      for (const dot of message.lost) putDot(out, 0x12, dot);
+      return;
     default:
       unreachable(message);
   }

@@ -123,6 +123,7 @@ export class Context {
   end(interval: Interval): void {
     interval.attempt = undefined;
     this.dueIntervals.changed(interval);
+    this.endCheck(interval);
     if (!interval.held) return;
     // Publishes that a lower level will do for wait no longer.
     for (const channel of this.channelsIn(interval)) {
@@ -132,6 +133,18 @@ export class Context {
     }
     this.outbox.add({ type: 'claimLost', interval: interval.id, claim: interval.held.claim });
     interval.held = undefined;
+  }
+
+  /** What waits to be stamped goes on: under the claim, or without it. */
+  endCheck(interval: Interval): void {
+    if (!interval.check) return;
+    interval.check = undefined;
+    this.dueIntervals.changed(interval);
+    for (const channel of this.channelsIn(interval)) {
+      if (!channel.waitsForCheck) continue;
+      channel.waitsForCheck = false;
+      this.outbox.add({ type: 'ready', ref: channel.ref });
+    }
   }
 
   /** Runs came, by whatever way: those that are whole wait for the next commit. */

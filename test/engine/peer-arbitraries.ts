@@ -81,6 +81,9 @@ const plain: fc.Arbitrary<PeerMessage> = fc.oneof(
     covers: dots,
   }),
   fc.record({ type: fc.constantFrom('unfollow' as const, 'declined' as const), id }),
+  fc.record({ type: fc.constant('took' as const), bytes: number }),
+  fc.record({ type: fc.constant('cover' as const), id, ref, dots }),
+  fc.record({ type: fc.constant('covered' as const), id, lost: dots }),
   fc.record({ type: fc.constant('followEnded' as const), id, moved: some(node) }),
   fc.record({ type: fc.constant('read' as const), id, ref, ranges: list(range), bytesMax: number }),
   fc.record({

@@ -91,6 +91,12 @@ function toProto(message: PeerMessage): object {
       const vector = [...message.vector].map(([writer, seq]) => dot({ writer, seq }));
       return { sinceAnswer: { id: message.id, vector } };
     }
+    case 'cover':
+      return { cover: { id: message.id, ref: message.ref, dots: message.dots.map(dot) } };
+    case 'covered':
+      return { covered: { id: message.id, lost: message.lost.map(dot) } };
+    case 'took':
+      return { took: { bytes: message.bytes } };
     case 'declined':
       return { declined: { id: message.id } };
   }
