@@ -1,7 +1,7 @@
 /** `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N] [--twice] [--of store|replication|cluster]`: searches for a seed
  *  under which a promise breaks, of the store, of the replication between homes, of a whole cluster with its clients, or of
  *  all in turn. `--shrink` looks for the smallest schedule of faults that still does it, `--without NAME` leaves a checker
- *  of the cluster out. Exit codes: 0 none
+ *  of the cluster out, `--nodes N` fixes its size. Exit codes: 0 none
  *  found, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash. The last line of a failure is the
  *  command that repeats it.
  *  `npm run sim -- --bugs`: plants known bugs and shows that the search finds them; 1 when it misses one.
@@ -93,6 +93,7 @@ interface Choice {
   readonly subjects: readonly Subject[];
   readonly shrinks: boolean;
   readonly checkersOff: readonly string[];
+  readonly nodes: number | undefined;
 }
 
 const scaleSizes = [10, 100, 1_000];
@@ -109,6 +110,7 @@ function choose(args: readonly string[]): Choice {
       of: { type: 'string' },
       twice: { type: 'boolean', default: false },
       shrink: { type: 'boolean', default: false },
+      nodes: { type: 'string' },
       without: { type: 'string', multiple: true, default: [] },
       bugs: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
@@ -133,6 +135,7 @@ function choose(args: readonly string[]): Choice {
     subjects: chosen,
     shrinks: values.shrink,
     checkersOff: values.without,
+    nodes: values.nodes === undefined ? undefined : Number(values.nodes),
   };
 }
 
@@ -156,8 +159,12 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function search(choice: Choice): Promise<number> {
-  const { from, to, untilMs, twice, subjects: chosen, shrinks, checkersOff } = choice;
-  clusterSearch = new ClusterSearch({ shrinks, checkersOff: new Set(checkersOff) });
+  const { from, to, untilMs, twice, subjects: chosen, shrinks, checkersOff, nodes } = choice;
+  clusterSearch = new ClusterSearch({
+    shrinks,
+    checkersOff: new Set(checkersOff),
+    ...(nodes === undefined ? {} : { nodes }),
+  });
   const startMs = performance.now();
   let seed = from;
   for (; seed <= to && performance.now() < untilMs; seed++) {
@@ -165,7 +172,8 @@ async function search(choice: Choice): Promise<number> {
       const finding = await trySeed(seed, twice, subject);
       if (!finding) continue;
       console.error(`${subject}, seed ${seed}: ${finding.what}`);
-      console.error(`npm run sim -- --of ${subject} --seed ${seed}${twice ? ' --twice' : ''}`);
+      const size = subject === 'cluster' && nodes !== undefined ? ` --nodes ${nodes}` : '';
+      console.error(`npm run sim -- --of ${subject} --seed ${seed}${size}${twice ? ' --twice' : ''}`);
       return finding.code;
     }
   }

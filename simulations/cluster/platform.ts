@@ -1,7 +1,7 @@
 /** Where a simulated client runs: its machine's clock, its own chance, and sockets of the simulated network. */
 import type { Random } from '../../src/base/random.js';
 import type { Platform } from '../../src/client/platform.js';
-import type { Machine } from '../world/machine.js';
+import { type Machine, timerMs } from '../world/machine.js';
 import type { ClientNetwork } from './client-network.js';
 
 export function platformFor(
@@ -14,7 +14,7 @@ export function platformFor(
   return {
     nowMs: () => machine.line.monotonicMs(),
     unixMs: () => machine.wallMs(),
-    after: (delayMs, callback) => machine.after(delayMs, callback),
+    after: (delayMs, callback) => machine.after(timerMs(delayMs), callback),
     soon: (callback) => machine.soon(callback),
     random,
     openSocket: (url, _, events) => network.open(client, machine, url, events),

@@ -8,6 +8,8 @@ import { Totals } from './totals.js';
 export interface ClusterOptions {
   /** Names of checkers that are left out. */
   readonly checkersOff?: ReadonlySet<string>;
+  /** The size of every cluster, instead of one drawn. */
+  readonly nodes?: number;
   /** Looks for the smallest schedule that fails alike. */
   readonly shrinks?: boolean;
 }
@@ -33,7 +35,7 @@ export class ClusterSearch {
   }
 
   async run(seed: number): Promise<ClusterOutcome> {
-    const plan = drawPlan(seed);
+    const plan = drawPlan(seed, this.#options.nodes);
     const result = await this.#try(plan);
     this.totals.add(result);
     const [first] = result.findings;

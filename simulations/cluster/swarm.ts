@@ -19,17 +19,20 @@ export interface SwarmPlan {
   readonly faults: readonly Fault[];
 }
 
-export function drawPlan(seed: number): SwarmPlan {
+/** `nodesMeant` instead of a number drawn. */
+export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   const random = chanceFor(seed, 'plan');
-  const lengthMs = logBetween(random, 20_000, 600_000);
-  const nodes = pick(random, [1, 2, 3, 3, 3, 4, 5, 5, 7, 9]);
+  const drawn = pick(random, [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 7, 9]);
+  const nodes = nodesMeant ?? drawn;
+  // What nodes say to each other grows with their number squared: the time such a run takes should not.
+  const lengthMs = Math.max(20_000, logBetween(random, 20_000, 600_000) / Math.max(1, nodes - 2));
   const replicas =
     nodes === 1 && random.next() < 0.5 ? undefined : pick<Replicas>(random, [3, 3, 3, 2, 4, 5, 'all']);
   const world = {
     seed,
     nodes,
     replicas,
-    membershipScale: pick(random, [1, 3, 10]),
+    membershipScale: pick(random, nodes > 3 ? [5, 10] : [1, 5, 10]),
     segmentBytes: pick(random, [32_768, 131_072, 1_048_576]),
     timeScale: pick(random, [1, 1, 0.2, 4]),
     skewMs: pick(random, [0, 20, 400]),

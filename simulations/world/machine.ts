@@ -76,6 +76,11 @@ export class Machine implements Sleeper {
   }
 }
 
+/** What Node makes of a delay: whole milliseconds, at least one. */
+export function timerMs(delayMs: number): number {
+  return Math.max(1, Math.trunc(delayMs));
+}
+
 /** One process: once it is over, nothing it has set going happens any more. */
 export class Life implements Clock, Timers {
   readonly #machine: Machine;
@@ -110,7 +115,7 @@ export class Life implements Clock, Timers {
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    return this.#machine.after(delayMs, () => this.#alive && callback());
+    return this.#machine.after(timerMs(delayMs), () => this.#alive && callback());
   }
 
   soon(callback: () => void): void {

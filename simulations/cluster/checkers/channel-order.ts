@@ -8,6 +8,8 @@ export interface ChannelOrder {
   readonly positions: ReadonlyMap<string, number>;
   /** Entries that the newest does not stand on. */
   readonly outside: readonly StoredEntry[];
+  /** Whether the second stands on the first. */
+  readonly isBelow: (first: StoredEntry, second: StoredEntry) => boolean;
 }
 
 type Vector = Map<string, number>;
@@ -44,7 +46,9 @@ class Ordering {
     const positions = new Map(this.#order.map((entry, i) => [dotText(entry), i]));
     const all = [...this.#writers.values()].flatMap((entries) => [...entries.values()]);
     const outside = all.filter((entry) => !positions.has(dotText(entry)));
-    return { entries: this.#order, positions, outside };
+    const isBelow = (first: StoredEntry, second: StoredEntry): boolean =>
+      (this.#pastOf(second).get(first.writer) ?? 0) >= first.seq;
+    return { entries: this.#order, positions, outside, isBelow };
   }
 
   #entry(writer: string, seq: number): StoredEntry | undefined {

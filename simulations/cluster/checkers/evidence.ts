@@ -11,7 +11,7 @@ export interface Evidence {
   /** What was ever synced on which disk, the lost ones included. */
   readonly disks: readonly RawDisk[];
   /** The stores that must hold the channel. */
-  homesOf(channel: string): readonly StoreLog[];
+  readonly homesOf: (channel: string) => readonly StoreLog[];
   /** Of each channel, in the store of its first home. */
   readonly orders: ReadonlyMap<string, ChannelOrder>;
   /** Bytes that may wait in one connection. */

@@ -67,20 +67,27 @@ export const rejectedIsNowhere: Checker = function* ({ record, stores }) {
         }
 };
 
-/** I16: retries take effect once. */
-export const retriesCountOnce: Checker = function* ({ stores }) {
-  for (const { node, channels } of stores)
-    for (const { name, writers } of channels.values()) {
-      const seen = new Map<number, StoredEntry>();
-      for (const entry of [...writers.values()].flat()) {
-        if (entry.line === 0) continue;
-        const first = seen.get(entry.line);
-        if (first)
-          yield `line ${entry.line} is ${dotText(first)} and ${dotText(entry)} in ${name} on ${node}`;
-        seen.set(entry.line, entry);
-      }
+/** I16: a retry is not stored again by who knows of the first. Sides that could not know of each other may both have it,
+ *  and readers get one. Keys are remembered for a time, by the clock of the log. */
+export const retriesCountOnce: Checker = function* ({ orders }) {
+  for (const [channel, { entries, isBelow }] of orders) {
+    const seen = new Map<number, StoredEntry>();
+    for (const entry of entries) {
+      if (entry.line === 0) continue;
+      const first = seen.get(entry.line);
+      if (first && isBelow(first, entry) && unixMs(entry) - unixMs(first) < keysKnownMs)
+        yield `line ${entry.line} is ${dotText(first)} and ${dotText(entry)} in ${channel}`;
+      seen.set(entry.line, first ?? entry);
     }
+  }
 };
+
+const keysKnownMs = 600_000;
+
+/** A timestamp counts milliseconds in units of 4096. */
+function unixMs({ timestamp }: StoredEntry): number {
+  return Math.floor(timestamp / 4096);
+}
 
 /** I17: what one publisher sent to one channel stands in the order in which it sent it. */
 export const publishersInOrder: Checker = function* ({ record, orders }) {
