@@ -89,17 +89,18 @@ function unixMs({ timestamp }: StoredEntry): number {
   return Math.floor(timestamp / 4096);
 }
 
-/** I17: what one publisher sent to one channel stands in the order in which it sent it. */
+/** I17: what one publisher sent to one channel stands in the order in which it sent it, as far as those who wrote it could
+ *  know of each other. */
 export const publishersInOrder: Checker = function* ({ record, orders }) {
-  for (const [channel, { entries }] of orders) {
-    const last = new Map<string, number>();
-    for (const { line } of entries) {
-      const publish = record.of(line);
+  for (const [channel, { entries, isBelow }] of orders) {
+    const last = new Map<string, StoredEntry>();
+    for (const entry of entries) {
+      const publish = record.of(entry.line);
       if (!publish) continue;
-      const before = last.get(publish.publisher) ?? 0;
-      if (line < before)
-        yield `line ${line} of ${publish.publisher} stands behind line ${before} in ${channel}`;
-      last.set(publish.publisher, Math.max(line, before));
+      const before = last.get(publish.publisher);
+      if (!before || entry.line > before.line) last.set(publish.publisher, entry);
+      else if (isBelow(before, entry))
+        yield `line ${entry.line} of ${publish.publisher} stands behind line ${before.line} in ${channel}`;
     }
   }
 };
