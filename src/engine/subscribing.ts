@@ -1,6 +1,7 @@
 /** Opens the channels of a Subscribe request, finds where each subscription starts, and answers with a cursor a channel.
  *  A thousand resumed channels are one request, loaded side by side. */
 import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import { refusal } from '../channels/permissions.js';
 import { type RuleConfig, rulesFor } from '../channels/rules.js';
 import { encodeCursor } from '../log/cursor.js';
@@ -55,7 +56,7 @@ export async function openSubscriptions(
 
 function begin(session: Session, { channel, subscription, reader, resumed, lost }: Opened): void {
   if (subscription.state.state !== 'opening') return;
-  if (lost) session.send(0, lost);
+  if (lost && !planted('gap-untold')) session.send(0, lost);
   const { signals } = channel;
   // Signals have no place in the log: whoever resumes has had them, or missed them for good.
   if (signals && !signals.isEmpty && !resumed)
