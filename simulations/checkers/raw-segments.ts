@@ -14,6 +14,7 @@ export interface RawRecord {
   /** `hub/channel`. */
   readonly channel: string;
   readonly writer: string;
+  readonly round: number;
   readonly seq: number;
   /** Tag and length included: as it is served. */
   readonly bytes: Uint8Array;
@@ -155,7 +156,8 @@ export class RawScan implements RawSegments {
     const hub = textOf(bytes, at + 45, hubEnd);
     const channel = textOf(bytes, hubEnd + 1, hubEnd + 1 + bytes[hubEnd]!);
     const writer = hexOf(bytes, at + 32, at + 44);
-    const seed = this.#seeds.of(hub, channel, writer, fixed64(bytes, at + 24));
+    const round = fixed64(bytes, at + 24);
+    const seed = this.#seeds.of(hub, channel, writer, round);
     let seq = fixed64(bytes, at + 16);
     let arrival = firstArrival;
     for (let position = start; position < end;) {
@@ -165,6 +167,7 @@ export class RawScan implements RawSegments {
       found.push({
         channel: `${hub}/${channel}`,
         writer,
+        round,
         seq: seq++,
         bytes: view,
         arrival: arrival++,

@@ -32,6 +32,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     seed,
     nodes,
     replicas,
+    virtualNodes: pick(random, [1, 2, 4, 8]),
     membershipScale: pick(random, nodes > 3 ? [5, 10] : [1, 5, 10]),
     segmentBytes: pick(random, [32_768, 131_072, 1_048_576]),
     timeScale: pick(random, [1, 1, 0.2, 4]),

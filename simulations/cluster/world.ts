@@ -24,6 +24,8 @@ export interface WorldPlan {
   readonly nodes: number;
   /** Copies of each channel; `undefined` for a single node that knows of no cluster. */
   readonly replicas: Replicas | undefined;
+  /** Points of a node on the ring: what a start and a failover cost grows with them. */
+  readonly virtualNodes: number;
   readonly segmentBytes: number;
   /** All times of the product are longer by this. */
   readonly timeScale: number;
@@ -56,7 +58,7 @@ export class World implements NodeWorld, ClientWorld {
     this.clients = new ClientNetwork(this.weather, chanceFor(plan.seed, 'connections'), witness);
     this.peers = new PeerNetwork(this.weather, chanceFor(plan.seed, 'links'), this.trace);
     const skew = chanceFor(plan.seed, 'skew');
-    this.#ring = plan.replicas && new RingTable(ringOf(namesOf(plan), plan.replicas));
+    this.#ring = plan.replicas && new RingTable(ringOf(namesOf(plan), plan.replicas, plan.virtualNodes));
     for (let i = 1; i <= plan.nodes; i++) {
       const machine = new Machine(this.line, (skew.next() * 2 - 1) * plan.skewMs);
       this.nodes.push(new SimulatedNode(this, machine, nodeOptions(plan, `n${i}`)));
@@ -137,19 +139,20 @@ function nodeOptions(plan: WorldPlan, name: string): NodeOptions {
   if (replicas === undefined) return options;
   const names = namesOf(plan);
   const cluster = {
-    ring: ringOf(names, replicas),
+    ring: ringOf(names, replicas, plan.virtualNodes),
     membership: scaled(lan, membershipScale),
     seeds: names.map(peerAddressOf),
   };
   return { ...options, cluster };
 }
 
-function ringOf(names: readonly string[], replicas: Replicas): Ring {
+function ringOf(names: readonly string[], replicas: Replicas, virtualNodes: number): Ring {
   const members = names.map((name) => ({ node: nodeIdOf(name), state: 'active' as const }));
   return {
     cluster: 'c'.repeat(32) as ClusterId,
     version: 1,
     replicas,
+    virtualNodes,
     members: members.sort((a, b) => (a.node < b.node ? -1 : 1)),
     lineage: [],
   };

@@ -94,9 +94,12 @@ function unixMs({ timestamp }: StoredEntry): number {
 export const publishersInOrder: Checker = function* ({ record, orders }) {
   for (const [channel, { entries, isBelow }] of orders) {
     const last = new Map<string, StoredEntry>();
+    const lines = new Set<number>();
     for (const entry of entries) {
       const publish = record.of(entry.line);
-      if (!publish) continue;
+      // Whether it may stand there twice is for another checker to say.
+      if (!publish || lines.has(entry.line)) continue;
+      lines.add(entry.line);
       const before = last.get(publish.publisher);
       if (!before || entry.line > before.line) last.set(publish.publisher, entry);
       else if (isBelow(before, entry))

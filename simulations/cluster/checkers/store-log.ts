@@ -6,6 +6,8 @@ import { decodeRecord } from '../../checkers/record.js';
 import type { SeenDot } from '../record.js';
 
 export interface StoredEntry extends SeenDot {
+  /** 0: written without a claim. */
+  readonly round: number;
   readonly timestamp: number;
   /** Number of `EntryKind`; 0 is a publish. */
   readonly kind: number;
@@ -38,24 +40,25 @@ export function readStoreLog(
   const lineage = files.map(lineageOf).find((found) => found !== undefined);
   const channels = new Map<string, { name: string; writers: Map<string, StoredEntry[]> }>();
   const { records } = readRawSegments(files, lineage ?? '');
-  for (const { channel: place, writer, seq, bytes } of records) {
+  for (const { channel: place, writer, round, seq, bytes } of records) {
     const name = place.slice(place.indexOf('/') + 1);
     const channel = channels.get(name) ?? { name, writers: new Map<string, StoredEntry[]>() };
     channels.set(name, channel);
     const entries = channel.writers.get(writer) ?? [];
     channel.writers.set(writer, entries);
-    entries.push(entryOf(writer, seq, bytes));
+    entries.push(entryOf({ writer, seq }, round, bytes));
   }
   for (const { name, writers } of channels.values())
     for (const [writer, entries] of writers) writers.set(writer, once(name, entries, onConflict));
   return { node, channels };
 }
 
-function entryOf(writer: string, seq: number, bytes: Uint8Array): StoredEntry {
+function entryOf(dot: SeenDot, round: number, bytes: Uint8Array): StoredEntry {
   let start = 1;
   while (bytes[start++]! >= 0x80);
   const { timestamp, kind, parents, payload } = decodeRecord(bytes, start, bytes.length, 0);
-  return { writer, seq, timestamp, kind, parents, line: kind === 0 ? lineOf(payload) : 0, sum: crc32(bytes) };
+  const line = kind === 0 ? lineOf(payload) : 0;
+  return { ...dot, round, timestamp, kind, parents, line, sum: crc32(bytes) };
 }
 
 /** Compaction leaves copies behind until the old file is removed. */
