@@ -35,7 +35,30 @@ export async function startPosition(scan: Scan, start: Start): Promise<Result<St
   }
 }
 
-export async function readerSince({ logs, ref, log }: Scan, unixMs: number): Promise<LogReader> {
+/** Where a scan begins, by cursor or time, else at the beginning, and the log that it is a place of: a place found in one
+ *  that another home's has replaced meanwhile says nothing of that one, and is found anew. */
+export async function scanStart(
+  scan: Scan,
+  from: Uint8Array | number | undefined,
+): Promise<Result<StartPosition & { readonly log: ChannelLog }, Failure>> {
+  for (;;) {
+    const { log } = scan;
+    const start = await startOf(scan, from);
+    if (scan.log === log) return start.ok ? ok({ ...start.value, log }) : start;
+  }
+}
+
+async function startOf(
+  scan: Scan,
+  from: Uint8Array | number | undefined,
+): Promise<Result<StartPosition, Failure>> {
+  if (from instanceof Uint8Array) return await atCursor(scan, from);
+  return ok({
+    reader: from === undefined ? LogReader.atPosition(scan.log, 0) : await readerSince(scan, from),
+  });
+}
+
+async function readerSince({ logs, ref, log }: Scan, unixMs: number): Promise<LogReader> {
   const timestamp = Math.min(timestampFromUnixMs(unixMs), timestampMax);
   return LogReader.atVector(log, await logs.seqsSince(ref, timestamp));
 }
