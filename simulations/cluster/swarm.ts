@@ -3,6 +3,7 @@ import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/rin
 import { chanceFor, logBetween, pick, whole } from './chance.js';
 import { type Fault, type FaultKind, drawFaults, drawRates } from './faults.js';
 import type { PublisherPlan } from './publisher.js';
+import type { HistoryPlan } from './history-reader.js';
 import type { ReaderPlan } from './reader.js';
 import type { Level } from './record.js';
 import type { WorldPlan } from './world.js';
@@ -12,6 +13,7 @@ export interface SwarmPlan {
   readonly channels: readonly string[];
   readonly publishers: readonly PublisherPlan[];
   readonly readers: readonly ReaderPlan[];
+  readonly histories: readonly HistoryPlan[];
   /** Of the phase in which things go wrong. */
   readonly lengthMs: number;
   readonly reconnectMaxMs: number;
@@ -55,6 +57,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     channels,
     publishers,
     readers: drawReaders(seed, channels),
+    histories: drawHistories(seed, channels),
     lengthMs,
     reconnectMaxMs,
     rates,
@@ -96,7 +99,18 @@ function drawReaders(seed: number, channels: readonly string[]): ReaderPlan[] {
     name: `r${i + 1}`,
     channels: channels.slice(0, whole(random, 1, channels.length)),
     start: random.next() < 0.5 ? 'live' : 'beginning',
-    isFinal: false,
+    phase: 'run',
     handOversPerMinute: pick(random, [0, 1, 10]),
+  }));
+}
+
+function drawHistories(seed: number, channels: readonly string[]): HistoryPlan[] {
+  const random = chanceFor(seed, 'histories');
+  return Array.from({ length: pick(random, [0, 1, 1, 2]) }, (_, i) => ({
+    name: `h${i + 1}`,
+    channel: pick(random, channels),
+    limit: pick(random, [1, 7, 100]),
+    pauseMs: logBetween(random, 50, 5_000),
+    pagesANode: pick(random, [2, 10, 1_000]),
   }));
 }

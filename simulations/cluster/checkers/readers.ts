@@ -107,3 +107,12 @@ export const noNeedlessGap: Checker = function* (evidence) {
   for (const [{ events }, , who] of eachReader(evidence))
     for (const event of events) if (event.type === 'gap') yield `${who} was told of a gap: ${event.reason}`;
 };
+
+/** I15: where everybody asks for quorum and takes nothing less, nothing ever comes behind its place. */
+export const neverLateAtQuorum: Checker = function* (evidence) {
+  for (const [reader, , who] of eachReader(evidence)) {
+    if (!evidence.strict.has(reader.channel)) continue;
+    const late = entriesOf(reader).find((event) => event.late);
+    if (late) yield `${who} got ${dotText(late.dot)} marked late`;
+  }
+};
