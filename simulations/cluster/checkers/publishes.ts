@@ -78,7 +78,7 @@ export const retriesCountOnce: Checker = function* ({ orders }) {
     for (const entry of entries) {
       if (entry.line === 0) continue;
       const first = seen.get(entry.line);
-      if (first && isBelow(first, entry) && unixMs(entry) - unixMs(first) < keysKnownMs)
+      if (first && isBelow(first, entry) && Math.abs(unixMs(entry) - unixMs(first)) < keysKnownMs)
         yield `line ${entry.line} is ${dotText(first)} and ${dotText(entry)} in ${channel}`;
       seen.set(entry.line, first ?? entry);
     }

@@ -55,15 +55,18 @@ export const writersInOrder: Checker = function* (evidence) {
   }
 };
 
-/** I8, I15: all readers get the one order; what comes behind its place is marked, and nothing else is. What was written
- *  without a claim is delivered in an order that is not final: what it made late may be in its place in the end. */
+/** I8, I15: all readers get the one order; what comes behind its place is marked, and nothing else is. Where something was
+ *  written without a claim, deliveries may be in an order that is not final: then this is said of what was acknowledged at
+ *  quorum alone, and a mark too many is none. */
 export const oneOrderOrLate: Checker = function* (evidence) {
+  const firm = new Set<string>();
+  for (const { dot, level } of evidence.record.acks) if (dot && level === 'quorum') firm.add(dotText(dot));
   for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
     const isFinal = entries.every(({ round }) => round > 0);
     let most = -1;
     for (const { dot, late } of entriesOf(reader)) {
       const position = positions.get(dotText(dot));
-      if (position === undefined) continue;
+      if (position === undefined || !(isFinal || firm.has(dotText(dot)))) continue;
       if (position < most && !late) yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
       if (position > most && late && isFinal)
         yield `${who} got ${dotText(dot)} in its place, and marked late`;
