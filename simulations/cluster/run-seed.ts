@@ -121,7 +121,8 @@ class Run {
   /** Tries again what is refused: a node needs a moment to see that its disk has room again. */
   async #ackedCanaries(publisher: Publisher, channels: readonly string[]): Promise<Publish[]> {
     const { world } = this;
-    const endMs = world.nowMs() + canaryMs;
+    // A node that finds nobody at its start tries again after a second of membership's time.
+    const endMs = world.nowMs() + canaryMs + 2_000 * this.#plan.world.membershipScale;
     const acked: Publish[] = [];
     let left = channels;
     while (left.length > 0 && world.nowMs() < endMs) {
@@ -145,6 +146,10 @@ class Run {
 
   #stuck(what: string): void {
     this.world.trace.tell(`stuck: ${what}`);
+    for (const { name, engine } of this.world.nodes) {
+      const { state, cluster } = engine?.status() ?? {};
+      this.world.trace.tell(`${name} is ${state ?? 'down'}: ${JSON.stringify(cluster)}`);
+    }
     this.world.record.findings.push({ checker: 'I25 liveness', what });
   }
 

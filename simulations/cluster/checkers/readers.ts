@@ -14,13 +14,18 @@ function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, 
     yield [reader, orders.get(reader.channel) ?? none, `${reader.name} in ${reader.channel}`];
 }
 
-/** I3, I4: what was delivered is in the log, as it was published. */
+/** I3, I4: what was delivered is in the log, as it was published. With a disk may go what was on that disk alone, and was
+ *  delivered there at level `owner`. */
 export const deliveredIsStored: Checker = function* (evidence) {
+  const firm = firmDots(evidence);
+  const mayGo = (dot: EntryEvent['dot']): boolean =>
+    evidence.record.lostDisks.size > 0 && !firm.has(dotText(dot));
   for (const [reader, { positions, entries }, who] of eachReader(evidence))
     for (const { dot, line } of entriesOf(reader)) {
       const position = positions.get(dotText(dot));
-      if (position === undefined) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
-      else if (entries[position]!.line !== line)
+      if (position === undefined) {
+        if (!mayGo(dot)) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
+      } else if (entries[position]!.line !== line)
         yield `${who} got line ${line} as ${dotText(dot)}, which is line ${entries[position]!.line}`;
     }
 };
@@ -55,12 +60,16 @@ export const writersInOrder: Checker = function* (evidence) {
   }
 };
 
+/** What was acknowledged at quorum. */
+function firmDots({ record }: Evidence): ReadonlySet<string> {
+  return new Set(record.acks.flatMap(({ dot, level }) => (dot && level === 'quorum' ? [dotText(dot)] : [])));
+}
+
 /** I8, I15: all readers get the one order; what comes behind its place is marked, and nothing else is. Where something was
  *  written without a claim, deliveries may be in an order that is not final: then this is said of what was acknowledged at
  *  quorum alone, and a mark too many is none. */
 export const oneOrderOrLate: Checker = function* (evidence) {
-  const firm = new Set<string>();
-  for (const { dot, level } of evidence.record.acks) if (dot && level === 'quorum') firm.add(dotText(dot));
+  const firm = firmDots(evidence);
   for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
     const isFinal = entries.every(({ round }) => round > 0);
     let most = -1;
