@@ -58,7 +58,12 @@ export class Ending {
   }
 
   stuck(checker: LivenessChecker, what: string): void {
-    this.#world.trace.tell(`stuck: ${what}`);
+    const { trace, nodes } = this.#world;
+    trace.tell(`stuck: ${what}`);
+    for (const { name, engine } of nodes) {
+      const { state, cluster } = engine?.status() ?? {};
+      trace.tell(`${name} is ${state ?? 'down'}: ${JSON.stringify(cluster)}`);
+    }
     this.#world.record.findings.push({ checker, what });
   }
 
@@ -111,7 +116,8 @@ export class Ending {
   /** Tries again what is refused: a node needs a moment to see that its disk has room again. */
   async #ackedCanaries(publisher: Publisher, channels: readonly string[]): Promise<Publish[]> {
     const world = this.#world;
-    const endMs = world.nowMs() + canaryMs;
+    // A node that finds nobody at its start tries again after a second of membership's time.
+    const endMs = world.nowMs() + canaryMs + 2_000 * world.plan.membershipScale;
     const acked: Publish[] = [];
     let left = channels;
     while (left.length > 0 && world.nowMs() < endMs) {

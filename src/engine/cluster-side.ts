@@ -4,6 +4,7 @@ import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
 import type { RunSummary } from '../log/run.js';
 import type { Signal } from '../protocol/messages.js';
 import type { Frame } from '../replication/messages.js';
+import type { Replica } from '../replication/replica.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { ChannelTable } from './channel-table.js';
 import type { Attached, Cluster } from './cluster.js';
@@ -166,8 +167,8 @@ export class ClusterSide implements Attached, Away {
     this.#followers.allChanged();
   }
 
-  ownerOf(interval: string): NodeId | undefined {
-    return this.#parts.replicated.replica.ownerOf(interval);
+  get replica(): Replica {
+    return this.#parts.replicated.replica;
   }
 
   // Channels followed elsewhere.

@@ -2,12 +2,14 @@
  *  incarnations of the node's log (core.ts): each is attached when it starts. */
 import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
 import { Acting } from '../cluster/acting.js';
-import { holdersOf } from '../cluster/intervals.js';
+import { holdersOf, intervalsOf } from '../cluster/intervals.js';
 import { type IntervalId, channelPosition } from '../cluster/ring-position.js';
 import { type Interval, RingTable } from '../cluster/ring-table.js';
 import type { Ring } from '../cluster/ring.js';
 import type { RunSummary } from '../log/run.js';
 import type { Frame } from '../replication/messages.js';
+import type { Replica } from '../replication/replica.js';
+import type { ClusterStatus } from './api.js';
 import { Gossip } from './gossip.js';
 import { Letters } from './letters.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
@@ -33,8 +35,7 @@ export interface Attached {
   tip(ref: ChannelRef, dot: Dot): void;
   isFollowed(ref: ChannelRef): boolean;
   fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
-  /** The node whose claim this home knows of. */
-  ownerOf(interval: string): NodeId | undefined;
+  readonly replica: Replica;
 }
 
 const here: ActingNode = { at: 'here' };
@@ -109,6 +110,25 @@ export class Cluster implements Neighbours, Surroundings {
     if (this.#isStarted) this.#peers.stop();
   }
 
+  status(): ClusterStatus {
+    const held = intervalsOf(this.table, this.self);
+    const replica = this.#attached?.replica;
+    const count = (has: (id: string) => boolean): number => held.filter(({ id }) => has(id)).length;
+    return {
+      ringVersion: this.table.ring.version,
+      settled: this.#isSettled,
+      members: this.#gossip.members().map(({ node, state, profile }) => {
+        return { node, state, reachable: this.isReachable(node), settled: profile.settled };
+      }),
+      intervals: {
+        held: held.length,
+        wanted: this.#wanted.size,
+        owned: count((id) => replica?.claimOf(id) !== undefined),
+        recovering: count((id) => replica?.isRecovering(id) === true),
+      },
+    };
+  }
+
   // Who holds what, and who acts.
 
   intervalOf(ref: ChannelRef): Interval {
@@ -127,7 +147,7 @@ export class Cluster implements Neighbours, Surroundings {
   acting(ref: ChannelRef): ActingNode {
     const { id } = this.intervalOf(ref);
     // Whoever holds the claim knows better than who should have it.
-    const owner = this.#attached?.ownerOf(id);
+    const owner = this.#attached?.replica.ownerOf(id);
     const node =
       owner === this.self || (owner && this.isReachable(owner)) ? owner : this.#acting.actingFor(id);
     if (node === this.self) return here;

@@ -1,5 +1,5 @@
 /** What readers were given, against the order of the channel at the end. */
-import type { EntryEvent, Reader } from '../record.js';
+import type { EntryEvent, Reader, ReaderEvent } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
 import type { Checker, Evidence } from './evidence.js';
 import { dotText } from './store-log.js';
@@ -8,19 +8,30 @@ function entriesOf({ events }: Reader): EntryEvent[] {
   return events.filter((event): event is EntryEvent => event.type === 'entry');
 }
 
+/** A cursor names the newest entries only: where these are lost with a disk, nobody knows what it stood for beside them, and
+ *  the reader is told a gap and begins anew with what is left. */
+function isLoss(event: ReaderEvent): boolean {
+  return event.type === 'gap' && event.reason === 'lost';
+}
+
 function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, ChannelOrder, string]> {
   const none: ChannelOrder = { entries: [], positions: new Map(), outside: [], isBelow: () => false };
   for (const reader of record.readers)
     yield [reader, orders.get(reader.channel) ?? none, `${reader.name} in ${reader.channel}`];
 }
 
-/** I3, I4: what was delivered is in the log, as it was published. */
+/** I3, I4: what was delivered is in the log, as it was published. With a disk may go what was on that disk alone, and was
+ *  delivered there at level `owner`. */
 export const deliveredIsStored: Checker = function* (evidence) {
+  const firm = firmDots(evidence);
+  const mayGo = (dot: EntryEvent['dot']): boolean =>
+    evidence.record.lostDisks.size > 0 && !firm.has(dotText(dot));
   for (const [reader, { positions, entries }, who] of eachReader(evidence))
     for (const { dot, line } of entriesOf(reader)) {
       const position = positions.get(dotText(dot));
-      if (position === undefined) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
-      else if (entries[position]!.line !== line)
+      if (position === undefined) {
+        if (!mayGo(dot)) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
+      } else if (entries[position]!.line !== line)
         yield `${who} got line ${line} as ${dotText(dot)}, which is line ${entries[position]!.line}`;
     }
 };
@@ -33,6 +44,7 @@ export const nothingTwice: Checker = function* (evidence) {
     const lines = new Set<number>();
     for (const event of reader.events) {
       if (event.type === 'subscribed' && !event.resumed) lines.clear();
+      if (isLoss(event)) for (const seen of [dots, lines]) seen.clear();
       if (event.type !== 'entry') continue;
       const { dot, line } = event;
       if (dots.has(dotText(dot))) yield `${who} got ${dotText(dot)} twice`;
@@ -49,7 +61,10 @@ export const nothingTwice: Checker = function* (evidence) {
 export const writersInOrder: Checker = function* (evidence) {
   for (const [reader, , who] of eachReader(evidence)) {
     const last = new Map<string, number>();
-    for (const { dot } of entriesOf(reader)) {
+    for (const event of reader.events) {
+      if (isLoss(event)) last.clear();
+      if (event.type !== 'entry') continue;
+      const { dot } = event;
       const before = last.get(dot.writer) ?? 0;
       if (dot.seq < before) yield `${who} got ${dotText(dot)} after ${dot.writer}-${before}`;
       last.set(dot.writer, Math.max(before, dot.seq));
@@ -57,16 +72,23 @@ export const writersInOrder: Checker = function* (evidence) {
   }
 };
 
+/** What was acknowledged at quorum. */
+function firmDots({ record }: Evidence): ReadonlySet<string> {
+  return new Set(record.acks.flatMap(({ dot, level }) => (dot && level === 'quorum' ? [dotText(dot)] : [])));
+}
+
 /** I8, I15: all readers get the one order; what comes behind its place is marked, and nothing else is. Where something was
  *  written without a claim, deliveries may be in an order that is not final: then this is said of what was acknowledged at
  *  quorum alone, and a mark too many is none. */
 export const oneOrderOrLate: Checker = function* (evidence) {
-  const firm = new Set<string>();
-  for (const { dot, level } of evidence.record.acks) if (dot && level === 'quorum') firm.add(dotText(dot));
+  const firm = firmDots(evidence);
   for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
     const isFinal = entries.every(({ round }) => round > 0);
     let most = -1;
-    for (const { dot, late } of entriesOf(reader)) {
+    for (const event of reader.events) {
+      if (isLoss(event)) most = -1;
+      if (event.type !== 'entry') continue;
+      const { dot, late } = event;
       const position = positions.get(dotText(dot));
       if (position === undefined || !(isFinal || firm.has(dotText(dot)))) continue;
       if (position < most && !late) yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
