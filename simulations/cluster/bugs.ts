@@ -2,8 +2,9 @@
  *  and which checker sees it. */
 import type { PlantedBug } from '../../src/base/planted.js';
 import { plant } from '../replication/planting.js';
+import type { Finding } from './record.js';
 import { runPlan } from './run-seed.js';
-import { findInScenario } from './scenarios/index.js';
+import { stories, tellStory } from './scenarios/index.js';
 import { type Steering, steeredPlan } from './steering.js';
 
 export interface ClusterBug {
@@ -59,10 +60,9 @@ export const clusterBugs: readonly ClusterBug[] = [
     bug: 'gap-untold',
     what: 'a reader is not told what no home has any more',
     steering: {
-      nodes: 1,
-      replicas: 1,
-      faults: { 'lost-disk': 4, cut: 4 },
-      readers: { handOversPerMinute: 20 },
+      faults: { 'lost-disk': 3, isolate: 6, clog: 5 },
+      publishers: { levels: ['owner'] },
+      readers: { handOversPerMinute: 10 },
     },
   },
   {
@@ -99,22 +99,24 @@ export const clusterBugs: readonly ClusterBug[] = [
     bug: 'repeat-at-once',
     what: 'a repeat is acknowledged before the first is',
     steering: {
-      faults: { cut: 10, clog: 5, isolate: 3 },
-      publishers: { burstMax: 10, levels: ['quorum'], degrade: false, timeoutMs: 20_000 },
+      faults: { cut: 40, isolate: 6 },
+      publishers: { burstMax: 10, perSecond: 10, levels: ['quorum'], degrade: false, timeoutMs: 20_000 },
     },
   },
   {
     bug: 'here-overtakes',
     what: 'what comes after an owner changed overtakes what is under way to the old one',
-    steering: { faults: failovers, publishers: { burstMax: 60, isNamed: false, timeoutMs: 20_000 } },
+    steering: { faults: { ...failovers, tail: 2, 'slow-disk': 4 }, plainPerSecond: 6 },
   },
   {
     bug: 'rest-goes-first',
     what: 'what waits behind a commit goes to the next owner before what was in it',
-    steering: {
-      faults: { tail: 2, isolate: 3, ...failovers },
-      publishers: { burstMax: 60, isNamed: false, timeoutMs: 20_000 },
-    },
+    steering: { faults: { tail: 2, duel: 2, isolate: 3, 'slow-disk': 4 }, plainPerSecond: 6 },
+  },
+  {
+    bug: 'keyless-again',
+    what: 'a publish without a key goes to another owner though one may have written it',
+    steering: { faults: { ...failovers, isolate: 4, clog: 4 }, plainPerSecond: 6 },
   },
   {
     bug: 'doubt-forgotten',
@@ -179,7 +181,19 @@ export async function findClusterBug(bug: ClusterBug, seedsMax: number): Promise
     const finder = await tryBug(bug, seed, tried);
     if (finder) return finder;
   }
-  return findInScenario(bug.bug);
+  for (const name of stories.keys()) {
+    tried++;
+    const found = await tellStory(name, bug.bug);
+    if (!found[0]) continue;
+    const { checker } = found[0];
+    const others = namesOf(await tellStory(name, bug.bug, new Set([checker])));
+    return { by: name, checker, tried, without: others.join(', ') || 'nothing' };
+  }
+  return undefined;
+}
+
+function namesOf(findings: readonly Finding[]): string[] {
+  return [...new Set(findings.map(({ checker }) => checker))];
 }
 
 async function tryBug(
@@ -192,7 +206,7 @@ async function tryBug(
     plant(planted);
     try {
       const { findings } = await runPlan(plan, { checkersOff: new Set(off) });
-      return [...new Set(findings.map(({ checker }) => checker))];
+      return namesOf(findings);
     } finally {
       plant(undefined);
     }

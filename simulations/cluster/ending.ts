@@ -41,7 +41,10 @@ export class Ending {
   }
 
   /** To be called once nothing goes wrong any more. Nothing of `clients` is left open behind it. */
-  async all(publishers: readonly Publisher[], readers: readonly ReaderClient[]): Promise<void> {
+  async all(
+    publishers: readonly { stop(): void; close(): void }[],
+    readers: readonly ReaderClient[],
+  ): Promise<void> {
     const world = this.#world;
     for (const publisher of publishers) publisher.stop();
     const isUp = await this.#comeUp();

@@ -189,8 +189,9 @@ export class SimulatedNode {
 
   #noteWriter(): void {
     const writer = this.engine?.status().writer ?? '';
-    if (writer === '' || !this.#process) return;
-    this.#world.record.writers.set(writer, { process: this.#process, disk: this.rawDisk.number });
+    const { writers } = this.#world.record;
+    if (writer === '' || !this.#process || writers.has(writer)) return;
+    writers.set(writer, { process: this.#process, disk: this.rawDisk.number });
   }
 
   #heard(from: string): void {

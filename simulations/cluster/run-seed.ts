@@ -5,6 +5,7 @@ import { Ending } from './ending.js';
 import type { FaultKind } from './faults.js';
 import { HistoryClient } from './history-reader.js';
 import { type Firings, Nemesis } from './nemesis.js';
+import { PlainPublisher } from './plain-publisher.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
 import type { Finding } from './record.js';
@@ -55,17 +56,18 @@ class Run {
   /** Rejects when something broke. */
   async all(): Promise<void> {
     const { world } = this;
-    const { publishers, readers, histories, reconnectMaxMs } = this.#plan;
+    const { publishers, plainPublishers, readers, histories, reconnectMaxMs } = this.#plan;
     for (const node of world.nodes) node.start();
     const options = (name: string) => world.client(name, world.hosts, reconnectMaxMs);
     const reading = readers.map((plan) => new ReaderClient(world, plan, options(plan.name)));
     const writing = publishers.map((plan) => new Publisher(world, plan, options(plan.name)));
+    const plain = plainPublishers.map((plan) => new PlainPublisher(world, plan, options(plan.name)));
     const paging = histories.map((plan) => new HistoryClient(world, plan, options(plan.name)));
     this.#nemesis.plan(this.#plan.faults);
     await world.pass(this.#plan.lengthMs);
     this.#nemesis.heal();
     for (const client of paging) client.close();
-    await this.#ending.all(writing, reading);
+    await this.#ending.all([...writing, ...plain], reading);
   }
 
   result(broken: unknown): RunResult {
@@ -93,7 +95,8 @@ class Run {
 }
 
 /** Nobody asks for less than quorum there, or takes less. */
-function isStrict({ publishers }: SwarmPlan, channel: string): boolean {
+function isStrict({ publishers, plainPublishers }: SwarmPlan, channel: string): boolean {
+  if (plainPublishers.some(({ channels }) => channels.includes(channel))) return false;
   return publishers.every(
     ({ channels, degrade, levels }) =>
       !channels.includes(channel) || (!degrade && levels.every((level) => level !== 'owner')),

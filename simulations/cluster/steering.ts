@@ -14,12 +14,22 @@ export interface Steering {
   readonly faults: Partial<Readonly<Record<FaultKind, number>>>;
   readonly publishers?: Partial<PublisherPlan>;
   readonly readers?: Partial<ReaderPlan>;
+  /** Publishes of a client without keys and numbers, a second. */
+  readonly plainPerSecond?: number;
 }
 
 const shortMs = 20_000;
 
 export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
-  const { nodes = 3, replicas = 3, lengthMs = shortMs, faults, publishers, readers } = steering;
+  const {
+    nodes = 3,
+    replicas = 3,
+    lengthMs = shortMs,
+    faults,
+    publishers,
+    readers,
+    plainPerSecond = 0,
+  } = steering;
   const drawn = drawPlan(seed, nodes);
   const channels = drawn.channels.slice(0, 1);
   const rates = new Map(
@@ -42,6 +52,8 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
       restartsPerMinute: 0,
       ...publishers,
     })),
+    plainPublishers:
+      plainPerSecond === 0 ? [] : [{ name: 'plain1', channels, perSecond: plainPerSecond, burstMax: 30 }],
     readers: drawn.readers.map((plan) => ({ ...plan, channels, ...readers })),
     histories: drawn.histories.map((plan) => ({ ...plan, channel: channels[0]! })),
     lengthMs,

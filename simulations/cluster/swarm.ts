@@ -2,6 +2,7 @@
 import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
 import { type Fault, type FaultKind, drawFaults, drawRates } from './faults.js';
+import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
 import type { ReaderPlan } from './reader.js';
@@ -12,6 +13,7 @@ export interface SwarmPlan {
   readonly world: WorldPlan;
   readonly channels: readonly string[];
   readonly publishers: readonly PublisherPlan[];
+  readonly plainPublishers: readonly PlainPublisherPlan[];
   readonly readers: readonly ReaderPlan[];
   readonly histories: readonly HistoryPlan[];
   /** Of the phase in which things go wrong. */
@@ -56,6 +58,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     world,
     channels,
     publishers,
+    plainPublishers: drawPlainPublishers(seed, channels, publishers),
     readers: drawReaders(seed, channels),
     histories: drawHistories(seed, channels),
     lengthMs,
@@ -91,6 +94,18 @@ function drawPublishers(seed: number, channels: readonly string[], lengthMs: num
     timeoutMs: pick(random, [2_000, 20_000, 120_000]),
     restartsPerMinute: pick(random, [0, 0, 1, 6]),
   }));
+}
+
+/** In few runs: nobody is to ask for quorum alone where these are. */
+function drawPlainPublishers(
+  seed: number,
+  channels: readonly string[],
+  [first]: readonly PublisherPlan[],
+): PlainPublisherPlan[] {
+  const random = chanceFor(seed, 'plain publishers');
+  if (random.next() < 0.7) return [];
+  const perSecond = first?.perSecond ?? 1;
+  return [{ name: 'plain1', channels: [pick(random, channels)], perSecond, burstMax: pick(random, [1, 20]) }];
 }
 
 function drawReaders(seed: number, channels: readonly string[]): ReaderPlan[] {

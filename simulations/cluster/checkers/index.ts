@@ -15,6 +15,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I3 delivered is stored': readers.deliveredIsStored,
   'I5 writers in order': readers.writersInOrder,
   'I8 one order or late': readers.oneOrderOrLate,
+  'I15 late is exact': readers.lateIsExact,
   'I15 never late at quorum': readers.neverLateAtQuorum,
   'R4 one owner counts': claims.oneOwnerCounts,
   'I9 claims see acks': claims.claimsSeeAcks,

@@ -143,3 +143,28 @@ export const neverLateAtQuorum: Checker = function* (evidence) {
     if (late) yield `${who} got ${dotText(late.dot)} marked late`;
   }
 };
+
+/** I15: a mark is exact. What was written without a claim is delivered in an order that is not final, and so is what it stands
+ *  on; behind the last such entry of a reader everything comes in the final order. */
+export const lateIsExact: Checker = function* (evidence) {
+  for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
+    const positionOf = (event: ReaderEvent): number | undefined =>
+      event.type === 'entry' ? positions.get(dotText(event.dot)) : undefined;
+    const isProvisional = (event: ReaderEvent): boolean => {
+      const position = positionOf(event);
+      return event.type === 'entry' && (position === undefined || entries[position]!.round === 0);
+    };
+    const finalFrom = reader.events.findLastIndex(isProvisional) + 1;
+    let most = -1;
+    for (const [i, event] of reader.events.entries()) {
+      if (isLoss(event)) most = -1;
+      const position = positionOf(event);
+      if (event.type !== 'entry' || position === undefined) continue;
+      if (i >= finalFrom && position < most && !event.late)
+        yield `${who} got ${dotText(event.dot)} behind its place, and not marked late`;
+      if (i >= finalFrom && position > most && event.late)
+        yield `${who} got ${dotText(event.dot)} in its place, and marked late`;
+      most = Math.max(most, position);
+    }
+  }
+};
