@@ -140,6 +140,7 @@ export class Replicated implements Ordering {
   // Commits.
 
   cut(): CommitPart {
+    this.#driver.awake();
     return this.replica.cut();
   }
 
