@@ -1,4 +1,5 @@
 /** Seeds of the whole cluster: what each came to, in words, and what they add up to. */
+import { livenessCheckers } from './ending.js';
 import type { Finding } from './record.js';
 import { type RunResult, runPlan } from './run-seed.js';
 import { faultText, shrink } from './shrink.js';
@@ -71,5 +72,5 @@ function storyOf({ story, findings }: RunResult): string[] {
 
 function kindOf({ checker }: Finding): 'safety' | 'liveness' | 'crash' {
   if (checker === 'crash') return 'crash';
-  return checker === 'I25 liveness' ? 'liveness' : 'safety';
+  return livenessCheckers.some((name) => name === checker) ? 'liveness' : 'safety';
 }

@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
 import type { RunSummary } from '../log/run.js';
 import type { Effect } from '../replication/effects.js';
@@ -191,7 +192,7 @@ export class Replicated implements Ordering {
     const channel = this.#channel(run.ref);
     clock.receive(run.lastTimestamp, physicalMs());
     // Keys that came this way are in the index, not in memory.
-    channel.forgetKeys();
+    if (!planted('keys-of-one-owner')) channel.forgetKeys();
     if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
     surroundings.synced(run.ref, run, bytes);
   }
@@ -205,7 +206,7 @@ export class Replicated implements Ordering {
     }
     if (!run) return;
     this.#options.surroundings.synced(ref, run, bytes);
-    if (run.round > 0 && channel.rules.ack !== 'owner') return;
+    if (run.round > 0 && channel.rules.ack !== 'owner' && !planted('delivered-at-sync')) return;
     channel.tip = { writer: run.writer, seq: run.firstSeq + run.count - 1 };
     this.#options.delivery.provisional(channel);
     this.#options.surroundings.tip(ref, channel.tip);
@@ -214,7 +215,8 @@ export class Replicated implements Ordering {
   #awaitRepeats({ ref, shared }: ActiveChannel, items: readonly Pending[]): void {
     for (const item of items) {
       if (item.kind !== 'publish' || !item.duplicate || !item.dot) continue;
-      shared?.awaits(item);
+      if (planted('repeat-at-once')) item.origin.publishAccepted(item, { level: item.level, copies: 1 });
+      else shared?.awaits(item);
       const level = item.level === 'owner' ? 'owner' : 'quorum';
       this.replica.awaitEntry(ref, item.dot, { level, degrade: item.degrade }, this.#now());
     }
