@@ -1,4 +1,5 @@
 /** Lets nodes and links go on without chance. */
+import { check } from './checkers.js';
 import type { SimNode } from './node.js';
 import type { World } from './world.js';
 
@@ -9,6 +10,9 @@ export function deliver(world: World): void {
   if (to.isUp && !to.isPaused) to.receive(world.nodes[parcel.from]!, parcel.bytes);
 }
 
+/** What a few nodes say to each other without time passing ends long before. */
+const framesMax = 20_000;
+
 /** Everything that can happen without waiting; the disk of `stuck` finishes nothing. */
 export function pump(world: World, stuck?: SimNode): void {
   const nodes = world.nodes.filter((node) => node.isUp && !node.isPaused);
@@ -16,9 +20,12 @@ export function pump(world: World, stuck?: SimNode): void {
     node.drain();
     node.tick();
   }
+  let left = framesMax;
   for (let turn = 0; turn < 200; turn++) {
     let isIdle = world.network.parcels.length === 0;
-    while (world.network.parcels.length > 0) deliver(world);
+    for (; world.network.parcels.length > 0 && left > 0; left--) deliver(world);
+    check('rest', left > 0, () => `${framesMax} frames without an end`);
+    if (left === 0) return;
     for (const node of nodes) {
       while (node.reads.length > 0) node.readOne();
       node.beginCommit();

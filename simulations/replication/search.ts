@@ -6,6 +6,7 @@ import { InvariantError } from '../../src/base/assert.js';
 import { type Dot, channelKey, dotText } from '../../src/base/ids.js';
 import { crash, cutLinks, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
+import { lie } from './lies.js';
 import { deliver, pump } from './pump.js';
 import { type Checker, Violation, check, isOn, switchOff } from './checkers.js';
 import { type Stats, noStats } from './surroundings.js';
@@ -91,6 +92,7 @@ function step(world: World): void {
   world.now += world.integer(20);
   const { habits, nodes } = world;
   const node = world.pick(nodes);
+  if (habits.lies && nodes[0]!.isUp && world.chance(0.05)) lie(world, nodes[0]!);
   if (habits.duels && world.chance(0.03)) steerDuel(world);
   if (!node.isUp) {
     if (world.chance(0.15)) {

@@ -22,6 +22,8 @@ export interface Habits {
   readonly degraded: boolean;
   readonly duels: boolean;
   readonly exchanges: boolean;
+  /** One home says what is not so. */
+  readonly lies: boolean;
 }
 
 type Outcome = Extract<Effect, { type: 'outcome' }>;
@@ -69,6 +71,7 @@ export class World implements Surroundings {
       degraded: this.chance(0.7),
       duels: this.chance(0.5),
       exchanges: this.chance(0.6),
+      lies: count >= 3 && seededRandom(seed).next() < 0.2,
     };
     const [intervals, channels] = isCalm
       ? ([1, 1] as const)
@@ -94,6 +97,10 @@ export class World implements Surroundings {
       node.finishCommit();
     }
     this.connectAll();
+  }
+
+  get isLiedTo(): boolean {
+    return this.habits.lies;
   }
 
   // Chance.

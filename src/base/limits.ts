@@ -125,6 +125,17 @@ export const limits = {
   peerQuestionsMax: 32,
   peerQuestionsTakenMax: 64,
   peerQuestionMs: 5_000,
+  /** How far above its own promise a home believes a claim: a claim every 15 s takes two years to get so far, and a lie takes
+   *  two thousand million claims to leave no number above it. */
+  claimRoundJumpMax: 4_194_304,
+  /** Parts of one answer to a home that recovers. */
+  recoveryPartsMax: 65_536,
+  /** Answers in a row with nothing of what the peer says it has, before somebody is told. */
+  emptyAnswersMax: 16,
+  /** Earlier stores of a peer whose frames are known to be void. */
+  storesRememberedMax: 16,
+  /** How often a node of a cluster notes that it runs: what is missing of it was a pause. */
+  beatMs: 250,
   /** Records read at once for a peer that lacks them. */
   peerReadBytes: 1_048_576,
   /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */

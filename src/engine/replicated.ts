@@ -141,6 +141,7 @@ export class Replicated implements Ordering {
   // Commits.
 
   cut(): CommitPart {
+    this.#driver.awake();
     return this.replica.cut();
   }
 

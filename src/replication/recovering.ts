@@ -52,10 +52,11 @@ export class Recovering {
   }
 
   onRecovery(from: NodeId, message: Recovery, now: number): void {
-    const interval = this.#context.intervals.get(message.interval);
+    const interval = this.#context.intervalFor(from, message.interval);
     const recovery = interval?.recovery;
     if (!interval || !recovery || recovery.session !== message.session) return;
     const { promise } = message;
+    if (promise && !this.#context.mayBe(interval, promise, from, 1 / 4)) return;
     if (promise && compareClaims(promise, interval.promise) > 0)
       this.#context.promise(interval, promise, now);
     let given = recovery.answers.get(from);
@@ -65,7 +66,8 @@ export class Recovering {
     recovery.answers.set(from, given);
     given.seen.add(message.part);
     for (const { ref, have } of message.channels) {
-      const channel = this.#context.channel(interval, ref);
+      const channel = this.#context.channelFor(from, interval, ref);
+      if (!channel) continue;
       if (channel.holds(have) || planted('recovery-without-data')) continue;
       given.waiting.set(channel.key, have);
       this.#transfer.ask(channel, from, now);

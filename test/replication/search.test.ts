@@ -16,6 +16,8 @@ test('under crashes, lost disks, cuts, pauses and wrong clocks every promise hol
   expect(stats.repeats).toBeGreaterThan(300);
   expect(stats.fetched).toBeGreaterThan(20);
   expect(stats.fetchedLost).toBeGreaterThan(0);
+  expect(stats.lies).toBeGreaterThan(500);
+  expect(stats.alarms).toBeGreaterThan(100);
   expect(stats.healRounds).toBeLessThan(20);
 });
 
