@@ -106,17 +106,26 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'here-overtakes',
     what: 'what comes after an owner changed overtakes what is under way to the old one',
-    steering: { faults: { ...failovers, tail: 2, 'slow-disk': 4 }, plainPerSecond: 6 },
+    steering: {
+      faults: { kill: 6, stop: 4, isolate: 4 },
+      plain: { perSecond: 30, burstMax: 3, hasKeys: true },
+    },
   },
   {
     bug: 'rest-goes-first',
     what: 'what waits behind a commit goes to the next owner before what was in it',
-    steering: { faults: { tail: 2, duel: 2, isolate: 3, 'slow-disk': 4 }, plainPerSecond: 6 },
+    steering: {
+      faults: { tail: 3, duel: 2, isolate: 3, 'one-way': 3 },
+      plain: { perSecond: 60, burstMax: 3, hasKeys: true },
+    },
   },
   {
     bug: 'keyless-again',
     what: 'a publish without a key goes to another owner though one may have written it',
-    steering: { faults: { ...failovers, isolate: 4, clog: 4 }, plainPerSecond: 6 },
+    steering: {
+      faults: { ...failovers, isolate: 4, clog: 4 },
+      plain: { perSecond: 6, burstMax: 30, hasKeys: false },
+    },
   },
   {
     bug: 'doubt-forgotten',
@@ -129,7 +138,11 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'follow-uncovered',
     what: 'readers at a node without the log go on at a home that lacks what they had',
-    steering: { nodes: 5, faults: { kill: 4, isolate: 5 } },
+    steering: {
+      nodes: 5,
+      faults: { kill: 3, isolate: 6, split: 4 },
+      publishers: { degrade: true },
+    },
   },
   {
     bug: 'claim-without-pull',
