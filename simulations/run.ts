@@ -4,15 +4,16 @@
  *  of the cluster out, `--nodes N` fixes its size, `--schedule FILE` takes the faults from what `--shrink` printed. Exit codes: 0 none
  *  found, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash. The last line of a failure is the
  *  command that repeats it.
+ *  `--plant BUG`: a cluster with that bug, in the small worlds in which it is looked for.
  *  `npm run sim -- --bugs [--of replication|cluster]`: plants known bugs and shows that the search finds them; 1 when it
  *  misses one.
  *  `npm run sim -- --scale`: how ring and membership behave with more nodes, as tables. */
 // First: it must be there before the code that it plants bugs in.
-import './replication/planting.js';
+import { plant } from './replication/planting.js';
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { clusterBugLines } from './cluster/bugs.js';
+import { type ClusterBug, clusterBugLines, clusterBugs } from './cluster/bugs.js';
 import type { Fault } from './cluster/faults.js';
 import { parseSchedule } from './cluster/schedule.js';
 import { ClusterSearch } from './cluster/search.js';
@@ -104,6 +105,7 @@ interface Choice {
   readonly checkersOff: readonly string[];
   readonly nodes: number | undefined;
   readonly schedule: readonly Fault[] | undefined;
+  readonly planted: ClusterBug | undefined;
 }
 
 const scaleSizes = [10, 100, 1_000];
@@ -124,6 +126,7 @@ function choose(args: readonly string[]): Choice {
       shrink: { type: 'boolean', default: false },
       nodes: { type: 'string' },
       schedule: { type: 'string' },
+      plant: { type: 'string' },
       without: { type: 'string', multiple: true, default: [] },
       bugs: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
@@ -132,6 +135,9 @@ function choose(args: readonly string[]): Choice {
   const what = values.scale ? 'scale' : values.bugs ? 'bugs' : 'seeds';
   const chosen = subjects.filter((subject) => values.of === undefined || subject === values.of);
   if (chosen.length === 0) throw new Error(`--of takes ${subjects.join(' or ')}.`);
+  const planted = clusterBugs.find(({ bug }) => bug === values.plant);
+  if (values.plant !== undefined && !planted)
+    throw new Error(`--plant takes ${clusterBugs.map(({ bug }) => bug).join(', ')}.`);
   const range = /^(\d+)(?:\.\.(\d+))?$/.exec(values.seed ?? values.seeds ?? '');
   const minutes = Number(values.minutes);
   if (what === 'seeds' && !range && !(minutes > 0))
@@ -145,7 +151,8 @@ function choose(args: readonly string[]): Choice {
     to: range ? Number(range[2] ?? from) : Number.MAX_SAFE_INTEGER,
     minutes: range ? Number.POSITIVE_INFINITY : minutes,
     twice: values.twice,
-    subjects: chosen,
+    subjects: planted ? ['cluster'] : chosen,
+    planted,
     shrinks: values.shrink,
     checkersOff: values.without,
     nodes: values.nodes === undefined ? undefined : Number(values.nodes),
@@ -183,12 +190,14 @@ async function plantBugs(chosen: readonly Subject[]): Promise<number> {
 }
 
 async function search(choice: Choice): Promise<number> {
-  const { checkersOff, shrinks, nodes, schedule, subjects: chosen } = choice;
+  const { checkersOff, shrinks, nodes, schedule, planted, subjects: chosen } = choice;
+  plant(planted?.bug);
   clusterSearch = new ClusterSearch({
     shrinks,
     checkersOff: new Set(checkersOff),
     ...(nodes === undefined ? {} : { nodes }),
     ...(schedule === undefined ? {} : { schedule }),
+    ...(planted === undefined ? {} : { steering: planted.steering }),
   });
   const all = chosen.reduce((sum, subject) => sum + shares[subject], 0);
   for (const subject of chosen) {
@@ -200,7 +209,7 @@ async function search(choice: Choice): Promise<number> {
 
 /** Seeds of one subject, one after the other, for so long. The last one may take a little longer. */
 async function searchIn(subject: Subject, choice: Choice, forMs: number): Promise<number> {
-  const { from, to, twice, nodes } = choice;
+  const { from, to, twice, nodes, planted } = choice;
   const startMs = performance.now();
   let seed = from;
   for (; seed <= to && performance.now() < startMs + forMs; seed++) {
@@ -208,7 +217,8 @@ async function searchIn(subject: Subject, choice: Choice, forMs: number): Promis
     if (!finding) continue;
     console.error(`${subject}, seed ${seed}: ${finding.what}`);
     const size = subject === 'cluster' && nodes !== undefined ? ` --nodes ${nodes}` : '';
-    console.error(`npm run sim -- --of ${subject} --seed ${seed}${size}${twice ? ' --twice' : ''}`);
+    const bug = planted ? ` --plant ${planted.bug}` : '';
+    console.error(`npm run sim -- --of ${subject} --seed ${seed}${size}${bug}${twice ? ' --twice' : ''}`);
     return finding.code;
   }
   if (subject === 'cluster')

@@ -5,6 +5,7 @@ import type { Finding } from './record.js';
 import { type RunResult, runPlan } from './run-seed.js';
 import { faultText } from './schedule.js';
 import { shrink } from './shrink.js';
+import { type Steering, steeredPlan } from './steering.js';
 import { type SwarmPlan, drawPlan } from './swarm.js';
 import { Totals } from './totals.js';
 
@@ -15,6 +16,8 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** Looks for the smallest schedule that fails alike. */
   readonly shrinks?: boolean;
+  /** Small worlds instead of all kinds. */
+  readonly steering?: Steering;
   /** Instead of the faults that a seed draws. */
   readonly schedule?: readonly Fault[];
 }
@@ -40,8 +43,8 @@ export class ClusterSearch {
   }
 
   async run(seed: number): Promise<ClusterOutcome> {
-    const drawn = drawPlan(seed, this.#options.nodes);
-    const { schedule } = this.#options;
+    const { schedule, steering, nodes } = this.#options;
+    const drawn = steering ? steeredPlan(seed, steering) : drawPlan(seed, nodes);
     const plan = schedule ? { ...drawn, faults: schedule } : drawn;
     const result = await this.#try(plan);
     this.totals.add(result);
