@@ -106,17 +106,26 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'here-overtakes',
     what: 'what comes after an owner changed overtakes what is under way to the old one',
-    steering: { faults: { ...failovers, tail: 2, 'slow-disk': 4 }, plainPerSecond: 6 },
+    steering: {
+      faults: { kill: 6, stop: 4, isolate: 4 },
+      plain: { perSecond: 30, burstMax: 3, hasKeys: true },
+    },
   },
   {
     bug: 'rest-goes-first',
     what: 'what waits behind a commit goes to the next owner before what was in it',
-    steering: { faults: { tail: 2, duel: 2, isolate: 3, 'slow-disk': 4 }, plainPerSecond: 6 },
+    steering: {
+      faults: { tail: 3, duel: 2, isolate: 3, 'one-way': 3 },
+      plain: { perSecond: 60, burstMax: 3, hasKeys: true },
+    },
   },
   {
     bug: 'keyless-again',
     what: 'a publish without a key goes to another owner though one may have written it',
-    steering: { faults: { ...failovers, isolate: 4, clog: 4 }, plainPerSecond: 6 },
+    steering: {
+      faults: { ...failovers, isolate: 4, clog: 4 },
+      plain: { perSecond: 6, burstMax: 30, hasKeys: false },
+    },
   },
   {
     bug: 'doubt-forgotten',
@@ -129,7 +138,11 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'follow-uncovered',
     what: 'readers at a node without the log go on at a home that lacks what they had',
-    steering: { nodes: 5, faults: { kill: 4, isolate: 5 } },
+    steering: {
+      nodes: 5,
+      faults: { kill: 3, isolate: 6, split: 4 },
+      publishers: { degrade: true },
+    },
   },
   {
     bug: 'claim-without-pull',
@@ -220,18 +233,18 @@ async function tryBug(
   return { by: `seed ${seed}`, checker, tried, without: others.join(', ') || 'nothing' };
 }
 
-export async function clusterBugLines(
-  seedsMax: number,
-): Promise<{ readonly lines: readonly string[]; readonly isEachFound: boolean }> {
+/** Tells a table line by line as it grows; resolves with whether each was found. */
+export async function clusterBugLines(seedsMax: number, tell: (line: string) => void): Promise<boolean> {
   let isEachFound = true;
-  const lines = ['| planted | found by | in | seeds tried | without that checker |', '|---|---|---|---|---|'];
+  tell('| planted | found by | in | tried | without that checker |');
+  tell('|---|---|---|---|---|');
   for (const bug of clusterBugs) {
     const found = await findClusterBug(bug, seedsMax);
     isEachFound &&= found !== undefined;
     const seen = found
       ? `${found.checker} | ${found.by} | ${found.tried} | ${found.without}`
-      : `nothing | | ${seedsMax} |`;
-    lines.push(`| ${bug.bug}: ${bug.what} | ${seen} |`);
+      : 'nothing | | | ';
+    tell(`| ${bug.bug}: ${bug.what} | ${seen} |`);
   }
-  return { lines, isEachFound };
+  return isEachFound;
 }

@@ -1,4 +1,4 @@
-/** An application without the SDK: it publishes without keys and numbers, and never tries again. What a broken connection took
+/** An application without the SDK: it publishes without numbers, perhaps without keys, and never tries again. What a broken connection took
  *  has an unknown outcome. */
 import type { Random } from '../../src/base/random.js';
 import type { Platform, Socket } from '../../src/client/platform.js';
@@ -20,6 +20,7 @@ export interface PlainPublisherPlan {
   readonly channels: readonly string[];
   readonly perSecond: number;
   readonly burstMax: number;
+  readonly hasKeys: boolean;
 }
 
 const reconnectMs = 200;
@@ -103,7 +104,8 @@ export class PlainPublisher {
     const id = ++this.#lastId;
     this.#open.set(id, publish);
     const payload = Buffer.from(`{"line":${publish.line}}`);
-    this.#socket!.send(frameOf([publishEnvelope(id, { channel, event: 'said', payload })]));
+    const key = this.plan.hasKeys ? { idempotencyKey: `${publisher}/${publish.line}` } : {};
+    this.#socket!.send(frameOf([publishEnvelope(id, { channel, event: 'said', payload, ...key })]));
   }
 
   #received(frame: Uint8Array): void {

@@ -2,6 +2,7 @@
 import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
 import { chanceFor } from './chance.js';
 import { type FaultKind, drawFaults } from './faults.js';
+import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { ReaderPlan } from './reader.js';
 import { type SwarmPlan, drawPlan } from './swarm.js';
@@ -14,22 +15,13 @@ export interface Steering {
   readonly faults: Partial<Readonly<Record<FaultKind, number>>>;
   readonly publishers?: Partial<PublisherPlan>;
   readonly readers?: Partial<ReaderPlan>;
-  /** Publishes of a client without keys and numbers, a second. */
-  readonly plainPerSecond?: number;
+  readonly plain?: Omit<PlainPublisherPlan, 'name' | 'channels'>;
 }
 
 const shortMs = 20_000;
 
 export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
-  const {
-    nodes = 3,
-    replicas = 3,
-    lengthMs = shortMs,
-    faults,
-    publishers,
-    readers,
-    plainPerSecond = 0,
-  } = steering;
+  const { nodes = 3, replicas = 3, lengthMs = shortMs, faults, publishers, readers, plain } = steering;
   const drawn = drawPlan(seed, nodes);
   const channels = drawn.channels.slice(0, 1);
   const rates = new Map(
@@ -52,8 +44,7 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
       restartsPerMinute: 0,
       ...publishers,
     })),
-    plainPublishers:
-      plainPerSecond === 0 ? [] : [{ name: 'plain1', channels, perSecond: plainPerSecond, burstMax: 30 }],
+    plainPublishers: plain ? [{ name: 'plain1', channels, ...plain }] : [],
     readers: drawn.readers.map((plan) => ({ ...plan, channels, ...readers })),
     histories: drawn.histories.map((plan) => ({ ...plan, channel: channels[0]! })),
     lengthMs,

@@ -105,7 +105,15 @@ function drawPlainPublishers(
   const random = chanceFor(seed, 'plain publishers');
   if (random.next() < 0.7) return [];
   const perSecond = first?.perSecond ?? 1;
-  return [{ name: 'plain1', channels: [pick(random, channels)], perSecond, burstMax: pick(random, [1, 20]) }];
+  return [
+    {
+      name: 'plain1',
+      channels: [pick(random, channels)],
+      perSecond,
+      burstMax: pick(random, [1, 20]),
+      hasKeys: random.next() < 0.5,
+    },
+  ];
 }
 
 function drawReaders(seed: number, channels: readonly string[]): ReaderPlan[] {

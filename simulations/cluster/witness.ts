@@ -23,6 +23,8 @@ const hub = 'default';
 export class Witness implements FrameWitness {
   readonly #world: WitnessWorld;
   readonly #seeds = new PlaceSeeds();
+  /** By connection and channel, since its last subscription. */
+  readonly #delivered = new Map<number, Set<string>>();
   /** Lines under way, by connection and request. */
   readonly #asked = new Map<string, number>();
 
@@ -39,6 +41,7 @@ export class Witness implements FrameWitness {
       let requestId = 0;
       while (envelope.next()) {
         if (envelope.field === 1) requestId = envelope.value;
+        else if (envelope.field === 6) this.#delivered.delete(connection);
         else if (envelope.field === 8)
           this.#asked.set(`${connection} ${requestId}`, lineIn(envelope.nested()));
       }
@@ -48,13 +51,27 @@ export class Witness implements FrameWitness {
   sentByNode(node: string, connection: number, frame: Uint8Array): void {
     this.#world.trace.bytes(node, frame);
     decodeServerFrame(frame, hub, this.#seeds, {
-      entry: (channel, writer, record, late) => this.#entry(node, channel, writer, record, late),
+      entry: (channel, writer, record, late) => {
+        this.#once(node, connection, `${channel} ${writer}-${record.seq}`);
+        this.#entry(node, channel, writer, record, late);
+      },
       ack: (ack) => this.#ack(node, connection, ack),
       error: () => {},
-      gap: () => {},
+      gap: () => this.#delivered.delete(connection),
       subscribed: () => {},
       ping: () => {},
     });
+  }
+
+  /** A subscription gets nothing twice, unless a gap says that a loss made it begin anew. */
+  #once(node: string, connection: number, dot: string): void {
+    let delivered = this.#delivered.get(connection);
+    if (!delivered) this.#delivered.set(connection, (delivered = new Set()));
+    if (delivered.has(dot)) {
+      const what = `${node} delivers ${dot} twice over one connection`;
+      this.#world.record.findings.push({ checker: 'I14 once on the wire', what });
+    }
+    delivered.add(dot);
   }
 
   #entry(node: string, channel: string, writer: string, record: LogRecord, late: boolean): void {

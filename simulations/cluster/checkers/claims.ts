@@ -12,9 +12,9 @@ interface Stint {
   readonly entries: readonly StoredEntry[];
 }
 
-function stintsOf({ entries }: ChannelOrder): Stint[] {
+function stintsOf({ entries, outside }: ChannelOrder): Stint[] {
   const stints = new Map<string, Stint & { entries: StoredEntry[] }>();
-  for (const entry of entries) {
+  for (const entry of [...entries, ...outside]) {
     const { round, writer } = entry;
     if (round === 0) continue;
     const key = `${round} ${writer}`;
@@ -96,12 +96,13 @@ function* missedByClaims(evidence: Evidence): Generator<Missed, void, undefined>
 function ackedEntry(
   { record }: Evidence,
   channel: string,
-  { positions, entries }: ChannelOrder,
+  { positions, entries, outside }: ChannelOrder,
   { dot, level, line }: SeenAck,
 ): StoredEntry | undefined {
   if (!dot || level !== 'quorum' || record.of(line)?.channel !== channel) return undefined;
   const position = positions.get(dotText(dot));
-  return position === undefined ? undefined : entries[position];
+  if (position !== undefined) return entries[position];
+  return outside.find((entry) => dotText(entry) === dotText(dot));
 }
 
 function toldOf({ node, atMs, line }: SeenAck): string {

@@ -29,3 +29,17 @@ export const restartReadsTheLog: Checker = function* ({ record, orders }) {
       yield `${who} reads ${dotText(got[expected.length]!.dot)} behind the end of the log`;
   }
 };
+
+/** I13: a reader that had what no disk has any more is told so before the end: by then it has read on. */
+export const lossesAreTold: Checker = function* ({ record, orders }) {
+  for (const { events, channel, name, phase } of record.readers) {
+    const order = orders.get(channel);
+    if (!order || phase === 'history') continue;
+    const lastGap = events.findLastIndex((event) => event.type === 'gap' && event.reason === 'lost');
+    const untold = events
+      .slice(lastGap + 1)
+      .find((event) => event.type === 'entry' && !order.positions.has(dotText(event.dot)));
+    if (untold?.type === 'entry')
+      yield `${name} in ${channel} had ${dotText(untold.dot)}, which is lost, and was told of no gap`;
+  }
+};

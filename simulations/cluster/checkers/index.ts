@@ -2,7 +2,7 @@
 import type { Finding } from '../record.js';
 import * as claims from './claims.js';
 import * as clocks from './clocks.js';
-import { restartReadsTheLog } from './endings.js';
+import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
@@ -26,6 +26,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I11 stores are equal': stores.storesAreEqual,
   'I11 every entry is placed': stores.everyEntryIsPlaced,
   'I13 nothing skipped': readers.nothingSkipped,
+  'I13 losses are told': lossesAreTold,
   'I13 no needless gap': readers.noNeedlessGap,
   'I14 nothing twice': readers.nothingTwice,
   'I16 retries count once': publishes.retriesCountOnce,
