@@ -26,6 +26,8 @@ export interface Surroundings {
   heldInterval(ref: ChannelRef): string | undefined;
   acting(ref: ChannelRef): Acting;
   sendFrame(to: NodeId, frame: Frame): void;
+  /** Who acts may have changed. */
+  rerouted(): void;
   /** Writes what was to be sent. */
   flush(): void;
   recovering(interval: string, isRecovering: boolean): void;
@@ -63,6 +65,8 @@ export class Replicated implements Ordering {
   #committer: Committer | undefined;
   /** Channels in which publishes wait for a claim. */
   #waiting = new Set<ActiveChannel>();
+  /** Who owns what has changed since whoever goes by it was told. */
+  #isRerouted = false;
   #isStopped = false;
 
   constructor(options: ReplicatedOptions) {
@@ -73,6 +77,7 @@ export class Replicated implements Ordering {
       channels: () => this.#table,
       effect: (effect) => this.#do(effect),
       done: () => this.#pumped(),
+      ownerChanged: () => (this.#isRerouted = true),
       ticked: () => this.#resumeWaiting(),
       failed: (error) => options.failed(error),
     });
@@ -274,6 +279,7 @@ export class Replicated implements Ordering {
       case 'claimGained':
         return this.#gained(effect.interval);
       case 'claimLost':
+        this.#isRerouted = true;
         return this.#resumeWaiting();
       case 'recovered':
         return surroundings.recovering(effect.interval, false);
@@ -296,6 +302,7 @@ export class Replicated implements Ordering {
 
   /** Whoever waits for entries above an unacknowledged tail waits for this: the tail is merged in channels that are in use. */
   #gained(interval: string): void {
+    this.#isRerouted = true;
     for (const { shared, ref } of this.#table) {
       if (shared?.interval === interval) this.replica.touch(interval, ref, this.#now());
     }
@@ -315,7 +322,12 @@ export class Replicated implements Ordering {
 
   #pumped(): void {
     if (this.#isStopped) return;
-    this.#options.surroundings.flush();
+    const { surroundings } = this.#options;
+    if (this.#isRerouted) {
+      this.#isRerouted = false;
+      surroundings.rerouted();
+    }
+    surroundings.flush();
     if (this.replica.hasWork) this.#committer?.start();
     this.#options.flush();
   }
