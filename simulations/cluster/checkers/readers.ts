@@ -23,14 +23,13 @@ function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, 
 /** I3, I4: what was delivered is in the log, as it was published. With a disk may go what was on that disk alone, and was
  *  delivered there at level `owner`. */
 export const deliveredIsStored: Checker = function* (evidence) {
-  const firm = firmDots(evidence);
-  const mayGo = (dot: EntryEvent['dot']): boolean =>
-    evidence.record.lostDisks.size > 0 && !firm.has(dotText(dot));
+  const isFirm = firmness(evidence);
   for (const [reader, { positions, entries }, who] of eachReader(evidence))
     for (const { dot, line } of entriesOf(reader)) {
       const position = positions.get(dotText(dot));
       if (position === undefined) {
-        if (!mayGo(dot)) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
+        const mayGo = evidence.record.lostDisks.size > 0 && !isFirm(reader, dot);
+        if (!mayGo) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
       } else if (entries[position]!.line !== line)
         yield `${who} got line ${line} as ${dotText(dot)}, which is line ${entries[position]!.line}`;
     }
@@ -72,16 +71,19 @@ export const writersInOrder: Checker = function* (evidence) {
   }
 };
 
-/** What was acknowledged at quorum. */
-function firmDots({ record }: Evidence): ReadonlySet<string> {
-  return new Set(record.acks.flatMap(({ dot, level }) => (dot && level === 'quorum' ? [dotText(dot)] : [])));
+/** Says of a channel's dots whether they were acknowledged at quorum. */
+function firmness({ record }: Evidence): (reader: Reader, dot: EntryEvent['dot']) => boolean {
+  const firm = new Set<string>();
+  for (const { dot, level, line } of record.acks)
+    if (dot && level === 'quorum') firm.add(`${record.of(line)?.channel} ${dotText(dot)}`);
+  return ({ channel }, dot) => firm.has(`${channel} ${dotText(dot)}`);
 }
 
 /** I8, I15: all readers get the one order; what comes behind its place is marked, and nothing else is. Where something was
  *  written without a claim, deliveries may be in an order that is not final: then this is said of what was acknowledged at
  *  quorum alone, and a mark too many is none. */
 export const oneOrderOrLate: Checker = function* (evidence) {
-  const firm = firmDots(evidence);
+  const isFirm = firmness(evidence);
   for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
     const isFinal = entries.every(({ round }) => round > 0);
     let most = -1;
@@ -90,7 +92,7 @@ export const oneOrderOrLate: Checker = function* (evidence) {
       if (event.type !== 'entry') continue;
       const { dot, late } = event;
       const position = positions.get(dotText(dot));
-      if (position === undefined || !(isFinal || firm.has(dotText(dot)))) continue;
+      if (position === undefined || !(isFinal || isFirm(reader, dot))) continue;
       if (position < most && !late) yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
       if (position > most && late && isFinal)
         yield `${who} got ${dotText(dot)} in its place, and marked late`;
