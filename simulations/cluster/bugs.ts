@@ -22,16 +22,19 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'keys-in-memory',
     what: 'a new owner does not look up the keys of the one before',
+    seed: 3,
     steering: { faults: { ...failovers, 'power-loss': 4 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
   },
   {
     bug: 'keys-of-one-owner',
     what: 'an owner that comes back knows no keys of the one between',
+    seed: 7,
     steering: { faults: { tail: 2, cut: 8 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
   },
   {
     bug: 'cursor-reset',
     what: 'a cursor ahead of its replica goes on at the end',
+    seed: 3,
     steering: { faults: { isolate: 5, split: 3, cut: 3 }, readers: { handOversPerMinute: 40 } },
   },
   {
@@ -54,6 +57,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'late-unmarked',
     what: 'what comes behind its place is not marked late',
+    seed: 3,
     steering: { faults: { isolate: 4, tail: 2 }, publishers: { degrade: true } },
   },
   {
@@ -78,11 +82,13 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'writer-of-the-disk',
     what: 'a start goes on under the writer of the one before',
+    seed: 4,
     steering: { faults: { 'power-loss': 10, blackout: 2 }, publishers: { burstMax: 10 } },
   },
   {
     bug: 'clock-bound-lost',
     what: 'a start does not know how far the clock was',
+    seed: 2,
     steering: { nodes: 1, faults: { kill: 8, 'clock-step': 8 } },
   },
   {
@@ -93,11 +99,13 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'asked-is-reached',
     what: 'an ack says the level that was asked for',
+    seed: 1,
     steering: { faults: { isolate: 4 }, publishers: { degrade: true } },
   },
   {
     bug: 'repeat-at-once',
     what: 'a repeat is acknowledged before the first is',
+    seed: 2,
     steering: {
       faults: { cut: 40, isolate: 6 },
       publishers: { burstMax: 10, perSecond: 10, levels: ['quorum'], degrade: false, timeoutMs: 20_000 },
@@ -130,6 +138,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'doubt-forgotten',
     what: 'what one owner may have written is said to be refused by the next',
+    seed: 14,
     steering: {
       faults: { isolate: 5, 'one-way': 4, split: 4, 'full-disk': 3 },
       publishers: { degrade: false, levels: ['quorum'], timeoutMs: 2_000 },
@@ -138,6 +147,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'follow-uncovered',
     what: 'readers at a node without the log go on at a home that lacks what they had',
+    seed: 3,
     steering: {
       nodes: 5,
       faults: { kill: 3, isolate: 6, split: 4 },
@@ -147,26 +157,31 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'claim-without-pull',
     what: 'a new owner stamps before it heard what homes hold',
+    seed: 3,
     steering: { faults: { tail: 3, duel: 2, kill: 3 } },
   },
   {
     bug: 'stale-fence',
     what: 'a home acks under a claim that a higher one has fenced',
+    seed: 10,
     steering: { faults: { tail: 3, duel: 3, 'one-way': 4, clog: 4 } },
   },
   {
     bug: 'lonely-claim',
     what: 'a claim needs one home less',
+    seed: 3,
     steering: { faults: { isolate: 4, split: 3, kill: 3 } },
   },
   {
     bug: 'forgotten-promise',
     what: 'a restart forgets what was promised',
+    seed: 3,
     steering: { faults: { duel: 3, tail: 2, 'power-loss': 6 } },
   },
   {
     bug: 'recovering-acks',
     what: 'a home that lost its disk acks and grants',
+    seed: 3,
     steering: { faults: { duel: 3, 'lost-disk': 2, tail: 2 } },
   },
 ];

@@ -85,16 +85,20 @@ export class World implements NodeWorld, ClientWorld {
 
   /** Resolves with what broke the run, if anything did: a rejection that nobody handles is one such thing. */
   async watched(run: () => Promise<void>): Promise<unknown> {
-    const unhandled = (error: unknown): void => this.broken(error);
+    let left: unknown;
+    const unhandled = (error: unknown): void => {
+      left ??= error ?? new Error('rejected without a reason');
+      this.broken(left);
+    };
     process.on('unhandledRejection', unhandled);
-    try {
-      await run();
-      return undefined;
-    } catch (error) {
-      return error ?? new Error('rejected without a reason');
-    } finally {
-      process.off('unhandledRejection', unhandled);
-    }
+    const broken = await run().then(
+      () => undefined,
+      (error: unknown) => error ?? new Error('rejected without a reason'),
+    );
+    // Node tells of them between two turns of its loop, and a run may have been one turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', unhandled);
+    return broken ?? left;
   }
 
   /** W of its homes. */

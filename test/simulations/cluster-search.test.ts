@@ -1,5 +1,8 @@
 /** A part of the search that `npm run sim -- --of cluster` goes on with, and proof that it would find what it looks for. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { clusterBugs, findClusterBug } from '../../simulations/cluster/bugs.js';
+import { faultText, parseSchedule } from '../../simulations/cluster/schedule.js';
+import { drawPlan } from '../../simulations/cluster/swarm.js';
 import { ClusterSearch } from '../../simulations/cluster/search.js';
 
 const seeds = [1, 3, 7, 13, 18, 22];
@@ -20,4 +23,27 @@ test('several nodes run twice do the same', async () => {
   const hashes = [];
   for (let i = 0; i < 2; i++) hashes.push((await new ClusterSearch({ nodes: 3 }).run(1)).hash);
   expect(hashes[0]).toBe(hashes[1]);
+});
+
+test('a schedule is read as it was written', () => {
+  const { faults } = drawPlan(5, 3);
+  expect(faults.length).toBeGreaterThan(3);
+  expect(parseSchedule(['a story', ...faults.map(faultText), ''].join('\n'))).toEqual(faults);
+});
+
+describe('a planted bug is found', () => {
+  const some = [
+    'asked-is-reached',
+    'late-unmarked',
+    'clock-bound-lost',
+    'keys-in-memory',
+    'follow-uncovered',
+  ];
+  const bugs = clusterBugs.filter(({ bug }) => some.includes(bug));
+
+  test.each(bugs)('$bug: $what', async (bug) => {
+    const found = await findClusterBug(bug, 0);
+    expect(found?.by).toBe(`seed ${bug.seed}`);
+    expect(found?.without.split(', ')).not.toContain(found?.checker);
+  });
 });
