@@ -99,6 +99,7 @@ export class PlainPublisher {
       publisher,
       level: undefined,
       degrade: true,
+      isNumbered: false,
       sentMs,
     });
     const id = ++this.#lastId;

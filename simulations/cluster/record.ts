@@ -15,6 +15,8 @@ export interface Publish {
   readonly publisher: string;
   readonly level: Level | undefined;
   readonly degrade: boolean;
+  /** The SDK numbers what it sends to a channel. Without a number nothing keeps what has no answer from coming late. */
+  readonly isNumbered: boolean;
   readonly sentMs: number;
   outcome: 'open' | 'acked' | 'rejected' | 'indeterminate';
   settledMs: number;
@@ -125,8 +127,13 @@ export class ClusterRecord {
   /** When the last fault ended. */
   healedMs = Number.POSITIVE_INFINITY;
 
-  publish(details: Pick<Publish, 'channel' | 'publisher' | 'level' | 'degrade' | 'sentMs'>): Publish {
+  publish(
+    details: Pick<Publish, 'channel' | 'publisher' | 'level' | 'degrade' | 'sentMs'> & {
+      isNumbered?: boolean;
+    },
+  ): Publish {
     const publish: Publish = {
+      isNumbered: true,
       ...details,
       line: this.publishes.length + 1,
       outcome: 'open',

@@ -103,6 +103,7 @@ export const publishersInOrder: Checker = function* ({ record, orders }) {
       // Whether it may stand there twice is for another checker to say.
       if (!publish || lines.has(entry.line)) continue;
       lines.add(entry.line);
+      if (!publish.isNumbered && publish.outcome !== 'acked') continue;
       const before = last.get(publish.publisher);
       if (!before || entry.line > before.line) last.set(publish.publisher, entry);
       else if (isBelow(before, entry))
