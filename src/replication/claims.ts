@@ -49,11 +49,13 @@ export class Claims {
   want(interval: Interval, wanted: boolean, now: number): void {
     interval.wanted = wanted;
     if (!wanted) interval.attempt = undefined;
+    if (!wanted && interval.reclaimBy !== undefined) this.#context.hurry(interval);
     this.tick(interval, now);
   }
 
   tick(interval: Interval, now: number): void {
     if (interval.attempt && now >= interval.attempt.deadline) this.#context.backOff(interval, now);
+    if (interval.reclaimBy !== undefined && now >= interval.reclaimBy) this.#context.hurry(interval);
     const due = interval.wanted && !interval.held && !interval.attempt && !interval.recovery;
     if (due && now >= interval.retryAt) this.#ask(interval, now);
     this.#context.dueIntervals.changed(interval);
@@ -128,6 +130,7 @@ export class Claims {
     interval.attempt = undefined;
     this.#context.dueIntervals.changed(interval);
     interval.held = { claim: attempt.claim };
+    interval.reclaimBy = undefined;
     this.#context.outbox.add({ type: 'claimGained', interval: interval.id, claim: attempt.claim });
   }
 }

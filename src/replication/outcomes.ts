@@ -52,8 +52,10 @@ export class Outcomes {
     const { self, connected } = this.#context;
     const { interval, opening } = channel;
     const isToBeOwned = writer !== this.#context.writer && (interval.attempt ?? opening) !== undefined;
+    // After a change of the ring the owner opens its channels again: what it wrote before is committed by that.
+    const isReclaimed = interval.reclaimBy !== undefined || opening !== undefined;
     return (
-      (this.#context.owns(channel) || isToBeOwned) &&
+      (this.#context.owns(channel) || isToBeOwned || isReclaimed) &&
       meetsAppend(interval.sets, (home) => home === self || connected.has(home))
     );
   }
