@@ -4,13 +4,14 @@ import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
 import type { RunSummary } from '../log/run.js';
 import type { Signal } from '../protocol/messages.js';
 import type { Frame } from '../replication/messages.js';
+import type { RingPlan } from '../replication/replica.js';
 import type { Attached, Cluster } from './cluster.js';
 import { Forwarding } from './forwarding.js';
 import type { Away, Taker } from './neighbours.js';
 import type { PeerMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
 import type { EnginePorts } from './ports.js';
-import type { Replicated } from './replicated.js';
+import type { Replicated, Writing } from './replicated.js';
 
 export class ClusterSide implements Attached, Away {
   readonly #replicated: Replicated;
@@ -71,7 +72,7 @@ export class ClusterSide implements Attached, Away {
     this.#replicated.received(peer, frame);
   }
 
-  received(peer: NodeId, message: Exclude<PeerMessage, { type: 'replication' }>): void {
+  received(peer: NodeId, message: PeerMessage): void {
     switch (message.type) {
       case 'publish':
       case 'published':
@@ -91,6 +92,26 @@ export class ClusterSide implements Attached, Away {
 
   want(interval: string, wanted: boolean): void {
     this.#replicated.want(interval, wanted);
+  }
+
+  write(writing: Writing): void {
+    this.#replicated.write(writing);
+  }
+
+  ringNotes(plan: RingPlan): ReadonlyMap<string, Uint8Array> {
+    return this.#replicated.replica.ringNotes(plan);
+  }
+
+  changeRing(plan: RingPlan): void {
+    this.#replicated.changeRing(plan);
+  }
+
+  gathers(interval: string): boolean {
+    return this.#replicated.replica.gathers(interval);
+  }
+
+  isRecovering(interval: string): boolean {
+    return this.#replicated.replica.isRecovering(interval);
   }
 
   rerouted(): void {

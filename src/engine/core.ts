@@ -4,6 +4,7 @@ import { toHex, writeOrdered64 } from '../base/bytes.js';
 import type { ChannelName, HubName, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { RuleSet } from '../channels/rules.js';
+import type { RingTable } from '../cluster/ring-table.js';
 import { HybridClock } from '../log/hybrid-clock.js';
 import { PhysicalClock } from '../log/physical-clock.js';
 import { Replica } from '../replication/replica.js';
@@ -40,6 +41,7 @@ export interface Core {
   /** Of a node among others. */
   readonly cluster?: Cluster;
   readonly side?: ClusterSide;
+  readonly table?: RingTable;
 }
 
 export interface CoreHooks extends CommitterHooks {
@@ -98,6 +100,7 @@ interface Base {
 interface Plan {
   readonly notes: ReadonlyMap<string, Uint8Array>;
   readonly cluster?: Cluster;
+  readonly table?: RingTable;
   order(): Ordering;
 }
 
@@ -112,8 +115,9 @@ function alone({ store, writer, delivery }: Base): Plan {
 
 function inCluster(base: Base, options: EngineOptions, known: Cluster | undefined): Plan {
   const { ports, store, writer, clock, physicalMs, delivery, hooks } = base;
-  const { ring, held, notes } = foundIn(store, options.nodeId, options.cluster!, known?.table.ring);
-  const cluster = known ?? new Cluster(ports, ports.peers!, ring, options);
+  const found = foundIn(store, options.nodeId, options.cluster!, known?.table.ring);
+  const { table, held, notes } = found;
+  const cluster = known ?? new Cluster(ports, ports.peers!, found, options);
   const order = (): Ordering =>
     new Replicated({
       ports,
@@ -126,9 +130,9 @@ function inCluster(base: Base, options: EngineOptions, known: Cluster | undefine
       makeReplica: (logOf) => {
         const { random } = ports;
         const replica = new Replica({ self: options.nodeId, storeId: store.storeId, writer, random, logOf });
-        replica.ringVersion = ring.version;
-        for (const { id, sets, start } of held) {
-          replica.addInterval(id, sets, start, ports.clock.monotonicMs());
+        replica.ringVersion = table.ring.version;
+        for (const { id, sets, changing, start } of held) {
+          replica.addInterval(id, sets, start, ports.clock.monotonicMs(), changing);
           cluster.recovering(id, replica.isRecovering(id));
         }
         return replica;
@@ -136,7 +140,7 @@ function inCluster(base: Base, options: EngineOptions, known: Cluster | undefine
       flush: () => hooks.flush(),
       failed: (error) => hooks.failed(error),
     });
-  return { notes, cluster, order };
+  return { notes, cluster, table, order };
 }
 
 function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, plan: Plan): Core {
@@ -145,10 +149,10 @@ function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, pl
   const channels = new ChannelTable(store, ordering, rulesOf, () => ports.clock.monotonicMs());
   const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering }, hooks);
   const core = { store, logs: store, ordering, clock, channels, committer, delivery, physicalMs };
-  if (!(ordering instanceof Replicated) || !plan.cluster) return core;
+  if (!(ordering instanceof Replicated) || !plan.cluster || !plan.table) return core;
   ordering.attach(channels, committer);
   const side = new ClusterSide(ports, plan.cluster, ordering, () => hooks.flush());
-  return { ...core, cluster: plan.cluster, side };
+  return { ...core, cluster: plan.cluster, side, table: plan.table };
 }
 
 /** 48 bits of boot time and 48 random bits: never the same twice, and roughly in order of start. */

@@ -11,6 +11,7 @@ import { decodeFrame } from '../replication/wire-decoder.js';
 import type { ForwardedOutcome, ForwardedPublish, PeerMessage } from './peer-messages.js';
 import { partTags } from './peer-wire-encoder.js';
 import { LetterReader } from './peer-wire-reader.js';
+import { ringReaders } from './peer-wire-ring.js';
 import type { MissingRange, RecordSlice } from './ports.js';
 
 export function decodePeerMessages(bytes: Uint8Array): Result<PeerMessage[], string> {
@@ -52,6 +53,13 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.since, readSince],
   [partTags.sinceAnswer, readSinceAnswer],
   [partTags.declined, (reader) => ({ type: 'declined', id: readId(reader) })],
+  [partTags.ring, ringReaders.ring],
+  [partTags.askRing, ringReaders.askRing],
+  [partTags.ballot, ringReaders.ballot],
+  [partTags.ballotAnswer, ringReaders.ballotAnswer],
+  [partTags.ringReport, ringReaders.ringReport],
+  [partTags.askChange, ringReaders.askChange],
+  [partTags.changeAnswer, ringReaders.changeAnswer],
 ]);
 
 const noRef = { hub: '', channel: '' } as unknown as ChannelRef;

@@ -8,13 +8,15 @@ import type { Failure } from '../protocol/errors.js';
 import type { Level, Signal } from '../protocol/messages.js';
 import { encodeFrame } from '../replication/wire-encoder.js';
 import { putBytes, putDot, putNumber, putRef, putText, putVector } from '../replication/wire-writer.js';
-import type {
-  Followed,
-  Following,
-  ForwardedOutcome,
-  ForwardedPublish,
-  PeerMessage,
+import {
+  type Followed,
+  type Following,
+  type ForwardedOutcome,
+  type ForwardedPublish,
+  type PeerMessage,
+  isRingMessage,
 } from './peer-messages.js';
+import { putRingMessage } from './peer-wire-ring.js';
 import type { RecordSlice } from './ports.js';
 
 /** Tags of the fields of `Part`. */
@@ -32,6 +34,13 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   since: 0x5a,
   sinceAnswer: 0x62,
   declined: 0x6a,
+  ring: 0x72,
+  askRing: 0x7a,
+  ballot: 0x82,
+  ballotAnswer: 0x8a,
+  ringReport: 0x92,
+  askChange: 0x9a,
+  changeAnswer: 0xa2,
 };
 
 /** Numbers of `Level`. */
@@ -80,6 +89,8 @@ function itemsOf(message: PeerMessage): number {
       return 1 + message.ranges.length;
     case 'readAnswer':
       return 1 + message.slices.length + message.missing.length;
+    case 'askChange':
+      return 1 + ('nodes' in message.intent ? message.intent.nodes.length : 2);
     case 'sinceAnswer':
       return 1 + message.vector.size;
     default:
@@ -102,6 +113,7 @@ function putPart(out: ByteWriter, message: PeerMessage): void {
 type Own = Exclude<PeerMessage, { type: 'replication' }>;
 
 function putMembers(out: ByteWriter, message: Own): void {
+  if (isRingMessage(message)) return putRingMessage(out, message);
   if (message.type === 'publish') {
     for (const publish of message.publishes) putPublish(out, publish);
     return;

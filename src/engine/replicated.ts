@@ -7,7 +7,7 @@ import type { HybridClock } from '../log/hybrid-clock.js';
 import type { RunSummary } from '../log/run.js';
 import type { Effect } from '../replication/effects.js';
 import type { Frame } from '../replication/messages.js';
-import type { AwaitedRange, CommitPart, Replica } from '../replication/replica.js';
+import type { AwaitedRange, CommitPart, Replica, RingPlan } from '../replication/replica.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { ChannelTable } from './channel-table.js';
 import type { Committer } from './committer.js';
@@ -28,6 +28,8 @@ export interface Surroundings {
   /** Writes what was to be sent. */
   flush(): void;
   recovering(interval: string, isRecovering: boolean): void;
+  /** All that was committed before the change under way is held here. */
+  gathered(interval: string): void;
   ringBehind(version: number, peer: NodeId): void;
   /** Publishes that are not this node's to write. */
   giveBack(pending: PendingPublish, ref: ChannelRef): void;
@@ -35,6 +37,14 @@ export interface Surroundings {
   synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void;
   committed(ref: ChannelRef, dot: Dot): void;
   tip(ref: ChannelRef, dot: Dot): void;
+}
+
+/** Notes that are to be durable, and what follows once they are. */
+export interface Writing {
+  /** As they are when a commit takes them in. */
+  notes(): ReadonlyMap<string, Uint8Array>;
+  /** No commit is under way then. */
+  done(): void;
 }
 
 export interface ReplicatedOptions {
@@ -59,6 +69,9 @@ export class Replicated implements Ordering {
   #committer: Committer | undefined;
   /** Channels in which publishes wait for a claim. */
   #waiting = new Set<ActiveChannel>();
+  #writings: Writing[] = [];
+  /** In the commit under way. */
+  #written: Writing[] = [];
   #isStopped = false;
 
   constructor(options: ReplicatedOptions) {
@@ -85,7 +98,32 @@ export class Replicated implements Ordering {
   }
 
   get hasWork(): boolean {
-    return this.replica.hasWork;
+    return this.replica.hasWork || this.#writings.length > 0;
+  }
+
+  /** Makes notes durable with the next commit. */
+  write(writing: Writing): void {
+    this.#writings.push(writing);
+    this.#driver.pumpSoon();
+  }
+
+  /** Goes by another version of the ring: channels lie in other intervals, or are held here no more, or only now. */
+  changeRing(plan: RingPlan): void {
+    this.replica.changeRing(plan, this.#now());
+    for (const channel of this.#table) if (channel.isLoaded) this.#place(channel, plan);
+    this.#driver.pumpSoon();
+  }
+
+  #place(channel: ActiveChannel, { intervalOf }: RingPlan): void {
+    const { shared, ref } = channel;
+    const interval = intervalOf(ref);
+    if (interval === undefined) {
+      shared?.giveUp();
+      channel.shared = undefined;
+      // Waiters look again who serves the channel.
+      channel.wakeWaiters();
+    } else if (!shared) this.#share(channel, interval);
+    else shared.interval = interval;
   }
 
   // What the node asks.
@@ -100,7 +138,10 @@ export class Replicated implements Ordering {
 
   loaded(channel: ActiveChannel): void {
     const interval = this.#options.surroundings.heldInterval(channel.ref);
-    if (interval === undefined) return;
+    if (interval !== undefined) this.#share(channel, interval);
+  }
+
+  #share(channel: ActiveChannel, interval: string): void {
     channel.shared = new SharedChannel(interval);
     this.replica.touch(interval, channel.ref, this.#now());
     // The owner tells what is committed of it, and merges what is not.
@@ -135,7 +176,11 @@ export class Replicated implements Ordering {
   // Commits.
 
   cut(): CommitPart {
-    return this.replica.cut();
+    const part = this.replica.cut();
+    if (this.#writings.length === 0) return part;
+    this.#written = this.#writings;
+    this.#writings = [];
+    return { ...part, notes: new Map([part.notes, ...this.#written.map((each) => each.notes())].flatMap(rows)) };
   }
 
   stamping({ ref, shared }: ActiveChannel): Stamping {
@@ -173,10 +218,11 @@ export class Replicated implements Ordering {
   synced(stamped: readonly Stamped[], bytes: Uint8Array, companion: Companion | undefined): void {
     assert(companion, 'every commit has its part of the replica');
     for (const foreign of companion.runs) this.#takenIn(foreign.run, foreign.bytes);
-    for (const one of stamped) this.#written(one, bytes);
+    for (const one of stamped) this.#stamped(one, bytes);
     this.replica.synced(companion.token, this.#now());
     for (const { channel, items } of stamped) this.#awaitRepeats(channel, items);
     this.#driver.pump();
+    for (const writing of this.#written.splice(0)) writing.done();
   }
 
   /** A run of another node is stored. */
@@ -190,7 +236,7 @@ export class Replicated implements Ordering {
     surroundings.synced(run.ref, run, bytes);
   }
 
-  #written({ channel, run, items }: Stamped, bytes: Uint8Array): void {
+  #stamped({ channel, run, items }: Stamped, bytes: Uint8Array): void {
     const { shared, ref } = channel;
     assert(shared, 'what is stamped here is held here');
     for (const item of items) {
@@ -269,6 +315,8 @@ export class Replicated implements Ordering {
         return this.#resumeWaiting();
       case 'recovered':
         return surroundings.recovering(effect.interval, false);
+      case 'gathered':
+        return surroundings.gathered(effect.interval);
       case 'ringBehind':
         return surroundings.ringBehind(effect.version, effect.peer);
       case 'alarm':
@@ -307,7 +355,7 @@ export class Replicated implements Ordering {
   #pumped(): void {
     if (this.#isStopped) return;
     this.#options.surroundings.flush();
-    if (this.replica.hasWork) this.#committer?.start();
+    if (this.hasWork) this.#committer?.start();
     this.#options.flush();
   }
 
@@ -330,6 +378,10 @@ export class Replicated implements Ordering {
   #now(): number {
     return this.#options.ports.clock.monotonicMs();
   }
+}
+
+function rows(notes: ReadonlyMap<string, Uint8Array>): [string, Uint8Array][] {
+  return [...notes];
 }
 
 function isAllCommitted({ log }: ActiveChannel): boolean {

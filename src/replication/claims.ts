@@ -130,7 +130,6 @@ export class Claims {
     interval.attempt = undefined;
     this.#context.dueIntervals.changed(interval);
     interval.held = { claim: attempt.claim };
-    interval.reclaimBy = undefined;
     this.#context.outbox.add({ type: 'claimGained', interval: interval.id, claim: attempt.claim });
   }
 }

@@ -53,9 +53,8 @@ export class Outcomes {
     const { interval, opening } = channel;
     const isToBeOwned = writer !== this.#context.writer && (interval.attempt ?? opening) !== undefined;
     // After a change of the ring the owner opens its channels again: what it wrote before is committed by that.
-    const isReclaimed = interval.reclaimBy !== undefined || opening !== undefined;
     return (
-      (this.#context.owns(channel) || isToBeOwned || isReclaimed) &&
+      (this.#context.owns(channel) || isToBeOwned || interval.reclaimBy !== undefined) &&
       meetsAppend(interval.sets, (home) => home === self || connected.has(home))
     );
   }

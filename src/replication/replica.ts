@@ -218,7 +218,8 @@ export class Replica {
       return { as: 'owner', round: held.claim.round, parents: log.parentsFor(writer, isOpening) };
     }
     const isOpening = opening !== undefined && now < opening.since + timing.claimMs;
-    if (interval.attempt || isOpening || interval.reclaimBy !== undefined) return { as: 'wait' };
+    const isReclaimed = !held && interval.reclaimBy !== undefined;
+    if (interval.attempt || isOpening || isReclaimed) return { as: 'wait' };
     const round = planted('degraded-round') ? (interval.promise?.round ?? 0) : 0;
     return { as: 'degraded', round: round as 0, parents: log.parentsFor(writer, false) };
   }
