@@ -13,7 +13,7 @@ export const bugs: readonly { readonly bug: PlantedBug; readonly what: string; r
   { bug: 'order-by-clock', what: 'a block is sorted by time alone', seed: 70 },
   { bug: 'parents-unchecked', what: 'entries are taken in sequence, whatever they stand on', seed: 279 },
   { bug: 'ack-before-sync', what: 'a home acks what it only received', seed: 4 },
-  { bug: 'stale-fence', what: 'a home acks under a claim that a higher one has fenced', seed: 51 },
+  { bug: 'stale-fence', what: 'a home acks under a claim that a higher one has fenced', seed: 1679 },
   { bug: 'claim-without-pull', what: 'a new owner stamps before it heard what homes hold', seed: 22 },
   { bug: 'forgotten-promise', what: 'a restart forgets what was promised', seed: 604 },
   { bug: 'alive-quorum', what: 'the quorum is one of those that are connected', seed: 6 },

@@ -72,6 +72,7 @@ function challenge(world: World, owner: SimNode, others: readonly SimNode[], int
     pump(world);
     world.now += 60;
   }
+  if (world.chance(0.2)) owner.resume();
   owner.isPaused = false;
   const thirds = others.filter((node) => node !== rival && node.isUp);
   const isDuel = owner.replica.claimOf(interval) && rival.replica.claimOf(interval);

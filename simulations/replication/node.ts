@@ -174,6 +174,15 @@ export class SimNode implements NodeView {
     this.drain();
   }
 
+  /** Goes on after a pause, noticed or not. */
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    if (!this.isUp || this.world.chance(0.3)) return;
+    this.replica.resumed(this.world.integer(3_000), this.world.now);
+    this.drain();
+  }
+
   tick(): void {
     if (this.replica.nextDeadline() <= this.world.now) this.replica.tick(this.world.now);
     this.drain();

@@ -83,7 +83,7 @@ function step(world: World): void {
     return;
   }
   if (node.isPaused) {
-    if (world.chance(0.1)) node.isPaused = false;
+    if (world.chance(0.1)) node.resume();
     return;
   }
   const dice = world.random.next();
@@ -157,7 +157,7 @@ function heal(world: World): void {
   network.heal();
   network.habits = { loss: 0, copies: 0, inOrder: true };
   for (const node of nodes) {
-    node.isPaused = false;
+    node.resume();
     node.skew = 0;
     if (!node.isUp) node.boot(false);
   }

@@ -62,8 +62,9 @@ export const limits = {
   parallelOpensMax: 64,
   /** A channel nobody used for this long leaves memory. */
   channelIdleMs: 60_000,
-  /** Above so many in memory the unused ones leave sooner: loading one costs a lookup, keeping it kilobytes. */
-  channelsAtEaseMax: 10_000,
+  /** Above so many in memory the unused ones leave sooner. Keeping one costs about a kilobyte; bringing it back for each
+   *  of its entries costs more than the entry, and leaves garbage of the same kilobyte behind. */
+  channelsAtEaseMax: 125_000,
   channelCrowdedIdleMs: 5_000,
   /** The same for one that keeps signals for late joiners: they leave with it. */
   liveHistoryIdleMs: 600_000,
@@ -105,6 +106,26 @@ export const limits = {
   forwardPauseMsMax: 160,
   /** Channels of one peer remembered to be gone elsewhere until it sends there anew. */
   movedChannelsMax: 65_536,
+  /** Runs of a followed channel kept until they are committed, so that they are delivered without being read again. */
+  mirrorBytesMax: 1_048_576,
+  mirrorBytesTotalMax: 67_108_864,
+  /** Sent to a node that follows, and not taken in by it yet: beyond it the follow ends, and is taken up anew later. */
+  followerBytesMax: 16_777_216,
+  /** Channels that one node follows here. */
+  followsMax: 250_000,
+  /** A node that was asked for a channel has answered by then, else another one is asked. */
+  followAnswerMs: 1_000,
+  /** A channel that nobody served by then cannot be opened for now. */
+  followOpenMs: 3_000,
+  /** Pause after all were asked in vain; doubled up to the longest. */
+  followPauseMs: 20,
+  followPauseMsMax: 500,
+  /** A followed channel that nobody uses is let go after this. */
+  followIdleMs: 1_000,
+  /** Questions to one node under way at once; further ones wait here. The answering node takes some more. */
+  peerQuestionsMax: 32,
+  peerQuestionsTakenMax: 64,
+  peerQuestionMs: 5_000,
   /** Records read at once for a peer that lacks them. */
   peerReadBytes: 1_048_576,
   /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */

@@ -5,6 +5,7 @@ import { ConfigError, type LoadedConfig, loadConfig } from '../server/config.js'
 import { type RunningServer, compose } from '../server/compose.js';
 import { packageVersion } from '../server/version.js';
 import { BootReport } from './boot-report.js';
+import { paceCollections } from './collection-pace.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { type Terminal, terminalOn } from './terminal.js';
 
@@ -47,6 +48,8 @@ async function start(options: Readonly<Record<string, string | boolean>>): Promi
   const interrupted = nextInterrupt();
   const server = await boot(loaded, report, terminal);
   report.ready(server);
+  // Not before: reading a large store again makes much garbage, and is in a hurry.
+  paceCollections();
   const reason = await Promise.race([interrupted, server.failed]);
   if (reason === undefined) report.stopping();
   void secondInterrupt().then(() => process.exit(exitCodes.interrupted));

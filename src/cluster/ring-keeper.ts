@@ -347,7 +347,11 @@ export class RingKeeper {
     else this.#send(voter, { type: 'askChange', id: origin.id, intent });
   }
 
-  #answered(from: NodeId, id: number, outcome: { readonly version: number } | { readonly refusal: string }): void {
+  #answered(
+    from: NodeId,
+    id: number,
+    outcome: { readonly version: number } | { readonly refusal: string },
+  ): void {
     if (this.#joining.answered(id, outcome)) return this.#send(from, { type: 'askRing' });
     if (this.#joining.isActive) return;
     const isOk = 'version' in outcome;

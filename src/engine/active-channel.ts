@@ -1,7 +1,7 @@
 /** A channel in memory: its log, who listens, what waits to be written, and what is remembered about publishers. */
 import { assert } from '../base/assert.js';
 import { limits } from '../base/limits.js';
-import type { ChannelRef, WriterId } from '../base/ids.js';
+import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
 import { KeyTable } from '../log/idempotency.js';
 import { PublisherTable } from '../log/publisher-sequence.js';
 import type { ChannelLog } from '../log/channel-log.js';
@@ -13,9 +13,8 @@ import type { Pending } from './pending.js';
 import type { SharedChannel } from './shared-channel.js';
 
 export class ActiveChannel {
-  readonly fanOut = new FanOut<Session>();
-  /** Waiting for a commit, in order of receipt. */
-  pending: Pending[] = [];
+  /** Waiting for a commit, in order of receipt; an empty list is `nothing`, see `wait`. */
+  pending: Pending[] = nothing;
   /** On the committer's list of channels with pending work. */
   queued = false;
   /** Used since `noteUse` looked; the clock is not read for every use. */
@@ -28,8 +27,11 @@ export class ActiveChannel {
   stampedSeq = 0;
   /** In a cluster, where this node holds the log. */
   shared: SharedChannel | undefined;
+  /** The newest entry to be delivered before it is committed: at level `owner`, or written without a claim. */
+  tip: Dot | undefined;
   /** Administrators and streams that wait for entries beyond what they have. */
   #waiters: Set<() => void> | undefined;
+  #fanOut: FanOut<Session> | undefined;
   #log: ChannelLog | undefined;
   #keys: KeyTable | undefined;
   #publishers: PublisherTable | undefined;
@@ -61,9 +63,40 @@ export class ActiveChannel {
     this.stampedSeq = this.seq;
   }
 
+  /** Another home's log of the same channel. */
+  replaceLog(log: ChannelLog): void {
+    this.#log = log;
+  }
+
   /** Keys of the window; where older entries exist their keys are not in memory and must be looked up. */
   get keys(): KeyTable {
     return (this.#keys ??= new KeyTable({ completeFrom: this.log.isEmpty ? 0 : this.log.lastTimestamp + 1 }));
+  }
+
+  /** Made with the first listener: most channels in memory never have one. */
+  get fanOut(): FanOut<Session> {
+    return (this.#fanOut ??= new FanOut());
+  }
+
+  get hasListeners(): boolean {
+    return this.#fanOut !== undefined && this.#fanOut.size > 0;
+  }
+
+  wait(item: Pending): void {
+    // A first push would make room for many.
+    if (this.pending.length === 0) this.pending = [item];
+    else this.pending.push(item);
+  }
+
+  /** Takes the first `count` of those that wait. */
+  take(count: number): Pending[] {
+    const { pending } = this;
+    if (count < pending.length) {
+      this.pending = pending.slice(count);
+      return pending.slice(0, count);
+    }
+    this.pending = nothing;
+    return pending;
   }
 
   get keyCount(): number {
@@ -112,10 +145,13 @@ export class ActiveChannel {
     return (
       this.isLoaded &&
       nowMs - this.lastUsedMs >= idleMs &&
-      this.fanOut.size === 0 &&
+      !this.hasListeners &&
       this.pending.length === 0 &&
       !this.queued &&
       this.#waiters === undefined
     );
   }
 }
+
+/** Of all channels where nothing waits, and never written to: a list of its own each would add up. */
+const nothing: Pending[] = [];

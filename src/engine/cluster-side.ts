@@ -1,34 +1,65 @@
 /** What of one incarnation of a node's log other nodes reach, and what it sends them: frames of replication, publishes on
  *  their way to whoever orders them, channels followed for sessions elsewhere. */
 import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
+import type { ChannelLog } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
 import type { Signal } from '../protocol/messages.js';
 import type { Frame } from '../replication/messages.js';
 import type { RingPlan } from '../replication/replica.js';
+import type { ActiveChannel } from './active-channel.js';
+import type { ChannelTable } from './channel-table.js';
 import type { Attached, Cluster } from './cluster.js';
+import type { Delivery } from './delivery.js';
+import { Followers } from './followers.js';
+import { type RecordsOf, RemoteLogs } from './following.js';
 import { Forwarding } from './forwarding.js';
+import type { Piece } from './kept-runs.js';
 import type { Away, Taker } from './neighbours.js';
-import type { PeerMessage } from './peer-messages.js';
+import type { ChannelMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
-import type { EnginePorts } from './ports.js';
+import { type EnginePorts, type LogStore, type Logs, StoreFailedError } from './ports.js';
+import { replaceLog } from './replacing.js';
 import type { Replicated, Writing } from './replicated.js';
+import { RoutedLogs } from './routed-logs.js';
+
+export interface ClusterSideParts {
+  readonly ports: EnginePorts;
+  readonly cluster: Cluster;
+  readonly store: LogStore;
+  readonly replicated: Replicated;
+  readonly delivery: Delivery;
+  /** Something may be due to sessions. */
+  flush(): void;
+}
 
 export class ClusterSide implements Attached, Away {
-  readonly #replicated: Replicated;
+  readonly logs: Logs;
+  readonly #parts: ClusterSideParts;
   readonly #forwarding: Forwarding;
+  readonly #remote: RemoteLogs;
+  readonly #followers: Followers;
   #taker: Taker | undefined;
+  #channels: ChannelTable | undefined;
 
-  constructor(ports: EnginePorts, cluster: Cluster, replicated: Replicated, flush: () => void) {
-    this.#replicated = replicated;
+  constructor(parts: ClusterSideParts) {
+    const { ports, cluster, store } = parts;
     const { timers, clock } = ports;
+    this.#parts = parts;
     this.#forwarding = new Forwarding(
       { neighbours: cluster, timers, clock },
       {
         publish: (item, origin) => this.#taker?.forwarded(item, origin),
         publishHere: (pending, ref) => this.#taker?.here(pending, ref),
-        flush,
+        flush: () => parts.flush(),
       },
     );
+    this.#remote = this.#makeRemote();
+    this.#followers = this.#makeFollowers();
+    this.logs = new RoutedLogs(store, this.#remote, (ref) => cluster.isHome(ref));
+  }
+
+  attach(channels: ChannelTable): void {
+    this.#channels = channels;
   }
 
   /** From now on publishes of other nodes are taken. */
@@ -42,6 +73,8 @@ export class ClusterSide implements Attached, Away {
 
   stop(): void {
     this.#forwarding.stop();
+    this.#remote.stop();
+    this.#followers.stop();
   }
 
   // To other nodes.
@@ -58,67 +91,199 @@ export class ClusterSide implements Attached, Away {
     this.#forwarding.giveBack(pending, ref, pending.level, pending.degrade);
   }
 
-  signal(_ref: ChannelRef, _signal: Signal): void {}
+  signal(ref: ChannelRef, signal: Signal): void {
+    this.#followers.signal(ref, signal);
+  }
 
-  synced(_ref: ChannelRef, _run: RunSummary, _bytes: Uint8Array): void {}
+  synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void {
+    if (!this.#followers.has(ref)) return;
+    const { offset, headerBytes, recordBytes } = run;
+    this.#followers.synced(ref, bytes.subarray(offset, offset + headerBytes + recordBytes));
+  }
 
-  committed(_ref: ChannelRef, _dot: Dot): void {}
+  committed(ref: ChannelRef, dot: Dot): void {
+    this.#followers.committed(ref, dot);
+  }
 
-  tip(_ref: ChannelRef, _dot: Dot): void {}
+  tip(ref: ChannelRef, dot: Dot): void {
+    this.#followers.tip(ref, dot);
+  }
+
+  isFollowed(ref: ChannelRef): boolean {
+    return this.#followers.has(ref);
+  }
+
+  async cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]> {
+    return await this.#remote.cover(ref, dots);
+  }
+
+  /** Somebody here listens to a channel whose log is here: its signals come from the owner. */
+  listen(ref: ChannelRef): void {
+    if (this.#parts.cluster.isHome(ref)) this.#remote.listen(ref);
+  }
+
+  unlisten(ref: ChannelRef): void {
+    if (this.#parts.cluster.isHome(ref)) this.#remote.unlisten(ref);
+  }
 
   // From other nodes.
 
   frame(peer: NodeId, frame: Frame): void {
-    this.#replicated.received(peer, frame);
+    this.#parts.replicated.received(peer, frame);
   }
 
-  received(peer: NodeId, message: PeerMessage): void {
+  received(peer: NodeId, message: ChannelMessage): void {
     switch (message.type) {
       case 'publish':
       case 'published':
         return this.#forwarding.received(peer, message);
+      case 'follow':
+      case 'unfollow':
+      case 'took':
+      case 'read':
+      case 'since':
+      case 'cover':
+        return this.#followers.received(peer, message);
       default:
+        return this.#remote.received(peer, message);
     }
   }
 
   linked(peer: NodeId): void {
-    this.#replicated.linked(peer);
+    this.#parts.replicated.linked(peer);
   }
 
   unlinked(peer: NodeId): void {
-    this.#replicated.unlinked(peer);
+    this.#parts.replicated.unlinked(peer);
     this.#forwarding.unlinked(peer);
+    this.#remote.unlinked(peer);
+    this.#followers.unlinked(peer);
   }
 
   want(interval: string, wanted: boolean): void {
-    this.#replicated.want(interval, wanted);
+    this.#parts.replicated.want(interval, wanted);
   }
 
   write(writing: Writing): void {
-    this.#replicated.write(writing);
+    this.#parts.replicated.write(writing);
   }
 
   ringNotes(plan: RingPlan): ReadonlyMap<string, Uint8Array> {
-    return this.#replicated.replica.ringNotes(plan);
+    return this.#parts.replicated.replica.ringNotes(plan);
   }
 
   changeRing(plan: RingPlan): void {
-    this.#replicated.changeRing(plan);
+    this.#parts.replicated.changeRing(plan);
   }
 
   gathers(interval: string): boolean {
-    return this.#replicated.replica.gathers(interval);
+    return this.#parts.replicated.replica.gathers(interval);
   }
 
   isRecovering(interval: string): boolean {
-    return this.#replicated.replica.isRecovering(interval);
+    return this.#parts.replicated.replica.isRecovering(interval);
   }
 
   rerouted(): void {
     this.#forwarding.wake();
+    this.#remote.homesChanged();
+    this.#followers.allChanged();
   }
 
   ownerOf(interval: string): NodeId | undefined {
-    return this.#replicated.replica.ownerOf(interval);
+    return this.#parts.replicated.replica.ownerOf(interval);
   }
+
+  // Channels followed elsewhere.
+
+  #makeRemote(): RemoteLogs {
+    const { ports, cluster, delivery } = this.#parts;
+    const { clock, timers } = ports;
+    return new RemoteLogs(
+      { neighbours: cluster, clock, timers },
+      {
+        committed: (ref, log, from, to, recordsOf) => {
+          const channel = this.#find(ref);
+          if (!channel) return;
+          if (channel.tip && log.committedSeq(channel.tip.writer) >= channel.tip.seq) channel.tip = undefined;
+          delivery.committed(channel, from, piecesOf(log, from, to, recordsOf));
+        },
+        tip: (ref, _log, dot) => {
+          const channel = this.#find(ref);
+          if (!channel) return;
+          channel.tip = dot;
+          delivery.provisional(channel);
+        },
+        signals: (ref, signals) => this.#heard(ref, signals),
+        keptSignals: (ref, signals) => {
+          const channel = this.#find(ref);
+          if (channel && channel.rules.liveHistory > 0)
+            for (const signal of signals) channel.keepSignals().add(signal);
+        },
+        replaced: (ref, old, log, lost) => {
+          const channel = this.#find(ref);
+          if (channel) replaceLog(channel, old, log, lost, delivery);
+        },
+        flush: () => this.#parts.flush(),
+      },
+    );
+  }
+
+  /** From the owner, or from the home that is followed. */
+  #heard(ref: ChannelRef, signals: readonly Signal[]): void {
+    const channel = this.#channels?.find(ref.hub, ref.channel);
+    for (const signal of signals) {
+      if (channel) this.#parts.delivery.signal(channel, signal);
+      this.#followers.signal(ref, signal);
+    }
+  }
+
+  // Channels of this node followed by others.
+
+  #makeFollowers(): Followers {
+    const { ports, cluster, store, replicated } = this.#parts;
+    return new Followers(cluster, ports.timers, {
+      open: async (ref) => {
+        const channel = this.#table.use(ref);
+        await this.#table.ready(channel);
+        this.listen(ref);
+        return channel.log;
+      },
+      release: (ref) => this.unlisten(ref),
+      fetch: async (ref, dots) => {
+        const fetched = await replicated.fetch(ref, dots);
+        if (fetched.type === 'unknown') throw new StoreFailedError('io', 'not all homes answered');
+        return fetched.type === 'lost' ? fetched.dots : [];
+      },
+      read: (ref, ranges, bytesMax) => store.read(ref, ranges, bytesMax),
+      seqsSince: (ref, timestamp) => store.seqsSince(ref, timestamp),
+      // Brings the channel in: its owner merges what is not committed.
+      keptSignals: (ref) => this.#table.use(ref).signals?.signals ?? [],
+      tip: (ref) => this.#find(ref)?.tip,
+    });
+  }
+
+  #find({ hub, channel }: ChannelRef): ActiveChannel | undefined {
+    const active = this.#channels?.find(hub, channel);
+    return active?.isLoaded === true ? active : undefined;
+  }
+
+  get #table(): ChannelTable {
+    return this.#channels!;
+  }
+}
+
+function piecesOf(
+  log: ChannelLog,
+  from: number,
+  to: number,
+  recordsOf: RecordsOf,
+): readonly Piece[] | undefined {
+  const pieces: Piece[] = [];
+  for (const span of log.spans(from, to)) {
+    const slices = recordsOf(span);
+    if (!slices) return undefined;
+    pieces.push(...slices);
+  }
+  return pieces;
 }

@@ -15,7 +15,7 @@ import { Gossip } from './gossip.js';
 import { Letters } from './letters.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from './options.js';
-import { type PeerMessage, isRingMessage } from './peer-messages.js';
+import { type ChannelMessage, type PeerMessage, isRingMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
 import type { EnginePorts, PeerHandlers, Peers } from './ports.js';
 import type { Surroundings } from './replicated.js';
@@ -25,7 +25,7 @@ import { type IntervalHolder, Rings } from './rings.js';
 /** What of an incarnation hears from other nodes. */
 export interface Attached extends IntervalHolder {
   frame(peer: NodeId, frame: Frame): void;
-  received(peer: NodeId, message: PeerMessage): void;
+  received(peer: NodeId, message: ChannelMessage): void;
   linked(peer: NodeId): void;
   unlinked(peer: NodeId): void;
   want(interval: string, wanted: boolean): void;
@@ -35,6 +35,8 @@ export interface Attached extends IntervalHolder {
   synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void;
   committed(ref: ChannelRef, dot: Dot): void;
   tip(ref: ChannelRef, dot: Dot): void;
+  isFollowed(ref: ChannelRef): boolean;
+  cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]>;
   /** The node whose claim this home knows of. */
   ownerOf(interval: string): NodeId | undefined;
   isRecovering(interval: string): boolean;
@@ -103,7 +105,8 @@ export class Cluster implements Neighbours, Surroundings {
   attach(attached: Attached, table: RingTable): void {
     this.#attached = attached;
     // A ring may have become durable without this node knowing that it was.
-    if (ringDigest(table.ring) !== ringDigest(this.#table.ring)) this.#plan(table, intervalsOf(table, this.self));
+    if (ringDigest(table.ring) !== ringDigest(this.#table.ring))
+      this.#plan(table, intervalsOf(table, this.self));
     this.rings.attach(attached, this.#table);
     for (const peer of this.#letters.linked) attached.linked(peer);
     for (const interval of this.#wanted) attached.want(interval, true);
@@ -261,6 +264,14 @@ export class Cluster implements Neighbours, Surroundings {
 
   tip(ref: ChannelRef, dot: Dot): void {
     this.#attached?.tip(ref, dot);
+  }
+
+  isFollowed(ref: ChannelRef): boolean {
+    return this.#attached?.isFollowed(ref) === true;
+  }
+
+  async cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]> {
+    return (await this.#attached?.cover(ref, dots)) ?? [];
   }
 
   // What other nodes tell.

@@ -76,7 +76,7 @@ export class Committer {
       this.forget(item);
       return refuseUnwritten(item);
     }
-    channel.pending.push(item);
+    channel.wait(item);
     this.resume(channel);
   }
 
@@ -139,9 +139,7 @@ export class Committer {
         bytes += weight(channel.pending[taken++]!);
         entries++;
       }
-      const items = taken === channel.pending.length ? channel.pending : channel.pending.slice(0, taken);
-      channel.pending = taken === channel.pending.length ? [] : channel.pending.slice(taken);
-      batch.push({ channel, items });
+      batch.push({ channel, items: channel.take(taken) });
       if (channel.pending.length > 0) this.#queue.push(channel);
       else channel.queued = false;
     }
@@ -224,7 +222,7 @@ export class Committer {
   /** Refuses what waits in one channel. */
   refusePending(channel: ActiveChannel): void {
     channel.queued = false;
-    for (const item of channel.pending.splice(0)) {
+    for (const item of channel.take(channel.pending.length)) {
       this.forget(item);
       refuseUnwritten(item);
     }

@@ -145,14 +145,27 @@ function inCluster(base: Base, options: EngineOptions, known: Cluster | undefine
 
 function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, plan: Plan): Core {
   const ordering = plan.order();
+  const { cluster } = plan;
+  const side =
+    cluster && ordering instanceof Replicated
+      ? new ClusterSide({
+          ports,
+          cluster,
+          store,
+          replicated: ordering,
+          delivery,
+          flush: () => hooks.flush(),
+        })
+      : undefined;
+  const logs = side?.logs ?? store;
   const rulesOf: CoreHooks['rulesOf'] = (hub, channel) => hooks.rulesOf(hub, channel);
-  const channels = new ChannelTable(store, ordering, rulesOf, () => ports.clock.monotonicMs());
+  const channels = new ChannelTable(logs, ordering, rulesOf, () => ports.clock.monotonicMs());
   const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering }, hooks);
-  const core = { store, logs: store, ordering, clock, channels, committer, delivery, physicalMs };
-  if (!(ordering instanceof Replicated) || !plan.cluster || !plan.table) return core;
+  const core = { store, logs, ordering, clock, channels, committer, delivery, physicalMs };
+  if (!side || !cluster || !plan.table || !(ordering instanceof Replicated)) return core;
   ordering.attach(channels, committer);
-  const side = new ClusterSide(ports, plan.cluster, ordering, () => hooks.flush());
-  return { ...core, cluster: plan.cluster, side, table: plan.table };
+  side.attach(channels);
+  return { ...core, cluster, side, table: plan.table };
 }
 
 /** 48 bits of boot time and 48 random bits: never the same twice, and roughly in order of start. */

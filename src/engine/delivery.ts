@@ -35,7 +35,7 @@ export class Delivery {
    *  Without pieces whoever listens reads them from the log. */
   committed(channel: ActiveChannel, position: number, pieces: readonly Piece[] | undefined): void {
     channel.wakeWaiters();
-    if (channel.fanOut.size === 0) return;
+    if (!channel.hasListeners) return;
     try {
       if (!pieces) return channel.fanOut.readLog(channel.log, position, this.#touch);
       let from = position;
@@ -54,7 +54,17 @@ export class Delivery {
   /** There is something to be delivered before it is in the order: whoever listens reads it from the log. */
   provisional(channel: ActiveChannel): void {
     channel.wakeWaiters();
-    channel.fanOut.readLog(channel.log, channel.log.endPosition, this.#touch);
+    if (channel.hasListeners) channel.fanOut.readLog(channel.log, channel.log.endPosition, this.#touch);
+  }
+
+  /** The session has something to read. */
+  readOn(session: Session): void {
+    session.hasReplay = true;
+    this.#touch(session);
+  }
+
+  broken(session: Session, error: unknown): void {
+    this.flusher.broken(session, error);
   }
 
   signal(channel: ActiveChannel, signal: Signal): void {
@@ -62,7 +72,7 @@ export class Delivery {
       // The content is a view of a received frame: what is kept longer is copied.
       channel.keepSignals().add({ ...signal, content: signal.content.slice() });
     }
-    if (channel.fanOut.size === 0) return;
+    if (!channel.hasListeners) return;
     const batch = this.#signals.get(channel);
     if (!batch) {
       this.#signals.set(channel, { signals: [signal], bytes: signal.content.length });

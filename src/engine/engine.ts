@@ -31,6 +31,7 @@ import type { Cluster } from './cluster.js';
 import { clusterApi } from './cluster-api.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
+import { RemoteUnavailableError } from './followed-channel.js';
 import { historyPage, positionCovered } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
@@ -294,6 +295,7 @@ export class Engine implements NodeApi {
       await channels.readable(active);
       return await use(scanOf(parts.core, active));
     } catch (error) {
+      if (error instanceof RemoteUnavailableError) return err(failure('UNAVAILABLE', { retryAfterMs: 1000 }));
       if (!(error instanceof StoreFailedError)) throw error;
       void this.#storeFailed(error);
       return err(this.#unavailable());

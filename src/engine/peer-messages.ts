@@ -22,13 +22,10 @@ export interface ForwardedPublish {
   readonly actor: string;
   /** Encoded `Content`. */
   readonly content: Uint8Array;
-  readonly publisher?: {
-    readonly id: string;
-    readonly epoch: number;
-    readonly seq: number;
-    readonly ackedThrough: number;
-  };
-  readonly idempotencyKey?: string;
+  readonly publisher:
+    | { readonly id: string; readonly epoch: number; readonly seq: number; readonly ackedThrough: number }
+    | undefined;
+  readonly idempotencyKey: string | undefined;
   readonly retain: boolean;
   readonly level: Level;
   readonly degrade: boolean;
@@ -45,7 +42,8 @@ export interface PublishBatch {
 export type ForwardedOutcome =
   | {
       readonly id: number;
-      readonly dot?: Dot;
+      /** Absent for a signal. */
+      readonly dot: Dot | undefined;
       readonly timestamp: Timestamp;
       readonly duplicate: boolean;
       readonly level: Level;
@@ -108,6 +106,13 @@ export interface Followed {
   readonly signals: readonly Signal[];
 }
 
+/** How much was taken in of what was followed, so that a slow node is not sent more and more. */
+export interface Took {
+  readonly type: 'took';
+  /** Runs and contents of signals of all `followed` since the link stands. */
+  readonly bytes: number;
+}
+
 export interface Read {
   readonly type: 'read';
   readonly id: number;
@@ -137,14 +142,29 @@ export interface SinceAnswer {
   readonly vector: Vector;
 }
 
+/** A reader has these from elsewhere: see that they are held, and sent to whoever follows the channel. */
+export interface Cover {
+  readonly type: 'cover';
+  readonly id: number;
+  readonly ref: ChannelRef;
+  readonly dots: readonly Dot[];
+}
+
+export interface Covered {
+  readonly type: 'covered';
+  readonly id: number;
+  /** Those that no home has any more. */
+  readonly lost: readonly Dot[];
+}
+
 /** A question cannot be answered here (now). */
 export interface Declined {
   readonly type: 'declined';
   readonly id: number;
 }
 
-export type PeerMessage =
-  | ReplicationMessage
+/** About channels: publishes, and what is followed. */
+export type ChannelMessage =
   | PublishBatch
   | Published
   | Follow
@@ -152,12 +172,16 @@ export type PeerMessage =
   | Following
   | FollowEnded
   | Followed
+  | Took
   | Read
   | ReadAnswer
   | Since
   | SinceAnswer
-  | Declined
-  | RingMessage;
+  | Cover
+  | Covered
+  | Declined;
+
+export type PeerMessage = ReplicationMessage | ChannelMessage | RingMessage;
 
 const ringTypes: ReadonlySet<string> = new Set<RingMessage['type']>([
   'ring',

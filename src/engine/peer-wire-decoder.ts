@@ -1,18 +1,27 @@
 /** Letters from untrusted bytes. Parts of kinds this version does not know are left out; anything malformed fails the
  *  letter. Contents, runs and records are views of its bytes; whether they are what they should be is for who uses them
  *  to see. */
-import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
+import type { Dot, NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
-import type { SeqRange } from '../log/channel-log.js';
 import { type Failure, failure as failureOf, isErrorCode } from '../protocol/errors.js';
-import type { Signal } from '../protocol/messages.js';
 import { decodeFrame } from '../replication/wire-decoder.js';
 import type { ForwardedOutcome, ForwardedPublish, PeerMessage } from './peer-messages.js';
 import { partTags } from './peer-wire-encoder.js';
-import { LetterReader } from './peer-wire-reader.js';
+import {
+  readCover,
+  readCovered,
+  readFollow,
+  readFollowEnded,
+  readFollowed,
+  readFollowing,
+  readRead,
+  readReadAnswer,
+  readSince,
+  readSinceAnswer,
+} from './peer-wire-follow-decoder.js';
+import { LetterReader, noBytes, noRef } from './peer-wire-reader.js';
 import { ringReaders } from './peer-wire-ring.js';
-import type { MissingRange, RecordSlice } from './ports.js';
 
 export function decodePeerMessages(bytes: Uint8Array): Result<PeerMessage[], string> {
   if (bytes.length > limits.peerFrameBytesMax) return err('the letter is too large');
@@ -44,7 +53,7 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.publish, readPublishes],
   [partTags.published, readPublished],
   [partTags.follow, readFollow],
-  [partTags.unfollow, (reader) => ({ type: 'unfollow', id: readId(reader) })],
+  [partTags.unfollow, (reader) => ({ type: 'unfollow', id: reader.withId() })],
   [partTags.following, readFollowing],
   [partTags.followEnded, readFollowEnded],
   [partTags.followed, readFollowed],
@@ -52,7 +61,10 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.readAnswer, readReadAnswer],
   [partTags.since, readSince],
   [partTags.sinceAnswer, readSinceAnswer],
-  [partTags.declined, (reader) => ({ type: 'declined', id: readId(reader) })],
+  [partTags.declined, (reader) => ({ type: 'declined', id: reader.withId() })],
+  [partTags.cover, readCover],
+  [partTags.covered, readCovered],
+  [partTags.took, (reader) => ({ type: 'took', bytes: reader.withId() })],
   [partTags.ring, ringReaders.ring],
   [partTags.askRing, ringReaders.askRing],
   [partTags.ballot, ringReaders.ballot],
@@ -62,25 +74,11 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.changeAnswer, ringReaders.changeAnswer],
 ]);
 
-const noRef = { hub: '', channel: '' } as unknown as ChannelRef;
-const noBytes: Uint8Array = new Uint8Array(0);
-
 function readReplication(reader: LetterReader): PeerMessage | undefined {
   const frame = decodeFrame(reader.chunk());
   if (frame.ok) return { type: 'replication', frame: frame.value };
   reader.fail();
   return undefined;
-}
-
-/** The fields of a message that begins with an id, which it gives. */
-function readId(reader: LetterReader, read: (tag: number) => boolean = () => false): number {
-  let id = 0;
-  reader.nested((tag) => {
-    if (tag !== 0x08) return read(tag);
-    id = reader.varint();
-    return true;
-  });
-  return id;
 }
 
 function readPublishes(reader: LetterReader): PeerMessage {
@@ -102,7 +100,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   let idempotencyKey = '';
   let level: ForwardedPublish['level'] | undefined;
   const flags = { retain: false, degrade: false, first: false };
-  const id = readId(reader, (tag) => {
+  const id = reader.withId((tag) => {
     if (tag === 0x12) ref = reader.ref();
     else if (tag === 0x1a) actor = reader.text(limits.tokenBytesMax);
     else if (tag === 0x22) content = reader.bounded(limits.frameBytesMax);
@@ -121,8 +119,8 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     ref,
     actor,
     content,
-    ...(publisher ? { publisher } : {}),
-    ...(idempotencyKey === '' ? {} : { idempotencyKey }),
+    publisher,
+    idempotencyKey: idempotencyKey === '' ? undefined : idempotencyKey,
     retain: flags.retain,
     level: level ?? 'quorum',
     degrade: flags.degrade,
@@ -153,43 +151,47 @@ function readPublished(reader: LetterReader): PeerMessage {
   return { type: 'published', outcomes };
 }
 
-type Accepted = Omit<Extract<ForwardedOutcome, { timestamp: number }>, 'id'>;
+type Accepted = Extract<ForwardedOutcome, { timestamp: number }>;
 
 function readOutcome(reader: LetterReader): ForwardedOutcome {
   reader.item();
   let accepted: Accepted | undefined;
   let failure: Failure | undefined;
   let moved: { moved: NodeId | undefined } | undefined;
-  const id = readId(reader, (tag) => {
-    if (tag === 0x12) accepted = readAccepted(reader);
+  let id = 0;
+  reader.nested((tag) => {
+    if (tag === 0x08) id = reader.varint();
+    else if (tag === 0x12) accepted = readAccepted(reader, id);
     else if (tag === 0x1a) failure = readFailure(reader);
-    else if (tag === 0x22) moved = { moved: readMoved(reader) };
+    else if (tag === 0x22) moved = { moved: reader.moved() };
     else return false;
     return true;
   });
   if (failure) return { id, failure };
-  if (accepted) return { id, ...accepted };
+  if (accepted) return accepted.id === id ? accepted : { ...accepted, id };
   if (moved) return { id, ...moved };
   // An outcome of a later version.
   return { id, failure: failureOf('INDETERMINATE') };
 }
 
-function readAccepted(reader: LetterReader): Accepted {
+/** One shape for all: there are as many as publishes. The id comes before, from whoever writes fields in order. */
+function readAccepted(reader: LetterReader, id: number): Accepted {
   let dot: Dot | undefined;
-  const numbers = { timestamp: 0, copies: 0 };
+  let timestamp = 0;
   let duplicate = false;
   let level: Accepted['level'] | undefined;
+  let copies = 0;
   reader.nested((tag) => {
     if (tag === 0x0a) dot = reader.dot();
-    else if (tag === 0x10) numbers.timestamp = reader.varint();
+    else if (tag === 0x10) timestamp = reader.varint();
     else if (tag === 0x18) duplicate = reader.varint() !== 0;
     else if (tag === 0x20) level = reader.level();
-    else if (tag === 0x28) numbers.copies = reader.varint();
+    else if (tag === 0x28) copies = reader.varint();
     else return false;
     return true;
   });
   if (!level) reader.fail();
-  return { ...(dot ? { dot } : {}), ...numbers, duplicate, level: level ?? 'memory' };
+  return { id, dot, timestamp, duplicate, level: level ?? 'memory', copies };
 }
 
 function readFailure(reader: LetterReader): Failure {
@@ -216,160 +218,4 @@ function readFailure(reader: LetterReader): Failure {
     ...(retryAfterMs === 0 ? {} : { retryAfterMs }),
     ...(channel === '' ? {} : { channel }),
   };
-}
-
-function readMoved(reader: LetterReader): NodeId | undefined {
-  let node: NodeId | undefined;
-  reader.nested((tag) => {
-    if (tag !== 0x0a) return false;
-    node = reader.node();
-    return true;
-  });
-  return node;
-}
-
-function readFollow(reader: LetterReader): PeerMessage {
-  let ref = noRef;
-  let what: 'log' | 'signals' = 'log';
-  const covers: Dot[] = [];
-  const id = readId(reader, (tag) => {
-    if (tag === 0x12) ref = reader.ref();
-    else if (tag === 0x18) what = reader.varint() === 0 ? 'log' : 'signals';
-    else if (tag === 0x22) covers.push(reader.nextDot());
-    else return false;
-    return true;
-  });
-  if (ref === noRef) reader.fail();
-  return { type: 'follow', id, ref, what, covers };
-}
-
-function readFollowing(reader: LetterReader): PeerMessage {
-  let log: Uint8Array | undefined;
-  const lost: Dot[] = [];
-  const signals: Signal[] = [];
-  const id = readId(reader, (tag) => {
-    if (tag === 0x12) log = reader.chunk();
-    else if (tag === 0x1a) lost.push(reader.nextDot());
-    else if (tag === 0x22) signals.push(readSignal(reader));
-    else return false;
-    return true;
-  });
-  return { type: 'following', id, ...(log ? { log } : {}), lost, signals };
-}
-
-function readSignal(reader: LetterReader): Signal {
-  reader.item();
-  let timestamp = 0;
-  let actor = '';
-  let content = noBytes;
-  reader.nested((tag) => {
-    if (tag === 0x08) timestamp = reader.varint();
-    else if (tag === 0x12) actor = reader.text(limits.tokenBytesMax);
-    else if (tag === 0x1a) content = reader.bounded(limits.frameBytesMax);
-    else return false;
-    return true;
-  });
-  return { timestamp, ...(actor === '' ? {} : { actor }), content };
-}
-
-function readFollowEnded(reader: LetterReader): PeerMessage {
-  let moved: NodeId | undefined;
-  const id = readId(reader, (tag) => {
-    if (tag !== 0x12) return false;
-    moved = readMoved(reader);
-    return true;
-  });
-  return { type: 'followEnded', id, moved };
-}
-
-function readFollowed(reader: LetterReader): PeerMessage {
-  const runs: Uint8Array[] = [];
-  let committed: Dot | undefined;
-  let tip: Dot | undefined;
-  const signals: Signal[] = [];
-  const id = readId(reader, (tag) => {
-    if (tag === 0x12) {
-      reader.item();
-      runs.push(reader.chunk());
-    } else if (tag === 0x1a) committed = reader.dot();
-    else if (tag === 0x22) tip = reader.dot();
-    else if (tag === 0x2a) signals.push(readSignal(reader));
-    else return false;
-    return true;
-  });
-  return {
-    type: 'followed',
-    id,
-    runs,
-    ...(committed ? { committed } : {}),
-    ...(tip ? { tip } : {}),
-    signals,
-  };
-}
-
-function readRead(reader: LetterReader): PeerMessage {
-  let ref = noRef;
-  const ranges: SeqRange[] = [];
-  let bytesMax = 0;
-  const id = readId(reader, (tag) => {
-    if (tag === 0x12) ref = reader.ref();
-    else if (tag === 0x1a) ranges.push(reader.range());
-    else if (tag === 0x20) bytesMax = reader.varint();
-    else return false;
-    return true;
-  });
-  if (ref === noRef) reader.fail();
-  return { type: 'read', id, ref, ranges, bytesMax };
-}
-
-function readReadAnswer(reader: LetterReader): PeerMessage {
-  const slices: RecordSlice[] = [];
-  const missing: MissingRange[] = [];
-  const id = readId(reader, (tag) => {
-    if (tag === 0x12) slices.push(readSlice(reader));
-    else if (tag === 0x1a) {
-      const { writer, firstSeq, count } = reader.range();
-      missing.push({ writer, fromSeq: firstSeq, toSeq: firstSeq + count - 1 });
-    } else return false;
-    return true;
-  });
-  return { type: 'readAnswer', id, slices, missing };
-}
-
-function readSlice(reader: LetterReader): RecordSlice {
-  let range: SeqRange | undefined;
-  let round = 0;
-  let records = noBytes;
-  reader.nested((tag) => {
-    if (tag === 0x0a) range = reader.range();
-    else if (tag === 0x10) round = reader.varint();
-    else if (tag === 0x1a) records = reader.chunk();
-    else return false;
-    return true;
-  });
-  if (!range) reader.fail();
-  return { ...(range ?? { writer: '' as WriterId, firstSeq: 1, count: 1 }), round, records };
-}
-
-function readSince(reader: LetterReader): PeerMessage {
-  let ref = noRef;
-  let timestamp = 0;
-  const id = readId(reader, (tag) => {
-    if (tag === 0x12) ref = reader.ref();
-    else if (tag === 0x18) timestamp = reader.varint();
-    else return false;
-    return true;
-  });
-  if (ref === noRef) reader.fail();
-  return { type: 'since', id, ref, timestamp };
-}
-
-function readSinceAnswer(reader: LetterReader): PeerMessage {
-  const vector = new Map<WriterId, number>();
-  const id = readId(reader, (tag) => {
-    if (tag !== 0x12) return false;
-    reader.into(vector);
-    return true;
-  });
-  return { type: 'sinceAnswer', id, vector };
 }

@@ -34,13 +34,16 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   since: 0x5a,
   sinceAnswer: 0x62,
   declined: 0x6a,
-  ring: 0x72,
-  askRing: 0x7a,
-  ballot: 0x82,
-  ballotAnswer: 0x8a,
-  ringReport: 0x92,
-  askChange: 0x9a,
-  changeAnswer: 0xa2,
+  took: 0x72,
+  cover: 0x7a,
+  covered: 0x82,
+  ring: 0x8a,
+  askRing: 0x92,
+  ballot: 0x9a,
+  ballotAnswer: 0xa2,
+  ringReport: 0xaa,
+  askChange: 0xb2,
+  changeAnswer: 0xba,
 };
 
 /** Numbers of `Level`. */
@@ -93,6 +96,10 @@ function itemsOf(message: PeerMessage): number {
       return 1 + ('nodes' in message.intent ? message.intent.nodes.length : 2);
     case 'sinceAnswer':
       return 1 + message.vector.size;
+    case 'cover':
+      return 1 + message.dots.length;
+    case 'covered':
+      return 1 + message.lost.length;
     default:
       // A frame of replication counts its own.
       return 1;
@@ -122,6 +129,7 @@ function putMembers(out: ByteWriter, message: Own): void {
     for (const outcome of message.outcomes) putOutcome(out, outcome);
     return;
   }
+  if (message.type === 'took') return putNumber(out, 0x08, message.bytes);
   putNumber(out, 0x08, message.id);
   switch (message.type) {
     case 'follow':
@@ -152,6 +160,13 @@ function putMembers(out: ByteWriter, message: Own): void {
       return putNumber(out, 0x18, message.timestamp);
     case 'sinceAnswer':
       return putVector(out, 0x12, message.vector);
+    case 'cover':
+      putRef(out, 0x12, message.ref);
+      for (const dot of message.dots) putDot(out, 0x1a, dot);
+      return;
+    case 'covered':
+      for (const dot of message.lost) putDot(out, 0x12, dot);
+      return;
     default:
       unreachable(message);
   }

@@ -9,25 +9,41 @@ const nodeBytes = 16;
 const levels: readonly (Level | undefined)[] = [undefined, 'memory', 'owner', 'quorum'];
 const nobody = '' as WriterId;
 
+/** Stand for what was not read. */
+export const noRef = { hub: '', channel: '' } as unknown as ChannelRef;
+export const noBytes: Uint8Array = new Uint8Array(0);
+
 export class LetterReader extends PeerReader {
-  #bytes: Uint8Array | undefined;
   #ref: ChannelRef | undefined;
+  #refBytes: Uint8Array = noBytes;
+  #writer = nobody;
+  #writerBytes: Uint8Array = noBytes;
 
   /** Publishes of one channel mostly come together: names that are those read last are not checked again. */
   override ref(): ChannelRef {
+    const known = this.#ref;
+    if (known && this.#passes(this.#refBytes)) return known;
     const start = this.position;
-    if (this.#ref && this.#bytes && this.#isNext(this.#bytes)) {
-      this.position += this.#bytes.length;
-      return this.#ref;
-    }
     this.#ref = super.ref();
-    this.#bytes = this.bytes.subarray(start, this.position);
+    this.#refBytes = this.bytes.subarray(start, this.position);
     return this.#ref;
   }
 
-  #isNext(bytes: Uint8Array): boolean {
-    if (bytes.length > this.end - this.position) return false;
-    for (let i = 0; i < bytes.length; i++) if (this.bytes[this.position + i] !== bytes[i]) return false;
+  /** The same for writers, of which few write much. */
+  override writer(): WriterId {
+    if (this.#writer !== nobody && this.#passes(this.#writerBytes)) return this.#writer;
+    const start = this.position;
+    this.#writer = super.writer();
+    this.#writerBytes = this.bytes.subarray(start, this.position);
+    return this.#writer;
+  }
+
+  /** Steps over these bytes if they are the next ones. */
+  #passes(bytes: Uint8Array): boolean {
+    const { position } = this;
+    if (bytes.length > this.end - position) return false;
+    for (let i = 0; i < bytes.length; i++) if (this.bytes[position + i] !== bytes[i]) return false;
+    this.position += bytes.length;
     return true;
   }
 
@@ -41,6 +57,28 @@ export class LetterReader extends PeerReader {
     const bytes = this.chunk();
     if (bytes.length !== nodeBytes) this.fail();
     return toHex(bytes) as NodeId;
+  }
+
+  /** The fields of a message that begins with an id, which it gives. */
+  withId(read: (tag: number) => boolean = () => false): number {
+    let id = 0;
+    this.nested((tag) => {
+      if (tag !== 0x08) return read(tag);
+      id = this.varint();
+      return true;
+    });
+    return id;
+  }
+
+  /** Of a message `Moved`. */
+  moved(): NodeId | undefined {
+    let node: NodeId | undefined;
+    this.nested((tag) => {
+      if (tag !== 0x0a) return false;
+      node = this.node();
+      return true;
+    });
+    return node;
   }
 
   /** `undefined`, and failed, for one of a later version: nobody may claim what is not understood. */

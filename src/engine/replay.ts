@@ -62,7 +62,7 @@ export class Replay {
     const { state } = subscription;
     if (state.state !== 'replaying') return true;
     const { log } = channel;
-    if (channel.shared?.tip === undefined && subscription.goLiveIfAtEnd(log)) return true;
+    if (goesLive(channel, subscription)) return true;
     const { step, isProvisional } = nextStep(channel, state.reader);
     // A reader that has something beyond the order is told when there is more.
     if (step.type === 'end') return subscription.goLiveIfAtEnd(log) || state.reader.isBeyond;
@@ -70,15 +70,20 @@ export class Replay {
       state.reader.advance(step);
       sendGap(session, channel, step.reason, step.ranges, state.reader);
       this.host.flushSoon(session);
-      return subscription.goLiveIfAtEnd(log);
+      return goesLive(channel, subscription);
     }
     const read = await this.channels.logs.read(channel.ref, [step], limits.replayChunkBytes);
     // Unsubscribed, or trimmed away, while the disk was read.
     if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
     deliverRead(session, channel, state.reader, { step, isProvisional }, read);
     this.host.flushSoon(session);
-    return subscription.goLiveIfAtEnd(log);
+    return goesLive(channel, subscription);
   }
+}
+
+/** Whether there is nothing left to read, neither in the order nor beyond it. */
+export function goesLive({ log, tip }: ActiveChannel, subscription: Subscription<Session>): boolean {
+  return tip === undefined && subscription.goLiveIfAtEnd(log);
 }
 
 interface NextStep<Step = ReturnType<LogReader['next']>> {
@@ -87,9 +92,8 @@ interface NextStep<Step = ReturnType<LogReader['next']>> {
   readonly isProvisional: boolean;
 }
 
-function nextStep({ log, shared }: ActiveChannel, reader: LogReader): NextStep {
+function nextStep({ log, tip }: ActiveChannel, reader: LogReader): NextStep {
   const step = reader.next(log, limits.replayEntriesMax);
-  const tip = shared?.tip;
   if (step.type !== 'end' || !tip) return { step, isProvisional: false };
   return { step: reader.nextProvisional(log, tip, limits.replayEntriesMax), isProvisional: true };
 }

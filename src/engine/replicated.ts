@@ -37,6 +37,9 @@ export interface Surroundings {
   synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void;
   committed(ref: ChannelRef, dot: Dot): void;
   tip(ref: ChannelRef, dot: Dot): void;
+  isFollowed(ref: ChannelRef): boolean;
+  /** Makes a channel followed elsewhere hold these; returns those that no home has any more. */
+  cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]>;
 }
 
 /** Notes that are to be durable, and what follows once they are. */
@@ -166,11 +169,14 @@ export class Replicated implements Ordering {
 
   release({ shared, ref }: ActiveChannel): boolean {
     if (!shared) return true;
-    return !shared.isAwaiting && this.replica.releaseChannel(ref);
+    if (shared.isAwaiting || this.#options.surroundings.isFollowed(ref)) return false;
+    return this.replica.releaseChannel(ref);
   }
 
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
-    return await this.#driver.fetch(ref, dots);
+    if (this.isHome(ref)) return await this.#driver.fetch(ref, dots);
+    const lost = await this.#options.surroundings.cover(ref, dots);
+    return lost.length > 0 ? { type: 'lost', dots: lost } : { type: 'held' };
   }
 
   // Commits.
@@ -180,7 +186,10 @@ export class Replicated implements Ordering {
     if (this.#writings.length === 0) return part;
     this.#written = this.#writings;
     this.#writings = [];
-    return { ...part, notes: new Map([part.notes, ...this.#written.map((each) => each.notes())].flatMap(rows)) };
+    return {
+      ...part,
+      notes: new Map([part.notes, ...this.#written.map((each) => each.notes())].flatMap(rows)),
+    };
   }
 
   stamping({ ref, shared }: ActiveChannel): Stamping {
@@ -209,7 +218,7 @@ export class Replicated implements Ordering {
       const own = bytes.slice(run.offset, run.offset + run.headerBytes + run.recordBytes);
       const moved = { ...run, offset: 0 };
       this.replica.stamped(channel.ref, moved, own, awaitedOf(items), this.#now());
-      shared.kept.add(moved, own);
+      if (channel.hasListeners && run.round > 0) shared.kept.add(moved, own);
     }
     // To the other homes while the own disk syncs.
     this.#driver.pump();
@@ -232,7 +241,7 @@ export class Replicated implements Ordering {
     clock.receive(run.lastTimestamp, physicalMs());
     // Keys that came this way are in the index, not in memory.
     channel.forgetKeys();
-    if (channel.fanOut.size > 0) channel.shared?.kept.add(run, bytes);
+    if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
     surroundings.synced(run.ref, run, bytes);
   }
 
@@ -246,9 +255,9 @@ export class Replicated implements Ordering {
     if (!run) return;
     this.#options.surroundings.synced(ref, run, bytes);
     if (run.round > 0 && channel.rules.ack !== 'owner') return;
-    shared.tip = { writer: run.writer, seq: run.firstSeq + run.count - 1 };
+    channel.tip = { writer: run.writer, seq: run.firstSeq + run.count - 1 };
     this.#options.delivery.provisional(channel);
-    this.#options.surroundings.tip(ref, shared.tip);
+    this.#options.surroundings.tip(ref, channel.tip);
   }
 
   #awaitRepeats({ ref, shared }: ActiveChannel, items: readonly Pending[]): void {
@@ -328,7 +337,8 @@ export class Replicated implements Ordering {
     const channel = this.#channel(ref);
     const { shared, log } = channel;
     if (!shared) return;
-    if (shared.tip && log.committedSeq(shared.tip.writer) >= shared.tip.seq) shared.tip = undefined;
+    const { tip } = channel;
+    if (tip && log.committedSeq(tip.writer) >= tip.seq) channel.tip = undefined;
     this.#options.delivery.committed(channel, from, shared.kept.take(log.spans(from, to)));
     this.#options.surroundings.committed(ref, dot);
   }

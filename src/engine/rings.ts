@@ -217,7 +217,10 @@ export class Rings {
     });
   }
 
-  #use(holder: IntervalHolder, { table, plan }: { readonly table: RingTable; readonly plan: RingPlan }): void {
+  #use(
+    holder: IntervalHolder,
+    { table, plan }: { readonly table: RingTable; readonly plan: RingPlan },
+  ): void {
     this.#isWriting = false;
     this.#table = table;
     this.#hooks.use(table, plan);

@@ -21,6 +21,7 @@ import type { Subscription } from '../sessions/subscription.js';
 import type { OpenSession, SessionHandle } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
+import { RemoteUnavailableError } from './followed-channel.js';
 import { historyPage } from './history.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { Publishing } from './publishing.js';
@@ -217,7 +218,9 @@ export class Sessions implements SessionHost {
 
   unsubscribed(subscription: Subscription<Session>): void {
     const channel = this.node.core()?.channels.find(subscription.session.hub, subscription.channel);
-    channel?.fanOut.remove(subscription);
+    if (!channel?.hasListeners || subscription.slot < 0) return;
+    channel.fanOut.remove(subscription);
+    if (!channel.hasListeners) this.node.core()?.side?.unlisten(channel.ref);
   }
 
   cursorOf(subscription: Subscription<Session>): Uint8Array | undefined {
@@ -267,6 +270,11 @@ export class Sessions implements SessionHost {
   #failed(error: unknown, session: Session, requestId: number): void {
     if (requestId !== 0) session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     if (error instanceof StoreFailedError) return this.node.storeFailed(error);
+    if (error instanceof RemoteUnavailableError) {
+      // A replay cannot go on here: the client comes back with its cursors, here or elsewhere.
+      if (requestId === 0) session.failAndClose('UNAVAILABLE');
+      return;
+    }
     this.broken(session, error);
   }
 

@@ -1,5 +1,5 @@
 /** What a node of a cluster keeps of a channel in memory, beside what a node alone keeps. */
-import type { Dot, WriterId } from '../base/ids.js';
+import type { WriterId } from '../base/ids.js';
 import type { Outcome } from '../replication/effects.js';
 import type { IntervalId } from '../replication/messages.js';
 import { failure } from '../protocol/errors.js';
@@ -8,8 +8,6 @@ import { type PendingPublish, tellIndeterminate } from './pending.js';
 
 export class SharedChannel {
   readonly kept = new KeptRuns();
-  /** The newest entry to be delivered before it is committed: synced here, at level `owner` or without a claim. */
-  tip: Dot | undefined;
   /** Stamped here and synced, without an outcome: by rising seq. */
   #awaiting: PendingPublish[] = [];
   /** Repeats of entries that may not be committed. */

@@ -6,13 +6,15 @@ import { type RuleConfig, rulesFor } from '../channels/rules.js';
 import { encodeCursor } from '../log/cursor.js';
 import type { LogReader } from '../log/reader.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { Gap, SubscribedChannel } from '../protocol/messages.js';
+import type { Gap, Start, SubscribedChannel } from '../protocol/messages.js';
 import type { Session, WantedSubscription } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import { signalFrame } from './delivery.js';
+import { RemoteUnavailableError } from './followed-channel.js';
 import { retainedSlice } from './retained.js';
+import { goesLive } from './replay.js';
 import { scanOf } from './scan.js';
 import { startPosition } from './start-position.js';
 
@@ -59,7 +61,7 @@ function begin(session: Session, { channel, subscription, reader, resumed, lost 
   if (signals && !signals.isEmpty && !resumed)
     session.push(signalFrame(channel, signals.signals, session.encoding));
   subscription.replayFrom(reader);
-  if (!subscription.goLiveIfAtEnd(channel.log)) session.hasReplay = true;
+  if (!goesLive(channel, subscription)) session.hasReplay = true;
 }
 
 async function openOne(
@@ -69,7 +71,7 @@ async function openOne(
   want: WantedSubscription,
 ): Promise<Outcome> {
   if ('error' in want) return { result: { channel: want.channel, error: want.error } };
-  const { subscription, start } = want;
+  const { subscription } = want;
   const ref = { hub: session.hub, channel: subscription.channel };
   const refuse = (error: Failure): Outcome => {
     session.drop(subscription);
@@ -83,7 +85,25 @@ async function openOne(
   if (core.channels.isFull && !core.channels.find(ref.hub, ref.channel)) {
     return refuse(failure('OVERLOADED', { channel: ref.channel, retryAfterMs: limits.channelIdleMs }));
   }
+  try {
+    return await openAt(core, want, refuse);
+  } catch (error) {
+    // No home of the channel can be reached now; the session's other channels are not concerned.
+    if (error instanceof RemoteUnavailableError)
+      return refuse(failure('UNAVAILABLE', { channel: ref.channel, retryAfterMs: 1000 }));
+    throw error;
+  }
+}
+
+async function openAt(
+  core: Core,
+  want: Extract<WantedSubscription, { start: Start }>,
+  refuse: (error: Failure) => Outcome,
+): Promise<Outcome> {
+  const { subscription, start } = want;
+  const ref = { hub: subscription.session.hub, channel: subscription.channel };
   const channel = core.channels.use(ref);
+  if (!channel.hasListeners) core.side?.listen(ref);
   channel.fanOut.add(subscription);
   await core.channels.readable(channel);
   const position = await startPosition(scanOf(core, channel), start);

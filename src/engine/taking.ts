@@ -67,7 +67,7 @@ export class PeerOrigin implements PublishOrigin {
   }
 
   publishAccepted({ requestId, dot, timestamp, duplicate }: Accepted, { level, copies }: Reached): void {
-    this.#add({ id: requestId, ...(dot ? { dot } : {}), timestamp, duplicate, level, copies });
+    this.#add({ id: requestId, dot, timestamp, duplicate, level, copies });
   }
 
   publishFailed(requestId: number, failure: Failure): void {

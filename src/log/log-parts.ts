@@ -1,5 +1,6 @@
 /** What a channel log is made of, as its algorithms see it. */
 import type { Dot, WriterId } from '../base/ids.js';
+import { ByWriter } from './by-writer.js';
 import type { CommittedOrder } from './committed-order.js';
 import type { Trim } from './entry.js';
 import { SubLog } from './sub-log.js';
@@ -13,28 +14,8 @@ export interface LogParts {
   retained: Dot | undefined;
 }
 
-const scannedMax = 8;
-
-/** Sub-logs by writer. Most channels have one or a few: a list takes a fraction of a map's memory, and finds as fast. */
-export class SubLogs {
-  #list: SubLog[] = [];
-  #byWriter: Map<WriterId, SubLog> | undefined;
-
-  get size(): number {
-    return this.#list.length;
-  }
-
-  /** In the order they were added. */
-  values(): readonly SubLog[] {
-    return this.#list;
-  }
-
-  get(writer: WriterId): SubLog | undefined {
-    if (this.#byWriter) return this.#byWriter.get(writer);
-    for (const subLog of this.#list) if (subLog.writer === writer) return subLog;
-    return undefined;
-  }
-
+/** Sub-logs by writer. */
+export class SubLogs extends ByWriter<SubLog> {
   /** The sub-log of a writer, an empty one if there was none. */
   obtain(writer: WriterId): SubLog {
     const known = this.get(writer);
@@ -42,16 +23,5 @@ export class SubLogs {
     const subLog = new SubLog(writer);
     this.add(subLog);
     return subLog;
-  }
-
-  /** Of a writer that has none yet. */
-  add(subLog: SubLog): void {
-    // A first push would make room for many.
-    if (this.#list.length === 0) this.#list = [subLog];
-    else this.#list.push(subLog);
-    if (this.#byWriter) this.#byWriter.set(subLog.writer, subLog);
-    else if (this.#list.length > scannedMax) {
-      this.#byWriter = new Map(this.#list.map((each) => [each.writer, each]));
-    }
   }
 }

@@ -56,7 +56,7 @@ export interface Awaited {
   readonly level: 'owner' | 'quorum';
   /** A lower level will do when the one asked for cannot be had. */
   readonly degrade: boolean;
-  readonly deadline: number;
+  deadline: number;
 }
 
 /** A reader has entries that are lacking here: the other homes are asked which of them have any. */
@@ -82,6 +82,8 @@ export class Channel {
   awaited: Awaited[] = [];
   fetches: Fetch[] = [];
   mergeAt: number | undefined;
+  /** Something is to be stamped once the claim was checked. */
+  waitsForCheck = false;
   /** Something changed that outcomes rest on: to be looked at without delay. */
   isHurried = false;
 
@@ -119,6 +121,7 @@ export class Channel {
       this.awaited.length === 0 &&
       this.fetches.length === 0 &&
       !this.opening &&
+      !this.waitsForCheck &&
       this.mergeAt === undefined &&
       [...this.links.values()].every(({ reading, resendAt }) => !reading && resendAt === undefined)
     );

@@ -55,10 +55,25 @@ export class Claims {
 
   tick(interval: Interval, now: number): void {
     if (interval.attempt && now >= interval.attempt.deadline) this.#context.backOff(interval, now);
+    if (interval.check && now >= interval.check.until) this.#context.endCheck(interval);
     if (interval.reclaimBy !== undefined && now >= interval.reclaimBy) this.#context.hurry(interval);
     const due = interval.wanted && !interval.held && !interval.attempt && !interval.recovery;
     if (due && now >= interval.retryAt) this.#ask(interval, now);
     this.#context.dueIntervals.changed(interval);
+  }
+
+  /** This node stood still, and others may have gone on without it. A claim under way is tried anew; one that is held is
+   *  checked before anything more is stamped under it. docs/decisions/0011 says why nothing else needs it. */
+  resumed(interval: Interval, now: number): void {
+    if (interval.attempt) this.#context.backOff(interval, now);
+    const { held, others } = interval;
+    if (!held || others.length === 0) return;
+    interval.check = { homes: new Set([interval.self]), until: now + timing.claimMs };
+    this.#context.dueIntervals.changed(interval);
+    for (const home of others) {
+      this.#context.outbox.to(home).ask({ interval: interval.id, claim: held.claim });
+    }
+    this.#checkedEnough(interval);
   }
 
   /** A peer can be reached again: what it was asked may be lost. */
@@ -74,7 +89,11 @@ export class Claims {
     const interval = this.#context.intervals.get(id);
     if (!interval) return;
     if (promise) return this.#context.heard(interval, promise, now);
-    const { attempt } = interval;
+    const { attempt, check, held } = interval;
+    if (check && sameClaim(claim, held?.claim)) {
+      check.homes.add(from);
+      this.#checkedEnough(interval);
+    }
     if (attempt?.stage !== 'ask' || !sameClaim(attempt.claim, claim)) return;
     attempt.homes.add(from);
     this.#askedEnough(interval, now);
@@ -103,6 +122,11 @@ export class Claims {
       this.#context.outbox.to(home).claim({ interval: interval.id, claim: attempt.claim });
     }
     this.#grantedEnough(interval);
+  }
+
+  #checkedEnough(interval: Interval): void {
+    const { check, sets } = interval;
+    if (check && meetsClaim(sets, (home) => check.homes.has(home))) this.#context.endCheck(interval);
   }
 
   #ask(interval: Interval, now: number): void {

@@ -141,6 +141,7 @@ export class Context {
   end(interval: Interval): void {
     interval.attempt = undefined;
     this.dueIntervals.changed(interval);
+    this.endCheck(interval);
     if (!interval.held) return;
     this.hurry(interval);
     this.outbox.add({ type: 'claimLost', interval: interval.id, claim: interval.held.claim });
@@ -154,6 +155,18 @@ export class Context {
       if (channel.awaited.length === 0) continue;
       channel.isHurried = true;
       this.dueChannels.changed(channel);
+    }
+  }
+
+  /** What waits to be stamped goes on: under the claim, or without it. */
+  endCheck(interval: Interval): void {
+    if (!interval.check) return;
+    interval.check = undefined;
+    this.dueIntervals.changed(interval);
+    for (const channel of this.channelsIn(interval)) {
+      if (!channel.waitsForCheck) continue;
+      channel.waitsForCheck = false;
+      this.outbox.add({ type: 'ready', ref: channel.ref });
     }
   }
 

@@ -20,6 +20,14 @@ export interface HeldClaim {
   readonly claim: Claim;
 }
 
+/** After a pause: homes are asked whether the claim that is held here still stands. */
+export interface ClaimCheck {
+  /** Homes that promised nothing higher. */
+  readonly homes: Set<NodeId>;
+  /** Not waited for any longer. */
+  readonly until: number;
+}
+
 /** What another home gave back: counted once its answer is whole and everything it names is held and synced here. */
 export interface GivenBack {
   /** It recovers itself, and gives nothing. */
@@ -63,6 +71,7 @@ export class Interval {
   seenRound = 0;
   attempt: Attempt | undefined;
   held: HeldClaim | undefined;
+  check: ClaimCheck | undefined;
   /** Who was heard to use a claim that was the highest known then. */
   claimant: { readonly claim: Claim; readonly node: NodeId } | undefined;
   retryAt = 0;
@@ -86,7 +95,8 @@ export class Interval {
 
   /** When something is due for the claim or the recovery; Infinity when nothing is. */
   get deadline(): number {
-    const { attempt, gathering, reclaimBy = Infinity } = this;
+    const { attempt, gathering, check, reclaimBy = Infinity } = this;
+    if (check) return Math.min(check.until, reclaimBy);
     const gather = gathering && !gathering.ending ? gathering.retryAt : Infinity;
     if (attempt) return Math.min(attempt.deadline, gather, reclaimBy);
     const isDue = this.wanted && !this.held && !this.recovery;

@@ -80,8 +80,7 @@ export class Replanning {
   #startOf(planned: PlannedInterval): Start {
     const sources = planned.from.flatMap((id) => this.#context.intervals.get(id) ?? []);
     let promise: Claim | undefined;
-    for (const source of sources)
-      if (compareClaims(source.promise, promise) > 0) promise = source.promise;
+    for (const source of sources) if (compareClaims(source.promise, promise) > 0) promise = source.promise;
     const heir = planned.claimLives ? sources[0] : undefined;
     return {
       planned,

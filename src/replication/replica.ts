@@ -15,6 +15,7 @@
  *     and channels have to say. `read` and `list` are answered by `loaded` and `listed` whenever they are done, for
  *     `list` with what is there when it is answered, not before.
  *  4. *Time.* `tick` is called when `nextDeadline` has come; being late is harmless. `now` never steps back.
+ *     After a pause of the process `resumed` comes before.
  *  5. *Links.* `connected` and `disconnected` tell of peers. Frames of one link arrive in order or not at all, but nothing
  *     here is wrong if they do not.
  *  6. *Clock.* The engine shows the timestamps of the runs of a cut to its clock; they never matter here.
@@ -212,6 +213,10 @@ export class Replica {
     const { interval, log, opening } = channel;
     const { writer } = this.#parts.context;
     const { held } = interval;
+    if (held && interval.check) {
+      channel.waitsForCheck = true;
+      return { as: 'wait' };
+    }
     if (held && this.#parts.context.owns(channel)) {
       const own = log.writer(writer);
       const isOpening = own === undefined || log.roundOf({ writer, seq: own.seq }) !== held.claim.round;
@@ -316,6 +321,20 @@ export class Replica {
   }
 
   // Time and effects.
+
+  /** This node stood still until now: to be called before anything else that follows. What came in meanwhile is heard
+   *  before anything is given up, and no claim is stamped under before homes said that it stands. */
+  resumed(stalledMs: number, now: number): void {
+    if (stalledMs < timing.stallMs) return;
+    const { context, claims } = this.#parts;
+    for (const interval of context.intervals.values()) claims.resumed(interval, now);
+    for (const channel of context.dueChannels.items()) {
+      for (const awaited of channel.awaited) {
+        awaited.deadline = Math.max(awaited.deadline, now + timing.claimMs);
+      }
+      context.dueChannels.changed(channel);
+    }
+  }
 
   nextDeadline(): number {
     const { dueIntervals, dueChannels } = this.#parts.context;

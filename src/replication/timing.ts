@@ -13,6 +13,8 @@ export const timing = {
   publishMs: 2_000,
   /** What a reader has and is lacking here is looked for this long. */
   fetchMs: 2_000,
+  /** A node that stood still for so long may have been replaced: before it stamps under a claim it asks whether it stands. */
+  stallMs: 500,
   /** Foreign entries taken in are merged by then. */
   mergeMs: 50,
   /** A recovering home asks again. */

@@ -4,6 +4,7 @@ import { ByteReader, ByteWriter, fromHex, toHex } from '../base/bytes.js';
 import { assert } from '../base/assert.js';
 import { ChannelMap } from '../base/channel-map.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
+import { ByWriter } from '../log/by-writer.js';
 import { ChannelLog } from '../log/channel-log.js';
 import {
   type RunPlace,
@@ -52,7 +53,7 @@ export class SubLog {
 const noPlaces: RunPlace[] = [];
 
 export class Slot {
-  readonly subLogs = new Map<WriterId, SubLog>();
+  readonly subLogs = new ByWriter<SubLog>();
   /** How often it is open. */
   users = 0;
   /** Changed since its row was last encoded. */
@@ -74,8 +75,10 @@ export class Slot {
   }
 
   subLog(writer: WriterId): SubLog {
-    let subLog = this.subLogs.get(writer);
-    if (!subLog) this.subLogs.set(writer, (subLog = new SubLog(writer, this.ref)));
+    const known = this.subLogs.get(writer);
+    if (known) return known;
+    const subLog = new SubLog(writer, this.ref);
+    this.subLogs.add(subLog);
     return subLog;
   }
 

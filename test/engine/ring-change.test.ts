@@ -25,10 +25,15 @@ describe('a change of the ring', () => {
     console.log(joined, d.engine.cluster!.ring().version);
     for (let i = 0; i < 20; i++) {
       await world.pass(500);
-      console.log(i, JSON.stringify(world.nodes.map(({ engine }) => {
-        const { version, change } = engine.cluster!.ring();
-        return [version, change?.phase, change?.short, change?.nodes.map(({left})=>left)];
-      })));
+      console.log(
+        i,
+        JSON.stringify(
+          world.nodes.map(({ engine }) => {
+            const { version, change } = engine.cluster!.ring();
+            return [version, change?.phase, change?.short, change?.nodes.map(({ left }) => left)];
+          }),
+        ),
+      );
     }
     console.log(alarms(world));
   });

@@ -1,6 +1,10 @@
 /** A cluster under load whose ring changes, and what must hold afterwards. */
 import { expect } from 'vitest';
+import type { ChannelRef } from '../../src/base/ids.js';
 import type { RingIntent } from '../../src/cluster/ring-intent.js';
+import { channelPosition } from '../../src/cluster/ring-position.js';
+import { RingTable } from '../../src/cluster/ring-table.js';
+import type { ClusterId, Ring } from '../../src/cluster/ring.js';
 import { ClusterWorld, type ClusterWorldOptions, type TestNode } from './cluster-world.js';
 import { type Json, TestSession, anonymous } from './harness.js';
 
@@ -54,7 +58,7 @@ export class RingWorld extends ClusterWorld {
 
   #publish(node: TestNode, channel: string): void {
     const { state } = node.engine.status();
-    if (state !== 'serving' || !node.isSettledIn) return;
+    if (state !== 'serving') return;
     const data = `${channel} ${++this.#sent}`;
     const session = this.session(node);
     this.#asked.set(`${session.handle.id}/${this.#sent}`, { channel, data });
@@ -106,7 +110,11 @@ export class RingWorld extends ClusterWorld {
 
   /** Homes of the channel among nodes that are up. */
   homes(channel: string): TestNode[] {
-    return this.up.filter(({ engine }) => engine.isHomeOf('default', channel));
+    const ref = { hub: 'default', channel } as ChannelRef;
+    const { cluster, version, replicas, members } = this.up[0]!.engine.cluster!.ring();
+    const ring: Ring = { cluster: cluster as ClusterId, version, replicas, members, lineage: [] };
+    const { homes } = new RingTable(ring).intervalOf(channelPosition(ref));
+    return this.up.filter(({ id }) => homes.includes(id));
   }
 
   /** Nothing acknowledged is lost, all homes hold the same in one order. */

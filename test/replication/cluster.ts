@@ -103,6 +103,24 @@ export class Home {
   }
 }
 
+/** a, owner of the interval by the grant of b, while c is silent. */
+export function ownerOfThree(): Home {
+  const home = new Home('a', 'abc');
+  home.replica.connected(nodeId('b'), home.now);
+  home.replica.want('i', true, home.now);
+  const own = { interval: 'i', claim: { round: 1, writer: home.writer } };
+  home.hear('b', { type: 'asked', answers: [own] });
+  home.sync();
+  home.hear('b', { type: 'granted', claims: [own] });
+  return home;
+}
+
+/** What b answers to such an owner that opens the channel. */
+export function openingState(home: Home): PeerMessage {
+  const claim = { round: 1, writer: home.writer };
+  return { type: 'state', interval: 'i', ref, have: new Map(), runs: [], claim };
+}
+
 /** A run of `writer` as a peer would send it. */
 export function runOf(
   writer: WriterId,

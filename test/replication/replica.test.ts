@@ -1,7 +1,7 @@
 /** Stories of single homes: what they promise, take, ack and say. The random search has everything else. */
 import { describe, expect, test } from 'vitest';
 import type { WriterId } from '../../src/base/ids.js';
-import { Home, ref, runOf } from './cluster.js';
+import { Home, openingState, ownerOfThree, ref, runOf } from './cluster.js';
 
 const other = '77'.repeat(12) as WriterId;
 const higher = '88'.repeat(12) as WriterId;
@@ -171,40 +171,18 @@ describe('a home cut off', () => {
 });
 
 describe('an owner', () => {
-  /** With the claim granted by b, and c silent. */
-  function owner(): Home {
-    const home = new Home('a', 'abc');
-    home.replica.connected(`${'b'.charCodeAt(0).toString(16)}`.padStart(32, '0') as never, home.now);
-    home.replica.want('i', true, home.now);
-    const own = { interval: 'i', claim: { round: 1, writer: home.writer } };
-    home.hear('b', { type: 'asked', answers: [own] });
-    home.sync();
-    home.hear('b', { type: 'granted', claims: [own] });
-    expect(home.replica.claimOf('i')).toEqual(own.claim);
-    return home;
-  }
-  const state = (home: Home) =>
-    ({
-      type: 'state',
-      interval: 'i',
-      ref,
-      have: new Map(),
-      runs: [],
-      claim: { round: 1, writer: home.writer },
-    }) as const;
-
   test('stamps a channel only once enough homes answered for it', () => {
-    const home = owner();
+    const home = ownerOfThree();
     home.replica.touch('i', ref, home.now);
     expect(home.replica.stamping(ref, home.now)).toEqual({ as: 'wait' });
-    home.hear('b', state(home));
+    home.hear('b', openingState(home));
     expect(home.replica.stamping(ref, home.now)).toMatchObject({ as: 'owner', round: 1 });
   });
 
   test('says quorum when its own disk and one other have the entry, not when the other acks twice', () => {
-    const home = owner();
+    const home = ownerOfThree();
     home.replica.touch('i', ref, home.now);
-    home.hear('b', state(home));
+    home.hear('b', openingState(home));
     home.begin(true);
     const ack = {
       type: 'ack',
@@ -221,9 +199,9 @@ describe('an owner', () => {
   });
 
   test('that is fenced stops counting', () => {
-    const home = owner();
+    const home = ownerOfThree();
     home.replica.touch('i', ref, home.now);
-    home.hear('b', state(home));
+    home.hear('b', openingState(home));
     home.begin(true);
     home.finish();
     home.hear('c', { type: 'fenced', promises: [{ interval: 'i', claim: above }] });
