@@ -17,7 +17,9 @@ import type { Piece } from './kept-runs.js';
 import type { Away, Taker } from './neighbours.js';
 import type { ChannelMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
-import { type EnginePorts, type LogStore, type Logs, StoreFailedError } from './ports.js';
+import { type EnginePorts, type LogStore, StoreFailedError } from './ports.js';
+import { Listening } from './listening.js';
+import { Rehoming } from './rehoming.js';
 import { replaceLog } from './replacing.js';
 import type { Replicated, Writing } from './replicated.js';
 import { RoutedLogs } from './routed-logs.js';
@@ -30,15 +32,18 @@ export interface ClusterSideParts {
   readonly delivery: Delivery;
   /** Something may be due to sessions. */
   flush(): void;
+  failed(error: unknown): void;
 }
 
 export class ClusterSide implements Attached, Away {
-  readonly logs: Logs;
+  readonly logs: RoutedLogs;
   readonly #parts: ClusterSideParts;
   readonly #forwarding: Forwarding;
   readonly #remote: RemoteLogs;
   readonly #followers: Followers;
+  readonly #listening: Listening;
   #taker: Taker | undefined;
+  #rehoming: Rehoming | undefined;
   #channels: ChannelTable | undefined;
 
   constructor(parts: ClusterSideParts) {
@@ -54,12 +59,26 @@ export class ClusterSide implements Attached, Away {
       },
     );
     this.#remote = this.#makeRemote();
+    this.#listening = new Listening(this.#remote, (ref) => cluster.isHome(ref));
     this.#followers = this.#makeFollowers();
     this.logs = new RoutedLogs(store, this.#remote, (ref) => cluster.isHome(ref));
   }
 
   attach(channels: ChannelTable): void {
     this.#channels = channels;
+    const { ports, cluster, store, replicated, delivery, flush, failed } = this.#parts;
+    this.#rehoming = new Rehoming({
+      channels,
+      store,
+      remote: this.#remote,
+      logs: this.logs,
+      replicated,
+      delivery,
+      timers: ports.timers,
+      isHome: (ref) => cluster.isHome(ref),
+      flush: () => flush(),
+      failed: (error) => failed(error),
+    });
   }
 
   /** From now on publishes of other nodes are taken. */
@@ -73,6 +92,7 @@ export class ClusterSide implements Attached, Away {
 
   stop(): void {
     this.#forwarding.stop();
+    this.#rehoming?.stop();
     this.#remote.stop();
     this.#followers.stop();
   }
@@ -119,11 +139,11 @@ export class ClusterSide implements Attached, Away {
 
   /** Somebody here listens to a channel whose log is here: its signals come from the owner. */
   listen(ref: ChannelRef): void {
-    if (this.#parts.cluster.isHome(ref)) this.#remote.listen(ref);
+    this.#listening.listen(ref);
   }
 
   unlisten(ref: ChannelRef): void {
-    if (this.#parts.cluster.isHome(ref)) this.#remote.unlisten(ref);
+    this.#listening.unlisten(ref);
   }
 
   // From other nodes.
@@ -174,6 +194,12 @@ export class ClusterSide implements Attached, Away {
 
   changeRing(plan: RingPlan): void {
     this.#parts.replicated.changeRing(plan);
+    this.#listening.ringChanged();
+    this.#rehoming?.ringChanged();
+  }
+
+  isMirrored(ref: ChannelRef): boolean {
+    return this.logs.placeOf(ref) === 'remote';
   }
 
   gathers(interval: string): boolean {
@@ -203,13 +229,13 @@ export class ClusterSide implements Attached, Away {
       { neighbours: cluster, clock, timers },
       {
         committed: (ref, log, from, to, recordsOf) => {
-          const channel = this.#find(ref);
+          const channel = this.#mirrored(ref, log);
           if (!channel) return;
           if (channel.tip && log.committedSeq(channel.tip.writer) >= channel.tip.seq) channel.tip = undefined;
           delivery.committed(channel, from, piecesOf(log, from, to, recordsOf));
         },
-        tip: (ref, _log, dot) => {
-          const channel = this.#find(ref);
+        tip: (ref, log, dot) => {
+          const channel = this.#mirrored(ref, log);
           if (!channel) return;
           channel.tip = dot;
           delivery.provisional(channel);
@@ -221,7 +247,7 @@ export class ClusterSide implements Attached, Away {
             for (const signal of signals) channel.keepSignals().add(signal);
         },
         replaced: (ref, old, log, lost) => {
-          const channel = this.#find(ref);
+          const channel = this.#mirrored(ref, old);
           if (channel) replaceLog(channel, old, log, lost, delivery);
         },
         flush: () => this.#parts.flush(),
@@ -261,6 +287,12 @@ export class ClusterSide implements Attached, Away {
       keptSignals: (ref) => this.#table.use(ref).signals?.signals ?? [],
       tip: (ref) => this.#find(ref)?.tip,
     });
+  }
+
+  /** The channel if that is the log its readers have: one followed goes on for a while after it is kept here. */
+  #mirrored(ref: ChannelRef, log: ChannelLog): ActiveChannel | undefined {
+    const channel = this.#find(ref);
+    return channel?.log === log ? channel : undefined;
   }
 
   #find({ hub, channel }: ChannelRef): ActiveChannel | undefined {

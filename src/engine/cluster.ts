@@ -40,6 +40,8 @@ export interface Attached extends IntervalHolder {
   /** The node whose claim this home knows of. */
   ownerOf(interval: string): NodeId | undefined;
   isRecovering(interval: string): boolean;
+  /** Whether the channel is in memory as another home told of it. */
+  isMirrored(ref: ChannelRef): boolean;
 }
 
 const here: ActingNode = { at: 'here' };
@@ -164,8 +166,13 @@ export class Cluster implements Neighbours, Surroundings {
     return holdersOf(interval).includes(this.self) ? interval.id : undefined;
   }
 
+  /** One that a change brings in holds, and serves nobody before it is over. */
   isHome(ref: ChannelRef): boolean {
-    return this.heldInterval(ref) !== undefined;
+    return this.intervalOf(ref).homes.includes(this.self);
+  }
+
+  isMirrored(ref: ChannelRef): boolean {
+    return this.#attached?.isMirrored(ref) === true;
   }
 
   acting(ref: ChannelRef): ActingNode {
@@ -181,7 +188,7 @@ export class Cluster implements Neighbours, Surroundings {
 
   reachableHomes(ref: ChannelRef): readonly NodeId[] {
     const interval = this.intervalOf(ref);
-    const homes = holdersOf(interval).filter((home) => home !== this.self && this.isReachable(home));
+    const homes = interval.homes.filter((home) => home !== this.self && this.isReachable(home));
     const acting = this.#acting.actingFor(interval.id);
     return acting && homes.includes(acting) ? [acting, ...homes.filter((home) => home !== acting)] : homes;
   }

@@ -155,6 +155,7 @@ function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, pl
           replicated: ordering,
           delivery,
           flush: () => hooks.flush(),
+          failed: (error) => hooks.failed(error),
         })
       : undefined;
   const logs = side?.logs ?? store;

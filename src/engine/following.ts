@@ -85,6 +85,12 @@ export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 
     if (channel) this.#follows.letGo(channel);
   }
 
+  /** As `release`, and the channel is not followed a moment longer. */
+  leave(ref: ChannelRef): void {
+    const channel = this.#follows.logs.get(ref);
+    if (channel) this.#follows.leave(channel);
+  }
+
   /** Makes the log hold `dots`, which a reader has from elsewhere; gives those that no home has any more. */
   async cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]> {
     const channel = this.#opened(ref);

@@ -3,12 +3,14 @@
 import { assert } from '../base/assert.js';
 import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import type { ChannelLog } from '../log/channel-log.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
 import type { RunSummary } from '../log/run.js';
 import type { Effect } from '../replication/effects.js';
 import type { Frame } from '../replication/messages.js';
 import type { AwaitedRange, CommitPart, Replica, RingPlan } from '../replication/replica.js';
 import type { ActiveChannel } from './active-channel.js';
+import { ApartLogs } from './apart-logs.js';
 import type { ChannelTable } from './channel-table.js';
 import type { Committer } from './committer.js';
 import type { Delivery } from './delivery.js';
@@ -21,8 +23,12 @@ import { SharedChannel } from './shared-channel.js';
 
 /** What a node of a cluster knows of the others. */
 export interface Surroundings {
-  /** The interval a channel lies in, where this node holds it. */
+  /** The interval a channel lies in, where this node holds it, for its own readers or not yet. */
   heldInterval(ref: ChannelRef): string | undefined;
+  /** Whether readers find the channel here. */
+  isHome(ref: ChannelRef): boolean;
+  /** Whether the log in memory is that of another home. */
+  isMirrored(ref: ChannelRef): boolean;
   acting(ref: ChannelRef): Acting;
   sendFrame(to: NodeId, frame: Frame): void;
   /** Writes what was to be sent. */
@@ -58,7 +64,7 @@ export interface ReplicatedOptions {
   readonly physicalMs: () => number;
   readonly delivery: Delivery;
   readonly surroundings: Surroundings;
-  makeReplica(logOf: (ref: ChannelRef) => ActiveChannel['log']): Replica;
+  makeReplica(logOf: (ref: ChannelRef) => ChannelLog): Replica;
   /** Answers were given outside of a commit. */
   flush(): void;
   failed(error: unknown): void;
@@ -68,6 +74,7 @@ export class Replicated implements Ordering {
   readonly replica: Replica;
   readonly #options: ReplicatedOptions;
   readonly #driver: ReplicaDriver;
+  readonly #apart: ApartLogs;
   #channels: ChannelTable | undefined;
   #committer: Committer | undefined;
   /** Channels in which publishes wait for a claim. */
@@ -79,10 +86,12 @@ export class Replicated implements Ordering {
 
   constructor(options: ReplicatedOptions) {
     this.#options = options;
-    this.replica = options.makeReplica((ref) => this.#channel(ref).log);
+    this.#apart = new ApartLogs(options.store);
+    this.replica = options.makeReplica((ref) => this.#heldLog(ref));
     this.#driver = new ReplicaDriver(this.replica, options.store, options.ports, {
       heldInterval: (ref) => options.surroundings.heldInterval(ref),
-      channels: () => this.#table,
+      isOpen: (ref) => this.#isOpen(ref),
+      open: (ref) => this.#open(ref),
       effect: (effect) => this.#do(effect),
       done: () => this.#pumped(),
       ticked: () => this.#resumeWaiting(),
@@ -114,6 +123,8 @@ export class Replicated implements Ordering {
   changeRing(plan: RingPlan): void {
     this.replica.changeRing(plan, this.#now());
     for (const channel of this.#table) if (channel.isLoaded) this.#place(channel, plan);
+    for (const ref of this.#apart.refs()) void this.#placeApart(ref);
+    this.#resumeWaiting();
     this.#driver.pumpSoon();
   }
 
@@ -121,12 +132,50 @@ export class Replicated implements Ordering {
     const { shared, ref } = channel;
     const interval = intervalOf(ref);
     if (interval === undefined) {
-      shared?.giveUp();
-      channel.shared = undefined;
-      // Waiters look again who serves the channel.
-      channel.wakeWaiters();
-    } else if (!shared) this.#share(channel, interval);
-    else shared.interval = interval;
+      this.leave(channel);
+      this.#committerNow.resume(channel);
+    } else if (shared) shared.interval = interval;
+    else if (!this.#options.surroundings.isMirrored(ref)) this.#share(channel, interval);
+  }
+
+  /** A log that was held for the others only: of no use any more, or served here by now. */
+  async #placeApart(ref: ChannelRef): Promise<void> {
+    const { surroundings, failed } = this.#options;
+    try {
+      if (surroundings.heldInterval(ref) === undefined) return this.#apart.release(ref);
+      // Readers who have it from elsewhere are moved first.
+      if (!surroundings.isHome(ref) || this.#table.find(ref.hub, ref.channel)?.isLoaded === true) return;
+      await this.#table.ready(this.#table.use(ref));
+      if (this.#shared(ref)) this.#apart.release(ref);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** The channel's log is read elsewhere from now on. */
+  leave(channel: ActiveChannel): void {
+    channel.shared?.giveUp();
+    channel.shared = undefined;
+  }
+
+  /** A log that others are served from already, for readers here too. */
+  takeOver(channel: ActiveChannel, log: ChannelLog): void {
+    this.#apart.handOver(channel.ref);
+    channel.loaded(log, this.writer);
+    this.loaded(channel);
+  }
+
+  /** The log as it is held for the others; `takeOver` or a change of the ring ends that. */
+  async openApart(ref: ChannelRef): Promise<ChannelLog> {
+    return await this.#apart.open(ref);
+  }
+
+  /** Brings entries into a log that is held, if they can be had. */
+  async fetchHeld(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    const interval = this.#options.surroundings.heldInterval(ref);
+    if (interval === undefined) return { type: 'unknown' };
+    this.replica.touch(interval, ref, this.#now());
+    return await this.#driver.fetch(ref, dots);
   }
 
   // What the node asks.
@@ -136,12 +185,13 @@ export class Replicated implements Ordering {
   }
 
   isHome(ref: ChannelRef): boolean {
-    return this.#options.surroundings.heldInterval(ref) !== undefined;
+    return this.#options.surroundings.isHome(ref);
   }
 
   loaded(channel: ActiveChannel): void {
-    const interval = this.#options.surroundings.heldInterval(channel.ref);
-    if (interval !== undefined) this.#share(channel, interval);
+    const { surroundings } = this.#options;
+    const interval = surroundings.heldInterval(channel.ref);
+    if (interval !== undefined && !surroundings.isMirrored(channel.ref)) this.#share(channel, interval);
   }
 
   #share(channel: ActiveChannel, interval: string): void {
@@ -174,7 +224,7 @@ export class Replicated implements Ordering {
   }
 
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
-    if (this.isHome(ref)) return await this.#driver.fetch(ref, dots);
+    if (this.#shared(ref)) return await this.#driver.fetch(ref, dots);
     const lost = await this.#options.surroundings.cover(ref, dots);
     return lost.length > 0 ? { type: 'lost', dots: lost } : { type: 'held' };
   }
@@ -237,8 +287,9 @@ export class Replicated implements Ordering {
   /** A run of another node is stored. */
   #takenIn(run: RunSummary, bytes: Uint8Array): void {
     const { clock, physicalMs, surroundings } = this.#options;
-    const channel = this.#channel(run.ref);
     clock.receive(run.lastTimestamp, physicalMs());
+    const channel = this.#shared(run.ref);
+    if (!channel) return;
     // Keys that came this way are in the index, not in memory.
     channel.forgetKeys();
     if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
@@ -310,13 +361,12 @@ export class Replicated implements Ordering {
         return this.#committed(effect);
       case 'outcome': {
         const { ref, writer, firstSeq, lastSeq, outcome } = effect;
-        return this.#channel(ref).shared?.settle(writer, firstSeq, lastSeq, outcome);
+        return this.#shared(ref)?.shared?.settle(writer, firstSeq, lastSeq, outcome);
       }
       case 'ready':
-        return this.#resume(this.#channel(effect.ref));
+        return this.#resume(effect.ref);
       case 'merge': {
-        this.#committerNow.admit(pendingMerge);
-        return this.#committerNow.submit(this.#channel(effect.ref), pendingMerge);
+        return this.#merge(effect.ref);
       }
       case 'claimGained':
         return this.#gained(effect.interval);
@@ -334,9 +384,9 @@ export class Replicated implements Ordering {
   }
 
   #committed({ ref, dot, from, to }: Extract<Effect, { type: 'committed' }>): void {
-    const channel = this.#channel(ref);
+    const channel = this.#shared(ref);
+    if (!channel?.shared) return;
     const { shared, log } = channel;
-    if (!shared) return;
     const { tip } = channel;
     if (tip && log.committedSeq(tip.writer) >= tip.seq) channel.tip = undefined;
     this.#options.delivery.committed(channel, from, shared.kept.take(log.spans(from, to)));
@@ -351,7 +401,16 @@ export class Replicated implements Ordering {
     this.#resumeWaiting();
   }
 
-  #resume(channel: ActiveChannel): void {
+  #merge(ref: ChannelRef): void {
+    const channel = this.#shared(ref);
+    if (!channel) return;
+    this.#committerNow.admit(pendingMerge);
+    this.#committerNow.submit(channel, pendingMerge);
+  }
+
+  #resume(ref: ChannelRef): void {
+    const channel = this.#shared(ref);
+    if (!channel) return;
     this.#waiting.delete(channel);
     this.#committerNow.resume(channel);
   }
@@ -369,10 +428,27 @@ export class Replicated implements Ordering {
     this.#options.flush();
   }
 
-  #channel(ref: ChannelRef): ActiveChannel {
+  /** The channel where readers have the log that is held here. */
+  #shared(ref: ChannelRef): ActiveChannel | undefined {
     const channel = this.#table.find(ref.hub, ref.channel);
-    assert(channel?.isLoaded, 'the replica speaks of channels that are loaded');
-    return channel;
+    return channel?.shared ? channel : undefined;
+  }
+
+  #heldLog(ref: ChannelRef): ChannelLog {
+    const log = this.#shared(ref)?.log ?? this.#apart.get(ref);
+    assert(log, 'the replica speaks of logs that are open');
+    return log;
+  }
+
+  #isOpen(ref: ChannelRef): boolean {
+    return this.#shared(ref) !== undefined || this.#apart.get(ref) !== undefined;
+  }
+
+  async #open(ref: ChannelRef): Promise<void> {
+    const { surroundings } = this.#options;
+    if (surroundings.isHome(ref) && !surroundings.isMirrored(ref))
+      await this.#table.ready(this.#table.use(ref));
+    if (!this.#isOpen(ref)) await this.#apart.open(ref);
   }
 
   get #table(): ChannelTable {

@@ -1,6 +1,5 @@
 /** Some nodes in virtual time, each on a disk of its own, with links between them that can be cut. */
 import { createHash } from 'node:crypto';
-import { toHex } from '../../src/base/bytes.js';
 import type { NodeId } from '../../src/base/ids.js';
 import { type Random, seededRandom } from '../../src/base/random.js';
 import { lan } from '../../src/cluster/parameters.js';
@@ -70,7 +69,7 @@ export class TestNode {
     this.address = `10.0.0.${number}:7946`;
     this.disk = new SimulatedDisk({ clock: world.clock, random, latencyMsMax: 0.2 }, {});
     this.index = new SimulatedIndex({ clock: world.clock, random });
-    this.ring = foundRing(toHex(random.bytes(16)) as ClusterId, this.id, world.options.replicas ?? 3);
+    this.ring = foundRing(this.id as string as ClusterId, this.id, world.options.replicas ?? 3);
   }
 
   /** Handed to other tests as the world of a session. */

@@ -58,7 +58,8 @@ export class RingWorld extends ClusterWorld {
 
   #publish(node: TestNode, channel: string): void {
     const { state } = node.engine.status();
-    if (state !== 'serving') return;
+    if (state !== 'serving' || (node.engine.cluster!.ring().members.length < 2 && this.nodes.length > 1))
+      return;
     const data = `${channel} ${++this.#sent}`;
     const session = this.session(node);
     this.#asked.set(`${session.handle.id}/${this.#sent}`, { channel, data });
@@ -136,6 +137,35 @@ export class RingWorld extends ClusterWorld {
       }
       expect([...digests]).toHaveLength(1);
       expect([...orders]).toHaveLength(1);
+    }
+  }
+
+  readonly listeners: { readonly node: TestNode; readonly session: TestSession }[] = [];
+
+  async subscribeAll(): Promise<void> {
+    for (const node of this.up) await this.subscribeAt(node);
+  }
+
+  /** Listens to all channels from their beginning. */
+  async subscribeAt(node: TestNode): Promise<void> {
+    const session = new TestSession(node as never, { principal: anonymous });
+    const wanted = channels.map((channel) => ({ channel, beginning: true }));
+    session.sendText(JSON.stringify({ requestId: 1, subscribe: { channels: wanted } }));
+    await this.pass(500);
+    this.listeners.push({ node, session });
+  }
+
+  /** Everybody who listens got everything that was acknowledged, once and in one order. */
+  checkSubscribers(): void {
+    for (const channel of channels) {
+      const orders = new Set(this.listeners.map(({ session }) => JSON.stringify(session.data(channel))));
+      expect([...orders]).toHaveLength(1);
+      for (const { session } of this.listeners) {
+        expect(session.closed).toBeUndefined();
+        const data = session.data(channel);
+        expect(new Set(data).size).toBe(data.length);
+        expect(data).toEqual(expect.arrayContaining(this.acked.get(channel) ?? []));
+      }
     }
   }
 
