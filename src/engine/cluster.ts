@@ -182,7 +182,7 @@ export class Cluster implements Neighbours, Surroundings {
     const owner = this.#attached?.ownerOf(id);
     const node =
       owner === this.self || (owner && this.isReachable(owner)) ? owner : this.#acting.actingFor(id);
-    if (node === this.self) return here;
+    if (node === this.self) return this.isHome(ref) ? here : nowhere;
     return node === undefined ? nowhere : { at: 'peer', peer: node };
   }
 

@@ -163,6 +163,7 @@ export class Replicated implements Ordering {
     this.#apart.handOver(channel.ref);
     channel.loaded(log, this.writer);
     this.loaded(channel);
+    this.#committerNow.resume(channel);
   }
 
   /** The log as it is held for the others; `takeOver` or a change of the ring ends that. */
@@ -243,7 +244,8 @@ export class Replicated implements Ordering {
   }
 
   stamping({ ref, shared }: ActiveChannel): Stamping {
-    if (!shared) return { as: 'elsewhere' };
+    // Its readers are about to come here: see rehoming.ts.
+    if (!shared) return { as: this.isHome(ref) ? 'wait' : 'elsewhere' };
     const stamping = this.replica.stamping(ref, this.#now());
     if (stamping.as !== 'degraded') return stamping;
     return this.acting(ref).at === 'here' ? stamping : { as: 'elsewhere' };
