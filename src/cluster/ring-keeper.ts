@@ -32,6 +32,8 @@ export type KeeperEffect =
   | { readonly type: 'persist' }
   /** To be persisted, then used. Replaces one that was to be. */
   | { readonly type: 'adopt'; readonly ring: Ring }
+  /** Another cluster's ring names this node, which is alone: where it holds nothing it should join. */
+  | { readonly type: 'named' }
   | { readonly type: 'answer'; readonly id: number; readonly outcome: ChangeOutcome }
   | { readonly type: 'alarm'; readonly code: 'RING_FORK'; readonly message: string };
 
@@ -310,8 +312,7 @@ export class RingKeeper {
       case 'older':
         return this.#send(from, { type: 'ring', ring: ours });
       case 'foreign':
-        if (this.#joining.told(ours, ring)) this.#adopt(ring);
-        return;
+        return this.#toldForeign(ours, ring);
       case 'fork': {
         const [a, b] = compared.fork.digests;
         const message = `Two rings of version ${compared.fork.version}, ${a} and ${b}: neither is adopted.`;
@@ -319,6 +320,12 @@ export class RingKeeper {
         this.#alarmed = message;
       }
     }
+  }
+
+  #toldForeign(ours: Ring, ring: Ring): void {
+    if (this.#joining.told(ours, ring)) return this.#adopt(ring);
+    const isNamed = memberStateOf(ring, this.#options.self) !== undefined && ours.members.length === 1;
+    if (isNamed && !this.#joining.isActive) this.#effects.push({ type: 'named' });
   }
 
   #reported(from: NodeId, report: Extract<RingMessage, { type: 'ringReport' }>): void {

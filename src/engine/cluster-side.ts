@@ -210,6 +210,11 @@ export class ClusterSide implements Attached, Away {
     return this.#parts.replicated.replica.isRecovering(interval);
   }
 
+  async holdsNothing(): Promise<boolean> {
+    await this.#parts.replicated.written();
+    return (await this.#parts.store.hubs()).length === 0;
+  }
+
   rerouted(): void {
     this.#forwarding.wake();
     this.#remote.homesChanged();

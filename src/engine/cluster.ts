@@ -1,6 +1,7 @@
 /** A node among others: who is there, who holds what, who acts, and what is said between them. It outlives the
  *  incarnations of the node's log (core.ts): each is attached when it starts. */
 import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
+import { type Result, err } from '../base/result.js';
 import { Acting } from '../cluster/acting.js';
 import { holdersOf, intervalsOf } from '../cluster/intervals.js';
 import type { RingVote } from '../cluster/ring-agreement.js';
@@ -10,6 +11,7 @@ import type { Interval, RingTable } from '../cluster/ring-table.js';
 import type { RunSummary } from '../log/run.js';
 import type { Frame } from '../replication/messages.js';
 import type { RingPlan } from '../replication/replica.js';
+import type { JoinRefusal } from './api.js';
 import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
 import { Letters } from './letters.js';
@@ -40,6 +42,8 @@ export interface Attached extends IntervalHolder {
   /** The node whose claim this home knows of. */
   ownerOf(interval: string): NodeId | undefined;
   isRecovering(interval: string): boolean;
+  /** Once everything taken in so far is written. */
+  holdsNothing(): Promise<boolean>;
   /** Whether the channel is in memory as another home told of it. */
   isMirrored(ref: ChannelRef): boolean;
 }
@@ -96,6 +100,7 @@ export class Cluster implements Neighbours, Surroundings {
     this.rings = new Rings(ports, keeper, {
       tell: (peer, message) => this.tell(peer, message),
       use: (next, plan) => this.#use(next, plan),
+      named: () => void this.join(),
     });
   }
 
@@ -124,18 +129,20 @@ export class Cluster implements Neighbours, Surroundings {
     this.rings.detach();
   }
 
-  /** No publish is taken in, until what this returns is called. */
-  takeNothingIn(): () => void {
+  /** Gives up a ring of one for that of the nodes at an address, or of those that are known. */
+  async join(address?: string): Promise<Result<number, JoinRefusal>> {
+    if (this.#table.ring.members.length > 1) return err('not-alone');
+    if (!this.#attached || this.#isQuiet) return err('no-voter');
+    // From now on nothing is taken in; what was is looked at.
     this.#isQuiet = true;
-    return () => {
+    try {
+      if (!(await this.#attached.holdsNothing())) return err('has-entries');
+      if (address !== undefined) this.#gossip.meet(address);
+      return await this.rings.join();
+    } finally {
       this.#isQuiet = false;
       this.#reconsider();
-    };
-  }
-
-  /** Gets to know the nodes at an address. */
-  meet(address: string): void {
-    this.#gossip.meet(address);
+    }
   }
 
   /** Others are told, so that they go on without this node at once. */

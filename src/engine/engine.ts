@@ -278,7 +278,7 @@ export class Engine implements NodeApi {
 
   get cluster(): ClusterApi | undefined {
     const cluster = this.#cluster;
-    return cluster && clusterApi(cluster, () => this.#core);
+    return cluster && clusterApi(cluster);
   }
 
   // --- helpers

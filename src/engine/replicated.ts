@@ -179,6 +179,11 @@ export class Replicated implements Ordering {
     return await this.#driver.fetch(ref, dots);
   }
 
+  /** Everything that waits for a commit is durable. */
+  async written(): Promise<void> {
+    await this.#committerNow.drained();
+  }
+
   // What the node asks.
 
   acting(ref: ChannelRef): Acting {

@@ -26,6 +26,8 @@ export interface IntervalHolder {
 
 export interface RingsHooks {
   tell(peer: NodeId, message: RingMessage): void;
+  /** Another ring names this node, which is alone in its own. */
+  named(): void;
   /** The node goes by this version from now on. */
   use(table: RingTable, plan: RingPlan): void;
 }
@@ -165,6 +167,9 @@ export class Rings {
             break;
           case 'adopt':
             this.#adopt(effect.ring);
+            break;
+          case 'named':
+            this.#hooks.named();
             break;
           case 'answer':
             this.#answers.get(effect.id)?.(effect.outcome);

@@ -49,7 +49,6 @@ export class Claims {
   want(interval: Interval, wanted: boolean, now: number): void {
     interval.wanted = wanted;
     if (!wanted) interval.attempt = undefined;
-    if (!wanted && interval.reclaimBy !== undefined) this.#context.hurry(interval);
     this.tick(interval, now);
   }
 

@@ -52,7 +52,7 @@ export class Outcomes {
     const { self, connected } = this.#context;
     const { interval, opening } = channel;
     const isToBeOwned = writer !== this.#context.writer && (interval.attempt ?? opening) !== undefined;
-    // After a change of the ring the owner opens its channels again: what it wrote before is committed by that.
+    // After a change of the ring the next owner opens the channel anew: what was written before is committed by that.
     return (
       (this.#context.owns(channel) || isToBeOwned || interval.reclaimBy !== undefined) &&
       meetsAppend(interval.sets, (home) => home === self || connected.has(home))

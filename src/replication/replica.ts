@@ -223,7 +223,7 @@ export class Replica {
       return { as: 'owner', round: held.claim.round, parents: log.parentsFor(writer, isOpening) };
     }
     const isOpening = opening !== undefined && now < opening.since + timing.claimMs;
-    const isReclaimed = !held && interval.reclaimBy !== undefined;
+    const isReclaimed = !held && interval.wanted && interval.reclaimBy !== undefined;
     if (interval.attempt || isOpening || isReclaimed) return { as: 'wait' };
     const round = planted('degraded-round') ? (interval.promise?.round ?? 0) : 0;
     return { as: 'degraded', round: round as 0, parents: log.parentsFor(writer, false) };

@@ -69,7 +69,7 @@ describe('a change of the ring under load', () => {
     await world.pass(1_000);
     const by = { node: d.id, role: 'core' } as const;
     expect(await world.change(b, { kind: 'replace', node: a.id, by })).toEqual(ok(2));
-    await world.run(d.engine.cluster!.join(b.address));
+    // It joins since the ring names it.
     expect(await world.settled()).toBe(4);
     await world.pass(1_000);
     await verify(world);
@@ -134,7 +134,7 @@ describe('a change of the ring', () => {
     await world.pass(500);
     // The newcomer cannot be brought up to date.
     const joining = d.engine.cluster!.join(a.address);
-    await world.pass(40);
+    while (!a.engine.cluster!.ring().change) await world.pass(0.5);
     world.isolate(d);
     await world.pass(1_000);
     expect(a.engine.cluster!.ring().change).toMatchObject({ kind: 'join' });
@@ -146,5 +146,64 @@ describe('a change of the ring', () => {
     expect(ring.change).toBeUndefined();
     await world.rest();
     await world.check();
+  });
+});
+
+/** Milliseconds after a join began: all its steps take about thirty. */
+const moments = [1, 4, 7, 10, 14, 20];
+
+describe('a node that crashes during a join', () => {
+  test.each(moments.map((ms, i) => [ms, [0, 3, 1, 0, 3, 2][i]!] as const))(
+    'after %d ms, node %d: nothing is lost, and the change ends',
+    async (ms, victim) => {
+      const world = await RingWorld.begin({ nodes: 3 });
+      const [a] = world.nodes as [TestNode];
+      world.load(40);
+      await world.pass(500);
+      const d = await world.addNode();
+      await world.pass(500);
+      void d.engine.cluster!.join(a.address);
+      await world.pass(ms);
+      const node = world.nodes[victim]!;
+      node.kill();
+      await world.pass(1_000);
+      await world.run(node.start(false));
+      // A joining node that nobody heard of yet asks again.
+      await world.pass(500);
+      if (d.engine.cluster!.ring().members.length === 1) await world.run(d.engine.cluster!.join(a.address));
+      await world.settled(120_000);
+      expect(a.engine.cluster!.ring().members).toHaveLength(4);
+      await world.pass(6_000);
+      await world.rest();
+      await world.check();
+      expect(world.alarms()).toEqual([]);
+    },
+  );
+});
+
+describe('two versions of the ring at once', () => {
+  test('what either side acknowledged at quorum during a join is found by every later claim', async () => {
+    const world = await RingWorld.begin({ nodes: 5 });
+    const [a, b, c, e, f] = world.nodes as [TestNode, TestNode, TestNode, TestNode, TestNode];
+    world.load(30);
+    await world.pass(500);
+    const d = await world.addNode();
+    await world.pass(500);
+    for (const one of [c, f]) for (const other of [a, b, e, d]) world.wires.cut(one, other);
+    await world.pass(3_000);
+    void d.engine.cluster!.join(a.address);
+    await world.pass(500);
+    const versions = [a, b, e, d, c, f].map(({ engine }) => engine.cluster!.ring().version);
+    expect(versions).toEqual([2, 2, 2, 2, 1, 1]);
+    const before = [a, c].map((node) => world.quorumAt(node));
+    await world.pass(2_000);
+    const during = [a, c].map((node, i) => world.quorumAt(node) - before[i]!);
+    for (const acks of during) expect(acks).toBeGreaterThan(5);
+    world.mend();
+    await world.settled();
+    await world.pass(6_000);
+    await world.rest();
+    await world.check();
+    expect(world.alarms()).toEqual([]);
   });
 });

@@ -88,6 +88,7 @@ export class RingWorld extends ClusterWorld {
       if (message.error) this.failures.push(message.error.code);
       else this.levels.push(message.ack.level);
       if (message.ack?.level !== 'quorum') continue;
+      this.#quorums.set(session, (this.#quorums.get(session) ?? 0) + 1);
       const acked = this.acked.get(asked.channel);
       if (acked) acked.push(asked.data);
       else this.acked.set(asked.channel, [asked.data]);
@@ -173,6 +174,13 @@ export class RingWorld extends ClusterWorld {
     return this.nodes.flatMap(({ observations }) =>
       observations.flatMap((each) => (each.type === 'alarm' ? [`${each.code}: ${each.message}`] : [])),
     );
+  }
+
+  readonly #quorums = new Map<TestSession, number>();
+
+  /** Acks at level `quorum` that a node's session got. */
+  quorumAt(node: TestNode): number {
+    return this.#quorums.get(this.session(node)) ?? 0;
   }
 
   count(level: string): number {
