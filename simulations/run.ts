@@ -1,5 +1,7 @@
-/** `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N] [--twice] [--of store|replication]`: searches for a seed
- *  under which a promise breaks, of the store, of the replication between homes, or of both in turn. Exit codes: 0 none
+/** `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N] [--twice] [--of store|replication|cluster]`: searches for a seed
+ *  under which a promise breaks, of the store, of the replication between homes, of a whole cluster with its clients, or of
+ *  all in turn. `--shrink` looks for the smallest schedule of faults that still does it, `--without NAME` leaves a checker
+ *  of the cluster out, `--nodes N` fixes its size. Exit codes: 0 none
  *  found, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash. The last line of a failure is the
  *  command that repeats it.
  *  `npm run sim -- --bugs`: plants known bugs and shows that the search finds them; 1 when it misses one.
@@ -8,6 +10,7 @@
 import './replication/planting.js';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { ClusterSearch } from './cluster/search.js';
 import { bugLines } from './replication/bugs.js';
 import { searchReplication } from './replication/search.js';
 import { membershipScaleLines } from './scale/membership-scale.js';
@@ -31,12 +34,12 @@ interface Finding {
   readonly what: string;
 }
 
-const subjects = ['store', 'replication'] as const;
+const subjects = ['store', 'replication', 'cluster'] as const;
 type Subject = (typeof subjects)[number];
 
 /** Runs one seed; `undefined` when all holds. */
 export async function trySeed(seed: number, twice: boolean, subject: Subject): Promise<Finding | undefined> {
-  const run = { store: runStore, replication: runReplication }[subject];
+  const run = { store: runStore, replication: runReplication, cluster: runCluster }[subject];
   try {
     const first = await run(seed);
     const second = twice ? await run(seed) : first;
@@ -44,6 +47,7 @@ export async function trySeed(seed: number, twice: boolean, subject: Subject): P
     return { code: exitCodes.nondeterminism, what: `two runs of one seed differ: ${first} and ${second}` };
   } catch (error) {
     if (error instanceof Violation) return { code: exitCodes.safety, what: error.message };
+    if (error instanceof ClusterError) return { code: error.code, what: error.message };
     if (error instanceof StalledError) return { code: exitCodes.liveness, what: error.message };
     return {
       code: exitCodes.crash,
@@ -63,6 +67,23 @@ async function runReplication(seed: number): Promise<string> {
   return JSON.stringify(stats);
 }
 
+async function runCluster(seed: number): Promise<string> {
+  const { kind, hash, lines } = await clusterSearch.run(seed);
+  if (kind === 'held') return hash;
+  throw new ClusterError(exitCodes[kind], lines.join('\n'));
+}
+
+let clusterSearch = new ClusterSearch();
+
+class ClusterError extends Error {
+  constructor(
+    readonly code: number,
+    told: string,
+  ) {
+    super(`\n${told}`);
+  }
+}
+
 interface Choice {
   readonly what: 'seeds' | 'scale' | 'bugs';
   readonly from: number;
@@ -70,6 +91,9 @@ interface Choice {
   readonly untilMs: number;
   readonly twice: boolean;
   readonly subjects: readonly Subject[];
+  readonly shrinks: boolean;
+  readonly checkersOff: readonly string[];
+  readonly nodes: number | undefined;
 }
 
 const scaleSizes = [10, 100, 1_000];
@@ -85,6 +109,9 @@ function choose(args: readonly string[]): Choice {
       from: { type: 'string' },
       of: { type: 'string' },
       twice: { type: 'boolean', default: false },
+      shrink: { type: 'boolean', default: false },
+      nodes: { type: 'string' },
+      without: { type: 'string', multiple: true, default: [] },
       bugs: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
     },
@@ -106,6 +133,9 @@ function choose(args: readonly string[]): Choice {
     untilMs: range ? Number.POSITIVE_INFINITY : performance.now() + minutes * 60_000,
     twice: values.twice,
     subjects: chosen,
+    shrinks: values.shrink,
+    checkersOff: values.without,
+    nodes: values.nodes === undefined ? undefined : Number(values.nodes),
   };
 }
 
@@ -128,17 +158,27 @@ export async function main(args: readonly string[]): Promise<number> {
   return exitCodes.ok;
 }
 
-async function search({ from, to, untilMs, twice, subjects: chosen }: Choice): Promise<number> {
+async function search(choice: Choice): Promise<number> {
+  const { from, to, untilMs, twice, subjects: chosen, shrinks, checkersOff, nodes } = choice;
+  clusterSearch = new ClusterSearch({
+    shrinks,
+    checkersOff: new Set(checkersOff),
+    ...(nodes === undefined ? {} : { nodes }),
+  });
+  const startMs = performance.now();
   let seed = from;
   for (; seed <= to && performance.now() < untilMs; seed++) {
     for (const subject of chosen) {
       const finding = await trySeed(seed, twice, subject);
       if (!finding) continue;
       console.error(`${subject}, seed ${seed}: ${finding.what}`);
-      console.error(`npm run sim -- --of ${subject} --seed ${seed}${twice ? ' --twice' : ''}`);
+      const size = subject === 'cluster' && nodes !== undefined ? ` --nodes ${nodes}` : '';
+      console.error(`npm run sim -- --of ${subject} --seed ${seed}${size}${twice ? ' --twice' : ''}`);
       return finding.code;
     }
   }
+  const { totals } = clusterSearch;
+  if (totals.seeds > 0) for (const line of totals.lines(performance.now() - startMs)) console.log(line);
   console.log(`${chosen.join(' and ')}: ${seed - from} seeds from ${from}: every promise held`);
   return exitCodes.ok;
 }

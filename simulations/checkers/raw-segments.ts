@@ -14,6 +14,7 @@ export interface RawRecord {
   /** `hub/channel`. */
   readonly channel: string;
   readonly writer: string;
+  readonly round: number;
   readonly seq: number;
   /** Tag and length included: as it is served. */
   readonly bytes: Uint8Array;
@@ -65,12 +66,22 @@ function current(files: readonly RawFile[]): RawFile[] {
     .map(({ file }) => file);
 }
 
-class RawScan implements RawSegments {
+/** Of which store a segment is, as its header says; `undefined` while that is not written. */
+export function lineageOf({ bytes }: RawFile): string | undefined {
+  return bytes.length >= headerPage && textOf(bytes, 0, 8) === segmentMagic
+    ? hexOf(bytes, 16, 32)
+    : undefined;
+}
+
+const segmentMagic = 'RINGSEG\n';
+
+export class RawScan implements RawSegments {
   readonly records: RawRecord[] = [];
   readonly commits: { number: number; firstArrival: number; entries: number }[] = [];
   readonly #seeds = new PlaceSeeds();
   readonly #seed: number;
 
+  /** `seed` is the sum of the lineage. */
   constructor(seed: number) {
     this.#seed = seed;
   }
@@ -79,6 +90,18 @@ class RawScan implements RawSegments {
     for (let at = headerPage; at + commitBytes <= bytes.length;) {
       at += this.#isCommit(bytes, at) ? this.#commit(name, bytes, at) : commitBytes;
     }
+  }
+
+  /** Reads whole commits one behind the other from `from` (0: the first); returns where the next would begin. */
+  tail({ name, bytes }: RawFile, from: number): number {
+    let at = Math.max(from, headerPage);
+    while (at + commitBytes <= bytes.length && this.#isCommit(bytes, at)) {
+      const found = this.records.length + this.commits.length;
+      const length = this.#commit(name, bytes, at);
+      if (this.records.length + this.commits.length === found) break;
+      at += length;
+    }
+    return at;
   }
 
   #isCommit(bytes: Uint8Array, at: number): boolean {
@@ -133,7 +156,8 @@ class RawScan implements RawSegments {
     const hub = textOf(bytes, at + 45, hubEnd);
     const channel = textOf(bytes, hubEnd + 1, hubEnd + 1 + bytes[hubEnd]!);
     const writer = hexOf(bytes, at + 32, at + 44);
-    const seed = this.#seeds.of(hub, channel, writer, fixed64(bytes, at + 24));
+    const round = fixed64(bytes, at + 24);
+    const seed = this.#seeds.of(hub, channel, writer, round);
     let seq = fixed64(bytes, at + 16);
     let arrival = firstArrival;
     for (let position = start; position < end;) {
@@ -143,6 +167,7 @@ class RawScan implements RawSegments {
       found.push({
         channel: `${hub}/${channel}`,
         writer,
+        round,
         seq: seq++,
         bytes: view,
         arrival: arrival++,

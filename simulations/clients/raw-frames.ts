@@ -7,6 +7,8 @@ export interface RawAck {
   readonly writer: string;
   readonly seq: number;
   readonly level: number;
+  /** Homes that hold it. */
+  readonly copies: number;
   /** Request ids and seqs of so many acks rise by one from the first. */
   readonly count: number;
   readonly duplicate: boolean;
@@ -131,11 +133,12 @@ function decodeDelivery(reader: ProtobufReader, hub: string, seeds: PlaceSeeds, 
 }
 
 function decodeAck(requestId: number, reader: ProtobufReader): RawAck {
-  const ack = { requestId, writer: '', seq: 0, level: 0, count: 1, duplicate: false };
+  const ack = { requestId, writer: '', seq: 0, level: 0, copies: 0, count: 1, duplicate: false };
   while (reader.next()) {
     if (reader.field === 1) ack.writer = hexOf(reader.bytes, reader.start, reader.end);
     else if (reader.field === 2) ack.seq = reader.value;
     else if (reader.field === 4) ack.level = reader.value;
+    else if (reader.field === 5) ack.copies = reader.value;
     else if (reader.field === 6) ack.count = Math.max(1, reader.value);
     else if (reader.field === 7) ack.duplicate = reader.value !== 0;
   }

@@ -8,8 +8,8 @@ const lossesMax = 4;
 
 /** Whether one more disk may go: at most W − 1 at a time. */
 export function mayLose(world: World): boolean {
-  const { nodes, sets } = world;
-  const { appendNeeds } = sets[0]!;
+  const { nodes } = world;
+  const appendNeeds = Math.floor(nodes.length / 2) + 1;
   const open = nodes.filter((node) => !node.isUp || node.isRecovering);
   const total = nodes.reduce((sum, node) => sum + node.losses, 0);
   // A node that is down may be one that lost its disk.
@@ -53,6 +53,11 @@ function involveThird(world: World, owners: readonly SimNode[], third: SimNode):
     third.crash();
     third.boot(false);
   }
+  meetThird(world, owners, third);
+}
+
+/** The third hears both, and they do not hear each other. */
+function meetThird(world: World, owners: readonly SimNode[], third: SimNode): void {
   world.network.heal();
   for (const a of owners) {
     for (const b of owners) if (a !== b) world.network.cutBoth(a.index, b.index);
@@ -63,21 +68,43 @@ function involveThird(world: World, owners: readonly SimNode[], third: SimNode):
 /** The others go on without the owner, who does not notice. */
 function challenge(world: World, owner: SimNode, others: readonly SimNode[], interval: string): void {
   const rival = world.pick(others);
+  const thirds = others.filter((node) => node !== rival);
+  const third = thirds.length > 0 ? world.pick(thirds) : undefined;
   if (world.chance(0.5)) owner.isPaused = true;
   else for (const node of world.nodes) if (node !== owner) world.network.cutBoth(owner.index, node.index);
   // It may have been one that lagged behind.
   for (const node of others) if (node !== rival) world.network.mend(rival.index, node.index);
   rival.replica.want(interval, true, world.now);
+  // What the third says must not rest on what its disk never got.
+  const forgets = world.chance(0.3);
   for (let i = 0; i < 4; i++) {
-    pump(world);
+    pump(world, forgets ? third : undefined);
     world.now += 60;
   }
+  if (forgets && third?.isUp) third.crash();
+  else if (world.chance(0.5)) writeOnBothSides(world, [owner, rival], interval);
   if (world.chance(0.2)) owner.resume();
   owner.isPaused = false;
-  const thirds = others.filter((node) => node !== rival && node.isUp);
   const isDuel = owner.replica.claimOf(interval) && rival.replica.claimOf(interval);
-  if (isDuel && thirds.length > 0 && world.chance(0.7))
-    involveThird(world, [owner, rival], world.pick(thirds));
+  if (!isDuel || !third || !world.chance(0.7)) return;
+  if (third.isUp) involveThird(world, [owner, rival], third);
+  else {
+    third.boot(false);
+    meetThird(world, [owner, rival], third);
+  }
+}
+
+/** The rival commits something; what the owner writes waits for acks. */
+function writeOnBothSides(world: World, sides: readonly SimNode[], interval: string): void {
+  for (const ref of world.refs) {
+    if (world.intervalOf(ref) !== interval) continue;
+    for (const node of sides) {
+      if (node.replica.claimOf(interval)) {
+        node.publish({ ref, level: 'quorum', degrade: false, at: world.now });
+      }
+    }
+  }
+  pump(world);
 }
 
 /** The owner reaches all but one, who is next to own. */

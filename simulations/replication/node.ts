@@ -20,7 +20,7 @@ import { type AwaitedRange, type CommitPart, Replica } from '../../src/replicati
 import { decodeFrame } from '../../src/replication/wire-decoder.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
 import { Disk, type StoredRun } from './disk.js';
-import { mustHold } from './oracle.js';
+import { check, mustHold } from './checkers.js';
 import type { NodeView, Surroundings } from './surroundings.js';
 
 export interface Publish {
@@ -78,6 +78,7 @@ export class SimNode implements NodeView {
       writer: this.writer,
       random: seededRandom(world.integer(2 ** 31)),
       logOf: (ref) => this.#opened(ref),
+      intervalOf: (ref) => world.intervalOf(ref),
     });
     this.replica.ringVersion = 1;
     for (const interval of world.intervals) {
@@ -126,6 +127,7 @@ export class SimNode implements NodeView {
 
   receive(from: SimNode, bytes: Uint8Array): void {
     const frame = decodeFrame(bytes);
+    if (!frame.ok && this.world.isLiedTo) return;
     mustHold(frame.ok, () => 'a frame of our own cannot be read');
     for (const message of frame.value.messages) for (const ref of channelsOf(message)) this.log(ref);
     this.replica.receive(from.id, frame.value, this.world.now);
@@ -228,7 +230,10 @@ export class SimNode implements NodeView {
       world.committed(this, effect.ref, effect.dot, effect.from, effect.to);
     } else if (effect.type === 'outcome') world.told(this, effect);
     else if (effect.type === 'fetched') world.fetched(this, effect);
-    else if (effect.type === 'alarm') mustHold(false, () => `an alarm: ${effect.code} ${effect.message}`);
+    else if (effect.type === 'alarm') {
+      world.stats.alarms++;
+      check('alarms', world.isLiedTo, () => `an alarm: ${effect.code} ${effect.message}`);
+    }
   }
 
   #write({ part, own }: UnderWay): void {

@@ -1,6 +1,7 @@
 /** What is true of the channels, kept beside the product and without its help: every entry ever stamped with its whole past,
  *  the order by its definition, and who was told what. Plain and slow. */
 import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/ids.js';
+import { check, mustHold } from './checkers.js';
 
 export type Past = ReadonlyMap<string, number>;
 
@@ -15,14 +16,6 @@ export interface OracleEntry extends Dot {
   readonly past: Past;
   /** Homes that ever had it on their disk. */
   readonly homes: Set<number>;
-}
-
-export class Violation extends Error {
-  override readonly name = 'Violation';
-}
-
-export function mustHold(condition: unknown, what: () => string): asserts condition {
-  if (!condition) throw new Violation(what());
 }
 
 export function includes(past: Past, { writer, seq }: Dot): boolean {
@@ -55,7 +48,7 @@ export class ChannelOracle {
     }
     past.set(fields.writer, fields.seq);
     const key = dotText(fields);
-    mustHold(!this.entries.has(key), () => `${key} is stamped twice`);
+    check('content', !this.entries.has(key), () => `${key} is stamped twice`);
     const entry = { ...fields, past, homes: new Set<number>() };
     this.entries.set(key, entry);
     return entry;
@@ -85,7 +78,8 @@ export class ChannelOracle {
     const { master } = this;
     const shared = Math.min(order.length, master.length);
     for (let i = 0; i < shared; i++) {
-      mustHold(
+      check(
+        'order',
         order[i] === master[i],
         () => `the order changed at ${i}: ${dotText(master[i]!)} became ${dotText(order[i]!)}`,
       );
@@ -102,7 +96,8 @@ function merged(block: readonly OracleEntry[], before: Past): OracleEntry[] {
   while (left.size > 0) {
     let next: OracleEntry | undefined;
     for (const entry of left) if (isReady(entry, placed) && (!next || isSmaller(entry, next))) next = entry;
-    mustHold(next, () => 'a block is not closed');
+    check('closed', next !== undefined, () => 'a block is not closed');
+    if (!next) return out;
     left.delete(next);
     out.push(next);
     placed.set(next.writer, next.seq);

@@ -3,7 +3,8 @@ import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/i
 import { LogReader } from '../../src/log/reader.js';
 import type { Effect } from '../../src/replication/effects.js';
 import type { SimNode } from './node.js';
-import { type OracleEntry, includes, isWithin, mustHold } from './oracle.js';
+import { check } from './checkers.js';
+import { type OracleEntry, includes, isWithin } from './oracle.js';
 import type { Surroundings } from './surroundings.js';
 
 export interface Delivered {
@@ -103,14 +104,14 @@ export class SimReader {
     const channel = world.oracle.channel(this.ref);
     const entry = channel.get(dot);
     const text = dotText(dot);
-    mustHold(!this.has(dot), () => `${text} is delivered twice`);
+    check('delivered', !this.has(dot), () => `${text} is delivered twice`);
     const below = new Map(entry.past);
     below.set(entry.writer, entry.seq - 1);
-    mustHold(isWithin(below, this.#had), () => `${text} is delivered before what it stands on`);
+    check('delivered', isWithin(below, this.#had), () => `${text} is delivered before what it stands on`);
     const order = new Set(tips.flatMap((tip) => channel.order(tip)));
     const later = [...order].slice([...order].indexOf(entry) + 1);
     const isLate = this.delivered.some((had) => !order.has(had.entry)) || later.some((one) => this.has(one));
-    mustHold(late === isLate, () => `${text} is ${isLate ? '' : 'not '}late and says ${late}`);
+    check('late', late === isLate, () => `${text} is ${isLate ? '' : 'not '}late and says ${late}`);
     this.#had.set(entry.writer, entry.seq);
     this.delivered.push({ entry, late, isCommitted });
     const { parents } = entry;
@@ -127,16 +128,22 @@ export class SimReader {
   /** After the end: everything was got, in the final order but for what was marked. */
   checkComplete(): void {
     const order = this.world.oracle.channel(this.ref).master;
-    for (const entry of order) mustHold(this.has(entry), () => `a reader never got ${dotText(entry)}`);
-    mustHold(this.heads.length <= 1, () => `a cursor has ${this.heads.length} heads in the end`);
+    for (const entry of order)
+      check('complete', this.has(entry), () => `a reader never got ${dotText(entry)}`);
+    check('complete', this.heads.length <= 1, () => `a cursor has ${this.heads.length} heads in the end`);
     const places = new Map(order.map((entry, i) => [entry, i]));
     let newest = -1;
     for (const { entry, late, isCommitted } of this.delivered) {
       const place = places.get(entry);
-      mustHold(place !== undefined || !isCommitted, () => `${dotText(entry)} was delivered and is gone`);
+      check(
+        'complete',
+        place !== undefined || !isCommitted,
+        () => `${dotText(entry)} was delivered and is gone`,
+      );
       if (place === undefined) continue;
       if (isCommitted) {
-        mustHold(
+        check(
+          'late',
           late === place < newest,
           () => `${dotText(entry)} is at ${place} after ${newest}: late ${late}`,
         );

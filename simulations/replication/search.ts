@@ -6,8 +6,9 @@ import { InvariantError } from '../../src/base/assert.js';
 import { type Dot, channelKey, dotText } from '../../src/base/ids.js';
 import { crash, cutLinks, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
+import { lie } from './lies.js';
 import { deliver, pump } from './pump.js';
-import { Violation, mustHold } from './oracle.js';
+import { type Checker, Violation, check, isOn, switchOff } from './checkers.js';
 import { type Stats, noStats } from './surroundings.js';
 import { World } from './world.js';
 
@@ -17,22 +18,31 @@ export interface SearchOptions {
   readonly planted?: PlantedBug;
   /** Homes of every interval; drawn by each seed when left out. */
   readonly homes?: number;
+  /** One check that is left out. */
+  readonly off?: Checker;
   /** Stops at the first violation. */
   readonly untilFound?: boolean;
 }
 
+export interface Found {
+  readonly seed: number;
+  readonly checker: Violation['checker'];
+  readonly what: string;
+}
+
 export interface SearchResult {
-  readonly violations: readonly { readonly seed: number; readonly what: string }[];
+  readonly violations: readonly Found[];
   readonly stats: Stats;
 }
 
 const healRoundsMax = 60;
 
 export function searchReplication(options: SearchOptions): SearchResult {
-  const { firstSeed, count, planted, homes, untilFound = false } = options;
+  const { firstSeed, count, planted, homes, off, untilFound = false } = options;
   const stats = noStats();
-  const violations: { seed: number; what: string }[] = [];
+  const violations: Found[] = [];
   plant(planted);
+  switchOff(off);
   try {
     for (let seed = firstSeed; seed < firstSeed + count; seed++) {
       stats.seeds++;
@@ -40,15 +50,23 @@ export function searchReplication(options: SearchOptions): SearchResult {
         runSeed(seed, stats, homes);
       } catch (error) {
         // An assertion of the product that fails is as good a find as one of ours.
-        if (!(error instanceof Violation || error instanceof InvariantError)) throw error;
-        violations.push({ seed, what: error.message });
+        const checker = checkerOf(error);
+        if (checker === 'asserted' && !isOn(checker)) continue;
+        violations.push({ seed, checker, what: (error as Error).message });
         if (untilFound) break;
       }
     }
   } finally {
     plant(undefined);
+    switchOff(undefined);
   }
   return { violations, stats };
+}
+
+function checkerOf(error: unknown): Violation['checker'] {
+  if (error instanceof Violation) return error.checker;
+  if (error instanceof InvariantError) return 'asserted';
+  throw error;
 }
 
 export function runSeed(seed: number, stats: Stats, homes?: number): World {
@@ -74,6 +92,7 @@ function step(world: World): void {
   world.now += world.integer(20);
   const { habits, nodes } = world;
   const node = world.pick(nodes);
+  if (habits.lies && nodes[0]!.isUp && world.chance(0.05)) lie(world, nodes[0]!);
   if (habits.duels && world.chance(0.03)) steerDuel(world);
   if (!node.isUp) {
     if (world.chance(0.15)) {
@@ -151,7 +170,7 @@ function exchange(world: World, node: SimNode): void {
 }
 
 /** Faults stop: within a bounded time all homes hold the same, in one order, all of it committed. */
-function heal(world: World): void {
+export function heal(world: World): void {
   const { nodes, intervals, network } = world;
   world.isHealing = true;
   network.heal();
@@ -178,7 +197,7 @@ function heal(world: World): void {
     world.now += 100;
   }
   world.stats.healRounds = Math.max(world.stats.healRounds, round);
-  mustHold(isAtRest(world), () => `not at rest after ${round} rounds: ${describe(world)}`);
+  check('rest', isAtRest(world), () => `not at rest after ${round} rounds: ${describe(world)}`);
 }
 
 function isAtRest(world: World): boolean {
@@ -225,22 +244,22 @@ function describe(world: World): string {
   return JSON.stringify(lines);
 }
 
-function checkEnd(world: World): void {
+export function checkEnd(world: World): void {
   for (const ref of world.refs) {
     const channel = world.oracle.channel(ref);
     const log = world.nodes[0]!.log(ref);
     if (log.committed) channel.committed(log.committed);
-    mustHold(channel.master.length === log.endPosition, () => 'more is committed than the end says');
+    check('order', channel.master.length === log.endPosition, () => 'more is committed than the end says');
   }
   const isFinal = (entry: { channel: string }) =>
     world.refs.some(
       (ref) => channelKey(ref) === entry.channel && world.oracle.channel(ref).master.includes(entry as never),
     );
   for (const entry of world.quorumAcked)
-    mustHold(isFinal(entry), () => `${dotText(entry)} was acked at quorum and is lost`);
+    check('acked', isFinal(entry), () => `${dotText(entry)} was acked at quorum and is lost`);
   for (const { entry, node, losses } of world.ownerAcked) {
     if (node.losses === losses)
-      mustHold(isFinal(entry), () => `${dotText(entry)} was acked by its owner and is lost`);
+      check('owner-acked', isFinal(entry), () => `${dotText(entry)} was acked by its owner and is lost`);
   }
   for (const reader of world.readers) {
     const log = world.nodes[0]!.log(reader.ref);

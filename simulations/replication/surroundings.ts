@@ -25,6 +25,8 @@ export const noStats = () => ({
   duels: 0,
   duelsSteered: 0,
   duelLosses: 0,
+  lies: 0,
+  alarms: 0,
   lostHeads: 0,
   repeats: 0,
   fetches: 0,
@@ -48,6 +50,8 @@ export interface NodeView {
 export interface Surroundings {
   readonly now: number;
   readonly stats: Stats;
+  /** Somebody lies: alarms have a reason. */
+  readonly isLiedTo: boolean;
   readonly oracle: Oracle;
   readonly network: Network;
   readonly nodes: readonly NodeView[];

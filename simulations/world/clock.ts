@@ -8,6 +8,11 @@ interface Event {
   cancelled: boolean;
 }
 
+/** What disks wait with. */
+export interface Sleeper {
+  sleep(delayMs: number): Promise<void>;
+}
+
 /** Its wall clock starts at 2025-01-01T00:00:00Z and may be stepped; its monotonic one starts at 0 and may not. */
 export class SimulatedClock implements Clock, Timers {
   #now = 0;
@@ -130,9 +135,26 @@ function before(a: Event, b: Event): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
-/** Lets every promise that can settle do so: a turn of the real event loop comes after all microtasks. */
+/** Lets every promise that can settle do so. Node runs what waits for the next tick only once no microtask is left, and
+ *  asking for it from a microtask, as here, cannot come before those. It is ten times cheaper than a turn of the event
+ *  loop, which is only taken now and then, so that whoever watches the run is heard. */
 function drained(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(resolve);
+    if (waiting.push(resolve) === 1) afterMicrotasks();
   });
+}
+
+const waiting: (() => void)[] = [];
+let drains = 0;
+const drainsATurn = 16_384;
+
+function afterMicrotasks(): void {
+  if (++drains % drainsATurn === 0) setImmediate(release);
+  else process.nextTick(release);
+}
+
+/** One at a time: what it sets going is drained before the next. */
+function release(): void {
+  waiting.shift()?.();
+  if (waiting.length > 0) queueMicrotask(afterMicrotasks);
 }

@@ -29,7 +29,8 @@ export class Inode {
   }
 
   sync(): void {
-    this.#durable = this.#resized(this.#durable, this.data.length);
+    if (this.#durable.length !== this.data.length)
+      this.#durable = this.#resized(this.#durable, this.data.length);
     for (const sector of this.#dirty) this.#keep(sector);
     this.#dirty.clear();
     this.#durableSize = this.size;

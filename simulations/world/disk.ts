@@ -7,19 +7,21 @@
 import type { Random } from '../../src/base/random.js';
 import type { Files, Lock, Space, StoreFile } from '../../src/storage/files.js';
 import { LockHeldError } from '../../src/storage/files.js';
-import type { SimulatedClock } from './clock.js';
+import type { Sleeper } from './clock.js';
 import { type Inode, Names } from './disk-names.js';
 
 const sectorBytes = 512;
 
 export interface DiskOptions {
-  readonly clock: SimulatedClock;
+  readonly clock: Sleeper;
   readonly random: Random;
   readonly capacityBytes?: number;
   /** Time of one asynchronous operation, drawn evenly up to this. */
   readonly latencyMsMax?: number;
   /** Told of each step, for the trace. */
   readonly onStep?: (what: string) => void;
+  /** Told once the contents of a file are on the disk. */
+  readonly onSynced?: (path: string, inode: Inode) => void;
 }
 
 /** What may go wrong: each number says with the how manieth call from now, and is used up by it. */
@@ -40,6 +42,8 @@ export interface DiskLies {
 export class SimulatedDisk {
   readonly faults: DiskFaults = {};
   capacityBytes: number;
+  /** Time of one asynchronous operation, drawn evenly up to this. */
+  latencyMsMax: number;
   /** How likely a process dies in a step around the renaming and removing of files: rare steps, where order matters. */
   deathAtNames = 0;
   #namesNear = 0;
@@ -56,6 +60,7 @@ export class SimulatedDisk {
     this.#options = options;
     this.#lies = lies;
     this.capacityBytes = options.capacityBytes ?? 1 << 30;
+    this.latencyMsMax = options.latencyMsMax ?? 1;
   }
 
   /** The process ends inside the step that many steps from now; `died` is told. */
@@ -109,10 +114,14 @@ export class SimulatedDisk {
     };
   }
 
-  #space(): Space {
+  get usedBytes(): number {
     let used = 0;
     for (const inode of this.#names.inodes()) used += inode.size;
-    return { freeBytes: Math.max(0, this.capacityBytes - used), totalBytes: this.capacityBytes };
+    return used;
+  }
+
+  #space(): Space {
+    return { freeBytes: Math.max(0, this.capacityBytes - this.usedBytes), totalBytes: this.capacityBytes };
   }
 
   #lock(path: string): Lock {
@@ -129,7 +138,8 @@ export class SimulatedDisk {
   /** An asynchronous operation: its effect comes at once or at its end, its answer after some time. */
   async #do<T>(dead: () => boolean, step: string | undefined, effect: () => T): Promise<T> {
     if (dead()) return await never();
-    const { clock, random, latencyMsMax = 1 } = this.#options;
+    const { latencyMsMax } = this;
+    const { clock, random } = this.#options;
     const early = random.next() < 0.5;
     if (early) return await this.#later(dead, random.next() * latencyMsMax, this.#attempt(step, effect));
     await clock.sleep(random.next() * latencyMsMax);
@@ -216,6 +226,7 @@ export class SimulatedDisk {
       }
       if (this.#lies.syncDoesNothing) return;
       inode.sync();
+      this.#options.onSynced?.(path, inode);
     });
   }
 

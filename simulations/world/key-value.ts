@@ -3,7 +3,7 @@
 import type { Random } from '../../src/base/random.js';
 import type { KeyRange, KeyValue, Row, Write } from '../../src/storage/key-value.js';
 import { memoryKeyValue } from './memory-key-value.js';
-import type { SimulatedClock } from './clock.js';
+import type { Sleeper } from './clock.js';
 
 export interface IndexFaults {
   /** One coming batch fails; what follows it in this process is gone at the next open. */
@@ -15,7 +15,7 @@ export interface IndexFaults {
 /** What is stored, over any number of processes. */
 export class SimulatedIndex {
   readonly faults: IndexFaults = {};
-  readonly #clock: SimulatedClock;
+  readonly #clock: Sleeper;
   readonly #random: Random;
   readonly #dies: (what: string) => boolean;
   readonly #isAlive: () => boolean;
@@ -27,7 +27,7 @@ export class SimulatedIndex {
 
   /** `dies` is told of each step and says whether the process ends in it. */
   constructor(options: {
-    clock: SimulatedClock;
+    clock: Sleeper;
     random: Random;
     dies?: (what: string) => boolean;
     isAlive?: () => boolean;

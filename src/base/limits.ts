@@ -33,6 +33,8 @@ export const limits = {
   /** Replay reads ahead of a socket no further than this. */
   replayChunkBytes: 262_144,
   replayEntriesMax: 4_096,
+  /** A replay whose channel no home serves now is tried again after this. */
+  replayRetryMs: 500,
   /** Publishes waiting for a commit, over all sessions of a node: beyond it they are refused as OVERLOADED. */
   pendingPublishesMax: 65_536,
   pendingPublishBytesMax: 67_108_864,
@@ -106,15 +108,14 @@ export const limits = {
   forwardPauseMsMax: 160,
   /** Channels of one peer remembered to be gone elsewhere until it sends there anew. */
   movedChannelsMax: 65_536,
-  /** Runs of a followed channel kept until they are committed, so that they are delivered without being read again. */
-  mirrorBytesMax: 1_048_576,
-  mirrorBytesTotalMax: 67_108_864,
   /** Sent to a node that follows, and not taken in by it yet: beyond it the follow ends, and is taken up anew later. */
   followerBytesMax: 16_777_216,
   /** Channels that one node follows here. */
   followsMax: 250_000,
   /** A node that was asked for a channel has answered by then, else another one is asked. */
   followAnswerMs: 1_000,
+  /** The same where it must first hold what was delivered: other homes are asked for that. */
+  followCoverMs: 2_500,
   /** A channel that nobody served by then cannot be opened for now. */
   followOpenMs: 3_000,
   /** Pause after all were asked in vain; doubled up to the longest. */
@@ -126,6 +127,17 @@ export const limits = {
   peerQuestionsMax: 32,
   peerQuestionsTakenMax: 64,
   peerQuestionMs: 5_000,
+  /** How far above its own promise a home believes a claim: a claim every 15 s takes two years to get so far, and a lie takes
+   *  two thousand million claims to leave no number above it. */
+  claimRoundJumpMax: 4_194_304,
+  /** Parts of one answer to a home that recovers. */
+  recoveryPartsMax: 65_536,
+  /** Answers in a row with nothing of what the peer says it has, before somebody is told. */
+  emptyAnswersMax: 16,
+  /** Earlier stores of a peer whose frames are known to be void. */
+  storesRememberedMax: 16,
+  /** How often a node of a cluster notes that it runs: what is missing of it was a pause. */
+  beatMs: 250,
   /** Records read at once for a peer that lacks them. */
   peerReadBytes: 1_048_576,
   /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */

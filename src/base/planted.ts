@@ -6,16 +6,26 @@ export type PlantedBug =
   | 'ack-counted-twice'
   | 'alive-quorum'
   | 'claim-without-pull'
+  | 'copies-claimed'
   | 'degraded-round'
+  | 'empty-is-new'
   | 'equal-rounds'
+  | 'fetch-by-majority'
   | 'forgotten-promise'
+  | 'held-is-committed'
+  | 'lonely-claim'
+  | 'no-merge-after-claim'
   | 'order-by-clock'
   | 'own-primary'
   | 'parents-unchecked'
+  | 'primary-by-time'
   | 'recovering-acks'
   | 'recovery-by-quorum'
+  | 'recovery-without-data'
+  | 'small-quorum'
   | 'stale-fence'
-  | 'tail-by-copies';
+  | 'tail-by-copies'
+  | 'unpromised-answer';
 
 declare const __RINGLOG_PLANTED__: ((bug: PlantedBug) => boolean) | undefined;
 

@@ -151,6 +151,12 @@ export class Acting {
     return first;
   }
 
+  /** As `takeChanges` tells it. */
+  isWanted(which: number | IntervalId): boolean {
+    const id = typeof which === 'number' ? this.#table.interval(which).id : which;
+    return this.#wanted.has(id);
+  }
+
   nextDeadline(): number {
     const start = this.#isStarted ? Infinity : this.#startedAt + this.#coldStartMs;
     const isSettling = !this.#isSettled && this.#majoritySince !== undefined && this.#recovering.size === 0;

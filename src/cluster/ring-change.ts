@@ -211,11 +211,12 @@ function withStates(
 
 /** The next version, which has a change under way only where one is given. */
 function following(ring: Ring, next: Partial<Pick<Ring, 'members' | 'replicas' | 'change'>>): Ring {
-  const { cluster, version, replicas, members, lineage, additions } = ring;
+  const { cluster, version, replicas, virtualNodes, members, lineage, additions } = ring;
   return {
     cluster,
     version: version + 1,
     replicas,
+    ...(virtualNodes === undefined ? {} : { virtualNodes }),
     members,
     ...next,
     lineage: [ringDigest(ring), ...lineage].slice(0, limits.ringLineageMax),

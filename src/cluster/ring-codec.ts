@@ -1,6 +1,6 @@
 /** The ring as stored and as sent: one form, the same bytes for the same ring, so that nodes compare digests.
  *
- *  version 1 u8 · cluster 16 · ring version varint · replicas u8, 0 for all · change u8: 0 none, else 1 + kind, followed by
+ *  version 1 u8 · cluster 16 · ring version varint · replicas u8, 0 for all · virtual nodes less one u8 · change u8: 0 none, else 1 + kind, followed by
  *  phase u8, replicas u8, since varint · lineage: count u8, each 8 · members: count varint, each node 16 and state u8, by
  *  rising node · additions: length varint and bytes · CRC-32 of everything before u32.
  *
@@ -12,7 +12,7 @@ import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { xxhash64 } from '../base/xxhash64.js';
-import { intervalIdOf } from './ring-position.js';
+import { intervalIdOf, virtualNodesMax } from './ring-position.js';
 import {
   type ClusterId,
   type RingMemberState,
@@ -42,6 +42,7 @@ export function encodeRing(ring: Ring): Uint8Array {
   out.raw(fromHex(ring.cluster));
   out.varint(ring.version);
   out.u8(replicasByte(ring.replicas));
+  out.u8((ring.virtualNodes ?? virtualNodesMax) - 1);
   writeChange(out, ring.change);
   out.u8(ring.lineage.length);
   for (const digest of ring.lineage) out.raw(fromHex(digest));
@@ -98,6 +99,7 @@ function readRing(reader: ByteReader): Ring | undefined {
   const cluster = toHex(reader.take(idBytes)) as ClusterId;
   const ringVersion = reader.varint();
   const replicas = readReplicas(reader);
+  const virtualNodes = reader.u8() + 1;
   const kindByte = reader.u8();
   const kind = changeKinds[kindByte - 1];
   if (kindByte !== 0 && !kind) return undefined;
@@ -112,6 +114,7 @@ function readRing(reader: ByteReader): Ring | undefined {
     cluster,
     version: ringVersion,
     replicas,
+    ...(virtualNodes === virtualNodesMax ? {} : { virtualNodes }),
     members: members as RingMember[],
     ...(kind && phase ? { change: { kind, phase, replicas: target, since } } : {}),
     lineage,

@@ -2,7 +2,7 @@
  *  in what is new. Two virtual nodes at one position (a chance of 2^-36 with a hundred members) follow by node id, and the
  *  arc that ends at the second is empty. */
 import type { NodeId } from '../base/ids.js';
-import { eachVirtualNode, virtualNodesPerMember } from './ring-position.js';
+import { eachVirtualNode } from './ring-position.js';
 
 export interface RingPoints {
   /** By rising id; `owners` refers to them. */
@@ -14,11 +14,11 @@ export interface RingPoints {
 }
 
 /** Points of the nodes, given by rising id, with what `previous` has of them taken over. */
-export function pointsOf(nodes: readonly NodeId[], previous?: RingPoints): RingPoints {
+export function pointsOf(nodes: readonly NodeId[], virtualNodes: number, previous?: RingPoints): RingPoints {
   const kept = previous ? pointsKept(nodes, previous) : emptyPoints(nodes, 0);
   const known = new Set(previous?.nodes);
   const added = nodes.filter((node) => !known.has(node));
-  return added.length === 0 ? kept : merged(kept, sortedPointsOf(nodes, added));
+  return added.length === 0 ? kept : merged(kept, sortedPointsOf(nodes, added, virtualNodes));
 }
 
 /** Index of the first point at or after the position, going round. */
@@ -52,12 +52,16 @@ function pointsKept(nodes: readonly NodeId[], previous: RingPoints): RingPoints 
   return points;
 }
 
-function sortedPointsOf(nodes: readonly NodeId[], added: readonly NodeId[]): RingPoints {
-  const raw = emptyPoints(nodes, added.length * virtualNodesPerMember);
+function sortedPointsOf(
+  nodes: readonly NodeId[],
+  added: readonly NodeId[],
+  virtualNodes: number,
+): RingPoints {
+  const raw = emptyPoints(nodes, added.length * virtualNodes);
   let at = 0;
   for (const node of added) {
     const owner = nodes.indexOf(node);
-    eachVirtualNode(node, ({ high, low }) => {
+    eachVirtualNode(node, virtualNodes, ({ high, low }) => {
       raw.highs[at] = high;
       raw.lows[at] = low;
       raw.owners[at++] = owner;

@@ -19,7 +19,7 @@ export type IntervalId = string & { readonly __brand: 'IntervalId' };
 
 /** The greatest share of 3, 9 and 100 members is about 3, 7 and 16 % above the mean (simulations/scale/ring-scale.ts). Part of
  *  what decides who holds what. */
-export const virtualNodesPerMember = 256;
+export const virtualNodesMax = 256;
 
 const nodeBytes = 16;
 
@@ -31,10 +31,10 @@ export function channelPosition({ hub, channel }: ChannelRef): RingPosition {
 }
 
 /** Calls `each` for the positions of a member's virtual nodes, in order of their number. */
-export function eachVirtualNode(node: NodeId, each: (position: RingPosition) => void): void {
+export function eachVirtualNode(node: NodeId, count: number, each: (position: RingPosition) => void): void {
   const bytes = new Uint8Array(nodeBytes + 2);
   bytes.set(fromHex(node));
-  for (let i = 0; i < virtualNodesPerMember; i++) {
+  for (let i = 0; i < count; i++) {
     bytes[nodeBytes] = i;
     bytes[nodeBytes + 1] = i >>> 8;
     each(xxhash64(bytes));

@@ -7,7 +7,13 @@
 import { assert } from '../base/assert.js';
 import type { NodeId } from '../base/ids.js';
 import { type HomesTable, areSameHomes, homesAt, homesTable } from './homes.js';
-import { type IntervalId, type RingPosition, intervalIdOf, positionOf } from './ring-position.js';
+import {
+  type IntervalId,
+  type RingPosition,
+  intervalIdOf,
+  positionOf,
+  virtualNodesMax,
+} from './ring-position.js';
 import { type RingPoints, isEmptyArc, pointAt, pointsOf } from './ring-points.js';
 import { type ChangePhase, type Ring, countsAfter, countsNow } from './ring.js';
 
@@ -45,10 +51,12 @@ export class RingTable {
   /** Takes over what it can from the table of an earlier ring. */
   constructor(ring: Ring, previous?: RingTable) {
     this.ring = ring;
-    const { members, replicas, change } = ring;
+    const { members, replicas, change, virtualNodes = virtualNodesMax } = ring;
+    const isOfOneKind = previous?.ring.virtualNodes === ring.virtualNodes;
     this.points = pointsOf(
       members.map(({ node }) => node),
-      previous?.points,
+      virtualNodes,
+      isOfOneKind ? previous?.points : undefined,
     );
     const now = Uint8Array.from(members, ({ state }) => (countsNow(state) ? 1 : 0));
     this.homes = homesTable(this.points, now, replicas);

@@ -3,6 +3,7 @@
  *  are members; edge nodes hold nothing. How one version becomes the next: ring-change.ts and docs/decisions/0008. */
 import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { virtualNodesMax } from './ring-position.js';
 
 /** 16 random bytes as 32 hex digits, drawn when a ring is founded: rings of different founders never mix. */
 export type ClusterId = string & { readonly __brand: 'ClusterId' };
@@ -40,6 +41,8 @@ export interface Ring {
   /** From 1, one more with every step of a change. */
   readonly version: number;
   readonly replicas: Replicas;
+  /** Points of a member on the ring, 1 to 256; 256 where it is left out. Never changes: it decides who holds what. */
+  readonly virtualNodes?: number;
   /** By rising node id. */
   readonly members: readonly RingMember[];
   readonly change?: RingChange;
@@ -99,9 +102,11 @@ export function claimQuorum(homes: number): number {
 }
 
 /** What contradicts itself in a ring, as a sentence; `undefined` where nothing does. */
-export function ringFault({ version, replicas, members, change, lineage }: Ring): string | undefined {
+export function ringFault(ring: Ring): string | undefined {
+  const { version, replicas, members, change, lineage, virtualNodes = virtualNodesMax } = ring;
   if (!Number.isSafeInteger(version) || version < 1) return 'A version is a number from 1.';
   if (!isReplicas(replicas)) return 'Replicas are 1 to 9, or all.';
+  if (!(virtualNodes >= 1 && virtualNodes <= virtualNodesMax)) return 'Virtual nodes are 1 to 256.';
   if (members.length > limits.ringMembersMax) return 'There are too many members.';
   if (members.some(({ node }, i) => i > 0 && node <= members[i - 1]!.node))
     return 'Members are in order, each once.';

@@ -15,7 +15,7 @@ import type {
 } from '../protocol/messages.js';
 import type { Failure } from '../protocol/errors.js';
 import type { Entry, EntryKind, Timestamp } from '../log/entry.js';
-import type { Dot } from '../base/ids.js';
+import type { Dot, NodeId } from '../base/ids.js';
 
 /** Who asks. */
 export interface Principal {
@@ -129,6 +129,27 @@ export interface NodeStatus {
   readonly channelsInMemory: number;
   readonly diskFull: boolean;
   readonly counters: Readonly<Record<string, number>>;
+  /** Of a node among others. */
+  readonly cluster?: ClusterStatus;
+}
+
+export interface ClusterStatus {
+  readonly ringVersion: number;
+  readonly settled: boolean;
+  readonly members: readonly {
+    readonly node: NodeId;
+    readonly state: string;
+    /** By gossip and by a link. */
+    readonly reachable: boolean;
+    readonly settled: boolean;
+  }[];
+  /** How many of the ring's intervals this node holds, should own as it sees it, owns, and recovers. */
+  readonly intervals: {
+    readonly held: number;
+    readonly wanted: number;
+    readonly owned: number;
+    readonly recovering: number;
+  };
 }
 
 /** Operations on the ring. They resolve when the change is decided, with the version it begins with; `ring` tells how far it

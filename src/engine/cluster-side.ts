@@ -5,20 +5,20 @@ import type { ChannelLog } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
 import type { Signal } from '../protocol/messages.js';
 import type { Frame } from '../replication/messages.js';
-import type { RingPlan } from '../replication/replica.js';
+import type { Replica, RingPlan } from '../replication/replica.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { ChannelTable } from './channel-table.js';
 import type { Attached, Cluster } from './cluster.js';
 import type { Delivery } from './delivery.js';
 import { Followers } from './followers.js';
-import { type RecordsOf, RemoteLogs } from './following.js';
+import { RemoteLogs } from './following.js';
 import { Forwarding } from './forwarding.js';
-import type { Piece } from './kept-runs.js';
 import type { Away, Taker } from './neighbours.js';
 import type { ChannelMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
-import { type EnginePorts, type LogStore, StoreFailedError } from './ports.js';
 import { Listening } from './listening.js';
+import type { Fetched } from './ordering.js';
+import type { EnginePorts, LogStore } from './ports.js';
 import { Rehoming } from './rehoming.js';
 import { replaceLog } from './replacing.js';
 import type { Replicated, Writing } from './replicated.js';
@@ -116,9 +116,7 @@ export class ClusterSide implements Attached, Away {
   }
 
   synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void {
-    if (!this.#followers.has(ref)) return;
-    const { offset, headerBytes, recordBytes } = run;
-    this.#followers.synced(ref, bytes.subarray(offset, offset + headerBytes + recordBytes));
+    this.#followers.synced(ref, run, bytes);
   }
 
   committed(ref: ChannelRef, dot: Dot): void {
@@ -133,8 +131,8 @@ export class ClusterSide implements Attached, Away {
     return this.#followers.has(ref);
   }
 
-  async cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]> {
-    return await this.#remote.cover(ref, dots);
+  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    return this.#remote.fetch(ref, dots);
   }
 
   /** Somebody here listens to a channel whose log is here: its signals come from the owner. */
@@ -188,10 +186,6 @@ export class ClusterSide implements Attached, Away {
     this.#parts.replicated.write(writing);
   }
 
-  ringNotes(plan: RingPlan): ReadonlyMap<string, Uint8Array> {
-    return this.#parts.replicated.replica.ringNotes(plan);
-  }
-
   changeRing(plan: RingPlan): void {
     this.#parts.replicated.changeRing(plan);
     this.#listening.ringChanged();
@@ -200,14 +194,6 @@ export class ClusterSide implements Attached, Away {
 
   isMirrored(ref: ChannelRef): boolean {
     return this.logs.placeOf(ref) === 'remote';
-  }
-
-  gathers(interval: string): boolean {
-    return this.#parts.replicated.replica.gathers(interval);
-  }
-
-  isRecovering(interval: string): boolean {
-    return this.#parts.replicated.replica.isRecovering(interval);
   }
 
   async holdsNothing(): Promise<boolean> {
@@ -221,8 +207,8 @@ export class ClusterSide implements Attached, Away {
     this.#followers.allChanged();
   }
 
-  ownerOf(interval: string): NodeId | undefined {
-    return this.#parts.replicated.replica.ownerOf(interval);
+  get replica(): Replica {
+    return this.#parts.replicated.replica;
   }
 
   // Channels followed elsewhere.
@@ -233,11 +219,11 @@ export class ClusterSide implements Attached, Away {
     return new RemoteLogs(
       { neighbours: cluster, clock, timers },
       {
-        committed: (ref, log, from, to, recordsOf) => {
+        committed: (ref, log, position, pieces) => {
           const channel = this.#mirrored(ref, log);
           if (!channel) return;
           if (channel.tip && log.committedSeq(channel.tip.writer) >= channel.tip.seq) channel.tip = undefined;
-          delivery.committed(channel, from, piecesOf(log, from, to, recordsOf));
+          delivery.committed(channel, position, pieces);
         },
         tip: (ref, log, dot) => {
           const channel = this.#mirrored(ref, log);
@@ -247,11 +233,12 @@ export class ClusterSide implements Attached, Away {
         },
         signals: (ref, signals) => this.#heard(ref, signals),
         keptSignals: (ref, signals) => {
-          const channel = this.#find(ref);
+          // The channel is still being loaded.
+          const channel = this.#channels?.find(ref.hub, ref.channel);
           if (channel && channel.rules.liveHistory > 0)
             for (const signal of signals) channel.keepSignals().add(signal);
         },
-        replaced: (ref, old, log, lost) => {
+        replaced: (ref, old, log, { lost }) => {
           const channel = this.#mirrored(ref, old);
           if (channel) replaceLog(channel, old, log, lost, delivery);
         },
@@ -263,10 +250,8 @@ export class ClusterSide implements Attached, Away {
   /** From the owner, or from the home that is followed. */
   #heard(ref: ChannelRef, signals: readonly Signal[]): void {
     const channel = this.#channels?.find(ref.hub, ref.channel);
-    for (const signal of signals) {
-      if (channel) this.#parts.delivery.signal(channel, signal);
-      this.#followers.signal(ref, signal);
-    }
+    if (channel) for (const signal of signals) this.#parts.delivery.signal(channel, signal);
+    this.#followers.relay(ref, signals);
   }
 
   // Channels of this node followed by others.
@@ -281,11 +266,7 @@ export class ClusterSide implements Attached, Away {
         return channel.log;
       },
       release: (ref) => this.unlisten(ref),
-      fetch: async (ref, dots) => {
-        const fetched = await replicated.fetch(ref, dots);
-        if (fetched.type === 'unknown') throw new StoreFailedError('io', 'not all homes answered');
-        return fetched.type === 'lost' ? fetched.dots : [];
-      },
+      fetch: (ref, dots) => replicated.fetch(ref, dots),
       read: (ref, ranges, bytesMax) => store.read(ref, ranges, bytesMax),
       seqsSince: (ref, timestamp) => store.seqsSince(ref, timestamp),
       // Brings the channel in: its owner merges what is not committed.
@@ -308,19 +289,4 @@ export class ClusterSide implements Attached, Away {
   get #table(): ChannelTable {
     return this.#channels!;
   }
-}
-
-function piecesOf(
-  log: ChannelLog,
-  from: number,
-  to: number,
-  recordsOf: RecordsOf,
-): readonly Piece[] | undefined {
-  const pieces: Piece[] = [];
-  for (const span of log.spans(from, to)) {
-    const slices = recordsOf(span);
-    if (!slices) return undefined;
-    pieces.push(...slices);
-  }
-  return pieces;
 }

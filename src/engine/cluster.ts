@@ -10,13 +10,14 @@ import type { IntervalId } from '../cluster/ring-position.js';
 import type { Interval, RingTable } from '../cluster/ring-table.js';
 import type { RunSummary } from '../log/run.js';
 import type { Frame } from '../replication/messages.js';
-import type { RingPlan } from '../replication/replica.js';
-import type { JoinRefusal } from './api.js';
+import type { Replica, RingPlan } from '../replication/replica.js';
+import type { ClusterStatus, JoinRefusal } from './api.js';
 import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
 import { Letters } from './letters.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from './options.js';
+import type { Fetched } from './ordering.js';
 import { type ChannelMessage, type PeerMessage, isRingMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
 import type { EnginePorts, PeerHandlers, Peers } from './ports.js';
@@ -38,10 +39,8 @@ export interface Attached extends IntervalHolder {
   committed(ref: ChannelRef, dot: Dot): void;
   tip(ref: ChannelRef, dot: Dot): void;
   isFollowed(ref: ChannelRef): boolean;
-  cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]>;
-  /** The node whose claim this home knows of. */
-  ownerOf(interval: string): NodeId | undefined;
-  isRecovering(interval: string): boolean;
+  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
+  readonly replica: Replica;
   /** Once everything taken in so far is written. */
   holdsNothing(): Promise<boolean>;
   /** Whether the channel is in memory as another home told of it. */
@@ -162,6 +161,25 @@ export class Cluster implements Neighbours, Surroundings {
     if (this.#isStarted) this.#peers.stop();
   }
 
+  status(): ClusterStatus {
+    const held = intervalsOf(this.table, this.self);
+    const replica = this.#attached?.replica;
+    const count = (has: (id: string) => boolean): number => held.filter(({ id }) => has(id)).length;
+    return {
+      ringVersion: this.table.ring.version,
+      settled: this.#isSettled,
+      members: this.#gossip.members().map(({ node, state, profile }) => {
+        return { node, state, reachable: this.isReachable(node), settled: profile.settled };
+      }),
+      intervals: {
+        held: held.length,
+        wanted: this.#wanted.size,
+        owned: count((id) => replica?.claimOf(id) !== undefined),
+        recovering: count((id) => replica?.isRecovering(id) === true),
+      },
+    };
+  }
+
   // Who holds what, and who acts.
 
   intervalOf(ref: ChannelRef): Interval {
@@ -186,7 +204,7 @@ export class Cluster implements Neighbours, Surroundings {
     if (this.#isQuiet) return nowhere;
     const { id } = this.intervalOf(ref);
     // Whoever holds the claim knows better than who should have it.
-    const owner = this.#attached?.ownerOf(id);
+    const owner = this.#attached?.replica.ownerOf(id);
     const node =
       owner === this.self || (owner && this.isReachable(owner)) ? owner : this.#acting.actingFor(id);
     if (node === this.self) return this.isHome(ref) ? here : nowhere;
@@ -257,7 +275,7 @@ export class Cluster implements Neighbours, Surroundings {
   /** A node that recovers is never taken for one that has everything, not even in between. */
   #plan(table: RingTable, held: readonly { readonly id: string }[]): void {
     this.#table = table;
-    const isRecovering = (id: string): boolean => this.#attached?.isRecovering(id) === true;
+    const isRecovering = (id: string): boolean => this.#attached?.replica.isRecovering(id) === true;
     for (const { id } of held) if (isRecovering(id)) this.#recover(id as IntervalId, true);
     this.#acting.plan(table, this.#now());
     for (const id of this.#recovering) if (!isRecovering(id)) this.#recover(id, false);
@@ -284,8 +302,8 @@ export class Cluster implements Neighbours, Surroundings {
     return this.#attached?.isFollowed(ref) === true;
   }
 
-  async cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]> {
-    return (await this.#attached?.cover(ref, dots)) ?? [];
+  async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    return (await this.#attached?.fetch(ref, dots)) ?? { type: 'unknown' };
   }
 
   // What other nodes tell.

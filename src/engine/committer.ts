@@ -181,13 +181,20 @@ export class Committer {
     const { channel, items } = group;
     const stamping = ordering.stamping(channel);
     if (stamping.as === 'owner' || stamping.as === 'degraded') return this.#stamper.stamp(group, stamping);
-    if (stamping.as === 'elsewhere') ordering.elsewhere(channel, items);
+    if (stamping.as === 'elsewhere') this.#giveBack(channel, items);
     else {
       for (const item of items) this.admit(item);
       channel.pending = channel.pending.length === 0 ? items : [...items, ...channel.pending];
       ordering.waits(channel);
     }
     return undefined;
+  }
+
+  /** All that waits in the channel, so that nothing that comes later overtakes it on the other way. */
+  #giveBack(channel: ActiveChannel, items: readonly Pending[]): void {
+    const rest = channel.take(channel.pending.length);
+    for (const item of rest) this.forget(item);
+    this.#options.ordering.elsewhere(channel, [...items, ...rest]);
   }
 
   #complete(stamped: readonly Stamped[]): void {

@@ -129,7 +129,14 @@ function inCluster(base: Base, options: EngineOptions, known: Cluster | undefine
       surroundings: cluster,
       makeReplica: (logOf) => {
         const { random } = ports;
-        const replica = new Replica({ self: options.nodeId, storeId: store.storeId, writer, random, logOf });
+        const replica = new Replica({
+          self: options.nodeId,
+          storeId: store.storeId,
+          writer,
+          random,
+          logOf,
+          intervalOf: (ref) => cluster.intervalOf(ref).id,
+        });
         replica.ringVersion = table.ring.version;
         for (const { id, sets, changing, start } of held) {
           replica.addInterval(id, sets, start, ports.clock.monotonicMs(), changing);

@@ -63,10 +63,6 @@ export class Delivery {
     this.#touch(session);
   }
 
-  broken(session: Session, error: unknown): void {
-    this.flusher.broken(session, error);
-  }
-
   signal(channel: ActiveChannel, signal: Signal): void {
     if (channel.rules.liveHistory > 0) {
       // The content is a view of a received frame: what is kept longer is copied.

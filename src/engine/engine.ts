@@ -272,6 +272,7 @@ export class Engine implements NodeApi {
       subscriptions: this.#sessions.subscriptionCount,
       channelsInMemory: core?.channels.size ?? 0,
       diskFull: core?.store.space() === 'full',
+      ...(core?.cluster ? { cluster: core.cluster.status() } : {}),
       counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...core?.delivery.counters },
     };
   }

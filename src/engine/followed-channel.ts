@@ -52,7 +52,7 @@ export class FollowedChannel {
   asks(id: number, home: NodeId, now: number): void {
     this.id = id;
     this.home = home;
-    this.nextAt = now + limits.followAnswerMs;
+    this.nextAt = now + (this.mirror ? limits.followCoverMs : limits.followAnswerMs);
   }
 
   /** It is followed nowhere. */
@@ -87,7 +87,7 @@ export class FollowedChannel {
     for (const { writer, seq } of dots) this.#had.set(writer, Math.max(seq, this.#had.get(writer) ?? 0));
   }
 
-  /** No home has these any more: there is no use in asking for them again. */
+  /** No home has these any more, or readers that had them are gone: they are not asked for again. */
   loses(dots: readonly Dot[]): void {
     for (const { writer, seq } of dots) if ((this.#had.get(writer) ?? 0) <= seq) this.#had.delete(writer);
   }

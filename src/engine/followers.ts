@@ -6,9 +6,12 @@ import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Timestamp, Vector } from '../log/entry.js';
+import type { RunSummary } from '../log/run.js';
 import type { Signal } from '../protocol/messages.js';
 import { Follower, FollowingPeer, followedBytes } from './follower.js';
+import type { MissingDots } from './following.js';
 import type { Neighbours } from './neighbours.js';
+import type { Fetched } from './ordering.js';
 import type { Cover, Follow, PeerMessage, Read, Since, Took, Unfollow } from './peer-messages.js';
 import type { ReadRange, ReadResult, Timers } from './ports.js';
 
@@ -16,8 +19,8 @@ export interface FollowersHooks {
   /** The log of a channel that this node is a home of, in memory until it is released as often. */
   open(ref: ChannelRef): Promise<ChannelLog>;
   release(ref: ChannelRef): void;
-  /** Brings entries here that a follower has; gives those that no home has any more. Rejects when that cannot be said. */
-  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]>;
+  /** Brings entries here that a follower has. */
+  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
   read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult>;
   seqsSince(ref: ChannelRef, timestamp: Timestamp): Promise<Vector>;
   /** For late joiners. */
@@ -77,13 +80,13 @@ export class Followers {
 
   // What happens here. After it is in the log: who gets the log from then on has it.
 
-  /** `run` is durable and in the log; its bytes are copied if they are needed. */
-  synced(ref: ChannelRef, run: Uint8Array): void {
+  /** `run` is durable and in the log; what of `bytes` is its own is copied if it is needed. */
+  synced(ref: ChannelRef, { offset, headerBytes, recordBytes }: RunSummary, bytes: Uint8Array): void {
     const followers = this.#channels.get(ref);
     if (!followers) return;
-    const bytes = run.slice();
+    const run = bytes.slice(offset, offset + headerBytes + recordBytes);
     for (const follower of followers) {
-      if (follower.what === 'log' && this.#owe(follower, bytes.length)) follower.runs.push(bytes);
+      if (follower.what === 'log' && this.#owe(follower, run.length)) follower.runs.push(run);
     }
   }
 
@@ -173,7 +176,7 @@ export class Followers {
       return this.#tellEnd(follower);
     }
     peer.followers.set(id, follower);
-    if (what === 'signals') this.#begin(follower, undefined, []);
+    if (what === 'signals') this.#begin(follower, undefined, nothing);
     else void this.#openFor(follower, covers).catch(() => this.#end(follower));
   }
 
@@ -182,23 +185,22 @@ export class Followers {
     const log = await this.#hooks.open(ref);
     if (follower.isEnded) return this.#hooks.release(ref);
     follower.isHeld = true;
-    const missing = lacking(log, covers);
-    const lost = missing.length > 0 ? await this.#hooks.fetch(ref, missing) : [];
+    const { lost, unknown } = await this.#bring(ref, log, covers);
     if (follower.isEnded) return;
-    const isShort = lacking(log, covers).some((dot) => !names(lost, dot));
+    const isShort = lacking(log, covers).some((dot) => !names(lost, dot) && !names(unknown, dot));
     if (isShort || !this.#serves(follower)) this.#end(follower);
-    else this.#begin(follower, log, lost);
+    else this.#begin(follower, log, { lost, unknown });
   }
 
   /** In one turn: the log as it is, and the follower among those who hear what is new. */
-  #begin(follower: Follower, log: ChannelLog | undefined, lost: readonly Dot[]): void {
+  #begin(follower: Follower, log: ChannelLog | undefined, missing: MissingDots): void {
     const { ref, id, peer } = follower;
     const followers = this.#channels.get(ref);
     if (followers) followers.add(follower);
     else this.#channels.set(ref, new Set([follower]));
     const signals = this.#hooks.keptSignals(ref);
     const state = log ? { log: log.encode() } : {};
-    this.#neighbours.tell(peer.id, { type: 'following', id, ...state, lost, signals });
+    this.#neighbours.tell(peer.id, { type: 'following', id, ...state, ...missing, signals });
     const tip = log && this.#hooks.tip(ref);
     if (tip && this.#owe(follower, 0)) follower.tip = tip;
   }
@@ -249,6 +251,15 @@ export class Followers {
     this.#due.clear();
   }
 
+  /** Brings `dots` here; gives those that are not to be had. */
+  async #bring(ref: ChannelRef, log: ChannelLog, dots: readonly Dot[]): Promise<MissingDots> {
+    const missing = lacking(log, dots);
+    if (missing.length === 0) return nothing;
+    const fetched = await this.#hooks.fetch(ref, missing);
+    if (fetched.type === 'lost') return { lost: fetched.dots, unknown: [] };
+    return fetched.type === 'held' ? nothing : { lost: [], unknown: lacking(log, missing) };
+  }
+
   // Questions.
 
   async #answer(peer: FollowingPeer, question: Read | Since | Cover): Promise<void> {
@@ -282,8 +293,8 @@ export class Followers {
       case 'cover': {
         const log = await this.#hooks.open(ref);
         try {
-          const missing = lacking(log, question.dots);
-          const lost = missing.length > 0 ? await this.#hooks.fetch(ref, missing) : [];
+          // Of what is neither held nor lost then nobody knows.
+          const { lost } = await this.#bring(ref, log, question.dots);
           return { type: 'covered', id, lost };
         } finally {
           this.#hooks.release(ref);
@@ -292,6 +303,8 @@ export class Followers {
     }
   }
 }
+
+const nothing: MissingDots = { lost: [], unknown: [] };
 
 function lacking(log: ChannelLog, dots: readonly Dot[]): readonly Dot[] {
   return dots.filter(({ writer, seq }) => log.have(writer) < seq);

@@ -10,25 +10,32 @@ import type { Signal } from '../protocol/messages.js';
 import { followedBytes } from './follower.js';
 import { type FollowedChannel, RemoteUnavailableError } from './followed-channel.js';
 import { Follows, type FollowsOptions } from './follows.js';
-import { Mirror, type MirrorBudget, type RecordsOf, isWhole } from './mirror.js';
+import type { Piece } from './kept-runs.js';
+import { Mirror, isWhole } from './mirror.js';
+import type { Fetched } from './ordering.js';
 import type { FollowEnded, Followed, Following } from './peer-messages.js';
 import { type Answer, PeerQuestions, type Question } from './peer-questions.js';
-import type { LogStore, ReadRange, ReadResult } from './ports.js';
+import type { Logs, ReadRange, ReadResult } from './ports.js';
 
 export { RemoteUnavailableError } from './followed-channel.js';
-export type { RecordsOf } from './mirror.js';
+
+export interface MissingDots {
+  readonly lost: readonly Dot[];
+  readonly unknown: readonly Dot[];
+}
 
 export interface FollowingHooks {
-  /** Positions [from, to) of the channel's order are new. `recordsOf` answers during the call only. */
-  committed(ref: ChannelRef, log: ChannelLog, from: number, to: number, recordsOf: RecordsOf): void;
+  /** The channel's order has grown from `position` on. Without pieces the records are to be read. */
+  committed(ref: ChannelRef, log: ChannelLog, position: number, pieces: readonly Piece[] | undefined): void;
   /** The entry and its past are to be delivered before they are committed. */
-  tip(ref: ChannelRef, log: ChannelLog, dot: Dot, recordsOf: RecordsOf): void;
+  tip(ref: ChannelRef, log: ChannelLog, dot: Dot): void;
   signals(ref: ChannelRef, signals: readonly Signal[]): void;
   /** What late joiners get, as the channel is opened. */
   keptSignals(ref: ChannelRef, signals: readonly Signal[]): void;
   /** Another home serves the channel: readers find their place in `log` by the heads they had in `old`. `lost`: of what
-   *  was delivered, what no home has any more. */
-  replaced(ref: ChannelRef, old: ChannelLog, log: ChannelLog, lost: readonly Dot[]): void;
+   *  was delivered, what no home has any more. `unknown`: what may be at a home that cannot be reached; who has that
+   *  cannot be served now. */
+  replaced(ref: ChannelRef, old: ChannelLog, log: ChannelLog, missing: MissingDots): void;
   /** Something may be due to sessions. */
   flush(): void;
 }
@@ -39,12 +46,11 @@ export type FollowingMessage = Following | FollowEnded | Followed | Answer;
 /** Homes that are asked one question, one after the other. */
 const questionTriesMax = 3;
 
-export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 'read' | 'seqsSince'> {
+export class RemoteLogs implements Logs {
   readonly #options: FollowsOptions;
   readonly #hooks: FollowingHooks;
   readonly #follows: Follows;
   readonly #questions: PeerQuestions;
-  readonly #budget: MirrorBudget = { bytes: 0 };
   /** Bytes taken in over each link as it stands. */
   readonly #took = new Map<NodeId, number>();
   readonly #tookUntold = new Set<NodeId>();
@@ -91,20 +97,27 @@ export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 
     if (channel) this.#follows.leave(channel);
   }
 
-  /** Makes the log hold `dots`, which a reader has from elsewhere; gives those that no home has any more. */
-  async cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]> {
+  /** Makes the log hold `dots`, which a reader has from elsewhere. */
+  async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
     const channel = this.#opened(ref);
     const isMissing = ({ writer, seq }: Dot): boolean => channel.mirror.log.have(writer) < seq;
+    let lost: readonly Dot[] = [];
     const missing = dots.filter(isMissing);
-    const answer = missing.length > 0 && (await this.#ask(channel, { type: 'cover', ref, dots: missing }));
-    // What the home fetched came before its answer.
-    const lost = dots.filter(isMissing);
-    const told = answer && answer.type === 'covered' ? answer.lost : [];
-    if (lost.some(({ writer, seq }) => !told.some((dot) => dot.writer === writer && dot.seq === seq))) {
-      throw new RemoteUnavailableError(`entries of ${ref.channel} are with no home now`);
+    if (missing.length > 0) {
+      try {
+        const answer = await this.#ask(channel, { type: 'cover', ref, dots: missing });
+        if (answer.type === 'covered') lost = answer.lost;
+      } catch {
+        return { type: 'unknown' };
+      }
     }
+    // What the home fetched came before its answer.
+    const left = dots.filter(isMissing);
     channel.mustCover(dots.filter((dot) => !isMissing(dot)));
-    return lost;
+    if (left.length === 0) return { type: 'held' };
+    const isLost = (dot: Dot): boolean =>
+      lost.some(({ writer, seq }) => writer === dot.writer && seq === dot.seq);
+    return left.every(isLost) ? { type: 'lost', dots: left } : { type: 'unknown' };
   }
 
   async read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult> {
@@ -179,13 +192,14 @@ export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 
 
   // What the home says.
 
-  #following(peer: NodeId, { id, log: state, lost, signals }: Following): void {
+  #following(peer: NodeId, { id, log: state, lost, unknown, signals }: Following): void {
     const channel = this.#follows.find(peer, id);
     if (!channel || channel.isOpen) return;
     if (channel.what === 'log') {
       const log = state && ChannelLog.decode(channel.ref, state);
-      if (!log?.ok || !isCovered(channel.covers(), log.value, lost)) return this.#follows.startOver(channel);
-      this.#replace(channel, log.value, lost);
+      if (!log?.ok || !isCovered(channel.covers(), log.value, [...lost, ...unknown]))
+        return this.#follows.startOver(channel);
+      this.#replace(channel, log.value, { lost, unknown });
     }
     // A home before has sent those it kept.
     if (!channel.wasOpen && signals.length > 0) this.#hooks.keptSignals(channel.ref, signals);
@@ -194,13 +208,11 @@ export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 
     this.#hooks.flush();
   }
 
-  #replace(channel: FollowedChannel, log: ChannelLog, lost: readonly Dot[]): void {
+  #replace(channel: FollowedChannel, log: ChannelLog, missing: MissingDots): void {
     const old = channel.mirror;
-    channel.loses(lost);
-    channel.mirror = new Mirror(log, this.#budget);
-    if (!old) return;
-    old.drop();
-    this.#hooks.replaced(channel.ref, old.log, log, lost);
+    channel.loses([...missing.lost, ...missing.unknown]);
+    channel.mirror = new Mirror(log);
+    if (old) this.#hooks.replaced(channel.ref, old.log, log, missing);
   }
 
   /** What was not committed when the home sent its log comes without records, and may hold trims. */
@@ -208,7 +220,7 @@ export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 
     const { ref } = channel;
     let ranges = mirror.tail();
     while (ranges.length > 0 && channel.mirror === mirror && channel.isOpen) {
-      const question = { type: 'read', ref, ranges, bytesMax: limits.mirrorBytesMax } as const;
+      const question = { type: 'read', ref, ranges, bytesMax: limits.peerReadBytes } as const;
       const answer = await this.#questions.ask(channel.home!, question);
       if (!answer || !isGood(question, answer) || answer.type !== 'readAnswer') return;
       mirror.addTail(answer.slices);
@@ -222,11 +234,11 @@ export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 
     if (!channel?.isOpen) return;
     const { ref, mirror } = channel;
     if (mirror) {
-      const span =
-        runs.every((run) => mirror.take(run)) && (committed ? mirror.commit(committed) : nothingNew);
-      if (!span) return this.#follows.startOver(channel);
-      if (span.to > span.from) this.#hooks.committed(ref, mirror.log, span.from, span.to, mirror.recordsOf);
-      if (tip && mirror.advance(tip)) this.#hooks.tip(ref, mirror.log, tip, mirror.recordsOf);
+      const news = runs.every((run) => mirror.take(run)) && (committed ? mirror.commit(committed) : nothing);
+      if (!news) return this.#follows.startOver(channel);
+      const { position, pieces } = news;
+      if (mirror.log.endPosition > position) this.#hooks.committed(ref, mirror.log, position, pieces);
+      if (tip && mirror.advance(tip)) this.#hooks.tip(ref, mirror.log, tip);
       mirror.settle();
     }
     if (signals.length > 0) this.#hooks.signals(ref, signals);
@@ -264,10 +276,10 @@ export class RemoteLogs implements Pick<LogStore, 'open' | 'peek' | 'release' | 
   }
 }
 
-const nothingNew = { from: 0, to: 0 };
+const nothing = { position: Infinity, pieces: [] };
 
-function isCovered(dots: readonly Dot[], log: ChannelLog, lost: readonly Dot[]): boolean {
-  const gone = new Map(lost.map(({ writer, seq }) => [writer, seq]));
+function isCovered(dots: readonly Dot[], log: ChannelLog, missing: readonly Dot[]): boolean {
+  const gone = new Map(missing.map(({ writer, seq }) => [writer, seq]));
   return dots.every(({ writer, seq }) => seq <= Math.max(log.have(writer), gone.get(writer) ?? 0));
 }
 

@@ -178,7 +178,6 @@ export class Follows {
   #forget(channel: FollowedChannel): void {
     if (channel.id !== 0) this.#leave(channel);
     channel.giveUp(Infinity);
-    channel.mirror?.drop();
     this.#deadlines.delete(channel);
     (channel.what === 'log' ? this.logs : this.listened).delete(channel.ref);
   }

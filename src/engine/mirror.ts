@@ -1,39 +1,30 @@
 /** The log of a channel at a node that does not store it: what a home told of it, and the records of what is not
  *  committed yet. Everything older is read from the home. */
 import { type ChannelRef, type Dot, channelKey } from '../base/ids.js';
-import { limits } from '../base/limits.js';
 import type { ChannelLog, SeqRange } from '../log/channel-log.js';
 import type { Trim } from '../log/entry.js';
 import { RecordWalk, placeSeed, recordIsWhole, recordSeq } from '../log/entry-wire.js';
 import { runFrom, runOf } from '../log/run-bytes.js';
 import { verifyRun } from '../log/run-reader.js';
 import type { RunSummary } from '../log/run.js';
+import { KeptRuns, type Piece } from './kept-runs.js';
 import type { RecordSlice } from './ports.js';
 
-/** Records of consecutive entries as far as they are in memory: all of the range or nothing. */
-export type RecordsOf = (range: SeqRange) => readonly RecordSlice[] | undefined;
-
-/** Bytes kept in all mirrors together. */
-export interface MirrorBudget {
-  bytes: number;
+export interface NewlyCommitted {
+  readonly position: number;
+  /** `undefined` where they are to be read. */
+  readonly pieces: readonly Piece[] | undefined;
 }
 
 export class Mirror {
   readonly ref: ChannelRef;
   /** The newest entry that was delivered before it was committed. */
   tip: Dot | undefined;
-  readonly recordsOf: RecordsOf = (range) => this.#recordsOf(range);
-  readonly #budget: MirrorBudget;
-  #bytes = 0;
-  #kept: RecordSlice[] = [];
+  readonly #kept = new KeptRuns();
   #trims: { readonly dot: Dot; readonly trim: Trim }[] = [];
 
-  constructor(
-    readonly log: ChannelLog,
-    budget: MirrorBudget,
-  ) {
+  constructor(readonly log: ChannelLog) {
     this.ref = log.ref;
-    this.#budget = budget;
   }
 
   /** What was delivered from here: whoever serves the channel next must hold it. */
@@ -55,7 +46,8 @@ export class Mirror {
     const accepted = this.log.accepts(run);
     if (accepted.ok) {
       this.log.apply(run);
-      this.#keep(bytes, run);
+      // A copy: a view would keep the whole letter in memory.
+      this.#keep(bytes.slice(), run);
       return true;
     }
     const refusal = accepted.error;
@@ -63,13 +55,13 @@ export class Mirror {
     return refusal.type === 'duplicate' || refusal.type === 'trimmed';
   }
 
-  /** Everything through `dot` is committed. Gives the positions that are new, or `undefined` when that cannot be so. */
-  commit(dot: Dot): { readonly from: number; readonly to: number } | undefined {
+  /** Everything through `dot` is committed. Gives what is new, or `undefined` when that cannot be so. */
+  commit(dot: Dot): NewlyCommitted | undefined {
     const { log } = this;
     if (dot.seq > log.have(dot.writer) || !log.canCommitThrough(dot)) return undefined;
-    const from = log.endPosition;
-    log.commitThrough(dot);
-    return { from, to: log.endPosition };
+    const position = log.endPosition;
+    const spans = log.commitThrough(dot);
+    return { position, pieces: this.#kept.take(spans) };
   }
 
   /** What is delivered before it is committed goes up to `tip`. False when there is nothing to it. */
@@ -80,16 +72,13 @@ export class Mirror {
     return true;
   }
 
-  /** After what is committed was delivered: its trims take effect, and its records are not needed any more. */
+  /** After what is committed was delivered: its trims take effect. */
   settle(): void {
     const { log } = this;
-    for (const { dot, trim } of this.#trims) if (this.#isCommitted(dot)) log.applyTrim(trim, 0);
-    this.#trims = this.#trims.filter(({ dot }) => !this.#isCommitted(dot));
-    this.#kept = this.#kept.filter((slice) => {
-      const isDone = log.committedSeq(slice.writer) >= slice.firstSeq + slice.count - 1;
-      if (isDone) this.#charge(-slice.records.length);
-      return !isDone;
-    });
+    if (this.#trims.length > 0) {
+      for (const { dot, trim } of this.#trims) if (this.#isCommitted(dot)) log.applyTrim(trim, 0);
+      this.#trims = this.#trims.filter(({ dot }) => !this.#isCommitted(dot));
+    }
     if (this.tip && log.positionOf(this.tip) !== undefined) this.tip = undefined;
   }
 
@@ -110,65 +99,15 @@ export class Mirror {
     this.settle();
   }
 
-  /** It is not used any more. */
-  drop(): void {
-    this.#charge(-this.#bytes);
-    this.#kept = [];
-  }
-
   #isCommitted({ writer, seq }: Dot): boolean {
     return this.log.committedSeq(writer) >= seq;
   }
 
-  #keep(
-    bytes: Uint8Array,
-    { writer, round, firstSeq, count, marked, headerBytes, recordBytes }: RunSummary,
-  ): void {
+  #keep(bytes: Uint8Array, run: RunSummary): void {
+    const { writer, firstSeq, count, marked } = run;
     for (const { seq, trim } of marked) if (trim) this.#trims.push({ dot: { writer, seq }, trim });
-    const isTooMuch =
-      this.#bytes + recordBytes > limits.mirrorBytesMax ||
-      this.#budget.bytes + recordBytes > limits.mirrorBytesTotalMax;
-    if (isTooMuch) return;
-    // A copy: a view would keep the whole letter in memory.
-    const records = bytes.slice(headerBytes, headerBytes + recordBytes);
-    this.#kept.push({ writer, round, firstSeq, count, records });
-    this.#charge(recordBytes);
+    if (!this.#isCommitted({ writer, seq: firstSeq + count - 1 })) this.#kept.add(run, bytes);
   }
-
-  #charge(bytes: number): void {
-    this.#bytes += bytes;
-    this.#budget.bytes += bytes;
-  }
-
-  #recordsOf({ writer, firstSeq, count }: SeqRange): readonly RecordSlice[] | undefined {
-    const found: RecordSlice[] = [];
-    const end = firstSeq + count;
-    let next = firstSeq;
-    while (next < end) {
-      const slice = this.#kept.find(
-        (each) => each.writer === writer && each.firstSeq <= next && next < each.firstSeq + each.count,
-      );
-      if (!slice) return undefined;
-      const part = partOf(slice, next, Math.min(end, slice.firstSeq + slice.count));
-      found.push(part);
-      next += part.count;
-    }
-    return found;
-  }
-}
-
-/** The records with seqs [from, to). */
-export function partOf(slice: RecordSlice, from: number, to: number): RecordSlice {
-  const { writer, round, firstSeq, count, records } = slice;
-  if (from === firstSeq && to === firstSeq + count) return slice;
-  const walk = new RecordWalk(records);
-  let start = 0;
-  let seq = firstSeq;
-  while (seq < to && walk.next()) {
-    if (seq === from) start = walk.start;
-    seq++;
-  }
-  return { writer, round, firstSeq: from, count: to - from, records: records.subarray(start, walk.end) };
 }
 
 /** Whether a slice has the records it says it has, undamaged, of entries that were asked for. */

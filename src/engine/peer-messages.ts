@@ -83,6 +83,8 @@ export interface Following {
   readonly log?: Uint8Array;
   /** Of `covers`, what no home has any more. */
   readonly lost: readonly Dot[];
+  /** Of `covers`, what may be at a home that cannot be reached. */
+  readonly unknown: readonly Dot[];
   /** Signals kept for late joiners. */
   readonly signals: readonly Signal[];
 }
@@ -153,7 +155,7 @@ export interface Cover {
 export interface Covered {
   readonly type: 'covered';
   readonly id: number;
-  /** Those that no home has any more. */
+  /** Those that no home has any more. Others that were not sent may be at a home that cannot be reached. */
   readonly lost: readonly Dot[];
 }
 

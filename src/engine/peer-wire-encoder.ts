@@ -85,7 +85,7 @@ function itemsOf(message: PeerMessage): number {
     case 'follow':
       return 1 + message.covers.length;
     case 'following':
-      return 1 + message.lost.length + message.signals.length;
+      return 1 + message.lost.length + message.unknown.length + message.signals.length;
     case 'followed':
       return 1 + message.runs.length + message.signals.length;
     case 'read':
@@ -228,10 +228,11 @@ function putMoved(out: ByteWriter, tag: number, node: NodeId | undefined): void 
   closeField(out, field);
 }
 
-function putFollowing(out: ByteWriter, { log, lost, signals }: Following): void {
+function putFollowing(out: ByteWriter, { log, lost, unknown, signals }: Following): void {
   if (log) putBytes(out, 0x12, log);
   for (const dot of lost) putDot(out, 0x1a, dot);
   for (const signal of signals) putSignal(out, 0x22, signal);
+  for (const dot of unknown) putDot(out, 0x2a, dot);
 }
 
 function putFollowed(out: ByteWriter, { runs, committed, tip, signals }: Followed): void {

@@ -25,15 +25,17 @@ export function readFollow(reader: LetterReader): PeerMessage {
 export function readFollowing(reader: LetterReader): PeerMessage {
   let log: Uint8Array | undefined;
   const lost: Dot[] = [];
+  const unknown: Dot[] = [];
   const signals: Signal[] = [];
   const id = reader.withId((tag) => {
     if (tag === 0x12) log = reader.chunk();
     else if (tag === 0x1a) lost.push(reader.nextDot());
     else if (tag === 0x22) signals.push(readSignal(reader));
+    else if (tag === 0x2a) unknown.push(reader.nextDot());
     else return false;
     return true;
   });
-  return { type: 'following', id, ...(log ? { log } : {}), lost, signals };
+  return { type: 'following', id, ...(log ? { log } : {}), lost, unknown, signals };
 }
 
 function readSignal(reader: LetterReader): Signal {

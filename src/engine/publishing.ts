@@ -59,7 +59,8 @@ export class Publishing implements Taker {
     if (level === 'memory') this.counters.signals++;
     else this.counters.published++;
     // Publishes of a channel do not overtake each other on two ways.
-    if (this.away && (at === 'peer' || this.away.holds(place.ref)))
+    const isWaiting = place instanceof ActiveChannel && place.pending.length > 0;
+    if (this.away && !isWaiting && (at === 'peer' || this.away.holds(place.ref)))
       return this.away.forward(pendingOf(request, place.rules, level), place.ref);
     const full = this.#fullOf(place, request.message.content.length, level);
     if (full) return this.#refuse(request, full);

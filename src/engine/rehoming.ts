@@ -91,7 +91,9 @@ export class Rehoming {
     const log = await remote.open(ref);
     let isMoved = false;
     try {
-      const lost = await remote.cover(ref, deliveredOf(channel));
+      const fetched = await remote.fetch(ref, deliveredOf(channel));
+      if (fetched.type === 'unknown') return;
+      const lost = fetched.type === 'lost' ? fetched.dots : [];
       if (!this.#isMisplaced(channel) || this.#parts.isHome(ref)) return;
       const old = channel.log;
       isMoved = true;

@@ -7,7 +7,8 @@ import type { ActiveChannel } from './active-channel.js';
 import type { Delivery } from './delivery.js';
 import { sendGap } from './replay.js';
 
-/** `lost`: of what was delivered, what no home has any more. */
+/** `lost`: of what was delivered, what no home has any more. Who had something that the log lacks and that may not be lost is
+ *  sent away with its cursor: it comes back for the rest when that can be found. */
 export function replaceLog(
   channel: ActiveChannel,
   old: ChannelLog,
@@ -15,30 +16,29 @@ export function replaceLog(
   lost: readonly Dot[],
   delivery: Delivery,
 ): void {
-  channel.replaceLog(log);
   const isGone = (dot: Dot): boolean =>
     lost.some(({ writer, seq }) => writer === dot.writer && seq >= dot.seq);
-  for (const subscription of Array.from(channel.fanOut)) {
-    const { state } = subscription.state;
-    if (state !== 'replaying' && state !== 'live') continue;
+  const readers = Array.from(channel.fanOut, (subscription) => {
     const heads = subscription.heads(old);
     const held = heads.map((head) => (isGone(head) ? { ...head, seq: log.have(head.writer) } : head));
     const reader = LogReader.atCursor(
       log,
       held.filter(({ seq }) => seq > 0),
     );
-    if (!reader.ok) {
-      delivery.broken(
-        subscription.session,
-        new Error('a log that replaces another holds all that was delivered'),
-      );
-      continue;
-    }
+    return { subscription, heads, reader };
+  });
+  // While the log is the old one: their cursors are made with it.
+  for (const { subscription, reader } of readers)
+    if (!reader.ok) subscription.session.failAndClose('UNAVAILABLE');
+  channel.replaceLog(log);
+  for (const { subscription, heads, reader } of readers) {
+    const { session, state } = subscription;
+    if (!reader.ok || (state.state !== 'replaying' && state.state !== 'live')) continue;
     subscription.replayFrom(reader.value);
     const ranges = heads.filter(isGone).map(({ writer, seq }) => {
       return { writer, fromSeq: log.have(writer) + 1, toSeq: seq };
     });
-    if (ranges.length > 0) sendGap(subscription.session, channel, 'lost', ranges, reader.value);
-    delivery.readOn(subscription.session);
+    if (ranges.length > 0) sendGap(session, channel, 'lost', ranges, reader.value);
+    delivery.readOn(session);
   }
 }

@@ -8,12 +8,15 @@ import type { GapReason } from '../protocol/messages.js';
 import type { Session } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
+import { RemoteUnavailableError } from './followed-channel.js';
 import type { ChannelTable } from './channel-table.js';
 import type { MissingRange, ReadResult } from './ports.js';
 
 export interface ReplayHost {
   flushSoon(session: Session): void;
   failed(session: Session, error: unknown): void;
+  /** Calls `kick` again after a while. */
+  retryLater(session: Session): void;
 }
 
 type EntriesStep = Extract<ReturnType<LogReader['next']>, { type: 'entries' }>;
@@ -55,6 +58,17 @@ export class Replay {
     }
   }
 
+  /** `undefined` where no home of a channel that is followed elsewhere can be reached now. */
+  async #read(session: Session, channel: ActiveChannel, step: EntriesStep): Promise<ReadResult | undefined> {
+    try {
+      return await this.channels.logs.read(channel.ref, [step], limits.replayChunkBytes);
+    } catch (error) {
+      if (!(error instanceof RemoteUnavailableError)) throw error;
+      this.host.retryLater(session);
+      return undefined;
+    }
+  }
+
   /** One chunk of one subscription; true once it is live or ended. */
   async #step(session: Session, subscription: Subscription<Session>): Promise<boolean> {
     const channel = this.channels.use({ hub: session.hub, channel: subscription.channel });
@@ -72,7 +86,8 @@ export class Replay {
       this.host.flushSoon(session);
       return goesLive(channel, subscription);
     }
-    const read = await this.channels.logs.read(channel.ref, [step], limits.replayChunkBytes);
+    const read = await this.#read(session, channel, step);
+    if (!read) return true;
     // Unsubscribed, or trimmed away, while the disk was read.
     if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
     deliverRead(session, channel, state.reader, { step, isProvisional }, read);

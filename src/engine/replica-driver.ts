@@ -40,6 +40,8 @@ export class ReplicaDriver {
   #isListing = false;
   #isPumpPlanned = false;
   #isPumping = false;
+  /** When this process was last seen to run. */
+  #beatAt: number;
   #timerAt = Infinity;
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
@@ -49,6 +51,24 @@ export class ReplicaDriver {
     this.#store = store;
     this.#ports = ports;
     this.#hooks = hooks;
+    this.#beatAt = this.#now();
+    this.#beat();
+  }
+
+  /** After a pause of the process the replica hears of it before of anything else: its claims may have passed to others. */
+  awake(): void {
+    const now = this.#now();
+    const pausedMs = now - this.#beatAt - limits.beatMs;
+    this.#beatAt = now;
+    if (pausedMs > 0) this.#replica.resumed(pausedMs, now);
+  }
+
+  #beat(): void {
+    this.#ports.timers.after(limits.beatMs, () => {
+      if (this.#stopped) return;
+      this.awake();
+      this.#beat();
+    });
   }
 
   stop(): void {
@@ -61,6 +81,7 @@ export class ReplicaDriver {
   // Frames.
 
   receive(peer: NodeId, frame: Frame): void {
+    this.awake();
     const waiting = this.#inbound.get(peer);
     if (waiting) waiting.push(frame);
     else if (this.#areOpen(frame)) this.#take(peer, frame);
@@ -244,6 +265,7 @@ export class ReplicaDriver {
     this.#cancelTimer = this.#ports.timers.after(Math.max(0, next - this.#now()), () => {
       this.#timerAt = Infinity;
       try {
+        this.awake();
         this.#replica.tick(this.#now());
         this.#hooks.ticked();
         this.pump();

@@ -44,8 +44,8 @@ export interface Surroundings {
   committed(ref: ChannelRef, dot: Dot): void;
   tip(ref: ChannelRef, dot: Dot): void;
   isFollowed(ref: ChannelRef): boolean;
-  /** Makes a channel followed elsewhere hold these; returns those that no home has any more. */
-  cover(ref: ChannelRef, dots: readonly Dot[]): Promise<readonly Dot[]>;
+  /** Makes a channel followed elsewhere hold these. */
+  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
 }
 
 /** Notes that are to be durable, and what follows once they are. */
@@ -231,13 +231,13 @@ export class Replicated implements Ordering {
 
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
     if (this.#shared(ref)) return await this.#driver.fetch(ref, dots);
-    const lost = await this.#options.surroundings.cover(ref, dots);
-    return lost.length > 0 ? { type: 'lost', dots: lost } : { type: 'held' };
+    return await this.#options.surroundings.fetch(ref, dots);
   }
 
   // Commits.
 
   cut(): CommitPart {
+    this.#driver.awake();
     const part = this.replica.cut();
     if (this.#writings.length === 0) return part;
     this.#written = this.#writings;

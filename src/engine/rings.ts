@@ -9,7 +9,7 @@ import { type NodeProgress } from '../cluster/ring-steps.js';
 import { RingTable } from '../cluster/ring-table.js';
 import { encodeVote } from '../cluster/ring-vote-codec.js';
 import type { Ring } from '../cluster/ring.js';
-import type { RingPlan } from '../replication/replica.js';
+import type { Replica, RingPlan } from '../replication/replica.js';
 import { noteNames } from './notes.js';
 import type { EnginePorts } from './ports.js';
 import type { Writing } from './replicated.js';
@@ -19,9 +19,8 @@ import { type RingStatus, ringStatus } from './ring-status.js';
 /** What of the present incarnation holds the intervals. */
 export interface IntervalHolder {
   write(writing: Writing): void;
-  ringNotes(plan: RingPlan): ReadonlyMap<string, Uint8Array>;
   changeRing(plan: RingPlan): void;
-  gathers(interval: string): boolean;
+  readonly replica: Pick<Replica, 'ringNotes' | 'gathers'>;
 }
 
 export interface RingsHooks {
@@ -149,7 +148,7 @@ export class Rings {
       const interval = this.#table.interval(index);
       if (!isToHold(interval, this.#self)) continue;
       this.#intervals++;
-      if (this.#holder?.gathers(interval.id)) this.#left.add(interval.id);
+      if (this.#holder?.replica.gathers(interval.id)) this.#left.add(interval.id);
     }
   }
 
@@ -216,7 +215,7 @@ export class Rings {
         const isSameLine = table.ring.cluster === this.#table.ring.cluster;
         const plan = ringPlan(isSameLine ? this.#table : undefined, table, this.#self);
         written = { table, plan };
-        return new Map([[noteNames.ring, encodeRing(table.ring)], ...holder.ringNotes(plan)]);
+        return new Map([[noteNames.ring, encodeRing(table.ring)], ...holder.replica.ringNotes(plan)]);
       },
       done: () => this.#use(holder, written!),
     });

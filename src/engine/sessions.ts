@@ -261,20 +261,24 @@ export class Sessions implements SessionHost {
         replay: new Replay(core.channels, {
           flushSoon: (s) => this.flushSoon(s),
           failed: (session, error) => this.#failed(error, session, 0),
+          retryLater: (session) => this.#retryLater(session),
         }),
       };
     }
     this.#replay.replay.kick(session);
   }
 
+  #retryLater(session: Session): void {
+    this.ports.timers.after(limits.replayRetryMs, () => {
+      session.hasReplay = true;
+      this.#kick(session);
+    });
+  }
+
   #failed(error: unknown, session: Session, requestId: number): void {
     if (requestId !== 0) session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     if (error instanceof StoreFailedError) return this.node.storeFailed(error);
-    if (error instanceof RemoteUnavailableError) {
-      // A replay cannot go on here: the client comes back with its cursors, here or elsewhere.
-      if (requestId === 0) session.failAndClose('UNAVAILABLE');
-      return;
-    }
+    if (error instanceof RemoteUnavailableError && requestId !== 0) return;
     this.broken(session, error);
   }
 

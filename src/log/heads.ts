@@ -80,7 +80,7 @@ export class Heads {
     const foreign = this.dots().filter((head) => head.writer !== writer);
     if ((!opening || planted('own-primary')) && seq > 0)
       return foreign.length > 0 ? [{ writer, seq }, ...foreign] : undefined;
-    const primary = this.primary();
+    const primary = planted('primary-by-time') ? latest(this.#subLogs) : this.primary();
     if (!primary) return undefined;
     const past = pastOf(this.#log, [primary]);
     return [primary, ...foreign.filter((head) => !covers(this.#log, past, head))];
@@ -136,4 +136,10 @@ function compareClaims(a: ClaimedDot, b: ClaimedDot): number {
   if (a.round !== b.round) return a.round - b.round;
   if (a.writer !== b.writer) return a.writer < b.writer ? -1 : 1;
   return a.seq - b.seq;
+}
+
+/** The planted mistake: the newest by the clock. */
+function latest(heads: readonly SubLog[]): Dot | undefined {
+  const [first, ...others] = heads;
+  return first && newest(others.reduce((a, b) => (b.lastTimestamp > a.lastTimestamp ? b : a), first));
 }

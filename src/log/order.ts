@@ -122,6 +122,7 @@ class Placing {
       const [first, ...others] = this.#bySmallest(left);
       assert(first, 'a block holds the past of everything in it');
       const end = this.#chunkEnd(first, others, left);
+      assert(end >= first.next, 'what a block takes in is held');
       this.#emit(first.subLog, first.next, end, false);
       first.next = end + 1;
       if (first.next > first.last) left = left.filter((queue) => queue !== first);

@@ -21,6 +21,8 @@ export class Link {
   /** It was asked what it has; not again before. */
   askedUntil = 0;
   toldCommitted: Dot | undefined;
+  /** Answers in a row that had nothing of what it says it has. */
+  emptyAnswers = 0;
 
   /** It said what it has. */
   says(have: Vector): void {
@@ -78,10 +80,12 @@ export class Channel {
   opening: Opening | undefined;
   readonly links = new Map<NodeId, Link>();
   /** Committed as others said, and not held yet. */
-  readonly told: Dot[] = [];
+  readonly told: { readonly dot: Dot; readonly from: NodeId }[] = [];
   awaited: Awaited[] = [];
   fetches: Fetch[] = [];
   mergeAt: number | undefined;
+  /** The newest entry of this start's writer, synced or not. */
+  stampedSeq = 0;
   /** Something is to be stamped once the claim was checked. */
   waitsForCheck = false;
   /** Something changed that outcomes rest on: to be looked at without delay. */

@@ -19,16 +19,17 @@ export class Claims {
   // The home side.
 
   onAsk(from: NodeId, { interval: id, claim }: IntervalClaim): void {
-    const interval = this.#context.intervals.get(id);
-    if (!interval || interval.recovery) return;
+    const interval = this.#context.intervalFor(from, id);
+    if (!interval || interval.recovery || !this.#context.mayBe(interval, claim, from)) return;
     const { promise } = interval;
     const isBelow = compareClaims(claim, promise) < 0;
     this.#context.outbox.to(from).answer({ interval: id, claim, ...(isBelow && promise ? { promise } : {}) });
   }
 
   onClaim(from: NodeId, { interval: id, claim }: IntervalClaim, now: number): void {
-    const interval = this.#context.intervals.get(id);
+    const interval = this.#context.intervalFor(from, id);
     if (!interval || (interval.recovery && !planted('recovering-acks'))) return;
+    if (!this.#context.mayUse(interval, claim, from)) return;
     const order = compareClaims(claim, interval.promise);
     if (order < 0) return this.#context.outbox.to(from).fence(id, interval.promise);
     if (order > 0) this.#context.promise(interval, claim, now);
@@ -85,9 +86,9 @@ export class Claims {
   }
 
   onAsked(from: NodeId, { interval: id, claim, promise }: Asked['answers'][number], now: number): void {
-    const interval = this.#context.intervals.get(id);
+    const interval = this.#context.intervalFor(from, id);
     if (!interval) return;
-    if (promise) return this.#context.heard(interval, promise, now);
+    if (promise) return this.#hear(from, interval, promise, now);
     const { attempt, check, held } = interval;
     if (check && sameClaim(claim, held?.claim)) {
       check.homes.add(from);
@@ -99,16 +100,20 @@ export class Claims {
   }
 
   onGranted(from: NodeId, { interval: id, claim }: IntervalClaim): void {
-    const interval = this.#context.intervals.get(id);
+    const interval = this.#context.intervalFor(from, id);
     const attempt = interval?.attempt;
     if (!interval || attempt?.stage !== 'claim' || !sameClaim(attempt.claim, claim)) return;
     attempt.homes.add(from);
     this.#grantedEnough(interval);
   }
 
-  onFenced({ interval: id, claim }: IntervalClaim, now: number): void {
-    const interval = this.#context.intervals.get(id);
-    if (interval) this.#context.heard(interval, claim, now);
+  onFenced(from: NodeId, { interval: id, claim }: IntervalClaim, now: number): void {
+    const interval = this.#context.intervalFor(from, id);
+    if (interval) this.#hear(from, interval, claim, now);
+  }
+
+  #hear(from: NodeId, interval: Interval, claim: Claim, now: number): void {
+    if (this.#context.mayBe(interval, claim, from, 1 / 2)) this.#context.heard(interval, claim, now);
   }
 
   /** The own promise is durable: now the others are told. */

@@ -6,12 +6,13 @@ import type { ChannelLog, SeqRange } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
 import { verifyRun } from '../log/run-reader.js';
 import { Channel } from './channel.js';
-import { type Claim, compareClaims } from './claim.js';
+import { type Claim, compareClaims, sameClaim } from './claim.js';
 import { CommitQueue } from './commit-queue.js';
 import type { AlarmCode } from './effects.js';
 import type { Interval } from './interval.js';
 import type { IntervalId } from './messages.js';
 import { Outbox } from './outbox.js';
+import { limits } from '../base/limits.js';
 import { timing } from './timing.js';
 
 export interface ReplicaOptions {
@@ -22,6 +23,8 @@ export interface ReplicaOptions {
   readonly random: Random;
   /** Of a channel that is open. */
   readonly logOf: (ref: ChannelRef) => ChannelLog;
+  /** Where a channel lies in the present ring: what peers say of it elsewhere is not believed. */
+  readonly intervalOf?: (ref: ChannelRef) => IntervalId;
   /** Of no use any more: when claims may start is for `cluster/acting.ts` to say. */
   readonly startedAt?: number;
 }
@@ -50,6 +53,7 @@ export class Context {
   readonly dueIntervals = new Agenda<Interval>((interval) => interval.deadline);
   readonly dueChannels = new Agenda<Channel>((channel) => channel.deadline);
   readonly #channelsIn = new Map<Interval, Set<Channel>>();
+  readonly #alarms = new Map<string, number>();
   #lastId = 0;
 
   constructor(readonly options: ReplicaOptions) {}
@@ -191,7 +195,54 @@ export class Context {
     return taken;
   }
 
+  // What peers may say.
+
+  /** The interval, where the peer is a home of it: nobody else claims, appends, grants or acks there. */
+  intervalFor(from: NodeId, id: IntervalId): Interval | undefined {
+    const interval = this.intervals.get(id);
+    if (!interval || interval.others.includes(from)) return interval;
+    this.alarm('NOT_A_HOME', `${id}: said by who is no home of it.`, from);
+    return undefined;
+  }
+
+  /** The channel, where it lies in the interval. */
+  channelFor(from: NodeId, interval: Interval, ref: ChannelRef): Channel | undefined {
+    const { intervalOf } = this.options;
+    const known = intervalOf?.(ref) ?? this.channels.get(channelKey(ref))?.interval.id ?? interval.id;
+    if (known === interval.id) return this.channel(interval, ref);
+    this.alarm('WRONG_INTERVAL', `${channelKey(ref)} lies in ${known}, not in ${interval.id}.`, from);
+    return undefined;
+  }
+
+  /** Whether a claim may be as high as is said. A lie at the end of the numbers would leave none above it. What is only
+   *  heard of is believed less far, so that the claim which answers it is still believed. */
+  mayBe(interval: Interval, claim: Claim, from: NodeId, share = 1): boolean {
+    const most = (interval.promise?.round ?? 0) + limits.claimRoundJumpMax * share;
+    if (claim.round <= most) return true;
+    this.alarm('CLAIM_JUMP', `${interval.id}: a claim of round ${claim.round} is not believed.`, from);
+    return false;
+  }
+
+  /** Whether a peer may use a claim: it may be as high, and nobody else was heard to use it. */
+  mayUse(interval: Interval, claim: Claim, from: NodeId): boolean {
+    if (!this.mayBe(interval, claim, from)) return false;
+    const { claimant } = interval;
+    const isOurs = claim.writer === this.writer;
+    if (!isOurs && (!claimant || claimant.node === from || !sameClaim(claimant.claim, claim))) return true;
+    this.alarm(
+      'CLAIM_CONFLICT',
+      `${interval.id}: another node uses the claim of round ${claim.round}.`,
+      from,
+    );
+    return false;
+  }
+
+  /** Of alarms of one kind about one peer fewer and fewer are told: the first, the second, the fourth and so on. */
   alarm(code: AlarmCode, message: string, peer: NodeId): void {
+    const key = `${code}/${peer}`;
+    const count = (this.#alarms.get(key) ?? 0) + 1;
+    this.#alarms.set(key, count);
+    if ((count & (count - 1)) !== 0) return;
     this.outbox.add({ type: 'alarm', code, message, peer });
   }
 }

@@ -19,6 +19,20 @@ export type AlarmCode =
   | 'WRITER_TIME'
   /** Entries in the log that cannot be read for a peer. */
   | 'UNREADABLE'
+  /** A claim so high that no home can have come by it: not believed. */
+  | 'CLAIM_JUMP'
+  /** Two nodes use one claim. */
+  | 'CLAIM_CONFLICT'
+  /** A peer says what only a home of the interval may say. */
+  | 'NOT_A_HOME'
+  /** A channel is said to lie in an interval where it does not. */
+  | 'WRONG_INTERVAL'
+  /** Entries that were never stamped are acked. */
+  | 'ACK_UNSENT'
+  /** Something is said to be committed that contradicts what was. */
+  | 'COMMIT_CONFLICT'
+  /** A peer says again and again that it has entries, and sends none. */
+  | 'NOTHING_SENT'
   /** More is received than the disk takes: dropped, and sent again later. */
   | 'INTAKE_FULL';
 

@@ -1,6 +1,7 @@
 /** A reader's cursor is ahead of this replica: what it names is looked for at all other homes, and brought here by a pull.
  *  What no home has, though all answered and none may have forgotten anything, is lost. */
 import type { Dot, NodeId, WriterId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { Vector } from '../log/entry.js';
 import type { Channel, Fetch } from './channel.js';
 import type { Context } from './context.js';
@@ -85,6 +86,7 @@ export class Fetching {
   #isNowhere(channel: Channel, fetch: Fetch): boolean {
     const { interval } = channel;
     if (interval.recovery) return false;
+    if (planted('fetch-by-majority')) return 2 * (fetch.answers.size + 1) > interval.homes.length;
     return interval.others.every((home) => {
       const answer = fetch.answers.get(home);
       return answer && !answer.recovering && !this.#hasWanted(channel, fetch, answer.have);

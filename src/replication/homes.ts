@@ -7,28 +7,31 @@ import { lastSeqOf } from './commit-queue.js';
 import type { Context } from './context.js';
 import type { Append } from './messages.js';
 
+type Learn = (channel: Channel, from: NodeId, committed: Append['committed']) => void;
+
 export class Homes {
   readonly #context: Context;
-  readonly #learn: (channel: Channel, committed: Append['committed']) => void;
+  readonly #learn: Learn;
 
-  constructor(context: Context, learn: (channel: Channel, committed: Append['committed']) => void) {
+  constructor(context: Context, learn: Learn) {
     this.#context = context;
     this.#learn = learn;
   }
 
   onAppend(from: NodeId, append: Append, now: number): void {
-    const interval = this.#context.intervals.get(append.interval);
-    if (!interval) return;
+    const interval = this.#context.intervalFor(from, append.interval);
+    if (!interval || !this.#context.mayUse(interval, append.claim, from)) return;
     const { claim, ref, runs, committed } = append;
     const order = compareClaims(claim, interval.promise);
     if (order < 0 && !planted('stale-fence')) {
       return this.#context.outbox.to(from).fence(interval.id, interval.promise);
     }
+    const channel = this.#context.channelFor(from, interval, ref);
+    if (!channel) return;
     if (order > 0) this.#context.promise(interval, claim, now);
     interval.heardFrom(from, claim);
-    const channel = this.#context.channel(interval, ref);
     const taken = this.#context.take(channel, from, runs);
-    this.#learn(channel, committed);
+    this.#learn(channel, from, committed);
     if (runs.length === 0) return;
     if (planted('ack-before-sync')) {
       const seq = lastSeqOf(taken, claim.writer);

@@ -58,6 +58,8 @@ export class Interval {
   sets: readonly HomeSet[] = [];
   /** While the ring changes its homes. */
   changing: Changing | undefined;
+  /** Those that count. */
+  homes: readonly NodeId[] = [];
   /** All other nodes that get its entries, whether they count or not. */
   others: readonly NodeId[] = [];
   /** The highest claim granted or adopted; its note may still wait for a commit. */
@@ -126,7 +128,8 @@ export class Interval {
   plan(sets: readonly HomeSet[], changing?: Changing): void {
     this.sets = sets;
     this.changing = changing;
-    const holders = new Set([...homesOf(sets), ...(changing?.incoming ?? [])]);
+    this.homes = homesOf(sets);
+    const holders = new Set([...this.homes, ...(changing?.incoming ?? [])]);
     this.others = [...holders].filter((home) => home !== this.self);
   }
 

@@ -1,5 +1,6 @@
 /** What publishers are told: the level reached and the copies there are, or that nobody knows. */
 import type { WriterId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { Awaited, Channel } from './channel.js';
 import type { Context } from './context.js';
 import type { Outcome } from './effects.js';
@@ -24,7 +25,8 @@ export class Outcomes {
   #settleOne(channel: Channel, awaited: Awaited, now: number): boolean {
     const { log } = channel;
     const { writer } = awaited;
-    const committed = Math.min(log.committedSeq(writer), awaited.lastSeq);
+    const isTaken = planted('held-is-committed') && writer !== this.#context.writer;
+    const committed = Math.min(isTaken ? log.have(writer) : log.committedSeq(writer), awaited.lastSeq);
     if (committed >= awaited.firstSeq) {
       this.#tell(channel, awaited, committed, this.#quorum(channel, writer, committed));
       awaited.firstSeq = committed + 1;
@@ -66,6 +68,8 @@ export class Outcomes {
 
   /** An entry committed under another's claim has as many copies as that takes, if not more. */
   #quorum(channel: Channel, writer: WriterId, seq: number): Outcome {
+    if (planted('copies-claimed'))
+      return { type: 'acked', level: 'quorum', copies: channel.interval.homes.length };
     const least = Math.max(...channel.interval.sets.map(({ appendNeeds }) => appendNeeds));
     return { type: 'acked', level: 'quorum', copies: Math.max(least, this.#copies(channel, writer, seq)) };
   }

@@ -1,6 +1,7 @@
 /** What an owner does in a channel: opening it under a new claim, merging what was written beside it, and telling what is
  *  committed. Also how any node learns that. */
-import type { Dot, NodeId } from '../base/ids.js';
+import { type Dot, type NodeId, dotText } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { Channel, Link } from './channel.js';
 import type { Context } from './context.js';
@@ -10,6 +11,9 @@ import { type HomeSet, ackedLevel, copiesOf, meetsClaim } from './quorum.js';
 import { sameClaim } from './claim.js';
 import { timing } from './timing.js';
 import type { Transfer } from './transfer.js';
+
+/** Writers of which something committed is waited for, in one channel: more are told again. */
+const toldMax = 64;
 
 export class Owning {
   readonly #context: Context;
@@ -45,11 +49,21 @@ export class Owning {
     const link = channel.link(from);
     link.says(have);
     const { opening } = channel;
-    if (opening && claim && sameClaim(claim, opening.claim)) {
+    if (opening && sameClaim(claim, opening.claim)) {
       opening.answers.set(from, have);
       this.#openedEnough(channel, now);
     } else if (runs.length === 0 && !channel.holds(have)) this.#transfer.ask(channel, from, now);
+    this.#countEmpty(channel, from, runs.length === 0 && !channel.holds(have));
     this.#transfer.push(channel, from, now);
+  }
+
+  /** It says that it has what is lacking here, and does not send it. */
+  #countEmpty(channel: Channel, from: NodeId, isEmpty: boolean): void {
+    const link = channel.link(from);
+    link.emptyAnswers = isEmpty ? link.emptyAnswers + 1 : 0;
+    if (link.emptyAnswers < limits.emptyAnswersMax) return;
+    link.emptyAnswers = 0;
+    this.#context.alarm('NOTHING_SENT', `${channel.key}: entries are promised and do not come.`, from);
   }
 
   #askHomes(channel: Channel, now: number): void {
@@ -70,7 +84,8 @@ export class Owning {
     channel.opened = opening.claim;
     channel.opening = undefined;
     this.#context.outbox.add({ type: 'ready', ref: channel.ref });
-    if (!this.#isOneCommitted(channel)) this.#context.outbox.add({ type: 'merge', ref: channel.ref });
+    if (!this.#isOneCommitted(channel) && !planted('no-merge-after-claim'))
+      this.#context.outbox.add({ type: 'merge', ref: channel.ref });
     this.#transfer.pushAll(channel, now);
   }
 
@@ -87,7 +102,7 @@ export class Owning {
   /** The log has grown by a commit. */
   grown(channel: Channel, now: number): void {
     const { told, log } = channel;
-    for (const dot of told.splice(0)) this.learn(channel, dot);
+    for (const { dot, from } of told.splice(0)) this.learn(channel, from, dot);
     this.#openedEnough(channel, now);
     if (this.#context.owns(channel)) {
       this.advance(channel);
@@ -99,10 +114,11 @@ export class Owning {
   }
 
   onAcks(from: NodeId, { interval: id, claim, channels }: Acks, now: number): void {
-    const interval = this.#context.intervals.get(id);
+    const interval = this.#context.intervalFor(from, id);
     if (!interval?.held || !sameClaim(claim, interval.held.claim)) return;
     for (const { ref, seq } of channels) {
-      const channel = this.#context.channel(interval, ref);
+      const channel = this.#context.channelFor(from, interval, ref);
+      if (!channel) continue;
       if (planted('ack-counted-twice')) creditAnother(channel, from, seq);
       this.#transfer.onAck(channel, from, seq, now);
       this.advance(channel);
@@ -150,13 +166,29 @@ export class Owning {
     });
   }
 
-  /** Another node said so. */
-  learn(channel: Channel, dot: Dot | undefined): void {
+  /** A home says so, which need not be the owner: where that one is known and it is not this node, its word is waited for. */
+  hear(channel: Channel, from: NodeId, dot: Dot | undefined): void {
+    const { owner } = channel.interval;
+    if (owner === undefined || owner === from || owner === this.#context.self) this.learn(channel, from, dot);
+  }
+
+  /** The owner said so. */
+  learn(channel: Channel, from: NodeId, dot: Dot | undefined): void {
     if (!dot) return;
     const { log, told } = channel;
     if (dot.seq > log.have(dot.writer)) {
-      if (!told.some(({ writer, seq }) => writer === dot.writer && seq >= dot.seq)) told.push(dot);
-    } else if (dot.seq > log.committedSeq(dot.writer)) this.#commit(channel, dot);
+      if (!told.some(({ dot: each }) => each.writer === dot.writer && each.seq >= dot.seq)) {
+        if (told.length < toldMax) told.push({ dot, from });
+      }
+      return;
+    }
+    if (dot.seq <= log.committedSeq(dot.writer)) return;
+    if (log.canCommitThrough(dot)) return this.#commit(channel, dot);
+    this.#context.alarm(
+      'COMMIT_CONFLICT',
+      `${channel.key}: ${dotText(dot)} does not follow what is committed.`,
+      from,
+    );
   }
 
   #commit(channel: Channel, dot: Dot): void {

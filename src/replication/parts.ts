@@ -36,7 +36,7 @@ export function makeParts(options: ReplicaOptions): Parts {
     transfer,
     outcomes,
     owning,
-    homes: new Homes(context, (channel, dot) => owning.learn(channel, dot)),
+    homes: new Homes(context, (channel, from, dot) => owning.learn(channel, from, dot)),
     recovering: new Recovering(context, transfer),
     fetching: new Fetching(context, transfer),
   };
@@ -59,7 +59,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       for (const claim of message.claims) claims.onGranted(from, claim);
       return;
     case 'fenced':
-      for (const promise of message.promises) claims.onFenced(promise, now);
+      for (const promise of message.promises) claims.onFenced(from, promise, now);
       return;
     case 'staleRing':
       return;
@@ -68,13 +68,13 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
     case 'ack':
       return owning.onAcks(from, message, now);
     case 'refused':
-      return withChannel(parts, message, (channel) => transfer.onRefused(channel, from, message, now));
+      return withChannel(parts, from, message, (channel) => transfer.onRefused(channel, from, message, now));
     case 'pull':
-      return withChannel(parts, message, (channel) => transfer.onPull(channel, from, message, now));
+      return withChannel(parts, from, message, (channel) => transfer.onPull(channel, from, message, now));
     case 'state':
-      return withChannel(parts, message, (channel) => {
+      return withChannel(parts, from, message, (channel) => {
         parts.context.take(channel, from, message.runs);
-        owning.learn(channel, message.committed);
+        owning.hear(channel, from, message.committed);
         owning.onState(channel, from, message, now);
       });
     case 'recover':
@@ -82,11 +82,11 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
     case 'recovery':
       return recovering.onRecovery(from, message, now);
     case 'find':
-      return withChannel(parts, message, (channel) =>
+      return withChannel(parts, from, message, (channel) =>
         parts.context.queue.duty({ type: 'found', channel, to: from, find: message }),
       );
     case 'found':
-      return withChannel(parts, message, (channel) => fetching.onFound(channel, from, message, now));
+      return withChannel(parts, from, message, (channel) => fetching.onFound(channel, from, message, now));
     default:
       unreachable(message);
   }
@@ -137,9 +137,11 @@ export function tellRefused({ context }: Parts, { channel, from, refusal }: Refu
 
 function withChannel(
   { context }: Parts,
+  from: NodeId,
   message: { readonly interval: IntervalId; readonly ref: Channel['ref'] },
   use: (channel: Channel) => void,
 ): void {
   const interval = context.intervals.get(message.interval);
-  if (interval) use(context.channel(interval, message.ref));
+  const channel = interval && context.channelFor(from, interval, message.ref);
+  if (channel) use(channel);
 }

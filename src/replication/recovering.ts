@@ -2,6 +2,7 @@
  *  forgotten its promise too, and what it acked may be missing where it grants, so it does neither. One that a change of the
  *  ring brings in does not count either before it has everything; one that stays makes sure that it has. */
 import type { ChannelRef, NodeId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { Channel } from './channel.js';
 import { compareClaims } from './claim.js';
 import type { Context } from './context.js';
@@ -53,10 +54,11 @@ export class Recovering {
   }
 
   onRecovery(from: NodeId, message: Recovery, now: number): void {
-    const interval = this.#context.intervals.get(message.interval);
+    const interval = this.#context.intervalFor(from, message.interval);
     const gathering = interval?.gathering;
     if (!interval || gathering?.session !== message.session) return;
     const { promise } = message;
+    if (promise && !this.#context.mayBe(interval, promise, from, 1 / 4)) return;
     if (promise && compareClaims(promise, interval.promise) > 0)
       this.#context.promise(interval, promise, now);
     let given = gathering.answers.get(from);
@@ -66,8 +68,9 @@ export class Recovering {
     gathering.answers.set(from, given);
     given.seen.add(message.part);
     for (const { ref, have } of message.channels) {
-      const channel = this.#context.channel(interval, ref);
-      if (channel.holds(have)) continue;
+      const channel = this.#context.channelFor(from, interval, ref);
+      if (!channel) continue;
+      if (channel.holds(have) || planted('recovery-without-data')) continue;
       given.waiting.set(channel.key, have);
       this.#transfer.ask(channel, from, now);
     }

@@ -78,8 +78,8 @@ export type { PlannedInterval, RingPlan } from './replanning.js';
 export class Replica {
   readonly #parts: Parts;
   readonly #replanning: Replanning;
-  /** As each peer last said. */
-  readonly #stores = new Map<NodeId, StoreId>();
+  /** As each peer last said, newest last: what it said under an earlier one is void. */
+  readonly #stores = new Map<NodeId, StoreId[]>();
   #underWay: { readonly token: number; readonly cut: Cut; readonly stamped: Channel[] } | undefined;
   ringVersion = 0;
 
@@ -104,7 +104,8 @@ export class Replica {
     this.#parts.context.intervals.set(id, interval);
     // Written down at once: without a note the home would be taken for one that lost its store.
     if (start === 'new') this.#parts.context.queue.duty({ type: 'note', interval, note: interval.note });
-    const isLost = start === 'recovering' || (note?.recovering && !note.incoming);
+    const isLost =
+      (start === 'recovering' && !planted('empty-is-new')) || (note?.recovering && !note.incoming);
     const kind = isLost ? 'lost' : note?.incoming ? 'incoming' : interval.isChecked ? 'checking' : undefined;
     if (kind) this.#parts.recovering.begin(interval, kind, now);
   }
@@ -176,7 +177,7 @@ export class Replica {
   }
 
   receive(from: NodeId, frame: Frame, now: number): void {
-    this.#noteStore(from, frame.storeId);
+    if (!this.#isPresentStore(from, frame.storeId)) return;
     if (frame.ringVersion > this.ringVersion) {
       this.#parts.context.outbox.add({ type: 'ringBehind', version: frame.ringVersion, peer: from });
       return;
@@ -240,6 +241,7 @@ export class Replica {
     const channel = this.#parts.context.channels.get(channelKey(ref));
     assert(channel && this.#underWay, 'what is stamped belongs to a cut and a channel that was touched');
     this.#underWay.stamped.push(channel);
+    channel.stampedSeq = run.firstSeq + run.count - 1;
     const deadline = now + timing.publishMs;
     const { writer } = this.#parts.context;
     for (const range of awaited) channel.awaited.push({ ...range, writer, deadline });
@@ -360,12 +362,19 @@ export class Replica {
     return this.#parts.context.outbox.take(this.#parts.context.options.storeId, this.ringVersion);
   }
 
-  /** What a store has said is void once its node has another one. */
-  #noteStore(from: NodeId, storeId: StoreId): void {
+  /** Whether a frame is of the peer's present store. What one has said is void once its node has another. */
+  #isPresentStore(from: NodeId, storeId: StoreId): boolean {
     const known = this.#stores.get(from);
-    if (known === storeId) return;
-    this.#stores.set(from, storeId);
-    if (known === undefined) return;
+    if (!known) this.#stores.set(from, [storeId]);
+    if (!known || known.at(-1) === storeId) return true;
+    if (known.includes(storeId)) return false;
+    known.push(storeId);
+    if (known.length > limits.storesRememberedMax) known.shift();
+    this.#forgetStore(from);
+    return true;
+  }
+
+  #forgetStore(from: NodeId): void {
     const { channels, intervals } = this.#parts.context;
     for (const channel of channels.values()) {
       channel.links.get(from)?.forget();

@@ -60,6 +60,9 @@ export class Transfer {
     const link = channel.link(home);
     const { log } = channel;
     const { writer } = this.#context;
+    if (seq > Math.max(channel.stampedSeq, log.have(writer))) {
+      return this.#context.alarm('ACK_UNSENT', `${channel.key}: entry ${seq} was never stamped.`, home);
+    }
     link.acked = Math.max(link.acked, seq);
     if (link.have && seq > (link.have.get(writer) ?? 0)) {
       // Who holds an entry holds all it stands on.
@@ -120,6 +123,7 @@ export class Transfer {
 
   onPull(channel: Channel, from: NodeId, { have, claim }: Pull, now: number): void {
     const { interval } = channel;
+    if (claim && !this.#context.mayUse(interval, claim, from)) return;
     channel.link(from).says(have);
     if (claim) {
       const order = compareClaims(claim, interval.promise);
@@ -131,8 +135,11 @@ export class Transfer {
       return;
     }
     // What an owner sends is to be acked; what it lacks it asks for under its claim.
-    if (this.#context.owns(channel)) this.push(channel, from, now);
-    else this.#context.queue.duty({ type: 'state', channel, to: from, pull: { have, claim } });
+    if (this.#context.owns(channel)) {
+      this.push(channel, from, now);
+      channel.link(from).toldCommitted = undefined;
+      this.tellCommitted(channel);
+    } else this.#context.queue.duty({ type: 'state', channel, to: from, pull: { have, claim } });
     if (!channel.holds(have)) this.ask(channel, from, now);
   }
 

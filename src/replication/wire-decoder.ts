@@ -207,7 +207,8 @@ function readRecovery(reader: PeerReader): PeerMessage {
     else return false;
     return true;
   });
-  if (interval === '' || numbers.part >= numbers.parts) reader.fail();
+  if (interval === '' || numbers.part >= numbers.parts || numbers.parts > limits.recoveryPartsMax)
+    reader.fail();
   return { type: 'recovery', interval, ...numbers, recovering, ...(promise ? { promise } : {}), channels };
 }
 

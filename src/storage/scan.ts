@@ -60,7 +60,7 @@ class Scan {
   readonly #source: ScanSource;
   readonly #seed: number;
   readonly #cache: RefCache;
-  #window = new Uint8Array(windowBytes);
+  #window: Uint8Array = new Uint8Array(0);
   /** The window holds bytes [base, base + length) of the file. */
   #base: number;
   #length = 0;
@@ -84,7 +84,8 @@ class Scan {
   /** Reads on until the wanted bytes from the position on are there, or the file ends. */
   async fill(): Promise<void> {
     const keep = this.#base + this.#length - this.#position;
-    const next = new Uint8Array(Math.max(windowBytes, this.#wanted));
+    const left = this.#size - this.#position;
+    const next = new Uint8Array(Math.max(Math.min(windowBytes, left), this.#wanted));
     next.set(this.#window.subarray(this.#length - keep, this.#length));
     const done = await this.#source.read(next.subarray(keep), this.#position + keep);
     this.#window = next;

@@ -39,6 +39,7 @@ const rings: Record<string, Ring> = {
   draining: must(drainNodes(settled, [a])),
   everywhere: must(changeReplicas(settled, 'all')),
   later: { ...founded, additions: Uint8Array.of(1, 2, 3) },
+  sparse: { ...founded, virtualNodes: 8 },
 };
 
 /** Some ring in some phase. */
@@ -71,7 +72,7 @@ describe('golden bytes', () => {
     expect(ringDigest(settled)).toBe(golden['settledDigest']);
     expect(intervalIdOf(channelPosition(channelOf(7)))).toBe(golden['channelPosition']);
     const points: string[] = [];
-    eachVirtualNode(a, (position) => points.push(intervalIdOf(position)));
+    eachVirtualNode(a, 256, (position) => points.push(intervalIdOf(position)));
     expect([points[0], points[1], points[255]].join()).toBe(golden['virtualNodes']);
     expect(points).toHaveLength(256);
   });

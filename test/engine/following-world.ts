@@ -3,12 +3,13 @@
 import type { ChannelName, ChannelRef, Dot, HubName, NodeId, WriterId } from '../../src/base/ids.js';
 import { dotText } from '../../src/base/ids.js';
 import { Followers, type FollowersMessage } from '../../src/engine/followers.js';
-import { type FollowingMessage, type RecordsOf, RemoteLogs } from '../../src/engine/following.js';
-import { partOf } from '../../src/engine/mirror.js';
+import { type FollowingMessage, RemoteLogs, RemoteUnavailableError } from '../../src/engine/following.js';
+import type { Piece } from '../../src/engine/kept-runs.js';
+import type { Fetched } from '../../src/engine/ordering.js';
 import { type PeerMessage, isRingMessage } from '../../src/engine/peer-messages.js';
 import type { ReadRange, ReadResult, RecordSlice } from '../../src/engine/ports.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
-import { encodeContent } from '../../src/log/entry-wire.js';
+import { encodeContent, iterateRecords } from '../../src/log/entry-wire.js';
 import type { Vector } from '../../src/log/entry.js';
 import { LogReader } from '../../src/log/reader.js';
 import { verifyRun } from '../../src/log/run-reader.js';
@@ -95,7 +96,7 @@ export class Home {
   /** Reads fail. */
   isBroken = false;
   /** What others have that a follower wants, or what is lost. */
-  fetch: (dots: readonly Dot[]) => Promise<readonly Dot[]> = (dots) => Promise.resolve(dots);
+  fetch: (dots: readonly Dot[]) => Promise<Fetched> = (dots) => Promise.resolve({ type: 'lost', dots });
   #last = 0;
 
   constructor(
@@ -176,7 +177,13 @@ export class Home {
       bytes,
       slice: { writer, round, firstSeq, count, records: bytes.subarray(headerBytes) },
     });
-    if (!this.tellsNobody) this.followers.synced(room, run);
+    if (!this.tellsNobody) this.followers.synced(room, verified.value, bytes);
+  }
+
+  /** Whether it holds these; what it does not is lost. */
+  lacking(wanted: readonly Dot[]): Fetched {
+    const dots = wanted.filter(({ writer, seq }) => this.log.have(writer) < seq);
+    return dots.length === 0 ? { type: 'held' } : { type: 'lost', dots };
   }
 
   commit(dot: Dot): void {
@@ -222,7 +229,7 @@ export class Home {
         );
         if (!run || seq <= (this.log.floors.get(writer) ?? 0))
           missing.push({ writer, fromSeq: seq, toSeq: seq });
-        else slices.push(partOf(run.slice, seq, seq + 1));
+        else slices.push(oneOf(run.slice, seq));
         bytes += slices.at(-1)?.records.length ?? 0;
       }
     }
@@ -256,6 +263,7 @@ export class Edge {
   readonly signals: Signal[] = [];
   readonly kept: Signal[] = [];
   readonly lost: Dot[] = [];
+  readonly unknown: Dot[] = [];
   replaced = 0;
   /** Committed entries that had to be read from the home. */
   unread = 0;
@@ -269,16 +277,17 @@ export class Edge {
     this.remote = new RemoteLogs(
       { neighbours: peer, clock, timers: clock },
       {
-        committed: (_, log, from, to, recordsOf) => {
-          for (const span of log.spans(from, to)) if (!recordsOf(span)) this.unread += span.count;
-          this.reader?.kick(log, recordsOf);
+        committed: (_, log, position, pieces) => {
+          if (!pieces) this.unread += log.endPosition - position;
+          this.reader?.committed(log, position, pieces);
         },
-        tip: (_, log, dot, recordsOf) => this.reader?.provisional(log, dot, recordsOf),
+        tip: (_, log, dot) => this.reader?.provisional(log, dot),
         signals: (_, signals) => void this.signals.push(...signals),
         keptSignals: (_, signals) => void this.kept.push(...signals),
-        replaced: (_, old, log, lost) => {
+        replaced: (_, old, log, { lost, unknown }) => {
           this.replaced++;
           this.lost.push(...lost);
+          this.unknown.push(...unknown);
           this.reader?.replaced(old, log);
         },
         flush: () => undefined,
@@ -307,6 +316,7 @@ export class Reader {
   #log: ChannelLog;
   #reader: LogReader;
   #isReading = false;
+  #tip: Dot | undefined;
 
   constructor(
     readonly remote: RemoteLogs,
@@ -320,38 +330,34 @@ export class Reader {
     return this.#reader.heads(this.#log);
   }
 
-  kick(log: ChannelLog, recordsOf?: RecordsOf): void {
+  /** As a live reader gets it where it is at the end; else it reads the log. */
+  committed(log: ChannelLog, position: number, pieces: readonly Piece[] | undefined): void {
     if (log !== this.#log) this.faults.push('told of a log that was replaced');
-    if (this.#isReading) return;
-    for (;;) {
-      const step = this.#reader.next(log, 100);
-      if (step.type === 'end') return;
-      if (step.type === 'gap') {
-        this.gaps.push(step.ranges.map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join());
-        this.#reader.advance(step);
-        continue;
-      }
-      const slices = recordsOf?.(step);
-      if (!slices) {
-        this.#isReading = true;
-        void this.#readOn();
+    const isLive = !this.#isReading && this.#reader.position === position && this.#tip === undefined;
+    if (!pieces || !isLive) return this.kick(log);
+    for (const { writer, count, records } of pieces) {
+      const step = this.#reader.next(log, count);
+      if (step.type !== 'entries' || step.writer !== writer || step.count !== count) {
+        this.faults.push('a piece that is not due');
         return;
       }
-      this.#took(slices);
+      const first = iterateRecords(records).next().value?.seq;
+      if (first !== step.firstSeq) this.faults.push('records of another entry');
+      this.#took([{ writer, firstSeq: step.firstSeq, count, round: 0, records }]);
       this.#reader.advance(step);
     }
   }
 
-  provisional(log: ChannelLog, tip: Dot, recordsOf: RecordsOf): void {
-    if (this.#isReading || !this.#reader.isAtEnd(log)) return;
-    for (;;) {
-      const step = this.#reader.nextProvisional(log, tip, 100);
-      if (step.type === 'end') return;
-      const slices = recordsOf(step);
-      if (!slices) return;
-      this.#took(slices);
-      this.#reader.took(step.writer, step.firstSeq + step.count - 1);
-    }
+  provisional(log: ChannelLog, tip: Dot): void {
+    this.#tip = tip;
+    this.kick(log);
+  }
+
+  kick(log: ChannelLog): void {
+    if (log !== this.#log) this.faults.push('told of a log that was replaced');
+    if (this.#isReading) return;
+    this.#isReading = true;
+    void this.#readOn();
   }
 
   replaced(old: ChannelLog, log: ChannelLog): void {
@@ -374,28 +380,35 @@ export class Reader {
     try {
       for (;;) {
         const [log, reader] = [this.#log, this.#reader];
-        const step = reader.next(log, 100);
+        const step = this.#next(log, reader);
         if (step.type === 'end') break;
         if (step.type === 'gap') {
           this.gaps.push(step.ranges.map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).join());
           reader.advance(step);
           continue;
         }
+        const isProvisional = reader.isAtEnd(log);
         const { slices, missing } = await this.remote.read(room, [step], 400);
-        if (reader !== this.#reader) continue;
-        for (const slice of slices) {
-          this.#took([slice]);
-          reader.advance({ ...step, firstSeq: slice.firstSeq, count: slice.count });
+        // Replaced, or committed meanwhile.
+        if (reader !== this.#reader || isProvisional !== reader.isAtEnd(log)) continue;
+        for (const { fromSeq, toSeq } of missing) this.gaps.push(`missing ${fromSeq}-${toSeq}`);
+        for (const { firstSeq, count } of [...slices, ...missing.map(rangeOf)]) {
+          if (isProvisional) reader.took(step.writer, firstSeq + count - 1);
+          else reader.advance({ ...step, firstSeq, count });
         }
-        for (const { fromSeq, toSeq } of missing) {
-          this.gaps.push(`missing ${fromSeq}-${toSeq}`);
-          reader.advance({ ...step, firstSeq: fromSeq, count: toSeq - fromSeq + 1 });
-        }
+        this.#took(slices);
       }
     } catch (error) {
-      this.faults.push(String(error));
+      if (!(error instanceof RemoteUnavailableError)) this.faults.push(String(error));
     }
     this.#isReading = false;
+  }
+
+  #next(log: ChannelLog, reader: LogReader) {
+    const step = reader.next(log, 100);
+    if (this.#tip && log.have(this.#tip.writer) < this.#tip.seq) this.#tip = undefined;
+    if (this.#tip && log.positionOf(this.#tip) !== undefined) this.#tip = undefined;
+    return step.type === 'end' && this.#tip ? reader.nextProvisional(log, this.#tip, 100) : step;
   }
 
   #took(slices: readonly RecordSlice[]): void {
@@ -403,6 +416,16 @@ export class Reader {
       for (let seq = firstSeq; seq < firstSeq + count; seq++) this.had.push(short({ writer, seq }));
     }
   }
+}
+
+function rangeOf({ fromSeq, toSeq }: { fromSeq: number; toSeq: number }) {
+  return { firstSeq: fromSeq, count: toSeq - fromSeq + 1 };
+}
+
+/** A slice of one entry. */
+function oneOf(slice: RecordSlice, seq: number): RecordSlice {
+  const record = [...iterateRecords(slice.records)][seq - slice.firstSeq]!;
+  return { ...slice, firstSeq: seq, count: 1, records: slice.records.subarray(record.start, record.end) };
 }
 
 /** The writer's number and the seq. */

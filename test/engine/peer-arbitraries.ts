@@ -107,6 +107,7 @@ const following = compacted<PeerMessage>(
     id,
     log: some(someBytes),
     lost: dots,
+    unknown: dots,
     signals: list(signal),
   }),
 );

@@ -124,8 +124,8 @@ function toProto(message: PeerMessage): object {
     case 'unfollow':
       return { unfollow: { id: message.id } };
     case 'following': {
-      const { id, log, lost, signals } = message;
-      return { following: { id, log, lost: lost.map(dot), signals } };
+      const { id, log, lost, unknown, signals } = message;
+      return { following: { id, log, lost: lost.map(dot), unknown: unknown.map(dot), signals } };
     }
     case 'followEnded':
       return { followEnded: { id: message.id, moved: moved(message.moved) } };

@@ -1,6 +1,6 @@
 /** The random search over the replication core, and proof that it finds what it looks for. */
 import { describe, expect, test } from 'vitest';
-import { bugs, findBug } from '../../simulations/replication/bugs.js';
+import { bugs, findBug, findInStory, seenWithout } from '../../simulations/replication/bugs.js';
 import { searchReplication } from '../../simulations/replication/search.js';
 
 test('under crashes, lost disks, cuts, pauses and wrong clocks every promise holds', () => {
@@ -16,12 +16,20 @@ test('under crashes, lost disks, cuts, pauses and wrong clocks every promise hol
   expect(stats.repeats).toBeGreaterThan(300);
   expect(stats.fetched).toBeGreaterThan(20);
   expect(stats.fetchedLost).toBeGreaterThan(0);
+  expect(stats.lies).toBeGreaterThan(500);
+  expect(stats.alarms).toBeGreaterThan(100);
   expect(stats.healRounds).toBeLessThan(20);
 });
 
 describe('a planted bug is found', () => {
   test.each(bugs)('$bug: $what', ({ bug, seed }) => {
-    expect(findBug(bug, 2_000, seed)).toBeDefined();
+    const found = findBug(bug, 3_000, seed);
+    expect(found).toBeDefined();
+    expect(seenWithout(bug, found!)).not.toBe(found!.checker);
+  });
+
+  test('recovery-by-quorum: in a story', () => {
+    expect(findInStory()).toBe('order');
   });
 });
 

@@ -1,0 +1,40 @@
+/** All checkers by the name under which each can be left out; the names of invariants are those of docs/guarantees.md. */
+import type { Finding } from '../record.js';
+import type { Checker, Evidence } from './evidence.js';
+import * as publishes from './publishes.js';
+import * as readers from './readers.js';
+import * as stores from './stores.js';
+
+export const checkers: Readonly<Record<string, Checker>> = {
+  'I1 acked is kept': publishes.ackedIsKept,
+  'I4 dots are unique': stores.dotsAreUnique,
+  'I6 writers are whole': stores.writersAreWhole,
+  'I3 delivered is stored': readers.deliveredIsStored,
+  'I5 writers in order': readers.writersInOrder,
+  'I8 one order or late': readers.oneOrderOrLate,
+  'I11 stores are equal': stores.storesAreEqual,
+  'I11 every entry is placed': stores.everyEntryIsPlaced,
+  'I13 nothing skipped': readers.nothingSkipped,
+  'I13 no needless gap': readers.noNeedlessGap,
+  'I14 nothing twice': readers.nothingTwice,
+  'I16 retries count once': publishes.retriesCountOnce,
+  'I17 publishers in order': publishes.publishersInOrder,
+  'I23 acks are honest': publishes.acksAreHonest,
+  'I23 outcomes are true': publishes.outcomesAreTrue,
+  'I23 rejected is nowhere': publishes.rejectedIsNowhere,
+  'I25 bounded queues': function* ({ bufferedMost }) {
+    if (bufferedMost > queueBytesMax) yield `${bufferedMost} bytes waited in one connection`;
+  },
+};
+
+/** Twice what a session may queue: what was handed over before it was behind is still there. */
+const queueBytesMax = 2 * 4_194_304;
+
+export function check(evidence: Evidence, off: ReadonlySet<string> = new Set()): Finding[] {
+  const findings = evidence.record.findings.filter(({ checker }) => !off.has(checker));
+  for (const [checker, run] of Object.entries(checkers)) {
+    if (off.has(checker)) continue;
+    for (const what of run(evidence)) findings.push({ checker, what });
+  }
+  return findings;
+}

@@ -1,0 +1,109 @@
+/** What publishers were told, against the disks. */
+import type { Publish, SeenDot } from '../record.js';
+import type { Checker } from './evidence.js';
+import { type StoreLog, type StoredEntry, dotText } from './store-log.js';
+
+function entryAt({ channels }: StoreLog, channel: string, { writer, seq }: SeenDot): StoredEntry | undefined {
+  const entries = channels.get(channel)?.writers.get(writer);
+  const first = entries?.[0];
+  if (!entries || !first) return undefined;
+  const likely = entries[seq - first.seq];
+  return likely?.seq === seq ? likely : entries.find((entry) => entry.seq === seq);
+}
+
+/** I1, I2: what was acked is on every node at the end, as long as one of the disks that held it then is there. */
+export const ackedIsKept: Checker = function* ({ record, homesOf }) {
+  for (const { line, dot, level, holders, node } of record.acks) {
+    if (!dot || level === 'memory') continue;
+    if (holders.length > 0 && holders.every((disk) => record.lostDisks.has(disk))) continue;
+    const { channel } = record.of(line)!;
+    for (const store of homesOf(channel)) {
+      const entry = entryAt(store, channel, dot);
+      const what = `line ${line}, acked by ${node} at ${level} as ${dotText(dot)} in ${channel},`;
+      if (!entry) yield `${what} is not on ${store.node}`;
+      else if (entry.line !== line) yield `${what} is line ${entry.line} on ${store.node}`;
+    }
+  }
+};
+
+/** I23: acks claim what is. */
+export const acksAreHonest: Checker = function* ({ record }) {
+  for (const { line, dot, level, copies, holders, node } of record.acks) {
+    if (!dot) {
+      if (level !== 'memory') yield `${node} acks line ${line} at ${level} without an entry`;
+      continue;
+    }
+    const what = `${node} acks line ${line} at ${level} with ${copies} copies`;
+    if (copies > holders.length) yield `${what}, and ${holders.length} disks hold it`;
+    if (copies < 1) yield what;
+    const publish = record.of(line)!;
+    if (!publish.degrade && publish.level !== 'owner' && level !== 'quorum')
+      yield `${what}, which was not to be degraded`;
+  }
+};
+
+/** I23: what an application was told is what a node said. */
+export const outcomesAreTrue: Checker = function* ({ record }) {
+  const acked = new Map(record.acks.map((ack) => [`${ack.line} ${ack.dot ? dotText(ack.dot) : ''}`, ack]));
+  for (const publish of record.publishes) {
+    if (publish.outcome !== 'acked') continue;
+    const ack = acked.get(`${publish.line} ${publish.dot ? dotText(publish.dot) : ''}`);
+    if (!ack) yield `line ${publish.line} was acked to its application, and by no node`;
+  }
+};
+
+/** I23: what was rejected is nowhere. */
+export const rejectedIsNowhere: Checker = function* ({ record, stores }) {
+  const rejected = new Map<number, Publish>();
+  for (const publish of record.publishes)
+    if (publish.outcome === 'rejected') rejected.set(publish.line, publish);
+  for (const { node, channels } of stores)
+    for (const { writers } of channels.values())
+      for (const entries of writers.values())
+        for (const entry of entries) {
+          const publish = rejected.get(entry.line);
+          if (publish)
+            yield `line ${publish.line}, rejected as ${publish.code}, is ${dotText(entry)} on ${node}`;
+        }
+};
+
+/** I16: a retry is not stored again by who knows of the first. Sides that could not know of each other may both have it,
+ *  and readers get one. Keys are remembered for a time, by the clock of the log. */
+export const retriesCountOnce: Checker = function* ({ orders }) {
+  for (const [channel, { entries, isBelow }] of orders) {
+    const seen = new Map<number, StoredEntry>();
+    for (const entry of entries) {
+      if (entry.line === 0) continue;
+      const first = seen.get(entry.line);
+      if (first && isBelow(first, entry) && Math.abs(unixMs(entry) - unixMs(first)) < keysKnownMs)
+        yield `line ${entry.line} is ${dotText(first)} and ${dotText(entry)} in ${channel}`;
+      seen.set(entry.line, first ?? entry);
+    }
+  }
+};
+
+const keysKnownMs = 600_000;
+
+/** A timestamp counts milliseconds in units of 4096. */
+function unixMs({ timestamp }: StoredEntry): number {
+  return Math.floor(timestamp / 4096);
+}
+
+/** I17: what one publisher sent to one channel stands in the order in which it sent it, as far as those who wrote it could
+ *  know of each other. */
+export const publishersInOrder: Checker = function* ({ record, orders }) {
+  for (const [channel, { entries, isBelow }] of orders) {
+    const last = new Map<string, StoredEntry>();
+    const lines = new Set<number>();
+    for (const entry of entries) {
+      const publish = record.of(entry.line);
+      // Whether it may stand there twice is for another checker to say.
+      if (!publish || lines.has(entry.line)) continue;
+      lines.add(entry.line);
+      const before = last.get(publish.publisher);
+      if (!before || entry.line > before.line) last.set(publish.publisher, entry);
+      else if (isBelow(before, entry))
+        yield `line ${entry.line} of ${publish.publisher} stands behind line ${before.line} in ${channel}`;
+    }
+  }
+};

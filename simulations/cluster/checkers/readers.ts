@@ -1,0 +1,121 @@
+/** What readers were given, against the order of the channel at the end. */
+import type { EntryEvent, Reader } from '../record.js';
+import type { ChannelOrder } from './channel-order.js';
+import type { Checker, Evidence } from './evidence.js';
+import { dotText } from './store-log.js';
+
+function entriesOf({ events }: Reader): EntryEvent[] {
+  return events.filter((event): event is EntryEvent => event.type === 'entry');
+}
+
+function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, ChannelOrder, string]> {
+  const none: ChannelOrder = { entries: [], positions: new Map(), outside: [], isBelow: () => false };
+  for (const reader of record.readers)
+    yield [reader, orders.get(reader.channel) ?? none, `${reader.name} in ${reader.channel}`];
+}
+
+/** I3, I4: what was delivered is in the log, as it was published. With a disk may go what was on that disk alone, and was
+ *  delivered there at level `owner`. */
+export const deliveredIsStored: Checker = function* (evidence) {
+  const firm = firmDots(evidence);
+  const mayGo = (dot: EntryEvent['dot']): boolean =>
+    evidence.record.lostDisks.size > 0 && !firm.has(dotText(dot));
+  for (const [reader, { positions, entries }, who] of eachReader(evidence))
+    for (const { dot, line } of entriesOf(reader)) {
+      const position = positions.get(dotText(dot));
+      if (position === undefined) {
+        if (!mayGo(dot)) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
+      } else if (entries[position]!.line !== line)
+        yield `${who} got line ${line} as ${dotText(dot)}, which is line ${entries[position]!.line}`;
+    }
+};
+
+/** I14: nothing twice. A publish that two owners wrote surfaces once in each client: one that goes on from another's cursor
+ *  does not know what that one surfaced. */
+export const nothingTwice: Checker = function* (evidence) {
+  for (const [reader, , who] of eachReader(evidence)) {
+    const dots = new Set<string>();
+    const lines = new Set<number>();
+    for (const event of reader.events) {
+      if (event.type === 'subscribed' && !event.resumed) lines.clear();
+      if (event.type !== 'entry') continue;
+      const { dot, line } = event;
+      if (dots.has(dotText(dot))) yield `${who} got ${dotText(dot)} twice`;
+      else if (line > 0 && lines.has(line)) yield `${who} got line ${line} twice`;
+      dots.add(dotText(dot));
+      lines.add(line);
+    }
+  }
+};
+
+/** I5: of one writer, later entries later. */
+export const writersInOrder: Checker = function* (evidence) {
+  for (const [reader, , who] of eachReader(evidence)) {
+    const last = new Map<string, number>();
+    for (const { dot } of entriesOf(reader)) {
+      const before = last.get(dot.writer) ?? 0;
+      if (dot.seq < before) yield `${who} got ${dotText(dot)} after ${dot.writer}-${before}`;
+      last.set(dot.writer, Math.max(before, dot.seq));
+    }
+  }
+};
+
+/** What was acknowledged at quorum. */
+function firmDots({ record }: Evidence): ReadonlySet<string> {
+  return new Set(record.acks.flatMap(({ dot, level }) => (dot && level === 'quorum' ? [dotText(dot)] : [])));
+}
+
+/** I8, I15: all readers get the one order; what comes behind its place is marked, and nothing else is. Where something was
+ *  written without a claim, deliveries may be in an order that is not final: then this is said of what was acknowledged at
+ *  quorum alone, and a mark too many is none. */
+export const oneOrderOrLate: Checker = function* (evidence) {
+  const firm = firmDots(evidence);
+  for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
+    const isFinal = entries.every(({ round }) => round > 0);
+    let most = -1;
+    for (const { dot, late } of entriesOf(reader)) {
+      const position = positions.get(dotText(dot));
+      if (position === undefined || !(isFinal || firm.has(dotText(dot)))) continue;
+      if (position < most && !late) yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
+      if (position > most && late && isFinal)
+        yield `${who} got ${dotText(dot)} in its place, and marked late`;
+      most = Math.max(most, position);
+    }
+  }
+};
+
+/** I13: no hole that was not told. */
+export const nothingSkipped: Checker = function* (evidence) {
+  for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
+    const got = entriesOf(reader).flatMap(({ dot }) => positions.get(dotText(dot)) ?? []);
+    if (got.length === 0) continue;
+    const had = new Set(got);
+    // Of a publish that stands there twice one is enough.
+    const lines = new Set(entriesOf(reader).map(({ line }) => line));
+    const first = reader.start === 'beginning' ? 0 : got[0]!;
+    const last = got.reduce((most, position) => Math.max(most, position), 0);
+    for (let i = first; i < last; i++) {
+      const entry = entries[i]!;
+      if (entry.line > 0 && !had.has(i) && !lines.has(entry.line) && !isInGap(reader, entry)) {
+        yield `${who} never got line ${entry.line} (${dotText(entry)}), and later ones`;
+        break;
+      }
+    }
+  }
+};
+
+function isInGap({ events }: Reader, { writer, seq }: { writer: string; seq: number }): boolean {
+  return events.some(
+    (event) =>
+      event.type === 'gap' &&
+      (event.ranges.length === 0 ||
+        event.ranges.some((range) => range.writer === writer && range.fromSeq <= seq && seq <= range.toSeq)),
+  );
+}
+
+/** I13: nothing was lost here, so no gap may be told. */
+export const noNeedlessGap: Checker = function* (evidence) {
+  if (evidence.record.lostDisks.size > 0) return;
+  for (const [{ events }, , who] of eachReader(evidence))
+    for (const event of events) if (event.type === 'gap') yield `${who} was told of a gap: ${event.reason}`;
+};

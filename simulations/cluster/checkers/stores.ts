@@ -1,0 +1,57 @@
+/** What lies on the disks, against itself. */
+import type { Checker } from './evidence.js';
+import { dotText } from './store-log.js';
+
+/** I4: one dot has one content on all disks there ever were. */
+export const dotsAreUnique: Checker = function* ({ disks }) {
+  const sums = new Map<string, readonly [sum: number, disk: number]>();
+  for (const disk of disks)
+    for (const [key, seq, sum] of disk.dots()) {
+      const dot = `${key}-${seq}`;
+      const known = sums.get(dot);
+      if (known && known[0] !== sum)
+        yield `${dot} is another on disk ${disk.number} than on disk ${known[1]}`;
+      sums.set(dot, [sum, disk.number]);
+    }
+};
+
+/** I5, I6: a writer's entries have no holes, and later ones later timestamps. */
+export const writersAreWhole: Checker = function* ({ stores }) {
+  for (const { node, channels } of stores)
+    for (const { name, writers } of channels.values())
+      for (const entries of writers.values())
+        for (let i = 0; i < entries.length; i++) {
+          const [entry, before] = [entries[i]!, entries[i - 1]];
+          const expected = before ? before.seq + 1 : 1;
+          if (entry.seq !== expected) yield `${name} on ${node} lacks what is before ${dotText(entry)}`;
+          if (before && entry.timestamp <= before.timestamp)
+            yield `${dotText(entry)} in ${name} on ${node} is not later than the entry before it`;
+        }
+};
+
+/** I11: at the end all homes hold the same. */
+export const storesAreEqual: Checker = function* ({ stores, homesOf }) {
+  const names = new Set(stores.flatMap(({ channels }) => [...channels.keys()]));
+  for (const name of names) {
+    const [first, ...others] = homesOf(name);
+    for (const other of others) {
+      const [here, there] = [dotsIn(first!.channels.get(name)), dotsIn(other.channels.get(name))];
+      const missing = [...here].find((dot) => !there.has(dot));
+      const more = [...there].find((dot) => !here.has(dot));
+      if (missing !== undefined) yield `${missing} of ${name} is on ${first!.node} and not on ${other.node}`;
+      if (more !== undefined) yield `${more} of ${name} is on ${other.node} and not on ${first!.node}`;
+    }
+  }
+};
+
+/** I11: at the end every entry has its place. */
+export const everyEntryIsPlaced: Checker = function* ({ orders }) {
+  for (const [channel, { outside }] of orders)
+    if (outside[0]) yield `${dotText(outside[0])} of ${channel} and ${outside.length - 1} more have no place`;
+};
+
+function dotsIn(
+  channel: { writers: ReadonlyMap<string, readonly { writer: string; seq: number }[]> } | undefined,
+) {
+  return new Set([...(channel?.writers.values() ?? [])].flat().map((entry) => dotText(entry)));
+}

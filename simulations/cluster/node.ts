@@ -1,0 +1,263 @@
+/** One machine with its disk, and the processes of the product that run on it one after another. */
+import { createHash } from 'node:crypto';
+import type { NodeId } from '../../src/base/ids.js';
+import type { Random } from '../../src/base/random.js';
+import { Engine } from '../../src/engine/engine.js';
+import type { ClusterOptions, EngineOptions } from '../../src/engine/options.js';
+import type { EnginePorts, Observation } from '../../src/engine/ports.js';
+import { openLogStore } from '../../src/storage/log-store.js';
+import { SimulatedDisk } from '../world/disk.js';
+import { SimulatedIndex } from '../world/key-value.js';
+import { Life, type Machine } from '../world/machine.js';
+import { chanceFor } from './chance.js';
+import type { ClientNetwork } from './client-network.js';
+import type { PeerNetwork } from './peer-network.js';
+import { RawDisk } from './raw-disks.js';
+import type { Trace } from './trace.js';
+
+const dataDirectory = '/data';
+const segmentsDirectory = `${dataDirectory}/store/segments/`;
+
+export type NodeState = 'down' | 'starting' | 'up' | 'stopping';
+
+export interface NodeWorld {
+  readonly seed: number;
+  readonly trace: Trace;
+  readonly clients: ClientNetwork;
+  readonly peers: PeerNetwork;
+  readonly disks: RawDisk[];
+  /** The product did something no fault explains. */
+  broken(error: unknown): void;
+  conflict(what: string): void;
+}
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly segmentBytes: number;
+  readonly engine: Omit<EngineOptions, 'nodeId'>;
+  /** What is the same at every start; left out by a node that stays alone. */
+  readonly cluster?: Pick<ClusterOptions, 'ring' | 'membership' | 'seeds'>;
+}
+
+export function nodeIdOf(name: string): NodeId {
+  return createHash('sha256').update(name).digest('hex').slice(0, 32) as NodeId;
+}
+
+export function peerAddressOf(name: string): string {
+  return `${name}:7946`;
+}
+
+export class SimulatedNode {
+  readonly name: string;
+  readonly id: NodeId;
+  readonly host: string;
+  readonly machine: Machine;
+  readonly index: SimulatedIndex;
+  state: NodeState = 'down';
+  starts = 0;
+  engine: Engine | undefined;
+  /** The disk is the one the ring was founded with. */
+  #isFounding = true;
+  disk!: SimulatedDisk;
+  rawDisk!: RawDisk;
+  /** Told of what nodes tell of themselves. */
+  onObservation: (observation: Observation) => void = () => {};
+  /** The node cannot go on, and says so. */
+  onFailed: () => void = () => {};
+  readonly #world: NodeWorld;
+  readonly #options: NodeOptions;
+  readonly #random: Random;
+  #life: Life | undefined;
+
+  constructor(world: NodeWorld, machine: Machine, options: NodeOptions) {
+    this.#world = world;
+    this.#options = options;
+    this.name = options.name;
+    this.host = `${options.name}:8080`;
+    this.machine = machine;
+    this.#random = chanceFor(world.seed, `${this.name} product`);
+    this.id = nodeIdOf(this.name);
+    this.index = new SimulatedIndex({
+      clock: machine,
+      random: chanceFor(world.seed, `${this.name} index`),
+      dies: (what) => this.disk.step(what),
+      isAlive: () => this.disk.alive,
+    });
+    this.#putDisk();
+  }
+
+  get life(): Life | undefined {
+    return this.#life;
+  }
+
+  /** Starts a process on what the disk holds; `state` says how far it got. */
+  start(): void {
+    const life = new Life(this.machine);
+    this.#life = life;
+    this.state = 'starting';
+    this.starts++;
+    this.#world.trace.tell(`${this.name} starts`);
+    this.machine.run(() => void this.#boot(life));
+  }
+
+  async #boot(life: Life): Promise<void> {
+    try {
+      const engine = new Engine(this.#ports(life), this.#engineOptions());
+      this.engine = engine;
+      await engine.start();
+      if (!life.alive) return;
+      this.state = 'up';
+      this.#world.trace.tell(`${this.name} serves`);
+      const openSession = engine.openSession.bind(engine);
+      this.#world.clients.listen(this.host, { name: this.name, life, openSession });
+    } catch (error) {
+      if (!life.alive) return;
+      this.#world.trace.tell(`${this.name} could not start: ${String(error)}`);
+      this.#over(false);
+      this.onFailed();
+    }
+  }
+
+  #engineOptions(): EngineOptions {
+    const { cluster, engine } = this.#options;
+    const options = { ...engine, nodeId: this.id };
+    if (!cluster) return options;
+    const profile = {
+      peerAddress: peerAddressOf(this.name),
+      clientAddresses: [`http://${this.host}`],
+      role: 'core',
+      load: 0,
+    } as const;
+    return { ...options, cluster: { ...cluster, isFounding: this.#isFounding, profile } };
+  }
+
+  #ports(life: Life): EnginePorts {
+    const observer = { observe: (observation: Observation) => life.alive && this.#observed(observation) };
+    const random = this.#random;
+    const { cluster } = this.#options;
+    const { name, id } = this;
+    const store = {
+      directory: dataDirectory,
+      soleHome: cluster === undefined,
+      plentyBytes: 0,
+      reserveBytes: 131_072,
+      segmentBytes: this.#options.segmentBytes,
+      openIndex: () => this.index.keyValue(),
+    };
+    return {
+      clock: life,
+      timers: life,
+      random,
+      observer,
+      hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
+      ...(cluster && { peers: this.#world.peers.port({ name, id, address: peerAddressOf(name), life }) }),
+      openStore: () => openLogStore({ ...store, clock: life, random, observer, files: this.disk.files() }),
+    };
+  }
+
+  #observed(observation: Observation): void {
+    this.#world.trace.add(`${this.name} ${JSON.stringify(observation)}`);
+    this.onObservation(observation);
+    if (observation.type === 'alarm' && observation.code === 'INTERNAL') {
+      this.#world.broken(new Error(`${this.name}: ${observation.message}`));
+    }
+    if (observation.type !== 'node-failed') return;
+    this.#world.trace.tell(`${this.name} failed: ${observation.message}`);
+    this.#life!.after(0, () => {
+      this.disk.kill();
+      this.index.kill();
+      this.#over(false);
+      this.onFailed();
+    });
+  }
+
+  /** The process ends inside the step of the disk that many steps from now. */
+  crashAtStep(steps: number, isPowerLoss: boolean, then: () => void): void {
+    const life = this.#life;
+    this.disk.dieAfter(steps, () => {
+      // What goes on in this turn is not seen by anybody any more.
+      life?.end();
+      this.machine.line.after(0, () => {
+        if (this.#life !== life || this.state === 'down') return;
+        this.crash(isPowerLoss);
+        then();
+      });
+    });
+  }
+
+  crash(isPowerLoss: boolean): void {
+    if (this.state === 'down') return;
+    this.#world.trace.tell(`${this.name} ${isPowerLoss ? 'loses power' : 'is killed'}`);
+    if (isPowerLoss) {
+      this.disk.powerLoss();
+      this.index.powerLoss();
+    } else {
+      this.disk.kill();
+      this.index.kill();
+    }
+    this.#over(isPowerLoss);
+  }
+
+  /** As an operator stops it; resolves when it is down, however it got there. */
+  async stop(): Promise<void> {
+    const life = this.#life;
+    if (this.state !== 'up' || !this.engine) return;
+    this.state = 'stopping';
+    this.#world.trace.tell(`${this.name} stops`);
+    this.#world.clients.unlisten(this.host);
+    await this.engine.stop();
+    if (this.#life !== life || !life?.alive) return;
+    this.disk.kill();
+    this.index.kill();
+    this.#over(false);
+  }
+
+  /** The process is gone. */
+  #over(isSilent: boolean): void {
+    this.#life?.end();
+    this.state = 'down';
+    this.engine = undefined;
+    this.rawDisk.restarted();
+    this.machine.resume();
+    this.#world.clients.unlisten(this.host);
+    this.#world.clients.nodeGone(this.name, isSilent);
+    this.#world.peers.nodeGone(this.name, isSilent);
+  }
+
+  /** A new, empty disk instead of the old one; only while down. Returns the number of the lost one. */
+  loseDisk(): number {
+    const lost = this.rawDisk.number;
+    this.#world.trace.tell(`${this.name} loses its disk`);
+    this.index.drop();
+    this.#isFounding = false;
+    this.#putDisk();
+    return lost;
+  }
+
+  #putDisk(): void {
+    const { disks, seed } = this.#world;
+    const number = disks.length;
+    const rawDisk = new RawDisk(number, (what) => this.#world.conflict(what));
+    disks.push(rawDisk);
+    this.rawDisk = rawDisk;
+    this.disk = new SimulatedDisk({
+      clock: this.machine,
+      random: chanceFor(seed, `disk ${number}`),
+      latencyMsMax: 0.6,
+      capacityBytes: 1 << 30,
+      onStep: (what) => this.#world.trace.add(what, number),
+      onSynced: (path, inode) => rawDisk.synced(path, inode),
+    });
+  }
+
+  /** Segment files as they are now. */
+  segmentFiles(): { name: string; bytes: Uint8Array }[] {
+    return this.disk.names
+      .files()
+      .filter(([path]) => path.startsWith(segmentsDirectory))
+      .map(([path, inode]) => ({
+        name: path.slice(segmentsDirectory.length),
+        bytes: inode.data.subarray(0, inode.size),
+      }));
+  }
+}

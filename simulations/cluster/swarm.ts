@@ -1,0 +1,102 @@
+/** What one seed does: how large the cluster is, who publishes and reads what, and what goes wrong. */
+import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
+import { chanceFor, logBetween, pick, whole } from './chance.js';
+import { type Fault, type FaultKind, drawFaults, drawRates } from './faults.js';
+import type { PublisherPlan } from './publisher.js';
+import type { ReaderPlan } from './reader.js';
+import type { Level } from './record.js';
+import type { WorldPlan } from './world.js';
+
+export interface SwarmPlan {
+  readonly world: WorldPlan;
+  readonly channels: readonly string[];
+  readonly publishers: readonly PublisherPlan[];
+  readonly readers: readonly ReaderPlan[];
+  /** Of the phase in which things go wrong. */
+  readonly lengthMs: number;
+  readonly reconnectMaxMs: number;
+  readonly rates: ReadonlyMap<FaultKind, number>;
+  readonly faults: readonly Fault[];
+}
+
+/** `nodesMeant` instead of a number drawn. */
+export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
+  const random = chanceFor(seed, 'plan');
+  const drawn = pick(random, [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 7, 9]);
+  const nodes = nodesMeant ?? drawn;
+  // What nodes say to each other grows with their number squared: the time such a run takes should not.
+  const lengthMs = Math.max(20_000, logBetween(random, 20_000, 600_000) / Math.max(1, nodes - 2));
+  const replicas =
+    nodes === 1 && random.next() < 0.5 ? undefined : pick<Replicas>(random, [3, 3, 3, 2, 4, 5, 'all']);
+  const world = {
+    seed,
+    nodes,
+    replicas,
+    virtualNodes: pick(random, [1, 2, 4, 8]),
+    membershipScale: pick(random, nodes > 3 ? [5, 10] : [1, 5, 10]),
+    segmentBytes: pick(random, [32_768, 131_072, 1_048_576]),
+    timeScale: pick(random, [1, 1, 0.2, 4]),
+    skewMs: pick(random, [0, 20, 400]),
+  };
+  const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
+  const publishers = drawPublishers(seed, channels, lengthMs);
+  const rates = drawRates(random, nodes, lengthMs);
+  const copies = replicaCount(replicas ?? 1, nodes);
+  const faults = drawFaults(random, {
+    nodes,
+    fromMs: 1_000,
+    toMs: lengthMs,
+    lostDisksMax: appendQuorum(copies) - 1,
+    rates,
+  });
+  const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
+  return {
+    world,
+    channels,
+    publishers,
+    readers: drawReaders(seed, channels),
+    lengthMs,
+    reconnectMaxMs,
+    rates,
+    faults,
+  };
+}
+
+/** Of one run, in the mean: more of the same finds less than another seed. */
+const publishesMax = 1_500;
+
+function drawPublishers(seed: number, channels: readonly string[], lengthMs: number): PublisherPlan[] {
+  const random = chanceFor(seed, 'publishers');
+  const count = pick(random, [1, 2, 4]);
+  const burstMax = pick(random, [1, 1, 10, 60]);
+  const most = (publishesMax * 1_000) / lengthMs;
+  const perSecond = logBetween(random, most / 30, most) / (1 + (burstMax - 1) / 2);
+  return Array.from({ length: count }, (_, i) => ({
+    name: `p${i + 1}`,
+    isNamed: random.next() < 0.5,
+    channels: channels.slice(0, whole(random, 1, channels.length)),
+    perSecond: perSecond / count,
+    burstMax,
+    payloadBytesMax: pick(random, [20, 300, 3_000]),
+    levels: pick<readonly (Level | undefined)[]>(random, [
+      [undefined],
+      ['quorum'],
+      ['owner'],
+      ['quorum', 'owner', 'memory', undefined],
+    ]),
+    degrade: random.next() < 0.5,
+    timeoutMs: pick(random, [2_000, 20_000, 120_000]),
+    restartsPerMinute: pick(random, [0, 0, 1, 6]),
+  }));
+}
+
+function drawReaders(seed: number, channels: readonly string[]): ReaderPlan[] {
+  const random = chanceFor(seed, 'readers');
+  return Array.from({ length: pick(random, [1, 2, 4]) }, (_, i) => ({
+    name: `r${i + 1}`,
+    channels: channels.slice(0, whole(random, 1, channels.length)),
+    start: random.next() < 0.5 ? 'live' : 'beginning',
+    isFinal: false,
+    handOversPerMinute: pick(random, [0, 1, 10]),
+  }));
+}

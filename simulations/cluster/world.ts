@@ -1,0 +1,175 @@
+/** Everything of one run: time, network, machines with their nodes, clients, and what was seen. */
+import type { ChannelName, HubName } from '../../src/base/ids.js';
+import { channelPosition } from '../../src/cluster/ring-position.js';
+import { RingTable } from '../../src/cluster/ring-table.js';
+import type { EngineOptions } from '../../src/engine/options.js';
+import { SimulatedClock } from '../world/clock.js';
+import { Machine } from '../world/machine.js';
+import { chanceFor } from './chance.js';
+import { ClientNetwork } from './client-network.js';
+import type { ClientOptions, ClientWorld } from './client-options.js';
+import { lan, scaled } from '../../src/cluster/parameters.js';
+import type { ClusterId, Replicas, Ring } from '../../src/cluster/ring.js';
+import { type NodeOptions, type NodeWorld, SimulatedNode, nodeIdOf, peerAddressOf } from './node.js';
+import { PeerNetwork } from './peer-network.js';
+import { platformFor } from './platform.js';
+import { type RawDisk } from './raw-disks.js';
+import { ClusterRecord } from './record.js';
+import { Trace } from './trace.js';
+import { Weather } from './weather.js';
+import { Witness } from './witness.js';
+
+export interface WorldPlan {
+  readonly seed: number;
+  readonly nodes: number;
+  /** Copies of each channel; `undefined` for a single node that knows of no cluster. */
+  readonly replicas: Replicas | undefined;
+  /** Points of a node on the ring: what a start and a failover cost grows with them. */
+  readonly virtualNodes: number;
+  readonly segmentBytes: number;
+  /** All times of the product are longer by this. */
+  readonly timeScale: number;
+  /** Those of membership: the most frequent ones. */
+  readonly membershipScale: number;
+  /** Of each node's wall clock, drawn evenly to both sides. */
+  readonly skewMs: number;
+}
+
+export class World implements NodeWorld, ClientWorld {
+  readonly plan: WorldPlan;
+  readonly line = new SimulatedClock();
+  readonly trace = new Trace(() => this.line.monotonicMs());
+  readonly record = new ClusterRecord();
+  readonly disks: RawDisk[] = [];
+  readonly weather: Weather;
+  readonly clients: ClientNetwork;
+  readonly peers: PeerNetwork;
+  readonly nodes: SimulatedNode[] = [];
+  readonly #ring: RingTable | undefined;
+  readonly clientNames: string[] = [];
+  #broke!: (error: unknown) => void;
+  readonly #failure = new Promise<never>((_, reject) => (this.#broke = reject));
+
+  constructor(plan: WorldPlan) {
+    this.plan = plan;
+    this.#failure.catch(() => undefined);
+    this.weather = new Weather(this.line, chanceFor(plan.seed, 'weather'));
+    const witness = new Witness(this);
+    this.clients = new ClientNetwork(this.weather, chanceFor(plan.seed, 'connections'), witness);
+    this.peers = new PeerNetwork(this.weather, chanceFor(plan.seed, 'links'), this.trace);
+    const skew = chanceFor(plan.seed, 'skew');
+    this.#ring = plan.replicas && new RingTable(ringOf(namesOf(plan), plan.replicas, plan.virtualNodes));
+    for (let i = 1; i <= plan.nodes; i++) {
+      const machine = new Machine(this.line, (skew.next() * 2 - 1) * plan.skewMs);
+      this.nodes.push(new SimulatedNode(this, machine, nodeOptions(plan, `n${i}`)));
+    }
+  }
+
+  get seed(): number {
+    return this.plan.seed;
+  }
+
+  nowMs(): number {
+    return this.line.monotonicMs();
+  }
+
+  broken(error: unknown): void {
+    this.#broke(error);
+  }
+
+  conflict(what: string): void {
+    this.record.findings.push({ checker: 'I4', what });
+  }
+
+  /** Runs the world until the task is settled; rejects as soon as something broke. */
+  until<T>(task: Promise<T>): Promise<T> {
+    return this.line.until(Promise.race([task, this.#failure]));
+  }
+
+  pass(ms: number): Promise<void> {
+    return this.until(this.line.sleep(ms));
+  }
+
+  /** False when it took longer. */
+  async becomes(condition: () => boolean, withinMs: number): Promise<boolean> {
+    const endMs = this.nowMs() + withinMs;
+    while (!condition()) {
+      if (this.nowMs() >= endMs) return false;
+      await this.pass(50);
+    }
+    return true;
+  }
+
+  /** A machine of its own for each. */
+  client(name: string, hosts: readonly string[], reconnectMaxMs: number): ClientOptions {
+    const { seed } = this;
+    this.clientNames.push(name);
+    const platform = platformFor(
+      name,
+      new Machine(this.line),
+      this.clients,
+      chanceFor(seed, `${name} product`),
+      (error) => this.broken(error),
+    );
+    const urls = hosts.map((host) => `http://${host}`);
+    return { urls, platform, random: chanceFor(seed, name), reconnectMaxMs };
+  }
+
+  /** Names of the nodes that hold a channel. */
+  homesOf(channel: string): string[] {
+    const names = this.nodes.map(({ name }) => name);
+    if (!this.#ring) return names;
+    const position = channelPosition({ hub: 'default' as HubName, channel: channel as ChannelName });
+    const { homes } = this.#ring.intervalOf(position);
+    return homes.map((id) => this.nodes.find((node) => node.id === id)!.name);
+  }
+
+  get hosts(): string[] {
+    return this.nodes.map(({ host }) => host);
+  }
+}
+
+function namesOf({ nodes }: WorldPlan): string[] {
+  return Array.from({ length: nodes }, (_, i) => `n${i + 1}`);
+}
+
+function nodeOptions(plan: WorldPlan, name: string): NodeOptions {
+  const { segmentBytes, replicas, membershipScale } = plan;
+  const options = { name, segmentBytes, engine: engineOptions(plan) };
+  if (replicas === undefined) return options;
+  const names = namesOf(plan);
+  const cluster = {
+    ring: ringOf(names, replicas, plan.virtualNodes),
+    membership: scaled(lan, membershipScale),
+    seeds: names.map(peerAddressOf),
+  };
+  return { ...options, cluster };
+}
+
+function ringOf(names: readonly string[], replicas: Replicas, virtualNodes: number): Ring {
+  const members = names.map((name) => ({ node: nodeIdOf(name), state: 'active' as const }));
+  return {
+    cluster: 'c'.repeat(32) as ClusterId,
+    version: 1,
+    replicas,
+    virtualNodes,
+    members: members.sort((a, b) => (a.node < b.node ? -1 : 1)),
+    lineage: [],
+  };
+}
+
+function engineOptions({ timeScale }: WorldPlan): Omit<EngineOptions, 'nodeId'> {
+  return {
+    version: '0.0.0-simulated',
+    rules: { sets: {}, hubs: { default: {} } },
+    anonymous: true,
+    verifyToken: () => undefined,
+    session: {
+      pingIntervalMs: 5_000 * timeScale,
+      pongTimeoutMs: 3_000 * timeScale,
+      authTimeoutMs: 5_000,
+      messagesPerSecondMax: 100_000,
+    },
+    maintenanceIntervalMs: 1_000 * timeScale,
+  };
+}
