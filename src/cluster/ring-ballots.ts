@@ -49,7 +49,7 @@ export class Ballots {
   #vote: RingVote | undefined;
   #voteNumber = 0;
   /** What is to be said once a vote is persisted. */
-  #waiting: { readonly number: number; readonly then: () => void }[] = [];
+  #waiting: { readonly number: number; readonly say: () => void }[] = [];
   #proposal: Proposal | undefined;
   /** The highest round another node was promised. */
   #toldRound = 0;
@@ -92,16 +92,16 @@ export class Ballots {
   persisted(number: number): void {
     const done = this.#waiting.filter((each) => each.number <= number);
     this.#waiting = this.#waiting.filter((each) => each.number > number);
-    for (const { then } of done) then();
+    for (const { say } of done) say();
   }
 
   get waits(): boolean {
     return this.#waiting.length > 0;
   }
 
-  #persist(vote: RingVote, then: () => void): void {
+  #persist(vote: RingVote, say: () => void): void {
     this.#vote = vote;
-    this.#waiting.push({ number: ++this.#voteNumber, then });
+    this.#waiting.push({ number: ++this.#voteNumber, say });
     this.#hooks.persist();
   }
 

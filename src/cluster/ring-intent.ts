@@ -26,6 +26,13 @@ export type RingIntent =
   | { readonly kind: 'replicas'; readonly replicas: Replicas }
   | { readonly kind: 'abandon' };
 
+/** no-voter: no member that decides could be reached, or the asked one decides nothing. overloaded: too much is asked at
+ *  once. undecided: no majority answered in time; it may come about. Others: see `RingRefusal`. */
+export type ChangeRefusal = RingRefusal | 'no-voter' | 'overloaded' | 'undecided';
+
+/** The version with which it began. */
+export type ChangeOutcome = Result<number, ChangeRefusal>;
+
 /** The ring that an intent makes of this one. */
 export function ringWanted(ring: Ring, intent: RingIntent): Result<Ring, RingRefusal> {
   switch (intent.kind) {

@@ -2,8 +2,8 @@
  *  adopts the ring once that names it. It keeps asking: a change under way is waited for. */
 import type { NodeId } from '../base/ids.js';
 import type { Role } from './member.js';
+import type { ChangeRefusal } from './ring-intent.js';
 import type { RingMessage } from './ring-messages.js';
-import type { ChangeRefusal } from './ring-keeper.js';
 import { type Ring, memberStateOf, votersOf } from './ring.js';
 
 const joinMs = 60_000;

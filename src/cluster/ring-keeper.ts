@@ -5,37 +5,27 @@
  *  in use (`use`). Until then the one before holds. */
 import type { NodeId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
-import { type Result, err, ok } from '../base/result.js';
+import { err, ok } from '../base/result.js';
 import type { Role } from './member.js';
 import type { RingVote } from './ring-agreement.js';
 import { Ballots } from './ring-ballots.js';
-import { type RingRefusal, nodeToExpel } from './ring-change.js';
+import { nodeToExpel } from './ring-change.js';
 import { ringDigest } from './ring-codec.js';
-import { type RingIntent, nextStep, ringWanted } from './ring-intent.js';
+import {
+  type ChangeOutcome,
+  type ChangeRefusal,
+  type RingIntent,
+  nextStep,
+  ringWanted,
+} from './ring-intent.js';
 import { Joining } from './ring-joining.js';
+import type { KeeperEffect } from './ring-keeper-effects.js';
 import type { RingMessage } from './ring-messages.js';
 import { type NodeProgress, RingSteps } from './ring-steps.js';
 import type { RingTable } from './ring-table.js';
 import { compareRings } from './ring-versions.js';
-import { type Ring, type RingDigest, memberStateOf, votersOf } from './ring.js';
-
-/** no-voter: no member that decides could be reached, or the asked one decides nothing. overloaded: too much is asked at
- *  once. undecided: no majority answered in time; it may come about. Others: see `RingRefusal`. */
-export type ChangeRefusal = RingRefusal | 'no-voter' | 'overloaded' | 'undecided';
-
-/** The version with which it began. */
-export type ChangeOutcome = Result<number, ChangeRefusal>;
-
-export type KeeperEffect =
-  | { readonly type: 'send'; readonly to: NodeId; readonly message: RingMessage }
-  /** `unpersisted` is to be durable, then `persisted` to be called. */
-  | { readonly type: 'persist' }
-  /** To be persisted, then used. Replaces one that was to be. */
-  | { readonly type: 'adopt'; readonly ring: Ring }
-  /** Another cluster's ring names this node, which is alone: where it holds nothing it should join. */
-  | { readonly type: 'named' }
-  | { readonly type: 'answer'; readonly id: number; readonly outcome: ChangeOutcome }
-  | { readonly type: 'alarm'; readonly code: 'RING_FORK'; readonly message: string };
+import { type Wish, Wishes } from './ring-wishes.js';
+import { type Ring, memberStateOf, votersOf } from './ring.js';
 
 export interface KeeperOptions {
   readonly self: NodeId;
@@ -47,16 +37,6 @@ export interface KeeperOptions {
   readonly expelAfterMs?: number | undefined;
 }
 
-interface Wish {
-  readonly intent: RingIntent;
-  readonly origin: { readonly peer: NodeId | undefined; readonly id: number };
-  readonly until: number;
-  /** Rings that were proposed for it: when one of them holds it has come about. */
-  readonly proposed: Map<RingDigest, number>;
-}
-
-const wishesMax = 64;
-const wishMs = 30_000;
 const backOffMs = { min: 50, max: 250 };
 /** A ring that was accepted and never told is brought to an end by whoever knows of it. */
 const strandedMs = 2_000;
@@ -72,7 +52,7 @@ export class RingKeeper {
   readonly #unreachable = new Map<NodeId, number>();
   #table: RingTable;
   #adopting: Ring | undefined;
-  #wishes: Wish[] = [];
+  readonly #wishes = new Wishes();
   #own: NodeProgress;
   #retryAt = -Infinity;
   #strandedAt = Infinity;
@@ -155,7 +135,8 @@ export class RingKeeper {
     this.#now = now;
     const { ring } = table;
     this.#table = table;
-    if (this.#adopting && !isAhead(this.#adopting, ring)) this.#adopting = undefined;
+    const { cluster, version } = this.#adopting ?? ring;
+    if (cluster === ring.cluster && version <= ring.version) this.#adopting = undefined;
     this.#ballots.use(ring);
     this.#steps.use(table, now);
     this.#strandedAt = Infinity;
@@ -164,7 +145,8 @@ export class RingKeeper {
       const isHere = node === this.#options.self || this.#linked.has(node);
       if (!isHere && !this.#unreachable.has(node)) this.#unreachable.set(node, now);
     }
-    this.#joined();
+    const joined = this.#joining.joined(ring);
+    if (joined !== undefined) this.#answerHere(joined, ok(ring.version));
     this.progressed({ intervals, left }, now);
     for (const peer of this.#linked) this.#report(peer);
     this.#pump();
@@ -239,10 +221,16 @@ export class RingKeeper {
     const isBusy = this.#adopting !== undefined || ballots.isProposing;
     const step = isBusy ? Infinity : this.#steps.stepAt(this.#linked, this.#now);
     const stranded = isBusy ? Infinity : this.#strandedFrom();
-    const wish = Math.min(...this.#wishes.map(({ until }) => until));
-    const retry = this.#wishes.length > 0 && !isBusy ? this.#retryAt : Infinity;
+    const retry = this.#wishes.first && !isBusy ? this.#retryAt : Infinity;
     const proposed = Math.max(Math.min(step, stranded), this.#retryAt);
-    return Math.min(proposed, retry, wish, ballots.deadline, this.#joining.deadline, this.#expelAt);
+    return Math.min(
+      proposed,
+      retry,
+      this.#wishes.deadline,
+      ballots.deadline,
+      this.#joining.deadline,
+      this.#expelAt,
+    );
   }
 
   tick(now: number): void {
@@ -259,7 +247,8 @@ export class RingKeeper {
     const failed = this.#joining.tick(this.#linked, this.#now);
     if (failed) this.#answerHere(failed.id, err(failed.refusal));
     if (this.#adopting || this.#ballots.isProposing) return;
-    while (this.#wishes.length > 0 && this.#now >= this.#retryAt) if (this.#begin(this.#wishes[0]!)) return;
+    for (let wish = this.#wishes.first; wish && this.#now >= this.#retryAt; wish = this.#wishes.first)
+      if (this.#begin(wish)) return;
     if (this.#now < this.#retryAt) return;
     if (this.#now >= this.#steps.stepAt(this.#linked, this.#now)) {
       const next = nextStep(this.#table, this.#steps.ready());
@@ -272,10 +261,9 @@ export class RingKeeper {
   /** Proposes what is wished for; false when it was answered instead. */
   #begin(wish: Wish): boolean {
     const { ring } = this;
-    const digests = [ringDigest(ring), ...ring.lineage];
-    const came = digests.find((digest) => wish.proposed.has(digest));
+    const came = wish.cameAbout(ring);
     const wanted = came === undefined ? ringWanted(ring, wish.intent) : undefined;
-    if (came !== undefined) this.#settle(wish, ok(wish.proposed.get(came)!));
+    if (came !== undefined) this.#settle(wish, ok(came));
     else if (!this.#isVoter) this.#settle(wish, err('no-voter'));
     else if (wanted && !wanted.ok) this.#settle(wish, err(wanted.error));
     else if (wanted) {
@@ -343,11 +331,7 @@ export class RingKeeper {
   // Wishes.
 
   #wish(intent: RingIntent, origin: Wish['origin']): void {
-    const wish = { intent, origin, until: this.#now + wishMs, proposed: new Map<RingDigest, number>() };
-    if (this.#isVoter && this.#wishes.length < wishesMax) {
-      this.#wishes.push(wish);
-      return;
-    }
+    if (this.#isVoter && this.#wishes.add(intent, origin, this.#now)) return;
     const voter = votersOf(this.ring).find((node) => this.#linked.has(node));
     if (this.#isVoter) this.#tell(origin, err('overloaded'));
     else if (origin.peer !== undefined || !voter) this.#tell(origin, err('no-voter'));
@@ -366,7 +350,7 @@ export class RingKeeper {
   }
 
   #settle(wish: Wish, outcome: ChangeOutcome): void {
-    this.#wishes = this.#wishes.filter((each) => each !== wish);
+    this.#wishes.remove(wish);
     this.#tell(wish.origin, outcome);
   }
 
@@ -381,15 +365,8 @@ export class RingKeeper {
   }
 
   #giveUpLate(): void {
-    for (const wish of this.#wishes) {
-      if (this.#now < wish.until) continue;
+    for (const wish of this.#wishes.late(this.#now))
       this.#settle(wish, err(wish.proposed.size > 0 ? 'undecided' : 'no-voter'));
-    }
-  }
-
-  #joined(): void {
-    const id = this.#joining.joined(this.ring);
-    if (id !== undefined) this.#answerHere(id, ok(this.ring.version));
   }
 
   // Small questions.
@@ -397,7 +374,7 @@ export class RingKeeper {
   #expel(): void {
     this.#expelAt = this.#now + expelCheckMs;
     const { expelAfterMs } = this.#options;
-    if (this.#steps.turn(this.#linked) !== 0 || this.#wishes.length > 0) return;
+    if (this.#steps.turn(this.#linked) !== 0 || this.#wishes.first) return;
     const unreachableMs = new Map([...this.#unreachable].map(([node, since]) => [node, this.#now - since]));
     const node = nodeToExpel(this.ring, { unreachableMs, expelAfterMs });
     // Nobody waits for the answer.
@@ -417,8 +394,4 @@ export class RingKeeper {
   #send(to: NodeId, message: RingMessage): void {
     if (this.#linked.has(to)) this.#effects.push({ type: 'send', to, message });
   }
-}
-
-function isAhead(ring: Ring, of: Ring): boolean {
-  return ring.cluster !== of.cluster || ring.version > of.version;
 }

@@ -1,8 +1,7 @@
 /** What shells may ask of a node. A shell parses its transport, calls this, and turns the answer back. */
 import type { ChannelName, HubName } from '../base/ids.js';
 import type { Result } from '../base/result.js';
-import type { RingIntent } from '../cluster/ring-intent.js';
-import type { ChangeOutcome, ChangeRefusal } from '../cluster/ring-keeper.js';
+import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
 import type { ChannelSize } from './ports.js';
 import type { RingStatus } from './ring-status.js';
 import type {
@@ -153,7 +152,7 @@ export interface ClusterStatus {
 }
 
 /** Operations on the ring. They resolve when the change is decided, with the version it begins with; `ring` tells how far it
- *  is. Refusals are stable codes: cluster/ring-keeper.ts, cluster/ring-change.ts. */
+ *  is. Refusals are stable codes: cluster/ring-intent.ts, cluster/ring-change.ts. */
 export interface ClusterApi {
   ring(): RingStatus;
   change(intent: RingIntent): Promise<ChangeOutcome>;

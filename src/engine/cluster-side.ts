@@ -8,7 +8,8 @@ import type { Frame } from '../replication/messages.js';
 import type { Replica, RingPlan } from '../replication/replica.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { ChannelTable } from './channel-table.js';
-import type { Attached, Cluster } from './cluster.js';
+import type { Attached } from './attached.js';
+import type { Cluster } from './cluster.js';
 import type { Delivery } from './delivery.js';
 import { Followers } from './followers.js';
 import { RemoteLogs } from './following.js';
@@ -21,7 +22,8 @@ import type { Fetched } from './ordering.js';
 import type { EnginePorts, LogStore } from './ports.js';
 import { Rehoming } from './rehoming.js';
 import { replaceLog } from './replacing.js';
-import type { Replicated, Writing } from './replicated.js';
+import type { Replicated } from './replicated.js';
+import type { Writing } from './writings.js';
 import { RoutedLogs } from './routed-logs.js';
 
 export interface ClusterSideParts {
@@ -66,7 +68,8 @@ export class ClusterSide implements Attached, Away {
 
   attach(channels: ChannelTable): void {
     this.#channels = channels;
-    const { ports, cluster, store, replicated, delivery, flush, failed } = this.#parts;
+    const parts = this.#parts;
+    const { ports, cluster, store, replicated, delivery } = parts;
     this.#rehoming = new Rehoming({
       channels,
       store,
@@ -76,8 +79,8 @@ export class ClusterSide implements Attached, Away {
       delivery,
       timers: ports.timers,
       isHome: (ref) => cluster.isHome(ref),
-      flush: () => flush(),
-      failed: (error) => failed(error),
+      flush: () => parts.flush(),
+      failed: (error) => parts.failed(error),
     });
   }
 

@@ -10,42 +10,21 @@ import type { IntervalId } from '../cluster/ring-position.js';
 import type { Interval, RingTable } from '../cluster/ring-table.js';
 import type { RunSummary } from '../log/run.js';
 import type { Frame } from '../replication/messages.js';
-import type { Replica, RingPlan } from '../replication/replica.js';
+import type { RingPlan } from '../replication/replica.js';
 import type { ClusterStatus, JoinRefusal } from './api.js';
+import type { Attached } from './attached.js';
 import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
 import { Letters } from './letters.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from './options.js';
 import type { Fetched } from './ordering.js';
-import { type ChannelMessage, type PeerMessage, isRingMessage } from './peer-messages.js';
+import { type PeerMessage, isRingMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
 import type { EnginePorts, PeerHandlers, Peers } from './ports.js';
-import type { Surroundings } from './replicated.js';
+import type { Surroundings } from './surroundings.js';
 import { intervalOf } from './ring-plan.js';
-import { type IntervalHolder, Rings } from './rings.js';
-
-/** What of an incarnation hears from other nodes. */
-export interface Attached extends IntervalHolder {
-  frame(peer: NodeId, frame: Frame): void;
-  received(peer: NodeId, message: ChannelMessage): void;
-  linked(peer: NodeId): void;
-  unlinked(peer: NodeId): void;
-  want(interval: string, wanted: boolean): void;
-  /** Who acts, or can be reached, has changed. */
-  rerouted(): void;
-  giveBack(pending: PendingPublish, ref: ChannelRef): void;
-  synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void;
-  committed(ref: ChannelRef, dot: Dot): void;
-  tip(ref: ChannelRef, dot: Dot): void;
-  isFollowed(ref: ChannelRef): boolean;
-  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
-  readonly replica: Replica;
-  /** Once everything taken in so far is written. */
-  holdsNothing(): Promise<boolean>;
-  /** Whether the channel is in memory as another home told of it. */
-  isMirrored(ref: ChannelRef): boolean;
-}
+import { Rings } from './rings.js';
 
 const here: ActingNode = { at: 'here' };
 const nowhere: ActingNode = { at: 'nowhere' };

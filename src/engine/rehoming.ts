@@ -19,9 +19,9 @@ export interface RehomingParts {
   readonly replicated: Replicated;
   readonly delivery: Delivery;
   readonly timers: Timers;
-  isHome(ref: ChannelRef): boolean;
-  flush(): void;
-  failed(error: unknown): void;
+  readonly isHome: (ref: ChannelRef) => boolean;
+  readonly flush: () => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** What is delivered comes with the next entries; until then a try costs little. */

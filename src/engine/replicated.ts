@@ -8,53 +8,21 @@ import type { HybridClock } from '../log/hybrid-clock.js';
 import type { RunSummary } from '../log/run.js';
 import type { Effect } from '../replication/effects.js';
 import type { Frame } from '../replication/messages.js';
-import type { AwaitedRange, CommitPart, Replica, RingPlan } from '../replication/replica.js';
-import type { ActiveChannel } from './active-channel.js';
-import { ApartLogs } from './apart-logs.js';
+import type { CommitPart, Replica, RingPlan } from '../replication/replica.js';
+import { type ActiveChannel, isAllCommitted } from './active-channel.js';
 import type { ChannelTable } from './channel-table.js';
 import type { Committer } from './committer.js';
 import type { Delivery } from './delivery.js';
 import type { Acting } from './neighbours.js';
 import type { Companion, Fetched, Ordering, Stamped, Stamping } from './ordering.js';
-import { type Pending, type PendingPublish, pendingMerge } from './pending.js';
+import { awaitedOf } from './awaited.js';
+import type { Surroundings } from './surroundings.js';
+import { type Pending, pendingMerge } from './pending.js';
 import type { LogStore, Observer } from './ports.js';
+import { HeldLogs } from './held-logs.js';
 import { type DriverPorts, ReplicaDriver } from './replica-driver.js';
+import { type Writing, Writings } from './writings.js';
 import { SharedChannel } from './shared-channel.js';
-
-/** What a node of a cluster knows of the others. */
-export interface Surroundings {
-  /** The interval a channel lies in, where this node holds it, for its own readers or not yet. */
-  heldInterval(ref: ChannelRef): string | undefined;
-  /** Whether readers find the channel here. */
-  isHome(ref: ChannelRef): boolean;
-  /** Whether the log in memory is that of another home. */
-  isMirrored(ref: ChannelRef): boolean;
-  acting(ref: ChannelRef): Acting;
-  sendFrame(to: NodeId, frame: Frame): void;
-  /** Writes what was to be sent. */
-  flush(): void;
-  recovering(interval: string, isRecovering: boolean): void;
-  /** All that was committed before the change under way is held here. */
-  gathered(interval: string): void;
-  ringBehind(version: number, peer: NodeId): void;
-  /** Publishes that are not this node's to write. */
-  giveBack(pending: PendingPublish, ref: ChannelRef): void;
-  /** For those who follow the channel from elsewhere. `bytes` are the caller's. */
-  synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void;
-  committed(ref: ChannelRef, dot: Dot): void;
-  tip(ref: ChannelRef, dot: Dot): void;
-  isFollowed(ref: ChannelRef): boolean;
-  /** Makes a channel followed elsewhere hold these. */
-  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
-}
-
-/** Notes that are to be durable, and what follows once they are. */
-export interface Writing {
-  /** As they are when a commit takes them in. */
-  notes(): ReadonlyMap<string, Uint8Array>;
-  /** No commit is under way then. */
-  done(): void;
-}
 
 export interface ReplicatedOptions {
   readonly ports: DriverPorts & { readonly observer: Observer };
@@ -74,24 +42,27 @@ export class Replicated implements Ordering {
   readonly replica: Replica;
   readonly #options: ReplicatedOptions;
   readonly #driver: ReplicaDriver;
-  readonly #apart: ApartLogs;
+  readonly #held: HeldLogs;
   #channels: ChannelTable | undefined;
   #committer: Committer | undefined;
   /** Channels in which publishes wait for a claim. */
   #waiting = new Set<ActiveChannel>();
-  #writings: Writing[] = [];
-  /** In the commit under way. */
-  #written: Writing[] = [];
+  readonly #writings = new Writings();
   #isStopped = false;
 
   constructor(options: ReplicatedOptions) {
     this.#options = options;
-    this.#apart = new ApartLogs(options.store);
-    this.replica = options.makeReplica((ref) => this.#heldLog(ref));
+    this.#held = new HeldLogs(
+      options.store,
+      options.surroundings,
+      () => this.#table,
+      (error) => options.failed(error),
+    );
+    this.replica = options.makeReplica((ref) => this.#held.log(ref));
     this.#driver = new ReplicaDriver(this.replica, options.store, options.ports, {
       heldInterval: (ref) => options.surroundings.heldInterval(ref),
-      isOpen: (ref) => this.#isOpen(ref),
-      open: (ref) => this.#open(ref),
+      isOpen: (ref) => this.#held.isOpen(ref),
+      open: (ref) => this.#held.open(ref),
       effect: (effect) => this.#do(effect),
       done: () => this.#pumped(),
       ticked: () => this.#resumeWaiting(),
@@ -110,12 +81,12 @@ export class Replicated implements Ordering {
   }
 
   get hasWork(): boolean {
-    return this.replica.hasWork || this.#writings.length > 0;
+    return this.replica.hasWork || !this.#writings.isEmpty;
   }
 
   /** Makes notes durable with the next commit. */
   write(writing: Writing): void {
-    this.#writings.push(writing);
+    this.#writings.add(writing);
     this.#driver.pumpSoon();
   }
 
@@ -123,33 +94,19 @@ export class Replicated implements Ordering {
   changeRing(plan: RingPlan): void {
     this.replica.changeRing(plan, this.#now());
     for (const channel of this.#table) if (channel.isLoaded) this.#place(channel, plan);
-    for (const ref of this.#apart.refs()) void this.#placeApart(ref);
+    this.#held.place();
     this.#resumeWaiting();
     this.#driver.pumpSoon();
   }
 
-  #place(channel: ActiveChannel, { intervalOf }: RingPlan): void {
+  #place(channel: ActiveChannel, plan: RingPlan): void {
     const { shared, ref } = channel;
-    const interval = intervalOf(ref);
+    const interval = plan.intervalOf(ref);
     if (interval === undefined) {
       this.leave(channel);
       this.#committerNow.resume(channel);
     } else if (shared) shared.interval = interval;
     else if (!this.#options.surroundings.isMirrored(ref)) this.#share(channel, interval);
-  }
-
-  /** A log that was held for the others only: of no use any more, or served here by now. */
-  async #placeApart(ref: ChannelRef): Promise<void> {
-    const { surroundings, failed } = this.#options;
-    try {
-      if (surroundings.heldInterval(ref) === undefined) return this.#apart.release(ref);
-      // Readers who have it from elsewhere are moved first.
-      if (!surroundings.isHome(ref) || this.#table.find(ref.hub, ref.channel)?.isLoaded === true) return;
-      await this.#table.ready(this.#table.use(ref));
-      if (this.#shared(ref)) this.#apart.release(ref);
-    } catch (error) {
-      failed(error);
-    }
   }
 
   /** The channel's log is read elsewhere from now on. */
@@ -160,7 +117,7 @@ export class Replicated implements Ordering {
 
   /** A log that others are served from already, for readers here too. */
   takeOver(channel: ActiveChannel, log: ChannelLog): void {
-    this.#apart.handOver(channel.ref);
+    this.#held.handOver(channel.ref);
     channel.loaded(log, this.writer);
     this.loaded(channel);
     this.#committerNow.resume(channel);
@@ -168,7 +125,7 @@ export class Replicated implements Ordering {
 
   /** The log as it is held for the others; `takeOver` or a change of the ring ends that. */
   async openApart(ref: ChannelRef): Promise<ChannelLog> {
-    return await this.#apart.open(ref);
+    return await this.#held.openApart(ref);
   }
 
   /** Brings entries into a log that is held, if they can be had. */
@@ -180,9 +137,7 @@ export class Replicated implements Ordering {
   }
 
   /** Everything that waits for a commit is durable. */
-  async written(): Promise<void> {
-    await this.#committerNow.drained();
-  }
+  written = (): Promise<void> => this.#committerNow.drained();
 
   // What the node asks.
 
@@ -230,7 +185,7 @@ export class Replicated implements Ordering {
   }
 
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
-    if (this.#shared(ref)) return await this.#driver.fetch(ref, dots);
+    if (this.#held.find(ref)) return await this.#driver.fetch(ref, dots);
     return await this.#options.surroundings.fetch(ref, dots);
   }
 
@@ -239,13 +194,7 @@ export class Replicated implements Ordering {
   cut(): CommitPart {
     this.#driver.awake();
     const part = this.replica.cut();
-    if (this.#writings.length === 0) return part;
-    this.#written = this.#writings;
-    this.#writings = [];
-    return {
-      ...part,
-      notes: new Map([part.notes, ...this.#written.map((each) => each.notes())].flatMap(rows)),
-    };
+    return { ...part, notes: this.#writings.cut(part.notes) };
   }
 
   stamping({ ref, shared }: ActiveChannel): Stamping {
@@ -288,14 +237,14 @@ export class Replicated implements Ordering {
     this.replica.synced(companion.token, this.#now());
     for (const { channel, items } of stamped) this.#awaitRepeats(channel, items);
     this.#driver.pump();
-    for (const writing of this.#written.splice(0)) writing.done();
+    this.#writings.synced();
   }
 
   /** A run of another node is stored. */
   #takenIn(run: RunSummary, bytes: Uint8Array): void {
     const { clock, physicalMs, surroundings } = this.#options;
     clock.receive(run.lastTimestamp, physicalMs());
-    const channel = this.#shared(run.ref);
+    const channel = this.#held.find(run.ref);
     if (!channel) return;
     // Keys that came this way are in the index, not in memory.
     channel.forgetKeys();
@@ -368,7 +317,7 @@ export class Replicated implements Ordering {
         return this.#committed(effect);
       case 'outcome': {
         const { ref, writer, firstSeq, lastSeq, outcome } = effect;
-        return this.#shared(ref)?.shared?.settle(writer, firstSeq, lastSeq, outcome);
+        return this.#held.find(ref)?.shared?.settle(writer, firstSeq, lastSeq, outcome);
       }
       case 'ready':
         return this.#resume(effect.ref);
@@ -391,7 +340,7 @@ export class Replicated implements Ordering {
   }
 
   #committed({ ref, dot, from, to }: Extract<Effect, { type: 'committed' }>): void {
-    const channel = this.#shared(ref);
+    const channel = this.#held.find(ref);
     if (!channel?.shared) return;
     const { shared, log } = channel;
     const { tip } = channel;
@@ -409,14 +358,14 @@ export class Replicated implements Ordering {
   }
 
   #merge(ref: ChannelRef): void {
-    const channel = this.#shared(ref);
+    const channel = this.#held.find(ref);
     if (!channel) return;
     this.#committerNow.admit(pendingMerge);
     this.#committerNow.submit(channel, pendingMerge);
   }
 
   #resume(ref: ChannelRef): void {
-    const channel = this.#shared(ref);
+    const channel = this.#held.find(ref);
     if (!channel) return;
     this.#waiting.delete(channel);
     this.#committerNow.resume(channel);
@@ -435,29 +384,6 @@ export class Replicated implements Ordering {
     this.#options.flush();
   }
 
-  /** The channel where readers have the log that is held here. */
-  #shared(ref: ChannelRef): ActiveChannel | undefined {
-    const channel = this.#table.find(ref.hub, ref.channel);
-    return channel?.shared ? channel : undefined;
-  }
-
-  #heldLog(ref: ChannelRef): ChannelLog {
-    const log = this.#shared(ref)?.log ?? this.#apart.get(ref);
-    assert(log, 'the replica speaks of logs that are open');
-    return log;
-  }
-
-  #isOpen(ref: ChannelRef): boolean {
-    return this.#shared(ref) !== undefined || this.#apart.get(ref) !== undefined;
-  }
-
-  async #open(ref: ChannelRef): Promise<void> {
-    const { surroundings } = this.#options;
-    if (surroundings.isHome(ref) && !surroundings.isMirrored(ref))
-      await this.#table.ready(this.#table.use(ref));
-    if (!this.#isOpen(ref)) await this.#apart.open(ref);
-  }
-
   get #table(): ChannelTable {
     assert(this.#channels, 'channels are attached first');
     return this.#channels;
@@ -471,28 +397,4 @@ export class Replicated implements Ordering {
   #now(): number {
     return this.#options.ports.clock.monotonicMs();
   }
-}
-
-function rows(notes: ReadonlyMap<string, Uint8Array>): [string, Uint8Array][] {
-  return [...notes];
-}
-
-function isAllCommitted({ log }: ActiveChannel): boolean {
-  return log.heads().every(({ writer, seq }) => log.committedSeq(writer) >= seq);
-}
-
-/** Which seqs somebody waits for: repeats have theirs already. */
-function awaitedOf(items: readonly Pending[]): AwaitedRange[] {
-  const ranges: { firstSeq: number; lastSeq: number; level: 'owner' | 'quorum'; degrade: boolean }[] = [];
-  for (const item of items) {
-    if (item.kind !== 'publish' || item.duplicate || !item.dot) continue;
-    const { degrade } = item;
-    const { seq } = item.dot;
-    const level = item.level === 'owner' ? 'owner' : 'quorum';
-    const last = ranges.at(-1);
-    const goesOn = last && last.lastSeq + 1 === seq && last.level === level && last.degrade === degrade;
-    if (goesOn) last.lastSeq = seq;
-    else ranges.push({ firstSeq: seq, lastSeq: seq, level, degrade });
-  }
-  return ranges;
 }

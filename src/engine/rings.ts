@@ -2,8 +2,8 @@
  *  commits, and a ring that is durable is taken into use everywhere at once. */
 import type { NodeId } from '../base/ids.js';
 import { encodeRing } from '../cluster/ring-codec.js';
-import type { RingIntent } from '../cluster/ring-intent.js';
-import { type ChangeOutcome, type KeeperOptions, RingKeeper } from '../cluster/ring-keeper.js';
+import type { ChangeOutcome, RingIntent } from '../cluster/ring-intent.js';
+import { type KeeperOptions, RingKeeper } from '../cluster/ring-keeper.js';
 import type { RingMessage } from '../cluster/ring-messages.js';
 import { type NodeProgress } from '../cluster/ring-steps.js';
 import { RingTable } from '../cluster/ring-table.js';
@@ -12,7 +12,7 @@ import type { Ring } from '../cluster/ring.js';
 import type { Replica, RingPlan } from '../replication/replica.js';
 import { noteNames } from './notes.js';
 import type { EnginePorts } from './ports.js';
-import type { Writing } from './replicated.js';
+import type { Writing } from './writings.js';
 import { isToHold, ringPlan } from './ring-plan.js';
 import { type RingStatus, ringStatus } from './ring-status.js';
 

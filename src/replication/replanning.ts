@@ -27,7 +27,7 @@ export interface RingPlan {
   readonly version: number;
   readonly intervals: readonly PlannedInterval[];
   /** Where a channel lies that is held here under this version. */
-  intervalOf(ref: ChannelRef): IntervalId | undefined;
+  readonly intervalOf: (ref: ChannelRef) => IntervalId | undefined;
 }
 
 /** What an interval starts with. */

@@ -69,10 +69,10 @@ export class RingWorld extends ClusterWorld {
   readonly #asked = new Map<string, { readonly channel: string; readonly data: string }>();
 
   #hear(session: TestSession): void {
-    const { write } = session;
+    const write = session.write.bind(session);
     let read = 0;
     session.write = (frames) => {
-      write.call(session, frames);
+      write(frames);
       for (; read < session.messages.length; read++) this.#answered(session, session.messages[read]);
     };
   }
