@@ -50,7 +50,7 @@ export class RingSteps {
   reported(node: NodeId, { version, intervals, left }: Pick<RingReport, keyof NodeProgress>): void {
     if (version < this.#table.ring.version) return;
     this.#reports.set(node, { version, intervals, left });
-    if (left === 0) this.#progress = undefined;
+    this.#progress = undefined;
   }
 
   progressOf(node: NodeId): NodeProgress | undefined {
