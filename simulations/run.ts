@@ -1,15 +1,20 @@
 /** `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N] [--twice] [--of store|replication|cluster]`: searches for a seed
  *  under which a promise breaks, of the store, of the replication between homes, of a whole cluster with its clients, or of
  *  all in turn. `--shrink` looks for the smallest schedule of faults that still does it, `--without NAME` leaves a checker
- *  of the cluster out, `--nodes N` fixes its size. Exit codes: 0 none
+ *  of the cluster out, `--nodes N` fixes its size, `--schedule FILE` takes the faults from what `--shrink` printed. Exit codes: 0 none
  *  found, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash. The last line of a failure is the
  *  command that repeats it.
- *  `npm run sim -- --bugs`: plants known bugs and shows that the search finds them; 1 when it misses one.
+ *  `npm run sim -- --bugs [--of replication|cluster]`: plants known bugs and shows that the search finds them; 1 when it
+ *  misses one.
  *  `npm run sim -- --scale`: how ring and membership behave with more nodes, as tables. */
 // First: it must be there before the code that it plants bugs in.
 import './replication/planting.js';
+import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { clusterBugLines } from './cluster/bugs.js';
+import type { Fault } from './cluster/faults.js';
+import { parseSchedule } from './cluster/schedule.js';
 import { ClusterSearch } from './cluster/search.js';
 import { bugLines } from './replication/bugs.js';
 import { searchReplication } from './replication/search.js';
@@ -36,6 +41,9 @@ interface Finding {
 
 const subjects = ['store', 'replication', 'cluster'] as const;
 type Subject = (typeof subjects)[number];
+
+/** How `--minutes` are split: where most is done at once, most can be found. docs/testing.md */
+const shares: Readonly<Record<Subject, number>> = { store: 2, replication: 2, cluster: 6 };
 
 /** Runs one seed; `undefined` when all holds. */
 export async function trySeed(seed: number, twice: boolean, subject: Subject): Promise<Finding | undefined> {
@@ -88,16 +96,20 @@ interface Choice {
   readonly what: 'seeds' | 'scale' | 'bugs';
   readonly from: number;
   readonly to: number;
-  readonly untilMs: number;
+  /** Infinite where seeds are given. */
+  readonly minutes: number;
   readonly twice: boolean;
   readonly subjects: readonly Subject[];
   readonly shrinks: boolean;
   readonly checkersOff: readonly string[];
   readonly nodes: number | undefined;
+  readonly schedule: readonly Fault[] | undefined;
 }
 
 const scaleSizes = [10, 100, 1_000];
 const bugSeedsMax = 3_000;
+/** A seed of a cluster takes a second. */
+const clusterBugSeedsMax = 60;
 
 function choose(args: readonly string[]): Choice {
   const { values } = parseArgs({
@@ -111,6 +123,7 @@ function choose(args: readonly string[]): Choice {
       twice: { type: 'boolean', default: false },
       shrink: { type: 'boolean', default: false },
       nodes: { type: 'string' },
+      schedule: { type: 'string' },
       without: { type: 'string', multiple: true, default: [] },
       bugs: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
@@ -130,12 +143,14 @@ function choose(args: readonly string[]): Choice {
     what,
     from,
     to: range ? Number(range[2] ?? from) : Number.MAX_SAFE_INTEGER,
-    untilMs: range ? Number.POSITIVE_INFINITY : performance.now() + minutes * 60_000,
+    minutes: range ? Number.POSITIVE_INFINITY : minutes,
     twice: values.twice,
     subjects: chosen,
     shrinks: values.shrink,
     checkersOff: values.without,
     nodes: values.nodes === undefined ? undefined : Number(values.nodes),
+    schedule:
+      values.schedule === undefined ? undefined : parseSchedule(readFileSync(values.schedule, 'utf8')),
   };
 }
 
@@ -148,38 +163,57 @@ export async function main(args: readonly string[]): Promise<number> {
     return exitCodes.usage;
   }
   if (choice.what === 'seeds') return search(choice);
-  if (choice.what === 'bugs') {
-    const { lines, isEachFound } = bugLines(bugSeedsMax);
-    for (const line of lines) console.log(line);
-    return isEachFound ? exitCodes.ok : exitCodes.missed;
-  }
+  if (choice.what === 'bugs') return plantBugs(choice.subjects);
   for (const line of ringScaleLines()) console.log(line);
   for (const line of membershipScaleLines(1, scaleSizes)) console.log(line);
   return exitCodes.ok;
 }
 
+async function plantBugs(chosen: readonly Subject[]): Promise<number> {
+  let isEachFound = true;
+  const tell = (line: string): void => console.log(line);
+  if (chosen.includes('replication')) {
+    const core = bugLines(bugSeedsMax);
+    isEachFound &&= core.isEachFound;
+    for (const line of core.lines) tell(line);
+  }
+  if (chosen.includes('cluster'))
+    isEachFound = (await clusterBugLines(clusterBugSeedsMax, tell)) && isEachFound;
+  return isEachFound ? exitCodes.ok : exitCodes.missed;
+}
+
 async function search(choice: Choice): Promise<number> {
-  const { from, to, untilMs, twice, subjects: chosen, shrinks, checkersOff, nodes } = choice;
+  const { checkersOff, shrinks, nodes, schedule, subjects: chosen } = choice;
   clusterSearch = new ClusterSearch({
     shrinks,
     checkersOff: new Set(checkersOff),
     ...(nodes === undefined ? {} : { nodes }),
+    ...(schedule === undefined ? {} : { schedule }),
   });
+  const all = chosen.reduce((sum, subject) => sum + shares[subject], 0);
+  for (const subject of chosen) {
+    const code = await searchIn(subject, choice, (choice.minutes * 60_000 * shares[subject]) / all);
+    if (code !== exitCodes.ok) return code;
+  }
+  return exitCodes.ok;
+}
+
+/** Seeds of one subject, one after the other, for so long. The last one may take a little longer. */
+async function searchIn(subject: Subject, choice: Choice, forMs: number): Promise<number> {
+  const { from, to, twice, nodes } = choice;
   const startMs = performance.now();
   let seed = from;
-  for (; seed <= to && performance.now() < untilMs; seed++) {
-    for (const subject of chosen) {
-      const finding = await trySeed(seed, twice, subject);
-      if (!finding) continue;
-      console.error(`${subject}, seed ${seed}: ${finding.what}`);
-      const size = subject === 'cluster' && nodes !== undefined ? ` --nodes ${nodes}` : '';
-      console.error(`npm run sim -- --of ${subject} --seed ${seed}${size}${twice ? ' --twice' : ''}`);
-      return finding.code;
-    }
+  for (; seed <= to && performance.now() < startMs + forMs; seed++) {
+    const finding = await trySeed(seed, twice, subject);
+    if (!finding) continue;
+    console.error(`${subject}, seed ${seed}: ${finding.what}`);
+    const size = subject === 'cluster' && nodes !== undefined ? ` --nodes ${nodes}` : '';
+    console.error(`npm run sim -- --of ${subject} --seed ${seed}${size}${twice ? ' --twice' : ''}`);
+    return finding.code;
   }
-  const { totals } = clusterSearch;
-  if (totals.seeds > 0) for (const line of totals.lines(performance.now() - startMs)) console.log(line);
-  console.log(`${chosen.join(' and ')}: ${seed - from} seeds from ${from}: every promise held`);
+  if (subject === 'cluster')
+    for (const line of clusterSearch.totals.lines(performance.now() - startMs)) console.log(line);
+  console.log(`${subject}: ${seed - from} seeds from ${from}: every promise held`);
   return exitCodes.ok;
 }
 

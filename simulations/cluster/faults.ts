@@ -21,6 +21,8 @@ export const faultKinds = [
   'failed-sync',
   'failed-write',
   'lost-disk',
+  'duel',
+  'tail',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -45,7 +47,7 @@ export interface FaultPlan {
   readonly rates: ReadonlyMap<FaultKind, number>;
 }
 
-const betweenNodes: ReadonlySet<FaultKind> = new Set(['isolate', 'one-way', 'split']);
+const betweenNodes: ReadonlySet<FaultKind> = new Set(['isolate', 'one-way', 'split', 'duel', 'tail']);
 
 /** A random part of all kinds, each at a rate of its own: what is left out lets the rest go further. */
 export function drawRates(random: Random, nodes: number, lengthMs: number): Map<FaultKind, number> {
@@ -67,10 +69,17 @@ export function drawFaults(random: Random, plan: FaultPlan): Fault[] {
     let atMs = plan.fromMs;
     while ((atMs += interval(random, rate / 60)) < plan.toMs) {
       if (kind === 'lost-disk' && lostDisks++ >= plan.lostDisksMax) break;
-      faults.push(drawFault(random, kind, atMs, plan.nodes));
+      const fault = drawFault(random, kind, atMs, plan.nodes);
+      const isSparing = kind === 'duel' && losesDisk(fault) && lostDisks++ >= plan.lostDisksMax;
+      faults.push(isSparing ? { ...fault, amount: 1 } : fault);
     }
   }
   return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Of a duel: whether a third home's disk is lost in it. */
+export function losesDisk({ amount }: Fault): boolean {
+  return amount < 0.7;
 }
 
 function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number): Fault {
@@ -91,6 +100,9 @@ function lengthOf(random: Random, kind: FaultKind): number {
     case 'cut':
     case 'clock-step':
       return 0;
+    case 'duel':
+    case 'tail':
+      return between(random, 5_000, 30_000);
     default:
       return logBetween(random, 50, 30_000);
   }

@@ -1,7 +1,8 @@
 /** Does what the schedule says to the world, and undoes all of it at the end. */
 import type { Random } from '../../src/base/random.js';
 import { between } from './chance.js';
-import type { Fault, FaultKind } from './faults.js';
+import { Duels } from './duels.js';
+import { type Fault, type FaultKind, losesDisk } from './faults.js';
 import type { SimulatedNode } from './node.js';
 import { calm } from './weather.js';
 import type { World } from './world.js';
@@ -14,7 +15,10 @@ export interface Firings {
 
 export class Nemesis {
   readonly fired = new Map<FaultKind, Firings>();
+  /** When each of them was, in milliseconds. */
+  readonly firings: number[] = [];
   readonly #world: World;
+  readonly #duels: Duels;
   readonly #random: Random;
   /** What is wrong now, and how to put it right. */
   readonly #undo = new Set<() => void>();
@@ -23,7 +27,16 @@ export class Nemesis {
   constructor(world: World, random: Random) {
     this.#world = world;
     this.#random = random;
+    this.#duels = new Duels(world, {
+      isHealed: () => this.#healed,
+      isolate: (node) => this.#isolate(node),
+      loseDisk: (node) => this.#replaceDisk(node, true, 100),
+    });
     for (const node of world.nodes) node.onFailed = () => this.#startLater(node, between(random, 200, 3_000));
+  }
+
+  get steered() {
+    return this.#duels.counts;
   }
 
   plan(faults: readonly Fault[]): void {
@@ -41,6 +54,7 @@ export class Nemesis {
     weather.conditions = { ...calm };
     for (const node of nodes) {
       node.machine.resume();
+      node.noteLead();
       node.machine.setWallRight();
       node.disk.latencyMsMax = 0.6;
       node.disk.capacityBytes = 1 << 30;
@@ -57,6 +71,8 @@ export class Nemesis {
     const node = this.#world.nodes[fault.node]!;
     if (!this.#do(fault, node)) return;
     firings.total++;
+    this.firings.push(this.#world.nowMs());
+    for (const each of this.#world.nodes) each.noteLead();
     if (this.#world.record.hasOpen) firings.busy++;
     this.fired.set(fault.kind, firings);
     this.#world.trace.tell(
@@ -84,6 +100,10 @@ export class Nemesis {
         return this.#clog(fault, node);
       case 'storm':
         return this.#storm(fault);
+      case 'duel':
+        return this.#duels.duel(fault.forMs, losesDisk(fault));
+      case 'tail':
+        return this.#duels.tail(fault.forMs);
       case 'cut':
         return this.#world.clients.cut(fault.amount) + this.#world.peers.cut(fault.amount) > 0;
       default:
@@ -158,11 +178,29 @@ export class Nemesis {
   }
 
   #loseDisk({ forMs, amount }: Fault, node: SimulatedNode): boolean {
+    this.#replaceDisk(node, amount < 0.5, forMs);
+    return true;
+  }
+
+  #replaceDisk(node: SimulatedNode, isPowerLoss: boolean, forMs: number): void {
     const { record } = this.#world;
-    if (node.state !== 'down') node.crash(amount < 0.5);
+    if (node.state !== 'down') node.crash(isPowerLoss);
     record.lostDisks.set(node.loseDisk(), this.#world.nowMs());
     this.#startLater(node, forMs);
-    return true;
+  }
+
+  /** From all other nodes, both ways, until the result is called or everything is healed. */
+  #isolate(node: SimulatedNode): () => void {
+    const { nodes, weather } = this.#world;
+    const opens: (() => void)[] = [];
+    for (const other of nodes)
+      if (other !== node)
+        opens.push(weather.block(node.name, other.name), weather.block(other.name, node.name));
+    const undo = (): void => opens.forEach((open) => open());
+    this.#undo.add(undo);
+    return () => {
+      if (this.#undo.delete(undo)) undo();
+    };
   }
 
   /** Between nodes; clients still reach them all. */

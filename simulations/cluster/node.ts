@@ -13,6 +13,7 @@ import { chanceFor } from './chance.js';
 import type { ClientNetwork } from './client-network.js';
 import type { PeerNetwork } from './peer-network.js';
 import { RawDisk } from './raw-disks.js';
+import type { ClusterRecord, SeenProcess } from './record.js';
 import type { Trace } from './trace.js';
 
 const dataDirectory = '/data';
@@ -26,6 +27,8 @@ export interface NodeWorld {
   readonly clients: ClientNetwork;
   readonly peers: PeerNetwork;
   readonly disks: RawDisk[];
+  readonly record: ClusterRecord;
+  nowMs(): number;
   /** The product did something no fault explains. */
   broken(error: unknown): void;
   conflict(what: string): void;
@@ -68,6 +71,7 @@ export class SimulatedNode {
   readonly #options: NodeOptions;
   readonly #random: Random;
   #life: Life | undefined;
+  #process: SeenProcess | undefined;
 
   constructor(world: NodeWorld, machine: Machine, options: NodeOptions) {
     this.#world = world;
@@ -96,6 +100,8 @@ export class SimulatedNode {
     this.#life = life;
     this.state = 'starting';
     this.starts++;
+    this.#process = { node: this.name, bornMs: this.#world.nowMs(), heard: new Map() };
+    this.#world.record.starts.set(this.name, this.starts);
     this.#world.trace.tell(`${this.name} starts`);
     this.machine.run(() => void this.#boot(life));
   }
@@ -106,6 +112,7 @@ export class SimulatedNode {
       this.engine = engine;
       await engine.start();
       if (!life.alive) return;
+      this.#noteWriter();
       this.state = 'up';
       this.#world.trace.tell(`${this.name} serves`);
       const openSession = engine.openSession.bind(engine);
@@ -150,7 +157,15 @@ export class SimulatedNode {
       random,
       observer,
       hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
-      ...(cluster && { peers: this.#world.peers.port({ name, id, address: peerAddressOf(name), life }) }),
+      ...(cluster && {
+        peers: this.#world.peers.port({
+          name,
+          id,
+          address: peerAddressOf(name),
+          life,
+          heard: (from) => this.#heard(from),
+        }),
+      }),
       openStore: () => openLogStore({ ...store, clock: life, random, observer, files: this.disk.files() }),
     };
   }
@@ -161,6 +176,7 @@ export class SimulatedNode {
     if (observation.type === 'alarm' && observation.code === 'INTERNAL') {
       this.#world.broken(new Error(`${this.name}: ${observation.message}`));
     }
+    if (observation.type === 'store-reopened') this.#noteWriter();
     if (observation.type !== 'node-failed') return;
     this.#world.trace.tell(`${this.name} failed: ${observation.message}`);
     this.#life!.after(0, () => {
@@ -169,6 +185,24 @@ export class SimulatedNode {
       this.#over(false);
       this.onFailed();
     });
+  }
+
+  #noteWriter(): void {
+    const writer = this.engine?.status().writer ?? '';
+    const { writers } = this.#world.record;
+    if (writer === '' || !this.#process || writers.has(writer)) return;
+    writers.set(writer, { process: this.#process, disk: this.rawDisk.number });
+  }
+
+  #heard(from: string): void {
+    const heard = this.#process?.heard;
+    if (heard && !heard.has(from)) heard.set(from, this.#world.nowMs());
+  }
+
+  /** Notes by how much the wall clock is ahead. */
+  noteLead(): void {
+    const { machine } = this;
+    this.#world.record.isAhead(this.name, machine.wallMs() - machine.line.wallMs());
   }
 
   /** The process ends inside the step of the disk that many steps from now. */
@@ -237,7 +271,15 @@ export class SimulatedNode {
   #putDisk(): void {
     const { disks, seed } = this.#world;
     const number = disks.length;
-    const rawDisk = new RawDisk(number, (what) => this.#world.conflict(what));
+    const { record } = this.#world;
+    const rawDisk = new RawDisk({
+      number,
+      node: this.name,
+      nowMs: () => this.#world.nowMs(),
+      conflict: (what) => this.#world.conflict(what),
+      synced: ({ channel, writer, round }) =>
+        record.stamped(channel.slice(channel.indexOf('/') + 1), writer, round, this.#world.nowMs()),
+    });
     disks.push(rawDisk);
     this.rawDisk = rawDisk;
     this.disk = new SimulatedDisk({
@@ -246,7 +288,10 @@ export class SimulatedNode {
       latencyMsMax: 0.6,
       capacityBytes: 1 << 30,
       onStep: (what) => this.#world.trace.add(what, number),
-      onSynced: (path, inode) => rawDisk.synced(path, inode),
+      onSynced: (path, inode) => {
+        this.noteLead();
+        rawDisk.synced(path, inode);
+      },
     });
   }
 

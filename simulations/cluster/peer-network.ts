@@ -14,6 +14,8 @@ interface End {
   readonly id: NodeId;
   readonly address: string;
   readonly life: Life;
+  /** Told of every message of another node that comes over a link. */
+  readonly heard?: (from: string) => void;
 }
 
 const dialMs = { first: 20, most: 2_000 };
@@ -272,12 +274,17 @@ class Side {
     if (this.state !== 'new') return;
     this.state = 'linked';
     this.port.handlers?.linked(this.other.end.id);
-    for (const bytes of this.#early.splice(0)) this.port.handlers?.received(this.other.end.id, bytes);
+    for (const bytes of this.#early.splice(0)) this.#take(bytes);
   }
 
   received(bytes: Uint8Array): void {
     if (this.state === 'new') this.#early.push(bytes);
-    else if (this.state === 'linked') this.port.handlers?.received(this.other.end.id, bytes);
+    else if (this.state === 'linked') this.#take(bytes);
+  }
+
+  #take(bytes: Uint8Array): void {
+    this.port.end.heard?.(this.other.end.name);
+    this.port.handlers?.received(this.other.end.id, bytes);
   }
 
   ended(link: Link): void {

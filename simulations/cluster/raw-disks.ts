@@ -1,20 +1,43 @@
 /** What lies synced on the disks of all nodes, followed sync by sync from the bytes alone. */
 import { crc32 } from 'node:zlib';
-import { RawScan, lineageOf } from '../checkers/raw-segments.js';
+import { type RawRecord, RawScan, lineageOf } from '../checkers/raw-segments.js';
 import type { Inode } from '../world/disk-names.js';
 
 const segments = /\/store\/segments\/([^/]+\.seg)$/;
 
+export interface RawDiskOptions {
+  /** Counts all disks there ever were. */
+  readonly number: number;
+  readonly node: string;
+  nowMs(): number;
+  conflict(what: string): void;
+  /** An entry is on this disk for the first time. */
+  synced(record: RawRecord): void;
+}
+
+interface Kept {
+  readonly sum: number;
+  readonly atMs: number;
+}
+
 /** One disk, from when it was put in until it is lost. */
 export class RawDisk {
-  /** By channel, writer and seq: the sum of the record. Only grows: trims are not deletions of what was there. */
-  readonly #sums = new Map<string, (number | undefined)[]>();
+  /** By channel and writer, then seq. Only grows: trims are not deletions of what was there. */
+  readonly #kept = new Map<string, (Kept | undefined)[]>();
   readonly #places = new Map<string, { scan: RawScan; at: number }>();
+  readonly #options: RawDiskOptions;
 
-  constructor(
-    readonly number: number,
-    readonly onConflict: (what: string) => void,
-  ) {}
+  constructor(options: RawDiskOptions) {
+    this.#options = options;
+  }
+
+  get number(): number {
+    return this.#options.number;
+  }
+
+  get node(): string {
+    return this.#options.node;
+  }
 
   /** A file's contents are safe now. */
   synced(path: string, inode: Inode): void {
@@ -29,9 +52,7 @@ export class RawDisk {
       this.#places.set(name, place);
     }
     place.at = place.scan.tail(file, place.at);
-    for (const { channel, writer, seq, bytes } of place.scan.records.splice(0)) {
-      this.#note(`${channel} ${writer}`, seq, crc32(bytes));
-    }
+    for (const record of place.scan.records.splice(0)) this.#note(record);
   }
 
   /** A process ended: the next may cut what it finds and write there anew. */
@@ -40,20 +61,38 @@ export class RawDisk {
   }
 
   sumOf(channel: string, writer: string, seq: number): number | undefined {
-    return this.#sums.get(`${channel} ${writer}`)?.[seq];
+    return this.#kept.get(`${channel} ${writer}`)?.[seq]?.sum;
+  }
+
+  /** When the entry was synced here. */
+  syncedAt(channel: string, writer: string, seq: number): number | undefined {
+    return this.#kept.get(`${channel} ${writer}`)?.[seq]?.atMs;
+  }
+
+  /** The newest entry of the writer that was synced here by then; 0 for none. */
+  lastBefore(channel: string, writer: string, atMs: number): number {
+    const kept = this.#kept.get(`${channel} ${writer}`) ?? [];
+    return Math.max(
+      0,
+      kept.findLastIndex((one) => one !== undefined && one.atMs <= atMs),
+    );
   }
 
   *dots(): Generator<readonly [key: string, seq: number, sum: number], void, undefined> {
-    for (const [key, sums] of this.#sums)
-      for (let seq = 0; seq < sums.length; seq++) if (sums[seq] !== undefined) yield [key, seq, sums[seq]!];
+    for (const [key, kept] of this.#kept)
+      for (let seq = 0; seq < kept.length; seq++) if (kept[seq]) yield [key, seq, kept[seq]!.sum];
   }
 
-  #note(key: string, seq: number, sum: number): void {
-    let sums = this.#sums.get(key);
-    if (!sums) this.#sums.set(key, (sums = []));
-    const known = sums[seq];
-    if (known !== undefined && known !== sum)
-      this.onConflict(`disk ${this.number} has two entries ${key.replace(/ /g, ' of ')}-${seq}`);
-    sums[seq] = sum;
+  #note(record: RawRecord): void {
+    const { channel, writer, seq, bytes } = record;
+    const key = `${channel} ${writer}`;
+    let kept = this.#kept.get(key);
+    if (!kept) this.#kept.set(key, (kept = []));
+    const sum = crc32(bytes);
+    const known = kept[seq];
+    if (known && known.sum !== sum)
+      this.#options.conflict(`disk ${this.number} has two entries ${writer} of ${channel}-${seq}`);
+    kept[seq] = { sum, atMs: known?.atMs ?? this.#options.nowMs() };
+    if (!known) this.#options.synced(record);
   }
 }

@@ -12,7 +12,7 @@ export interface ReaderPlan {
   readonly name: string;
   readonly channels: readonly string[];
   readonly start: 'live' | 'beginning';
-  readonly isFinal: boolean;
+  readonly phase: Reader['phase'];
   /** How often a new client takes over. */
   readonly handOversPerMinute: number;
 }
@@ -38,7 +38,7 @@ export class ReaderClient {
     this.#random = options.random;
     this.#client = this.#connect();
     for (const channel of plan.channels) {
-      const reader = { name: plan.name, channel, start: plan.start, isFinal: plan.isFinal, events: [] };
+      const reader = { name: plan.name, channel, start: plan.start, phase: plan.phase, events: [] };
       world.record.readers.push(reader);
       this.places.push({ reader, subscription: this.#subscribe(reader, plan.start) });
     }

@@ -72,8 +72,8 @@ export interface Reader {
   readonly name: string;
   readonly channel: string;
   readonly start: 'live' | 'beginning';
-  /** Started once nothing went wrong any more, to compare with. */
-  readonly isFinal: boolean;
+  /** `history`: page by page. `final`: started once nothing went wrong any more. `restart`: after all was stopped then. */
+  readonly phase: 'run' | 'history' | 'final' | 'restart';
   readonly events: ReaderEvent[];
 }
 
@@ -83,6 +83,28 @@ export interface Finding {
   readonly what: string;
 }
 
+/** One process of a node. */
+export interface SeenProcess {
+  readonly node: string;
+  readonly bornMs: number;
+  /** Of other nodes, when it first heard a message of theirs over a link. */
+  readonly heard: Map<string, number>;
+}
+
+/** One process as an appender, on the disk it had. */
+export interface SeenWriter {
+  readonly process: SeenProcess;
+  readonly disk: number;
+}
+
+/** A claim that entries were stamped under. */
+export interface SeenClaim {
+  readonly writer: string;
+  readonly round: number;
+  /** When its first entry in the channel was synced anywhere. */
+  readonly sinceMs: number;
+}
+
 export class ClusterRecord {
   /** By line; nothing at 0. */
   readonly publishes: Publish[] = [];
@@ -90,6 +112,14 @@ export class ClusterRecord {
   readonly readers: Reader[] = [];
   /** Disks that are gone for good, with when. */
   readonly lostDisks = new Map<number, number>();
+  /** By id, in the order in which they were noticed. */
+  readonly writers = new Map<string, SeenWriter>();
+  /** By channel. */
+  readonly claims = new Map<string, SeenClaim[]>();
+  /** By node: by how much its wall clock was ahead at most, in milliseconds. */
+  readonly leads = new Map<string, number>();
+  /** By node. */
+  readonly starts = new Map<string, number>();
   /** Found while it happened. */
   readonly findings: Finding[] = [];
   /** When the last fault ended. */
@@ -112,6 +142,27 @@ export class ClusterRecord {
     return publish;
   }
 
+  /** An entry was synced somewhere for the first time. */
+  stamped(channel: string, writer: string, round: number, atMs: number): void {
+    if (round === 0) return;
+    let claims = this.claims.get(channel);
+    if (!claims) this.claims.set(channel, (claims = []));
+    if (!claims.some((claim) => claim.writer === writer && claim.round === round))
+      claims.push({ writer, round, sinceMs: atMs });
+  }
+
+  /** The node whose claim in the channel is the highest that was seen. */
+  ownerOf(channel: string): string | undefined {
+    let highest: SeenClaim | undefined;
+    for (const claim of this.claims.get(channel) ?? [])
+      if (!highest || compareClaims(claim, highest) > 0) highest = claim;
+    return highest && this.writers.get(highest.writer)?.process.node;
+  }
+
+  isAhead(node: string, leadMs: number): void {
+    this.leads.set(node, Math.max(leadMs, this.leads.get(node) ?? 0));
+  }
+
   of(line: number): Publish | undefined {
     return this.publishes[line - 1];
   }
@@ -128,4 +179,12 @@ export class ClusterRecord {
   }
   /** All before this have their answer. */
   #settled = 0;
+}
+
+export function compareClaims(
+  a: { readonly round: number; readonly writer: string },
+  b: { readonly round: number; readonly writer: string },
+): number {
+  if (a.round !== b.round) return a.round - b.round;
+  return a.writer === b.writer ? 0 : a.writer < b.writer ? -1 : 1;
 }

@@ -1,7 +1,10 @@
 /** Seeds of the whole cluster: what each came to, in words, and what they add up to. */
+import type { Fault } from './faults.js';
+import { livenessCheckers } from './ending.js';
 import type { Finding } from './record.js';
 import { type RunResult, runPlan } from './run-seed.js';
-import { faultText, shrink } from './shrink.js';
+import { faultText } from './schedule.js';
+import { shrink } from './shrink.js';
 import { type SwarmPlan, drawPlan } from './swarm.js';
 import { Totals } from './totals.js';
 
@@ -12,6 +15,8 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** Looks for the smallest schedule that fails alike. */
   readonly shrinks?: boolean;
+  /** Instead of the faults that a seed draws. */
+  readonly schedule?: readonly Fault[];
 }
 
 export interface ClusterOutcome {
@@ -35,7 +40,9 @@ export class ClusterSearch {
   }
 
   async run(seed: number): Promise<ClusterOutcome> {
-    const plan = drawPlan(seed, this.#options.nodes);
+    const drawn = drawPlan(seed, this.#options.nodes);
+    const { schedule } = this.#options;
+    const plan = schedule ? { ...drawn, faults: schedule } : drawn;
     const result = await this.#try(plan);
     this.totals.add(result);
     const [first] = result.findings;
@@ -71,5 +78,5 @@ function storyOf({ story, findings }: RunResult): string[] {
 
 function kindOf({ checker }: Finding): 'safety' | 'liveness' | 'crash' {
   if (checker === 'crash') return 'crash';
-  return checker === 'I25 liveness' ? 'liveness' : 'safety';
+  return livenessCheckers.some((name) => name === checker) ? 'liveness' : 'safety';
 }

@@ -55,8 +55,3 @@ async function withoutOnePart(
   }
   return undefined;
 }
-
-export function faultText({ kind, atMs, node, forMs, amount, others }: Fault): string {
-  const rest = `for ${Math.round(forMs)} ms, amount ${amount.toFixed(3)}, with ${others.map((i) => `n${i + 1}`).join(' ')}`;
-  return `${(atMs / 1_000).toFixed(3).padStart(9)} s  ${kind} n${node + 1} ${rest}`;
-}

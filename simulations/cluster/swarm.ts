@@ -2,7 +2,9 @@
 import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
 import { type Fault, type FaultKind, drawFaults, drawRates } from './faults.js';
+import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
+import type { HistoryPlan } from './history-reader.js';
 import type { ReaderPlan } from './reader.js';
 import type { Level } from './record.js';
 import type { WorldPlan } from './world.js';
@@ -11,7 +13,9 @@ export interface SwarmPlan {
   readonly world: WorldPlan;
   readonly channels: readonly string[];
   readonly publishers: readonly PublisherPlan[];
+  readonly plainPublishers: readonly PlainPublisherPlan[];
   readonly readers: readonly ReaderPlan[];
+  readonly histories: readonly HistoryPlan[];
   /** Of the phase in which things go wrong. */
   readonly lengthMs: number;
   readonly reconnectMaxMs: number;
@@ -54,7 +58,9 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     world,
     channels,
     publishers,
+    plainPublishers: drawPlainPublishers(seed, channels, publishers),
     readers: drawReaders(seed, channels),
+    histories: drawHistories(seed, channels),
     lengthMs,
     reconnectMaxMs,
     rates,
@@ -90,13 +96,44 @@ function drawPublishers(seed: number, channels: readonly string[], lengthMs: num
   }));
 }
 
+/** In few runs: nobody is to ask for quorum alone where these are. */
+function drawPlainPublishers(
+  seed: number,
+  channels: readonly string[],
+  [first]: readonly PublisherPlan[],
+): PlainPublisherPlan[] {
+  const random = chanceFor(seed, 'plain publishers');
+  if (random.next() < 0.7) return [];
+  const perSecond = first?.perSecond ?? 1;
+  return [
+    {
+      name: 'plain1',
+      channels: [pick(random, channels)],
+      perSecond,
+      burstMax: pick(random, [1, 20]),
+      hasKeys: random.next() < 0.5,
+    },
+  ];
+}
+
 function drawReaders(seed: number, channels: readonly string[]): ReaderPlan[] {
   const random = chanceFor(seed, 'readers');
   return Array.from({ length: pick(random, [1, 2, 4]) }, (_, i) => ({
     name: `r${i + 1}`,
     channels: channels.slice(0, whole(random, 1, channels.length)),
     start: random.next() < 0.5 ? 'live' : 'beginning',
-    isFinal: false,
+    phase: 'run',
     handOversPerMinute: pick(random, [0, 1, 10]),
+  }));
+}
+
+function drawHistories(seed: number, channels: readonly string[]): HistoryPlan[] {
+  const random = chanceFor(seed, 'histories');
+  return Array.from({ length: pick(random, [0, 1, 1, 2]) }, (_, i) => ({
+    name: `h${i + 1}`,
+    channel: pick(random, channels),
+    limit: pick(random, [1, 7, 100]),
+    pauseMs: logBetween(random, 50, 5_000),
+    pagesANode: pick(random, [2, 10, 1_000]),
   }));
 }

@@ -1,6 +1,9 @@
 /** What a search did, as the lines a ledger of searches keeps: without them a passing search says nothing. */
 import { type FaultKind, faultKinds } from './faults.js';
 import type { RunResult } from './run-seed.js';
+import { type Steered, nothingSteered } from './steered.js';
+
+type Counts = { -readonly [Key in keyof Steered]: number };
 
 export class Totals {
   seeds = 0;
@@ -9,8 +12,11 @@ export class Totals {
   #acked = 0;
   #delivered = 0;
   readonly #fired = new Map<FaultKind, { total: number; busy: number; seeds: number }>();
+  readonly #steered: Counts = { ...nothingSteered, evenHomes: 0 };
+  /** Seeds that had each. */
+  readonly #steeredSeeds: Counts = { ...nothingSteered, evenHomes: 0 };
 
-  add({ simulatedMs, published, acked, delivered, fired }: RunResult): void {
+  add({ simulatedMs, published, acked, delivered, fired, steered }: RunResult): void {
     this.seeds++;
     this.#simulatedMs += simulatedMs;
     this.#published += published;
@@ -23,19 +29,29 @@ export class Totals {
       sum.seeds++;
       this.#fired.set(kind, sum);
     }
+    for (const key of Object.keys(nothingSteered) as (keyof Steered)[]) {
+      this.#steered[key] += Number(steered[key]);
+      if (steered[key]) this.#steeredSeeds[key]++;
+    }
   }
 
   lines(wallMs: number): string[] {
     const hours = this.#simulatedMs / 3_600_000;
-    const share = this.#published === 0 ? 0 : (100 * this.#acked) / this.#published;
     const speed = this.#simulatedMs / wallMs;
     const faults = faultKinds.flatMap((kind) => {
       const sum = this.#fired.get(kind);
       return sum ? [`${kind} ${sum.total} (${sum.busy} with a publish open, ${sum.seeds} seeds)`] : [];
     });
+    const { twoClaims, twoClaimsThenLoss, regainedWithTail } = this.#steered;
+    const { faultsInClaims, faultsInCommits, evenHomes } = this.#steeredSeeds;
     return [
-      `cluster: ${this.seeds} seeds, ${hours.toFixed(1)} simulated hours, ${speed.toFixed(0)} times real time; ${this.#published} publishes, ${share.toFixed(1)} % acked, ${this.#delivered} deliveries`,
+      `cluster: ${this.seeds} seeds, ${hours.toFixed(1)} simulated hours, ${speed.toFixed(0)} times real time; ${this.#published} publishes, ${percent(this.#acked, this.#published)} acked, ${this.#delivered} deliveries`,
       `cluster: faults: ${faults.join(', ')}`,
+      `cluster: seeds with a fault during a claim ${percent(faultsInClaims, this.seeds)}, during a commit ${percent(faultsInCommits, this.seeds)}, with an even number of homes ${percent(evenHomes, this.seeds)}; ${twoClaims} times two live claims, ${twoClaimsThenLoss} of them with a third home's disk lost, ${regainedWithTail} regained claims with an unacked tail`,
     ];
   }
+}
+
+function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 0 : (100 * part) / whole).toFixed(1)} %`;
 }

@@ -14,6 +14,8 @@ export interface WitnessWorld {
   nowMs(): number;
   /** Every disk there ever was, the lost ones included. */
   readonly disks: readonly RawDisk[];
+  readonly strict: ReadonlySet<string>;
+  appendQuorumOf(channel: string): number;
 }
 
 const hub = 'default';
@@ -21,6 +23,8 @@ const hub = 'default';
 export class Witness implements FrameWitness {
   readonly #world: WitnessWorld;
   readonly #seeds = new PlaceSeeds();
+  /** By connection and channel, since its last subscription. */
+  readonly #delivered = new Map<number, Set<string>>();
   /** Lines under way, by connection and request. */
   readonly #asked = new Map<string, number>();
 
@@ -37,6 +41,7 @@ export class Witness implements FrameWitness {
       let requestId = 0;
       while (envelope.next()) {
         if (envelope.field === 1) requestId = envelope.value;
+        else if (envelope.field === 6) this.#delivered.delete(connection);
         else if (envelope.field === 8)
           this.#asked.set(`${connection} ${requestId}`, lineIn(envelope.nested()));
       }
@@ -46,24 +51,39 @@ export class Witness implements FrameWitness {
   sentByNode(node: string, connection: number, frame: Uint8Array): void {
     this.#world.trace.bytes(node, frame);
     decodeServerFrame(frame, hub, this.#seeds, {
-      entry: (channel, writer, record, late) => this.#entry(node, channel, writer, record, late),
+      entry: (channel, writer, record, late) => {
+        this.#once(node, connection, `${channel} ${writer}-${record.seq}`);
+        this.#entry(node, channel, writer, record, late);
+      },
       ack: (ack) => this.#ack(node, connection, ack),
       error: () => {},
-      gap: () => {},
+      gap: () => this.#delivered.delete(connection),
       subscribed: () => {},
       ping: () => {},
     });
+  }
+
+  /** A subscription gets nothing twice, unless a gap says that a loss made it begin anew. */
+  #once(node: string, connection: number, dot: string): void {
+    let delivered = this.#delivered.get(connection);
+    if (!delivered) this.#delivered.set(connection, (delivered = new Set()));
+    if (delivered.has(dot)) {
+      const what = `${node} delivers ${dot} twice over one connection`;
+      this.#world.record.findings.push({ checker: 'I14 once on the wire', what });
+    }
+    delivered.add(dot);
   }
 
   #entry(node: string, channel: string, writer: string, record: LogRecord, late: boolean): void {
     const { disks, record: seen } = this.#world;
     const dot = `${channel} ${writer}-${record.seq}`;
     if (!record.isWhole)
-      seen.findings.push({ checker: 'I4', what: `${node} delivers ${dot} with a wrong sum` });
+      seen.findings.push({ checker: 'I4 whole entries', what: `${node} delivers ${dot} with a wrong sum` });
     const holders = disks.filter((disk) => disk.sumOf(`${hub}/${channel}`, writer, record.seq) !== undefined);
-    if (holders.length > 0) return;
-    const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced nowhere`;
-    seen.findings.push({ checker: 'I3', what });
+    const needs = this.#world.strict.has(channel) ? this.#world.appendQuorumOf(channel) : 1;
+    if (new Set(holders.map((disk) => disk.node)).size >= needs) return;
+    const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced on ${holders.length} of ${needs} disks`;
+    seen.findings.push({ checker: 'I3 delivered is durable', what });
   }
 
   #ack(node: string, connection: number, ack: RawAck): void {
@@ -74,7 +94,7 @@ export class Witness implements FrameWitness {
       const publish = record.of(line);
       if (!publish) {
         record.findings.push({
-          checker: 'I23',
+          checker: 'I23 acks have requests',
           what: `${node} acks request ${ack.requestId + i}, which nobody made`,
         });
         continue;

@@ -47,6 +47,8 @@ export class World implements NodeWorld, ClientWorld {
   readonly nodes: SimulatedNode[] = [];
   readonly #ring: RingTable | undefined;
   readonly clientNames: string[] = [];
+  /** Channels in which everybody asks for quorum and takes nothing less. */
+  readonly strict = new Set<string>();
   #broke!: (error: unknown) => void;
   readonly #failure = new Promise<never>((_, reject) => (this.#broke = reject));
 
@@ -78,7 +80,26 @@ export class World implements NodeWorld, ClientWorld {
   }
 
   conflict(what: string): void {
-    this.record.findings.push({ checker: 'I4', what });
+    this.record.findings.push({ checker: 'I4 one content', what });
+  }
+
+  /** Resolves with what broke the run, if anything did: a rejection that nobody handles is one such thing. */
+  async watched(run: () => Promise<void>): Promise<unknown> {
+    const unhandled = (error: unknown): void => this.broken(error);
+    process.on('unhandledRejection', unhandled);
+    try {
+      await run();
+      return undefined;
+    } catch (error) {
+      return error ?? new Error('rejected without a reason');
+    } finally {
+      process.off('unhandledRejection', unhandled);
+    }
+  }
+
+  /** W of its homes. */
+  appendQuorumOf(channel: string): number {
+    return Math.floor(this.homesOf(channel).length / 2) + 1;
   }
 
   /** Runs the world until the task is settled; rejects as soon as something broke. */

@@ -214,6 +214,10 @@ export class Cluster implements Neighbours, Surroundings {
     this.#letters.add(to, { type: 'replication', frame });
   }
 
+  rerouted(): void {
+    this.#attached?.rerouted();
+  }
+
   flush(): void {
     this.#letters.flush();
   }

@@ -2,6 +2,7 @@
  *  next commit is what arrived in the meantime; there is no timer. Entries are stamped when the commit is built. */
 import { assert } from '../base/assert.js';
 import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import type { RunSummary } from '../log/run.js';
 import type { ActiveChannel } from './active-channel.js';
 import { encodeClockNote, noteNames } from './notes.js';
@@ -194,7 +195,10 @@ export class Committer {
   #giveBack(channel: ActiveChannel, items: readonly Pending[]): void {
     const rest = channel.take(channel.pending.length);
     for (const item of rest) this.forget(item);
-    this.#options.ordering.elsewhere(channel, [...items, ...rest]);
+    this.#options.ordering.elsewhere(
+      channel,
+      planted('rest-goes-first') ? [...rest, ...items] : [...items, ...rest],
+    );
   }
 
   #complete(stamped: readonly Stamped[]): void {
@@ -240,6 +244,7 @@ function notesOf(
   companion: Companion | undefined,
   bound: number | undefined,
 ): ReadonlyMap<string, Uint8Array> | undefined {
-  if (bound === undefined) return companion && companion.notes.size > 0 ? companion.notes : undefined;
+  if (bound === undefined || planted('clock-bound-lost'))
+    return companion && companion.notes.size > 0 ? companion.notes : undefined;
   return new Map([...(companion?.notes ?? []), [noteNames.clock, encodeClockNote(bound)]]);
 }

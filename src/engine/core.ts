@@ -3,6 +3,7 @@
 import { toHex, writeOrdered64 } from '../base/bytes.js';
 import type { ChannelName, HubName, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import type { RuleSet } from '../channels/rules.js';
 import type { RingTable } from '../cluster/ring-table.js';
 import { HybridClock } from '../log/hybrid-clock.js';
@@ -64,7 +65,10 @@ export async function startCore(
     const last = decodeClockNote(store.notes.get(noteNames.clock)) ?? 0;
     const clock = new HybridClock({ last, bound: last, offsetMsMax: limits.clockOffsetMsMax });
     const bound = clock.boundNeeded(physicalMs()) ?? last;
-    const writer = newWriter(ports.clock.wallMs(), ports.random);
+    const isRetired = !planted('writer-of-the-disk');
+    const writer = isRetired
+      ? newWriter(ports.clock.wallMs(), ports.random)
+      : (store.storeId.slice(0, 24) as WriterId);
     const base: Base = {
       ports,
       hooks,

@@ -1,6 +1,7 @@
 /** One channel that this node follows at another one, whatever the number of its sessions that use it. */
 import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import type { Mirror } from './mirror.js';
 
 /** Nobody serves the channel now: to be tried again later. */
@@ -74,6 +75,7 @@ export class FollowedChannel {
 
   /** What the log must hold that a home sends. */
   covers(): readonly Dot[] {
+    if (planted('follow-uncovered')) return [];
     const { mirror } = this;
     for (const [writer, seq] of this.#had) {
       if (mirror && mirror.log.committedSeq(writer) >= seq) this.#had.delete(writer);

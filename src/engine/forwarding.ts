@@ -4,6 +4,7 @@
 import type { ChannelRef, NodeId } from '../base/ids.js';
 import { ChannelMap } from '../base/channel-map.js';
 import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import { failure } from '../protocol/errors.js';
 import type { Level } from '../protocol/messages.js';
 import type { Reached } from '../sessions/ack-range.js';
@@ -122,8 +123,8 @@ export class Forwarding {
 
   /** Under one key it takes effect once, also where a node without an answer has written it. */
   #mayRepeat(item: ForwardItem): boolean {
-    if (item.pending.idempotencyKey === undefined) return false;
-    item.pending = inDoubt(item.pending);
+    if (item.pending.idempotencyKey === undefined) return planted('keyless-again');
+    if (!planted('doubt-forgotten')) item.pending = inDoubt(item.pending);
     return true;
   }
 

@@ -7,14 +7,14 @@ import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Timestamp } from '../log/entry.js';
 import { RecordWalk, recordTimestamp } from '../log/entry-wire.js';
-import { LogReader } from '../log/reader.js';
+import type { LogReader } from '../log/reader.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import type { Failure } from '../protocol/errors.js';
 import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js';
 import type { HistoryPage } from './api.js';
 import type { Logs, MissingRange, RecordSlice } from './ports.js';
 import type { Scan } from './scan.js';
-import { cursorHeads, readerSince, startPosition } from './start-position.js';
+import { cursorHeads, scanStart } from './start-position.js';
 
 /** One record, or something in its place that could not be read. */
 export type ScanItem =
@@ -183,20 +183,12 @@ async function forwardPage(
   time: TimeRange,
   page: PageBuilder,
 ): Promise<Result<HistoryPage, Failure>> {
-  const { log } = scan;
-  const start = request.cursor
-    ? await startPosition(scan, { type: 'cursor', cursor: request.cursor })
-    : ok({
-        reader:
-          request.sinceUnixMs === undefined
-            ? LogReader.atPosition(log, 0)
-            : await readerSince(scan, request.sinceUnixMs),
-      });
+  const start = await scanStart(scan, request.cursor ?? request.sinceUnixMs);
   if (!start.ok) return start;
-  const { reader } = start.value;
-  if ('lost' in start.value && start.value.lost) page.gaps.push(start.value.lost);
+  const { reader, log, lost } = start.value;
+  if (lost) page.gaps.push(lost);
   let heads = reader.heads(log);
-  for await (const item of scanForward(scan, reader)) {
+  for await (const item of scanForward({ ...scan, log }, reader)) {
     if (item.type === 'gap') page.gaps.push(item.gap);
     else if (item.timestamp >= time.since && item.timestamp < time.until) {
       if (!page.hasRoomFor(item.end - item.start)) return ok(page.done(heads, true));

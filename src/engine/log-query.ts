@@ -7,36 +7,30 @@ import { encodeCursor } from '../log/cursor.js';
 import { ChannelDigestSum } from '../log/digest.js';
 import type { Entry, Timestamp } from '../log/entry.js';
 import { RecordWalk, decodeEntry, placeOf } from '../log/entry-wire.js';
-import { LogReader } from '../log/reader.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { ChannelDigest, LogPage, LogQuery } from './api.js';
 import { type ScanItem, positionCovered, scanBackward, scanForward } from './history.js';
 import type { Hashing, RecordSlice } from './ports.js';
 import type { Scan } from './scan.js';
-import { cursorHeads, readerSince, startPosition } from './start-position.js';
+import { cursorHeads, scanStart } from './start-position.js';
 
 export async function queryLog(scan: Scan, query: LogQuery): Promise<Result<LogPage, Failure>> {
   return query.order === 'newest' ? newestFirst(scan, query) : oldestFirst(scan, query);
 }
 
 async function oldestFirst(scan: Scan, query: LogQuery): Promise<Result<LogPage, Failure>> {
-  const { ref, log } = scan;
-  const start =
-    query.since instanceof Uint8Array
-      ? await startPosition(scan, { type: 'cursor', cursor: query.since })
-      : ok({
-          reader:
-            query.since === undefined ? LogReader.atPosition(log, 0) : await readerSince(scan, query.since),
-        });
+  const start = await scanStart(scan, query.since);
   if (!start.ok) return start;
-  const until = untilOf(scan, query);
+  const { reader, log, lost } = start.value;
+  const fixed = { ...scan, log };
+  const until = untilOf(fixed, query);
   if (!until.ok) return until;
-  const { reader } = start.value;
+  const { ref } = scan;
   const page = new QueryPage(ref, query);
-  if ('lost' in start.value && start.value.lost) page.gaps.push(start.value.lost);
+  if (lost) page.gaps.push(lost);
   let heads = reader.heads(log);
-  for await (const item of scanForward(scan, reader)) {
+  for await (const item of scanForward(fixed, reader)) {
     if (item.type === 'record' && isPast(log, item, until.value))
       return ok(page.done(encodeCursor(ref, heads), false));
     if (!page.take(item)) return ok(page.done(encodeCursor(ref, heads), true));

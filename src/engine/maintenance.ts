@@ -52,7 +52,9 @@ export class Maintenance {
 
   /** Looks at the next page of channels; all are seen in turn, those out of memory too. */
   async #retain(): Promise<void> {
-    const { store } = this.core;
+    const { store, cluster } = this.core;
+    // Homes do not exchange floors yet: one that was away could never get behind a trim.
+    if (cluster) return;
     if (this.#sweep.hubs.length === 0) this.#sweep = { hubs: [...(await store.hubs())], after: undefined };
     const hub = this.#sweep.hubs[0];
     if (hub === undefined || !hasRetention(this.rules)) return;

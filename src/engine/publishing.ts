@@ -8,6 +8,7 @@ import {
   parseChannelName,
 } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import { refusal } from '../channels/permissions.js';
 import type { RuleSet } from '../channels/rules.js';
 import { contentHash } from '../log/entry-wire.js';
@@ -60,7 +61,11 @@ export class Publishing implements Taker {
     else this.counters.published++;
     // Publishes of a channel do not overtake each other on two ways.
     const isWaiting = place instanceof ActiveChannel && place.pending.length > 0;
-    if (this.away && !isWaiting && (at === 'peer' || this.away.holds(place.ref)))
+    if (
+      this.away &&
+      !isWaiting &&
+      (at === 'peer' || (this.away.holds(place.ref) && !planted('here-overtakes')))
+    )
       return this.away.forward(pendingOf(request, place.rules, level), place.ref);
     const full = this.#fullOf(place, request.message.content.length, level);
     if (full) return this.#refuse(request, full);

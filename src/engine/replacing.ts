@@ -1,6 +1,8 @@
 /** A channel followed at another node has its log from another home now: everybody who reads it finds their place in it by
  *  the heads they had. */
 import type { Dot } from '../base/ids.js';
+import { planted } from '../base/planted.js';
+import { ok } from '../base/result.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
 import type { ActiveChannel } from './active-channel.js';
@@ -21,10 +23,11 @@ export function replaceLog(
   const readers = Array.from(channel.fanOut, (subscription) => {
     const heads = subscription.heads(old);
     const held = heads.map((head) => (isGone(head) ? { ...head, seq: log.have(head.writer) } : head));
-    const reader = LogReader.atCursor(
+    const placed = LogReader.atCursor(
       log,
       held.filter(({ seq }) => seq > 0),
     );
+    const reader = planted('follow-uncovered') ? ok(LogReader.atPosition(log, log.endPosition)) : placed;
     return { subscription, heads, reader };
   });
   // While the log is the old one: their cursors are made with it.

@@ -1,6 +1,7 @@
 /** Reads the log for subscriptions that are not live yet, at the pace of their connection, and hands them over to
  *  fan-out at the exact position reached. One pump a session, so a thousand resumed channels share one queue. */
 import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import { encodeCursor } from '../log/cursor.js';
 import type { LogReader } from '../log/reader.js';
 import { encodeDeliveryFrame } from '../protocol/server-encoder.js';
@@ -91,6 +92,7 @@ export class Replay {
     // Unsubscribed, or trimmed away, while the disk was read.
     if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
     deliverRead(session, channel, state.reader, { step, isProvisional }, read);
+    if (planted('live-before-end')) subscription.state = { state: 'live', from: log.endPosition };
     this.host.flushSoon(session);
     return goesLive(channel, subscription);
   }
@@ -135,7 +137,7 @@ function deliverRead(
         channel: ref.channel,
         writer: part.writer,
         round: part.round,
-        late: step.late,
+        late: step.late && !planted('late-unmarked'),
         records: part.records,
         cursor,
       });

@@ -21,6 +21,8 @@ export interface DriverHooks {
   effect(effect: Exclude<Effect, { type: 'read' | 'list' | 'fetched' }>): void;
   /** All effects of a turn were handed out. */
   done(): void;
+  /** Another node owns an interval, as far as is known. */
+  ownerChanged(): void;
   /** A deadline has passed. */
   ticked(): void;
   failed(error: unknown): void;
@@ -110,7 +112,10 @@ export class ReplicaDriver {
 
   #take(peer: NodeId, frame: Frame): void {
     const messages = frame.messages.filter((message) => this.#isPlaced(message));
+    const intervals = [...new Set(messages.flatMap(intervalsIn))];
+    const owners = intervals.map((id) => this.#replica.ownerOf(id));
     this.#replica.receive(peer, { ...frame, messages }, this.#now());
+    if (intervals.some((id, i) => this.#replica.ownerOf(id) !== owners[i])) this.#hooks.ownerChanged();
     this.pumpSoon();
   }
 
@@ -277,6 +282,19 @@ export class ReplicaDriver {
 
   #now(): number {
     return this.#ports.clock.monotonicMs();
+  }
+}
+
+/** Those that a message may give another owner. */
+function intervalsIn(message: PeerMessage): readonly string[] {
+  switch (message.type) {
+    case 'claim':
+      return message.claims.map(({ interval }) => interval);
+    case 'append':
+    case 'pull':
+      return [message.interval];
+    default:
+      return [];
   }
 }
 

@@ -2,8 +2,8 @@
  *  its decisions meet the channels, the committer and whoever listens. */
 import { assert } from '../base/assert.js';
 import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
-import { limits } from '../base/limits.js';
 import type { ChannelLog } from '../log/channel-log.js';
+import { planted } from '../base/planted.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
 import type { RunSummary } from '../log/run.js';
 import type { Effect } from '../replication/effects.js';
@@ -15,7 +15,7 @@ import type { Committer } from './committer.js';
 import type { Delivery } from './delivery.js';
 import type { Acting } from './neighbours.js';
 import type { Companion, Fetched, Ordering, Stamped, Stamping } from './ordering.js';
-import { awaitedOf } from './awaited.js';
+import { awaitedOf, untilCommitted } from './awaited.js';
 import type { Surroundings } from './surroundings.js';
 import { type Pending, pendingMerge } from './pending.js';
 import type { LogStore, Observer } from './ports.js';
@@ -48,6 +48,8 @@ export class Replicated implements Ordering {
   /** Channels in which publishes wait for a claim. */
   #waiting = new Set<ActiveChannel>();
   readonly #writings = new Writings();
+  /** Who owns what has changed since whoever goes by it was told. */
+  #isRerouted = false;
   #isStopped = false;
 
   constructor(options: ReplicatedOptions) {
@@ -65,6 +67,7 @@ export class Replicated implements Ordering {
       open: (ref) => this.#held.open(ref),
       effect: (effect) => this.#do(effect),
       done: () => this.#pumped(),
+      ownerChanged: () => (this.#isRerouted = true),
       ticked: () => this.#resumeWaiting(),
       failed: (error) => options.failed(error),
     });
@@ -165,17 +168,7 @@ export class Replicated implements Ordering {
 
   known(channel: ActiveChannel): Promise<void> | undefined {
     if (!channel.shared || isAllCommitted(channel)) return undefined;
-    return new Promise((resolve) => {
-      const stop = (): void => {
-        cancel();
-        channel.removeWaiter(wake);
-        resolve();
-      };
-      // Waiters are woken once.
-      const wake = (): void => (isAllCommitted(channel) ? stop() : channel.addWaiter(wake));
-      const cancel = this.#options.ports.timers.after(limits.committedWaitMs, stop);
-      channel.addWaiter(wake);
-    });
+    return untilCommitted(channel, this.#options.ports.timers);
   }
 
   release({ shared, ref }: ActiveChannel): boolean {
@@ -247,7 +240,7 @@ export class Replicated implements Ordering {
     const channel = this.#held.find(run.ref);
     if (!channel) return;
     // Keys that came this way are in the index, not in memory.
-    channel.forgetKeys();
+    if (!planted('keys-of-one-owner')) channel.forgetKeys();
     if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
     surroundings.synced(run.ref, run, bytes);
   }
@@ -261,7 +254,7 @@ export class Replicated implements Ordering {
     }
     if (!run) return;
     this.#options.surroundings.synced(ref, run, bytes);
-    if (run.round > 0 && channel.rules.ack !== 'owner') return;
+    if (run.round > 0 && channel.rules.ack !== 'owner' && !planted('delivered-at-sync')) return;
     channel.tip = { writer: run.writer, seq: run.firstSeq + run.count - 1 };
     this.#options.delivery.provisional(channel);
     this.#options.surroundings.tip(ref, channel.tip);
@@ -270,7 +263,8 @@ export class Replicated implements Ordering {
   #awaitRepeats({ ref, shared }: ActiveChannel, items: readonly Pending[]): void {
     for (const item of items) {
       if (item.kind !== 'publish' || !item.duplicate || !item.dot) continue;
-      shared?.awaits(item);
+      if (planted('repeat-at-once')) item.origin.publishAccepted(item, { level: item.level, copies: 1 });
+      else shared?.awaits(item);
       const level = item.level === 'owner' ? 'owner' : 'quorum';
       this.replica.awaitEntry(ref, item.dot, { level, degrade: item.degrade }, this.#now());
     }
@@ -327,6 +321,7 @@ export class Replicated implements Ordering {
       case 'claimGained':
         return this.#gained(effect.interval);
       case 'claimLost':
+        this.#isRerouted = true;
         return this.#resumeWaiting();
       case 'recovered':
         return surroundings.recovering(effect.interval, false);
@@ -351,6 +346,7 @@ export class Replicated implements Ordering {
 
   /** Whoever waits for entries above an unacknowledged tail waits for this: the tail is merged in channels that are in use. */
   #gained(interval: string): void {
+    this.#isRerouted = true;
     for (const { shared, ref } of this.#table) {
       if (shared?.interval === interval) this.replica.touch(interval, ref, this.#now());
     }
@@ -379,7 +375,12 @@ export class Replicated implements Ordering {
 
   #pumped(): void {
     if (this.#isStopped) return;
-    this.#options.surroundings.flush();
+    const { surroundings } = this.#options;
+    if (this.#isRerouted) {
+      this.#isRerouted = false;
+      surroundings.rerouted();
+    }
+    surroundings.flush();
     if (this.hasWork) this.#committer?.start();
     this.#options.flush();
   }

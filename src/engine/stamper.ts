@@ -12,6 +12,7 @@ import type { Stamped, Stamping } from './ordering.js';
 import { type Pending, type PendingPublish, type PendingTrim, refuseUnwritten } from './pending.js';
 import type { LogStore } from './ports.js';
 import type { WriterId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 
 /** What waited in one channel when a commit was cut. */
 export interface Group {
@@ -168,7 +169,7 @@ export class Stamper {
           unknown.push({ channel, item });
       }
     }
-    return unknown.length > 0 ? this.#find(unknown) : undefined;
+    return unknown.length > 0 && !planted('keys-in-memory') ? this.#find(unknown) : undefined;
   }
 
   async #find(unknown: readonly { channel: ActiveChannel; item: PendingPublish }[]): Promise<void> {

@@ -1,6 +1,7 @@
 /** Where a reader begins: a cursor, a time, the last entries, the beginning, or now. */
 import type { ChannelRef, Dot } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
+import { planted } from '../base/planted.js';
 import { encodeCursor, decodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
@@ -34,7 +35,30 @@ export async function startPosition(scan: Scan, start: Start): Promise<Result<St
   }
 }
 
-export async function readerSince({ logs, ref, log }: Scan, unixMs: number): Promise<LogReader> {
+/** Where a scan begins, by cursor or time, else at the beginning, and the log that it is a place of: a place found in one
+ *  that another home's has replaced meanwhile says nothing of that one, and is found anew. */
+export async function scanStart(
+  scan: Scan,
+  from: Uint8Array | number | undefined,
+): Promise<Result<StartPosition & { readonly log: ChannelLog }, Failure>> {
+  for (;;) {
+    const { log } = scan;
+    const start = await startOf(scan, from);
+    if (scan.log === log) return start.ok ? ok({ ...start.value, log }) : start;
+  }
+}
+
+async function startOf(
+  scan: Scan,
+  from: Uint8Array | number | undefined,
+): Promise<Result<StartPosition, Failure>> {
+  if (from instanceof Uint8Array) return await atCursor(scan, from);
+  return ok({
+    reader: from === undefined ? LogReader.atPosition(scan.log, 0) : await readerSince(scan, from),
+  });
+}
+
+async function readerSince({ logs, ref, log }: Scan, unixMs: number): Promise<LogReader> {
   const timestamp = Math.min(timestampFromUnixMs(unixMs), timestampMax);
   return LogReader.atVector(log, await logs.seqsSince(ref, timestamp));
 }
@@ -51,6 +75,7 @@ async function atCursor(scan: Scan, cursor: Uint8Array): Promise<Result<StartPos
   if (!heads.ok) return heads;
   const reader = LogReader.atCursor(scan.log, heads.value);
   if (reader.ok) return ok({ reader: reader.value });
+  if (planted('cursor-reset')) return ok({ reader: LogReader.atPosition(scan.log, scan.log.endPosition) });
   // A reader may have had at another node what is not here yet.
   const fetched = await scan.fetch(reader.error.missingHeads);
   if (fetched.type === 'lost') return atWhatIsLeft(ref, scan.log, heads.value);

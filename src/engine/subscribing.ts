@@ -1,10 +1,13 @@
 /** Opens the channels of a Subscribe request, finds where each subscription starts, and answers with a cursor a channel.
  *  A thousand resumed channels are one request, loaded side by side. */
 import { limits } from '../base/limits.js';
+import { ok } from '../base/result.js';
+import { planted } from '../base/planted.js';
 import { refusal } from '../channels/permissions.js';
 import { type RuleConfig, rulesFor } from '../channels/rules.js';
 import { encodeCursor } from '../log/cursor.js';
-import type { LogReader } from '../log/reader.js';
+import type { ChannelLog } from '../log/channel-log.js';
+import { LogReader } from '../log/reader.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Gap, Start, SubscribedChannel } from '../protocol/messages.js';
 import type { Session, WantedSubscription } from '../sessions/session.js';
@@ -23,6 +26,8 @@ interface Opened {
   readonly channel: ActiveChannel;
   readonly subscription: Subscription<Session>;
   readonly reader: LogReader;
+  /** That the reader is a place of. */
+  readonly log: ChannelLog;
   readonly resumed: boolean;
   readonly lost: Gap | undefined;
 }
@@ -53,14 +58,17 @@ export async function openSubscriptions(
   }
 }
 
-function begin(session: Session, { channel, subscription, reader, resumed, lost }: Opened): void {
+function begin(session: Session, { channel, subscription, reader, log, resumed, lost }: Opened): void {
   if (subscription.state.state !== 'opening') return;
-  if (lost) session.send(0, lost);
+  // The log may have been replaced while other channels were opened.
+  const moved = channel.log === log ? ok(reader) : LogReader.atCursor(channel.log, reader.heads(log));
+  if (!moved.ok) return session.failAndClose('UNAVAILABLE');
+  if (lost && !planted('gap-untold')) session.send(0, lost);
   const { signals } = channel;
   // Signals have no place in the log: whoever resumes has had them, or missed them for good.
   if (signals && !signals.isEmpty && !resumed)
     session.push(signalFrame(channel, signals.signals, session.encoding));
-  subscription.replayFrom(reader);
+  subscription.replayFrom(moved.value);
   if (!goesLive(channel, subscription)) session.hasReplay = true;
 }
 
@@ -106,16 +114,21 @@ async function openAt(
   if (!channel.hasListeners) core.side?.listen(ref);
   channel.fanOut.add(subscription);
   await core.channels.readable(channel);
-  const position = await startPosition(scanOf(core, channel), start);
+  const scan = scanOf(core, channel);
+  let { log } = channel;
+  let position = await startPosition(scan, start);
+  // Found in a log that another home's has replaced meanwhile, it is no place in that one.
+  for (; channel.log !== log; position = await startPosition(scan, start)) log = channel.log;
   if (!position.ok) return refuse(position.error);
   const { reader, lost } = position.value;
   const retained = start.type === 'live' ? await retainedSlice(core.logs, channel) : undefined;
-  const cursor = encodeCursor(ref, reader.heads(channel.log));
+  const cursor = encodeCursor(ref, reader.heads(log));
   return {
     result: { channel: want.channel, cursor, ...(retained ? { retained } : {}) },
     channel,
     subscription,
     reader,
+    log,
     resumed: start.type === 'cursor',
     lost,
   };

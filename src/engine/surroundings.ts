@@ -16,6 +16,8 @@ export interface Surroundings {
   isMirrored(ref: ChannelRef): boolean;
   acting(ref: ChannelRef): Acting;
   sendFrame(to: NodeId, frame: Frame): void;
+  /** Who acts may have changed. */
+  rerouted(): void;
   /** Writes what was to be sent. */
   flush(): void;
   recovering(interval: string, isRecovering: boolean): void;

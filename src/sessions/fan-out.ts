@@ -1,6 +1,7 @@
 /** The subscriptions of one channel, and the delivery of what was just committed: each encoding is made once, whatever
  *  the number of subscribers. */
 import { assert } from '../base/assert.js';
+import { planted } from '../base/planted.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { LogReader } from '../log/reader.js';
 import type { Encoding } from '../protocol/messages.js';
@@ -47,6 +48,7 @@ export class FanOut<S extends Subscriber> {
       let next = position;
       for (const frame of frames.of(session.encoding)) {
         if (session.isBehind()) {
+          if (planted('slow-reader-skips')) break;
           subscription.fallBehind(log, next);
           session.hasReplay = true;
           break;

@@ -78,7 +78,7 @@ export class TestNode {
   }
 
   settle(): Promise<void> {
-    return this.world.pass(40);
+    return this.world.pass(250);
   }
 
   async start(isFounding: boolean): Promise<void> {

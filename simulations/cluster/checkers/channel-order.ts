@@ -47,7 +47,9 @@ class Ordering {
     const all = [...this.#writers.values()].flatMap((entries) => [...entries.values()]);
     const outside = all.filter((entry) => !positions.has(dotText(entry)));
     const isBelow = (first: StoredEntry, second: StoredEntry): boolean =>
-      (this.#pastOf(second).get(first.writer) ?? 0) >= first.seq;
+      first.writer === second.writer
+        ? first.seq <= second.seq
+        : (this.#pastOf(this.#anchors.get(second)!).get(first.writer) ?? 0) >= first.seq;
     return { entries: this.#order, positions, outside, isBelow };
   }
 

@@ -14,6 +14,10 @@ export interface Evidence {
   readonly homesOf: (channel: string) => readonly StoreLog[];
   /** Of each channel, in the store of its first home. */
   readonly orders: ReadonlyMap<string, ChannelOrder>;
+  /** Channels in which all publishes are at quorum and not to be degraded. */
+  readonly strict: ReadonlySet<string>;
+  /** The right wall clock at the begin of the run. */
+  readonly wallStartMs: number;
   /** Bytes that may wait in one connection. */
   readonly bufferedMost: number;
 }

@@ -1,5 +1,8 @@
 /** All checkers by the name under which each can be left out; the names of invariants are those of docs/guarantees.md. */
 import type { Finding } from '../record.js';
+import * as claims from './claims.js';
+import * as clocks from './clocks.js';
+import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
@@ -12,9 +15,18 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I3 delivered is stored': readers.deliveredIsStored,
   'I5 writers in order': readers.writersInOrder,
   'I8 one order or late': readers.oneOrderOrLate,
+  'I15 late is exact': readers.lateIsExact,
+  'I15 never late at quorum': readers.neverLateAtQuorum,
+  'R4 one owner counts': claims.oneOwnerCounts,
+  'I9 claims see acks': claims.claimsSeeAcks,
+  'R36 no lonely claim': claims.noLonelyClaim,
+  'I10 clocks rise': clocks.clocksRise,
+  'I10 clocks are bounded': clocks.clocksAreBounded,
+  'I11 restart reads the log': restartReadsTheLog,
   'I11 stores are equal': stores.storesAreEqual,
   'I11 every entry is placed': stores.everyEntryIsPlaced,
   'I13 nothing skipped': readers.nothingSkipped,
+  'I13 losses are told': lossesAreTold,
   'I13 no needless gap': readers.noNeedlessGap,
   'I14 nothing twice': readers.nothingTwice,
   'I16 retries count once': publishes.retriesCountOnce,

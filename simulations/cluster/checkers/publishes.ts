@@ -27,7 +27,7 @@ export const ackedIsKept: Checker = function* ({ record, homesOf }) {
 };
 
 /** I23: acks claim what is. */
-export const acksAreHonest: Checker = function* ({ record }) {
+export const acksAreHonest: Checker = function* ({ record, homesOf }) {
   for (const { line, dot, level, copies, holders, node } of record.acks) {
     if (!dot) {
       if (level !== 'memory') yield `${node} acks line ${line} at ${level} without an entry`;
@@ -37,6 +37,9 @@ export const acksAreHonest: Checker = function* ({ record }) {
     if (copies > holders.length) yield `${what}, and ${holders.length} disks hold it`;
     if (copies < 1) yield what;
     const publish = record.of(line)!;
+    const needs = Math.floor(homesOf(publish.channel).length / 2) + 1;
+    if (level === 'quorum' && holders.length < needs)
+      yield `${node} acks line ${line} at quorum, and ${holders.length} of ${needs} disks hold it`;
     if (!publish.degrade && publish.level !== 'owner' && level !== 'quorum')
       yield `${what}, which was not to be degraded`;
   }

@@ -1,11 +1,17 @@
 /** What readers were given, against the order of the channel at the end. */
-import type { EntryEvent, Reader } from '../record.js';
+import type { EntryEvent, Reader, ReaderEvent } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
 import type { Checker, Evidence } from './evidence.js';
 import { dotText } from './store-log.js';
 
 function entriesOf({ events }: Reader): EntryEvent[] {
   return events.filter((event): event is EntryEvent => event.type === 'entry');
+}
+
+/** A cursor names the newest entries only: where these are lost with a disk, nobody knows what it stood for beside them, and
+ *  the reader is told a gap and begins anew with what is left. */
+function isLoss(event: ReaderEvent): boolean {
+  return event.type === 'gap' && event.reason === 'lost';
 }
 
 function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, ChannelOrder, string]> {
@@ -38,10 +44,13 @@ export const nothingTwice: Checker = function* (evidence) {
     const lines = new Set<number>();
     for (const event of reader.events) {
       if (event.type === 'subscribed' && !event.resumed) lines.clear();
+      if (isLoss(event)) for (const seen of [dots, lines]) seen.clear();
       if (event.type !== 'entry') continue;
       const { dot, line } = event;
       if (dots.has(dotText(dot))) yield `${who} got ${dotText(dot)} twice`;
-      else if (line > 0 && lines.has(line)) yield `${who} got line ${line} twice`;
+      // Pages of history are the log itself, where it may stand twice.
+      else if (line > 0 && lines.has(line) && reader.phase !== 'history')
+        yield `${who} got line ${line} twice`;
       dots.add(dotText(dot));
       lines.add(line);
     }
@@ -52,7 +61,10 @@ export const nothingTwice: Checker = function* (evidence) {
 export const writersInOrder: Checker = function* (evidence) {
   for (const [reader, , who] of eachReader(evidence)) {
     const last = new Map<string, number>();
-    for (const { dot } of entriesOf(reader)) {
+    for (const event of reader.events) {
+      if (isLoss(event)) last.clear();
+      if (event.type !== 'entry') continue;
+      const { dot } = event;
       const before = last.get(dot.writer) ?? 0;
       if (dot.seq < before) yield `${who} got ${dotText(dot)} after ${dot.writer}-${before}`;
       last.set(dot.writer, Math.max(before, dot.seq));
@@ -73,7 +85,10 @@ export const oneOrderOrLate: Checker = function* (evidence) {
   for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
     const isFinal = entries.every(({ round }) => round > 0);
     let most = -1;
-    for (const { dot, late } of entriesOf(reader)) {
+    for (const event of reader.events) {
+      if (isLoss(event)) most = -1;
+      if (event.type !== 'entry') continue;
+      const { dot, late } = event;
       const position = positions.get(dotText(dot));
       if (position === undefined || !(isFinal || firm.has(dotText(dot)))) continue;
       if (position < most && !late) yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
@@ -118,4 +133,38 @@ export const noNeedlessGap: Checker = function* (evidence) {
   if (evidence.record.lostDisks.size > 0) return;
   for (const [{ events }, , who] of eachReader(evidence))
     for (const event of events) if (event.type === 'gap') yield `${who} was told of a gap: ${event.reason}`;
+};
+
+/** I15: where everybody asks for quorum and takes nothing less, nothing ever comes behind its place. */
+export const neverLateAtQuorum: Checker = function* (evidence) {
+  for (const [reader, , who] of eachReader(evidence)) {
+    if (!evidence.strict.has(reader.channel)) continue;
+    const late = entriesOf(reader).find((event) => event.late);
+    if (late) yield `${who} got ${dotText(late.dot)} marked late`;
+  }
+};
+
+/** I15: a mark is exact. What was written without a claim is delivered in an order that is not final, and so is what it stands
+ *  on; behind the last such entry of a reader everything comes in the final order. */
+export const lateIsExact: Checker = function* (evidence) {
+  for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
+    const positionOf = (event: ReaderEvent): number | undefined =>
+      event.type === 'entry' ? positions.get(dotText(event.dot)) : undefined;
+    const isProvisional = (event: ReaderEvent): boolean => {
+      const position = positionOf(event);
+      return event.type === 'entry' && (position === undefined || entries[position]!.round === 0);
+    };
+    const finalFrom = reader.events.findLastIndex(isProvisional) + 1;
+    let most = -1;
+    for (const [i, event] of reader.events.entries()) {
+      if (isLoss(event)) most = -1;
+      const position = positionOf(event);
+      if (event.type !== 'entry' || position === undefined) continue;
+      if (i >= finalFrom && position < most && !event.late)
+        yield `${who} got ${dotText(event.dot)} behind its place, and not marked late`;
+      if (i >= finalFrom && position > most && event.late)
+        yield `${who} got ${dotText(event.dot)} in its place, and marked late`;
+      most = Math.max(most, position);
+    }
+  }
 };

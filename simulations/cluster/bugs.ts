@@ -1,0 +1,250 @@
+/** Bugs that can be planted in the engine, the store and the core: how many seeds of a whole cluster it takes to find each,
+ *  and which checker sees it. */
+import type { PlantedBug } from '../../src/base/planted.js';
+import { plant } from '../replication/planting.js';
+import type { Finding } from './record.js';
+import { runPlan } from './run-seed.js';
+import { stories, tellStory } from './scenarios/index.js';
+import { type Steering, steeredPlan } from './steering.js';
+
+export interface ClusterBug {
+  readonly bug: PlantedBug;
+  /** What it would do to a user. */
+  readonly what: string;
+  readonly steering: Steering;
+  /** One that shows it: a first guess, the search goes on from seed 1 where it no longer does. */
+  readonly seed?: number;
+}
+
+const failovers = { kill: 5, stop: 3, cut: 4 };
+
+export const clusterBugs: readonly ClusterBug[] = [
+  {
+    bug: 'keys-in-memory',
+    what: 'a new owner does not look up the keys of the one before',
+    steering: { faults: { ...failovers, 'power-loss': 4 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
+  },
+  {
+    bug: 'keys-of-one-owner',
+    what: 'an owner that comes back knows no keys of the one between',
+    steering: { faults: { tail: 2, cut: 8 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
+  },
+  {
+    bug: 'cursor-reset',
+    what: 'a cursor ahead of its replica goes on at the end',
+    steering: { faults: { isolate: 5, split: 3, cut: 3 }, readers: { handOversPerMinute: 40 } },
+  },
+  {
+    bug: 'live-before-end',
+    what: 'a reader is live before it has read all of the log',
+    steering: {
+      faults: { ...failovers, isolate: 3 },
+      readers: { handOversPerMinute: 40, start: 'beginning' },
+    },
+  },
+  {
+    bug: 'slow-reader-skips',
+    what: 'what does not fit the queue of a slow reader is left out',
+    steering: {
+      nodes: 1,
+      faults: { clog: 10, pause: 0 },
+      publishers: { payloadBytesMax: 60_000, burstMax: 60, perSecond: 2 },
+    },
+  },
+  {
+    bug: 'late-unmarked',
+    what: 'what comes behind its place is not marked late',
+    steering: { faults: { isolate: 4, tail: 2 }, publishers: { degrade: true } },
+  },
+  {
+    bug: 'gap-untold',
+    what: 'a reader is not told what no home has any more',
+    steering: {
+      faults: { 'lost-disk': 3, isolate: 6, clog: 5 },
+      publishers: { levels: ['owner'] },
+      readers: { handOversPerMinute: 10 },
+    },
+  },
+  {
+    bug: 'delivered-at-sync',
+    what: 'readers get what is on one disk of a quorum channel',
+    steering: { faults: { isolate: 4, kill: 3 }, publishers: { degrade: false, levels: ['quorum'] } },
+  },
+  {
+    bug: 'sync-left-out',
+    what: 'the store answers before its disk has the commit',
+    steering: { faults: { 'power-loss': 5 } },
+  },
+  {
+    bug: 'writer-of-the-disk',
+    what: 'a start goes on under the writer of the one before',
+    steering: { faults: { 'power-loss': 10, blackout: 2 }, publishers: { burstMax: 10 } },
+  },
+  {
+    bug: 'clock-bound-lost',
+    what: 'a start does not know how far the clock was',
+    steering: { nodes: 1, faults: { kill: 8, 'clock-step': 8 } },
+  },
+  {
+    bug: 'clock-follows-all',
+    what: 'one clock that is hours ahead takes all others with it',
+    steering: { faults: { kill: 6, 'clock-step': 6 } },
+  },
+  {
+    bug: 'asked-is-reached',
+    what: 'an ack says the level that was asked for',
+    steering: { faults: { isolate: 4 }, publishers: { degrade: true } },
+  },
+  {
+    bug: 'repeat-at-once',
+    what: 'a repeat is acknowledged before the first is',
+    steering: {
+      faults: { cut: 40, isolate: 6 },
+      publishers: { burstMax: 10, perSecond: 10, levels: ['quorum'], degrade: false, timeoutMs: 20_000 },
+    },
+  },
+  {
+    bug: 'here-overtakes',
+    what: 'what comes after an owner changed overtakes what is under way to the old one',
+    steering: {
+      faults: { kill: 6, stop: 4, isolate: 4 },
+      plain: { perSecond: 30, burstMax: 3, hasKeys: true },
+    },
+  },
+  {
+    bug: 'rest-goes-first',
+    what: 'what waits behind a commit goes to the next owner before what was in it',
+    steering: {
+      faults: { tail: 3, duel: 2, isolate: 3, 'one-way': 3 },
+      plain: { perSecond: 60, burstMax: 3, hasKeys: true },
+    },
+  },
+  {
+    bug: 'keyless-again',
+    what: 'a publish without a key goes to another owner though one may have written it',
+    steering: {
+      faults: { ...failovers, isolate: 4, clog: 4 },
+      plain: { perSecond: 6, burstMax: 30, hasKeys: false },
+    },
+  },
+  {
+    bug: 'doubt-forgotten',
+    what: 'what one owner may have written is said to be refused by the next',
+    steering: {
+      faults: { isolate: 5, 'one-way': 4, split: 4, 'full-disk': 3 },
+      publishers: { degrade: false, levels: ['quorum'], timeoutMs: 2_000 },
+    },
+  },
+  {
+    bug: 'follow-uncovered',
+    what: 'readers at a node without the log go on at a home that lacks what they had',
+    steering: {
+      nodes: 5,
+      faults: { kill: 3, isolate: 6, split: 4 },
+      publishers: { degrade: true },
+    },
+  },
+  {
+    bug: 'claim-without-pull',
+    what: 'a new owner stamps before it heard what homes hold',
+    steering: { faults: { tail: 3, duel: 2, kill: 3 } },
+  },
+  {
+    bug: 'stale-fence',
+    what: 'a home acks under a claim that a higher one has fenced',
+    steering: { faults: { tail: 3, duel: 3, 'one-way': 4, clog: 4 } },
+  },
+  {
+    bug: 'lonely-claim',
+    what: 'a claim needs one home less',
+    steering: { faults: { isolate: 4, split: 3, kill: 3 } },
+  },
+  {
+    bug: 'forgotten-promise',
+    what: 'a restart forgets what was promised',
+    steering: { faults: { duel: 3, tail: 2, 'power-loss': 6 } },
+  },
+  {
+    bug: 'recovering-acks',
+    what: 'a home that lost its disk acks and grants',
+    steering: { faults: { duel: 3, 'lost-disk': 2, tail: 2 } },
+  },
+];
+
+export interface Finder {
+  /** A seed, or the name of a story. */
+  readonly by: string;
+  readonly checker: string;
+  /** Seeds tried. */
+  readonly tried: number;
+  /** What sees it once that checker is left out. */
+  readonly without: string;
+}
+
+/** Tries the seed known to show it, then those from 1 on, then the stories. */
+export async function findClusterBug(bug: ClusterBug, seedsMax: number): Promise<Finder | undefined> {
+  let tried = 0;
+  if (bug.seed !== undefined) {
+    tried++;
+    const finder = await tryBug(bug, bug.seed, tried);
+    if (finder) return finder;
+  }
+  for (let seed = 1; seed <= seedsMax; seed++) {
+    tried++;
+    const finder = await tryBug(bug, seed, tried);
+    if (finder) return finder;
+  }
+  for (const name of stories.keys()) {
+    tried++;
+    const found = await tellStory(name, bug.bug);
+    if (!found[0]) continue;
+    const { checker } = found[0];
+    const others = namesOf(await tellStory(name, bug.bug, new Set([checker])));
+    return { by: name, checker, tried, without: others.join(', ') || 'nothing' };
+  }
+  return undefined;
+}
+
+function namesOf(findings: readonly Finding[]): string[] {
+  return [...new Set(findings.map(({ checker }) => checker))];
+}
+
+async function tryBug(
+  { bug, steering }: ClusterBug,
+  seed: number,
+  tried: number,
+): Promise<Finder | undefined> {
+  const plan = steeredPlan(seed, steering);
+  const seen = async (planted: PlantedBug | undefined, off: readonly string[]): Promise<string[]> => {
+    plant(planted);
+    try {
+      const { findings } = await runPlan(plan, { checkersOff: new Set(off) });
+      return namesOf(findings);
+    } finally {
+      plant(undefined);
+    }
+  };
+  const found = await seen(bug, []);
+  const [checker] = found;
+  // What is found without the bug too is not found because of it.
+  if (checker === undefined || (await seen(undefined, [])).length > 0) return undefined;
+  const others = await seen(bug, [checker]);
+  if (others.includes(checker)) throw new Error(`${checker} cannot be left out`);
+  return { by: `seed ${seed}`, checker, tried, without: others.join(', ') || 'nothing' };
+}
+
+/** Tells a table line by line as it grows; resolves with whether each was found. */
+export async function clusterBugLines(seedsMax: number, tell: (line: string) => void): Promise<boolean> {
+  let isEachFound = true;
+  tell('| planted | found by | in | tried | without that checker |');
+  tell('|---|---|---|---|---|');
+  for (const bug of clusterBugs) {
+    const found = await findClusterBug(bug, seedsMax);
+    isEachFound &&= found !== undefined;
+    const seen = found
+      ? `${found.checker} | ${found.by} | ${found.tried} | ${found.without}`
+      : 'nothing | | | ';
+    tell(`| ${bug.bug}: ${bug.what} | ${seen} |`);
+  }
+  return isEachFound;
+}

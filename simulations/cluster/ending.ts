@@ -1,0 +1,201 @@
+/** How a run ends: everything is healed, and all must come together; then all nodes stop, the disks are looked at, and all
+ *  start again and must read out what lies there. */
+import { check } from './checkers/index.js';
+import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
+import type { Evidence } from './checkers/evidence.js';
+import { type StoreLog, readStoreLog } from './checkers/store-log.js';
+import { Publisher } from './publisher.js';
+import { ReaderClient } from './reader.js';
+import type { Finding, Publish, Reader } from './record.js';
+import type { World } from './world.js';
+
+export interface EndingPlan {
+  readonly channels: readonly string[];
+  readonly reconnectMaxMs: number;
+  /** Names of checkers that are left out. */
+  readonly checkersOff?: ReadonlySet<string> | undefined;
+}
+
+/** Liveness, each by the name under which it can be left out. */
+export const livenessCheckers = [
+  'I25 nodes come up',
+  'I25 publishes are answered',
+  'I25 publishes are acked',
+  'I25 readers catch up',
+  'I25 time goes on',
+] as const;
+export type LivenessChecker = (typeof livenessCheckers)[number];
+
+/** After the last fault, of which restarts and retries of clients are a part. */
+const convergenceMs = 60_000;
+const canaryMs = 10_000;
+
+export class Ending {
+  readonly #world: World;
+  readonly #plan: EndingPlan;
+  #evidence: Evidence | undefined;
+
+  constructor(world: World, plan: EndingPlan) {
+    this.#world = world;
+    this.#plan = plan;
+  }
+
+  /** To be called once nothing goes wrong any more. Nothing of `clients` is left open behind it. */
+  async all(
+    publishers: readonly { stop(): void; close(): void }[],
+    readers: readonly ReaderClient[],
+  ): Promise<void> {
+    const world = this.#world;
+    for (const publisher of publishers) publisher.stop();
+    const isUp = await this.#comeUp();
+    const isSettled = await world.becomes(() => !world.record.hasOpen, convergenceMs + 120_000);
+    if (!isSettled)
+      this.stuck('I25 publishes are answered', `line ${world.record.open()[0]?.line} never got an answer`);
+    const canaries = isUp ? await this.#sendCanaries() : [];
+    const fresh = this.#readAll('final');
+    await this.#catchUp([...readers, ...fresh], canaries);
+    for (const client of [...publishers, ...readers, ...fresh]) client.close();
+    await this.#stop();
+    this.#evidence = this.#look();
+    if (world.record.findings.length === 0 && isUp) await this.#restart(canaries);
+  }
+
+  stuck(checker: LivenessChecker, what: string): void {
+    const { trace, nodes } = this.#world;
+    trace.tell(`stuck: ${what}`);
+    for (const { name, engine } of nodes) {
+      const { state, cluster } = engine?.status() ?? {};
+      trace.tell(`${name} is ${state ?? 'down'}: ${JSON.stringify(cluster)}`);
+    }
+    this.#world.record.findings.push({ checker, what });
+  }
+
+  /** What does not hold. `broken`: what ended the run, in which case nothing else is looked at. */
+  findings(broken: unknown): Finding[] {
+    const { record } = this.#world;
+    const off = this.#plan.checkersOff ?? new Set<string>();
+    if (!this.#evidence || broken !== undefined)
+      return record.findings.filter(({ checker }) => !off.has(checker));
+    return check(this.#evidence, off);
+  }
+
+  /** What is known of the disks, once all nodes were stopped. */
+  get evidence(): Evidence | undefined {
+    return this.#evidence;
+  }
+
+  async #comeUp(): Promise<boolean> {
+    const { nodes } = this.#world;
+    const isUp = await this.#world.becomes(() => nodes.every(({ state }) => state === 'up'), convergenceMs);
+    if (!isUp) this.stuck('I25 nodes come up', 'a node did not come up');
+    return isUp;
+  }
+
+  /** The last publish of each channel: when all have it, they have had all before it. */
+  async #sendCanaries(): Promise<readonly Publish[]> {
+    const { channels, reconnectMaxMs } = this.#plan;
+    const world = this.#world;
+    const plan = {
+      name: 'canary',
+      isNamed: false,
+      channels,
+      perSecond: 0.000_01,
+      burstMax: 1,
+      payloadBytesMax: 1,
+      levels: ['quorum'] as const,
+      degrade: false,
+      timeoutMs: 60_000,
+      restartsPerMinute: 0,
+    };
+    const publisher = new Publisher(world, plan, world.client('canary', world.hosts, reconnectMaxMs));
+    publisher.stop();
+    const canaries = await this.#ackedCanaries(publisher, channels);
+    publisher.close();
+    if (canaries.length < channels.length)
+      this.stuck('I25 publishes are acked', 'a publish after all faults is not acked');
+    return canaries;
+  }
+
+  /** Tries again what is refused: a node needs a moment to see that its disk has room again. */
+  async #ackedCanaries(publisher: Publisher, channels: readonly string[]): Promise<Publish[]> {
+    const world = this.#world;
+    // A node that finds nobody at its start tries again after a second of membership's time.
+    const endMs = world.nowMs() + canaryMs + 2_000 * world.plan.membershipScale;
+    const acked: Publish[] = [];
+    let left = channels;
+    while (left.length > 0 && world.nowMs() < endMs) {
+      const tried = left.map((channel) => publisher.publish(channel));
+      await world.becomes(() => tried.every(({ outcome }) => outcome !== 'open'), endMs - world.nowMs());
+      acked.push(...tried.filter(({ outcome }) => outcome === 'acked'));
+      left = tried.filter(({ outcome }) => outcome !== 'acked').map(({ channel }) => channel);
+      if (left.length > 0) await world.pass(200);
+    }
+    return acked;
+  }
+
+  /** A new client at each node, from the beginning. */
+  #readAll(phase: Reader['phase']): ReaderClient[] {
+    const { channels, reconnectMaxMs } = this.#plan;
+    const world = this.#world;
+    return world.nodes.map((node) => {
+      const name = `${phase} ${node.name}`;
+      const plan = { name, channels, start: 'beginning', phase, handOversPerMinute: 0 } as const;
+      return new ReaderClient(world, plan, world.client(name, [node.host], reconnectMaxMs));
+    });
+  }
+
+  async #catchUp(readers: readonly ReaderClient[], canaries: readonly Publish[]): Promise<void> {
+    await this.#world.becomes(() => missing(readers, canaries) === undefined, convergenceMs);
+    const what = missing(readers, canaries);
+    if (what !== undefined) this.stuck('I25 readers catch up', what);
+  }
+
+  async #stop(): Promise<void> {
+    const world = this.#world;
+    await world.pass(100);
+    await world.until(Promise.all(world.nodes.map((node) => node.stop())));
+  }
+
+  async #restart(canaries: readonly Publish[]): Promise<void> {
+    const world = this.#world;
+    for (const node of world.nodes) if (node.state === 'down') node.start();
+    if (!(await this.#comeUp())) return;
+    const readers = this.#readAll('restart');
+    await this.#catchUp(readers, canaries);
+    for (const reader of readers) reader.close();
+    await this.#stop();
+  }
+
+  #look(): Evidence {
+    const world = this.#world;
+    const conflict = (what: string): void => world.conflict(`two contents of ${what}`);
+    const stores = world.nodes.map((node) => readStoreLog(node.name, node.segmentFiles(), conflict));
+    const homesOf = (channel: string): StoreLog[] =>
+      world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);
+    const orders = new Map<string, ChannelOrder>();
+    for (const name of this.#plan.channels) {
+      const channel = homesOf(name)[0]?.channels.get(name);
+      if (channel) orders.set(name, orderOf(channel));
+    }
+    return {
+      record: world.record,
+      stores,
+      disks: world.disks,
+      homesOf,
+      orders,
+      strict: world.strict,
+      wallStartMs: world.line.wallMs() - world.line.monotonicMs(),
+      bufferedMost: Math.max(world.clients.mostBuffered, world.peers.mostBuffered),
+    };
+  }
+}
+
+function missing(readers: readonly ReaderClient[], canaries: readonly Publish[]): string | undefined {
+  for (const { reader } of readers.flatMap(({ places }) => places)) {
+    const canary = canaries.find(({ channel }) => channel === reader.channel);
+    if (!canary) continue;
+    const had = reader.events.some((event) => event.type === 'entry' && event.line === canary.line);
+    if (!had) return `${reader.name} never got the last entry of ${reader.channel}`;
+  }
+  return undefined;
+}

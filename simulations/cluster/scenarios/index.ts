@@ -1,0 +1,56 @@
+/** All stories by name. */
+import type { PlantedBug } from '../../../src/base/planted.js';
+import { plant } from '../../replication/planting.js';
+import type { Finding } from '../record.js';
+import { churn, hole, lostTail, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
+import { ahead, lightsOut, sixHoursAhead } from './starts.js';
+import { Story, type StoryOptions, type Told } from './story.js';
+
+interface Entry {
+  readonly told: Told;
+  readonly options?: StoryOptions;
+}
+
+const orders = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+  [0, 1],
+  [1, 2],
+  [2, 0],
+];
+
+export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
+  ['D1 seq reuse', { told: seqReuse }],
+  ['D2 hole', { told: hole }],
+  ['D3 sleeping owner', { told: sleepingOwner }],
+  ['D4 retry elsewhere', { told: retryElsewhere }],
+  ['D8 six hours ahead', { told: sixHoursAhead, options: { isStrict: false } }],
+  ...orders.flatMap((order) =>
+    [100, 4_000].map((gapMs): [string, Entry] => [
+      `D11 lights out: ${order.map((at) => `n${at + 1}`).join(', ')}, ${gapMs} ms apart`,
+      { told: (story) => lightsOut(story, order, gapMs) },
+    ]),
+  ),
+  ['A lost tail', { told: lostTail, options: { isStrict: false } }],
+  ['D13 churn', { told: (story) => churn(story) }],
+  ['D14 ahead', { told: ahead }],
+]);
+
+/** What does not hold when the story is told, with a bug planted or without. */
+export async function tellStory(
+  name: string,
+  planted?: PlantedBug,
+  off?: ReadonlySet<string>,
+): Promise<Finding[]> {
+  const { told, options } = stories.get(name)!;
+  plant(planted);
+  try {
+    return await Story.findings(told, options, off);
+  } finally {
+    plant(undefined);
+  }
+}

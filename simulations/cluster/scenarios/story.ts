@@ -1,0 +1,226 @@
+/** What stories about a cluster are told with: the same world, clients and ending as a seed's, and no chance in what happens. */
+import type { Replicas } from '../../../src/cluster/ring.js';
+import { chanceFor } from '../chance.js';
+import { Ending } from '../ending.js';
+import { Nemesis } from '../nemesis.js';
+import type { SimulatedNode } from '../node.js';
+import { Publisher, type PublisherPlan } from '../publisher.js';
+import { ReaderClient, type ReaderPlan } from '../reader.js';
+import type { Finding, Level, Publish } from '../record.js';
+import { World } from '../world.js';
+
+export interface StoryOptions {
+  readonly nodes?: number;
+  readonly replicas?: Replicas;
+  readonly seed?: number;
+  /** Everybody asks for quorum and takes nothing less. */
+  readonly isStrict?: boolean;
+}
+
+export type Told = (story: Story) => Promise<void>;
+
+/** Something that a story says did not come about. */
+class StoryError extends Error {
+  override readonly name = 'StoryError';
+}
+
+export class Story {
+  readonly world: World;
+  readonly channel = 'room:1';
+  readonly #isStrict: boolean;
+  readonly #nemesis: Nemesis;
+  readonly #publishers: Publisher[] = [];
+  readonly #readers: ReaderClient[] = [];
+  readonly #cuts: (() => void)[] = [];
+
+  constructor({ nodes = 3, replicas = 3, seed = 1, isStrict = true }: StoryOptions = {}) {
+    this.world = new World({
+      seed,
+      nodes,
+      replicas,
+      virtualNodes: 1,
+      segmentBytes: 131_072,
+      timeScale: 1,
+      membershipScale: 1,
+      skewMs: 0,
+    });
+    this.#isStrict = isStrict;
+    if (isStrict) this.world.strict.add(this.channel);
+    this.#nemesis = new Nemesis(this.world, chanceFor(seed, 'nemesis'));
+    // Whoever is down stays so until the story says otherwise.
+    for (const node of this.world.nodes) node.onFailed = () => {};
+  }
+
+  // Nodes.
+
+  get nodes(): readonly SimulatedNode[] {
+    return this.world.nodes;
+  }
+
+  get homes(): SimulatedNode[] {
+    const names = this.world.homesOf(this.channel);
+    return names.map((name) => this.nodes.find((node) => node.name === name)!);
+  }
+
+  get owner(): SimulatedNode {
+    const name = this.world.record.ownerOf(this.channel);
+    return this.nodes.find((node) => node.name === name) ?? fail('nobody owns the channel');
+  }
+
+  /** The homes that do not own. */
+  get others(): SimulatedNode[] {
+    const { owner } = this;
+    return this.homes.filter((home) => home !== owner);
+  }
+
+  /** All of them, and the channel has an owner. */
+  async begin(): Promise<void> {
+    await this.start(...this.nodes);
+    await this.published(this.publisher('first'), 1);
+  }
+
+  async start(...nodes: readonly SimulatedNode[]): Promise<void> {
+    for (const node of nodes) node.start();
+    await this.until(() => nodes.every(({ state }) => state === 'up'), 'nodes come up');
+  }
+
+  async restart(node: SimulatedNode, downMs = 50): Promise<void> {
+    node.crash(false);
+    await this.world.pass(downMs);
+    await this.start(node);
+  }
+
+  loseDisk(node: SimulatedNode): void {
+    if (node.state !== 'down') node.crash(true);
+    this.world.record.lostDisks.set(node.loseDisk(), this.world.nowMs());
+  }
+
+  /** Only within a group nodes hear each other; a node in no group is alone. */
+  split(...groups: readonly (readonly SimulatedNode[])[]): void {
+    this.mend();
+    for (const a of this.nodes)
+      for (const b of this.nodes)
+        if (a !== b && !groups.some((group) => group.includes(a) && group.includes(b)))
+          this.cut(a.name, b.name);
+  }
+
+  /** Nothing goes from one to the other, be they nodes or clients. */
+  cut(from: string, to: string): void {
+    this.#cuts.push(this.world.weather.block(from, to));
+  }
+
+  mend(): void {
+    for (const open of this.#cuts.splice(0)) open();
+  }
+
+  // Clients.
+
+  /** Connects to the first of `hosts` it can reach; publishes when told to. */
+  publisher(name: string, nodes = this.nodes, plan: Partial<PublisherPlan> = {}): Publisher {
+    const full: PublisherPlan = {
+      name,
+      isNamed: false,
+      channels: [this.channel],
+      perSecond: 0.000_01,
+      burstMax: 1,
+      payloadBytesMax: 20,
+      levels: ['quorum'],
+      degrade: !this.#isStrict,
+      timeoutMs: 20_000,
+      restartsPerMinute: 0,
+      ...plan,
+    };
+    const publisher = new Publisher(this.world, full, this.#client(name, nodes));
+    publisher.stop();
+    this.#publishers.push(publisher);
+    return publisher;
+  }
+
+  reader(name: string, nodes = this.nodes, start: ReaderPlan['start'] = 'beginning'): ReaderClient {
+    const plan = { name, channels: [this.channel], start, phase: 'run', handOversPerMinute: 0 } as const;
+    const reader = new ReaderClient(this.world, plan, this.#client(name, nodes));
+    this.#readers.push(reader);
+    return reader;
+  }
+
+  #client(name: string, nodes: readonly SimulatedNode[]) {
+    return this.world.client(
+      name,
+      nodes.map(({ host }) => host),
+      500,
+    );
+  }
+
+  publish(publisher: Publisher, count: number, level?: Level): Publish[] {
+    return Array.from({ length: count }, () =>
+      level ? publisher.publish(this.channel, level) : publisher.publish(this.channel),
+    );
+  }
+
+  /** Publishes until that many were acknowledged; whatever is refused is published anew. */
+  async published(publisher: Publisher, count: number): Promise<Publish[]> {
+    const acked: Publish[] = [];
+    for (let tries = 0; acked.length < count; tries++) {
+      if (tries === 30) fail(`${count} publishes are acknowledged`);
+      const some = this.publish(publisher, count - acked.length);
+      await this.settled(some);
+      acked.push(...some.filter(({ outcome }) => outcome === 'acked'));
+      if (acked.length < count) await this.world.pass(200);
+    }
+    return acked;
+  }
+
+  async settled(publishes: readonly Publish[]): Promise<void> {
+    await this.until(() => publishes.every(({ outcome }) => outcome !== 'open'), 'publishes are answered');
+  }
+
+  /** Whether the disk that the node has now holds so many entries of the writer. */
+  holds({ rawDisk }: SimulatedNode, writer: string, seq: number): boolean {
+    return rawDisk.sumOf(`default/${this.channel}`, writer, seq) !== undefined;
+  }
+
+  had({ places }: ReaderClient): number {
+    return places[0]!.reader.events.filter((event) => event.type === 'entry' && event.line > 0).length;
+  }
+
+  // Telling.
+
+  pass(ms: number): Promise<void> {
+    return this.world.pass(ms);
+  }
+
+  async until(condition: () => boolean, what: string, withinMs = 30_000): Promise<void> {
+    if (!(await this.world.becomes(condition, withinMs)))
+      throw new StoryError(`within ${withinMs} ms: ${what}`);
+  }
+
+  must(condition: unknown, what: string): void {
+    if (!condition) throw new StoryError(what);
+  }
+
+  /** Told to its end, with everything healed then: what does not hold. */
+  static async findings(
+    told: Told,
+    options: StoryOptions = {},
+    off?: ReadonlySet<string>,
+  ): Promise<Finding[]> {
+    const story = new Story(options);
+    const { world } = story;
+    const ending = new Ending(world, { channels: [story.channel], reconnectMaxMs: 500, checkersOff: off });
+    const broken = await world.watched(async () => {
+      await told(story);
+      story.mend();
+      story.#nemesis.heal();
+      await ending.all(story.#publishers, story.#readers);
+    });
+    if (broken !== undefined) {
+      const what = broken instanceof Error ? (broken.stack ?? broken.message) : JSON.stringify(broken);
+      world.record.findings.push({ checker: broken instanceof StoryError ? 'story' : 'crash', what });
+    }
+    return ending.findings(broken);
+  }
+}
+
+function fail(what: string): never {
+  throw new StoryError(what);
+}

@@ -1,0 +1,61 @@
+/** Small worlds drawn to get near one kind of trouble: the same chance as everywhere, with what does not matter left out. */
+import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
+import { chanceFor } from './chance.js';
+import { type FaultKind, drawFaults } from './faults.js';
+import type { PlainPublisherPlan } from './plain-publisher.js';
+import type { PublisherPlan } from './publisher.js';
+import type { ReaderPlan } from './reader.js';
+import { type SwarmPlan, drawPlan } from './swarm.js';
+
+export interface Steering {
+  readonly nodes?: number;
+  readonly replicas?: Replicas;
+  readonly lengthMs?: number;
+  /** How often in the run, in the mean. */
+  readonly faults: Partial<Readonly<Record<FaultKind, number>>>;
+  readonly publishers?: Partial<PublisherPlan>;
+  readonly readers?: Partial<ReaderPlan>;
+  readonly plain?: Omit<PlainPublisherPlan, 'name' | 'channels'>;
+}
+
+const shortMs = 20_000;
+
+export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
+  const { nodes = 3, replicas = 3, lengthMs = shortMs, faults, publishers, readers, plain } = steering;
+  const drawn = drawPlan(seed, nodes);
+  const channels = drawn.channels.slice(0, 1);
+  const rates = new Map(
+    (Object.entries(faults) as [FaultKind, number][]).map(([kind, times]) => [
+      kind,
+      (times * 60_000) / lengthMs,
+    ]),
+  );
+  const lostDisksMax = appendQuorum(replicaCount(replicas, nodes)) - 1;
+  return {
+    ...drawn,
+    world: { ...drawn.world, replicas, virtualNodes: 2, membershipScale: 2, timeScale: 1 },
+    channels,
+    publishers: drawn.publishers.map((plan) => ({
+      ...plan,
+      channels,
+      perSecond: 5,
+      payloadBytesMax: 20,
+      levels: [undefined],
+      restartsPerMinute: 0,
+      ...publishers,
+    })),
+    plainPublishers: plain ? [{ name: 'plain1', channels, ...plain }] : [],
+    readers: drawn.readers.map((plan) => ({ ...plan, channels, ...readers })),
+    histories: drawn.histories.map((plan) => ({ ...plan, channel: channels[0]! })),
+    lengthMs,
+    reconnectMaxMs: 500,
+    rates,
+    faults: drawFaults(chanceFor(seed, 'steered'), {
+      nodes,
+      fromMs: 2_000,
+      toMs: lengthMs,
+      lostDisksMax,
+      rates,
+    }),
+  };
+}

@@ -1,0 +1,30 @@
+/** Stories told to whole clusters: each once broke a design, here or elsewhere. */
+import { describe, expect, test } from 'vitest';
+import type { PlantedBug } from '../../src/base/planted.js';
+import { stories, tellStory } from '../../simulations/cluster/scenarios/index.js';
+
+test.each([...stories.keys()])('%s', async (name) => {
+  const findings = await tellStory(name);
+  expect(findings.map(({ checker, what }) => `${checker}: ${what}`)).toEqual([]);
+});
+
+const lightsOut = 'D11 lights out: n1, n2, n3, 100 ms apart';
+
+describe('a planted bug shows', () => {
+  const shown: readonly (readonly [bug: PlantedBug, name: string, checker: string])[] = [
+    ['keys-in-memory', lightsOut, 'I16 retries count once'],
+    ['sync-left-out', lightsOut, 'I1 acked is kept'],
+    ['live-before-end', 'D14 ahead', 'I25 readers catch up'],
+    ['delivered-at-sync', 'D13 churn', 'I3 delivered is durable'],
+    ['clock-follows-all', 'D8 six hours ahead', 'story'],
+    ['lonely-claim', 'D8 six hours ahead', 'R36 no lonely claim'],
+    ['gap-untold', 'A lost tail', 'story'],
+  ];
+
+  test.each(shown)('%s in %s', async (bug, name, checker) => {
+    const found = (await tellStory(name, bug)).map((finding) => finding.checker);
+    expect(found).toContain(checker);
+    const without = await tellStory(name, bug, new Set([checker]));
+    expect(without.map((finding) => finding.checker)).not.toContain(checker);
+  });
+});
