@@ -92,6 +92,8 @@ export const limits = {
   peerVectorWritersMax: 65_536,
   /** An interval's name. */
   intervalIdBytesMax: 128,
+  /** Frames of one peer kept until the version of the ring they were said under is in use here. */
+  earlyFramesMax: 256,
   /** Publishes on their way to other nodes, over all sessions: beyond it they are refused as OVERLOADED. */
   forwardedPublishesMax: 65_536,
   forwardedBytesMax: 67_108_864,

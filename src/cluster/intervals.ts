@@ -40,10 +40,14 @@ export function holdersOf(interval: Interval): readonly NodeId[] {
   return [...new Set([...interval.homes, ...interval.nextHomes])];
 }
 
-/** The order in which nodes act for the interval: the first that is alive and not recovering asks for the claim. Incoming
- *  homes come last, and in a filling interval not at all. */
+/** The order in which nodes act for the interval: the first that is alive and not recovering asks for the claim. Those that
+ *  come in serve nobody before the change is over, so they do not act; those that go come last, so that the claim is with
+ *  one that stays. */
 export function actingOrder(interval: Interval): readonly NodeId[] {
-  return interval.state === 'joint' ? holdersOf(interval) : interval.homes;
+  if (interval.state === 'settled') return interval.homes;
+  const { homes, nextHomes } = interval;
+  const stays = (node: NodeId): boolean => nextHomes.includes(node);
+  return [...homes.filter(stays), ...homes.filter((node) => !stays(node))];
 }
 
 /** Intervals with the same homes, in whatever order: what can be claimed and reconciled with the same peers at once. */

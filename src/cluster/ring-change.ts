@@ -91,7 +91,7 @@ export interface ChangeProgress {
 /** How far the change under way is. `ready` are the nodes that reported so for the ring's version:
  *  - filling: it holds all but what is on its way of every changing interval it is a next home of. Saves waiting later.
  *  - joint: of each such interval it holds, synced, all that W homes from before had when they already were in the joint
- *    phase, and the record with which the claim holder ended the change of the interval on W of each. */
+ *    phase, and the highest promise among theirs. */
 export function changeProgress(table: RingTable, ready: ReadonlySet<NodeId>): ChangeProgress {
   const waitingFor = new Set<NodeId>();
   let [intervals, short] = [0, 0];

@@ -153,5 +153,10 @@ export class ActiveChannel {
   }
 }
 
+/** Whether all that is held is known to be committed. */
+export function isAllCommitted({ log }: ActiveChannel): boolean {
+  return log.heads().every(({ writer, seq }) => log.committedSeq(writer) >= seq);
+}
+
 /** Of all channels where nothing waits, and never written to: a list of its own each would add up. */
 const nothing: Pending[] = [];

@@ -1,7 +1,9 @@
 /** What shells may ask of a node. A shell parses its transport, calls this, and turns the answer back. */
 import type { ChannelName, HubName } from '../base/ids.js';
 import type { Result } from '../base/result.js';
+import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
 import type { ChannelSize } from './ports.js';
+import type { RingStatus } from './ring-status.js';
 import type {
   DeliverySlice,
   Encoding,
@@ -149,6 +151,19 @@ export interface ClusterStatus {
   };
 }
 
+/** Operations on the ring. They resolve when the change is decided, with the version it begins with; `ring` tells how far it
+ *  is. Refusals are stable codes: cluster/ring-intent.ts, cluster/ring-change.ts. */
+export interface ClusterApi {
+  ring(): RingStatus;
+  change(intent: RingIntent): Promise<ChangeOutcome>;
+  /** This node, alone until now and without entries, joins the ring of the node at that peer address. */
+  join(address: string): Promise<Result<number, JoinRefusal>>;
+}
+
+/** not-alone: its ring has other members, which an operator must drain first. has-entries: what it stored was ordered by
+ *  itself alone, and would be put before what the others committed. */
+export type JoinRefusal = ChangeRefusal | 'not-alone' | 'has-entries';
+
 export interface NodeApi {
   /** The principal of a token; `undefined` token means anonymous. */
   authenticate(token: string | undefined): Result<Principal, Failure>;
@@ -171,4 +186,6 @@ export interface NodeApi {
   ): Promise<Result<readonly ChannelSize[], Failure>>;
   digest(hub: string, channel: string): Promise<Result<ChannelDigest, Failure>>;
   status(): NodeStatus;
+  /** What nodes of a cluster are asked; `undefined` on a node that stays alone. */
+  readonly cluster?: ClusterApi | undefined;
 }

@@ -77,6 +77,18 @@ export class ChannelTable {
     }
   }
 
+  has(channel: ActiveChannel): boolean {
+    return this.#channels.get(channel.ref) === channel;
+  }
+
+  /** Lets a channel go that nobody used lately; false for one that somebody did. */
+  dropUnused(channel: ActiveChannel): boolean {
+    if (channel.isUsed || !channel.isIdle(Infinity, 0) || !this.ordering.release(channel)) return false;
+    this.#channels.delete(channel.ref);
+    this.logs.release(channel.ref);
+    return true;
+  }
+
   /** Keeps idempotency keys in memory within their bound: channels not used lately look theirs up in the index. */
   forgetKeys(): void {
     let total = 0;

@@ -1,24 +1,29 @@
 /** What of one incarnation of a node's log other nodes reach, and what it sends them: frames of replication, publishes on
  *  their way to whoever orders them, channels followed for sessions elsewhere. */
 import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
+import type { ChannelLog } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
 import type { Signal } from '../protocol/messages.js';
 import type { Frame } from '../replication/messages.js';
-import type { Replica } from '../replication/replica.js';
+import type { Replica, RingPlan } from '../replication/replica.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { ChannelTable } from './channel-table.js';
-import type { Attached, Cluster } from './cluster.js';
+import type { Attached } from './attached.js';
+import type { Cluster } from './cluster.js';
 import type { Delivery } from './delivery.js';
 import { Followers } from './followers.js';
 import { RemoteLogs } from './following.js';
 import { Forwarding } from './forwarding.js';
 import type { Away, Taker } from './neighbours.js';
-import type { PeerMessage } from './peer-messages.js';
+import type { ChannelMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
+import { Listening } from './listening.js';
 import type { Fetched } from './ordering.js';
-import type { EnginePorts, LogStore, Logs } from './ports.js';
+import type { EnginePorts, LogStore } from './ports.js';
+import { Rehoming } from './rehoming.js';
 import { replaceLog } from './replacing.js';
 import type { Replicated } from './replicated.js';
+import type { Writing } from './writings.js';
 import { RoutedLogs } from './routed-logs.js';
 
 export interface ClusterSideParts {
@@ -29,15 +34,18 @@ export interface ClusterSideParts {
   readonly delivery: Delivery;
   /** Something may be due to sessions. */
   flush(): void;
+  failed(error: unknown): void;
 }
 
 export class ClusterSide implements Attached, Away {
-  readonly logs: Logs;
+  readonly logs: RoutedLogs;
   readonly #parts: ClusterSideParts;
   readonly #forwarding: Forwarding;
   readonly #remote: RemoteLogs;
   readonly #followers: Followers;
+  readonly #listening: Listening;
   #taker: Taker | undefined;
+  #rehoming: Rehoming | undefined;
   #channels: ChannelTable | undefined;
 
   constructor(parts: ClusterSideParts) {
@@ -53,12 +61,27 @@ export class ClusterSide implements Attached, Away {
       },
     );
     this.#remote = this.#makeRemote();
+    this.#listening = new Listening(this.#remote, (ref) => cluster.isHome(ref));
     this.#followers = this.#makeFollowers();
     this.logs = new RoutedLogs(store, this.#remote, (ref) => cluster.isHome(ref));
   }
 
   attach(channels: ChannelTable): void {
     this.#channels = channels;
+    const parts = this.#parts;
+    const { ports, cluster, store, replicated, delivery } = parts;
+    this.#rehoming = new Rehoming({
+      channels,
+      store,
+      remote: this.#remote,
+      logs: this.logs,
+      replicated,
+      delivery,
+      timers: ports.timers,
+      isHome: (ref) => cluster.isHome(ref),
+      flush: () => parts.flush(),
+      failed: (error) => parts.failed(error),
+    });
   }
 
   /** From now on publishes of other nodes are taken. */
@@ -72,6 +95,7 @@ export class ClusterSide implements Attached, Away {
 
   stop(): void {
     this.#forwarding.stop();
+    this.#rehoming?.stop();
     this.#remote.stop();
     this.#followers.stop();
   }
@@ -116,11 +140,11 @@ export class ClusterSide implements Attached, Away {
 
   /** Somebody here listens to a channel whose log is here: its signals come from the owner. */
   listen(ref: ChannelRef): void {
-    if (this.#parts.cluster.isHome(ref)) this.#remote.listen(ref);
+    this.#listening.listen(ref);
   }
 
   unlisten(ref: ChannelRef): void {
-    this.#remote.unlisten(ref);
+    this.#listening.unlisten(ref);
   }
 
   // From other nodes.
@@ -129,7 +153,7 @@ export class ClusterSide implements Attached, Away {
     this.#parts.replicated.received(peer, frame);
   }
 
-  received(peer: NodeId, message: Exclude<PeerMessage, { type: 'replication' }>): void {
+  received(peer: NodeId, message: ChannelMessage): void {
     switch (message.type) {
       case 'publish':
       case 'published':
@@ -161,6 +185,25 @@ export class ClusterSide implements Attached, Away {
     this.#parts.replicated.want(interval, wanted);
   }
 
+  write(writing: Writing): void {
+    this.#parts.replicated.write(writing);
+  }
+
+  changeRing(plan: RingPlan): void {
+    this.#parts.replicated.changeRing(plan);
+    this.#listening.ringChanged();
+    this.#rehoming?.ringChanged();
+  }
+
+  isMirrored(ref: ChannelRef): boolean {
+    return this.logs.placeOf(ref) === 'remote';
+  }
+
+  async holdsNothing(): Promise<boolean> {
+    await this.#parts.replicated.written();
+    return (await this.#parts.store.hubs()).length === 0;
+  }
+
   rerouted(): void {
     this.#forwarding.wake();
     this.#remote.homesChanged();
@@ -180,13 +223,13 @@ export class ClusterSide implements Attached, Away {
       { neighbours: cluster, clock, timers },
       {
         committed: (ref, log, position, pieces) => {
-          const channel = this.#find(ref);
+          const channel = this.#mirrored(ref, log);
           if (!channel) return;
           if (channel.tip && log.committedSeq(channel.tip.writer) >= channel.tip.seq) channel.tip = undefined;
           delivery.committed(channel, position, pieces);
         },
-        tip: (ref, _log, dot) => {
-          const channel = this.#find(ref);
+        tip: (ref, log, dot) => {
+          const channel = this.#mirrored(ref, log);
           if (!channel) return;
           channel.tip = dot;
           delivery.provisional(channel);
@@ -199,7 +242,7 @@ export class ClusterSide implements Attached, Away {
             for (const signal of signals) channel.keepSignals().add(signal);
         },
         replaced: (ref, old, log, { lost }) => {
-          const channel = this.#find(ref);
+          const channel = this.#mirrored(ref, old);
           if (channel) replaceLog(channel, old, log, lost, delivery);
         },
         flush: () => this.#parts.flush(),
@@ -233,6 +276,12 @@ export class ClusterSide implements Attached, Away {
       keptSignals: (ref) => this.#table.use(ref).signals?.signals ?? [],
       tip: (ref) => this.#find(ref)?.tip,
     });
+  }
+
+  /** The channel if that is the log its readers have: one followed goes on for a while after it is kept here. */
+  #mirrored(ref: ChannelRef, log: ChannelLog): ActiveChannel | undefined {
+    const channel = this.#find(ref);
+    return channel?.log === log ? channel : undefined;
   }
 
   #find({ hub, channel }: ChannelRef): ActiveChannel | undefined {

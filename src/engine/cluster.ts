@@ -1,86 +1,98 @@
 /** A node among others: who is there, who holds what, who acts, and what is said between them. It outlives the
  *  incarnations of the node's log (core.ts): each is attached when it starts. */
 import type { ChannelRef, Dot, NodeId } from '../base/ids.js';
+import { type Result, err } from '../base/result.js';
 import { Acting } from '../cluster/acting.js';
 import { holdersOf, intervalsOf } from '../cluster/intervals.js';
-import { type IntervalId, channelPosition } from '../cluster/ring-position.js';
-import { type Interval, RingTable } from '../cluster/ring-table.js';
-import type { Ring } from '../cluster/ring.js';
+import type { RingVote } from '../cluster/ring-agreement.js';
+import { ringDigest } from '../cluster/ring-codec.js';
+import type { IntervalId } from '../cluster/ring-position.js';
+import type { Interval, RingTable } from '../cluster/ring-table.js';
 import type { RunSummary } from '../log/run.js';
 import type { Frame } from '../replication/messages.js';
-import type { Replica } from '../replication/replica.js';
-import type { ClusterStatus } from './api.js';
+import type { RingPlan } from '../replication/replica.js';
+import type { ClusterStatus, JoinRefusal } from './api.js';
+import type { Attached } from './attached.js';
+import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
 import { Letters } from './letters.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from './options.js';
 import type { Fetched } from './ordering.js';
-import type { PeerMessage } from './peer-messages.js';
+import { type PeerMessage, isRingMessage } from './peer-messages.js';
 import type { PendingPublish } from './pending.js';
 import type { EnginePorts, PeerHandlers, Peers } from './ports.js';
-import type { Surroundings } from './replicated.js';
-
-/** What of an incarnation hears from other nodes. */
-export interface Attached {
-  frame(peer: NodeId, frame: Frame): void;
-  received(peer: NodeId, message: Exclude<PeerMessage, { type: 'replication' }>): void;
-  linked(peer: NodeId): void;
-  unlinked(peer: NodeId): void;
-  want(interval: string, wanted: boolean): void;
-  /** Who acts, or can be reached, has changed. */
-  rerouted(): void;
-  giveBack(pending: PendingPublish, ref: ChannelRef): void;
-  synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void;
-  committed(ref: ChannelRef, dot: Dot): void;
-  tip(ref: ChannelRef, dot: Dot): void;
-  isFollowed(ref: ChannelRef): boolean;
-  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
-  readonly replica: Replica;
-}
+import type { Surroundings } from './surroundings.js';
+import { intervalOf } from './ring-plan.js';
+import { Rings } from './rings.js';
 
 const here: ActingNode = { at: 'here' };
 const nowhere: ActingNode = { at: 'nowhere' };
 
 export class Cluster implements Neighbours, Surroundings {
   readonly self: NodeId;
-  readonly table: RingTable;
   readonly #ports: EnginePorts;
   readonly #peers: Peers;
   readonly #seeds: readonly string[];
   readonly #letters: Letters;
   readonly #gossip: Gossip;
   readonly #acting: Acting;
+  readonly rings: Rings;
+  readonly #early = new EarlyFrames();
+  #table: RingTable;
+  /** Intervals that are recovered here. */
+  readonly #recovering = new Set<IntervalId>();
   /** As membership says. */
   readonly #routed = new Set<NodeId>();
   readonly #wanted = new Set<string>();
   #attached: Attached | undefined;
   #isStarted = false;
   #isSettled = false;
+  #isQuiet = false;
   #timerAt = Infinity;
   #cancelTimer: (() => void) | undefined;
   #left: (() => void) | undefined;
 
-  constructor(ports: EnginePorts, peers: Peers, ring: Ring, { nodeId, cluster }: EngineOptions) {
-    const { profile, membership, seeds } = cluster!;
+  constructor(
+    ports: EnginePorts,
+    peers: Peers,
+    { table, vote }: { readonly table: RingTable; readonly vote: RingVote | undefined },
+    { nodeId, cluster }: EngineOptions,
+  ) {
+    const { profile, membership, seeds, expelAfterMs } = cluster!;
     this.self = nodeId;
     this.#ports = ports;
     this.#peers = peers;
     this.#seeds = seeds;
-    this.table = new RingTable(ring);
+    this.#table = table;
     this.#letters = new Letters(peers, ports.timers, ports.observer);
-    const own = { ...profile, ringVersion: ring.version, settled: false };
+    const own = { ...profile, ringVersion: table.ring.version, settled: false };
     const gossip = { node: nodeId, profile: own, parameters: membership };
     this.#gossip = new Gossip(ports, peers, gossip, {
       reachable: (node, isReachable) => this.#route(node, isReachable),
       changed: (node) => this.#changed(node),
       left: () => this.#left?.(),
     });
-    this.#acting = new Acting({ table: this.table, self: nodeId, now: this.#now() });
+    this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
+    const keeper = { self: nodeId, role: profile.role, table, vote, expelAfterMs };
+    this.rings = new Rings(ports, keeper, {
+      tell: (peer, message) => this.tell(peer, message),
+      use: (next, plan) => this.#use(next, plan),
+      named: () => void this.join(),
+    });
   }
 
-  /** The node's log is there: from now on other nodes are heard. */
-  attach(attached: Attached): void {
+  get table(): RingTable {
+    return this.#table;
+  }
+
+  /** The node's log is there, under this ring: from now on other nodes are heard. */
+  attach(attached: Attached, table: RingTable): void {
     this.#attached = attached;
+    // A ring may have become durable without this node knowing that it was.
+    if (ringDigest(table.ring) !== ringDigest(this.#table.ring))
+      this.#plan(table, intervalsOf(table, this.self));
+    this.rings.attach(attached, this.#table);
     for (const peer of this.#letters.linked) attached.linked(peer);
     for (const interval of this.#wanted) attached.want(interval, true);
     if (this.#isStarted) return this.#reconsider();
@@ -92,6 +104,23 @@ export class Cluster implements Neighbours, Surroundings {
 
   detach(): void {
     this.#attached = undefined;
+    this.rings.detach();
+  }
+
+  /** Gives up a ring of one for that of the nodes at an address, or of those that are known. */
+  async join(address?: string): Promise<Result<number, JoinRefusal>> {
+    if (this.#table.ring.members.length > 1) return err('not-alone');
+    if (!this.#attached || this.#isQuiet) return err('no-voter');
+    // From now on nothing is taken in; what was is looked at.
+    this.#isQuiet = true;
+    try {
+      if (!(await this.#attached.holdsNothing())) return err('has-entries');
+      if (address !== undefined) this.#gossip.meet(address);
+      return await this.rings.join();
+    } finally {
+      this.#isQuiet = false;
+      this.#reconsider();
+    }
   }
 
   /** Others are told, so that they go on without this node at once. */
@@ -106,6 +135,7 @@ export class Cluster implements Neighbours, Surroundings {
   stop(): void {
     this.#cancelTimer?.();
     this.#gossip.stop();
+    this.rings.stop();
     this.#attached = undefined;
     if (this.#isStarted) this.#peers.stop();
   }
@@ -132,7 +162,7 @@ export class Cluster implements Neighbours, Surroundings {
   // Who holds what, and who acts.
 
   intervalOf(ref: ChannelRef): Interval {
-    return this.table.intervalOf(channelPosition(ref));
+    return intervalOf(this.#table, ref);
   }
 
   heldInterval(ref: ChannelRef): string | undefined {
@@ -140,23 +170,29 @@ export class Cluster implements Neighbours, Surroundings {
     return holdersOf(interval).includes(this.self) ? interval.id : undefined;
   }
 
+  /** One that a change brings in holds, and serves nobody before it is over. */
   isHome(ref: ChannelRef): boolean {
-    return this.heldInterval(ref) !== undefined;
+    return this.intervalOf(ref).homes.includes(this.self);
+  }
+
+  isMirrored(ref: ChannelRef): boolean {
+    return this.#attached?.isMirrored(ref) === true;
   }
 
   acting(ref: ChannelRef): ActingNode {
+    if (this.#isQuiet) return nowhere;
     const { id } = this.intervalOf(ref);
     // Whoever holds the claim knows better than who should have it.
     const owner = this.#attached?.replica.ownerOf(id);
     const node =
       owner === this.self || (owner && this.isReachable(owner)) ? owner : this.#acting.actingFor(id);
-    if (node === this.self) return here;
+    if (node === this.self) return this.isHome(ref) ? here : nowhere;
     return node === undefined ? nowhere : { at: 'peer', peer: node };
   }
 
   reachableHomes(ref: ChannelRef): readonly NodeId[] {
     const interval = this.intervalOf(ref);
-    const homes = holdersOf(interval).filter((home) => home !== this.self && this.isReachable(home));
+    const homes = interval.homes.filter((home) => home !== this.self && this.isReachable(home));
     const acting = this.#acting.actingFor(interval.id);
     return acting && homes.includes(acting) ? [acting, ...homes.filter((home) => home !== acting)] : homes;
   }
@@ -189,13 +225,44 @@ export class Cluster implements Neighbours, Surroundings {
   // What the incarnation tells.
 
   recovering(interval: string, isRecovering: boolean): void {
-    this.#acting.recovering(interval as IntervalId, isRecovering, this.#now());
+    this.#recover(interval as IntervalId, isRecovering);
     this.#reconsider();
   }
 
-  ringBehind(version: number, peer: NodeId): void {
-    const message = `Node ${peer} has version ${version} of the ring, this node ${this.table.ring.version}.`;
-    this.#ports.observer.observe({ type: 'alarm', code: 'RING_BEHIND', message });
+  gathered(interval: string): void {
+    this.rings.gathered(interval);
+  }
+
+  ringBehind(_version: number, peer: NodeId): void {
+    this.rings.behind(peer);
+  }
+
+  #recover(interval: IntervalId, isRecovering: boolean): void {
+    if (isRecovering) this.#recovering.add(interval);
+    else this.#recovering.delete(interval);
+    this.#acting.recovering(interval, isRecovering, this.#now());
+  }
+
+  // Versions of the ring.
+
+  /** Another version is durable: everything goes by it from now on. */
+  #use(table: RingTable, plan: RingPlan): void {
+    // What was sent before was said under the last one.
+    this.#table = table;
+    this.#attached?.changeRing(plan);
+    this.#plan(table, plan.intervals);
+    this.#reconsider();
+    for (const { peer, frame } of this.#early.take(table.ring.version)) this.#attached?.frame(peer, frame);
+  }
+
+  /** A node that recovers is never taken for one that has everything, not even in between. */
+  #plan(table: RingTable, held: readonly { readonly id: string }[]): void {
+    this.#table = table;
+    const isRecovering = (id: string): boolean => this.#attached?.replica.isRecovering(id) === true;
+    for (const { id } of held) if (isRecovering(id)) this.#recover(id as IntervalId, true);
+    this.#acting.plan(table, this.#now());
+    for (const id of this.#recovering) if (!isRecovering(id)) this.#recover(id, false);
+    this.#gossip.say({ ringVersion: table.ring.version });
   }
 
   giveBack(pending: PendingPublish, ref: ChannelRef): void {
@@ -236,15 +303,26 @@ export class Cluster implements Neighbours, Surroundings {
 
   #received(peer: NodeId, bytes: Uint8Array): void {
     for (const message of this.#letters.read(peer, bytes)) {
-      if (message.type === 'replication') this.#attached?.frame(peer, message.frame);
+      if (message.type === 'replication') this.#frame(peer, message.frame);
+      else if (isRingMessage(message)) this.rings.received(peer, message);
       else this.#attached?.received(peer, message);
     }
   }
 
+  /** What is said under a version that is not in use here waits for it. */
+  #frame(peer: NodeId, frame: Frame): void {
+    const { version } = this.#table.ring;
+    if (frame.ringVersion <= version && !this.#early.has(peer)) return this.#attached?.frame(peer, frame);
+    this.#early.add(peer, frame);
+    this.rings.behind(peer);
+  }
+
   #linked(peer: NodeId): void {
+    this.#early.forget(peer);
     this.#letters.begin(peer);
     this.#gossip.linked(peer);
     this.#attached?.linked(peer);
+    this.rings.linked(peer);
     this.#reach(peer);
   }
 
@@ -252,6 +330,8 @@ export class Cluster implements Neighbours, Surroundings {
     this.#letters.end(peer);
     this.#gossip.unlinked(peer);
     this.#attached?.unlinked(peer);
+    this.#early.forget(peer);
+    this.rings.unlinked(peer);
     this.#reach(peer);
   }
 

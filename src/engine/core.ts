@@ -5,6 +5,7 @@ import type { ChannelName, HubName, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { RuleSet } from '../channels/rules.js';
+import type { RingTable } from '../cluster/ring-table.js';
 import { HybridClock } from '../log/hybrid-clock.js';
 import { PhysicalClock } from '../log/physical-clock.js';
 import { Replica } from '../replication/replica.js';
@@ -41,6 +42,7 @@ export interface Core {
   /** Of a node among others. */
   readonly cluster?: Cluster;
   readonly side?: ClusterSide;
+  readonly table?: RingTable;
 }
 
 export interface CoreHooks extends CommitterHooks {
@@ -102,6 +104,7 @@ interface Base {
 interface Plan {
   readonly notes: ReadonlyMap<string, Uint8Array>;
   readonly cluster?: Cluster;
+  readonly table?: RingTable;
   order(): Ordering;
 }
 
@@ -116,8 +119,9 @@ function alone({ store, writer, delivery }: Base): Plan {
 
 function inCluster(base: Base, options: EngineOptions, known: Cluster | undefined): Plan {
   const { ports, store, writer, clock, physicalMs, delivery, hooks } = base;
-  const { ring, held, notes } = foundIn(store, options.nodeId, options.cluster!, known?.table.ring);
-  const cluster = known ?? new Cluster(ports, ports.peers!, ring, options);
+  const found = foundIn(store, options.nodeId, options.cluster!, known?.table.ring);
+  const { table, held, notes } = found;
+  const cluster = known ?? new Cluster(ports, ports.peers!, found, options);
   const order = (): Ordering =>
     new Replicated({
       ports,
@@ -137,9 +141,9 @@ function inCluster(base: Base, options: EngineOptions, known: Cluster | undefine
           logOf,
           intervalOf: (ref) => cluster.intervalOf(ref).id,
         });
-        replica.ringVersion = ring.version;
-        for (const { id, sets, start } of held) {
-          replica.addInterval(id, sets, start, ports.clock.monotonicMs());
+        replica.ringVersion = table.ring.version;
+        for (const { id, sets, changing, start } of held) {
+          replica.addInterval(id, sets, start, ports.clock.monotonicMs(), changing);
           cluster.recovering(id, replica.isRecovering(id));
         }
         return replica;
@@ -147,7 +151,7 @@ function inCluster(base: Base, options: EngineOptions, known: Cluster | undefine
       flush: () => hooks.flush(),
       failed: (error) => hooks.failed(error),
     });
-  return { notes, cluster, order };
+  return { notes, cluster, table, order };
 }
 
 function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, plan: Plan): Core {
@@ -162,6 +166,7 @@ function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, pl
           replicated: ordering,
           delivery,
           flush: () => hooks.flush(),
+          failed: (error) => hooks.failed(error),
         })
       : undefined;
   const logs = side?.logs ?? store;
@@ -169,10 +174,10 @@ function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, pl
   const channels = new ChannelTable(logs, ordering, rulesOf, () => ports.clock.monotonicMs());
   const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering }, hooks);
   const core = { store, logs, ordering, clock, channels, committer, delivery, physicalMs };
-  if (!side || !cluster || !(ordering instanceof Replicated)) return core;
+  if (!side || !cluster || !plan.table || !(ordering instanceof Replicated)) return core;
   ordering.attach(channels, committer);
   side.attach(channels);
-  return { ...core, cluster, side };
+  return { ...core, cluster, side, table: plan.table };
 }
 
 /** 48 bits of boot time and 48 random bits: never the same twice, and roughly in order of start. */

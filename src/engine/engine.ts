@@ -16,6 +16,7 @@ import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
 import type {
   ChannelDigest,
+  ClusterApi,
   HistoryPage,
   LogPage,
   LogQuery,
@@ -27,6 +28,7 @@ import type {
   SessionHandle,
 } from './api.js';
 import type { Cluster } from './cluster.js';
+import { clusterApi } from './cluster-api.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
 import { RemoteUnavailableError } from './followed-channel.js';
@@ -112,7 +114,7 @@ export class Engine implements NodeApi {
     this.#maintenance.start();
     this.#state = 'serving';
     side?.serve(this.#publishing);
-    if (side) core.cluster?.attach(side);
+    if (side && core.table) core.cluster?.attach(side, core.table);
   }
 
   /** A store that failed is closed and opened anew, once for each failure; a disk that fails again ends the node. */
@@ -273,6 +275,11 @@ export class Engine implements NodeApi {
       ...(core?.cluster ? { cluster: core.cluster.status() } : {}),
       counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...core?.delivery.counters },
     };
+  }
+
+  get cluster(): ClusterApi | undefined {
+    const cluster = this.#cluster;
+    return cluster && clusterApi(cluster);
   }
 
   // --- helpers

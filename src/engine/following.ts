@@ -91,6 +91,12 @@ export class RemoteLogs implements Logs {
     if (channel) this.#follows.letGo(channel);
   }
 
+  /** As `release`, and the channel is not followed a moment longer. */
+  leave(ref: ChannelRef): void {
+    const channel = this.#follows.logs.get(ref);
+    if (channel) this.#follows.leave(channel);
+  }
+
   /** Makes the log hold `dots`, which a reader has from elsewhere. */
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
     const channel = this.#opened(ref);

@@ -55,6 +55,12 @@ export class Follows {
     this.#deadlines.set(channel, channel.deadline);
   }
 
+  /** The log is kept here from now on: nobody comes back for this one. */
+  leave(channel: FollowedChannel): void {
+    if (--channel.users > 0) return;
+    this.#forget(channel);
+  }
+
   /** Rejects with RemoteUnavailableError when nobody serves it for a while. */
   async untilOpen(channel: FollowedChannel): Promise<void> {
     if (this.#stopped) throw new RemoteUnavailableError('the node stops');

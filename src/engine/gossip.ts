@@ -74,6 +74,11 @@ export class Gossip {
     this.#schedule();
   }
 
+  /** Learns of the members that a node knows, and lets it know of this one. */
+  meet(address: string): void {
+    void this.#sync(address, encodeSync(this.#membership.sync()));
+  }
+
   packet(address: string, bytes: Uint8Array): void {
     const packet = decodePacket(bytes);
     if (packet.ok) this.#membership.receive(packet.value, address, this.#now());

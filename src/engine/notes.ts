@@ -11,6 +11,8 @@ export const noteNames = {
   /** In a cluster: the ring, and the store that the notes of its intervals are about. */
   ring: 'ring',
   ringStore: 'ring-store',
+  /** What this node voted to follow the ring. */
+  ringVote: 'ring-vote',
 } as const;
 
 /** A claim: who orders appends. Compared by round, then writer. */

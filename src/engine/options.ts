@@ -33,6 +33,8 @@ export interface ClusterOptions {
   /** What this node says of itself; what it learns is filled in. */
   readonly profile: Omit<Profile, 'ringVersion' | 'settled'>;
   readonly membership: MembershipParameters;
+  /** A majority lets a member go that was out of reach for so long; left out: never. */
+  readonly expelAfterMs?: number;
   /** Peer addresses to try until somebody answers. */
   readonly seeds: readonly string[];
 }

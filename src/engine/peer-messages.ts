@@ -5,6 +5,7 @@ import type { Timestamp, Vector } from '../log/entry.js';
 import type { SeqRange } from '../log/channel-log.js';
 import type { Failure } from '../protocol/errors.js';
 import type { Level, Signal } from '../protocol/messages.js';
+import type { RingMessage } from '../cluster/ring-messages.js';
 import type { Frame } from '../replication/messages.js';
 import type { MissingRange, RecordSlice } from './ports.js';
 
@@ -164,8 +165,8 @@ export interface Declined {
   readonly id: number;
 }
 
-export type PeerMessage =
-  | ReplicationMessage
+/** About channels: publishes, and what is followed. */
+export type ChannelMessage =
   | PublishBatch
   | Published
   | Follow
@@ -181,3 +182,19 @@ export type PeerMessage =
   | Cover
   | Covered
   | Declined;
+
+export type PeerMessage = ReplicationMessage | ChannelMessage | RingMessage;
+
+const ringTypes: ReadonlySet<string> = new Set<RingMessage['type']>([
+  'ring',
+  'askRing',
+  'ballot',
+  'ballotAnswer',
+  'ringReport',
+  'askChange',
+  'changeAnswer',
+]);
+
+export function isRingMessage(message: PeerMessage): message is RingMessage {
+  return ringTypes.has(message.type);
+}

@@ -21,6 +21,7 @@ import {
   readSinceAnswer,
 } from './peer-wire-follow-decoder.js';
 import { LetterReader, noBytes, noRef } from './peer-wire-reader.js';
+import { ringReaders } from './peer-wire-ring.js';
 
 export function decodePeerMessages(bytes: Uint8Array): Result<PeerMessage[], string> {
   if (bytes.length > limits.peerFrameBytesMax) return err('the letter is too large');
@@ -64,6 +65,13 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.cover, readCover],
   [partTags.covered, readCovered],
   [partTags.took, (reader) => ({ type: 'took', bytes: reader.withId() })],
+  [partTags.ring, ringReaders.ring],
+  [partTags.askRing, ringReaders.askRing],
+  [partTags.ballot, ringReaders.ballot],
+  [partTags.ballotAnswer, ringReaders.ballotAnswer],
+  [partTags.ringReport, ringReaders.ringReport],
+  [partTags.askChange, ringReaders.askChange],
+  [partTags.changeAnswer, ringReaders.changeAnswer],
 ]);
 
 function readReplication(reader: LetterReader): PeerMessage | undefined {

@@ -8,13 +8,15 @@ import type { Failure } from '../protocol/errors.js';
 import type { Level, Signal } from '../protocol/messages.js';
 import { encodeFrame } from '../replication/wire-encoder.js';
 import { putBytes, putDot, putNumber, putRef, putText, putVector } from '../replication/wire-writer.js';
-import type {
-  Followed,
-  Following,
-  ForwardedOutcome,
-  ForwardedPublish,
-  PeerMessage,
+import {
+  type Followed,
+  type Following,
+  type ForwardedOutcome,
+  type ForwardedPublish,
+  type PeerMessage,
+  isRingMessage,
 } from './peer-messages.js';
+import { putRingMessage } from './peer-wire-ring.js';
 import type { RecordSlice } from './ports.js';
 
 /** Tags of the fields of `Part`. */
@@ -35,6 +37,13 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   took: 0x72,
   cover: 0x7a,
   covered: 0x82,
+  ring: 0x8a,
+  askRing: 0x92,
+  ballot: 0x9a,
+  ballotAnswer: 0xa2,
+  ringReport: 0xaa,
+  askChange: 0xb2,
+  changeAnswer: 0xba,
 };
 
 /** Numbers of `Level`. */
@@ -83,6 +92,8 @@ function itemsOf(message: PeerMessage): number {
       return 1 + message.ranges.length;
     case 'readAnswer':
       return 1 + message.slices.length + message.missing.length;
+    case 'askChange':
+      return 1 + ('nodes' in message.intent ? message.intent.nodes.length : 2);
     case 'sinceAnswer':
       return 1 + message.vector.size;
     case 'cover':
@@ -109,6 +120,7 @@ function putPart(out: ByteWriter, message: PeerMessage): void {
 type Own = Exclude<PeerMessage, { type: 'replication' }>;
 
 function putMembers(out: ByteWriter, message: Own): void {
+  if (isRingMessage(message)) return putRingMessage(out, message);
   if (message.type === 'publish') {
     for (const publish of message.publishes) putPublish(out, publish);
     return;

@@ -5,7 +5,6 @@ import { limits } from '../base/limits.js';
 import type { Effect } from '../replication/effects.js';
 import { type Frame, type PeerMessage, channelsOf } from '../replication/messages.js';
 import type { Replica } from '../replication/replica.js';
-import type { ChannelTable } from './channel-table.js';
 import type { Fetched } from './ordering.js';
 import type { Clock, LogStore, Timers } from './ports.js';
 
@@ -16,7 +15,9 @@ export interface DriverPorts {
 
 export interface DriverHooks {
   heldInterval(ref: ChannelRef): string | undefined;
-  channels(): ChannelTable;
+  /** Whether the log of a channel that is held here is in memory. */
+  isOpen(ref: ChannelRef): boolean;
+  open(ref: ChannelRef): Promise<void>;
   effect(effect: Exclude<Effect, { type: 'read' | 'list' | 'fetched' }>): void;
   /** All effects of a turn were handed out. */
   done(): void;
@@ -129,18 +130,15 @@ export class ReplicaDriver {
   }
 
   #areOpen(frame: Frame): boolean {
-    const channels = this.#hooks.channels();
-    return this.#refsOf(frame).every(({ hub, channel }) => channels.find(hub, channel)?.isLoaded === true);
+    return this.#refsOf(frame).every((ref) => this.#hooks.isOpen(ref));
   }
 
   async #open(refs: readonly ChannelRef[]): Promise<void> {
-    const channels = this.#hooks.channels();
     for (let i = 0; i < refs.length; i += limits.parallelOpensMax) {
-      const some = refs.slice(i, i + limits.parallelOpensMax).map((ref) => channels.use(ref));
-      await Promise.all(some.map((channel) => channels.ready(channel)));
+      await Promise.all(refs.slice(i, i + limits.parallelOpensMax).map((ref) => this.#hooks.open(ref)));
     }
     // One that was opened first may have left again.
-    const left = refs.filter((ref) => channels.find(ref.hub, ref.channel)?.isLoaded !== true);
+    const left = refs.filter((ref) => !this.#hooks.isOpen(ref));
     if (left.length > 0) await this.#open(left);
   }
 

@@ -2,46 +2,27 @@
  *  its decisions meet the channels, the committer and whoever listens. */
 import { assert } from '../base/assert.js';
 import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
-import { limits } from '../base/limits.js';
+import type { ChannelLog } from '../log/channel-log.js';
 import { planted } from '../base/planted.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
 import type { RunSummary } from '../log/run.js';
 import type { Effect } from '../replication/effects.js';
 import type { Frame } from '../replication/messages.js';
-import type { AwaitedRange, CommitPart, Replica } from '../replication/replica.js';
-import type { ActiveChannel } from './active-channel.js';
+import type { CommitPart, Replica, RingPlan } from '../replication/replica.js';
+import { type ActiveChannel, isAllCommitted } from './active-channel.js';
 import type { ChannelTable } from './channel-table.js';
 import type { Committer } from './committer.js';
 import type { Delivery } from './delivery.js';
 import type { Acting } from './neighbours.js';
 import type { Companion, Fetched, Ordering, Stamped, Stamping } from './ordering.js';
-import { type Pending, type PendingPublish, pendingMerge } from './pending.js';
+import { awaitedOf, untilCommitted } from './awaited.js';
+import type { Surroundings } from './surroundings.js';
+import { type Pending, pendingMerge } from './pending.js';
 import type { LogStore, Observer } from './ports.js';
+import { HeldLogs } from './held-logs.js';
 import { type DriverPorts, ReplicaDriver } from './replica-driver.js';
+import { type Writing, Writings } from './writings.js';
 import { SharedChannel } from './shared-channel.js';
-
-/** What a node of a cluster knows of the others. */
-export interface Surroundings {
-  /** The interval a channel lies in, where this node holds it. */
-  heldInterval(ref: ChannelRef): string | undefined;
-  acting(ref: ChannelRef): Acting;
-  sendFrame(to: NodeId, frame: Frame): void;
-  /** Who acts may have changed. */
-  rerouted(): void;
-  /** Writes what was to be sent. */
-  flush(): void;
-  recovering(interval: string, isRecovering: boolean): void;
-  ringBehind(version: number, peer: NodeId): void;
-  /** Publishes that are not this node's to write. */
-  giveBack(pending: PendingPublish, ref: ChannelRef): void;
-  /** For those who follow the channel from elsewhere. `bytes` are the caller's. */
-  synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void;
-  committed(ref: ChannelRef, dot: Dot): void;
-  tip(ref: ChannelRef, dot: Dot): void;
-  isFollowed(ref: ChannelRef): boolean;
-  /** Makes a channel followed elsewhere hold these. */
-  fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
-}
 
 export interface ReplicatedOptions {
   readonly ports: DriverPorts & { readonly observer: Observer };
@@ -51,7 +32,7 @@ export interface ReplicatedOptions {
   readonly physicalMs: () => number;
   readonly delivery: Delivery;
   readonly surroundings: Surroundings;
-  makeReplica(logOf: (ref: ChannelRef) => ActiveChannel['log']): Replica;
+  makeReplica(logOf: (ref: ChannelRef) => ChannelLog): Replica;
   /** Answers were given outside of a commit. */
   flush(): void;
   failed(error: unknown): void;
@@ -61,20 +42,29 @@ export class Replicated implements Ordering {
   readonly replica: Replica;
   readonly #options: ReplicatedOptions;
   readonly #driver: ReplicaDriver;
+  readonly #held: HeldLogs;
   #channels: ChannelTable | undefined;
   #committer: Committer | undefined;
   /** Channels in which publishes wait for a claim. */
   #waiting = new Set<ActiveChannel>();
+  readonly #writings = new Writings();
   /** Who owns what has changed since whoever goes by it was told. */
   #isRerouted = false;
   #isStopped = false;
 
   constructor(options: ReplicatedOptions) {
     this.#options = options;
-    this.replica = options.makeReplica((ref) => this.#channel(ref).log);
+    this.#held = new HeldLogs(
+      options.store,
+      options.surroundings,
+      () => this.#table,
+      (error) => options.failed(error),
+    );
+    this.replica = options.makeReplica((ref) => this.#held.log(ref));
     this.#driver = new ReplicaDriver(this.replica, options.store, options.ports, {
       heldInterval: (ref) => options.surroundings.heldInterval(ref),
-      channels: () => this.#table,
+      isOpen: (ref) => this.#held.isOpen(ref),
+      open: (ref) => this.#held.open(ref),
       effect: (effect) => this.#do(effect),
       done: () => this.#pumped(),
       ownerChanged: () => (this.#isRerouted = true),
@@ -94,8 +84,63 @@ export class Replicated implements Ordering {
   }
 
   get hasWork(): boolean {
-    return this.replica.hasWork;
+    return this.replica.hasWork || !this.#writings.isEmpty;
   }
+
+  /** Makes notes durable with the next commit. */
+  write(writing: Writing): void {
+    this.#writings.add(writing);
+    this.#driver.pumpSoon();
+  }
+
+  /** Goes by another version of the ring: channels lie in other intervals, or are held here no more, or only now. */
+  changeRing(plan: RingPlan): void {
+    this.replica.changeRing(plan, this.#now());
+    for (const channel of this.#table) if (channel.isLoaded) this.#place(channel, plan);
+    this.#held.place();
+    this.#resumeWaiting();
+    this.#driver.pumpSoon();
+  }
+
+  #place(channel: ActiveChannel, plan: RingPlan): void {
+    const { shared, ref } = channel;
+    const interval = plan.intervalOf(ref);
+    if (interval === undefined) {
+      this.leave(channel);
+      this.#committerNow.resume(channel);
+    } else if (shared) shared.interval = interval;
+    else if (!this.#options.surroundings.isMirrored(ref)) this.#share(channel, interval);
+  }
+
+  /** The channel's log is read elsewhere from now on. */
+  leave(channel: ActiveChannel): void {
+    channel.shared?.giveUp();
+    channel.shared = undefined;
+  }
+
+  /** A log that others are served from already, for readers here too. */
+  takeOver(channel: ActiveChannel, log: ChannelLog): void {
+    this.#held.handOver(channel.ref);
+    channel.loaded(log, this.writer);
+    this.loaded(channel);
+    this.#committerNow.resume(channel);
+  }
+
+  /** The log as it is held for the others; `takeOver` or a change of the ring ends that. */
+  async openApart(ref: ChannelRef): Promise<ChannelLog> {
+    return await this.#held.openApart(ref);
+  }
+
+  /** Brings entries into a log that is held, if they can be had. */
+  async fetchHeld(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    const interval = this.#options.surroundings.heldInterval(ref);
+    if (interval === undefined) return { type: 'unknown' };
+    this.replica.touch(interval, ref, this.#now());
+    return await this.#driver.fetch(ref, dots);
+  }
+
+  /** Everything that waits for a commit is durable. */
+  written = (): Promise<void> => this.#committerNow.drained();
 
   // What the node asks.
 
@@ -104,12 +149,16 @@ export class Replicated implements Ordering {
   }
 
   isHome(ref: ChannelRef): boolean {
-    return this.#options.surroundings.heldInterval(ref) !== undefined;
+    return this.#options.surroundings.isHome(ref);
   }
 
   loaded(channel: ActiveChannel): void {
-    const interval = this.#options.surroundings.heldInterval(channel.ref);
-    if (interval === undefined) return;
+    const { surroundings } = this.#options;
+    const interval = surroundings.heldInterval(channel.ref);
+    if (interval !== undefined && !surroundings.isMirrored(channel.ref)) this.#share(channel, interval);
+  }
+
+  #share(channel: ActiveChannel, interval: string): void {
     channel.shared = new SharedChannel(interval);
     this.replica.touch(interval, channel.ref, this.#now());
     // The owner tells what is committed of it, and merges what is not.
@@ -119,17 +168,7 @@ export class Replicated implements Ordering {
 
   known(channel: ActiveChannel): Promise<void> | undefined {
     if (!channel.shared || isAllCommitted(channel)) return undefined;
-    return new Promise((resolve) => {
-      const stop = (): void => {
-        cancel();
-        channel.removeWaiter(wake);
-        resolve();
-      };
-      // Waiters are woken once.
-      const wake = (): void => (isAllCommitted(channel) ? stop() : channel.addWaiter(wake));
-      const cancel = this.#options.ports.timers.after(limits.committedWaitMs, stop);
-      channel.addWaiter(wake);
-    });
+    return untilCommitted(channel, this.#options.ports.timers);
   }
 
   release({ shared, ref }: ActiveChannel): boolean {
@@ -139,7 +178,7 @@ export class Replicated implements Ordering {
   }
 
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
-    if (this.isHome(ref)) return await this.#driver.fetch(ref, dots);
+    if (this.#held.find(ref)) return await this.#driver.fetch(ref, dots);
     return await this.#options.surroundings.fetch(ref, dots);
   }
 
@@ -147,11 +186,13 @@ export class Replicated implements Ordering {
 
   cut(): CommitPart {
     this.#driver.awake();
-    return this.replica.cut();
+    const part = this.replica.cut();
+    return { ...part, notes: this.#writings.cut(part.notes) };
   }
 
   stamping({ ref, shared }: ActiveChannel): Stamping {
-    if (!shared) return { as: 'elsewhere' };
+    // Its readers are about to come here: see rehoming.ts.
+    if (!shared) return { as: this.isHome(ref) ? 'wait' : 'elsewhere' };
     const stamping = this.replica.stamping(ref, this.#now());
     if (stamping.as !== 'degraded') return stamping;
     return this.acting(ref).at === 'here' ? stamping : { as: 'elsewhere' };
@@ -185,24 +226,26 @@ export class Replicated implements Ordering {
   synced(stamped: readonly Stamped[], bytes: Uint8Array, companion: Companion | undefined): void {
     assert(companion, 'every commit has its part of the replica');
     for (const foreign of companion.runs) this.#takenIn(foreign.run, foreign.bytes);
-    for (const one of stamped) this.#written(one, bytes);
+    for (const one of stamped) this.#stamped(one, bytes);
     this.replica.synced(companion.token, this.#now());
     for (const { channel, items } of stamped) this.#awaitRepeats(channel, items);
     this.#driver.pump();
+    this.#writings.synced();
   }
 
   /** A run of another node is stored. */
   #takenIn(run: RunSummary, bytes: Uint8Array): void {
     const { clock, physicalMs, surroundings } = this.#options;
-    const channel = this.#channel(run.ref);
     clock.receive(run.lastTimestamp, physicalMs());
+    const channel = this.#held.find(run.ref);
+    if (!channel) return;
     // Keys that came this way are in the index, not in memory.
     if (!planted('keys-of-one-owner')) channel.forgetKeys();
     if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
     surroundings.synced(run.ref, run, bytes);
   }
 
-  #written({ channel, run, items }: Stamped, bytes: Uint8Array): void {
+  #stamped({ channel, run, items }: Stamped, bytes: Uint8Array): void {
     const { shared, ref } = channel;
     assert(shared, 'what is stamped here is held here');
     for (const item of items) {
@@ -268,13 +311,12 @@ export class Replicated implements Ordering {
         return this.#committed(effect);
       case 'outcome': {
         const { ref, writer, firstSeq, lastSeq, outcome } = effect;
-        return this.#channel(ref).shared?.settle(writer, firstSeq, lastSeq, outcome);
+        return this.#held.find(ref)?.shared?.settle(writer, firstSeq, lastSeq, outcome);
       }
       case 'ready':
-        return this.#resume(this.#channel(effect.ref));
+        return this.#resume(effect.ref);
       case 'merge': {
-        this.#committerNow.admit(pendingMerge);
-        return this.#committerNow.submit(this.#channel(effect.ref), pendingMerge);
+        return this.#merge(effect.ref);
       }
       case 'claimGained':
         return this.#gained(effect.interval);
@@ -283,6 +325,8 @@ export class Replicated implements Ordering {
         return this.#resumeWaiting();
       case 'recovered':
         return surroundings.recovering(effect.interval, false);
+      case 'gathered':
+        return surroundings.gathered(effect.interval);
       case 'ringBehind':
         return surroundings.ringBehind(effect.version, effect.peer);
       case 'alarm':
@@ -291,9 +335,9 @@ export class Replicated implements Ordering {
   }
 
   #committed({ ref, dot, from, to }: Extract<Effect, { type: 'committed' }>): void {
-    const channel = this.#channel(ref);
+    const channel = this.#held.find(ref);
+    if (!channel?.shared) return;
     const { shared, log } = channel;
-    if (!shared) return;
     const { tip } = channel;
     if (tip && log.committedSeq(tip.writer) >= tip.seq) channel.tip = undefined;
     this.#options.delivery.committed(channel, from, shared.kept.take(log.spans(from, to)));
@@ -309,7 +353,16 @@ export class Replicated implements Ordering {
     this.#resumeWaiting();
   }
 
-  #resume(channel: ActiveChannel): void {
+  #merge(ref: ChannelRef): void {
+    const channel = this.#held.find(ref);
+    if (!channel) return;
+    this.#committerNow.admit(pendingMerge);
+    this.#committerNow.submit(channel, pendingMerge);
+  }
+
+  #resume(ref: ChannelRef): void {
+    const channel = this.#held.find(ref);
+    if (!channel) return;
     this.#waiting.delete(channel);
     this.#committerNow.resume(channel);
   }
@@ -328,14 +381,8 @@ export class Replicated implements Ordering {
       surroundings.rerouted();
     }
     surroundings.flush();
-    if (this.replica.hasWork) this.#committer?.start();
+    if (this.hasWork) this.#committer?.start();
     this.#options.flush();
-  }
-
-  #channel(ref: ChannelRef): ActiveChannel {
-    const channel = this.#table.find(ref.hub, ref.channel);
-    assert(channel?.isLoaded, 'the replica speaks of channels that are loaded');
-    return channel;
   }
 
   get #table(): ChannelTable {
@@ -351,24 +398,4 @@ export class Replicated implements Ordering {
   #now(): number {
     return this.#options.ports.clock.monotonicMs();
   }
-}
-
-function isAllCommitted({ log }: ActiveChannel): boolean {
-  return log.heads().every(({ writer, seq }) => log.committedSeq(writer) >= seq);
-}
-
-/** Which seqs somebody waits for: repeats have theirs already. */
-function awaitedOf(items: readonly Pending[]): AwaitedRange[] {
-  const ranges: { firstSeq: number; lastSeq: number; level: 'owner' | 'quorum'; degrade: boolean }[] = [];
-  for (const item of items) {
-    if (item.kind !== 'publish' || item.duplicate || !item.dot) continue;
-    const { degrade } = item;
-    const { seq } = item.dot;
-    const level = item.level === 'owner' ? 'owner' : 'quorum';
-    const last = ranges.at(-1);
-    const goesOn = last && last.lastSeq + 1 === seq && last.level === level && last.degrade === degrade;
-    if (goesOn) last.lastSeq = seq;
-    else ranges.push({ firstSeq: seq, lastSeq: seq, level, degrade });
-  }
-  return ranges;
 }

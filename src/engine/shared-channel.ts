@@ -14,7 +14,7 @@ export class SharedChannel {
   /** Repeats of entries that may not be committed. */
   #repeats: PendingPublish[] = [];
 
-  constructor(readonly interval: IntervalId) {}
+  constructor(public interval: IntervalId) {}
 
   get isAwaiting(): boolean {
     return this.#awaiting.length + this.#repeats.length > 0;

@@ -93,7 +93,8 @@ export class Channel {
 
   constructor(
     readonly ref: ChannelRef,
-    readonly interval: Interval,
+    /** A change of the ring may give it another. */
+    public interval: Interval,
     readonly log: ChannelLog,
   ) {
     this.key = channelKey(ref);

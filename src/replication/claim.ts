@@ -28,19 +28,22 @@ export interface IntervalNote {
   readonly promise: Claim | undefined;
   /** What was held here may be forgotten: neither acks nor grants until others gave it back. */
   readonly recovering: boolean;
+  /** It recovers since the ring made it a home: it never acked or promised anything that would be forgotten. */
+  readonly incoming?: true;
 }
 
 const isRecovering = 1;
 const hasPromise = 2;
+const isIncoming = 4;
 
 export function noteOf(interval: string): string {
   return `interval/${interval}`;
 }
 
 /** flags u8 · [round u64 · writer 12]. */
-export function encodeIntervalNote({ promise, recovering }: IntervalNote): Uint8Array {
+export function encodeIntervalNote({ promise, recovering, incoming }: IntervalNote): Uint8Array {
   const out = new ByteWriter(21);
-  out.u8((recovering ? isRecovering : 0) | (promise ? hasPromise : 0));
+  out.u8((recovering ? isRecovering : 0) | (promise ? hasPromise : 0) | (incoming ? isIncoming : 0));
   if (promise) {
     out.fixed64(promise.round);
     out.raw(fromHex(promise.writer));
@@ -54,8 +57,10 @@ export function decodeIntervalNote(bytes: Uint8Array | undefined): IntervalNote 
   const reader = new ByteReader(bytes);
   const flags = reader.u8();
   const recovering = (flags & isRecovering) !== 0;
-  if ((flags & hasPromise) === 0) return reader.failed ? undefined : { promise: undefined, recovering };
+  const incoming = recovering && (flags & isIncoming) !== 0 ? { incoming: true as const } : {};
+  if ((flags & hasPromise) === 0)
+    return reader.failed ? undefined : { promise: undefined, recovering, ...incoming };
   const round = reader.fixed64();
   const writer = toHex(reader.take(12)) as WriterId;
-  return reader.failed ? undefined : { promise: { round, writer }, recovering };
+  return reader.failed ? undefined : { promise: { round, writer }, recovering, ...incoming };
 }

@@ -56,6 +56,7 @@ export class Claims {
   tick(interval: Interval, now: number): void {
     if (interval.attempt && now >= interval.attempt.deadline) this.#context.backOff(interval, now);
     if (interval.check && now >= interval.check.until) this.#context.endCheck(interval);
+    if (interval.reclaimBy !== undefined && now >= interval.reclaimBy) this.#context.hurry(interval);
     const due = interval.wanted && !interval.held && !interval.attempt && !interval.recovery;
     if (due && now >= interval.retryAt) this.#ask(interval, now);
     this.#context.dueIntervals.changed(interval);

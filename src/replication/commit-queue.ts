@@ -10,7 +10,7 @@ import { runFrom } from '../log/run-bytes.js';
 import { verifyRun } from '../log/run-reader.js';
 import type { Channel } from './channel.js';
 import { type Claim, type IntervalNote, encodeIntervalNote, noteOf } from './claim.js';
-import type { Interval } from './interval.js';
+import type { Gathering, Interval } from './interval.js';
 import type { Find } from './messages.js';
 
 /** Done once everything before it is synced. */
@@ -21,7 +21,13 @@ export type Duty =
   | { readonly type: 'giveBack'; readonly interval: Interval; readonly to: NodeId; readonly session: number }
   | { readonly type: 'found'; readonly channel: Channel; readonly to: NodeId; readonly find: Find }
   /** Written in the commit itself, in its place behind everything received before. */
-  | { readonly type: 'note'; readonly interval: Interval; readonly note: IntervalNote };
+  | {
+      readonly type: 'note';
+      readonly interval: Interval;
+      readonly note: IntervalNote;
+      /** What is over once the note is synced. */
+      readonly ends?: Gathering;
+    };
 
 export interface PullTerms {
   readonly have: Vector;
@@ -75,6 +81,12 @@ export class CommitQueue {
 
   duty(duty: Duty): void {
     this.#items.push(duty);
+  }
+
+  /** Puts others in the place of what waits; `undefined` for nothing. */
+  renew(renewed: (item: ReceivedRun | Duty) => ReceivedRun | Duty | undefined): void {
+    this.#items = this.#items.flatMap((item) => renewed(item) ?? []);
+    this.#bytes = this.#items.reduce((sum, item) => sum + (item.type === 'run' ? item.bytes.length : 0), 0);
   }
 
   /** Takes what fits into a commit. */

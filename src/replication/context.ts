@@ -77,11 +77,29 @@ export class Context {
     if (!channel) {
       channel = new Channel(ref, interval, this.options.logOf(ref));
       this.channels.set(key, channel);
-      const channels = this.#channelsIn.get(interval);
-      if (channels) channels.add(channel);
-      else this.#channelsIn.set(interval, new Set([channel]));
+      this.#enter(channel);
     }
     return channel;
+  }
+
+  #enter(channel: Channel): void {
+    const channels = this.#channelsIn.get(channel.interval);
+    if (channels) channels.add(channel);
+    else this.#channelsIn.set(channel.interval, new Set([channel]));
+  }
+
+  /** This node is no home of the interval any more. */
+  forget(interval: Interval): void {
+    this.intervals.delete(interval.id);
+    this.dueIntervals.delete(interval);
+    this.#channelsIn.delete(interval);
+  }
+
+  /** The channel lies in another interval of the ring by now. */
+  move(channel: Channel, interval: Interval): void {
+    this.#channelsIn.get(channel.interval)?.delete(channel);
+    channel.interval = interval;
+    this.#enter(channel);
   }
 
   channelsIn(interval: Interval): Iterable<Channel> {
@@ -129,14 +147,19 @@ export class Context {
     this.dueIntervals.changed(interval);
     this.endCheck(interval);
     if (!interval.held) return;
-    // Publishes that a lower level will do for wait no longer.
+    this.hurry(interval);
+    this.outbox.add({ type: 'claimLost', interval: interval.id, claim: interval.held.claim });
+    interval.held = undefined;
+  }
+
+  /** Publishes that a lower level will do for wait no longer. */
+  hurry(interval: Interval): void {
+    interval.reclaimBy = undefined;
     for (const channel of this.channelsIn(interval)) {
       if (channel.awaited.length === 0) continue;
       channel.isHurried = true;
       this.dueChannels.changed(channel);
     }
-    this.outbox.add({ type: 'claimLost', interval: interval.id, claim: interval.held.claim });
-    interval.held = undefined;
   }
 
   /** What waits to be stamped goes on: under the claim, or without it. */

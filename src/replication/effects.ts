@@ -81,6 +81,8 @@ export type Effect =
   | { readonly type: 'claimGained'; readonly interval: IntervalId; readonly claim: Claim }
   | { readonly type: 'claimLost'; readonly interval: IntervalId; readonly claim: Claim }
   | { readonly type: 'recovered'; readonly interval: IntervalId }
+  /** Everything the homes of before hold of an interval that changes was gathered: see `Replica.gathers`. */
+  | { readonly type: 'gathered'; readonly interval: IntervalId }
   /** A peer has a newer ring: fetch it. */
   | { readonly type: 'ringBehind'; readonly version: number; readonly peer: NodeId }
   | {

@@ -3,7 +3,7 @@ import type { NodeId } from '../base/ids.js';
 import type { Vector } from '../log/entry.js';
 import { type Claim, type IntervalNote, sameClaim } from './claim.js';
 import type { IntervalId } from './messages.js';
-import { type HomeSet, homesOf } from './quorum.js';
+import { type Changing, type HomeSet, homesOf } from './quorum.js';
 
 /** A claim under way. First the homes are asked, which changes nothing; then it is promised here; then they are told. So a
  *  node cut off never counts rounds up alone, and its return fences nobody. */
@@ -38,7 +38,13 @@ export interface GivenBack {
   readonly waiting: Map<string, Vector>;
 }
 
-export interface RecoveryState {
+/** Why a home asks the others for all they hold. lost: its store may have forgotten what it acked and promised. incoming: a
+ *  change of the ring brings it in, and it never counted. checking: it counts, and makes sure that it lacks nothing that was
+ *  committed before the change. */
+export type GatherKind = 'lost' | 'incoming' | 'checking';
+
+export interface Gathering {
+  readonly kind: GatherKind;
   readonly session: number;
   readonly answers: Map<NodeId, GivenBack>;
   retryAt: number;
@@ -49,14 +55,18 @@ export interface RecoveryState {
 export class Interval {
   readonly id: IntervalId;
   readonly self: NodeId;
-  sets: readonly HomeSet[];
-  homes: readonly NodeId[];
-  others: readonly NodeId[];
+  sets: readonly HomeSet[] = [];
+  /** While the ring changes its homes. */
+  changing: Changing | undefined;
+  /** Those that count. */
+  homes: readonly NodeId[] = [];
+  /** All other nodes that get its entries, whether they count or not. */
+  others: readonly NodeId[] = [];
   /** The highest claim granted or adopted; its note may still wait for a commit. */
   promise: Claim | undefined;
   /** What of it is synced. */
   durable: Claim | undefined;
-  recovery: RecoveryState | undefined;
+  gathering: Gathering | undefined;
   /** This node should own the interval. */
   wanted = false;
   /** The highest round heard of. */
@@ -67,13 +77,19 @@ export class Interval {
   /** Who was heard to use a claim that was the highest known then. */
   claimant: { readonly claim: Claim; readonly node: NodeId } | undefined;
   retryAt = 0;
+  /** A change of the ring ended the claim: until then publishes wait for the next one. */
+  reclaimBy: number | undefined;
 
-  constructor(id: IntervalId, self: NodeId, sets: readonly HomeSet[], note: IntervalNote | undefined) {
+  constructor(
+    id: IntervalId,
+    self: NodeId,
+    sets: readonly HomeSet[],
+    note: IntervalNote | undefined,
+    changing?: Changing,
+  ) {
     this.id = id;
     this.self = self;
-    this.sets = sets;
-    this.homes = homesOf(sets);
-    this.others = this.homes.filter((home) => home !== self);
+    this.plan(sets, changing);
     this.promise = note?.promise;
     this.durable = note?.promise;
     this.seenRound = note?.promise?.round ?? 0;
@@ -81,12 +97,22 @@ export class Interval {
 
   /** When something is due for the claim or the recovery; Infinity when nothing is. */
   get deadline(): number {
-    const { attempt, recovery, check } = this;
-    if (check) return check.until;
-    const recover = recovery && !recovery.ending ? recovery.retryAt : Infinity;
-    if (attempt) return Math.min(attempt.deadline, recover);
-    const isDue = this.wanted && !this.held && !recovery;
-    return isDue ? this.retryAt : recover;
+    const { attempt, gathering, check, reclaimBy = Infinity } = this;
+    if (check) return Math.min(check.until, reclaimBy);
+    const gather = gathering && !gathering.ending ? gathering.retryAt : Infinity;
+    if (attempt) return Math.min(attempt.deadline, gather, reclaimBy);
+    const isDue = this.wanted && !this.held && !this.recovery;
+    return Math.min(isDue ? this.retryAt : Infinity, gather, reclaimBy);
+  }
+
+  /** Both sets of homes decide, and this is one of those after the change: it must have what was committed before. */
+  get isChecked(): boolean {
+    return this.changing?.phase === 'joint' && this.sets.at(-1)?.homes.includes(this.self) === true;
+  }
+
+  /** While it goes on this home neither acks nor grants. */
+  get recovery(): Gathering | undefined {
+    return this.gathering?.kind === 'checking' ? undefined : this.gathering;
   }
 
   /** The node whose claim is promised here, if that was heard of since the start. */
@@ -99,13 +125,17 @@ export class Interval {
     if (!this.claimant || !sameClaim(this.claimant.claim, claim)) this.claimant = { claim, node };
   }
 
-  plan(sets: readonly HomeSet[]): void {
+  plan(sets: readonly HomeSet[], changing?: Changing): void {
     this.sets = sets;
+    this.changing = changing;
     this.homes = homesOf(sets);
-    this.others = this.homes.filter((home) => home !== this.self);
+    const holders = new Set([...this.homes, ...(changing?.incoming ?? [])]);
+    this.others = [...holders].filter((home) => home !== this.self);
   }
 
   get note(): IntervalNote {
-    return { promise: this.promise, recovering: this.recovery !== undefined && !this.recovery.ending };
+    const { promise, recovery } = this;
+    const recovering = recovery !== undefined && !recovery.ending;
+    return { promise, recovering, ...(recovering && recovery.kind === 'incoming' ? { incoming: true } : {}) };
   }
 }

@@ -54,8 +54,9 @@ export class Outcomes {
     const { self, connected } = this.#context;
     const { interval, opening } = channel;
     const isToBeOwned = writer !== this.#context.writer && (interval.attempt ?? opening) !== undefined;
+    // After a change of the ring the next owner opens the channel anew: what was written before is committed by that.
     return (
-      (this.#context.owns(channel) || isToBeOwned) &&
+      (this.#context.owns(channel) || isToBeOwned || interval.reclaimBy !== undefined) &&
       meetsAppend(interval.sets, (home) => home === self || connected.has(home))
     );
   }

@@ -93,11 +93,12 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
 }
 
 /** What was to be done once a commit is synced. */
-export function discharge({ claims, transfer, homes, recovering, fetching }: Parts, duty: Duty): void {
+export function discharge(parts: Parts, duty: Duty, now: number): void {
+  const { claims, transfer, homes, recovering, fetching } = parts;
   switch (duty.type) {
     case 'note':
       duty.interval.durable = duty.note.promise;
-      if (!duty.note.recovering) recovering.noted(duty.interval);
+      if (duty.ends) recovering.noted(duty.interval, duty.ends, now);
       return claims.noted(duty.interval);
     case 'grant':
       return claims.grant(duty.interval, duty.to, duty.claim);

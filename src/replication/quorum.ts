@@ -11,6 +11,16 @@ export interface HomeSet {
   readonly claimNeeds: number;
 }
 
+/** A change of the ring gives an interval other homes. */
+export interface Changing {
+  /** filling: the homes of before decide, in `sets`. joint: those of before and those of after. */
+  readonly phase: 'filling' | 'joint';
+  /** Get entries and count nowhere yet. */
+  readonly incoming: readonly NodeId[];
+  /** Homes of before: W of them together hold all that they committed alone. */
+  readonly before: HomeSet;
+}
+
 /** The set of one ring version. */
 export function homeSet(homes: readonly NodeId[]): HomeSet {
   const appendNeeds = Math.floor(homes.length / 2) + (planted('small-quorum') && homes.length > 1 ? 0 : 1);
@@ -54,6 +64,24 @@ export type Returned =
   | 'whole'
   /** It recovers too: nothing it said before holds any more. */
   | 'recovering';
+
+/** Whether enough was given to a home that forgot nothing: W homes of before the change, itself among them where it is one
+ *  and counts, so that no entry committed before is missed. Nobody counts what it has not acked, so silence harms nothing.
+ *  After the change: what meets any W homes. */
+export function meetsGathering(
+  sets: readonly HomeSet[],
+  changing: Changing | undefined,
+  self: { readonly node: NodeId; readonly counts: boolean },
+  returned: (home: NodeId) => Returned,
+): boolean {
+  const tellers = changing ? [changing.before] : sets;
+  return tellers.every(({ homes, appendNeeds, claimNeeds }) => {
+    const others = homes.filter((home) => home !== self.node);
+    const own = self.counts && others.length < homes.length ? 1 : 0;
+    const whole = others.filter((home) => returned(home) === 'whole').length;
+    return whole + own >= Math.min(changing ? appendNeeds : claimNeeds, others.length + own);
+  });
+}
 
 /** Whether a home whose store is not what it was may count again. None of the others is silent: a silent one might own the
  *  interval, or be about to, and go on counting what the lost store acked or granted, which nobody here knows of. And so

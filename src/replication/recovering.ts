@@ -1,13 +1,14 @@
-/** A home whose store may have forgotten something gets back what others hold, and counts for nothing until then. It has
- *  forgotten its promise too: what it acked may be missing where it grants, so it does neither. */
+/** A home gathers what others hold. One whose store may have forgotten something counts for nothing until then: it has
+ *  forgotten its promise too, and what it acked may be missing where it grants, so it does neither. One that a change of the
+ *  ring brings in does not count either before it has everything; one that stays makes sure that it has. */
 import type { ChannelRef, NodeId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
 import type { Channel } from './channel.js';
 import { compareClaims } from './claim.js';
 import type { Context } from './context.js';
-import type { GivenBack, Interval, RecoveryState } from './interval.js';
+import type { GatherKind, Gathering, GivenBack, Interval } from './interval.js';
 import type { Recover, Recovery } from './messages.js';
-import { type Returned, meetsRecovery } from './quorum.js';
+import { type Returned, meetsGathering, meetsRecovery } from './quorum.js';
 import { timing } from './timing.js';
 import type { Transfer } from './transfer.js';
 
@@ -32,38 +33,39 @@ export class Recovering {
 
   // The home that recovers.
 
-  begin(interval: Interval, now: number): void {
+  begin(interval: Interval, kind: GatherKind, now: number): void {
     const session = Math.floor(this.#context.options.random.next() * Number.MAX_SAFE_INTEGER);
-    interval.recovery = { session, answers: new Map(), retryAt: now, ending: false };
+    interval.gathering = { kind, session, answers: new Map(), retryAt: now, ending: false };
     this.#context.dueIntervals.changed(interval);
     this.#endIfGivenBack(interval);
   }
 
   tick(interval: Interval, now: number): void {
-    const { recovery } = interval;
-    if (!recovery || recovery.ending || now < recovery.retryAt) return;
-    recovery.retryAt = now + timing.recoverMs;
+    const { gathering } = interval;
+    if (!gathering || gathering.ending || now < gathering.retryAt) return;
+    gathering.retryAt = now + timing.recoverMs;
     this.#context.dueIntervals.changed(interval);
-    for (const home of interval.others) this.#askHome(interval, recovery, home, now);
+    for (const home of interval.others) this.#askHome(interval, gathering, home, now);
   }
 
   connected(interval: Interval, peer: NodeId, now: number): void {
-    if (interval.recovery && !interval.recovery.ending) this.#askHome(interval, interval.recovery, peer, now);
+    const { gathering } = interval;
+    if (gathering && !gathering.ending) this.#askHome(interval, gathering, peer, now);
   }
 
   onRecovery(from: NodeId, message: Recovery, now: number): void {
     const interval = this.#context.intervalFor(from, message.interval);
-    const recovery = interval?.recovery;
-    if (!interval || !recovery || recovery.session !== message.session) return;
+    const gathering = interval?.gathering;
+    if (!interval || gathering?.session !== message.session) return;
     const { promise } = message;
     if (promise && !this.#context.mayBe(interval, promise, from, 1 / 4)) return;
     if (promise && compareClaims(promise, interval.promise) > 0)
       this.#context.promise(interval, promise, now);
-    let given = recovery.answers.get(from);
+    let given = gathering.answers.get(from);
     const { parts, recovering } = message;
     if (given?.parts !== parts || given.recovering !== recovering)
       given = { recovering, parts, seen: new Set(), waiting: new Map() };
-    recovery.answers.set(from, given);
+    gathering.answers.set(from, given);
     given.seen.add(message.part);
     for (const { ref, have } of message.channels) {
       const channel = this.#context.channelFor(from, interval, ref);
@@ -78,43 +80,52 @@ export class Recovering {
   /** Something was synced. */
   grown(channel: Channel): void {
     const { interval, key } = channel;
-    const { recovery } = interval;
-    if (!recovery || recovery.ending) return;
-    for (const given of recovery.answers.values()) {
+    const { gathering } = interval;
+    if (!gathering || gathering.ending) return;
+    for (const given of gathering.answers.values()) {
       const have = given.waiting.get(key);
       if (have && channel.holds(have)) given.waiting.delete(key);
     }
     this.#endIfGivenBack(interval);
   }
 
-  #askHome(interval: Interval, recovery: RecoveryState, home: NodeId, now: number): void {
-    const given = recovery.answers.get(home);
+  #askHome(interval: Interval, gathering: Gathering, home: NodeId, now: number): void {
+    const given = gathering.answers.get(home);
     if (!given || given.recovering || given.seen.size < given.parts) {
-      const { session } = recovery;
+      const { session } = gathering;
       this.#context.outbox.to(home).other({ type: 'recover', interval: interval.id, session });
       return;
     }
     for (const key of given.waiting.keys()) {
       const channel = this.#context.channels.get(key);
       if (channel) this.#transfer.ask(channel, home, now);
+      // It left memory: the answer is asked for again, and opens it.
+      else gathering.answers.delete(home);
     }
   }
 
   #endIfGivenBack(interval: Interval): void {
-    const { recovery, sets, self } = interval;
-    if (!recovery || recovery.ending) return;
-    if (!meetsRecovery(sets, self, (home) => returnedBy(recovery.answers.get(home)))) return;
-    recovery.ending = true;
+    const { gathering } = interval;
+    if (!gathering || gathering.ending || !isGiven(interval, gathering)) return;
+    gathering.ending = true;
     this.#context.dueIntervals.changed(interval);
-    this.#context.queue.duty({ type: 'note', interval, note: interval.note });
+    this.#context.queue.duty({ type: 'note', interval, note: interval.note, ends: gathering });
   }
 
-  /** A note was written: if it says so the home counts again. */
-  noted(interval: Interval): void {
-    if (!interval.recovery?.ending) return;
-    interval.recovery = undefined;
+  /** The note that ends it was written: the home counts, and holds the promise it was told of. */
+  noted(interval: Interval, ended: Gathering, now: number): void {
+    if (interval.gathering !== ended) return;
+    interval.gathering = undefined;
     this.#context.dueIntervals.changed(interval);
-    this.#context.outbox.add({ type: 'recovered', interval: interval.id });
+    if (ended.kind !== 'checking') this.#context.outbox.add({ type: 'recovered', interval: interval.id });
+    // Others may have answered before they had the joint version.
+    if (ended.kind === 'lost' && interval.isChecked) this.begin(interval, 'checking', now);
+    else this.#context.outbox.add({ type: 'gathered', interval: interval.id });
+  }
+
+  /** The ring has changed: who asked under the last one asks anew. */
+  forgetListings(): void {
+    this.#listings.clear();
   }
 
   // The homes that give back.
@@ -139,7 +150,7 @@ export class Recovering {
 
   /** Everything received and stamped before the question is synced: the channels are to be listed. */
   giveBack(interval: Interval, to: NodeId, session: number): void {
-    if (interval.recovery) return;
+    if (interval.recovery || this.#context.intervals.get(interval.id) !== interval) return;
     const id = this.#context.nextId();
     this.#listings.set(id, { interval, to, session });
     this.#context.outbox.add({ type: 'list', id, interval: interval.id });
@@ -167,6 +178,12 @@ export class Recovering {
       });
     }
   }
+}
+
+function isGiven({ sets, changing, self }: Interval, { kind, answers }: Gathering): boolean {
+  const returned = (home: NodeId): Returned => returnedBy(answers.get(home));
+  if (kind === 'lost') return meetsRecovery(sets, self, returned);
+  return meetsGathering(sets, changing, { node: self, counts: kind === 'checking' }, returned);
 }
 
 function returnedBy(given: GivenBack | undefined): Returned {

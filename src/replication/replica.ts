@@ -34,7 +34,8 @@ import type { Effect } from './effects.js';
 import { Interval } from './interval.js';
 import type { Frame, IntervalId } from './messages.js';
 import { type Parts, discharge, makeParts, receiveMessage, tellRefused } from './parts.js';
-import type { HomeSet } from './quorum.js';
+import type { Changing, HomeSet } from './quorum.js';
+import { Replanning, type RingPlan } from './replanning.js';
 import { timing } from './timing.js';
 import type { StoredSlice } from './transfer.js';
 
@@ -72,8 +73,11 @@ export interface CommitPart {
  *  note and is none, or what the store has may not be all it had. */
 export type IntervalStart = IntervalNote | 'new' | 'recovering';
 
+export type { PlannedInterval, RingPlan } from './replanning.js';
+
 export class Replica {
   readonly #parts: Parts;
+  readonly #replanning: Replanning;
   /** As each peer last said, newest last: what it said under an earlier one is void. */
   readonly #stores = new Map<NodeId, StoreId[]>();
   #underWay: { readonly token: number; readonly cut: Cut; readonly stamped: Channel[] } | undefined;
@@ -81,25 +85,51 @@ export class Replica {
 
   constructor(options: ReplicaOptions) {
     this.#parts = makeParts(options);
+    this.#replanning = new Replanning(this.#parts);
   }
 
   // Intervals.
 
   /** This node is a home of the interval. */
-  addInterval(id: IntervalId, sets: readonly HomeSet[], start: IntervalStart, now: number): void {
+  addInterval(
+    id: IntervalId,
+    sets: readonly HomeSet[],
+    start: IntervalStart,
+    now: number,
+    changing?: Changing,
+  ): void {
     assert(!this.#parts.context.intervals.has(id), 'an interval is added once');
     const note = typeof start === 'string' || planted('forgotten-promise') ? undefined : start;
-    const interval = new Interval(id, this.#parts.context.self, sets, note);
+    const interval = new Interval(id, this.#parts.context.self, sets, note, changing);
     this.#parts.context.intervals.set(id, interval);
     // Written down at once: without a note the home would be taken for one that lost its store.
     if (start === 'new') this.#parts.context.queue.duty({ type: 'note', interval, note: interval.note });
-    if ((start === 'recovering' && !planted('empty-is-new')) || note?.recovering)
-      this.#parts.recovering.begin(interval, now);
+    const isLost =
+      (start === 'recovering' && !planted('empty-is-new')) || (note?.recovering && !note.incoming);
+    const kind = isLost ? 'lost' : note?.incoming ? 'incoming' : interval.isChecked ? 'checking' : undefined;
+    if (kind) this.#parts.recovering.begin(interval, kind, now);
   }
 
   /** The ring says so now. */
   planInterval(id: IntervalId, sets: readonly HomeSet[]): void {
     this.#parts.context.intervals.get(id)?.plan(sets);
+  }
+
+  /** What must be durable before a new version of the ring is used: to be part of a commit, asked for when it is cut. */
+  ringNotes(plan: RingPlan): ReadonlyMap<string, Uint8Array> {
+    return this.#replanning.notes(plan);
+  }
+
+  /** Those notes are synced: from now on everything is done under that version. Not while a commit is under way. */
+  changeRing(plan: RingPlan, now: number): void {
+    assert(!this.#underWay, 'the ring changes between two commits');
+    this.ringVersion = plan.version;
+    this.#replanning.apply(plan, now);
+  }
+
+  /** Whether this home has not yet made sure that it holds all that was committed before the change under way. */
+  gathers(id: IntervalId): boolean {
+    return this.#parts.context.intervals.get(id)?.gathering !== undefined;
   }
 
   /** This node should own the interval, as far as liveness is known, or should no longer try. */
@@ -194,7 +224,8 @@ export class Replica {
       return { as: 'owner', round: held.claim.round, parents: log.parentsFor(writer, isOpening) };
     }
     const isOpening = opening !== undefined && now < opening.since + timing.claimMs;
-    if (interval.attempt || isOpening) return { as: 'wait' };
+    const isReclaimed = !held && interval.wanted && interval.reclaimBy !== undefined;
+    if (interval.attempt || isOpening || isReclaimed) return { as: 'wait' };
     const round = planted('degraded-round') ? (interval.promise?.round ?? 0) : 0;
     return { as: 'degraded', round: round as 0, parents: log.parentsFor(writer, false) };
   }
@@ -226,7 +257,7 @@ export class Replica {
     this.#underWay = undefined;
     const { cut, stamped } = underWay;
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
-    for (const duty of cut.duties) discharge(this.#parts, duty);
+    for (const duty of cut.duties) discharge(this.#parts, duty, now);
     const { owning, recovering, outcomes, fetching } = this.#parts;
     for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
       owning.grown(channel, now);
@@ -349,6 +380,6 @@ export class Replica {
       channel.links.get(from)?.forget();
       for (const { answers } of channel.fetches) answers.delete(from);
     }
-    for (const { recovery } of intervals.values()) recovery?.answers.delete(from);
+    for (const { gathering } of intervals.values()) gathering?.answers.delete(from);
   }
 }

@@ -2,6 +2,8 @@
 export const timing = {
   /** A claim that is not granted by then is given up; until then publishes wait for it. */
   claimMs: 150,
+  /** After a change of the ring publishes wait so long for the owner to be found anew. */
+  reclaimMs: 1_000,
   /** Pause before the next try, drawn at random so that two claimants do not meet again. */
   backOffMinMs: 50,
   backOffMaxMs: 150,

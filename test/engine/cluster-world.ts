@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import type { NodeId } from '../../src/base/ids.js';
 import { type Random, seededRandom } from '../../src/base/random.js';
 import { lan } from '../../src/cluster/parameters.js';
-import type { Replicas, Ring } from '../../src/cluster/ring.js';
-import type { ClusterId } from '../../src/cluster/ring.js';
+import { type ClusterId, type Replicas, type Ring, foundRing } from '../../src/cluster/ring.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { ClusterOptions } from '../../src/engine/options.js';
 import type { Observation, PeerHandlers, Peers } from '../../src/engine/ports.js';
@@ -56,6 +55,8 @@ export class TestNode {
   readonly links = new Set<TestNode>();
   handlers: PeerHandlers | undefined;
   engine!: Engine;
+  /** To found with. */
+  ring: Ring;
   /** Of the present process. */
   #life = {};
 
@@ -68,6 +69,7 @@ export class TestNode {
     this.address = `10.0.0.${number}:7946`;
     this.disk = new SimulatedDisk({ clock: world.clock, random, latencyMsMax: 0.2 }, {});
     this.index = new SimulatedIndex({ clock: world.clock, random });
+    this.ring = foundRing(this.id as string as ClusterId, this.id, world.options.replicas ?? 3);
   }
 
   /** Handed to other tests as the world of a session. */
@@ -84,7 +86,7 @@ export class TestNode {
     const life = {};
     this.#life = life;
     const cluster: ClusterOptions = {
-      ring: this.world.ring,
+      ring: this.ring,
       isFounding,
       profile: { peerAddress: this.address, clientAddresses: [], role: 'core', load: 0 },
       membership: lan,
@@ -234,9 +236,7 @@ export class ClusterWorld {
   readonly ring: Ring;
 
   constructor(readonly options: ClusterWorldOptions) {
-    for (let number = 1; number <= options.nodes; number++) {
-      this.nodes.push(new TestNode(this, number, seededRandom((options.seed ?? 7) * 100 + number)));
-    }
+    while (this.nodes.length < options.nodes) this.#add();
     const members = this.nodes.map(({ id }) => ({ node: id, state: 'active' as const }));
     this.ring = {
       cluster: 'c'.repeat(32) as ClusterId,
@@ -245,6 +245,21 @@ export class ClusterWorld {
       members: members.sort((a, b) => (a.node < b.node ? -1 : 1)),
       lineage: [],
     };
+    for (const node of this.nodes) node.ring = this.ring;
+  }
+
+  #add(): TestNode {
+    const number = this.nodes.length + 1;
+    const node = new TestNode(this, number, seededRandom((this.options.seed ?? 7) * 100 + number));
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** One more node, alone in a ring of its own. */
+  async addNode(): Promise<TestNode> {
+    const node = this.#add();
+    await this.run(node.start(true));
+    return node;
   }
 
   static async start(options: ClusterWorldOptions): Promise<ClusterWorld> {

@@ -6,7 +6,7 @@ import { Followers, type FollowersMessage } from '../../src/engine/followers.js'
 import { type FollowingMessage, RemoteLogs, RemoteUnavailableError } from '../../src/engine/following.js';
 import type { Piece } from '../../src/engine/kept-runs.js';
 import type { Fetched } from '../../src/engine/ordering.js';
-import type { PeerMessage } from '../../src/engine/peer-messages.js';
+import { type PeerMessage, isRingMessage } from '../../src/engine/peer-messages.js';
 import type { ReadRange, ReadResult, RecordSlice } from '../../src/engine/ports.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
 import { encodeContent, iterateRecords } from '../../src/log/entry-wire.js';
@@ -61,6 +61,7 @@ function dispatch(
   remote: RemoteLogs,
   from: NodeId,
 ): void {
+  if (isRingMessage(message)) return;
   switch (message.type) {
     case 'follow':
     case 'unfollow':

@@ -2,6 +2,10 @@
 import fc from 'fast-check';
 import { toHex } from '../../src/base/bytes.js';
 import type { NodeId, WriterId } from '../../src/base/ids.js';
+import { joinNodes } from '../../src/cluster/ring-change.js';
+import type { RingIntent } from '../../src/cluster/ring-intent.js';
+import type { BallotOutcome } from '../../src/cluster/ring-messages.js';
+import { type ClusterId, type Replicas, type RingDigest, foundRing } from '../../src/cluster/ring.js';
 import type { ForwardedOutcome, ForwardedPublish, PeerMessage } from '../../src/engine/peer-messages.js';
 import { errorCatalogue, type ErrorCode, type Failure } from '../../src/protocol/errors.js';
 import type { Level, Signal } from '../../src/protocol/messages.js';
@@ -118,7 +122,63 @@ const followed = compacted<PeerMessage>(
   }),
 );
 
+const digest = hex(8).map((each) => each as RingDigest);
+const count = fc.integer({ min: 1, max: 1_000_000 });
+const ballot = fc.record({ round: count, node });
+const members = fc.uniqueArray(node, { minLength: 1, maxLength: 4 });
+const ring = fc
+  .record({ members, cluster: hex(16), replicas: fc.integer({ min: 1, max: 9 }) })
+  .map((each) => {
+    const founded = foundRing(each.cluster as ClusterId, each.members[0]!, each.replicas as Replicas);
+    const coming = each.members.slice(1).map((one) => ({ node: one, role: 'core' as const }));
+    const joined = joinNodes(founded, coming);
+    return joined.ok ? joined.value : founded;
+  });
+const newcomer = fc.record({ node, role: fc.constantFrom('core' as const, 'edge' as const) });
+const intent: fc.Arbitrary<RingIntent> = fc.oneof(
+  list(newcomer).map((nodes) => ({ kind: 'join' as const, nodes })),
+  list(node).map((nodes) => ({ kind: 'drain' as const, nodes })),
+  fc.record({ kind: fc.constantFrom('remove' as const, 'expel' as const), node }),
+  fc.record({ kind: fc.constant('replace' as const), node, by: newcomer }),
+  fc.constantFrom<Replicas>('all', 1, 3, 9).map((replicas): RingIntent => ({ kind: 'replicas', replicas })),
+  fc.constant({ kind: 'abandon' as const }),
+);
+const ballotOutcome = fc.oneof(
+  compacted<BallotOutcome>(
+    fc.record({ kind: fc.constant('promised'), accepted: some(fc.record({ ballot, ring })) }),
+  ),
+  fc.record({ kind: fc.constant('outbid' as const), promised: ballot }),
+  fc.record({ kind: fc.constantFrom('accepted' as const, 'stale' as const, 'behind' as const) }),
+);
+const ringMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
+  ring.map((each) => ({ type: 'ring' as const, ring: each })),
+  fc.constant({ type: 'askRing' as const }),
+  compacted<PeerMessage>(
+    fc.record({
+      type: fc.constant('ballot'),
+      base: fc.record({ version: count, digest }),
+      ballot,
+      ring: some(ring),
+    }),
+  ),
+  fc.record({ type: fc.constant('ballotAnswer' as const), base: digest, ballot, outcome: ballotOutcome }),
+  fc.record({
+    type: fc.constant('ringReport' as const),
+    version: count,
+    digest,
+    intervals: number,
+    left: number,
+  }),
+  fc.record({ type: fc.constant('askChange' as const), id, intent }),
+  fc.record({
+    type: fc.constant('changeAnswer' as const),
+    id,
+    outcome: fc.oneof(fc.record({ version: count }), fc.record({ refusal: text })),
+  }),
+);
+
 export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
+  { arbitrary: ringMessage, weight: 3 },
   frame.map((each) => ({ type: 'replication' as const, frame: each })),
   { arbitrary: plain, weight: 8 },
   following,

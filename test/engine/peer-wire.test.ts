@@ -8,6 +8,10 @@ import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/base/bytes.js';
 import type { ChannelRef, NodeId, WriterId } from '../../src/base/ids.js';
 import { limits } from '../../src/base/limits.js';
+import type { RingBallot } from '../../src/cluster/ring-agreement.js';
+import { encodeRing } from '../../src/cluster/ring-codec.js';
+import type { RingIntent } from '../../src/cluster/ring-intent.js';
+import type { BallotOutcome, RingMessage } from '../../src/cluster/ring-messages.js';
 import type { ForwardedOutcome, PeerMessage } from '../../src/engine/peer-messages.js';
 import { decodePeerMessages, encodeLetters, encodePeerMessages } from '../../src/engine/peer-wire.js';
 import type { Level } from '../../src/protocol/messages.js';
@@ -41,6 +45,65 @@ function outcomeToProto(outcome: ForwardedOutcome): object {
     id,
     accepted: { dot: dot(outcome.dot), timestamp, duplicate, copies, level: levelOf(outcome.level) },
   };
+}
+
+const ballotToProto = ({ round, node }: RingBallot) => ({ round, node: fromHex(node) });
+
+function outcomeOfBallot(outcome: BallotOutcome): object {
+  const accepted = outcome.kind === 'promised' ? outcome.accepted : undefined;
+  return {
+    outcome: ['promised', 'accepted', 'outbid', 'stale', 'behind', 'unfit'].indexOf(outcome.kind) + 1,
+    ...(outcome.kind === 'outbid' ? { promised: ballotToProto(outcome.promised) } : {}),
+    ...(accepted
+      ? { accepted: { ballot: ballotToProto(accepted.ballot), ring: encodeRing(accepted.ring) } }
+      : {}),
+  };
+}
+
+function intentToProto(intent: RingIntent): object {
+  const kinds = ['join', 'drain', 'remove', 'expel', 'replace', 'replicas', 'abandon'];
+  const coming = intent.kind === 'join' ? intent.nodes : intent.kind === 'replace' ? [intent.by] : [];
+  const leaving = intent.kind === 'drain' ? intent.nodes : 'node' in intent ? [intent.node] : [];
+  return {
+    kind: kinds.indexOf(intent.kind) + 1,
+    coming: coming.map(({ node, role }) => ({ node: fromHex(node), edge: role === 'edge' })),
+    leaving: leaving.map((node) => fromHex(node)),
+    replicas: intent.kind === 'replicas' && intent.replicas !== 'all' ? intent.replicas : 0,
+  };
+}
+
+function ringToProto(message: RingMessage): object {
+  switch (message.type) {
+    case 'ring':
+      return { ring: { ring: encodeRing(message.ring) } };
+    case 'askRing':
+      return { askRing: {} };
+    case 'ballot': {
+      const { base, ballot, ring } = message;
+      const bytes = ring ? { ring: encodeRing(ring) } : {};
+      return {
+        ballot: {
+          version: base.version,
+          digest: fromHex(base.digest),
+          ballot: ballotToProto(ballot),
+          ...bytes,
+        },
+      };
+    }
+    case 'ballotAnswer': {
+      const { base, ballot, outcome } = message;
+      const voted = outcomeOfBallot(outcome);
+      return { ballotAnswer: { base: fromHex(base), ballot: ballotToProto(ballot), ...voted } };
+    }
+    case 'ringReport': {
+      const { digest, version, intervals, left } = message;
+      return { ringReport: { digest: fromHex(digest), version, intervals, left } };
+    }
+    case 'askChange':
+      return { askChange: { id: message.id, intent: intentToProto(message.intent) } };
+    case 'changeAnswer':
+      return { changeAnswer: { id: message.id, ...message.outcome } };
+  }
 }
 
 /** The part as proto/peer.proto has it. */
@@ -99,6 +162,8 @@ function toProto(message: PeerMessage): object {
       return { took: { bytes: message.bytes } };
     case 'declined':
       return { declined: { id: message.id } };
+    default:
+      return ringToProto(message);
   }
 }
 

@@ -1,0 +1,397 @@
+/** One node's part in keeping the ring: which ring it uses, what it proposes and votes for, and when a change goes on. Pure:
+ *  it is told what came and what is persisted, and says what is to be done. docs/decisions/0008 has the reasons.
+ *
+ *  A ring is used in three steps: decided or told (`adopt`), persisted by the node together with what its intervals need, and
+ *  in use (`use`). Until then the one before holds. */
+import type { NodeId } from '../base/ids.js';
+import type { Random } from '../base/random.js';
+import { err, ok } from '../base/result.js';
+import type { Role } from './member.js';
+import type { RingVote } from './ring-agreement.js';
+import { Ballots } from './ring-ballots.js';
+import { nodeToExpel } from './ring-change.js';
+import { ringDigest } from './ring-codec.js';
+import {
+  type ChangeOutcome,
+  type ChangeRefusal,
+  type RingIntent,
+  nextStep,
+  ringWanted,
+} from './ring-intent.js';
+import { Joining } from './ring-joining.js';
+import type { KeeperEffect } from './ring-keeper-effects.js';
+import type { RingMessage } from './ring-messages.js';
+import { type NodeProgress, RingSteps } from './ring-steps.js';
+import type { RingTable } from './ring-table.js';
+import { compareRings } from './ring-versions.js';
+import { type Wish, Wishes } from './ring-wishes.js';
+import { type Ring, memberStateOf, votersOf } from './ring.js';
+
+export interface KeeperOptions {
+  readonly self: NodeId;
+  readonly role: Role;
+  readonly table: RingTable;
+  readonly vote: RingVote | undefined;
+  readonly random: Random;
+  readonly now: number;
+  readonly expelAfterMs?: number | undefined;
+}
+
+const backOffMs = { min: 50, max: 250 };
+/** A ring that was accepted and never told is brought to an end by whoever knows of it. */
+const strandedMs = 2_000;
+const expelCheckMs = 1_000;
+
+export class RingKeeper {
+  readonly #options: KeeperOptions;
+  readonly #ballots: Ballots;
+  readonly #steps: RingSteps;
+  readonly #joining: Joining;
+  readonly #linked = new Set<NodeId>();
+  /** Since when members cannot be reached. */
+  readonly #unreachable = new Map<NodeId, number>();
+  #table: RingTable;
+  #adopting: Ring | undefined;
+  readonly #wishes = new Wishes();
+  #own: NodeProgress;
+  #retryAt = -Infinity;
+  #strandedAt = Infinity;
+  #expelAt: number;
+  #alarmed = '';
+  #effects: KeeperEffect[] = [];
+  #now: number;
+
+  constructor(options: KeeperOptions) {
+    const { self, table, vote, now, expelAfterMs, role } = options;
+    this.#options = options;
+    this.#table = table;
+    this.#now = now;
+    this.#own = { version: table.ring.version, intervals: 0, left: 0 };
+    this.#expelAt = expelAfterMs === undefined ? Infinity : now + expelCheckMs;
+    this.#ballots = new Ballots(self, table.ring, vote, {
+      send: (to, message) => this.#send(to, message),
+      persist: () => this.#effects.push({ type: 'persist' }),
+      decided: (ring) => this.#decided(ring),
+      outbid: () => this.#backOff(),
+      behind: (peer) => this.#send(peer, { type: 'askRing' }),
+    });
+    this.#steps = new RingSteps(self, table, now);
+    if (this.#ballots.accepted) this.#strandedAt = now + strandedMs;
+    this.#joining = new Joining(self, role, (to, message) => this.#send(to, message));
+    for (const { node } of table.ring.members) if (node !== self) this.#unreachable.set(node, now);
+  }
+
+  get ring(): Ring {
+    return this.#table.ring;
+  }
+
+  get steps(): RingSteps {
+    return this.#steps;
+  }
+
+  takeEffects(): readonly KeeperEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  // What is wanted.
+
+  /** Asks for a change; the answer is the effect with this id. */
+  wish(intent: RingIntent, id: number, now: number): void {
+    this.#now = now;
+    this.#wish(intent, { peer: undefined, id });
+    this.#pump();
+  }
+
+  /** A node alone asks to be taken into the ring of whoever it is linked to. */
+  join(id: number, now: number): void {
+    this.#now = now;
+    this.#joining.begin(id, now);
+    for (const peer of this.#linked) this.#send(peer, { type: 'askRing' });
+    this.#pump();
+  }
+
+  // What is persisted and in use.
+
+  unpersisted() {
+    return this.#ballots.unpersisted();
+  }
+
+  persisted(number: number, now: number): void {
+    this.#now = now;
+    this.#ballots.persisted(number);
+    this.#pump();
+  }
+
+  /** What was to be persisted when the store failed. */
+  resume(): void {
+    if (this.#ballots.waits) this.#effects.push({ type: 'persist' });
+    if (this.#adopting) this.#effects.push({ type: 'adopt', ring: this.#adopting });
+  }
+
+  /** The node goes by this ring now. `intervals` under change are its to hold, of which `left` are not whole. */
+  use(table: RingTable, { intervals, left }: Omit<NodeProgress, 'version'>, now: number): void {
+    this.#now = now;
+    const { ring } = table;
+    this.#table = table;
+    const { cluster, version } = this.#adopting ?? ring;
+    if (cluster === ring.cluster && version <= ring.version) this.#adopting = undefined;
+    this.#ballots.use(ring);
+    this.#steps.use(table, now);
+    this.#strandedAt = Infinity;
+    this.#retryAt = now;
+    for (const { node } of ring.members) {
+      const isHere = node === this.#options.self || this.#linked.has(node);
+      if (!isHere && !this.#unreachable.has(node)) this.#unreachable.set(node, now);
+    }
+    const joined = this.#joining.joined(ring);
+    if (joined !== undefined) this.#answerHere(joined, ok(ring.version));
+    this.progressed({ intervals, left }, now);
+    for (const peer of this.#linked) this.#report(peer);
+    this.#pump();
+  }
+
+  progressed({ intervals, left }: Omit<NodeProgress, 'version'>, now: number): void {
+    this.#now = now;
+    const before = this.#own;
+    this.#own = { version: this.ring.version, intervals, left };
+    this.#steps.reported(this.#options.self, this.#own);
+    if (left === 0 && before.version === this.ring.version && before.left > 0)
+      for (const peer of this.#linked) this.#report(peer);
+    this.#pump();
+  }
+
+  // Other nodes.
+
+  linked(peer: NodeId, now: number): void {
+    this.#now = now;
+    this.#linked.add(peer);
+    this.#unreachable.delete(peer);
+    this.#report(peer);
+    if (this.#joining.isActive) this.#send(peer, { type: 'askRing' });
+    this.#ballots.linked(peer);
+    this.#pump();
+  }
+
+  unlinked(peer: NodeId, now: number): void {
+    this.#now = now;
+    this.#linked.delete(peer);
+    this.#unreachable.set(peer, now);
+    this.#pump();
+  }
+
+  /** Another node has a later ring. */
+  behind(peer: NodeId): void {
+    this.#send(peer, { type: 'askRing' });
+  }
+
+  received(from: NodeId, message: RingMessage, now: number): void {
+    this.#now = now;
+    switch (message.type) {
+      case 'ring':
+        this.#told(from, message.ring);
+        break;
+      case 'askRing':
+        this.#send(from, { type: 'ring', ring: this.#adopting ?? this.ring });
+        break;
+      case 'ballot':
+        this.#ballots.asked(from, message);
+        if (this.#ballots.accepted && this.#strandedAt === Infinity) this.#strandedAt = now + strandedMs;
+        break;
+      case 'ballotAnswer':
+        this.#ballots.answered(from, message);
+        break;
+      case 'ringReport':
+        this.#reported(from, message);
+        break;
+      case 'askChange':
+        this.#wish(message.intent, { peer: from, id: message.id });
+        break;
+      case 'changeAnswer':
+        this.#answered(from, message.id, message.outcome);
+    }
+    this.#pump();
+  }
+
+  // Time.
+
+  nextDeadline(): number {
+    const ballots = this.#ballots;
+    const isBusy = this.#adopting !== undefined || ballots.isProposing;
+    const step = isBusy ? Infinity : this.#steps.stepAt(this.#linked, this.#now);
+    const stranded = isBusy ? Infinity : this.#strandedFrom();
+    const retry = this.#wishes.first && !isBusy ? this.#retryAt : Infinity;
+    const proposed = Math.max(Math.min(step, stranded), this.#retryAt);
+    return Math.min(
+      proposed,
+      retry,
+      this.#wishes.deadline,
+      ballots.deadline,
+      this.#joining.deadline,
+      this.#expelAt,
+    );
+  }
+
+  tick(now: number): void {
+    this.#now = now;
+    this.#ballots.tick(now);
+    if (now >= this.#expelAt) this.#expel();
+    this.#pump();
+  }
+
+  // Deciding.
+
+  #pump(): void {
+    this.#giveUpLate();
+    const failed = this.#joining.tick(this.#linked, this.#now);
+    if (failed) this.#answerHere(failed.id, err(failed.refusal));
+    if (this.#adopting || this.#ballots.isProposing) return;
+    for (let wish = this.#wishes.first; wish && this.#now >= this.#retryAt; wish = this.#wishes.first)
+      if (this.#begin(wish)) return;
+    if (this.#now < this.#retryAt) return;
+    if (this.#now >= this.#steps.stepAt(this.#linked, this.#now)) {
+      const next = nextStep(this.#table, this.#steps.ready());
+      if (next.ok) return this.#ballots.propose(next.value, this.#now);
+    }
+    const { accepted } = this.#ballots;
+    if (accepted && this.#now >= this.#strandedFrom()) this.#ballots.propose(accepted, this.#now);
+  }
+
+  /** Proposes what is wished for; false when it was answered instead. */
+  #begin(wish: Wish): boolean {
+    const { ring } = this;
+    const came = wish.cameAbout(ring);
+    const wanted = came === undefined ? ringWanted(ring, wish.intent) : undefined;
+    if (came !== undefined) this.#settle(wish, ok(came));
+    else if (!this.#isVoter) this.#settle(wish, err('no-voter'));
+    else if (wanted && !wanted.ok) this.#settle(wish, err(wanted.error));
+    else if (wanted) {
+      wish.proposed.set(ringDigest(wanted.value), wanted.value.version);
+      this.#ballots.propose(wanted.value, this.#now);
+      return true;
+    }
+    return false;
+  }
+
+  #decided(ring: Ring): void {
+    for (const peer of this.#linked) this.#send(peer, { type: 'ring', ring });
+    this.#adopt(ring);
+  }
+
+  #backOff(): void {
+    const { min, max } = backOffMs;
+    this.#retryAt = this.#now + min + this.#options.random.next() * (max - min);
+  }
+
+  #adopt(ring: Ring): void {
+    this.#adopting = ring;
+    this.#effects.push({ type: 'adopt', ring });
+  }
+
+  #told(from: NodeId, ring: Ring): void {
+    const ours = this.#adopting ?? this.ring;
+    const compared = compareRings(ours, ring);
+    switch (compared.kind) {
+      case 'same':
+        return;
+      case 'newer':
+        return this.#adopt(ring);
+      case 'older':
+        return this.#send(from, { type: 'ring', ring: ours });
+      case 'foreign':
+        return this.#toldForeign(ours, ring);
+      case 'fork': {
+        const [a, b] = compared.fork.digests;
+        const message = `Two rings of version ${compared.fork.version}, ${a} and ${b}: neither is adopted.`;
+        if (this.#alarmed !== message) this.#effects.push({ type: 'alarm', code: 'RING_FORK', message });
+        this.#alarmed = message;
+      }
+    }
+  }
+
+  #toldForeign(ours: Ring, ring: Ring): void {
+    if (this.#joining.told(ours, ring)) return this.#adopt(ring);
+    const isNamed = memberStateOf(ring, this.#options.self) !== undefined && ours.members.length === 1;
+    if (isNamed && !this.#joining.isActive) this.#effects.push({ type: 'named' });
+  }
+
+  #reported(from: NodeId, report: Extract<RingMessage, { type: 'ringReport' }>): void {
+    const ours = this.#adopting ?? this.ring;
+    this.#steps.reported(from, report);
+    if (report.digest === ringDigest(ours)) return;
+    if (report.version > ours.version) this.#send(from, { type: 'askRing' });
+    else this.#send(from, { type: 'ring', ring: ours });
+  }
+
+  #report(peer: NodeId): void {
+    this.#send(peer, { type: 'ringReport', digest: ringDigest(this.ring), ...this.#own });
+  }
+
+  // Wishes.
+
+  #wish(intent: RingIntent, origin: Wish['origin']): void {
+    if (this.#isVoter && this.#wishes.add(intent, origin, this.#now)) return;
+    const voter = votersOf(this.ring).find((node) => this.#linked.has(node));
+    if (this.#isVoter) this.#tell(origin, err('overloaded'));
+    else if (origin.peer !== undefined || !voter) this.#tell(origin, err('no-voter'));
+    else this.#send(voter, { type: 'askChange', id: origin.id, intent });
+  }
+
+  #answered(
+    from: NodeId,
+    id: number,
+    outcome: { readonly version: number } | { readonly refusal: string },
+  ): void {
+    if (this.#joining.answered(id, outcome)) return this.#send(from, { type: 'askRing' });
+    if (this.#joining.isActive) return;
+    const isOk = 'version' in outcome;
+    this.#answerHere(id, isOk ? ok(outcome.version) : err(outcome.refusal as ChangeRefusal));
+  }
+
+  #settle(wish: Wish, outcome: ChangeOutcome): void {
+    this.#wishes.remove(wish);
+    this.#tell(wish.origin, outcome);
+  }
+
+  #tell({ peer, id }: Wish['origin'], outcome: ChangeOutcome): void {
+    if (peer === undefined) return this.#answerHere(id, outcome);
+    const told = outcome.ok ? { version: outcome.value } : { refusal: outcome.error };
+    this.#send(peer, { type: 'changeAnswer', id, outcome: told });
+  }
+
+  #answerHere(id: number, outcome: ChangeOutcome): void {
+    this.#effects.push({ type: 'answer', id, outcome });
+  }
+
+  #giveUpLate(): void {
+    for (const wish of this.#wishes.late(this.#now))
+      this.#settle(wish, err(wish.proposed.size > 0 ? 'undecided' : 'no-voter'));
+  }
+
+  // Small questions.
+
+  #expel(): void {
+    this.#expelAt = this.#now + expelCheckMs;
+    const { expelAfterMs } = this.#options;
+    if (this.#steps.turn(this.#linked) !== 0 || this.#wishes.first) return;
+    const unreachableMs = new Map([...this.#unreachable].map(([node, since]) => [node, this.#now - since]));
+    const node = nodeToExpel(this.ring, { unreachableMs, expelAfterMs });
+    // Nobody waits for the answer.
+    if (node !== undefined) this.#wish({ kind: 'expel', node }, { peer: undefined, id: 0 });
+  }
+
+  get #isVoter(): boolean {
+    const state = memberStateOf(this.ring, this.#options.self);
+    return state === 'active' || state === 'draining';
+  }
+
+  #strandedFrom(): number {
+    const turn = this.#steps.turn(this.#linked);
+    return turn === undefined || !this.#ballots.accepted ? Infinity : this.#strandedAt + turn * backOffMs.max;
+  }
+
+  #send(to: NodeId, message: RingMessage): void {
+    if (this.#linked.has(to)) this.#effects.push({ type: 'send', to, message });
+  }
+}
