@@ -114,6 +114,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'here-overtakes',
     what: 'what comes after an owner changed overtakes what is under way to the old one',
+    seed: 30,
     steering: {
       faults: { kill: 6, stop: 4, isolate: 4 },
       plain: { perSecond: 30, burstMax: 3, hasKeys: true },

@@ -19,6 +19,7 @@ describe('a planted bug shows', () => {
     ['clock-follows-all', 'D8 six hours ahead', 'story'],
     ['lonely-claim', 'D8 six hours ahead', 'R36 no lonely claim'],
     ['gap-untold', 'A lost tail', 'story'],
+    ['rest-goes-first', 'An orderly return', 'I17 publishers in order'],
   ];
 
   test.each(shown)('%s in %s', async (bug, name, checker) => {
