@@ -12,8 +12,9 @@ export interface ClusterBug {
   /** What it would do to a user. */
   readonly what: string;
   readonly steering: Steering;
-  /** One that shows it: a first guess, the search goes on from seed 1 where it no longer does. */
+  /** What shows it: a first guess, the search goes on from seed 1 where it no longer does. */
   readonly seed?: number;
+  readonly story?: string;
 }
 
 const failovers = { kill: 5, stop: 3, cut: 4 };
@@ -63,6 +64,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'gap-untold',
     what: 'a reader is not told what no home has any more',
+    story: 'A lost tail',
     steering: {
       faults: { 'lost-disk': 3, isolate: 6, clog: 5 },
       publishers: { levels: ['owner'] },
@@ -123,6 +125,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'rest-goes-first',
     what: 'what waits behind a commit goes to the next owner before what was in it',
+    story: 'An orderly return',
     steering: {
       faults: { tail: 3, duel: 2, isolate: 3, 'one-way': 3 },
       plain: { perSecond: 60, burstMax: 3, hasKeys: true },
@@ -197,28 +200,26 @@ export interface Finder {
   readonly without: string;
 }
 
-/** Tries the seed known to show it, then those from 1 on, then the stories. */
+/** Tries the story and the seed known to show it, then seeds from 1 on, then all stories. */
 export async function findClusterBug(bug: ClusterBug, seedsMax: number): Promise<Finder | undefined> {
-  let tried = 0;
-  if (bug.seed !== undefined) {
-    tried++;
-    const finder = await tryBug(bug, bug.seed, tried);
-    if (finder) return finder;
-  }
-  for (let seed = 1; seed <= seedsMax; seed++) {
-    tried++;
-    const finder = await tryBug(bug, seed, tried);
-    if (finder) return finder;
-  }
-  for (const name of stories.keys()) {
-    tried++;
-    const found = await tellStory(name, bug.bug);
-    if (!found[0]) continue;
-    const { checker } = found[0];
-    const others = namesOf(await tellStory(name, bug.bug, new Set([checker])));
-    return { by: name, checker, tried, without: others.join(', ') || 'nothing' };
+  const tries: (() => Promise<Omit<Finder, 'tried'> | undefined>)[] = [];
+  const { story, seed } = bug;
+  if (story !== undefined) tries.push(() => tellBug(bug, story));
+  if (seed !== undefined) tries.push(() => tryBug(bug, seed));
+  for (let next = 1; next <= seedsMax; next++) tries.push(() => tryBug(bug, next));
+  if (seedsMax > 0) for (const name of stories.keys()) tries.push(() => tellBug(bug, name));
+  for (const [i, attempt] of tries.entries()) {
+    const found = await attempt();
+    if (found) return { ...found, tried: i + 1 };
   }
   return undefined;
+}
+
+async function tellBug({ bug }: ClusterBug, story: string): Promise<Omit<Finder, 'tried'> | undefined> {
+  const [checker] = namesOf(await tellStory(story, bug));
+  if (checker === undefined) return undefined;
+  const others = namesOf(await tellStory(story, bug, new Set([checker])));
+  return { by: story, checker, without: others.join(', ') || 'nothing' };
 }
 
 function namesOf(findings: readonly Finding[]): string[] {
@@ -228,8 +229,7 @@ function namesOf(findings: readonly Finding[]): string[] {
 async function tryBug(
   { bug, steering }: ClusterBug,
   seed: number,
-  tried: number,
-): Promise<Finder | undefined> {
+): Promise<Omit<Finder, 'tried'> | undefined> {
   const plan = steeredPlan(seed, steering);
   const seen = async (planted: PlantedBug | undefined, off: readonly string[]): Promise<string[]> => {
     plant(planted);
@@ -246,7 +246,7 @@ async function tryBug(
   if (checker === undefined || (await seen(undefined, [])).length > 0) return undefined;
   const others = await seen(bug, [checker]);
   if (others.includes(checker)) throw new Error(`${checker} cannot be left out`);
-  return { by: `seed ${seed}`, checker, tried, without: others.join(', ') || 'nothing' };
+  return { by: `seed ${seed}`, checker, without: others.join(', ') || 'nothing' };
 }
 
 /** Tells a table line by line as it grows; resolves with whether each was found. */
