@@ -29,7 +29,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'keys-of-one-owner',
     what: 'an owner that comes back knows no keys of the one between',
-    seed: 7,
+    seed: 8,
     steering: { faults: { tail: 2, cut: 8 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
   },
   {
@@ -84,7 +84,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'writer-of-the-disk',
     what: 'a start goes on under the writer of the one before',
-    seed: 4,
+    story: 'D1 seq reuse',
     steering: { faults: { 'power-loss': 10, blackout: 2 }, publishers: { burstMax: 10 } },
   },
   {
@@ -116,7 +116,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'here-overtakes',
     what: 'what comes after an owner changed overtakes what is under way to the old one',
-    seed: 30,
+    seed: 1,
     steering: {
       faults: { kill: 6, stop: 4, isolate: 4 },
       plain: { perSecond: 30, burstMax: 3, hasKeys: true },
@@ -134,6 +134,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'keyless-again',
     what: 'a publish without a key goes to another owner though one may have written it',
+    seed: 7,
     steering: {
       faults: { ...failovers, isolate: 4, clog: 4 },
       plain: { perSecond: 6, burstMax: 30, hasKeys: false },
