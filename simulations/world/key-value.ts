@@ -15,6 +15,8 @@ export interface IndexFaults {
 /** What is stored, over any number of processes. */
 export class SimulatedIndex {
   readonly faults: IndexFaults = {};
+  /** Time of one operation, drawn evenly up to this. */
+  latencyMsMax = 1;
   readonly #clock: Sleeper;
   readonly #random: Random;
   readonly #dies: (what: string) => boolean;
@@ -79,7 +81,7 @@ export class SimulatedIndex {
     const generation = this.#generation;
     const rows = memoryKeyValue();
     const answer = async <T>(make: () => Promise<T>): Promise<T> => {
-      await this.#clock.sleep(this.#random.next());
+      await this.#clock.sleep(this.#random.next() * this.latencyMsMax);
       const isAlive = generation === this.#generation && this.#isAlive();
       return isAlive ? await make() : await new Promise<T>(() => {});
     };

@@ -15,6 +15,8 @@ import type { SharedChannel } from './shared-channel.js';
 export class ActiveChannel {
   /** Waiting for a commit, in order of receipt; an empty list is `nothing`, see `wait`. */
   pending: Pending[] = nothing;
+  /** Some were taken out of `pending` for a commit and are not stamped yet: keys are being looked up. */
+  isCut = false;
   /** On the committer's list of channels with pending work. */
   queued = false;
   /** Used since `noteUse` looked; the clock is not read for every use. */

@@ -140,6 +140,7 @@ export class Committer {
         bytes += weight(channel.pending[taken++]!);
         entries++;
       }
+      channel.isCut = true;
       batch.push({ channel, items: channel.take(taken) });
       if (channel.pending.length > 0) this.#queue.push(channel);
       else channel.queued = false;
@@ -157,6 +158,7 @@ export class Committer {
     underWay.groups = [];
     const runs: RunSummary[] = [];
     for (const group of groups) {
+      group.channel.isCut = false;
       const one = this.#stamp(group);
       if (!one) continue;
       stamped.push(one);

@@ -60,7 +60,7 @@ export class Publishing implements Taker {
     if (level === 'memory') this.counters.signals++;
     else this.counters.published++;
     // Publishes of a channel do not overtake each other on two ways.
-    const isWaiting = place instanceof ActiveChannel && place.pending.length > 0;
+    const isWaiting = place instanceof ActiveChannel && (place.pending.length > 0 || place.isCut);
     if (
       this.away &&
       !isWaiting &&

@@ -33,7 +33,6 @@ export interface ReplicatedOptions {
   readonly delivery: Delivery;
   readonly surroundings: Surroundings;
   makeReplica(logOf: (ref: ChannelRef) => ChannelLog): Replica;
-  /** Answers were given outside of a commit. */
   flush(): void;
   failed(error: unknown): void;
 }

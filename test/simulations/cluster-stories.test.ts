@@ -18,7 +18,8 @@ describe('a planted bug shows', () => {
     ['delivered-at-sync', 'D13 churn', 'I3 delivered is durable'],
     ['clock-follows-all', 'D8 six hours ahead', 'story'],
     ['lonely-claim', 'D8 six hours ahead', 'R36 no lonely claim'],
-    ['gap-untold', 'A lost tail', 'story'],
+    ['gap-untold', 'A lost tail', 'I13 losses are told'],
+    ['rest-goes-first', 'An orderly return', 'I17 publishers in order'],
   ];
 
   test.each(shown)('%s in %s', async (bug, name, checker) => {

@@ -2,7 +2,7 @@
 import type { PlantedBug } from '../../../src/base/planted.js';
 import { plant } from '../../replication/planting.js';
 import type { Finding } from '../record.js';
-import { churn, hole, lostTail, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
+import { churn, hole, lostTail, orderlyReturn, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
@@ -36,6 +36,7 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     ]),
   ),
   ['A lost tail', { told: lostTail, options: { isStrict: false } }],
+  ['An orderly return', { told: orderlyReturn, options: { isStrict: false } }],
   ['D13 churn', { told: (story) => churn(story) }],
   ['D14 ahead', { told: ahead }],
 ]);

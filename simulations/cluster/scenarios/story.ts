@@ -4,6 +4,7 @@ import { chanceFor } from '../chance.js';
 import { Ending } from '../ending.js';
 import { Nemesis } from '../nemesis.js';
 import type { SimulatedNode } from '../node.js';
+import { PlainPublisher } from '../plain-publisher.js';
 import { Publisher, type PublisherPlan } from '../publisher.js';
 import { ReaderClient, type ReaderPlan } from '../reader.js';
 import type { Finding, Level, Publish } from '../record.js';
@@ -29,7 +30,7 @@ export class Story {
   readonly channel = 'room:1';
   readonly #isStrict: boolean;
   readonly #nemesis: Nemesis;
-  readonly #publishers: Publisher[] = [];
+  readonly #publishers: (Publisher | PlainPublisher)[] = [];
   readonly #readers: ReaderClient[] = [];
   readonly #cuts: (() => void)[] = [];
 
@@ -132,6 +133,14 @@ export class Story {
     };
     const publisher = new Publisher(this.world, full, this.#client(name, nodes));
     publisher.stop();
+    this.#publishers.push(publisher);
+    return publisher;
+  }
+
+  /** Without the SDK: goes on by itself until the end. */
+  plain(name: string, nodes: readonly SimulatedNode[], perSecond: number): PlainPublisher {
+    const plan = { name, channels: [this.channel], perSecond, burstMax: 1, hasKeys: true };
+    const publisher = new PlainPublisher(this.world, plan, this.#client(name, nodes));
     this.#publishers.push(publisher);
     return publisher;
   }
