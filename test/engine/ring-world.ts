@@ -35,7 +35,9 @@ export class RingWorld extends ClusterWorld {
     this.#isLoaded = true;
     const next = (): void => {
       if (!this.#isLoaded) return;
-      for (const node of this.up) this.#publish(node, channels[this.#sent % channels.length]!);
+      // Shifted with every round, so that no node keeps to the same channels.
+      const shift = Math.floor(this.#sent / channels.length);
+      for (const node of this.up) this.#publish(node, channels[(this.#sent + shift) % channels.length]!);
       this.clock.after(everyMs, next);
     };
     next();
