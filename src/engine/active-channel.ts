@@ -10,7 +10,7 @@ import { FanOut } from '../sessions/fan-out.js';
 import type { Session } from '../sessions/session.js';
 import { LiveHistory } from '../sessions/live-history.js';
 import type { Pending } from './pending.js';
-import type { SharedChannel } from './shared-channel.js';
+import type { SharedChannel } from './cluster/shared-channel.js';
 
 export class ActiveChannel {
   /** Waiting for a commit, in order of receipt; an empty list is `nothing`, see `wait`. */

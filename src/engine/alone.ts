@@ -3,7 +3,7 @@ import type { ChannelRef } from '../base/ids.js';
 import type { Reached } from '../sessions/ack-range.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Delivery } from './delivery.js';
-import type { Acting } from './neighbours.js';
+import type { Acting } from './cluster/neighbours.js';
 import type { Claim } from './notes.js';
 import type { Fetched, Ordering, Stamped, Stamping } from './ordering.js';
 

@@ -3,7 +3,7 @@ import type { ChannelName, HubName } from '../base/ids.js';
 import type { Result } from '../base/result.js';
 import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
 import type { ChannelSize } from './ports.js';
-import type { RingStatus } from './ring-status.js';
+import type { RingStatus } from './cluster/ring-status.js';
 import type {
   DeliverySlice,
   Encoding,

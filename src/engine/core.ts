@@ -11,8 +11,8 @@ import { PhysicalClock } from '../log/physical-clock.js';
 import { Replica } from '../replication/replica.js';
 import { Alone } from './alone.js';
 import { ChannelTable } from './channel-table.js';
-import { ClusterSide } from './cluster-side.js';
-import { Cluster } from './cluster.js';
+import { ClusterSide } from './cluster/cluster-side.js';
+import { Cluster } from './cluster/cluster.js';
 import { Committer, type CommitterHooks } from './committer.js';
 import {
   type Claim,
@@ -23,10 +23,10 @@ import {
   noteNames,
 } from './notes.js';
 import { Delivery, type Flusher } from './delivery.js';
-import { foundIn } from './founding.js';
+import { foundIn } from './cluster/founding.js';
 import type { EngineOptions } from './options.js';
 import type { Ordering } from './ordering.js';
-import { Replicated } from './replicated.js';
+import { Replicated } from './cluster/replicated.js';
 import type { EnginePorts, LogStore, Logs, Random } from './ports.js';
 
 export interface Core {

@@ -27,11 +27,11 @@ import type {
   PublishAccepted,
   SessionHandle,
 } from './api.js';
-import type { Cluster } from './cluster.js';
-import { clusterApi } from './cluster-api.js';
+import type { Cluster } from './cluster/cluster.js';
+import { clusterApi } from './cluster/cluster-api.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
-import { RemoteUnavailableError } from './followed-channel.js';
+import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage, positionCovered } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';

@@ -3,7 +3,7 @@
 import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
 import type { RunSummary } from '../log/run.js';
 import type { ActiveChannel } from './active-channel.js';
-import type { Acting } from './neighbours.js';
+import type { Acting } from './cluster/neighbours.js';
 import type { Pending } from './pending.js';
 
 /** How the next entry of a channel is stamped. */

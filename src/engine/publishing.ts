@@ -19,8 +19,8 @@ import type { Reached } from '../sessions/ack-range.js';
 import { ActiveChannel } from './active-channel.js';
 import type { Principal } from './api.js';
 import type { Core } from './core.js';
-import type { Away, Taker } from './neighbours.js';
-import type { ForwardedPublish } from './peer-messages.js';
+import type { Away, Taker } from './cluster/neighbours.js';
+import type { ForwardedPublish } from './cluster/peer-messages.js';
 import type { PendingPublish, PublishOrigin } from './pending.js';
 
 export interface PublishRequest {

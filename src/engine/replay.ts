@@ -9,7 +9,7 @@ import type { GapReason } from '../protocol/messages.js';
 import type { Session } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
-import { RemoteUnavailableError } from './followed-channel.js';
+import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import type { ChannelTable } from './channel-table.js';
 import type { MissingRange, ReadResult } from './ports.js';
 

@@ -21,7 +21,7 @@ import type { Subscription } from '../sessions/subscription.js';
 import type { OpenSession, SessionHandle } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
-import { RemoteUnavailableError } from './followed-channel.js';
+import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage } from './history.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { Publishing } from './publishing.js';

@@ -15,7 +15,7 @@ import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import { signalFrame } from './delivery.js';
-import { RemoteUnavailableError } from './followed-channel.js';
+import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { retainedSlice } from './retained.js';
 import { goesLive } from './replay.js';
 import { scanOf } from './scan.js';

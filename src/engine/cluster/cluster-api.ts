@@ -1,0 +1,11 @@
+/** Operations on the ring, as shells ask for them. */
+import type { ClusterApi } from '../api.js';
+import type { Cluster } from './cluster.js';
+
+export function clusterApi(cluster: Cluster): ClusterApi {
+  return {
+    ring: () => cluster.rings.status(),
+    change: (intent) => cluster.rings.change(intent),
+    join: (address) => cluster.join(address),
+  };
+}

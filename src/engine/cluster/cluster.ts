@@ -1,0 +1,390 @@
+/** A node among others: who is there, who holds what, who acts, and what is said between them. It outlives the
+ *  incarnations of the node's log (core.ts): each is attached when it starts. */
+import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
+import { type Result, err } from '../../base/result.js';
+import { Acting } from '../../cluster/acting.js';
+import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
+import type { RingVote } from '../../cluster/ring-agreement.js';
+import { ringDigest } from '../../cluster/ring-codec.js';
+import type { IntervalId } from '../../cluster/ring-position.js';
+import type { Interval, RingTable } from '../../cluster/ring-table.js';
+import type { RunSummary } from '../../log/run.js';
+import type { Frame } from '../../replication/messages.js';
+import type { RingPlan } from '../../replication/replica.js';
+import type { ClusterStatus, JoinRefusal } from '../api.js';
+import type { Attached } from './attached.js';
+import { EarlyFrames } from './early-frames.js';
+import { Gossip } from './gossip.js';
+import { Letters } from './letters.js';
+import type { Acting as ActingNode, Neighbours } from './neighbours.js';
+import type { EngineOptions } from '../options.js';
+import type { Fetched } from '../ordering.js';
+import { type PeerMessage, isRingMessage } from './peer-messages.js';
+import type { PendingPublish } from '../pending.js';
+import type { EnginePorts, PeerHandlers, Peers } from '../ports.js';
+import type { Surroundings } from './surroundings.js';
+import { intervalOf } from './ring-plan.js';
+import { Rings } from './rings.js';
+
+const here: ActingNode = { at: 'here' };
+const nowhere: ActingNode = { at: 'nowhere' };
+
+export class Cluster implements Neighbours, Surroundings {
+  readonly self: NodeId;
+  readonly #ports: EnginePorts;
+  readonly #peers: Peers;
+  readonly #seeds: readonly string[];
+  readonly #letters: Letters;
+  readonly #gossip: Gossip;
+  readonly #acting: Acting;
+  readonly rings: Rings;
+  readonly #early = new EarlyFrames();
+  #table: RingTable;
+  /** Intervals that are recovered here. */
+  readonly #recovering = new Set<IntervalId>();
+  /** As membership says. */
+  readonly #routed = new Set<NodeId>();
+  readonly #wanted = new Set<string>();
+  #attached: Attached | undefined;
+  #isStarted = false;
+  #isSettled = false;
+  #isQuiet = false;
+  #timerAt = Infinity;
+  #cancelTimer: (() => void) | undefined;
+  #left: (() => void) | undefined;
+
+  constructor(
+    ports: EnginePorts,
+    peers: Peers,
+    { table, vote }: { readonly table: RingTable; readonly vote: RingVote | undefined },
+    { nodeId, cluster }: EngineOptions,
+  ) {
+    const { profile, membership, seeds, expelAfterMs } = cluster!;
+    this.self = nodeId;
+    this.#ports = ports;
+    this.#peers = peers;
+    this.#seeds = seeds;
+    this.#table = table;
+    this.#letters = new Letters(peers, ports.timers, ports.observer);
+    const own = { ...profile, ringVersion: table.ring.version, settled: false };
+    const gossip = { node: nodeId, profile: own, parameters: membership };
+    this.#gossip = new Gossip(ports, peers, gossip, {
+      reachable: (node, isReachable) => this.#route(node, isReachable),
+      changed: (node) => this.#changed(node),
+      left: () => this.#left?.(),
+    });
+    this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
+    const keeper = { self: nodeId, role: profile.role, table, vote, expelAfterMs };
+    this.rings = new Rings(ports, keeper, {
+      tell: (peer, message) => this.tell(peer, message),
+      use: (next, plan) => this.#use(next, plan),
+      named: () => void this.join(),
+    });
+  }
+
+  get table(): RingTable {
+    return this.#table;
+  }
+
+  /** The node's log is there, under this ring: from now on other nodes are heard. */
+  attach(attached: Attached, table: RingTable): void {
+    this.#attached = attached;
+    // A ring may have become durable without this node knowing that it was.
+    if (ringDigest(table.ring) !== ringDigest(this.#table.ring))
+      this.#plan(table, intervalsOf(table, this.self));
+    this.rings.attach(attached, this.#table);
+    for (const peer of this.#letters.linked) attached.linked(peer);
+    for (const interval of this.#wanted) attached.want(interval, true);
+    if (this.#isStarted) return this.#reconsider();
+    this.#isStarted = true;
+    this.#peers.start(this.#handlers());
+    this.#gossip.start(this.#seeds);
+    this.#reconsider();
+  }
+
+  detach(): void {
+    this.#attached = undefined;
+    this.rings.detach();
+  }
+
+  /** Gives up a ring of one for that of the nodes at an address, or of those that are known. */
+  async join(address?: string): Promise<Result<number, JoinRefusal>> {
+    if (this.#table.ring.members.length > 1) return err('not-alone');
+    if (!this.#attached || this.#isQuiet) return err('no-voter');
+    // From now on nothing is taken in; what was is looked at.
+    this.#isQuiet = true;
+    try {
+      if (!(await this.#attached.holdsNothing())) return err('has-entries');
+      if (address !== undefined) this.#gossip.meet(address);
+      return await this.rings.join();
+    } finally {
+      this.#isQuiet = false;
+      this.#reconsider();
+    }
+  }
+
+  /** Others are told, so that they go on without this node at once. */
+  leave(): Promise<void> {
+    if (!this.#isStarted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#left = resolve;
+      this.#gossip.leave();
+    });
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#gossip.stop();
+    this.rings.stop();
+    this.#attached = undefined;
+    if (this.#isStarted) this.#peers.stop();
+  }
+
+  status(): ClusterStatus {
+    const held = intervalsOf(this.table, this.self);
+    const replica = this.#attached?.replica;
+    const count = (has: (id: string) => boolean): number => held.filter(({ id }) => has(id)).length;
+    return {
+      ringVersion: this.table.ring.version,
+      settled: this.#isSettled,
+      members: this.#gossip.members().map(({ node, state, profile }) => {
+        return { node, state, reachable: this.isReachable(node), settled: profile.settled };
+      }),
+      intervals: {
+        held: held.length,
+        wanted: this.#wanted.size,
+        owned: count((id) => replica?.claimOf(id) !== undefined),
+        recovering: count((id) => replica?.isRecovering(id) === true),
+      },
+    };
+  }
+
+  // Who holds what, and who acts.
+
+  intervalOf(ref: ChannelRef): Interval {
+    return intervalOf(this.#table, ref);
+  }
+
+  heldInterval(ref: ChannelRef): string | undefined {
+    const interval = this.intervalOf(ref);
+    return holdersOf(interval).includes(this.self) ? interval.id : undefined;
+  }
+
+  /** One that a change brings in holds, and serves nobody before it is over. */
+  isHome(ref: ChannelRef): boolean {
+    return this.intervalOf(ref).homes.includes(this.self);
+  }
+
+  isMirrored(ref: ChannelRef): boolean {
+    return this.#attached?.isMirrored(ref) === true;
+  }
+
+  acting(ref: ChannelRef): ActingNode {
+    if (this.#isQuiet) return nowhere;
+    const { id } = this.intervalOf(ref);
+    // Whoever holds the claim knows better than who should have it.
+    const owner = this.#attached?.replica.ownerOf(id);
+    const node =
+      owner === this.self || (owner && this.isReachable(owner)) ? owner : this.#acting.actingFor(id);
+    if (node === this.self) return this.isHome(ref) ? here : nowhere;
+    return node === undefined ? nowhere : { at: 'peer', peer: node };
+  }
+
+  reachableHomes(ref: ChannelRef): readonly NodeId[] {
+    const interval = this.intervalOf(ref);
+    const homes = interval.homes.filter((home) => home !== this.self && this.isReachable(home));
+    const acting = this.#acting.actingFor(interval.id);
+    return acting && homes.includes(acting) ? [acting, ...homes.filter((home) => home !== acting)] : homes;
+  }
+
+  /** By gossip and by a link: one of them alone does not carry what is to be sent. */
+  isReachable(node: NodeId): boolean {
+    return this.#routed.has(node) && this.#letters.linked.has(node);
+  }
+
+  isLinked(peer: NodeId): boolean {
+    return this.#letters.linked.has(peer);
+  }
+
+  tell(peer: NodeId, message: PeerMessage): void {
+    this.#letters.add(peer, message);
+  }
+
+  sendFrame(to: NodeId, frame: Frame): void {
+    this.#letters.add(to, { type: 'replication', frame });
+  }
+
+  rerouted(): void {
+    this.#attached?.rerouted();
+  }
+
+  flush(): void {
+    this.#letters.flush();
+  }
+
+  // What the incarnation tells.
+
+  recovering(interval: string, isRecovering: boolean): void {
+    this.#recover(interval as IntervalId, isRecovering);
+    this.#reconsider();
+  }
+
+  gathered(interval: string): void {
+    this.rings.gathered(interval);
+  }
+
+  ringBehind(_version: number, peer: NodeId): void {
+    this.rings.behind(peer);
+  }
+
+  #recover(interval: IntervalId, isRecovering: boolean): void {
+    if (isRecovering) this.#recovering.add(interval);
+    else this.#recovering.delete(interval);
+    this.#acting.recovering(interval, isRecovering, this.#now());
+  }
+
+  // Versions of the ring.
+
+  /** Another version is durable: everything goes by it from now on. */
+  #use(table: RingTable, plan: RingPlan): void {
+    // What was sent before was said under the last one.
+    this.#table = table;
+    this.#attached?.changeRing(plan);
+    this.#plan(table, plan.intervals);
+    this.#reconsider();
+    for (const { peer, frame } of this.#early.take(table.ring.version)) this.#attached?.frame(peer, frame);
+  }
+
+  /** A node that recovers is never taken for one that has everything, not even in between. */
+  #plan(table: RingTable, held: readonly { readonly id: string }[]): void {
+    this.#table = table;
+    const isRecovering = (id: string): boolean => this.#attached?.replica.isRecovering(id) === true;
+    for (const { id } of held) if (isRecovering(id)) this.#recover(id as IntervalId, true);
+    this.#acting.plan(table, this.#now());
+    for (const id of this.#recovering) if (!isRecovering(id)) this.#recover(id, false);
+    this.#gossip.say({ ringVersion: table.ring.version });
+  }
+
+  giveBack(pending: PendingPublish, ref: ChannelRef): void {
+    this.#attached?.giveBack(pending, ref);
+  }
+
+  synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void {
+    this.#attached?.synced(ref, run, bytes);
+  }
+
+  committed(ref: ChannelRef, dot: Dot): void {
+    this.#attached?.committed(ref, dot);
+  }
+
+  tip(ref: ChannelRef, dot: Dot): void {
+    this.#attached?.tip(ref, dot);
+  }
+
+  isFollowed(ref: ChannelRef): boolean {
+    return this.#attached?.isFollowed(ref) === true;
+  }
+
+  async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    return (await this.#attached?.fetch(ref, dots)) ?? { type: 'unknown' };
+  }
+
+  // What other nodes tell.
+
+  #handlers(): PeerHandlers {
+    return {
+      linked: (peer) => this.#linked(peer),
+      unlinked: (peer) => this.#unlinked(peer),
+      received: (peer, bytes) => this.#received(peer, bytes),
+      packet: (address, packet) => this.#gossip.packet(address, packet),
+      asked: (question) => this.#gossip.asked(question),
+    };
+  }
+
+  #received(peer: NodeId, bytes: Uint8Array): void {
+    for (const message of this.#letters.read(peer, bytes)) {
+      if (message.type === 'replication') this.#frame(peer, message.frame);
+      else if (isRingMessage(message)) this.rings.received(peer, message);
+      else this.#attached?.received(peer, message);
+    }
+  }
+
+  /** What is said under a version that is not in use here waits for it. */
+  #frame(peer: NodeId, frame: Frame): void {
+    const { version } = this.#table.ring;
+    if (frame.ringVersion <= version && !this.#early.has(peer)) return this.#attached?.frame(peer, frame);
+    this.#early.add(peer, frame);
+    this.rings.behind(peer);
+  }
+
+  #linked(peer: NodeId): void {
+    this.#early.forget(peer);
+    this.#letters.begin(peer);
+    this.#gossip.linked(peer);
+    this.#attached?.linked(peer);
+    this.rings.linked(peer);
+    this.#reach(peer);
+  }
+
+  #unlinked(peer: NodeId): void {
+    this.#letters.end(peer);
+    this.#gossip.unlinked(peer);
+    this.#attached?.unlinked(peer);
+    this.#early.forget(peer);
+    this.rings.unlinked(peer);
+    this.#reach(peer);
+  }
+
+  #route(node: NodeId, isReachable: boolean): void {
+    if (isReachable) this.#routed.add(node);
+    else this.#routed.delete(node);
+    this.#reach(node);
+  }
+
+  #reach(node: NodeId): void {
+    this.#acting.reachable(node, this.isReachable(node), this.#now());
+    this.#reconsider();
+  }
+
+  /** Links are kept with everybody who is there. */
+  #changed(node: NodeId): void {
+    const present = this.#gossip.members().filter(({ state }) => state === 'alive' || state === 'suspect');
+    this.#peers.keepLinks(new Map(present.map((member) => [member.node, member.profile.peerAddress])));
+    const member = present.find((each) => each.node === node);
+    this.#acting.settled(node, member?.profile.settled === true);
+    const isRouted = member?.reachable === true;
+    if (isRouted !== this.#routed.has(node)) return this.#route(node, isRouted);
+    this.#reconsider();
+  }
+
+  /** Takes what changed in who acts to the replica, and tells what this node says of itself. */
+  #reconsider(): void {
+    if (this.#acting.isSettled !== this.#isSettled) {
+      this.#isSettled = this.#acting.isSettled;
+      this.#gossip.say({ settled: this.#isSettled });
+    }
+    for (const { interval, wanted } of this.#acting.takeChanges()) {
+      if (wanted) this.#wanted.add(interval);
+      else this.#wanted.delete(interval);
+      this.#attached?.want(interval, wanted);
+    }
+    this.#attached?.rerouted();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    const next = this.#acting.nextDeadline();
+    if (next >= this.#timerAt) return;
+    this.#cancelTimer?.();
+    this.#timerAt = next;
+    this.#cancelTimer = this.#ports.timers.after(Math.max(0, next - this.#now()), () => {
+      this.#timerAt = Infinity;
+      this.#acting.tick(this.#now());
+      this.#reconsider();
+    });
+  }
+
+  #now(): number {
+    return this.#ports.clock.monotonicMs();
+  }
+}

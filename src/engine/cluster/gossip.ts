@@ -1,0 +1,171 @@
+/** Runs membership: packets and questions go through the port, verdicts to the cluster, and it is woken when its time has
+ *  come. */
+import { toHex } from '../../base/bytes.js';
+import type { NodeId } from '../../base/ids.js';
+import type { MembershipEffect } from '../../cluster/effects.js';
+import type { BootId, Profile } from '../../cluster/member.js';
+import { type MemberView, Membership } from '../../cluster/membership.js';
+import { decodePacket, decodeSync, encodePacket, encodeSync } from '../../cluster/membership-wire.js';
+import type { MembershipParameters } from '../../cluster/parameters.js';
+import type { EnginePorts, Peers } from '../ports.js';
+
+export interface GossipHooks {
+  reachable(node: NodeId, isReachable: boolean): void;
+  /** A member came, went, or says something else of itself. */
+  changed(node: NodeId): void;
+  left(): void;
+}
+
+export interface GossipOptions {
+  readonly node: NodeId;
+  readonly profile: Profile;
+  readonly parameters: MembershipParameters;
+}
+
+/** First byte of a question. */
+const asks = { probe: 1, sync: 2 } as const;
+
+export class Gossip {
+  readonly #ports: EnginePorts;
+  readonly #peers: Peers;
+  readonly #hooks: GossipHooks;
+  readonly #membership: Membership;
+  #profile: Profile;
+  #timerAt = Infinity;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(ports: EnginePorts, peers: Peers, options: GossipOptions, hooks: GossipHooks) {
+    this.#ports = ports;
+    this.#peers = peers;
+    this.#hooks = hooks;
+    this.#profile = options.profile;
+    this.#membership = new Membership({
+      ...options,
+      boot: toHex(ports.random.bytes(8)) as BootId,
+      random: ports.random,
+      emit: (effect) => this.#do(effect),
+    });
+  }
+
+  start(seeds: readonly string[]): void {
+    this.#membership.start(seeds, this.#now());
+    this.#schedule();
+  }
+
+  /** Says goodbye; `left` is called once it is told. */
+  leave(): void {
+    this.#membership.leave(this.#now());
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#timerAt = -Infinity;
+  }
+
+  members(): readonly MemberView[] {
+    return this.#membership.members();
+  }
+
+  /** What this node says of itself from now on. */
+  say(more: Partial<Profile>): void {
+    this.#profile = { ...this.#profile, ...more };
+    this.#membership.update(this.#profile, this.#now());
+    this.#schedule();
+  }
+
+  /** Learns of the members that a node knows, and lets it know of this one. */
+  meet(address: string): void {
+    void this.#sync(address, encodeSync(this.#membership.sync()));
+  }
+
+  packet(address: string, bytes: Uint8Array): void {
+    const packet = decodePacket(bytes);
+    if (packet.ok) this.#membership.receive(packet.value, address, this.#now());
+    this.#schedule();
+  }
+
+  asked(question: Uint8Array): Uint8Array | undefined {
+    if (question[0] === asks.probe) return Uint8Array.of(asks.probe);
+    const sync = question[0] === asks.sync ? decodeSync(question.subarray(1)) : undefined;
+    if (!sync?.ok) return undefined;
+    this.#membership.receiveSync(sync.value, this.#now());
+    this.#schedule();
+    return encodeSync(this.#membership.sync());
+  }
+
+  linked(node: NodeId): void {
+    this.#membership.linkAlive(node, this.#now());
+    this.#schedule();
+  }
+
+  unlinked(node: NodeId): void {
+    this.#membership.linkBroken(node, this.#now());
+    this.#schedule();
+  }
+
+  #do(effect: MembershipEffect): void {
+    switch (effect.type) {
+      case 'send':
+        return this.#peers.sendPacket(effect.address, encodePacket(effect.packet).slice());
+      case 'stream-probe':
+        return void this.#probe(effect.address, effect.seq);
+      case 'sync':
+        return void this.#sync(effect.address, encodeSync(effect.request));
+      case 'route':
+        return this.#hooks.reachable(effect.node, effect.reachable);
+      case 'liveness':
+      case 'profile':
+        return this.#hooks.changed(effect.node);
+      case 'alarm': {
+        const message = `Membership: ${effect.code}, node ${effect.node}.`;
+        return this.#ports.observer.observe({ type: 'alarm', code: 'MEMBERSHIP', message });
+      }
+      case 'leave-complete':
+        return this.#hooks.left();
+    }
+  }
+
+  async #probe(address: string, seq: number): Promise<void> {
+    const answer = await this.#ask(address, Uint8Array.of(asks.probe));
+    if (answer?.[0] !== asks.probe) return;
+    this.#membership.streamAnswered(seq, this.#now());
+    this.#schedule();
+  }
+
+  async #sync(address: string, request: Uint8Array): Promise<void> {
+    const question = new Uint8Array(1 + request.length);
+    question[0] = asks.sync;
+    question.set(request, 1);
+    const answer = await this.#ask(address, question);
+    const sync = answer && decodeSync(answer);
+    if (!sync?.ok) return;
+    this.#membership.receiveSync(sync.value, this.#now());
+    this.#schedule();
+  }
+
+  async #ask(address: string, question: Uint8Array): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#peers.ask(address, question);
+    } catch {
+      // Silence is an answer too: membership has its own deadlines.
+      return undefined;
+    }
+  }
+
+  #schedule(): void {
+    const next = this.#membership.nextDeadline();
+    if (next >= this.#timerAt) return;
+    this.#cancelTimer?.();
+    this.#timerAt = next;
+    this.#cancelTimer = this.#ports.timers.after(Math.max(0, next - this.#now()), () => {
+      this.#timerAt = Infinity;
+      this.#membership.tick(this.#now());
+      this.#schedule();
+    });
+  }
+
+  #now(): number {
+    return this.#ports.clock.monotonicMs();
+  }
+}

@@ -1,0 +1,78 @@
+/** The logs that the replica of a node works on: those its readers have too, and those it holds for the others only. */
+import { assert } from '../../base/assert.js';
+import type { ChannelRef } from '../../base/ids.js';
+import type { ChannelLog } from '../../log/channel-log.js';
+import type { ActiveChannel } from '../active-channel.js';
+import { ApartLogs } from './apart-logs.js';
+import type { ChannelTable } from '../channel-table.js';
+import type { LogStore } from '../ports.js';
+
+export interface HeldPlaces {
+  heldInterval(ref: ChannelRef): string | undefined;
+  isHome(ref: ChannelRef): boolean;
+  isMirrored(ref: ChannelRef): boolean;
+}
+
+export class HeldLogs {
+  readonly #apart: ApartLogs;
+
+  constructor(
+    store: LogStore,
+    readonly places: HeldPlaces,
+    readonly channels: () => ChannelTable,
+    readonly failed: (error: unknown) => void,
+  ) {
+    this.#apart = new ApartLogs(store);
+  }
+
+  /** The channel where readers have the log that is held here. */
+  find(ref: ChannelRef): ActiveChannel | undefined {
+    const channel = this.channels().find(ref.hub, ref.channel);
+    return channel?.shared ? channel : undefined;
+  }
+
+  log(ref: ChannelRef): ChannelLog {
+    const log = this.find(ref)?.log ?? this.#apart.get(ref);
+    assert(log, 'the replica speaks of logs that are open');
+    return log;
+  }
+
+  isOpen(ref: ChannelRef): boolean {
+    return this.find(ref) !== undefined || this.#apart.get(ref) !== undefined;
+  }
+
+  async open(ref: ChannelRef): Promise<void> {
+    if (this.places.isHome(ref) && !this.places.isMirrored(ref)) {
+      const channels = this.channels();
+      await channels.ready(channels.use(ref));
+    }
+    if (!this.isOpen(ref)) await this.#apart.open(ref);
+  }
+
+  openApart(ref: ChannelRef): Promise<ChannelLog> {
+    return this.#apart.open(ref);
+  }
+
+  /** Readers have it from now on. */
+  handOver(ref: ChannelRef): void {
+    this.#apart.handOver(ref);
+  }
+
+  /** The ring has changed: what was held for the others only is of no use any more, or served here. */
+  place(): void {
+    for (const ref of this.#apart.refs()) void this.#place(ref);
+  }
+
+  async #place(ref: ChannelRef): Promise<void> {
+    try {
+      if (this.places.heldInterval(ref) === undefined) return this.#apart.release(ref);
+      const channels = this.channels();
+      // Readers who have it from elsewhere are moved first: rehoming.ts.
+      if (!this.places.isHome(ref) || channels.find(ref.hub, ref.channel)?.isLoaded === true) return;
+      await channels.ready(channels.use(ref));
+      if (this.find(ref)) this.#apart.release(ref);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+}

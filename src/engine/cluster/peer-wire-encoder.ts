@@ -1,0 +1,272 @@
+/** Writes letters (proto/peer.proto). Contents, runs and records go in as they are. */
+import { unreachable } from '../../base/assert.js';
+import { ByteWriter, fromHex } from '../../base/bytes.js';
+import type { NodeId, WriterId } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import { closeField, openField } from '../../base/protobuf.js';
+import type { Failure } from '../../protocol/errors.js';
+import type { Level, Signal } from '../../protocol/messages.js';
+import { encodeFrame } from '../../replication/wire-encoder.js';
+import { putBytes, putDot, putNumber, putRef, putText, putVector } from '../../replication/wire-writer.js';
+import {
+  type Followed,
+  type Following,
+  type ForwardedOutcome,
+  type ForwardedPublish,
+  type PeerMessage,
+  isRingMessage,
+} from './peer-messages.js';
+import { putRingMessage } from './peer-wire-ring.js';
+import type { RecordSlice } from '../ports.js';
+
+/** Tags of the fields of `Part`. */
+export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
+  replication: 0x0a,
+  publish: 0x12,
+  published: 0x1a,
+  follow: 0x22,
+  unfollow: 0x2a,
+  following: 0x32,
+  followEnded: 0x3a,
+  followed: 0x42,
+  read: 0x4a,
+  readAnswer: 0x52,
+  since: 0x5a,
+  sinceAnswer: 0x62,
+  declined: 0x6a,
+  took: 0x72,
+  cover: 0x7a,
+  covered: 0x82,
+  ring: 0x8a,
+  askRing: 0x92,
+  ballot: 0x9a,
+  ballotAnswer: 0xa2,
+  ringReport: 0xaa,
+  askChange: 0xb2,
+  changeAnswer: 0xba,
+};
+
+/** Numbers of `Level`. */
+export const levelNumbers: Readonly<Record<Level, number>> = { memory: 1, owner: 2, quorum: 3 };
+
+/** One letter; a view of a buffer of its own. */
+export function encodePeerMessages(messages: readonly PeerMessage[]): Uint8Array {
+  const out = new ByteWriter(256);
+  for (const message of messages) putPart(out, message);
+  return out.bytes();
+}
+
+/** As many letters as keep each within what its receiver takes. */
+export function encodeLetters(messages: readonly PeerMessage[]): Uint8Array[] {
+  const letters: Uint8Array[] = [];
+  let out = new ByteWriter(256);
+  let items = 0;
+  for (const message of messages) {
+    const added = itemsOf(message);
+    if (out.length >= limits.peerLetterBytes || items + added > limits.peerFrameItemsMax) {
+      letters.push(out.bytes());
+      out = new ByteWriter(256);
+      items = 0;
+    }
+    putPart(out, message);
+    items += added;
+  }
+  if (out.length > 0) letters.push(out.bytes());
+  return letters;
+}
+
+/** Elements of lists, as the receiver counts them. */
+function itemsOf(message: PeerMessage): number {
+  switch (message.type) {
+    case 'publish':
+      return 1 + message.publishes.length;
+    case 'published':
+      return 1 + message.outcomes.length;
+    case 'follow':
+      return 1 + message.covers.length;
+    case 'following':
+      return 1 + message.lost.length + message.unknown.length + message.signals.length;
+    case 'followed':
+      return 1 + message.runs.length + message.signals.length;
+    case 'read':
+      return 1 + message.ranges.length;
+    case 'readAnswer':
+      return 1 + message.slices.length + message.missing.length;
+    case 'askChange':
+      return 1 + ('nodes' in message.intent ? message.intent.nodes.length : 2);
+    case 'sinceAnswer':
+      return 1 + message.vector.size;
+    case 'cover':
+      return 1 + message.dots.length;
+    case 'covered':
+      return 1 + message.lost.length;
+    default:
+      // A frame of replication counts its own.
+      return 1;
+  }
+}
+
+function putPart(out: ByteWriter, message: PeerMessage): void {
+  const part = openField(out, 0x0a);
+  if (message.type === 'replication') putBytes(out, partTags.replication, encodeFrame(message.frame));
+  else {
+    const inner = openField(out, partTags[message.type]);
+    putMembers(out, message);
+    closeField(out, inner);
+  }
+  closeField(out, part);
+}
+
+type Own = Exclude<PeerMessage, { type: 'replication' }>;
+
+function putMembers(out: ByteWriter, message: Own): void {
+  if (isRingMessage(message)) return putRingMessage(out, message);
+  if (message.type === 'publish') {
+    for (const publish of message.publishes) putPublish(out, publish);
+    return;
+  }
+  if (message.type === 'published') {
+    for (const outcome of message.outcomes) putOutcome(out, outcome);
+    return;
+  }
+  if (message.type === 'took') return putNumber(out, 0x08, message.bytes);
+  putNumber(out, 0x08, message.id);
+  switch (message.type) {
+    case 'follow':
+      putRef(out, 0x12, message.ref);
+      putNumber(out, 0x18, message.what === 'signals' ? 1 : 0);
+      for (const dot of message.covers) putDot(out, 0x22, dot);
+      return;
+    case 'unfollow':
+    case 'declined':
+      return;
+    case 'following':
+      return putFollowing(out, message);
+    case 'followEnded':
+      return putMoved(out, 0x12, message.moved);
+    case 'followed':
+      return putFollowed(out, message);
+    case 'read':
+      putRef(out, 0x12, message.ref);
+      for (const { writer, firstSeq, count } of message.ranges) putRange(out, 0x1a, writer, firstSeq, count);
+      return putNumber(out, 0x20, message.bytesMax);
+    case 'readAnswer':
+      for (const slice of message.slices) putSlice(out, slice);
+      for (const { writer, fromSeq, toSeq } of message.missing)
+        putRange(out, 0x1a, writer, fromSeq, toSeq - fromSeq + 1);
+      return;
+    case 'since':
+      putRef(out, 0x12, message.ref);
+      return putNumber(out, 0x18, message.timestamp);
+    case 'sinceAnswer':
+      return putVector(out, 0x12, message.vector);
+    case 'cover':
+      putRef(out, 0x12, message.ref);
+      for (const dot of message.dots) putDot(out, 0x1a, dot);
+      return;
+    case 'covered':
+      for (const dot of message.lost) putDot(out, 0x12, dot);
+      return;
+    default:
+      unreachable(message);
+  }
+}
+
+function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
+  const field = openField(out, 0x0a);
+  const { publisher } = publish;
+  putNumber(out, 0x08, publish.id);
+  putRef(out, 0x12, publish.ref);
+  putText(out, 0x1a, publish.actor);
+  putBytes(out, 0x22, publish.content);
+  if (publisher) {
+    const inner = openField(out, 0x2a);
+    putText(out, 0x0a, publisher.id);
+    putNumber(out, 0x10, publisher.epoch);
+    putNumber(out, 0x18, publisher.seq);
+    putNumber(out, 0x20, publisher.ackedThrough);
+    closeField(out, inner);
+  }
+  putText(out, 0x32, publish.idempotencyKey ?? '');
+  putFlag(out, 0x38, publish.retain);
+  putNumber(out, 0x40, levelNumbers[publish.level]);
+  putFlag(out, 0x48, publish.degrade);
+  putFlag(out, 0x50, publish.first);
+  closeField(out, field);
+}
+
+function putOutcome(out: ByteWriter, outcome: ForwardedOutcome): void {
+  const field = openField(out, 0x0a);
+  putNumber(out, 0x08, outcome.id);
+  if ('failure' in outcome) putFailure(out, outcome.failure);
+  else if ('moved' in outcome) putMoved(out, 0x22, outcome.moved);
+  else {
+    const inner = openField(out, 0x12);
+    putDot(out, 0x0a, outcome.dot);
+    putNumber(out, 0x10, outcome.timestamp);
+    putFlag(out, 0x18, outcome.duplicate);
+    putNumber(out, 0x20, levelNumbers[outcome.level]);
+    putNumber(out, 0x28, outcome.copies);
+    closeField(out, inner);
+  }
+  closeField(out, field);
+}
+
+function putFailure(out: ByteWriter, { code, outcome, message, retryAfterMs, channel }: Failure): void {
+  const field = openField(out, 0x1a);
+  putText(out, 0x0a, code);
+  putFlag(out, 0x10, outcome === 'indeterminate');
+  putText(out, 0x1a, message);
+  putNumber(out, 0x20, retryAfterMs ?? 0);
+  putText(out, 0x2a, channel ?? '');
+  closeField(out, field);
+}
+
+function putMoved(out: ByteWriter, tag: number, node: NodeId | undefined): void {
+  const field = openField(out, tag);
+  if (node !== undefined) putBytes(out, 0x0a, fromHex(node));
+  closeField(out, field);
+}
+
+function putFollowing(out: ByteWriter, { log, lost, unknown, signals }: Following): void {
+  if (log) putBytes(out, 0x12, log);
+  for (const dot of lost) putDot(out, 0x1a, dot);
+  for (const signal of signals) putSignal(out, 0x22, signal);
+  for (const dot of unknown) putDot(out, 0x2a, dot);
+}
+
+function putFollowed(out: ByteWriter, { runs, committed, tip, signals }: Followed): void {
+  for (const run of runs) putBytes(out, 0x12, run);
+  putDot(out, 0x1a, committed);
+  putDot(out, 0x22, tip);
+  for (const signal of signals) putSignal(out, 0x2a, signal);
+}
+
+function putSignal(out: ByteWriter, tag: number, { timestamp, actor, content }: Signal): void {
+  const field = openField(out, tag);
+  putNumber(out, 0x08, timestamp);
+  putText(out, 0x12, actor ?? '');
+  putBytes(out, 0x1a, content);
+  closeField(out, field);
+}
+
+function putSlice(out: ByteWriter, { writer, round, firstSeq, count, records }: RecordSlice): void {
+  const field = openField(out, 0x12);
+  putRange(out, 0x0a, writer, firstSeq, count);
+  putNumber(out, 0x10, round);
+  putBytes(out, 0x1a, records);
+  closeField(out, field);
+}
+
+function putRange(out: ByteWriter, tag: number, writer: WriterId, firstSeq: number, count: number): void {
+  const field = openField(out, tag);
+  putBytes(out, 0x0a, fromHex(writer));
+  putNumber(out, 0x10, firstSeq);
+  putNumber(out, 0x18, count);
+  closeField(out, field);
+}
+
+function putFlag(out: ByteWriter, tag: number, value: boolean): void {
+  if (value) out.varint(tag);
+  if (value) out.u8(1);
+}

@@ -1,0 +1,304 @@
+/** Runs a replica: opens the logs a frame speaks of before it is taken in, takes effects once a turn, reads and lists, and
+ *  wakes it when its time has come. */
+import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import type { Effect } from '../../replication/effects.js';
+import { type Frame, type PeerMessage, channelsOf } from '../../replication/messages.js';
+import type { Replica } from '../../replication/replica.js';
+import type { Fetched } from '../ordering.js';
+import type { Clock, LogStore, Timers } from '../ports.js';
+
+export interface DriverPorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+}
+
+export interface DriverHooks {
+  heldInterval(ref: ChannelRef): string | undefined;
+  /** Whether the log of a channel that is held here is in memory. */
+  isOpen(ref: ChannelRef): boolean;
+  open(ref: ChannelRef): Promise<void>;
+  effect(effect: Exclude<Effect, { type: 'read' | 'list' | 'fetched' }>): void;
+  /** All effects of a turn were handed out. */
+  done(): void;
+  /** Another node owns an interval, as far as is known. */
+  ownerChanged(): void;
+  /** A deadline has passed. */
+  ticked(): void;
+  failed(error: unknown): void;
+}
+
+type ListEffect = Extract<Effect, { type: 'list' }>;
+
+export class ReplicaDriver {
+  readonly #replica: Replica;
+  readonly #store: LogStore;
+  readonly #ports: DriverPorts;
+  readonly #hooks: DriverHooks;
+  /** Frames of a peer that wait until the logs of the first one are open. */
+  readonly #inbound = new Map<NodeId, Frame[]>();
+  readonly #fetches = new Map<number, (fetched: Fetched) => void>();
+  #lists: ListEffect[] = [];
+  #isListing = false;
+  #isPumpPlanned = false;
+  #isPumping = false;
+  /** When this process was last seen to run. */
+  #beatAt: number;
+  #timerAt = Infinity;
+  #cancelTimer: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(replica: Replica, store: LogStore, ports: DriverPorts, hooks: DriverHooks) {
+    this.#replica = replica;
+    this.#store = store;
+    this.#ports = ports;
+    this.#hooks = hooks;
+    this.#beatAt = this.#now();
+    this.#beat();
+  }
+
+  /** After a pause of the process the replica hears of it before of anything else: its claims may have passed to others. */
+  awake(): void {
+    const now = this.#now();
+    const pausedMs = now - this.#beatAt - limits.beatMs;
+    this.#beatAt = now;
+    if (pausedMs > 0) this.#replica.resumed(pausedMs, now);
+  }
+
+  #beat(): void {
+    this.#ports.timers.after(limits.beatMs, () => {
+      if (this.#stopped) return;
+      this.awake();
+      this.#beat();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTimer?.();
+    for (const settle of this.#fetches.values()) settle({ type: 'unknown' });
+    this.#fetches.clear();
+  }
+
+  // Frames.
+
+  receive(peer: NodeId, frame: Frame): void {
+    this.awake();
+    const waiting = this.#inbound.get(peer);
+    if (waiting) waiting.push(frame);
+    else if (this.#areOpen(frame)) this.#take(peer, frame);
+    else void this.#takeInOrder(peer, frame);
+  }
+
+  /** The link is gone, and with it what came over it and was not taken in. */
+  forget(peer: NodeId): void {
+    const waiting = this.#inbound.get(peer);
+    if (waiting) waiting.length = 0;
+  }
+
+  async #takeInOrder(peer: NodeId, first: Frame): Promise<void> {
+    const waiting = [first];
+    this.#inbound.set(peer, waiting);
+    try {
+      for (let frame = waiting[0]; frame && !this.#stopped; frame = waiting[0]) {
+        await this.#open(this.#refsOf(frame));
+        if (waiting.shift() === frame && !this.#stopped) this.#take(peer, frame);
+      }
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+    this.#inbound.delete(peer);
+  }
+
+  #take(peer: NodeId, frame: Frame): void {
+    const messages = frame.messages.filter((message) => this.#isPlaced(message));
+    const intervals = [...new Set(messages.flatMap(intervalsIn))];
+    const owners = intervals.map((id) => this.#replica.ownerOf(id));
+    this.#replica.receive(peer, { ...frame, messages }, this.#now());
+    if (intervals.some((id, i) => this.#replica.ownerOf(id) !== owners[i])) this.#hooks.ownerChanged();
+    this.pumpSoon();
+  }
+
+  /** Whether what a message says of channels is said of the interval they lie in. */
+  #isPlaced(message: PeerMessage): boolean {
+    if (!('interval' in message)) return true;
+    return channelsOf(message).every((ref) => this.#hooks.heldInterval(ref) === message.interval);
+  }
+
+  #refsOf({ messages }: Frame): ChannelRef[] {
+    return messages.flatMap((message) => (this.#isPlaced(message) ? channelsOf(message) : []));
+  }
+
+  #areOpen(frame: Frame): boolean {
+    return this.#refsOf(frame).every((ref) => this.#hooks.isOpen(ref));
+  }
+
+  async #open(refs: readonly ChannelRef[]): Promise<void> {
+    for (let i = 0; i < refs.length; i += limits.parallelOpensMax) {
+      await Promise.all(refs.slice(i, i + limits.parallelOpensMax).map((ref) => this.#hooks.open(ref)));
+    }
+    // One that was opened first may have left again.
+    const left = refs.filter((ref) => !this.#hooks.isOpen(ref));
+    if (left.length > 0) await this.#open(left);
+  }
+
+  async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    if (this.#stopped) return { type: 'unknown' };
+    const id = this.#replica.fetch(ref, dots, this.#now());
+    return await new Promise((resolve) => {
+      this.#fetches.set(id, resolve);
+      this.pumpSoon();
+    });
+  }
+
+  // Effects.
+
+  pumpSoon(): void {
+    if (this.#isPumpPlanned || this.#stopped) return;
+    this.#isPumpPlanned = true;
+    this.#ports.timers.soon(() => {
+      this.#isPumpPlanned = false;
+      try {
+        this.pump();
+      } catch (error) {
+        this.#hooks.failed(error);
+      }
+    });
+  }
+
+  /** Hands out everything there is to do, and what follows from it at once. */
+  pump(): void {
+    if (this.#isPumping || this.#stopped) return;
+    this.#isPumping = true;
+    try {
+      for (
+        let effects = this.#replica.takeEffects();
+        effects.length > 0;
+        effects = this.#replica.takeEffects()
+      )
+        for (const effect of effects) this.#do(effect);
+    } finally {
+      this.#isPumping = false;
+    }
+    this.#hooks.done();
+    this.#schedule();
+  }
+
+  #do(effect: Effect): void {
+    switch (effect.type) {
+      case 'read':
+        void this.#read(effect);
+        return;
+      case 'list':
+        this.#lists.push(effect);
+        if (!this.#isListing) void this.#list();
+        return;
+      case 'fetched': {
+        const settle = this.#fetches.get(effect.id);
+        this.#fetches.delete(effect.id);
+        return settle?.(fetchedOf(effect));
+      }
+      default:
+        return this.#hooks.effect(effect);
+    }
+  }
+
+  async #read({ id, ref, ranges, bytesMax }: Extract<Effect, { type: 'read' }>): Promise<void> {
+    try {
+      const { slices, missing } = await this.#store.read(ref, ranges, bytesMax);
+      if (this.#stopped) return;
+      const read = slices.map(({ writer, round, firstSeq, count, records }) => {
+        return { writer, round, firstSeq, count, records };
+      });
+      this.#replica.loaded(id, read, missing.length > 0, this.#now());
+      this.pumpSoon();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
+  /** One walk over all channels answers all that is asked by then. */
+  async #list(): Promise<void> {
+    this.#isListing = true;
+    try {
+      while (this.#lists.length > 0 && !this.#stopped) {
+        const lists = this.#lists;
+        this.#lists = [];
+        const found = await this.#channelsOf(new Set(lists.map(({ interval }) => interval)));
+        for (const { id, interval } of lists) {
+          const refs = found.get(interval) ?? [];
+          await this.#open(refs);
+          if (this.#stopped) return;
+          this.#replica.listed(id, refs);
+        }
+        this.pumpSoon();
+      }
+    } catch (error) {
+      this.#hooks.failed(error);
+    } finally {
+      this.#isListing = false;
+    }
+  }
+
+  async #channelsOf(intervals: ReadonlySet<string>): Promise<Map<string, ChannelRef[]>> {
+    const found = new Map<string, ChannelRef[]>();
+    for (const hub of await this.#store.hubs()) {
+      for (let after: string | undefined; ;) {
+        const limit = limits.retentionPageMax;
+        const page = await this.#store.channels(hub, after === undefined ? { limit } : { after, limit });
+        for (const { ref } of page) {
+          const interval = this.#hooks.heldInterval(ref);
+          if (interval === undefined || !intervals.has(interval)) continue;
+          const refs = found.get(interval);
+          if (refs) refs.push(ref);
+          else found.set(interval, [ref]);
+        }
+        if (page.length < limit) break;
+        after = page.at(-1)!.ref.channel;
+      }
+    }
+    return found;
+  }
+
+  // Time.
+
+  #schedule(): void {
+    const next = this.#replica.nextDeadline();
+    if (next >= this.#timerAt || this.#stopped) return;
+    this.#cancelTimer?.();
+    this.#timerAt = next;
+    this.#cancelTimer = this.#ports.timers.after(Math.max(0, next - this.#now()), () => {
+      this.#timerAt = Infinity;
+      try {
+        this.awake();
+        this.#replica.tick(this.#now());
+        this.#hooks.ticked();
+        this.pump();
+      } catch (error) {
+        this.#hooks.failed(error);
+      }
+    });
+  }
+
+  #now(): number {
+    return this.#ports.clock.monotonicMs();
+  }
+}
+
+/** Those that a message may give another owner. */
+function intervalsIn(message: PeerMessage): readonly string[] {
+  switch (message.type) {
+    case 'claim':
+      return message.claims.map(({ interval }) => interval);
+    case 'append':
+    case 'pull':
+      return [message.interval];
+    default:
+      return [];
+  }
+}
+
+function fetchedOf({ missing, certain }: Extract<Effect, { type: 'fetched' }>): Fetched {
+  if (missing.length === 0) return { type: 'held' };
+  return certain ? { type: 'lost', dots: missing } : { type: 'unknown' };
+}

@@ -1,0 +1,400 @@
+/** The ordering of a node of a cluster: claims, copies and commits are the replica's to decide (replication/replica.ts); here
+ *  its decisions meet the channels, the committer and whoever listens. */
+import { assert } from '../../base/assert.js';
+import type { ChannelRef, Dot, NodeId, WriterId } from '../../base/ids.js';
+import type { ChannelLog } from '../../log/channel-log.js';
+import { planted } from '../../base/planted.js';
+import type { HybridClock } from '../../log/hybrid-clock.js';
+import type { RunSummary } from '../../log/run.js';
+import type { Effect } from '../../replication/effects.js';
+import type { Frame } from '../../replication/messages.js';
+import type { CommitPart, Replica, RingPlan } from '../../replication/replica.js';
+import { type ActiveChannel, isAllCommitted } from '../active-channel.js';
+import type { ChannelTable } from '../channel-table.js';
+import type { Committer } from '../committer.js';
+import type { Delivery } from '../delivery.js';
+import type { Acting } from './neighbours.js';
+import type { Companion, Fetched, Ordering, Stamped, Stamping } from '../ordering.js';
+import { awaitedOf, untilCommitted } from './awaited.js';
+import type { Surroundings } from './surroundings.js';
+import { type Pending, pendingMerge } from '../pending.js';
+import type { LogStore, Observer } from '../ports.js';
+import { HeldLogs } from './held-logs.js';
+import { type DriverPorts, ReplicaDriver } from './replica-driver.js';
+import { type Writing, Writings } from './writings.js';
+import { SharedChannel } from './shared-channel.js';
+
+export interface ReplicatedOptions {
+  readonly ports: DriverPorts & { readonly observer: Observer };
+  readonly store: LogStore;
+  readonly writer: WriterId;
+  readonly clock: HybridClock;
+  readonly physicalMs: () => number;
+  readonly delivery: Delivery;
+  readonly surroundings: Surroundings;
+  makeReplica(logOf: (ref: ChannelRef) => ChannelLog): Replica;
+  flush(): void;
+  failed(error: unknown): void;
+}
+
+export class Replicated implements Ordering {
+  readonly replica: Replica;
+  readonly #options: ReplicatedOptions;
+  readonly #driver: ReplicaDriver;
+  readonly #held: HeldLogs;
+  #channels: ChannelTable | undefined;
+  #committer: Committer | undefined;
+  /** Channels in which publishes wait for a claim. */
+  #waiting = new Set<ActiveChannel>();
+  readonly #writings = new Writings();
+  /** Who owns what has changed since whoever goes by it was told. */
+  #isRerouted = false;
+  #isStopped = false;
+
+  constructor(options: ReplicatedOptions) {
+    this.#options = options;
+    this.#held = new HeldLogs(
+      options.store,
+      options.surroundings,
+      () => this.#table,
+      (error) => options.failed(error),
+    );
+    this.replica = options.makeReplica((ref) => this.#held.log(ref));
+    this.#driver = new ReplicaDriver(this.replica, options.store, options.ports, {
+      heldInterval: (ref) => options.surroundings.heldInterval(ref),
+      isOpen: (ref) => this.#held.isOpen(ref),
+      open: (ref) => this.#held.open(ref),
+      effect: (effect) => this.#do(effect),
+      done: () => this.#pumped(),
+      ownerChanged: () => (this.#isRerouted = true),
+      ticked: () => this.#resumeWaiting(),
+      failed: (error) => options.failed(error),
+    });
+  }
+
+  attach(channels: ChannelTable, committer: Committer): void {
+    this.#channels = channels;
+    this.#committer = committer;
+    this.#driver.pumpSoon();
+  }
+
+  get writer(): WriterId {
+    return this.#options.writer;
+  }
+
+  get hasWork(): boolean {
+    return this.replica.hasWork || !this.#writings.isEmpty;
+  }
+
+  /** Makes notes durable with the next commit. */
+  write(writing: Writing): void {
+    this.#writings.add(writing);
+    this.#driver.pumpSoon();
+  }
+
+  /** Goes by another version of the ring: channels lie in other intervals, or are held here no more, or only now. */
+  changeRing(plan: RingPlan): void {
+    this.replica.changeRing(plan, this.#now());
+    for (const channel of this.#table) if (channel.isLoaded) this.#place(channel, plan);
+    this.#held.place();
+    this.#resumeWaiting();
+    this.#driver.pumpSoon();
+  }
+
+  #place(channel: ActiveChannel, plan: RingPlan): void {
+    const { shared, ref } = channel;
+    const interval = plan.intervalOf(ref);
+    if (interval === undefined) {
+      this.leave(channel);
+      this.#committerNow.resume(channel);
+    } else if (shared) shared.interval = interval;
+    else if (!this.#options.surroundings.isMirrored(ref)) this.#share(channel, interval);
+  }
+
+  /** The channel's log is read elsewhere from now on. */
+  leave(channel: ActiveChannel): void {
+    channel.shared?.giveUp();
+    channel.shared = undefined;
+  }
+
+  /** A log that others are served from already, for readers here too. */
+  takeOver(channel: ActiveChannel, log: ChannelLog): void {
+    this.#held.handOver(channel.ref);
+    channel.loaded(log, this.writer);
+    this.loaded(channel);
+    this.#committerNow.resume(channel);
+  }
+
+  /** The log as it is held for the others; `takeOver` or a change of the ring ends that. */
+  async openApart(ref: ChannelRef): Promise<ChannelLog> {
+    return await this.#held.openApart(ref);
+  }
+
+  /** Brings entries into a log that is held, if they can be had. */
+  async fetchHeld(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    const interval = this.#options.surroundings.heldInterval(ref);
+    if (interval === undefined) return { type: 'unknown' };
+    this.replica.touch(interval, ref, this.#now());
+    return await this.#driver.fetch(ref, dots);
+  }
+
+  /** Everything that waits for a commit is durable. */
+  written = (): Promise<void> => this.#committerNow.drained();
+
+  // What the node asks.
+
+  acting(ref: ChannelRef): Acting {
+    return this.#options.surroundings.acting(ref);
+  }
+
+  isHome(ref: ChannelRef): boolean {
+    return this.#options.surroundings.isHome(ref);
+  }
+
+  loaded(channel: ActiveChannel): void {
+    const { surroundings } = this.#options;
+    const interval = surroundings.heldInterval(channel.ref);
+    if (interval !== undefined && !surroundings.isMirrored(channel.ref)) this.#share(channel, interval);
+  }
+
+  #share(channel: ActiveChannel, interval: string): void {
+    channel.shared = new SharedChannel(interval);
+    this.replica.touch(interval, channel.ref, this.#now());
+    // The owner tells what is committed of it, and merges what is not.
+    if (!isAllCommitted(channel)) this.replica.exchange(channel.ref, this.#now());
+    this.#driver.pumpSoon();
+  }
+
+  known(channel: ActiveChannel): Promise<void> | undefined {
+    if (!channel.shared || isAllCommitted(channel)) return undefined;
+    return untilCommitted(channel, this.#options.ports.timers);
+  }
+
+  release({ shared, ref }: ActiveChannel): boolean {
+    if (!shared) return true;
+    if (shared.isAwaiting || this.#options.surroundings.isFollowed(ref)) return false;
+    return this.replica.releaseChannel(ref);
+  }
+
+  async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
+    if (this.#held.find(ref)) return await this.#driver.fetch(ref, dots);
+    return await this.#options.surroundings.fetch(ref, dots);
+  }
+
+  // Commits.
+
+  cut(): CommitPart {
+    this.#driver.awake();
+    const part = this.replica.cut();
+    return { ...part, notes: this.#writings.cut(part.notes) };
+  }
+
+  stamping({ ref, shared }: ActiveChannel): Stamping {
+    // Its readers are about to come here: see rehoming.ts.
+    if (!shared) return { as: this.isHome(ref) ? 'wait' : 'elsewhere' };
+    const stamping = this.replica.stamping(ref, this.#now());
+    if (stamping.as !== 'degraded') return stamping;
+    return this.acting(ref).at === 'here' ? stamping : { as: 'elsewhere' };
+  }
+
+  elsewhere({ ref }: ActiveChannel, items: readonly Pending[]): void {
+    for (const item of items) {
+      if (item.kind === 'trim') item.settled(false);
+      else if (item.kind === 'publish') this.#options.surroundings.giveBack(item, ref);
+    }
+  }
+
+  waits(channel: ActiveChannel): void {
+    this.#waiting.add(channel);
+  }
+
+  built(stamped: readonly Stamped[], bytes: Uint8Array): void {
+    for (const { channel, run, items } of stamped) {
+      const { shared } = channel;
+      if (!run || !shared) continue;
+      // The buffer is used again, and these bytes are sent and delivered later.
+      const own = bytes.slice(run.offset, run.offset + run.headerBytes + run.recordBytes);
+      const moved = { ...run, offset: 0 };
+      this.replica.stamped(channel.ref, moved, own, awaitedOf(items), this.#now());
+      if (channel.hasListeners && run.round > 0) shared.kept.add(moved, own);
+    }
+    // To the other homes while the own disk syncs.
+    this.#driver.pump();
+  }
+
+  synced(stamped: readonly Stamped[], bytes: Uint8Array, companion: Companion | undefined): void {
+    assert(companion, 'every commit has its part of the replica');
+    for (const foreign of companion.runs) this.#takenIn(foreign.run, foreign.bytes);
+    for (const one of stamped) this.#stamped(one, bytes);
+    this.replica.synced(companion.token, this.#now());
+    for (const { channel, items } of stamped) this.#awaitRepeats(channel, items);
+    this.#driver.pump();
+    this.#writings.synced();
+  }
+
+  /** A run of another node is stored. */
+  #takenIn(run: RunSummary, bytes: Uint8Array): void {
+    const { clock, physicalMs, surroundings } = this.#options;
+    clock.receive(run.lastTimestamp, physicalMs());
+    const channel = this.#held.find(run.ref);
+    if (!channel) return;
+    // Keys that came this way are in the index, not in memory.
+    if (!planted('keys-of-one-owner')) channel.forgetKeys();
+    if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
+    surroundings.synced(run.ref, run, bytes);
+  }
+
+  #stamped({ channel, run, items }: Stamped, bytes: Uint8Array): void {
+    const { shared, ref } = channel;
+    assert(shared, 'what is stamped here is held here');
+    for (const item of items) {
+      if (item.kind === 'trim') item.settled(true);
+      else if (item.kind === 'publish' && !item.duplicate) shared.awaits(item);
+    }
+    if (!run) return;
+    this.#options.surroundings.synced(ref, run, bytes);
+    if (run.round > 0 && channel.rules.ack !== 'owner' && !planted('delivered-at-sync')) return;
+    channel.tip = { writer: run.writer, seq: run.firstSeq + run.count - 1 };
+    this.#options.delivery.provisional(channel);
+    this.#options.surroundings.tip(ref, channel.tip);
+  }
+
+  #awaitRepeats({ ref, shared }: ActiveChannel, items: readonly Pending[]): void {
+    for (const item of items) {
+      if (item.kind !== 'publish' || !item.duplicate || !item.dot) continue;
+      if (planted('repeat-at-once')) item.origin.publishAccepted(item, { level: item.level, copies: 1 });
+      else shared?.awaits(item);
+      const level = item.level === 'owner' ? 'owner' : 'quorum';
+      this.replica.awaitEntry(ref, item.dot, { level, degrade: item.degrade }, this.#now());
+    }
+  }
+
+  // What comes from peers.
+
+  received(peer: NodeId, frame: Frame): void {
+    this.#driver.receive(peer, frame);
+  }
+
+  linked(peer: NodeId): void {
+    this.replica.connected(peer, this.#now());
+    this.#driver.pumpSoon();
+  }
+
+  unlinked(peer: NodeId): void {
+    this.replica.disconnected(peer, this.#now());
+    this.#driver.forget(peer);
+    this.#driver.pumpSoon();
+  }
+
+  want(interval: string, wanted: boolean): void {
+    this.replica.want(interval, wanted, this.#now());
+    this.#driver.pumpSoon();
+    this.#resumeWaiting();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#driver.stop();
+    for (const channel of this.#waiting) this.#committer?.refusePending(channel);
+    for (const channel of this.#table) channel.shared?.giveUp();
+  }
+
+  // What the replica wants done.
+
+  #do(effect: Exclude<Effect, { type: 'read' | 'list' | 'fetched' }>): void {
+    const { surroundings, ports } = this.#options;
+    switch (effect.type) {
+      case 'send':
+        return surroundings.sendFrame(effect.to, effect.frame);
+      case 'committed':
+        return this.#committed(effect);
+      case 'outcome': {
+        const { ref, writer, firstSeq, lastSeq, outcome } = effect;
+        return this.#held.find(ref)?.shared?.settle(writer, firstSeq, lastSeq, outcome);
+      }
+      case 'ready':
+        return this.#resume(effect.ref);
+      case 'merge': {
+        return this.#merge(effect.ref);
+      }
+      case 'claimGained':
+        return this.#gained(effect.interval);
+      case 'claimLost':
+        this.#isRerouted = true;
+        return this.#resumeWaiting();
+      case 'recovered':
+        return surroundings.recovering(effect.interval, false);
+      case 'gathered':
+        return surroundings.gathered(effect.interval);
+      case 'ringBehind':
+        return surroundings.ringBehind(effect.version, effect.peer);
+      case 'alarm':
+        return ports.observer.observe({ type: 'alarm', code: effect.code, message: effect.message });
+    }
+  }
+
+  #committed({ ref, dot, from, to }: Extract<Effect, { type: 'committed' }>): void {
+    const channel = this.#held.find(ref);
+    if (!channel?.shared) return;
+    const { shared, log } = channel;
+    const { tip } = channel;
+    if (tip && log.committedSeq(tip.writer) >= tip.seq) channel.tip = undefined;
+    this.#options.delivery.committed(channel, from, shared.kept.take(log.spans(from, to)));
+    this.#options.surroundings.committed(ref, dot);
+  }
+
+  /** Whoever waits for entries above an unacknowledged tail waits for this: the tail is merged in channels that are in use. */
+  #gained(interval: string): void {
+    this.#isRerouted = true;
+    for (const { shared, ref } of this.#table) {
+      if (shared?.interval === interval) this.replica.touch(interval, ref, this.#now());
+    }
+    this.#resumeWaiting();
+  }
+
+  #merge(ref: ChannelRef): void {
+    const channel = this.#held.find(ref);
+    if (!channel) return;
+    this.#committerNow.admit(pendingMerge);
+    this.#committerNow.submit(channel, pendingMerge);
+  }
+
+  #resume(ref: ChannelRef): void {
+    const channel = this.#held.find(ref);
+    if (!channel) return;
+    this.#waiting.delete(channel);
+    this.#committerNow.resume(channel);
+  }
+
+  #resumeWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const channel of waiting) this.#committerNow.resume(channel);
+  }
+
+  #pumped(): void {
+    if (this.#isStopped) return;
+    const { surroundings } = this.#options;
+    if (this.#isRerouted) {
+      this.#isRerouted = false;
+      surroundings.rerouted();
+    }
+    surroundings.flush();
+    if (this.hasWork) this.#committer?.start();
+    this.#options.flush();
+  }
+
+  get #table(): ChannelTable {
+    assert(this.#channels, 'channels are attached first');
+    return this.#channels;
+  }
+
+  get #committerNow(): Committer {
+    assert(this.#committer, 'the committer is attached first');
+    return this.#committer;
+  }
+
+  #now(): number {
+    return this.#options.ports.clock.monotonicMs();
+  }
+}

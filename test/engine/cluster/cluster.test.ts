@@ -1,0 +1,183 @@
+/** Nodes that hold each other's logs. */
+import { describe, expect, test } from 'vitest';
+import { ClusterWorld, type TestNode } from './cluster-world.js';
+import { type Json, TestSession, anonymous } from '../harness.js';
+
+function connect(node: TestNode): TestSession {
+  return new TestSession(node as never, { principal: anonymous });
+}
+
+/** The node that stamped what this acknowledges. */
+function ownerOf(world: ClusterWorld, { ack }: Json): TestNode {
+  return world.nodes.find((node) => ack.id.startsWith(node.engine.status().writer))!;
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : 1);
+
+function alarms(world: ClusterWorld): string[] {
+  return world.nodes.flatMap(({ observations }) =>
+    observations.flatMap((each) => (each.type === 'alarm' ? [`${each.code}: ${each.message}`] : [])),
+  );
+}
+
+describe('three nodes', () => {
+  test('a publish at any of them is on two disks before it is acknowledged, and reaches who listens at any of them', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const sessions = world.nodes.map(connect);
+    for (const session of sessions) {
+      const answer = await session.subscribe('news');
+      expect(answer.error).toBeUndefined();
+    }
+    const acks: Json[] = [];
+    for (const [i, session] of sessions.entries()) acks.push(await session.publish('news', `from ${i}`));
+    for (const { ack } of acks) expect(ack).toMatchObject({ level: 'quorum' });
+    await world.pass(200);
+    for (const session of sessions) {
+      expect(session.data('news')).toEqual(['from 0', 'from 1', 'from 2']);
+    }
+    expect(alarms(world)).toEqual([]);
+  });
+
+  test('the owner dies: what was acknowledged is there, and the others go on', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [a, b, c] = world.nodes as [TestNode, TestNode, TestNode];
+    const session = connect(b);
+    await session.subscribe('news');
+    const first = await session.publish('news', 1);
+    expect(first.ack.level).toBe('quorum');
+    const owner = ownerOf(world, first);
+    owner.kill();
+    await world.pass(3_000);
+    const alive = [a, b, c].filter((node) => node !== owner);
+    const readers = alive.map(connect);
+    for (const reader of readers) await reader.subscribe('news', { beginning: true });
+    const second = await readers[0]!.publish('news', 2);
+    expect(second.ack.level).toBe('quorum');
+    await world.pass(200);
+    for (const reader of readers) expect(reader.data('news')).toEqual([1, 2]);
+    expect(alarms(world)).toEqual([]);
+  });
+
+  test('a node cut off goes on at level owner; what it wrote joins the one order when it is back', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [alone, other] = world.nodes as [TestNode, TestNode, TestNode];
+    const [here, there] = [connect(alone), connect(other)];
+    for (const session of [here, there]) await session.subscribe('news');
+    await here.publish('news', 'before');
+    world.isolate(alone);
+    await world.pass(2_000);
+    const minority = await here.publish('news', 'minority');
+    expect(minority.ack).toMatchObject({ level: 'owner', copies: 1 });
+    const strict = await here.publish('news', 'strict', { degrade: false });
+    expect(strict.error).toMatchObject({ code: 'UNAVAILABLE', outcome: 'rejected' });
+    const majority = await there.publish('news', 'majority');
+    expect(majority.ack).toMatchObject({ level: 'quorum' });
+    await world.pass(200);
+    expect(here.data('news')).toEqual(['before', 'minority']);
+    expect(there.data('news')).toEqual(['before', 'majority']);
+    world.mend();
+    await world.pass(10_000);
+    await there.publish('news', 'after');
+    await world.pass(1_000);
+    expect(here.data('news').map(String).toSorted(compare)).toEqual([
+      'after',
+      'before',
+      'majority',
+      'minority',
+    ]);
+    expect(there.data('news').map(String).toSorted(compare)).toEqual([
+      'after',
+      'before',
+      'majority',
+      'minority',
+    ]);
+    expect([...(await world.digests('news'))]).toHaveLength(1);
+    expect(alarms(world)).toEqual([]);
+  });
+
+  test('all lose power at once, and start again in any order: everything is there', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const before = connect(world.nodes[0]!);
+    for (let i = 0; i < 5; i++) await before.publish('news', i);
+    for (const node of world.nodes) node.kill();
+    for (const node of world.nodes.toReversed()) {
+      await world.run(node.start(false));
+      await world.pass(100);
+    }
+    await world.pass(4_000);
+    for (const node of world.nodes) {
+      const session = connect(node);
+      await session.subscribe('news', { beginning: true });
+      expect(session.data('news')).toEqual([0, 1, 2, 3, 4]);
+    }
+    const ack = await connect(world.nodes[1]!).publish('news', 5);
+    expect(ack.ack).toMatchObject({ level: 'quorum' });
+    expect(alarms(world)).toEqual([]);
+  });
+
+  test('a node that lost its disk gets everything back before it counts', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [lost, other] = world.nodes as [TestNode, TestNode, TestNode];
+    const session = connect(other);
+    for (let i = 0; i < 5; i++) await session.publish(`news:${i}`, i);
+    lost.kill();
+    lost.loseDisk();
+    await world.pass(2_000);
+    await session.publish('news:0', 'meanwhile');
+    await world.run(lost.start(false));
+    await world.pass(10_000);
+    for (let i = 0; i < 5; i++) expect([...(await world.digests(`news:${i}`))]).toHaveLength(1);
+    const reader = connect(lost);
+    await reader.subscribe('news:0', { beginning: true });
+    expect(reader.data()).toEqual([0, 'meanwhile']);
+    expect(alarms(world)).toEqual([]);
+  });
+});
+
+describe('nodes that do not hold a channel', () => {
+  test('serve it: subscribe, publish, history and signals as at its homes', async () => {
+    const world = await ClusterWorld.start({ nodes: 5 });
+    const sessions = world.nodes.map(connect);
+    for (let i = 0; i < 3; i++) await sessions[0]!.publish('news', `old ${i}`);
+    for (const session of sessions) {
+      const answer = await session.subscribe('news', { beginning: true });
+      expect(answer.error).toBeUndefined();
+    }
+    for (const [i, session] of sessions.entries()) {
+      const { ack } = await session.publish('news', `new ${i}`);
+      expect(ack).toMatchObject({ level: 'quorum' });
+    }
+    await sessions[4]!.publish('news', 'signal', { level: 'memory' });
+    await world.pass(500);
+    const expected = ['old 0', 'old 1', 'old 2', 'new 0', 'new 1', 'new 2', 'new 3', 'new 4'];
+    for (const session of sessions) {
+      expect(session.data('news')).toEqual(expected);
+      expect(session.messages.flatMap((m) => m.signals?.signals ?? [])).toHaveLength(1);
+      const { history } = await session.ask({ history: { channel: 'news' } });
+      expect(history.entries).toHaveLength(8);
+    }
+    expect(alarms(world)).toEqual([]);
+  });
+
+  test('go on with another home when the one they follow dies', async () => {
+    const world = await ClusterWorld.start({ nodes: 5 });
+    const readers = world.nodes.map(connect);
+    for (const reader of readers) await reader.subscribe('news');
+    for (let i = 0; i < 3; i++) await readers[i]!.publish('news', i);
+    const first = await readers[0]!.publish('news', 3);
+
+    const owner = ownerOf(world, first);
+    owner.kill();
+    const alive = world.nodes.filter((node) => node !== owner);
+    const left = readers.filter((_, i) => world.nodes[i] !== owner);
+    await world.pass(3_000);
+    for (let i = 4; i < 8; i++) {
+      const { ack } = await left[i % left.length]!.publish('news', i);
+      expect(ack).toMatchObject({ level: 'quorum' });
+    }
+    await world.pass(1_000);
+    for (const reader of left) expect(reader.data('news')).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(alive).toHaveLength(4);
+    expect(alarms(world)).toEqual([]);
+  });
+});
