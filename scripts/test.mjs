@@ -1,5 +1,6 @@
 /**
- * `npm test [-- arguments for vitest]`: installs and builds what is missing, checks the code, runs all tests.
+ * `npm test [-- arguments for vitest]`: installs and builds what is missing, checks the code, runs all tests, and then, unless
+ * only some were asked for, as many seeds of the simulator as four minutes hold.
  * The last line is plain and stays so: `ringlog: N passed, N failed, N skipped`. A failed check counts as failed.
  */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
@@ -9,6 +10,8 @@ import { ensureToolsBuilt } from './build.mjs';
 import { check } from './check.mjs';
 import { at, ensureInstalled, Failure, main, remove, run, tool } from './project.mjs';
 
+/** From the first seed on: what passes here must pass everywhere. New seeds are for `npm run sim`. */
+const searching = ['--minutes', '4', '--from', '1'];
 const counting = ['--reporter=default', `--reporter=${at('scripts/test-counts.mjs')}`];
 
 async function runTests(args) {
@@ -41,11 +44,19 @@ async function builds() {
   }
 }
 
+async function seedsHold() {
+  const program = at('dist-tools/simulations/run.js');
+  return (await run(process.execPath, ['--enable-source-maps', program, ...searching])) === 0;
+}
+
 await main(async () => {
   await ensureInstalled();
   const failedChecks = await check();
   if (!(await builds())) failedChecks.push('build');
-  const { passed, failed, skipped } = await runTests(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  const { passed, failed, skipped } = await runTests(args);
+  if (args.length === 0 && !failedChecks.includes('build') && !(await seedsHold()))
+    failedChecks.push('seeds');
   for (const name of skipped) console.log(`skipped: ${name}`);
   if (failedChecks.length > 0) console.log(`check failed: ${failedChecks.join(', ')}`);
   const allFailed = failed + failedChecks.length;
