@@ -242,6 +242,8 @@ export class ClusterWorld {
       cluster: 'c'.repeat(32) as ClusterId,
       version: 1,
       replicas: options.replicas ?? 3,
+      // Fewer than usual: what a start and a change of the ring cost goes with them.
+      virtualNodes: 16,
       members: members.sort((a, b) => (a.node < b.node ? -1 : 1)),
       lineage: [],
     };
