@@ -136,6 +136,8 @@ export const limits = {
   emptyAnswersMax: 16,
   /** Earlier stores of a peer whose frames are known to be void. */
   storesRememberedMax: 16,
+  /** Frames of one peer that wait until the logs they speak of are open; of at most a letter's size each. */
+  inboundFramesMax: 256,
   /** How often a node of a cluster notes that it runs: what is missing of it was a pause. */
   beatMs: 250,
   /** Records read at once for a peer that lacks them. */

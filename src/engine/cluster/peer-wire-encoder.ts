@@ -5,7 +5,8 @@ import type { NodeId, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { closeField, openField } from '../../base/protobuf.js';
 import type { Failure } from '../../protocol/errors.js';
-import type { Level, Signal } from '../../protocol/messages.js';
+import { levelNumber } from '../../protocol/levels.js';
+import type { Signal } from '../../protocol/messages.js';
 import { encodeFrame } from '../../replication/wire-encoder.js';
 import { putBytes, putDot, putNumber, putRef, putText, putVector } from '../../replication/wire-writer.js';
 import {
@@ -45,9 +46,6 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   askChange: 0xb2,
   changeAnswer: 0xba,
 };
-
-/** Numbers of `Level`. */
-export const levelNumbers: Readonly<Record<Level, number>> = { memory: 1, owner: 2, quorum: 3 };
 
 /** One letter; a view of a buffer of its own. */
 export function encodePeerMessages(messages: readonly PeerMessage[]): Uint8Array {
@@ -189,7 +187,7 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   }
   putText(out, 0x32, publish.idempotencyKey ?? '');
   putFlag(out, 0x38, publish.retain);
-  putNumber(out, 0x40, levelNumbers[publish.level]);
+  putNumber(out, 0x40, levelNumber(publish.level));
   putFlag(out, 0x48, publish.degrade);
   putFlag(out, 0x50, publish.first);
   closeField(out, field);
@@ -205,7 +203,7 @@ function putOutcome(out: ByteWriter, outcome: ForwardedOutcome): void {
     putDot(out, 0x0a, outcome.dot);
     putNumber(out, 0x10, outcome.timestamp);
     putFlag(out, 0x18, outcome.duplicate);
-    putNumber(out, 0x20, levelNumbers[outcome.level]);
+    putNumber(out, 0x20, levelNumber(outcome.level));
     putNumber(out, 0x28, outcome.copies);
     closeField(out, inner);
   }

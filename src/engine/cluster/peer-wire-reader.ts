@@ -2,11 +2,11 @@
 import { toHex } from '../../base/bytes.js';
 import type { ChannelRef, Dot, NodeId, WriterId } from '../../base/ids.js';
 import type { SeqRange } from '../../log/channel-log.js';
+import { levelOf } from '../../protocol/levels.js';
 import type { Level } from '../../protocol/messages.js';
 import { PeerReader } from '../../replication/wire-reader.js';
 
 const nodeBytes = 16;
-const levels: readonly (Level | undefined)[] = [undefined, 'memory', 'owner', 'quorum'];
 const nobody = '' as WriterId;
 
 /** Stand for what was not read. */
@@ -83,7 +83,7 @@ export class LetterReader extends PeerReader {
 
   /** `undefined`, and failed, for one of a later version: nobody may claim what is not understood. */
   level(): Level | undefined {
-    const level = levels[this.varint()];
+    const level = levelOf(this.varint());
     if (!level) this.fail();
     return level;
   }

@@ -85,8 +85,10 @@ export class ReplicaDriver {
   receive(peer: NodeId, frame: Frame): void {
     this.awake();
     const waiting = this.#inbound.get(peer);
-    if (waiting) waiting.push(frame);
-    else if (this.#areOpen(frame)) this.#take(peer, frame);
+    if (waiting) {
+      // Beyond the bound they are dropped, as if lost on the way: what was not answered is sent again.
+      if (waiting.length < limits.inboundFramesMax) waiting.push(frame);
+    } else if (this.#areOpen(frame)) this.#take(peer, frame);
     else void this.#takeInOrder(peer, frame);
   }
 
