@@ -54,6 +54,8 @@ export class Ending {
     const canaries = isUp ? await this.#sendCanaries() : [];
     const fresh = this.#readAll('final');
     await this.#catchUp([...readers, ...fresh], canaries);
+    // Whether they are by then is for a checker to say.
+    await world.becomes(() => this.#areHomesEqual(), convergenceMs);
     for (const client of [...publishers, ...readers, ...fresh]) client.close();
     await this.#stop();
     this.#evidence = this.#look();
@@ -148,6 +150,19 @@ export class Ending {
     await this.#world.becomes(() => missing(readers, canaries) === undefined, convergenceMs);
     const what = missing(readers, canaries);
     if (what !== undefined) this.stuck('I25 readers catch up', what);
+  }
+
+  #areHomesEqual(): boolean {
+    const { nodes } = this.#world;
+    return this.#plan.channels.every((channel) => {
+      const [first, ...others] = this.#world
+        .homesOf(channel)
+        .map((name) => nodes.find((node) => node.name === name)!.rawDisk.newest(`default/${channel}`));
+      return others.every(
+        (other) =>
+          other.size === first!.size && [...other].every(([writer, seq]) => first!.get(writer) === seq),
+      );
+    });
   }
 
   async #stop(): Promise<void> {

@@ -23,6 +23,7 @@ export const faultKinds = [
   'lost-disk',
   'duel',
   'tail',
+  'ambush',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -54,12 +55,19 @@ export function drawRates(random: Random, nodes: number, lengthMs: number): Map<
   const rates = new Map<FaultKind, number>();
   const share = pick(random, [0.1, 0.25, 0.5, 0.8]);
   for (const kind of faultKinds) {
+    if (kind === 'ambush') continue;
     const isMeant = random.next() < share;
     const times = logBetween(random, 1, 12);
     if (!isMeant || (nodes === 1 && betweenNodes.has(kind))) continue;
     rates.set(kind, (times * 60_000) / lengthMs);
   }
   return rates;
+}
+
+/** In nearly every run something goes wrong in the midst of a commit, whatever else does. */
+export function drawAmbushRate(random: Random, lengthMs: number): Map<FaultKind, number> {
+  if (random.next() < 0.02) return new Map();
+  return new Map([['ambush', (logBetween(random, 5, 12) * 60_000) / lengthMs]]);
 }
 
 export function drawFaults(random: Random, plan: FaultPlan): Fault[] {

@@ -15,8 +15,8 @@ export interface Firings {
 
 export class Nemesis {
   readonly fired = new Map<FaultKind, Firings>();
-  /** When each of them was, in milliseconds. */
-  readonly firings: number[] = [];
+  /** When each of them struck, in milliseconds, and whether in the midst of a commit. */
+  readonly strikes: { readonly atMs: number; readonly inCommit: boolean }[] = [];
   readonly #world: World;
   readonly #duels: Duels;
   readonly #random: Random;
@@ -60,6 +60,7 @@ export class Nemesis {
       node.disk.capacityBytes = 1 << 30;
       Object.assign(node.disk.faults, { failSync: undefined, failWrite: undefined });
       node.disk.dieAfter(Number.POSITIVE_INFINITY, () => {});
+      node.ambush(undefined);
       if (node.state === 'down') this.#startLater(node, this.#random.next() * 500);
     }
     record.healedMs = this.#world.nowMs();
@@ -71,13 +72,19 @@ export class Nemesis {
     const node = this.#world.nodes[fault.node]!;
     if (!this.#do(fault, node)) return;
     firings.total++;
-    this.firings.push(this.#world.nowMs());
+    this.#struck();
     for (const each of this.#world.nodes) each.noteLead();
     if (this.#world.record.hasOpen) firings.busy++;
     this.fired.set(fault.kind, firings);
     this.#world.trace.tell(
       `${fault.kind} ${node.name} for ${Math.round(fault.forMs)} ms (${fault.amount.toFixed(3)})`,
     );
+  }
+
+  #struck(): void {
+    const { nodes, record } = this.#world;
+    const inCommit = record.hasOpen && nodes.some(({ isCommitting }) => isCommitting);
+    this.strikes.push({ atMs: this.#world.nowMs(), inCommit });
   }
 
   /** False when there was nothing to do it to. */
@@ -104,6 +111,8 @@ export class Nemesis {
         return this.#duels.duel(fault.forMs, losesDisk(fault));
       case 'tail':
         return this.#duels.tail(fault.forMs);
+      case 'ambush':
+        return this.#ambush(fault);
       case 'cut':
         return this.#world.clients.cut(fault.amount) + this.#world.peers.cut(fault.amount) > 0;
       default:
@@ -149,13 +158,35 @@ export class Nemesis {
   #crash({ kind, amount, forMs }: Fault, node: SimulatedNode): boolean {
     if (node.state === 'down') return false;
     const isPowerLoss = kind === 'power-loss';
-    const restart = (): void => this.#startLater(node, forMs);
     if (amount > 0) {
-      node.crashAtStep(amount, isPowerLoss, restart);
+      node.crashAtStep(amount, isPowerLoss, () => {
+        this.#struck();
+        this.#startLater(node, forMs);
+      });
       return true;
     }
     node.crash(isPowerLoss);
-    restart();
+    this.#startLater(node, forMs);
+    return true;
+  }
+
+  /** One of several things, in the midst of the next commit that any node makes. */
+  #ambush({ forMs, amount }: Fault): boolean {
+    const { nodes } = this.#world;
+    const strike = (node: SimulatedNode): void => {
+      for (const each of nodes) each.ambush(undefined);
+      if (this.#healed) return;
+      this.#struck();
+      if (amount < 0.6) {
+        node.crash(amount < 0.3);
+        this.#startLater(node, forMs);
+      } else if (amount < 0.8) this.#until(forMs, this.#isolate(node));
+      else {
+        node.machine.pause();
+        this.#until(forMs, () => node.machine.resume());
+      }
+    };
+    for (const node of nodes) node.ambush(() => strike(node));
     return true;
   }
 

@@ -72,6 +72,9 @@ export class SimulatedNode {
   readonly #random: Random;
   #life: Life | undefined;
   #process: SeenProcess | undefined;
+  /** A segment was written to and not yet synced. */
+  #isCommitting = false;
+  #ambush: (() => void) | undefined;
 
   constructor(world: NodeWorld, machine: Machine, options: NodeOptions) {
     this.#world = world;
@@ -92,6 +95,28 @@ export class SimulatedNode {
 
   get life(): Life | undefined {
     return this.#life;
+  }
+
+  get isCommitting(): boolean {
+    return this.#isCommitting;
+  }
+
+  /** Calls back in the midst of the next commit, unless the process ends first; `undefined` for nothing any more. */
+  ambush(strike: (() => void) | undefined): void {
+    this.#ambush = strike;
+  }
+
+  #stepped(what: string): void {
+    if (!what.startsWith(`write ${segmentsDirectory}`)) return;
+    this.#isCommitting = true;
+    const { hasOpen } = this.#world.record;
+    if (!this.#ambush || !hasOpen) return;
+    const strike = this.#ambush;
+    this.#ambush = undefined;
+    // Behind the write: a sync takes longer than that.
+    this.machine.line.after(0, () => {
+      if (this.#isCommitting && this.state !== 'down') strike();
+    });
   }
 
   /** Starts a process on what the disk holds; `state` says how far it got. */
@@ -213,8 +238,8 @@ export class SimulatedNode {
       life?.end();
       this.machine.line.after(0, () => {
         if (this.#life !== life || this.state === 'down') return;
-        this.crash(isPowerLoss);
         then();
+        this.crash(isPowerLoss);
       });
     });
   }
@@ -250,6 +275,8 @@ export class SimulatedNode {
   #over(isSilent: boolean): void {
     this.#life?.end();
     this.state = 'down';
+    this.#isCommitting = false;
+    this.#ambush = undefined;
     this.engine = undefined;
     this.rawDisk.restarted();
     this.machine.resume();
@@ -287,8 +314,12 @@ export class SimulatedNode {
       random: chanceFor(seed, `disk ${number}`),
       latencyMsMax: 0.6,
       capacityBytes: 1 << 30,
-      onStep: (what) => this.#world.trace.add(what, number),
+      onStep: (what) => {
+        this.#world.trace.add(what, number);
+        this.#stepped(what);
+      },
       onSynced: (path, inode) => {
+        if (path.startsWith(segmentsDirectory)) this.#isCommitting = false;
         this.noteLead();
         rawDisk.synced(path, inode);
       },

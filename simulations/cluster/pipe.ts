@@ -63,6 +63,8 @@ export class Pipe<T> {
   }
 
   #due(): void {
+    // What opened the path may have closed this first.
+    if (this.#closed) return;
     const { from, to } = this.#ends;
     if (this.#weather.isBlocked(from, to)) return this.#stand();
     this.#cancelPatience?.();

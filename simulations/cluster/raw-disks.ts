@@ -78,6 +78,16 @@ export class RawDisk {
     );
   }
 
+  /** What is synced of a channel: for each writer its newest entry. */
+  newest(channel: string): Map<string, number> {
+    const newest = new Map<string, number>();
+    for (const [key, kept] of this.#kept) {
+      const [of, writer] = key.split(' ') as [string, string];
+      if (of === channel) newest.set(writer, kept.length - 1);
+    }
+    return newest;
+  }
+
   *dots(): Generator<readonly [key: string, seq: number, sum: number], void, undefined> {
     for (const [key, kept] of this.#kept)
       for (let seq = 0; seq < kept.length; seq++) if (kept[seq]) yield [key, seq, kept[seq]!.sum];

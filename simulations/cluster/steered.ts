@@ -13,7 +13,7 @@ export interface Steered {
   readonly regainedWithTail: number;
   /** A channel had an even number of homes. */
   readonly evenHomes: boolean;
-  /** Faults that fell between the first and the W-th sync of an entry. */
+  /** Faults that fell between the write of an entry and its W-th sync. */
   readonly faultsInCommits: number;
   /** Faults within a second before the first entry of a claim. */
   readonly faultsInClaims: number;
@@ -32,7 +32,8 @@ const claimMs = 1_000;
 
 export function steeredIn(world: World, evidence: Evidence | undefined, nemesis: Nemesis): Steered {
   const { record } = world;
-  const times = nemesis.firings;
+  const times = nemesis.strikes.map(({ atMs }) => atMs);
+  const writing = nemesis.strikes.filter(({ inCommit }) => inCommit).map(({ atMs }) => atMs);
   const claims = [...record.claims.values()];
   const inClaims = times.filter((atMs) =>
     claims.some((some) => some.some(({ sinceMs }) => atMs <= sinceMs && sinceMs < atMs + claimMs)),
@@ -42,7 +43,7 @@ export function steeredIn(world: World, evidence: Evidence | undefined, nemesis:
     regainedWithTail: sum(record.claims, ([channel, some]) => regained(world, channel, some)),
     evenHomes: [...record.claims.keys()].some((channel) => world.homesOf(channel).length % 2 === 0),
     faultsInClaims: inClaims.length,
-    faultsInCommits: evidence ? faultsInCommits(evidence, times) : 0,
+    faultsInCommits: new Set([...writing, ...(evidence ? faultsInCommits(evidence, times) : [])]).size,
   };
 }
 
@@ -70,7 +71,7 @@ function regained({ disks, record }: World, channel: string, seen: readonly Seen
   return count;
 }
 
-function faultsInCommits({ orders, disks, homesOf }: Evidence, times: readonly number[]): number {
+function faultsInCommits({ orders, disks, homesOf }: Evidence, times: readonly number[]): Set<number> {
   const hit = new Set<number>();
   for (const [channel, { entries }] of orders) {
     const needs = Math.floor(homesOf(channel).length / 2) + 1;
@@ -81,5 +82,5 @@ function faultsInCommits({ orders, disks, homesOf }: Evidence, times: readonly n
       for (const atMs of times) if (first <= atMs && atMs <= enough) hit.add(atMs);
     }
   }
-  return hit.size;
+  return hit;
 }

@@ -1,7 +1,7 @@
 /** What one seed does: how large the cluster is, who publishes and reads what, and what goes wrong. */
 import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
-import { type Fault, type FaultKind, drawFaults, drawRates } from './faults.js';
+import { type Fault, type FaultKind, drawAmbushRate, drawFaults, drawRates } from './faults.js';
 import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
@@ -53,6 +53,15 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     lostDisksMax: appendQuorum(copies) - 1,
     rates,
   });
+  const ambushing = chanceFor(seed, 'ambushes');
+  const ambushRates = drawAmbushRate(ambushing, lengthMs);
+  const ambushes = drawFaults(ambushing, {
+    nodes,
+    fromMs: 1_000,
+    toMs: lengthMs,
+    lostDisksMax: 0,
+    rates: ambushRates,
+  });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
     world,
@@ -63,8 +72,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     histories: drawHistories(seed, channels),
     lengthMs,
     reconnectMaxMs,
-    rates,
-    faults,
+    rates: new Map([...rates, ...ambushRates]),
+    faults: [...faults, ...ambushes].sort((a, b) => a.atMs - b.atMs),
   };
 }
 

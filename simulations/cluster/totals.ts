@@ -16,6 +16,9 @@ export class Totals {
   /** Seeds that had each. */
   readonly #steeredSeeds: Counts = { ...nothingSteered, evenHomes: 0 };
 
+  /** Seeds in which a fault fell into a claim or a commit. */
+  #struckSeeds = 0;
+
   add({ simulatedMs, published, acked, delivered, fired, steered }: RunResult): void {
     this.seeds++;
     this.#simulatedMs += simulatedMs;
@@ -33,6 +36,7 @@ export class Totals {
       this.#steered[key] += Number(steered[key]);
       if (steered[key]) this.#steeredSeeds[key]++;
     }
+    if (steered.faultsInClaims || steered.faultsInCommits) this.#struckSeeds++;
   }
 
   lines(wallMs: number): string[] {
@@ -47,7 +51,7 @@ export class Totals {
     return [
       `cluster: ${this.seeds} seeds, ${hours.toFixed(1)} simulated hours, ${speed.toFixed(0)} times real time; ${this.#published} publishes, ${percent(this.#acked, this.#published)} acked, ${this.#delivered} deliveries`,
       `cluster: faults: ${faults.join(', ')}`,
-      `cluster: seeds with a fault during a claim ${percent(faultsInClaims, this.seeds)}, during a commit ${percent(faultsInCommits, this.seeds)}, with an even number of homes ${percent(evenHomes, this.seeds)}; ${twoClaims} times two live claims, ${twoClaimsThenLoss} of them with a third home's disk lost, ${regainedWithTail} regained claims with an unacked tail`,
+      `cluster: seeds with a fault during a claim ${percent(faultsInClaims, this.seeds)}, during a commit ${percent(faultsInCommits, this.seeds)}, during either ${percent(this.#struckSeeds, this.seeds)}, with an even number of homes ${percent(evenHomes, this.seeds)}; ${twoClaims} times two live claims, ${twoClaimsThenLoss} of them with a third home's disk lost, ${regainedWithTail} regained claims with an unacked tail`,
     ];
   }
 }

@@ -73,7 +73,8 @@ export class Workload {
   }
 
   async #maintain(): Promise<void> {
-    for (let left = 1 + this.#below(6); left > 0; left--) await this.store.maintain();
+    for (let left = 1 + this.#below(6); left > 0; left--)
+      await this.store.maintain(this.#world.clock.wallMs());
   }
 
   async #commit(): Promise<void> {

@@ -25,6 +25,7 @@ export type PlantedBug =
   | 'keyless-again'
   | 'keys-in-memory'
   | 'keys-of-one-owner'
+  | 'numbers-of-one-owner'
   | 'late-unmarked'
   | 'live-before-end'
   | 'lonely-claim'

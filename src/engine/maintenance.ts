@@ -43,7 +43,7 @@ export class Maintenance {
       await this.#retain();
       this.core.channels.dropIdle();
       this.core.channels.forgetKeys();
-      if (!this.#stopped) await this.core.store.maintain();
+      if (!this.#stopped) await this.core.store.maintain(this.core.physicalMs());
     } catch (error) {
       if (!this.#stopped) this.hooks.failed(error);
     }

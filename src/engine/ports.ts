@@ -142,8 +142,9 @@ export interface LogStore {
   /** Channels of a hub with at least one entry, by name, after `after`. */
   channels(hub: HubName, options: { after?: string; limit: number }): Promise<readonly ChannelSize[]>;
 
-  /** Background duties that are due: compaction, index flush. Returns when one bounded step is done. */
-  maintain(): Promise<void>;
+  /** Background duties that are due: compaction, index flush, forgetting keys. Returns when one bounded step is done.
+   *  `unixMs`: physical time as entries are stamped with; a wall clock that was just set must not make keys old. */
+  maintain(unixMs: number): Promise<void>;
   /** Flushes the index and marks a clean stop. */
   close(): Promise<void>;
 }

@@ -73,6 +73,14 @@ export interface Fetch {
   readonly deadline: number;
 }
 
+/** When a home looks again at what is not committed. */
+export interface Offer {
+  at: number;
+  waitMs: number;
+  /** What was committed when it looked last. */
+  committed: Dot | undefined;
+}
+
 export class Channel {
   readonly key: string;
   /** The claim under which entries may be stamped here. */
@@ -86,6 +94,8 @@ export class Channel {
   mergeAt: number | undefined;
   /** The newest entry of this start's writer, synced or not. */
   stampedSeq = 0;
+  /** Something is held here that may not be committed. */
+  offer: Offer | undefined;
   /** Something is to be stamped once the claim was checked. */
   waitsForCheck = false;
   /** Something changed that outcomes rest on: to be looked at without delay. */
@@ -114,6 +124,7 @@ export class Channel {
   get deadline(): number {
     if (this.isHurried) return -Infinity;
     let next = Math.min(this.opening?.askAt ?? Infinity, this.mergeAt ?? Infinity);
+    next = Math.min(next, this.offer?.at ?? Infinity);
     for (const { deadline } of this.awaited) next = Math.min(next, deadline);
     for (const { askAt, deadline } of this.fetches) next = Math.min(next, askAt, deadline);
     for (const { resendAt } of this.links.values()) next = Math.min(next, resendAt ?? Infinity);

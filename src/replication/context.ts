@@ -150,6 +150,15 @@ export class Context {
     this.hurry(interval);
     this.outbox.add({ type: 'claimLost', interval: interval.id, claim: interval.held.claim });
     interval.held = undefined;
+    for (const channel of this.channelsIn(interval)) this.#offerOwn(channel);
+  }
+
+  /** What was stamped here and is not committed is for the next owner to place. */
+  #offerOwn(channel: Channel): void {
+    const { log, stampedSeq } = channel;
+    if (stampedSeq <= log.committedSeq(this.writer)) return;
+    channel.offer = { at: -Infinity, waitMs: timing.offerMinMs, committed: log.committed };
+    this.dueChannels.changed(channel);
   }
 
   /** Publishes that a lower level will do for wait no longer. */

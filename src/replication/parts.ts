@@ -8,6 +8,7 @@ import { Context, type ReplicaOptions } from './context.js';
 import { Fetching } from './fetching.js';
 import { Homes } from './homes.js';
 import type { IntervalId, PeerMessage } from './messages.js';
+import { Offering } from './offering.js';
 import { Outcomes } from './outcomes.js';
 import { Owning } from './owning.js';
 import { Recovering } from './recovering.js';
@@ -22,6 +23,7 @@ export interface Parts {
   readonly homes: Homes;
   readonly recovering: Recovering;
   readonly fetching: Fetching;
+  readonly offering: Offering;
 }
 
 export function makeParts(options: ReplicaOptions): Parts {
@@ -39,6 +41,7 @@ export function makeParts(options: ReplicaOptions): Parts {
     homes: new Homes(context, (channel, from, dot) => owning.learn(channel, from, dot)),
     recovering: new Recovering(context, transfer),
     fetching: new Fetching(context, transfer),
+    offering: new Offering(context, transfer),
   };
 }
 

@@ -258,12 +258,13 @@ export class Replica {
     const { cut, stamped } = underWay;
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
     for (const duty of cut.duties) discharge(this.#parts, duty, now);
-    const { owning, recovering, outcomes, fetching } = this.#parts;
+    const { owning, recovering, outcomes, fetching, offering } = this.#parts;
     for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
       owning.grown(channel, now);
       recovering.grown(channel);
       fetching.settle(channel);
       outcomes.settle(channel, now);
+      offering.grown(channel, now);
     }
     // What was written without a claim is offered to the others, whoever of them owns the channel.
     for (const { ref, interval } of stamped) if (!interval.held) this.exchange(ref, now);
@@ -310,8 +311,11 @@ export class Replica {
 
   /** Compares a channel with the other homes: each sends what the other lacks. */
   exchange(ref: ChannelRef, now: number): void {
-    const channel = this.#parts.context.channels.get(channelKey(ref));
-    if (channel) for (const home of channel.interval.others) this.#parts.transfer.ask(channel, home, now);
+    const { context, transfer, offering } = this.#parts;
+    const channel = context.channels.get(channelKey(ref));
+    if (!channel) return;
+    for (const home of channel.interval.others) transfer.ask(channel, home, now);
+    offering.grown(channel, now);
   }
 
   loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {
@@ -344,7 +348,7 @@ export class Replica {
   }
 
   tick(now: number): void {
-    const { context, claims, recovering, owning, transfer, outcomes, fetching } = this.#parts;
+    const { context, claims, recovering, owning, transfer, outcomes, fetching, offering } = this.#parts;
     for (const interval of context.dueIntervals.take(now)) {
       claims.tick(interval, now);
       recovering.tick(interval, now);
@@ -355,6 +359,7 @@ export class Replica {
       transfer.resend(channel, now);
       outcomes.settle(channel, now);
       fetching.tick(channel, now);
+      offering.tick(channel, now);
     }
   }
 

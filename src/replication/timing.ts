@@ -17,6 +17,9 @@ export const timing = {
   stallMs: 500,
   /** Foreign entries taken in are merged by then. */
   mergeMs: 50,
+  /** What is held and not committed is offered after that, then after twice that, and so on. */
+  offerMinMs: 1_000,
+  offerMaxMs: 16_000,
   /** A recovering home asks again. */
   recoverMs: 500,
 } as const;

@@ -20,6 +20,7 @@ import { type StoreFile, removeIfPresent } from './files.js';
 import { decodeRun } from './index-rows.js';
 import { type KeptRun, arrivalsOf, rowKeyOf } from './kept-run.js';
 import { type StoreParts, keysSince, storeDirectory } from './options.js';
+import type { Timestamp } from '../log/entry.js';
 import { indexRewritten } from './rewritten-index.js';
 import { type ScanItem, scanSegment } from './scan.js';
 import { encodeSegmentHeader, roundUp, segmentHeaderBytes, storeFormat } from './segment-format.js';
@@ -36,7 +37,7 @@ const blockBytes = 1_048_576;
 export type Postponed = Map<number, number>;
 
 /** True when there was something to do. */
-export async function compactStep(parts: StoreParts, postponed: Postponed): Promise<boolean> {
+export async function compactStep(parts: StoreParts, postponed: Postponed, unixMs: number): Promise<boolean> {
   const group = chooseGroup(parts, postponed);
   if (group.length === 0) return false;
   // Every row of a sealed segment must be where it can be looked up.
@@ -44,7 +45,7 @@ export async function compactStep(parts: StoreParts, postponed: Postponed): Prom
   const bytes = new ByteWriter(blockBytes);
   const kept: KeptRun[] = [];
   for (const segment of group) {
-    const obstacle = await collect(parts, segment, bytes, kept);
+    const obstacle = await collect(parts, segment, keysSince(unixMs), bytes, kept);
     if (obstacle) {
       // What cannot be read now may still be repaired; it is not thrown away. Keys are found in a rebuilt index only as
       // long as their entries are stored.
@@ -96,8 +97,9 @@ function contentBytes(segment: Segment): number {
 /** Adds what stays of a segment, or says why it must stay as it is: some of it cannot be read, or something trimmed has
  *  an idempotency key that is still to be remembered. */
 async function collect(
-  { segments, index, options, lineage }: StoreParts,
+  { segments, index, lineage }: StoreParts,
   segment: Segment,
+  since: Timestamp,
   bytes: ByteWriter,
   kept: KeptRun[],
 ): Promise<'damage' | 'keys' | undefined> {
@@ -112,7 +114,6 @@ async function collect(
       return part.length;
     },
   };
-  const since = keysSince(options.clock);
   let lastCommit = 0;
   for await (const items of scanSegment(source, segmentHeaderBytes, lineageSeed(lineage), new RefCache())) {
     for (const item of items) {

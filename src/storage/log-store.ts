@@ -135,9 +135,9 @@ class SegmentedLogStore implements LogStore {
     return await this.#guard(() => listChannels(this.#parts.index, hub, options));
   }
 
-  async maintain(): Promise<void> {
+  async maintain(unixMs: number): Promise<void> {
     this.#mustWork();
-    await this.#guard(() => this.#maintenance.step());
+    await this.#guard(() => this.#maintenance.step(unixMs));
   }
 
   close(): Promise<void> {

@@ -21,9 +21,9 @@ export class Maintenance {
     this.#parts = parts;
   }
 
-  step(): Promise<void> {
+  step(unixMs: number): Promise<void> {
     if (this.#stopped) return Promise.resolve();
-    this.#running ??= this.#step().finally(() => {
+    this.#running ??= this.#step(unixMs).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
@@ -34,19 +34,19 @@ export class Maintenance {
     await this.#running?.catch(() => undefined);
   }
 
-  async #step(): Promise<void> {
+  async #step(unixMs: number): Promise<void> {
     const { index, space } = this.#parts;
     await index.flush();
     await space.check();
     if (await space.refill()) return;
-    if (await this.#dropKeys()) return;
+    if (await this.#dropKeys(unixMs)) return;
     if (await this.#removeTrimmed()) return;
-    await compactStep(this.#parts, this.#postponed);
+    await compactStep(this.#parts, this.#postponed, unixMs);
   }
 
-  async #dropKeys(): Promise<boolean> {
-    const { index, options } = this.#parts;
-    const writes = await index.keys.outdated(timestampFromUnixMs(options.clock.wallMs()));
+  async #dropKeys(unixMs: number): Promise<boolean> {
+    const { index } = this.#parts;
+    const writes = await index.keys.outdated(timestampFromUnixMs(Math.floor(unixMs)));
     index.addWrites(writes);
     return writes.length > 0;
   }

@@ -125,7 +125,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     },
   });
   await index.keys.open();
-  const applier = new Applier(index, { soleHome: options.soleHome, keysSince: keysSince(clock) });
+  const applier = new Applier(index, { soleHome: options.soleHome, keysSince: keysSince(clock.wallMs()) });
   for await (const [key] of rowsOf(keyValue, tagged(tags.trim))) {
     const ref = channelOf(key);
     applier.trimmed.set(channelKey(ref), ref);

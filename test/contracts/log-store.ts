@@ -189,7 +189,7 @@ export function logStoreContract(name: string, make: () => Promise<LogStoreUnder
         expect(await seqs(opened, room, 5, 3)).toEqual([5, 6, 7]);
       };
       await check(store);
-      await store.maintain();
+      await store.maintain(Date.now());
       await store.close();
       const again = await world.open();
       await check(again);

@@ -8,6 +8,7 @@ import {
   iterateRecords,
   contentHash,
 } from '../../src/log/entry-wire.js';
+import { publishersIn } from '../../src/log/publishers-in.js';
 import { RefCache, parseRunHeader, salvageRun, verifyRun } from '../../src/log/run-reader.js';
 import type { RunSummary } from '../../src/log/run.js';
 import { type RunEntry, RunWriter } from '../../src/log/run-writer.js';
@@ -115,6 +116,24 @@ describe('runs', () => {
           expect(row.scope).toBe(`${actor}/${publisher?.id ?? ''}`);
           expect(row.contentHash).toBe(content ? contentHash(content) : 0);
         }
+      }),
+    );
+  });
+
+  test('tell how far each publisher has come', () => {
+    fc.assert(
+      fc.property(plans, (plan) => {
+        const runWriter = new RunWriter();
+        const run = write(runWriter, plan);
+        const newest = new Map<string, { scope: string; epoch: number; seq: number }>();
+        for (const { actor = '', publisher } of plan.entries) {
+          if (!publisher) continue;
+          const { id, epoch, seq } = publisher;
+          const known = newest.get(`${actor}/${id}`);
+          if (!known || epoch > known.epoch || (epoch === known.epoch && seq > known.seq))
+            newest.set(`${actor}/${id}`, { scope: `${actor}/${id}`, epoch, seq });
+        }
+        expect(publishersIn(runWriter.bytes(), run)).toEqual([...newest.values()]);
       }),
     );
   });
