@@ -160,6 +160,9 @@ export class Replica {
 
   connected(peer: NodeId, now: number): void {
     this.#parts.context.connected.add(peer);
+    // A frame that came late, of a store before, may have made the present one look old.
+    const stores = this.#stores.get(peer);
+    if (stores) this.#stores.set(peer, stores.slice(-1));
     for (const interval of this.#parts.context.intervals.values()) {
       if (!interval.others.includes(peer)) continue;
       this.#parts.claims.connected(interval, peer);

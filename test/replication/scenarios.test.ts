@@ -9,6 +9,7 @@ import {
   seqReuse,
   sleepingOwner,
   wipedHomeOfFive,
+  wipedHomeOfThree,
 } from '../../simulations/replication/scenarios.js';
 
 test('D1 seq reuse: a start after a power loss never uses a name again', () => {
@@ -46,6 +47,10 @@ describe('D11 lights out', () => {
 
 test('D14 ahead: a cursor goes on at a replica that is behind', () => {
   expect(ahead).not.toThrow();
+});
+
+test('a wiped home of three counts for nobody', () => {
+  expect(wipedHomeOfThree).not.toThrow();
 });
 
 describe('a wiped home of five', () => {

@@ -1,6 +1,6 @@
 /** The random search over the replication core, and proof that it finds what it looks for. */
 import { describe, expect, test } from 'vitest';
-import { bugs, findBug, findInStory, seenWithout } from '../../simulations/replication/bugs.js';
+import { bugs, findBug, findInStory, seenWithout, storied } from '../../simulations/replication/bugs.js';
 import { searchReplication } from '../../simulations/replication/search.js';
 
 test('under crashes, lost disks, cuts, pauses and wrong clocks every promise holds', () => {
@@ -28,8 +28,8 @@ describe('a planted bug is found', () => {
     expect(seenWithout(bug, found!)).not.toBe(found!.checker);
   });
 
-  test('recovery-by-quorum: in a story', () => {
-    expect(findInStory()).toBe('order');
+  test.each(storied)('$bug: in a story', (story) => {
+    expect(findInStory(story)).toBe('order');
   });
 });
 
