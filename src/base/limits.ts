@@ -157,6 +157,8 @@ export const limits = {
   clientAddressesMax: 4,
   /** A node's load in thousandths. */
   memberLoadMax: 1_000,
+  /** Addresses of which the time is remembered: the clocks of some tell as much as those of all. */
+  peerClocksMax: 128,
   /** One gossip packet as it leaves, within what networks carry whole. */
   gossipPacketBytesMax: 1_400,
   /** A full exchange of members: all of them with the longest addresses, and their accusers. */

@@ -31,7 +31,7 @@ export interface MembershipParameters {
   readonly gossipFanOut: number;
   /** Everything is told factor × ⌈log10(n + 1)⌉ times by each who heard of it. */
   readonly transmitFactor: number;
-  /** Bytes of one packet before it is sealed: 1,400 less what encryption adds. */
+  /** Bytes of one packet before it is sealed: 1,400 less what encryption and the sender's time add. */
   readonly packetBytesMax: number;
   /** The leaving node tells so many members itself. */
   readonly leaveToldMax: number;
@@ -70,7 +70,7 @@ export const lan: MembershipParameters = {
   gossipFreshMs: 8,
   gossipFanOut: 3,
   transmitFactor: 4,
-  packetBytesMax: 1_352,
+  packetBytesMax: 1_344,
   leaveToldMax: 64,
   leaveLingerMs: 150,
   syncIntervalMs: 10_000,

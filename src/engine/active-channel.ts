@@ -1,10 +1,13 @@
 /** A channel in memory: its log, who listens, what waits to be written, and what is remembered about publishers. */
 import { assert } from '../base/assert.js';
+import { planted } from '../base/planted.js';
 import { limits } from '../base/limits.js';
 import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
 import { KeyTable } from '../log/idempotency.js';
 import { PublisherTable } from '../log/publisher-sequence.js';
+import { publishersIn } from '../log/publishers-in.js';
 import type { ChannelLog } from '../log/channel-log.js';
+import type { RunSummary } from '../log/run.js';
 import type { RuleSet } from '../channels/rules.js';
 import { FanOut } from '../sessions/fan-out.js';
 import type { Session } from '../sessions/session.js';
@@ -107,6 +110,15 @@ export class ActiveChannel {
 
   forgetKeys(): void {
     this.#keys = undefined;
+  }
+
+  /** A run of another owner is stored. */
+  tookIn(run: RunSummary, bytes: Uint8Array): void {
+    // Keys that came this way are in the index, not in memory.
+    if (!planted('keys-of-one-owner')) this.forgetKeys();
+    // What a publisher sent to that owner before may still wait here, and must not go behind what it sent since.
+    const marks = planted('numbers-of-one-owner') ? [] : publishersIn(bytes, run);
+    for (const { scope, epoch, seq } of marks) this.publishers.add(scope, epoch, seq);
   }
 
   get publishers(): PublisherTable {

@@ -7,7 +7,6 @@ import { planted } from '../base/planted.js';
 import type { RuleSet } from '../channels/rules.js';
 import type { RingTable } from '../cluster/ring-table.js';
 import { HybridClock } from '../log/hybrid-clock.js';
-import { PhysicalClock } from '../log/physical-clock.js';
 import { Replica } from '../replication/replica.js';
 import { Alone } from './alone.js';
 import { ChannelTable } from './channel-table.js';
@@ -24,6 +23,7 @@ import {
 } from './notes.js';
 import { Delivery, type Flusher } from './delivery.js';
 import { foundIn } from './cluster/founding.js';
+import type { NodeTime } from './node-time.js';
 import type { EngineOptions } from './options.js';
 import type { Ordering } from './ordering.js';
 import { Replicated } from './cluster/replicated.js';
@@ -56,12 +56,12 @@ export async function startCore(
   ports: EnginePorts,
   options: EngineOptions,
   hooks: CoreHooks,
+  time: NodeTime,
   cluster?: Cluster,
 ): Promise<Core> {
   const store = await ports.openStore();
   try {
-    const physical = new PhysicalClock(ports.clock.wallMs(), ports.clock.monotonicMs());
-    const physicalMs = (): number => physical.read(ports.clock.wallMs(), ports.clock.monotonicMs());
+    const physicalMs = (): number => time.physicalMs();
     const last = decodeClockNote(store.notes.get(noteNames.clock)) ?? 0;
     const clock = new HybridClock({ last, bound: last, offsetMsMax: limits.clockOffsetMsMax });
     const bound = clock.boundNeeded(physicalMs()) ?? last;
@@ -78,7 +78,7 @@ export async function startCore(
       writer,
       delivery: new Delivery(hooks.flusher),
     };
-    const plan = options.cluster && ports.peers ? inCluster(base, options, cluster) : alone(base);
+    const plan = options.cluster && ports.peers ? inCluster(base, options, time, cluster) : alone(base);
     const notes = new Map([...plan.notes, [noteNames.clock, encodeClockNote(bound)]]);
     await store.commit({ bytes: new Uint8Array(0), runs: [], notes });
     clock.raiseBound(bound);
@@ -117,11 +117,11 @@ function alone({ store, writer, delivery }: Base): Plan {
   };
 }
 
-function inCluster(base: Base, options: EngineOptions, known: Cluster | undefined): Plan {
+function inCluster(base: Base, options: EngineOptions, time: NodeTime, known: Cluster | undefined): Plan {
   const { ports, store, writer, clock, physicalMs, delivery, hooks } = base;
   const found = foundIn(store, options.nodeId, options.cluster!, known?.table.ring);
   const { table, held, notes } = found;
-  const cluster = known ?? new Cluster(ports, ports.peers!, found, options);
+  const cluster = known ?? new Cluster(ports, ports.peers!, found, options, time.peers);
   const order = (): Ordering =>
     new Replicated({
       ports,

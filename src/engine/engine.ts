@@ -31,6 +31,7 @@ import type { Cluster } from './cluster/cluster.js';
 import { clusterApi } from './cluster/cluster-api.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
+import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage, positionCovered } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
@@ -52,6 +53,7 @@ export class Engine implements NodeApi {
   readonly #options: EngineOptions;
   readonly #sessions: Sessions;
   readonly #startedUnixMs: number;
+  readonly #time: NodeTime;
   #state: State = 'reopening';
   #core: Core | undefined;
   #cluster: Cluster | undefined;
@@ -63,6 +65,7 @@ export class Engine implements NodeApi {
     this.#ports = ports;
     this.#options = options;
     this.#startedUnixMs = ports.clock.wallMs();
+    this.#time = new NodeTime(ports.clock, ports.observer);
     this.#sessions = new Sessions(ports, options, {
       serving: () => this.#parts(),
       core: () => this.#core,
@@ -96,7 +99,7 @@ export class Engine implements NodeApi {
       flush: () => this.#sessions.flush(),
       failed: (error: unknown) => void this.#storeFailed(error),
     };
-    const core = await startCore(this.#ports, this.#options, hooks, this.#cluster);
+    const core = await startCore(this.#ports, this.#options, hooks, this.#time, this.#cluster);
     this.#core = core;
     this.#cluster = core.cluster;
     const { side } = core;
@@ -107,7 +110,10 @@ export class Engine implements NodeApi {
       this.#options.rules,
       this.#options.maintenanceIntervalMs,
       {
-        tick: () => this.#sessions.tick(),
+        tick: () => {
+          this.#sessions.tick();
+          this.#time.watch();
+        },
         failed: (error) => void this.#storeFailed(error),
       },
     );

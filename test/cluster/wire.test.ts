@@ -255,7 +255,7 @@ describe('a decoder', () => {
   test('reads no statement that takes more than the room kept for news', () => {
     fc.assert(
       fc.property(statements, (statement) => {
-        expect(gossip([statement]).length).toBeLessThanOrEqual(1_352);
+        expect(gossip([statement]).length).toBeLessThanOrEqual(1_344);
       }),
     );
   });

@@ -1,4 +1,5 @@
 /** Stories about clocks, cold starts, and readers that are ahead of who serves them. */
+import type { SimulatedNode } from '../node.js';
 import type { Story } from './story.js';
 
 const sixHoursMs = 6 * 3_600_000;
@@ -8,6 +9,7 @@ const sixHoursMs = 6 * 3_600_000;
 export async function sixHoursAhead(story: Story): Promise<void> {
   await story.begin();
   const { owner, others } = story;
+  await neverFollowed(story, owner);
   const [node] = others;
   const client = story.publisher('p', [node!], { levels: ['owner'] });
   node!.machine.stepWall(sixHoursMs);
@@ -32,6 +34,21 @@ export async function sixHoursAhead(story: Story): Promise<void> {
   );
   for (const { timestamp, sentMs } of own)
     story.must(aheadMs(story, timestamp, sentMs) < 4_000, 'nobody follows the clock that is ahead');
+}
+
+/** However long the clock stays wrong: the others deny it. */
+async function neverFollowed(story: Story, owner: SimulatedNode): Promise<void> {
+  const alarms: string[] = [];
+  owner.onObservation = (observation) => {
+    if (observation.type === 'alarm') alarms.push(observation.code);
+  };
+  owner.machine.stepWall(sixHoursMs);
+  owner.noteLead();
+  await story.pass(10_000);
+  for (const { timestamp, sentMs } of await story.published(story.publisher('at the owner', [owner]), 5))
+    story.must(aheadMs(story, timestamp, sentMs) < 2_000, 'a clock that the others deny is never followed');
+  story.must(alarms.includes('CLOCK_STEP'), 'somebody is told');
+  owner.machine.setWallRight();
 }
 
 function aheadMs({ world }: Story, timestamp: number, sentMs: number): number {

@@ -4,6 +4,7 @@ import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import { type Result, err } from '../../base/result.js';
 import { Acting } from '../../cluster/acting.js';
 import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
+import type { PeerClocks } from '../../cluster/peer-clocks.js';
 import type { RingVote } from '../../cluster/ring-agreement.js';
 import { ringDigest } from '../../cluster/ring-codec.js';
 import type { IntervalId } from '../../cluster/ring-position.js';
@@ -58,6 +59,7 @@ export class Cluster implements Neighbours, Surroundings {
     peers: Peers,
     { table, vote }: { readonly table: RingTable; readonly vote: RingVote | undefined },
     { nodeId, cluster }: EngineOptions,
+    clocks: PeerClocks,
   ) {
     const { profile, membership, seeds, expelAfterMs } = cluster!;
     this.self = nodeId;
@@ -67,7 +69,7 @@ export class Cluster implements Neighbours, Surroundings {
     this.#table = table;
     this.#letters = new Letters(peers, ports.timers, ports.observer);
     const own = { ...profile, ringVersion: table.ring.version, settled: false };
-    const gossip = { node: nodeId, profile: own, parameters: membership };
+    const gossip = { node: nodeId, profile: own, parameters: membership, clocks };
     this.#gossip = new Gossip(ports, peers, gossip, {
       reachable: (node, isReachable) => this.#route(node, isReachable),
       changed: (node) => this.#changed(node),

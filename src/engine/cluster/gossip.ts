@@ -1,12 +1,13 @@
 /** Runs membership: packets and questions go through the port, verdicts to the cluster, and it is woken when its time has
  *  come. */
-import { toHex } from '../../base/bytes.js';
+import { readFixed64, toHex, writeFixed64 } from '../../base/bytes.js';
 import type { NodeId } from '../../base/ids.js';
 import type { MembershipEffect } from '../../cluster/effects.js';
 import type { BootId, Profile } from '../../cluster/member.js';
 import { type MemberView, Membership } from '../../cluster/membership.js';
 import { decodePacket, decodeSync, encodePacket, encodeSync } from '../../cluster/membership-wire.js';
 import type { MembershipParameters } from '../../cluster/parameters.js';
+import type { PeerClocks } from '../../cluster/peer-clocks.js';
 import type { EnginePorts, Peers } from '../ports.js';
 
 export interface GossipHooks {
@@ -20,7 +21,12 @@ export interface GossipOptions {
   readonly node: NodeId;
   readonly profile: Profile;
   readonly parameters: MembershipParameters;
+  /** Told of the times in packets. */
+  readonly clocks: PeerClocks;
 }
+
+/** Of the time before a packet: Unix milliseconds, u64 little-endian. */
+const timeBytes = 8;
 
 /** First byte of a question. */
 const asks = { probe: 1, sync: 2 } as const;
@@ -30,6 +36,7 @@ export class Gossip {
   readonly #peers: Peers;
   readonly #hooks: GossipHooks;
   readonly #membership: Membership;
+  readonly #clocks: PeerClocks;
   #profile: Profile;
   #timerAt = Infinity;
   #cancelTimer: (() => void) | undefined;
@@ -39,6 +46,7 @@ export class Gossip {
     this.#peers = peers;
     this.#hooks = hooks;
     this.#profile = options.profile;
+    this.#clocks = options.clocks;
     this.#membership = new Membership({
       ...options,
       boot: toHex(ports.random.bytes(8)) as BootId,
@@ -80,7 +88,8 @@ export class Gossip {
   }
 
   packet(address: string, bytes: Uint8Array): void {
-    const packet = decodePacket(bytes);
+    const packet = decodePacket(bytes.subarray(timeBytes));
+    if (packet.ok) this.#clocks.heard(address, readFixed64(bytes, 0), this.#now());
     if (packet.ok) this.#membership.receive(packet.value, address, this.#now());
     this.#schedule();
   }
@@ -107,7 +116,7 @@ export class Gossip {
   #do(effect: MembershipEffect): void {
     switch (effect.type) {
       case 'send':
-        return this.#peers.sendPacket(effect.address, encodePacket(effect.packet).slice());
+        return this.#peers.sendPacket(effect.address, this.#dated(encodePacket(effect.packet)));
       case 'stream-probe':
         return void this.#probe(effect.address, effect.seq);
       case 'sync':
@@ -124,6 +133,14 @@ export class Gossip {
       case 'leave-complete':
         return this.#hooks.left();
     }
+  }
+
+  /** Before each packet the sender's wall clock. */
+  #dated(packet: Uint8Array): Uint8Array {
+    const bytes = new Uint8Array(timeBytes + packet.length);
+    writeFixed64(bytes, 0, Math.max(0, Math.floor(this.#ports.clock.wallMs())));
+    bytes.set(packet, timeBytes);
+    return bytes;
   }
 
   async #probe(address: string, seq: number): Promise<void> {

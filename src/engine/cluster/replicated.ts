@@ -5,7 +5,6 @@ import type { ChannelRef, Dot, NodeId, WriterId } from '../../base/ids.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import { planted } from '../../base/planted.js';
 import type { HybridClock } from '../../log/hybrid-clock.js';
-import { publishersIn } from '../../log/publishers-in.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Effect } from '../../replication/effects.js';
 import type { Frame } from '../../replication/messages.js';
@@ -239,11 +238,7 @@ export class Replicated implements Ordering {
     clock.receive(run.lastTimestamp, physicalMs());
     const channel = this.#held.find(run.ref);
     if (!channel) return;
-    // Keys that came this way are in the index, not in memory.
-    if (!planted('keys-of-one-owner')) channel.forgetKeys();
-    // What one of them sent to the owner before may still wait here, and must not go behind what it sent since.
-    const publishers = planted('numbers-of-one-owner') ? [] : publishersIn(bytes, run);
-    for (const { scope, epoch, seq } of publishers) channel.publishers.add(scope, epoch, seq);
+    channel.tookIn(run, bytes);
     if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
     surroundings.synced(run.ref, run, bytes);
   }
