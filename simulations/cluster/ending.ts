@@ -23,12 +23,14 @@ export const livenessCheckers = [
   'I25 publishes are acked',
   'I25 readers catch up',
   'I25 time goes on',
+  'I25 the ring comes to rest',
 ] as const;
 export type LivenessChecker = (typeof livenessCheckers)[number];
 
 /** After the last fault, of which restarts and retries of clients are a part. */
 const convergenceMs = 60_000;
 const canaryMs = 10_000;
+const ringMs = 120_000;
 
 export class Ending {
   readonly #world: World;
@@ -51,6 +53,7 @@ export class Ending {
     const isSettled = await world.becomes(() => !world.record.hasOpen, convergenceMs + 120_000);
     if (!isSettled)
       this.stuck('I25 publishes are answered', `line ${world.record.open()[0]?.line} never got an answer`);
+    await this.#ringRests();
     const canaries = isUp ? await this.#sendCanaries() : [];
     const fresh = this.#readAll('final');
     await this.#catchUp([...readers, ...fresh], canaries);
@@ -91,6 +94,13 @@ export class Ending {
     const isUp = await this.#world.becomes(() => nodes.every(({ state }) => state === 'up'), convergenceMs);
     if (!isUp) this.stuck('I25 nodes come up', 'a node did not come up');
     return isUp;
+  }
+
+  async #ringRests(): Promise<void> {
+    const world = this.#world;
+    if (!world.isRingChanging) return;
+    const isAtRest = await world.becomes(() => world.isRingAtRest(), ringMs);
+    if (!isAtRest) this.stuck('I25 the ring comes to rest', 'a change of the ring does not end');
   }
 
   /** The last publish of each channel: when all have it, they have had all before it. */
@@ -139,7 +149,9 @@ export class Ending {
   #readAll(phase: Reader['phase']): ReaderClient[] {
     const { channels, reconnectMaxMs } = this.#plan;
     const world = this.#world;
-    return world.nodes.map((node) => {
+    const members = world.members();
+    const readable = world.nodes.filter((node) => !node.isSpare || members.includes(node));
+    return readable.map((node) => {
       const name = `${phase} ${node.name}`;
       const plan = { name, channels, start: 'beginning', phase, handOversPerMinute: 0 } as const;
       return new ReaderClient(world, plan, world.client(name, [node.host], reconnectMaxMs));
@@ -197,6 +209,7 @@ export class Ending {
       stores,
       disks: world.disks,
       homesOf,
+      isRingChanging: world.isRingChanging,
       orders,
       strict: world.strict,
       wallStartMs: world.line.wallMs() - world.line.monotonicMs(),

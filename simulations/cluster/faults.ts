@@ -24,6 +24,7 @@ export const faultKinds = [
   'duel',
   'tail',
   'ambush',
+  'ring',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -55,7 +56,7 @@ export function drawRates(random: Random, nodes: number, lengthMs: number): Map<
   const rates = new Map<FaultKind, number>();
   const share = pick(random, [0.1, 0.25, 0.5, 0.8]);
   for (const kind of faultKinds) {
-    if (kind === 'ambush') continue;
+    if (kind === 'ambush' || kind === 'ring') continue;
     const isMeant = random.next() < share;
     const times = logBetween(random, 1, 12);
     if (!isMeant || (nodes === 1 && betweenNodes.has(kind))) continue;

@@ -4,6 +4,7 @@ import { between } from './chance.js';
 import { Duels } from './duels.js';
 import { type Fault, type FaultKind, losesDisk } from './faults.js';
 import type { SimulatedNode } from './node.js';
+import { Operator } from './operator.js';
 import { calm } from './weather.js';
 import type { World } from './world.js';
 
@@ -19,6 +20,7 @@ export class Nemesis {
   readonly strikes: { readonly atMs: number; readonly inCommit: boolean }[] = [];
   readonly #world: World;
   readonly #duels: Duels;
+  readonly #operator: Operator;
   readonly #random: Random;
   /** What is wrong now, and how to put it right. */
   readonly #undo = new Set<() => void>();
@@ -27,6 +29,7 @@ export class Nemesis {
   constructor(world: World, random: Random) {
     this.#world = world;
     this.#random = random;
+    this.#operator = new Operator(world, random);
     this.#duels = new Duels(world, {
       isHealed: () => this.#healed,
       isolate: (node) => this.#isolate(node),
@@ -111,6 +114,8 @@ export class Nemesis {
         return this.#duels.duel(fault.forMs, losesDisk(fault));
       case 'tail':
         return this.#duels.tail(fault.forMs);
+      case 'ring':
+        return this.#operator.change(fault.amount);
       case 'ambush':
         return this.#ambush(fault);
       case 'cut':

@@ -36,6 +36,8 @@ export interface NodeWorld {
 
 export interface NodeOptions {
   readonly name: string;
+  /** No member of the ring at first. */
+  readonly isSpare: boolean;
   readonly segmentBytes: number;
   readonly engine: Omit<EngineOptions, 'nodeId'>;
   /** What is the same at every start; left out by a node that stays alone. */
@@ -91,6 +93,10 @@ export class SimulatedNode {
       isAlive: () => this.disk.alive,
     });
     this.#putDisk();
+  }
+
+  get isSpare(): boolean {
+    return this.#options.isSpare;
   }
 
   get life(): Life | undefined {

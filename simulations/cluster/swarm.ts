@@ -1,5 +1,6 @@
 /** What one seed does: how large the cluster is, who publishes and reads what, and what goes wrong. */
 import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
+import type { Random } from '../../src/base/random.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
 import { type Fault, type FaultKind, drawAmbushRate, drawFaults, drawRates } from './faults.js';
 import type { PlainPublisherPlan } from './plain-publisher.js';
@@ -62,19 +63,43 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     lostDisksMax: 0,
     rates: ambushRates,
   });
+  const ringing = chanceFor(seed, 'ring changes');
+  const spares = drawSpares(ringing, world);
+  const ringRates = new Map<FaultKind, number>(
+    spares === undefined ? [] : [['ring', (logBetween(ringing, 1, 6) * 60_000) / lengthMs]],
+  );
+  const changes = drawFaults(ringing, {
+    nodes,
+    fromMs: 1_000,
+    toMs: lengthMs,
+    lostDisksMax: 0,
+    rates: ringRates,
+  });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
-    world,
+    world: spares === undefined ? world : { ...world, spares },
     channels,
-    publishers,
-    plainPublishers: drawPlainPublishers(seed, channels, publishers),
+    // What is acknowledged at one node alone stays there when it leaves the ring: those who may lose it are left out.
+    publishers: spares === undefined ? publishers : publishers.map(atQuorum),
+    plainPublishers: spares === undefined ? drawPlainPublishers(seed, channels, publishers) : [],
     readers: drawReaders(seed, channels),
     histories: drawHistories(seed, channels),
     lengthMs,
     reconnectMaxMs,
-    rates: new Map([...rates, ...ambushRates]),
-    faults: [...faults, ...ambushes].sort((a, b) => a.atMs - b.atMs),
+    rates: new Map([...rates, ...ambushRates, ...ringRates]),
+    faults: [...faults, ...ambushes, ...changes].sort((a, b) => a.atMs - b.atMs),
   };
+}
+
+/** Nodes beside the ring, where it changes in this run; not where a change would make another number of copies. */
+function drawSpares(
+  random: Random,
+  { nodes, replicas }: Pick<WorldPlan, 'nodes' | 'replicas'>,
+): number | undefined {
+  const isMeant = random.next() < 0.3;
+  const spares = whole(random, 0, 2);
+  if (!isMeant || nodes > 5 || replicas === undefined || replicas === 'all') return undefined;
+  return nodes >= replicas ? spares : undefined;
 }
 
 /** Of one run, in the mean: more of the same finds less than another seed. */
@@ -103,6 +128,10 @@ function drawPublishers(seed: number, channels: readonly string[], lengthMs: num
     timeoutMs: pick(random, [2_000, 20_000, 120_000]),
     restartsPerMinute: pick(random, [0, 0, 1, 6]),
   }));
+}
+
+function atQuorum(plan: PublisherPlan): PublisherPlan {
+  return { ...plan, levels: ['quorum'], degrade: false };
 }
 
 /** In few runs: nobody is to ask for quorum alone where these are. */

@@ -15,7 +15,7 @@ export interface WitnessWorld {
   /** Every disk there ever was, the lost ones included. */
   readonly disks: readonly RawDisk[];
   readonly strict: ReadonlySet<string>;
-  appendQuorumOf(channel: string): number;
+  appendQuorumOf(): number;
 }
 
 const hub = 'default';
@@ -80,7 +80,7 @@ export class Witness implements FrameWitness {
     if (!record.isWhole)
       seen.findings.push({ checker: 'I4 whole entries', what: `${node} delivers ${dot} with a wrong sum` });
     const holders = disks.filter((disk) => disk.sumOf(`${hub}/${channel}`, writer, record.seq) !== undefined);
-    const needs = this.#world.strict.has(channel) ? this.#world.appendQuorumOf(channel) : 1;
+    const needs = this.#world.strict.has(channel) ? this.#world.appendQuorumOf() : 1;
     if (new Set(holders.map((disk) => disk.node)).size >= needs) return;
     const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced on ${holders.length} of ${needs} disks`;
     seen.findings.push({ checker: 'I3 delivered is durable', what });

@@ -9,7 +9,13 @@ import { chanceFor } from './chance.js';
 import { ClientNetwork } from './client-network.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
 import { lan, scaled } from '../../src/cluster/parameters.js';
-import type { ClusterId, Replicas, Ring } from '../../src/cluster/ring.js';
+import {
+  type ClusterId,
+  type Replicas,
+  type Ring,
+  memberStateOf,
+  replicaCount,
+} from '../../src/cluster/ring.js';
 import { type NodeOptions, type NodeWorld, SimulatedNode, nodeIdOf, peerAddressOf } from './node.js';
 import { PeerNetwork } from './peer-network.js';
 import { platformFor } from './platform.js';
@@ -22,6 +28,8 @@ import { Witness } from './witness.js';
 export interface WorldPlan {
   readonly seed: number;
   readonly nodes: number;
+  /** Nodes that are alone at first, for whoever changes the ring. */
+  readonly spares?: number;
   /** Copies of each channel; `undefined` for a single node that knows of no cluster. */
   readonly replicas: Replicas | undefined;
   /** Points of a node on the ring: what a start and a failover cost grows with them. */
@@ -45,7 +53,8 @@ export class World implements NodeWorld, ClientWorld {
   readonly clients: ClientNetwork;
   readonly peers: PeerNetwork;
   readonly nodes: SimulatedNode[] = [];
-  readonly #ring: RingTable | undefined;
+  /** The newest ring that any node goes by. */
+  #ring: RingTable | undefined;
   readonly clientNames: string[] = [];
   /** Channels in which everybody asks for quorum and takes nothing less. */
   readonly strict = new Set<string>();
@@ -61,9 +70,9 @@ export class World implements NodeWorld, ClientWorld {
     this.peers = new PeerNetwork(this.weather, chanceFor(plan.seed, 'links'), this.trace);
     const skew = chanceFor(plan.seed, 'skew');
     this.#ring = plan.replicas && new RingTable(ringOf(namesOf(plan), plan.replicas, plan.virtualNodes));
-    for (let i = 1; i <= plan.nodes; i++) {
+    for (let i = 1; i <= plan.nodes + (plan.spares ?? 0); i++) {
       const machine = new Machine(this.line, (skew.next() * 2 - 1) * plan.skewMs);
-      this.nodes.push(new SimulatedNode(this, machine, nodeOptions(plan, `n${i}`)));
+      this.nodes.push(new SimulatedNode(this, machine, nodeOptions(plan, `n${i}`, i > plan.nodes)));
     }
   }
 
@@ -102,8 +111,8 @@ export class World implements NodeWorld, ClientWorld {
   }
 
   /** W of its homes. */
-  appendQuorumOf(channel: string): number {
-    return Math.floor(this.homesOf(channel).length / 2) + 1;
+  appendQuorumOf(): number {
+    return Math.floor(this.copies / 2) + 1;
   }
 
   /** Runs the world until the task is settled; rejects as soon as something broke. */
@@ -140,31 +149,80 @@ export class World implements NodeWorld, ClientWorld {
     return { urls, platform, random: chanceFor(seed, name), reconnectMaxMs };
   }
 
+  /** The ring has changed since the beginning, or is about to. */
+  get isRingChanging(): boolean {
+    return this.plan.spares !== undefined;
+  }
+
+  /** Of each channel. */
+  get copies(): number {
+    return replicaCount(this.plan.replicas ?? 1, this.plan.nodes);
+  }
+
+  /** Those in the newest ring. */
+  members(): SimulatedNode[] {
+    const ring = this.#newestRing();
+    return ring ? this.nodes.filter(({ id }) => memberStateOf(ring.ring, id) !== undefined) : this.nodes;
+  }
+
+  /** All members that are up go by one ring, and it does not change. */
+  isRingAtRest(): boolean {
+    const rings = this.members().map(({ engine }) => engine?.cluster?.ring());
+    return rings.every((ring) => ring && !ring.change && ring.digest === rings[0]!.digest);
+  }
+
+  #newestRing(): RingTable | undefined {
+    const known = this.#ring;
+    if (!known || !this.isRingChanging) return known;
+    for (const { engine, state } of this.nodes) {
+      const status = state === 'up' ? engine?.cluster?.ring() : undefined;
+      if (!status || status.cluster !== clusterId || status.version <= this.#ring!.ring.version) continue;
+      const { version, replicas, members, change } = status;
+      // What is on the way counts once it is there.
+      if (change) continue;
+      const { virtualNodes } = this.plan;
+      this.#ring = new RingTable({
+        cluster: clusterId,
+        version,
+        replicas,
+        virtualNodes,
+        members,
+        lineage: [],
+      });
+    }
+    return this.#ring;
+  }
+
   /** Names of the nodes that hold a channel. */
   homesOf(channel: string): string[] {
     const names = this.nodes.map(({ name }) => name);
-    if (!this.#ring) return names;
+    const ring = this.#newestRing();
+    if (!ring) return names;
     const position = channelPosition({ hub: 'default' as HubName, channel: channel as ChannelName });
-    const { homes } = this.#ring.intervalOf(position);
+    const { homes } = ring.intervalOf(position);
     return homes.map((id) => this.nodes.find((node) => node.id === id)!.name);
   }
 
   get hosts(): string[] {
-    return this.nodes.map(({ host }) => host);
+    return this.nodes.filter(({ isSpare }) => !isSpare).map(({ host }) => host);
   }
 }
+
+const clusterId = 'c'.repeat(32) as ClusterId;
 
 function namesOf({ nodes }: WorldPlan): string[] {
   return Array.from({ length: nodes }, (_, i) => `n${i + 1}`);
 }
 
-function nodeOptions(plan: WorldPlan, name: string): NodeOptions {
+function nodeOptions(plan: WorldPlan, name: string, isSpare: boolean): NodeOptions {
   const { segmentBytes, replicas, membershipScale } = plan;
-  const options = { name, segmentBytes, engine: engineOptions(plan) };
+  const options = { name, isSpare, segmentBytes, engine: engineOptions(plan) };
   if (replicas === undefined) return options;
   const names = namesOf(plan);
   const cluster = {
-    ring: ringOf(names, replicas, plan.virtualNodes),
+    ring: isSpare
+      ? { ...ringOf([name], replicas, plan.virtualNodes), cluster: nodeIdOf(name) as string as ClusterId }
+      : ringOf(names, replicas, plan.virtualNodes),
     membership: scaled(lan, membershipScale),
     seeds: names.map(peerAddressOf),
   };
@@ -174,7 +232,7 @@ function nodeOptions(plan: WorldPlan, name: string): NodeOptions {
 function ringOf(names: readonly string[], replicas: Replicas, virtualNodes: number): Ring {
   const members = names.map((name) => ({ node: nodeIdOf(name), state: 'active' as const }));
   return {
-    cluster: 'c'.repeat(32) as ClusterId,
+    cluster: clusterId,
     version: 1,
     replicas,
     virtualNodes,

@@ -1,5 +1,6 @@
-/** A node alone gives up its ring of one for that of others: it learns their ring, asks a voter there to propose it, and
- *  adopts the ring once that names it. It keeps asking: a change under way is waited for. */
+/** A node alone gives up its ring of one for that of the node it was sent to: it learns that ring, asks a voter there to
+ *  propose it, and adopts the ring once that names it. It keeps asking: a change under way is waited for. Rings of others,
+ *  who may be alone like itself, are none of its business. */
 import type { NodeId } from '../base/ids.js';
 import type { Role } from './member.js';
 import type { ChangeRefusal } from './ring-intent.js';
@@ -13,6 +14,8 @@ export class Joining {
   #id: number | undefined;
   #until = Infinity;
   #askAt = Infinity;
+  /** Whose ring it is; `undefined` where it is already named in one, and only has to learn it. */
+  #at: NodeId | undefined;
   #other: Ring | undefined;
   #refusal: ChangeRefusal | undefined;
 
@@ -30,19 +33,20 @@ export class Joining {
     return this.isActive ? Math.min(this.#askAt, this.#until) : Infinity;
   }
 
-  begin(id: number, now: number): void {
+  begin(id: number, now: number, at: NodeId | undefined): void {
     this.#id = id;
+    this.#at = at;
     this.#until = now + joinMs;
     this.#askAt = now;
     this.#refusal = undefined;
   }
 
   /** Another cluster's ring; whether it is to be adopted. Only a ring of one is given up. */
-  told(ours: Ring, other: Ring): boolean {
+  told(from: NodeId, ours: Ring, other: Ring): boolean {
     if (!this.isActive || ours.members.length > 1) return false;
     if (memberStateOf(other, this.self) !== undefined) return true;
-    const isLater = this.#other?.cluster !== other.cluster || other.version > this.#other.version;
-    if (isLater && other.members.length > 0) {
+    const isWanted = this.#other ? other.cluster === this.#other.cluster : from === this.#at;
+    if (isWanted && other.version > (this.#other?.version ?? -1) && other.members.length > 0) {
       this.#other = other;
       this.#askAt = -Infinity;
     }

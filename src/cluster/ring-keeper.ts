@@ -104,10 +104,10 @@ export class RingKeeper {
     this.#pump();
   }
 
-  /** A node alone asks to be taken into the ring of whoever it is linked to. */
-  join(id: number, now: number): void {
+  /** A node alone asks to be taken into the ring that this node is in; without one it learns the ring that names it. */
+  join(id: number, now: number, at: NodeId | undefined): void {
     this.#now = now;
-    this.#joining.begin(id, now);
+    this.#joining.begin(id, now, at);
     for (const peer of this.#linked) this.#send(peer, { type: 'askRing' });
     this.#pump();
   }
@@ -300,7 +300,7 @@ export class RingKeeper {
       case 'older':
         return this.#send(from, { type: 'ring', ring: ours });
       case 'foreign':
-        return this.#toldForeign(ours, ring);
+        return this.#toldForeign(from, ours, ring);
       case 'fork': {
         const [a, b] = compared.fork.digests;
         const message = `Two rings of version ${compared.fork.version}, ${a} and ${b}: neither is adopted.`;
@@ -310,8 +310,8 @@ export class RingKeeper {
     }
   }
 
-  #toldForeign(ours: Ring, ring: Ring): void {
-    if (this.#joining.told(ours, ring)) return this.#adopt(ring);
+  #toldForeign(from: NodeId, ours: Ring, ring: Ring): void {
+    if (this.#joining.told(from, ours, ring)) return this.#adopt(ring);
     const isNamed = memberStateOf(ring, this.#options.self) !== undefined && ours.members.length === 1;
     if (isNamed && !this.#joining.isActive) this.#effects.push({ type: 'named' });
   }

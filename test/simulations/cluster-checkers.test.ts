@@ -88,6 +88,7 @@ class Story {
       orders: new Map([[channel, orderOf(stores[0]!.channels.get(channel)!)]]),
       strict: this.strict,
       wallStartMs,
+      isRingChanging: false,
       bufferedMost: this.bufferedMost,
     };
   }

@@ -12,6 +12,8 @@ export interface Evidence {
   readonly disks: readonly RawDisk[];
   /** The stores that must hold the channel. */
   readonly homesOf: (channel: string) => readonly StoreLog[];
+  /** They were not the same all the time. */
+  readonly isRingChanging: boolean;
   /** Of each channel, in the store of its first home. */
   readonly orders: ReadonlyMap<string, ChannelOrder>;
   /** Channels in which all publishes are at quorum and not to be degraded. */

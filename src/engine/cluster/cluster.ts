@@ -117,8 +117,9 @@ export class Cluster implements Neighbours, Surroundings {
     this.#isQuiet = true;
     try {
       if (!(await this.#attached.holdsNothing())) return err('has-entries');
-      if (address !== undefined) this.#gossip.meet(address);
-      return await this.rings.join();
+      if (address === undefined) return await this.rings.join();
+      const at = await this.#gossip.meet(address);
+      return at === undefined ? err('no-voter') : await this.rings.join(at);
     } finally {
       this.#isQuiet = false;
       this.#reconsider();

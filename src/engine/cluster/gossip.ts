@@ -82,9 +82,9 @@ export class Gossip {
     this.#schedule();
   }
 
-  /** Learns of the members that a node knows, and lets it know of this one. */
-  meet(address: string): void {
-    void this.#sync(address, encodeSync(this.#membership.sync()));
+  /** Learns of the members that a node knows, and lets it know of this one; resolves with who it is, if it answers. */
+  async meet(address: string): Promise<NodeId | undefined> {
+    return await this.#sync(address, encodeSync(this.#membership.sync()));
   }
 
   packet(address: string, bytes: Uint8Array): void {
@@ -150,15 +150,16 @@ export class Gossip {
     this.#schedule();
   }
 
-  async #sync(address: string, request: Uint8Array): Promise<void> {
+  async #sync(address: string, request: Uint8Array): Promise<NodeId | undefined> {
     const question = new Uint8Array(1 + request.length);
     question[0] = asks.sync;
     question.set(request, 1);
     const answer = await this.#ask(address, question);
     const sync = answer && decodeSync(answer);
-    if (!sync?.ok) return;
+    if (!sync?.ok) return undefined;
     this.#membership.receiveSync(sync.value, this.#now());
     this.#schedule();
+    return sync.value.from;
   }
 
   async #ask(address: string, question: Uint8Array): Promise<Uint8Array | undefined> {

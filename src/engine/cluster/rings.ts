@@ -89,8 +89,9 @@ export class Rings {
     return this.#ask((id) => this.#keeper.wish(intent, id, this.#now()));
   }
 
-  join(): Promise<ChangeOutcome> {
-    return this.#ask((id) => this.#keeper.join(id, this.#now()));
+  /** The ring that this node is in, or without one the ring that names this one. */
+  join(at?: NodeId): Promise<ChangeOutcome> {
+    return this.#ask((id) => this.#keeper.join(id, this.#now(), at));
   }
 
   status(): RingStatus {

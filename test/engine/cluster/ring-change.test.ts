@@ -32,6 +32,29 @@ describe('a change of the ring under load', () => {
     await verify(world);
   });
 
+  test('two nodes that are alone join at once, and not each other', async () => {
+    const world = await RingWorld.begin({ nodes: 3 });
+    const [a, b] = world.nodes as [TestNode, TestNode];
+    await world.subscribeAll();
+    world.load();
+    const d = await world.addNode();
+    const e = await world.addNode();
+    // They know of each other before they know of the ring.
+    expect(await world.run(d.engine.cluster!.join('nowhere:1'))).toEqual(refused('no-voter'));
+    await world.pass(500);
+    const joined = await world.run(
+      Promise.all([d.engine.cluster!.join(a.address), e.engine.cluster!.join(b.address)]),
+    );
+    expect(joined.every(({ ok: isOk }) => isOk)).toBe(true);
+    await world.settled();
+    expect(a.engine.cluster!.ring().members).toHaveLength(5);
+    await world.rest();
+    await world.check();
+    world.checkSubscribers();
+    expect(world.failures).toEqual([]);
+    expect(world.alarms()).toEqual([]);
+  });
+
   test('a node drains, and serves its subscribers from the others', async () => {
     const world = await RingWorld.begin({ nodes: 4 });
     const [a, b] = world.nodes as [TestNode, TestNode];

@@ -1,0 +1,70 @@
+/** An operator who changes the ring while everything else goes on: nodes join, leave in order, and take each other's place.
+ *  The number of copies stays, so what a quorum is stays too. */
+import type { Random } from '../../src/base/random.js';
+import type { RingIntent } from '../../src/cluster/ring-intent.js';
+import { pick } from './chance.js';
+import type { SimulatedNode } from './node.js';
+import { peerAddressOf } from './node.js';
+import type { World } from './world.js';
+
+export class Operator {
+  readonly #world: World;
+  readonly #random: Random;
+
+  constructor(world: World, random: Random) {
+    this.#world = world;
+    this.#random = random;
+  }
+
+  /** Asks for one change, or for two at once; false when there is nobody to ask or nothing to do. */
+  change(amount: number): boolean {
+    const first = this.#one(amount);
+    if (first && amount > 0.9) this.#one(this.#random.next() * 0.9);
+    return first;
+  }
+
+  #one(amount: number): boolean {
+    const { nodes } = this.#world;
+    const members = this.#world.members();
+    const asked = nodes.filter((node) => node.state === 'up' && members.includes(node));
+    if (asked.length === 0) return false;
+    const at = pick(this.#random, asked);
+    const spares = nodes.filter((node) => node.isSpare && node.state === 'up' && !members.includes(node));
+    const canLeave = members.length > this.#world.copies;
+    if (amount < 0.1) return this.#ask(at, { kind: 'abandon' });
+    if (spares.length > 0 && amount < 0.5) return this.#join(pick(this.#random, spares), at);
+    const leaving = pick(this.#random, members);
+    if (spares.length > 0 && amount < 0.7) {
+      const by = { node: pick(this.#random, spares).id, role: 'core' } as const;
+      return this.#ask(at, { kind: 'replace', node: leaving.id, by });
+    }
+    return canLeave && this.#ask(at, { kind: 'drain', nodes: [leaving.id] });
+  }
+
+  #join(spare: SimulatedNode, at: SimulatedNode): boolean {
+    this.#world.trace.tell(`${spare.name} is to join at ${at.name}`);
+    return this.#does(spare, (cluster) => cluster.join(peerAddressOf(at.name)));
+  }
+
+  #ask(at: SimulatedNode, intent: RingIntent): boolean {
+    this.#world.trace.tell(`${at.name} is asked for ${JSON.stringify(intent)}`);
+    return this.#does(at, (cluster) => cluster.change(intent));
+  }
+
+  /** Whatever comes of it: a refusal is an answer, and a crash ends the question. */
+  #does(
+    node: SimulatedNode,
+    what: (cluster: NonNullable<NonNullable<SimulatedNode['engine']>['cluster']>) => Promise<unknown>,
+  ): boolean {
+    const cluster = node.engine?.cluster;
+    if (!cluster) return false;
+    const { trace } = this.#world;
+    node.machine.run(() => {
+      void what(cluster).then(
+        (outcome) => trace.tell(`${node.name} answers ${JSON.stringify(outcome)}`),
+        (error: unknown) => this.#world.broken(error),
+      );
+    });
+    return true;
+  }
+}
