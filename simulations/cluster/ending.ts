@@ -189,8 +189,19 @@ export class Ending {
     if (!(await this.#comeUp())) return;
     const readers = this.#readAll('restart');
     await this.#catchUp(readers, canaries);
+    // What was late stands behind the last publish.
+    await world.becomes(() => this.#haveReadOn(readers), convergenceMs);
     for (const reader of readers) reader.close();
     await this.#stop();
+  }
+
+  #haveReadOn(readers: readonly ReaderClient[]): boolean {
+    return readers
+      .flatMap(({ places }) => places)
+      .every(({ reader }) => {
+        const last = this.#evidence?.orders.get(reader.channel)?.entries.findLast(({ line }) => line > 0);
+        return !last || reader.events.some((event) => event.type === 'entry' && event.line === last.line);
+      });
   }
 
   #look(): Evidence {
