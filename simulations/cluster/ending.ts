@@ -54,6 +54,8 @@ export class Ending {
     if (!isSettled)
       this.stuck('I25 publishes are answered', `line ${world.record.open()[0]?.line} never got an answer`);
     await this.#ringRests();
+    // Who begins live gets what comes after that, and must have begun.
+    await world.becomes(() => readers.flatMap(({ places }) => places).every(isSubscribed), convergenceMs);
     const canaries = isUp ? await this.#sendCanaries() : [];
     const fresh = this.#readAll('final');
     await this.#catchUp([...readers, ...fresh], canaries);
@@ -227,6 +229,10 @@ export class Ending {
       bufferedMost: Math.max(world.clients.mostBuffered, world.peers.mostBuffered),
     };
   }
+}
+
+function isSubscribed({ reader }: ReaderClient['places'][number]): boolean {
+  return reader.events.some(({ type }) => type === 'subscribed');
 }
 
 function missing(readers: readonly ReaderClient[], canaries: readonly Publish[]): string | undefined {
