@@ -5,6 +5,7 @@ import type { Role } from './member.js';
 import type { ChangeRefusal } from './ring-intent.js';
 import type { RingMessage } from './ring-messages.js';
 import { type Ring, memberStateOf, votersOf } from './ring.js';
+import { type Found, comesFirst } from './ring-yielding.js';
 
 const joinMs = 60_000;
 const askMs = 500;
@@ -13,7 +14,7 @@ export class Joining {
   #id: number | undefined;
   #until = Infinity;
   #askAt = Infinity;
-  #other: Ring | undefined;
+  #other: Found | undefined;
   #refusal: ChangeRefusal | undefined;
 
   constructor(
@@ -38,12 +39,15 @@ export class Joining {
   }
 
   /** Another cluster's ring; whether it is to be adopted. Only a ring of one is given up. */
-  told(ours: Ring, other: Ring): boolean {
+  told(ours: Ring, found: Found): boolean {
+    const { ring: other } = found;
     if (!this.isActive || ours.members.length > 1) return false;
     if (memberStateOf(other, this.self) !== undefined) return true;
-    const isLater = this.#other?.cluster !== other.cluster || other.version > this.#other.version;
-    if (isLater && other.members.length > 0) {
-      this.#other = other;
+    const known = this.#other;
+    const isOfKnown = known?.ring.cluster === other.cluster;
+    const isBetter = isOfKnown ? other.version > known.ring.version : !known || comesFirst(found, known);
+    if (isBetter && other.members.length > 0) {
+      this.#other = found;
       this.#askAt = -Infinity;
     }
     return false;
@@ -85,7 +89,7 @@ export class Joining {
     }
     if (now < this.#askAt) return undefined;
     this.#askAt = now + askMs;
-    const voter = this.#other && votersOf(this.#other).find((node) => linked.has(node));
+    const voter = this.#other && votersOf(this.#other.ring).find((node) => linked.has(node));
     if (voter === undefined) for (const peer of linked) this.send(peer, { type: 'askRing' });
     else {
       const intent = { kind: 'join', nodes: [{ node: this.self, role: this.role }] } as const;

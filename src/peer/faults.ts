@@ -25,7 +25,8 @@ export function faultOf(error: unknown, address: string, isSealed: boolean): Fau
     const message = `What answers at ${address} is no peer port of Ringlog: name the one that a node prints at its start (7946 by default).`;
     return { code: 'PEER_FOREIGN', message };
   }
-  const message = `No node answers at ${address}: is it running, and does a firewall let TCP and UDP of that port through? (${printable(details)})`;
+  const why = /deadline|in time|starts, or stops/i.test(details) ? '' : ` (${printable(details)})`;
+  const message = `No node answers at ${address}: is it running, and does a firewall let TCP and UDP of that port through?${why}`;
   return { code: 'PEER_UNREACHABLE', message };
 }
 

@@ -12,13 +12,14 @@ export class Notices {
     this.#observer = observer;
   }
 
-  tell(code: string, message: string): void {
+  /** `about`: what is told of it once in a while, where the message varies. */
+  tell(code: string, message: string, about = message): void {
     const now = this.#clock.monotonicMs();
-    const last = this.#toldAt.get(message);
+    const last = this.#toldAt.get(about);
     if (last !== undefined && now - last < limits.peerNoticeMs) return;
-    this.#toldAt.delete(message);
+    this.#toldAt.delete(about);
     if (this.#toldAt.size >= limits.peerNoticesMax) this.#toldAt.delete(this.#toldAt.keys().next().value!);
-    this.#toldAt.set(message, now);
+    this.#toldAt.set(about, now);
     this.#observer.observe({ type: 'alarm', code, message });
   }
 }

@@ -52,6 +52,8 @@ export class PeerPort implements Peers {
   readonly #questions: Questions;
   #handlers: PeerHandlers | undefined;
   #isStopped = false;
+  /** Addresses where somebody answered. */
+  readonly #answered = new Set<string>();
 
   private constructor(options: PeerPortOptions, bound: Bound) {
     const { cluster, node, random, security, clock, timers, observer } = options;
@@ -124,14 +126,21 @@ export class PeerPort implements Peers {
 
   async ask(address: string, question: Uint8Array): Promise<Uint8Array> {
     try {
-      return await this.#questions.ask(address, question);
+      const answer = await this.#questions.ask(address, question);
+      this.#answered.add(address);
+      if (this.#answered.size > limits.membersMax) this.#answered.clear();
+      return answer;
     } catch (error) {
-      if (this.isStarted && !isSelf(error)) {
-        const fault = faultOf(error, address, this.#options.security.kind === 'sealed');
-        this.#notices.tell(fault.code, fault.message);
-      }
+      if (this.isStarted && !isSelf(error)) this.#told(address, error);
       throw error;
     }
+  }
+
+  /** That one who was there is silent now is for membership to judge. */
+  #told(address: string, error: unknown): void {
+    const { code, message } = faultOf(error, address, this.#options.security.kind === 'sealed');
+    if (code !== 'PEER_UNREACHABLE' || !this.#answered.has(address))
+      this.#notices.tell(code, message, `${code} ${address}`);
   }
 
   stop(): void {

@@ -79,6 +79,11 @@ export class Gossip {
     void this.#sync(address, encodeSync(this.#membership.sync()));
   }
 
+  learn(addresses: readonly string[]): void {
+    this.#membership.learn(addresses, this.#now());
+    this.#schedule();
+  }
+
   packet(address: string, bytes: Uint8Array): void {
     const packet = decodePacket(bytes);
     if (packet.ok) this.#membership.receive(packet.value, address, this.#now());

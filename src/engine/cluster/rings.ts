@@ -3,7 +3,8 @@
 import type { NodeId } from '../../base/ids.js';
 import { encodeRing } from '../../cluster/ring-codec.js';
 import type { ChangeOutcome, RingIntent } from '../../cluster/ring-intent.js';
-import { type KeeperOptions, RingKeeper } from '../../cluster/ring-keeper.js';
+import { RingKeeper } from '../../cluster/ring-keeper.js';
+import type { KeeperOptions } from '../../cluster/ring-keeper-effects.js';
 import type { RingMessage } from '../../cluster/ring-messages.js';
 import { type NodeProgress } from '../../cluster/ring-steps.js';
 import { RingTable } from '../../cluster/ring-table.js';
@@ -91,6 +92,12 @@ export class Rings {
 
   join(): Promise<ChangeOutcome> {
     return this.#ask((id) => this.#keeper.join(id, this.#now()));
+  }
+
+  /** This node holds entries: they stay in its ring. */
+  hold(): void {
+    this.#keeper.hold(this.#now());
+    this.#done();
   }
 
   status(): RingStatus {
