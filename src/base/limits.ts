@@ -177,8 +177,8 @@ export const limits = {
   /** Links of one node: as many as a ring has members, and some that come and go. */
   linksMax: 1_280,
   /** A link or a question that is not answered by then failed. */
-  linkHelloMs: 2_000,
-  askMs: 1_000,
+  linkHelloMs: 3_000,
+  askMs: 2_000,
   /** Questions to other nodes under way at once. */
   asksMax: 64,
   /** Pause before a link is tried again, drawn between half of it and all; doubled up to the longest. */

@@ -188,17 +188,18 @@ export function peersContract(name: string, make: () => Promise<PeersWorld>): vo
 
     scenario('a question has its answer, without a link', async (world, open) => {
       const [a, b] = [await open('a'), await open('b')];
-      expect(Uint8Array.from(await a.end.peers.ask(b.end.address, Uint8Array.of(1, 9)))).toEqual(
-        Uint8Array.of(2, 9),
-      );
+      const ask = () => a.end.peers.ask(b.end.address, Uint8Array.of(1, 9)).catch(() => undefined);
+      // It may be late.
+      const answer = (await ask()) ?? (await ask()) ?? (await ask());
+      expect(Uint8Array.from(answer ?? [])).toEqual(Uint8Array.of(2, 9));
       expect([a.heard, b.heard]).toEqual([[], []]);
     });
 
     scenario('a question that makes no sense, or finds nobody, fails', async (world, open) => {
       const [a, b] = [await open('a'), await open('b')];
-      await expect(a.end.peers.ask(b.end.address, Uint8Array.of(0))).rejects.toThrow();
+      await expect(a.end.peers.ask(b.end.address, Uint8Array.of(0))).rejects.toThrow(/./);
       world.kill('b');
-      await expect(a.end.peers.ask(b.end.address, Uint8Array.of(1))).rejects.toThrow();
+      await expect(a.end.peers.ask(b.end.address, Uint8Array.of(1))).rejects.toThrow(/./);
     });
   });
 }

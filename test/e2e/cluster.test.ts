@@ -20,7 +20,6 @@ afterEach(async () => {
 });
 
 const multicastFault = await faultOfMulticast();
-const whereMulticast = describe.skipIf(multicastFault !== undefined);
 
 interface Ring {
   readonly alone: boolean;
@@ -102,7 +101,11 @@ async function history(node: NodeProcess, channel: string): Promise<unknown[]> {
   return page.entries.map(({ data }) => data);
 }
 
-async function everywhere(channel: string, expected: readonly string[], ...all: readonly NodeProcess[]) {
+async function expectEverywhere(
+  channel: string,
+  expected: readonly string[],
+  ...all: readonly NodeProcess[]
+) {
   for (const node of all)
     await becomes(
       async () => JSON.stringify(await history(node, channel)) === JSON.stringify(expected),
@@ -110,7 +113,7 @@ async function everywhere(channel: string, expected: readonly string[], ...all: 
     );
 }
 
-whereMulticast('three processes with nothing configured', () => {
+describe.skipIf(multicastFault !== undefined)('three processes with nothing configured', () => {
   test('form one ring, write at any and read at every node, and survive a restart of all', async () => {
     const cluster = clusterName();
     const [a, b, c] = await Promise.all([start({ cluster }), start({ cluster }), start({ cluster })]);
@@ -120,14 +123,14 @@ whereMulticast('three processes with nothing configured', () => {
       expect(accepted.level).toBe('quorum');
       expect(accepted.copies).toBeGreaterThanOrEqual(2);
     }
-    await everywhere('room', ['of 0', 'of 1', 'of 2'], a, b, c);
+    await expectEverywhere('room', ['of 0', 'of 1', 'of 2'], a, b, c);
 
     for (const node of [a, b, c]) expect((await node.stop()).code).toBe(0);
     await Promise.all([a.start(), b.start(), c.start()]);
     await together(a, b, c);
-    await everywhere('room', ['of 0', 'of 1', 'of 2'], a, b, c);
+    await expectEverywhere('room', ['of 0', 'of 1', 'of 2'], a, b, c);
     await publish(b, 'room', 'after');
-    await everywhere('room', ['of 0', 'of 1', 'of 2', 'after'], a, b, c);
+    await expectEverywhere('room', ['of 0', 'of 1', 'of 2', 'after'], a, b, c);
   });
 
   test('go on without one that is killed, which has everything when it returns', async () => {
@@ -150,7 +153,7 @@ whereMulticast('three processes with nothing configured', () => {
       await say(other, `without ${expected.length}`);
       await victim.start();
       await together(a, b, c);
-      await everywhere('room', expected, a, b, c);
+      await expectEverywhere('room', expected, a, b, c);
     }
   });
 
@@ -161,9 +164,9 @@ whereMulticast('three processes with nothing configured', () => {
     expect((await ringOf(first)).alone).toBe(true);
     const second = await start({ cluster });
     await together(first, second);
-    await everywhere('room', ['alone'], first, second);
+    await expectEverywhere('room', ['alone'], first, second);
     await publish(second, 'room', 'together');
-    await everywhere('room', ['alone', 'together'], first, second);
+    await expectEverywhere('room', ['alone', 'together'], first, second);
   });
 });
 
@@ -190,7 +193,7 @@ describe('a node', () => {
       'it says what is foreign',
     );
     await publish(node, 'room', 'anyway');
-    await everywhere('room', ['anyway'], node);
+    await expectEverywhere('room', ['anyway'], node);
   });
 
   test('with another key or cluster name is refused, and the cluster is unharmed', async () => {
@@ -229,7 +232,7 @@ describe('a node', () => {
     );
     await together(a, b);
     await publish(a, 'room', 'unharmed');
-    await everywhere('room', ['unharmed'], a, b);
+    await expectEverywhere('room', ['unharmed'], a, b);
   });
 });
 

@@ -103,10 +103,10 @@ export class Multicast {
   }
 
   #received(datagram: Uint8Array, from: string): void {
-    const { secret, own, heard, clock } = this.#options;
+    const { secret, clock } = this.#options;
     if (!secret && !from.startsWith('127.')) return;
     const announcement = decodeAnnouncement(datagram, secret);
-    const { cluster, node } = own();
+    const { cluster, node } = this.#options.own();
     if (!announcement || announcement.cluster !== cluster || announcement.node === node) return;
     const now = clock.monotonicMs();
     const last = this.#heardAt.get(announcement.node);
@@ -114,6 +114,6 @@ export class Multicast {
     if (this.#heardAt.size >= limits.membersMax) this.#heardAt.delete(this.#heardAt.keys().next().value!);
     this.#heardAt.set(announcement.node, now);
     if (last === undefined || now - last > newAfterMs) this.announceSoon();
-    heard(announcement);
+    this.#options.heard(announcement);
   }
 }
