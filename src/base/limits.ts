@@ -177,7 +177,7 @@ export const limits = {
   /** Links of one node: as many as a ring has members, and some that come and go. */
   linksMax: 1_280,
   /** A link or a question that is not answered by then failed. */
-  linkHelloMs: 3_000,
+  linkHelloMs: 5_000,
   askMs: 2_000,
   /** Questions to other nodes under way at once. */
   asksMax: 64,
@@ -186,9 +186,10 @@ export const limits = {
   redialMsMax: 2_000,
   /** Of two nodes the one with the smaller id dials; the other one does so too when nothing came by then. */
   dialAnywayMs: 1_000,
-  /** A quiet connection between nodes is pinged this often, and is gone when no answer came by then. */
-  peerKeepaliveMs: 2_000,
-  peerKeepaliveTimeoutMs: 2_000,
+  /** A quiet connection between nodes is pinged this often, and is gone when no answer came by then. Longer than a busy machine
+   *  makes a process wait: gossip finds the dead much sooner. */
+  peerKeepaliveMs: 5_000,
+  peerKeepaliveTimeoutMs: 10_000,
   /** Connections to the peer port, those among them that have not proved who they are, and how long they have to. */
   peerConnectionsMax: 2_048,
   peerConnectionsUnprovenMax: 128,
