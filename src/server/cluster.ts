@@ -24,8 +24,6 @@ export interface ClusterPlan {
   readonly join: JoinPlan;
   /** What discovery proves with; without a cluster key nothing is proved. */
   readonly secret: Buffer | undefined;
-  /** Others are expected: the node does not begin alone. */
-  readonly isExpected: boolean;
 }
 
 const defaultPort = 7946;
@@ -66,8 +64,7 @@ export async function openCluster(
     seeds: join.value.addresses,
     joinsOthers: true,
   };
-  const isExpected = key !== undefined || join.value.addresses.length + join.value.names.length > 0;
-  return { peers, options, join: join.value, secret: key && derive(key, 'discovery', 32), isExpected };
+  return { peers, options, join: join.value, secret: key && derive(key, 'discovery', 32) };
 }
 
 async function open(options: Parameters<typeof PeerPort.open>[0]): Promise<PeerPort> {

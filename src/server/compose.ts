@@ -9,7 +9,7 @@ import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { storeMigrations } from '../../migrations/store/index.js';
-import { type ClusterPlan, openCluster } from './cluster.js';
+import type { ClusterPlan } from './cluster.js';
 import { ConfigError } from './config-error.js';
 import { type Config, ruleConfigOf } from './config.js';
 import { CurrentNode } from './current-node.js';
@@ -58,31 +58,45 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
   options.onStep?.({ type: 'data-directory', directory });
 
   const { observer, failed, fail } = observe(loggingObserver(logger), options.onStep);
-  const cluster = await clusterOf(config, directory, observer, options);
-  const node = await startNode(config, directory, observer, cluster);
-  let gateway: Gateway;
-  try {
-    gateway = await listen(config, options, node, logger as unknown as FastifyBaseLogger);
-  } catch (error) {
-    await node.stop();
-    cluster?.peers.stop();
-    throw error;
-  }
-  const url = `http://${formatListen({ ...gateway.address, host: reachable(gateway.address.host) })}`;
-  logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');
-  options.onStep?.({ type: 'listening', url });
-  const finding = cluster && (await find(config, directory, observer, { cluster, node, fail }));
-
+  const openPeers = () => clusterOf(config, directory, observer, options);
+  // One that begins alone listens for clients first: what other nodes need takes a while to load.
+  const early = expectsOthers(config, directory, options) ? await openPeers() : undefined;
+  const node = await startNode(config, directory, observer, early);
+  let cluster = early;
+  let gateway: Gateway | undefined;
+  let finding: Finding | undefined;
   let stopping: Promise<void> | undefined;
   const stop = async () => {
-    gateway.refuseNew();
+    gateway?.refuseNew();
     await finding?.stop();
     await node.stop();
     cluster?.peers.stop();
-    await gateway.stop();
+    await gateway?.stop();
     logger.info('Stopped.');
   };
-  return { url, config, directory, api: node, failed, stop: () => (stopping ??= stop()) };
+  try {
+    gateway = await listen(config, options, node, logger as unknown as FastifyBaseLogger);
+    const url = `http://${formatListen({ ...gateway.address, host: reachable(gateway.address.host) })}`;
+    logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');
+    options.onStep?.({ type: 'listening', url });
+    cluster ??= await openPeers();
+    if (cluster) finding = await find(config, directory, observer, { cluster, node, fail });
+    return { url, config, directory, api: node, failed, stop: () => (stopping ??= stop()) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Then it does not begin alone. */
+function expectsOthers(config: Config, directory: DataDirectory, options: ServerOptions): boolean {
+  const hasKey = config.cluster.keyFile !== '' || (options.clusterKey ?? '').trim() !== '';
+  const named = config.join.some((item) => item !== 'auto' && item !== 'none');
+  return directory.isMember || (!isToStayAlone(config) && (hasKey || named));
+}
+
+function isToStayAlone({ join: found }: Config): boolean {
+  return found.length === 1 && found[0] === 'none';
 }
 
 /** `undefined` for a node that is to stay alone and always was. */
@@ -92,27 +106,24 @@ async function clusterOf(
   observer: Observer,
   options: ServerOptions,
 ): Promise<ClusterPlan | undefined> {
-  if (config.join.includes('none') && config.join.length === 1 && !directory.isMember) return undefined;
+  if (isToStayAlone(config) && !directory.isMember) return undefined;
+  const { openCluster } = await import('./cluster.js');
   const cluster = await openCluster(config, { node: directory.nodeId, secret: options.clusterKey, observer });
-  options.onStep?.({
-    type: 'peers',
-    address: cluster.peers.own.address,
-    isSealed: cluster.secret !== undefined,
-  });
+  const { address } = cluster.peers.own;
+  options.onStep?.({ type: 'peers', address, isSealed: cluster.secret !== undefined });
   return cluster;
 }
 
-/** Alone, as long as it does not know better. */
+/** Alone, where no others are expected. */
 async function startNode(
   config: Config,
   directory: DataDirectory,
   observer: Observer,
   cluster: ClusterPlan | undefined,
 ): Promise<CurrentNode> {
-  const isAmong = cluster !== undefined && (cluster.isExpected || directory.isMember);
   try {
-    if (isAmong) await noteMember(directory.path);
-    const engine = startable(config, directory, observer, isAmong ? cluster : undefined);
+    if (cluster) await noteMember(directory.path);
+    const engine = startable(config, directory, observer, cluster);
     await engine.start();
     return new CurrentNode(engine);
   } catch (error) {
