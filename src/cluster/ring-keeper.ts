@@ -94,6 +94,8 @@ export class RingKeeper {
   /** A node alone asks to be taken into the ring of whoever it is linked to. */
   join(id: number, now: number): void {
     this.#now = now;
+    // Somebody may have been taken in since it was decided to join.
+    if (this.#isBusy || this.ring.members.length > 1) return this.#answerHere(id, err('change-under-way'));
     this.#joining.begin(id, now);
     for (const peer of this.#linked) this.#send(peer, { type: 'askRing' });
     this.#pump();
@@ -244,9 +246,8 @@ export class RingKeeper {
       this.#settle(wish, err(wish.proposed.size > 0 ? 'undecided' : 'no-voter'));
     const failed = this.#joining.tick(this.#linked, this.#now);
     if (failed) this.#answerHere(failed.id, err(failed.refusal));
-    const isDeciding = this.#adopting !== undefined || this.#ballots.isProposing;
-    this.#yield(isDeciding);
-    if (isDeciding) return;
+    this.#yield();
+    if (this.#adopting || this.#ballots.isProposing) return;
     for (let wish = this.#wishes.first; wish && this.#now >= this.#retryAt; wish = this.#wishes.first)
       if (this.#begin(wish)) return;
     if (this.#now < this.#retryAt) return;
@@ -259,11 +260,9 @@ export class RingKeeper {
   }
 
   /** Not while something is being decided: whoever was taken in meanwhile would be left behind. */
-  #yield(isDeciding: boolean): void {
-    const message = this.#yielding.conflict(this.ring, this.#now);
-    if (message !== undefined) this.#effects.push({ type: 'alarm', code: 'TWO_RINGS', message });
-    const isBusy = isDeciding || this.#joining.isActive || this.#wishes.first || this.#ballots.accepted;
-    if (this.#yielding.isDue(this.ring, this.#now) && !isBusy) this.#effects.push({ type: 'named' });
+  #yield(): void {
+    this.#effects.push(...this.#yielding.alarms(this.ring, this.#now));
+    if (this.#yielding.isDue(this.ring, this.#now) && !this.#isBusy) this.#effects.push({ type: 'named' });
   }
 
   /** Proposes what is wished for; false when it was answered instead. */
@@ -374,13 +373,15 @@ export class RingKeeper {
     this.#effects.push({ type: 'answer', id, outcome });
   }
 
-  // Small questions.
-
   #expel(): void {
     if (this.#steps.turn(this.#linked) !== 0 || this.#wishes.first) return;
     const node = this.#expelling.nodeToExpel(this.ring, this.#now);
-    // Nobody waits for the answer.
     if (node !== undefined) this.#wish({ kind: 'expel', node }, { peer: undefined, id: 0 });
+  }
+
+  get #isBusy(): boolean {
+    const { isProposing, accepted } = this.#ballots;
+    return !!(this.#adopting ?? accepted ?? this.#wishes.first) || isProposing || this.#joining.isActive;
   }
 
   get #isVoter(): boolean {

@@ -2,6 +2,7 @@
  *  rings, so two never give up theirs for each other's: a ring of several nodes comes first, then one whose node holds
  *  entries, then the smaller cluster id. Before it chooses, a node waits until it has met those that are there. */
 import type { NodeId } from '../base/ids.js';
+import type { KeeperEffect } from './ring-keeper-effects.js';
 import type { RingMessage } from './ring-messages.js';
 import type { Ring } from './ring.js';
 
@@ -79,14 +80,15 @@ export class Yielding {
   }
 
   /** Rings that stay apart, told once: nobody gives up what holds entries. */
-  conflict(ring: Ring, now: number): string | undefined {
-    if (this.#isAlone(ring) && !this.#isHeld) return undefined;
+  alarms(ring: Ring, now: number): readonly KeeperEffect[] {
+    if (this.#isAlone(ring) && !this.#isHeld) return [];
     const other = [...this.#found.values()].find(
       (each) => rankOf(each) < 2 && each.ring.cluster !== ring.cluster && now >= each.since + conflictMs,
     );
-    if (!other || other.ring.cluster === this.#alarmedOf) return undefined;
+    if (!other || other.ring.cluster === this.#alarmedOf) return [];
     this.#alarmedOf = other.ring.cluster;
-    return `There are two clusters that both hold data, of ${nodes(ring)} and of ${nodes(other.ring)}: they stay apart. Start the nodes of one with an empty --data to join the other, or give them another --cluster-name.`;
+    const message = `There are two clusters that both hold data, of ${nodes(ring)} and of ${nodes(other.ring)}: they stay apart. Start the nodes of one with an empty --data to join the other, or give them another --cluster-name.`;
+    return [{ type: 'alarm', code: 'TWO_RINGS', message }];
   }
 
   #isAlone({ members }: Ring): boolean {

@@ -69,8 +69,8 @@ test('two clusters that hold something are told of once, when it lasts', () => {
   const yielding = new Yielding(nodes[0]!, true);
   yielding.hold();
   yielding.told(nodes[1]!, { ring: ringOf('0'), held: true }, 0);
-  expect(yielding.conflict(ringOf('5'), 100)).toBeUndefined();
-  expect(yielding.conflict(ringOf('5'), 10_000)).toContain('stay apart');
-  expect(yielding.conflict(ringOf('5'), 20_000)).toBeUndefined();
+  expect(yielding.alarms(ringOf('5'), 100)).toEqual([]);
+  expect(yielding.alarms(ringOf('5'), 10_000)).toMatchObject([{ code: 'TWO_RINGS' }]);
+  expect(yielding.alarms(ringOf('5'), 20_000)).toEqual([]);
   expect(yielding.marked({ type: 'ring', ring: ringOf('5') })).toHaveProperty('held', true);
 });
