@@ -56,7 +56,8 @@ export class RinglogNode {
     const { dataPath, processor, flags = [], attended = !isReadable } = options;
     const nodeFlags = attended ? ['--expose-gc', '--import', attendant] : [];
     const listen = `127.0.0.1:${port}`;
-    const args = [...nodeFlags, program, 'start', '--data', dataPath, '--listen', listen, ...flags];
+    const alone = ['--join', 'none'];
+    const args = [...nodeFlags, program, 'start', '--data', dataPath, '--listen', listen, ...alone, ...flags];
     const machineBefore = machineProcessorSeconds();
     const begun = performance.now();
     const child = new Child({ name: 'ringlog start', command: process.execPath, args, processor });

@@ -171,4 +171,40 @@ export const limits = {
   relayedProbesMax: 256,
   /** Addresses remembered to rejoin by. */
   knownAddressesMax: 64,
+  /** What two nodes say first, as bytes. */
+  helloBytesMax: 512,
+  /** Written to a link and not taken by the network: beyond it the link breaks, and is made anew. As much as all publishes and
+   *  runs that may wait for it, so only a peer that takes nothing gets there. */
+  linkBytesMax: 134_217_728,
+  /** Links of one node: as many as a ring has members, and some that come and go. */
+  linksMax: 1_280,
+  /** A link or a question that is not answered by then failed. */
+  linkHelloMs: 5_000,
+  askMs: 2_000,
+  /** Questions to other nodes under way at once. */
+  asksMax: 64,
+  /** Pause before a link is tried again, drawn between half of it and all; doubled up to the longest. */
+  redialMs: 50,
+  redialMsMax: 2_000,
+  /** Of two nodes the one with the smaller id dials; the other one does so too when nothing came by then. */
+  dialAnywayMs: 1_000,
+  /** A quiet connection between nodes is pinged this often, and is gone when no answer came by then. Longer than a busy machine
+   *  makes a process wait: gossip finds the dead much sooner. */
+  peerKeepaliveMs: 5_000,
+  peerKeepaliveTimeoutMs: 10_000,
+  /** Connections to the peer port, those among them that have not proved who they are, and how long they have to. */
+  peerConnectionsMax: 2_048,
+  peerConnectionsUnprovenMax: 128,
+  peerProofMs: 3_000,
+  /** Calls at once on one connection. */
+  peerStreamsMax: 100,
+  /** What a connection may have sent and not been read: of HTTP/2 flow control. */
+  peerWindowBytes: 4_194_304,
+  /** Packets of a sender told apart from those heard already, behind the newest. */
+  replayWindowPackets: 1_024,
+  /** The same notice about peers is told again after so long, and so many different ones are told apart. */
+  peerNoticeMs: 30_000,
+  peerNoticesMax: 256,
+  /** An address by name is looked up again after so long. */
+  addressLookupMs: 30_000,
 } as const;

@@ -44,6 +44,9 @@ export class BootReport {
       case 'listening':
         this.#say('Listening', style.green(step.url));
         return;
+      case 'peers':
+        this.#say('Peers', `${step.address} (TCP and UDP)${step.isSealed ? '' : ', this machine only'}`);
+        return;
       case 'alarm':
         this.#say('', style.yellow(step.message));
         return;

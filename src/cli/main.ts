@@ -4,7 +4,9 @@ import { packageVersion } from '../server/version.js';
 import { addBenchCommand } from './bench-command.js';
 import { addChannelsCommand } from './channels-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
+import { addKeyCommand } from './key-command.js';
 import { addLogCommand } from './log-command.js';
+import { addNodeCommand } from './node-command.js';
 import { addPubCommand } from './pub-command.js';
 import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
@@ -24,6 +26,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   addLogCommand(program);
   addChannelsCommand(program);
   addStatusCommand(program);
+  addNodeCommand(program);
+  addKeyCommand(program);
   addBenchCommand(program);
   try {
     await program.parseAsync([...argv]);

@@ -12,7 +12,14 @@ export class NodeHttp {
   ) {}
 
   async json(path: string, parameters: Parameters = {}): Promise<unknown> {
-    const answer = await this.#ask(path, parameters);
+    return this.#read(await this.#ask(path, parameters));
+  }
+
+  async post(path: string, body: object): Promise<unknown> {
+    return this.#read(await this.#ask(path, {}, body));
+  }
+
+  #read(answer: Response): Promise<unknown> {
     return answer.json().catch((error: unknown) => {
       throw this.failure(error);
     });
@@ -34,7 +41,7 @@ export class NodeHttp {
     }
   }
 
-  async #ask(path: string, parameters: Parameters): Promise<Response> {
+  async #ask(path: string, parameters: Parameters, body?: object): Promise<Response> {
     const { url, token } = this.target;
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters)) {
@@ -44,7 +51,11 @@ export class NodeHttp {
     let answer: Response;
     try {
       answer = await fetch(address, {
-        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+        headers: {
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...(body && { 'content-type': 'application/json' }),
+        },
+        ...(body && { method: 'POST', body: JSON.stringify(body) }),
         signal: this.signal,
       });
     } catch (error) {

@@ -20,7 +20,7 @@ export function addStartCommand(program: Command): void {
   for (const setting of settings) {
     const value =
       setting.type === 'boolean' ? '[boolean]' : `<${setting.choices?.join('|') ?? setting.type}>`;
-    const fallback = setting.type === 'list' ? 'none' : String(setting.default);
+    const fallback = String(setting.default) || 'none';
     command.option(
       `${setting.flag} ${value}`,
       `${setting.description} (${setting.environment}; default: ${fallback})`,
@@ -34,7 +34,9 @@ Examples:
   ringlog start                                        on 127.0.0.1:8080, data in ./ringlog-data
   ringlog start --data /var/lib/ringlog --listen 127.0.0.1:9000
   ringlog start --listen 0.0.0.0:8080 --auth-anonymous=false
-  RINGLOG_SESSION_PING_INTERVAL_MS=10000 ringlog start`,
+  RINGLOG_SESSION_PING_INTERVAL_MS=10000 ringlog start
+  ringlog start --data ./second                        a second node on this machine joins the first
+  ringlog start --cluster-key-file cluster.key --join 10.0.0.5:7946,10.0.0.6:7946`,
     )
     .action(async (options: Record<string, string | boolean>) => start(options));
 }
@@ -67,6 +69,7 @@ async function boot(loaded: LoadedConfig, report: BootReport, terminal: Terminal
   try {
     return await compose(loaded.config, {
       portIsDefault: !loaded.sources.has('listen'),
+      ...clusterKey(),
       onStep: (step) => report.step(step),
       // Log lines are for machines; a person is told what matters in words.
       logDestination:
@@ -77,6 +80,11 @@ async function boot(loaded: LoadedConfig, report: BootReport, terminal: Terminal
   } catch (error) {
     throw asCommandError(error, loaded);
   }
+}
+
+function clusterKey(): { clusterKey?: string } {
+  const key = process.env['RINGLOG_CLUSTER_KEY'];
+  return key === undefined ? {} : { clusterKey: key };
 }
 
 function load(options: Readonly<Record<string, string | boolean>>): LoadedConfig {

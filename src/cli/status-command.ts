@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { untilInterrupted } from './interrupt.js';
+import type { MemberJson } from './node-command.js';
 import { NodeHttp } from './node-http.js';
 import { createOutput } from './output.js';
 import { type TargetOptions, addTargetOptions, targetOf } from './target.js';
@@ -20,6 +21,12 @@ interface StatusJson {
   readonly channelsInMemory: number;
   readonly diskFull: boolean;
   readonly counters: Readonly<Record<string, number>>;
+  readonly cluster?: {
+    readonly ringVersion: number;
+    readonly settled: boolean;
+    readonly members: readonly MemberJson[];
+    readonly intervals: Readonly<Record<'all' | 'held' | 'wanted' | 'owned' | 'recovering', number>>;
+  };
 }
 
 export function addStatusCommand(program: Command): void {
@@ -63,5 +70,19 @@ function show({ style, line }: Pick<Terminal, 'style' | 'line'>, status: StatusJ
   say('connections', formatCount(status.connections));
   say('channels', `${formatCount(status.channelsInMemory)} in memory`);
   if (status.diskFull) say('disk', style.red('full: publishes are refused until there is space'));
+  if (status.cluster) showCluster(say, status.cluster);
   for (const [name, value] of Object.entries(status.counters)) say(name, formatCount(value));
+}
+
+function showCluster(
+  say: (label: string, text: string) => void,
+  { ringVersion, settled, members, intervals }: NonNullable<StatusJson['cluster']>,
+): void {
+  const { all, held, wanted, owned, recovering } = intervals;
+  const linked = members.filter((member) => member.linked).length;
+  say('ring', `version ${ringVersion}${settled ? '' : ', not settled yet'}`);
+  say('peers', `${formatCount(members.length)} known, ${formatCount(linked)} linked`);
+  say('holds', `${formatCount(held)} of ${formatCount(all)} intervals`);
+  say('acts for', `${formatCount(owned)}${owned === wanted ? '' : `, should for ${formatCount(wanted)}`}`);
+  if (recovering > 0) say('recovers', formatCount(recovering));
 }

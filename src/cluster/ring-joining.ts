@@ -1,11 +1,12 @@
-/** A node alone gives up its ring of one for that of the node it was sent to: it learns that ring, asks a voter there to
- *  propose it, and adopts the ring once that names it. It keeps asking: a change under way is waited for. Rings of others,
- *  who may be alone like itself, are none of its business. */
+/** A node alone gives up its ring of one for another: that of the node it was sent to, or the one that comes first of those it
+ *  meets. It learns that ring, asks a voter there to propose it, and adopts the ring once that names it. It keeps asking: a
+ *  change under way is waited for. */
 import type { NodeId } from '../base/ids.js';
 import type { Role } from './member.js';
 import type { ChangeRefusal } from './ring-intent.js';
 import type { RingMessage } from './ring-messages.js';
 import { type Ring, memberStateOf, votersOf } from './ring.js';
+import { type Found, comesFirst } from './ring-yielding.js';
 
 const joinMs = 60_000;
 const askMs = 500;
@@ -14,14 +15,16 @@ export class Joining {
   #id: number | undefined;
   #until = Infinity;
   #askAt = Infinity;
-  /** Whose ring it is; `undefined` where it is already named in one, and only has to learn it. */
+  /** Whose ring it is to be. */
   #at: NodeId | undefined;
-  #other: Ring | undefined;
+  #other: Found | undefined;
   #refusal: ChangeRefusal | undefined;
 
   constructor(
     readonly self: NodeId,
     readonly role: Role,
+    /** Without being told where, it joins whom it meets; else it only learns the ring that names it. */
+    readonly isWilling: boolean,
     readonly send: (to: NodeId, message: RingMessage) => void,
   ) {}
 
@@ -42,15 +45,22 @@ export class Joining {
   }
 
   /** Another cluster's ring; whether it is to be adopted. Only a ring of one is given up. */
-  told(from: NodeId, ours: Ring, other: Ring): boolean {
+  told(from: NodeId, ours: Ring, found: Found): boolean {
+    const { ring: other } = found;
     if (!this.isActive || ours.members.length > 1) return false;
     if (memberStateOf(other, this.self) !== undefined) return true;
-    const isWanted = this.#other ? other.cluster === this.#other.cluster : from === this.#at;
-    if (isWanted && other.version > (this.#other?.version ?? -1) && other.members.length > 0) {
-      this.#other = other;
+    if (this.#isBetter(from, found) && other.members.length > 0) {
+      this.#other = found;
       this.#askAt = -Infinity;
     }
     return false;
+  }
+
+  #isBetter(from: NodeId, found: Found): boolean {
+    const known = this.#other;
+    if (known?.ring.cluster === found.ring.cluster) return found.ring.version > known.ring.version;
+    if (this.#at !== undefined) return !known && from === this.#at;
+    return this.isWilling && (!known || comesFirst(found, known));
   }
 
   /** A voter's answer; true when it was to this node's wish to join, and the ring is to be asked for. */
@@ -89,7 +99,7 @@ export class Joining {
     }
     if (now < this.#askAt) return undefined;
     this.#askAt = now + askMs;
-    const voter = this.#other && votersOf(this.#other).find((node) => linked.has(node));
+    const voter = this.#other && votersOf(this.#other.ring).find((node) => linked.has(node));
     if (voter === undefined) for (const peer of linked) this.send(peer, { type: 'askRing' });
     else {
       const intent = { kind: 'join', nodes: [{ node: this.self, role: this.role }] } as const;

@@ -4,13 +4,10 @@
  *  A ring is used in three steps: decided or told (`adopt`), persisted by the node together with what its intervals need, and
  *  in use (`use`). Until then the one before holds. */
 import type { NodeId } from '../base/ids.js';
-import type { Random } from '../base/random.js';
 import { err, ok } from '../base/result.js';
-import type { Role } from './member.js';
-import type { RingVote } from './ring-agreement.js';
 import { Ballots } from './ring-ballots.js';
-import { nodeToExpel } from './ring-change.js';
 import { ringDigest } from './ring-codec.js';
+import { Expelling } from './ring-expelling.js';
 import {
   type ChangeOutcome,
   type ChangeRefusal,
@@ -19,44 +16,33 @@ import {
   ringWanted,
 } from './ring-intent.js';
 import { Joining } from './ring-joining.js';
-import type { KeeperEffect } from './ring-keeper-effects.js';
+import type { KeeperEffect, KeeperOptions } from './ring-keeper-effects.js';
 import type { RingMessage } from './ring-messages.js';
 import { type NodeProgress, RingSteps } from './ring-steps.js';
 import type { RingTable } from './ring-table.js';
-import { compareRings } from './ring-versions.js';
+import { compareRings, forkText } from './ring-versions.js';
 import { type Wish, Wishes } from './ring-wishes.js';
+import { type Found, Yielding } from './ring-yielding.js';
 import { type Ring, memberStateOf, votersOf } from './ring.js';
-
-export interface KeeperOptions {
-  readonly self: NodeId;
-  readonly role: Role;
-  readonly table: RingTable;
-  readonly vote: RingVote | undefined;
-  readonly random: Random;
-  readonly now: number;
-  readonly expelAfterMs?: number | undefined;
-}
 
 const backOffMs = { min: 50, max: 250 };
 /** A ring that was accepted and never told is brought to an end by whoever knows of it. */
 const strandedMs = 2_000;
-const expelCheckMs = 1_000;
 
 export class RingKeeper {
   readonly #options: KeeperOptions;
   readonly #ballots: Ballots;
   readonly #steps: RingSteps;
   readonly #joining: Joining;
+  readonly #yielding: Yielding;
   readonly #linked = new Set<NodeId>();
-  /** Since when members cannot be reached. */
-  readonly #unreachable = new Map<NodeId, number>();
+  readonly #expelling: Expelling;
   #table: RingTable;
   #adopting: Ring | undefined;
   readonly #wishes = new Wishes();
   #own: NodeProgress;
   #retryAt = -Infinity;
   #strandedAt = Infinity;
-  #expelAt: number;
   #alarmed = '';
   #effects: KeeperEffect[] = [];
   #now: number;
@@ -67,7 +53,7 @@ export class RingKeeper {
     this.#table = table;
     this.#now = now;
     this.#own = { version: table.ring.version, intervals: 0, left: 0 };
-    this.#expelAt = expelAfterMs === undefined ? Infinity : now + expelCheckMs;
+    this.#expelling = new Expelling(expelAfterMs, now);
     this.#ballots = new Ballots(self, table.ring, vote, {
       send: (to, message) => this.#send(to, message),
       persist: () => this.#effects.push({ type: 'persist' }),
@@ -77,8 +63,11 @@ export class RingKeeper {
     });
     this.#steps = new RingSteps(self, table, now);
     if (this.#ballots.accepted) this.#strandedAt = now + strandedMs;
-    this.#joining = new Joining(self, role, (to, message) => this.#send(to, message));
-    for (const { node } of table.ring.members) if (node !== self) this.#unreachable.set(node, now);
+    this.#yielding = new Yielding(self, options.joinsOthers === true);
+    this.#joining = new Joining(self, role, options.joinsOthers === true, (to, message) =>
+      this.#send(to, message),
+    );
+    for (const { node } of table.ring.members) if (node !== self) this.#expelling.missed(node, now);
   }
 
   get ring(): Ring {
@@ -107,8 +96,18 @@ export class RingKeeper {
   /** A node alone asks to be taken into the ring that this node is in; without one it learns the ring that names it. */
   join(id: number, now: number, at: NodeId | undefined): void {
     this.#now = now;
+    // Somebody may have been taken in since it was decided to join.
+    if (this.#isBusy || this.ring.members.length > 1) return this.#answerHere(id, err('change-under-way'));
     this.#joining.begin(id, now, at);
     for (const peer of this.#linked) this.#send(peer, { type: 'askRing' });
+    this.#pump();
+  }
+
+  /** This node holds entries: a ring of one is not given up any more. */
+  hold(now: number): void {
+    this.#now = now;
+    this.#yielding.hold();
+    for (const peer of this.#linked) this.#send(peer, { type: 'ring', ring: this.#adopting ?? this.ring });
     this.#pump();
   }
 
@@ -143,7 +142,7 @@ export class RingKeeper {
     this.#retryAt = now;
     for (const { node } of ring.members) {
       const isHere = node === this.#options.self || this.#linked.has(node);
-      if (!isHere && !this.#unreachable.has(node)) this.#unreachable.set(node, now);
+      if (!isHere) this.#expelling.missed(node, now);
     }
     const joined = this.#joining.joined(ring);
     if (joined !== undefined) this.#answerHere(joined, ok(ring.version));
@@ -167,7 +166,7 @@ export class RingKeeper {
   linked(peer: NodeId, now: number): void {
     this.#now = now;
     this.#linked.add(peer);
-    this.#unreachable.delete(peer);
+    this.#expelling.reached(peer);
     this.#report(peer);
     if (this.#joining.isActive) this.#send(peer, { type: 'askRing' });
     this.#ballots.linked(peer);
@@ -177,7 +176,8 @@ export class RingKeeper {
   unlinked(peer: NodeId, now: number): void {
     this.#now = now;
     this.#linked.delete(peer);
-    this.#unreachable.set(peer, now);
+    this.#yielding.forget(peer);
+    this.#expelling.missed(peer, now);
     this.#pump();
   }
 
@@ -190,7 +190,7 @@ export class RingKeeper {
     this.#now = now;
     switch (message.type) {
       case 'ring':
-        this.#told(from, message.ring);
+        this.#told(from, message.ring, message.held === true);
         break;
       case 'askRing':
         this.#send(from, { type: 'ring', ring: this.#adopting ?? this.ring });
@@ -229,23 +229,26 @@ export class RingKeeper {
       this.#wishes.deadline,
       ballots.deadline,
       this.#joining.deadline,
-      this.#expelAt,
+      this.#yielding.deadline,
+      this.#expelling.deadline,
     );
   }
 
   tick(now: number): void {
     this.#now = now;
     this.#ballots.tick(now);
-    if (now >= this.#expelAt) this.#expel();
+    if (this.#expelling.isDue(now)) this.#expel();
     this.#pump();
   }
 
   // Deciding.
 
   #pump(): void {
-    this.#giveUpLate();
+    for (const wish of this.#wishes.late(this.#now))
+      this.#settle(wish, err(wish.proposed.size > 0 ? 'undecided' : 'no-voter'));
     const failed = this.#joining.tick(this.#linked, this.#now);
     if (failed) this.#answerHere(failed.id, err(failed.refusal));
+    this.#yield();
     if (this.#adopting || this.#ballots.isProposing) return;
     for (let wish = this.#wishes.first; wish && this.#now >= this.#retryAt; wish = this.#wishes.first)
       if (this.#begin(wish)) return;
@@ -256,6 +259,12 @@ export class RingKeeper {
     }
     const { accepted } = this.#ballots;
     if (accepted && this.#now >= this.#strandedFrom()) this.#ballots.propose(accepted, this.#now);
+  }
+
+  /** Not while something is being decided: whoever was taken in meanwhile would be left behind. */
+  #yield(): void {
+    this.#effects.push(...this.#yielding.alarms(this.ring, this.#now));
+    if (this.#yielding.isDue(this.ring, this.#now) && !this.#isBusy) this.#effects.push({ type: 'named' });
   }
 
   /** Proposes what is wished for; false when it was answered instead. */
@@ -289,7 +298,7 @@ export class RingKeeper {
     this.#effects.push({ type: 'adopt', ring });
   }
 
-  #told(from: NodeId, ring: Ring): void {
+  #told(from: NodeId, ring: Ring, held: boolean): void {
     const ours = this.#adopting ?? this.ring;
     const compared = compareRings(ours, ring);
     switch (compared.kind) {
@@ -300,18 +309,19 @@ export class RingKeeper {
       case 'older':
         return this.#send(from, { type: 'ring', ring: ours });
       case 'foreign':
-        return this.#toldForeign(from, ours, ring);
+        return this.#toldForeign(ours, from, { ring, held });
       case 'fork': {
-        const [a, b] = compared.fork.digests;
-        const message = `Two rings of version ${compared.fork.version}, ${a} and ${b}: neither is adopted.`;
+        const message = forkText(compared.fork);
         if (this.#alarmed !== message) this.#effects.push({ type: 'alarm', code: 'RING_FORK', message });
         this.#alarmed = message;
       }
     }
   }
 
-  #toldForeign(from: NodeId, ours: Ring, ring: Ring): void {
-    if (this.#joining.told(from, ours, ring)) return this.#adopt(ring);
+  #toldForeign(ours: Ring, from: NodeId, found: Found): void {
+    const { ring } = found;
+    this.#yielding.told(from, found, this.#now);
+    if (this.#joining.told(from, ours, found)) return this.#adopt(ring);
     const isNamed = memberStateOf(ring, this.#options.self) !== undefined && ours.members.length === 1;
     if (isNamed && !this.#joining.isActive) this.#effects.push({ type: 'named' });
   }
@@ -319,7 +329,7 @@ export class RingKeeper {
   #reported(from: NodeId, report: Extract<RingMessage, { type: 'ringReport' }>): void {
     const ours = this.#adopting ?? this.ring;
     this.#steps.reported(from, report);
-    if (report.digest === ringDigest(ours)) return;
+    if (report.digest === ringDigest(ours)) return this.#yielding.forget(from);
     if (report.version > ours.version) this.#send(from, { type: 'askRing' });
     else this.#send(from, { type: 'ring', ring: ours });
   }
@@ -328,9 +338,9 @@ export class RingKeeper {
     this.#send(peer, { type: 'ringReport', digest: ringDigest(this.ring), ...this.#own });
   }
 
-  // Wishes.
-
   #wish(intent: RingIntent, origin: Wish['origin']): void {
+    // Whoever is about to give up its ring takes nobody into it.
+    if (this.#joining.isActive) return this.#tell(origin, err('change-under-way'));
     if (this.#isVoter && this.#wishes.add(intent, origin, this.#now)) return;
     const voter = votersOf(this.ring).find((node) => this.#linked.has(node));
     if (this.#isVoter) this.#tell(origin, err('overloaded'));
@@ -345,8 +355,7 @@ export class RingKeeper {
   ): void {
     if (this.#joining.answered(id, outcome)) return this.#send(from, { type: 'askRing' });
     if (this.#joining.isActive) return;
-    const isOk = 'version' in outcome;
-    this.#answerHere(id, isOk ? ok(outcome.version) : err(outcome.refusal as ChangeRefusal));
+    this.#answerHere(id, 'version' in outcome ? ok(outcome.version) : err(outcome.refusal as ChangeRefusal));
   }
 
   #settle(wish: Wish, outcome: ChangeOutcome): void {
@@ -364,26 +373,19 @@ export class RingKeeper {
     this.#effects.push({ type: 'answer', id, outcome });
   }
 
-  #giveUpLate(): void {
-    for (const wish of this.#wishes.late(this.#now))
-      this.#settle(wish, err(wish.proposed.size > 0 ? 'undecided' : 'no-voter'));
-  }
-
-  // Small questions.
-
   #expel(): void {
-    this.#expelAt = this.#now + expelCheckMs;
-    const { expelAfterMs } = this.#options;
     if (this.#steps.turn(this.#linked) !== 0 || this.#wishes.first) return;
-    const unreachableMs = new Map([...this.#unreachable].map(([node, since]) => [node, this.#now - since]));
-    const node = nodeToExpel(this.ring, { unreachableMs, expelAfterMs });
-    // Nobody waits for the answer.
+    const node = this.#expelling.nodeToExpel(this.ring, this.#now);
     if (node !== undefined) this.#wish({ kind: 'expel', node }, { peer: undefined, id: 0 });
   }
 
+  get #isBusy(): boolean {
+    const { isProposing, accepted } = this.#ballots;
+    return !!(this.#adopting ?? accepted ?? this.#wishes.first) || isProposing || this.#joining.isActive;
+  }
+
   get #isVoter(): boolean {
-    const state = memberStateOf(this.ring, this.#options.self);
-    return state === 'active' || state === 'draining';
+    return votersOf(this.ring).includes(this.#options.self);
   }
 
   #strandedFrom(): number {
@@ -392,6 +394,7 @@ export class RingKeeper {
   }
 
   #send(to: NodeId, message: RingMessage): void {
-    if (this.#linked.has(to)) this.#effects.push({ type: 'send', to, message });
+    const marked = this.#yielding.marked(message);
+    if (this.#linked.has(to)) this.#effects.push({ type: 'send', to, message: marked });
   }
 }

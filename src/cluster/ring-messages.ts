@@ -8,6 +8,8 @@ import type { Ring, RingDigest } from './ring.js';
 export interface RingTold {
   readonly type: 'ring';
   readonly ring: Ring;
+  /** Its one node holds entries. */
+  readonly held?: boolean;
 }
 
 /** Tell me yours. */

@@ -49,8 +49,10 @@ export class RingSteps {
 
   reported(node: NodeId, { version, intervals, left }: Pick<RingReport, keyof NodeProgress>): void {
     if (version < this.#table.ring.version) return;
+    const wasReady = this.progressOf(node)?.left === 0;
     this.#reports.set(node, { version, intervals, left });
-    this.#progress = undefined;
+    // A node reports each interval it has gathered; only all of them are a step for the change.
+    if (wasReady !== (left === 0)) this.#progress = undefined;
   }
 
   progressOf(node: NodeId): NodeProgress | undefined {

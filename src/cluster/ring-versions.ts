@@ -3,7 +3,7 @@
 import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { ringDigest } from './ring-codec.js';
-import { type ClusterId, type Ring, type RingDigest, isMajorityOf } from './ring.js';
+import { type Ring, type RingDigest, isMajorityOf } from './ring.js';
 
 /** Two rings of one cluster of which neither descends from the other, at the version where both are known. Never comes from
  *  ring-agreement.ts: an operator forced a ring, or a node was restored from a copy. Nobody adopts, everybody alarms. */
@@ -13,6 +13,11 @@ export interface RingFork {
   readonly digests: readonly [RingDigest, RingDigest];
 }
 
+/** For people. */
+export function forkText({ version, digests: [a, b] }: RingFork): string {
+  return `Two rings of version ${version}, ${a} and ${b}: neither is adopted.`;
+}
+
 export type RingComparison =
   | { readonly kind: 'same' }
   /** The other is to be adopted. */
@@ -20,7 +25,7 @@ export type RingComparison =
   /** The other is told ours. */
   | { readonly kind: 'older' }
   | { readonly kind: 'fork'; readonly fork: RingFork }
-  /** Of another founder: see `meetingOf`. */
+  /** Of another founder: see ring-yielding.ts. */
   | { readonly kind: 'foreign' };
 
 /** What the other ring is to ours. A ring more than `limits.ringLineageMax` versions away is believed to be of our line. */
@@ -44,18 +49,6 @@ export function verdictOn(carriedVersion: number, ours: Ring): VersionVerdict {
   return carriedVersion < ours.version ? 'stale' : 'ahead';
 }
 
-/** Which of two clusters gives up its ring when they meet, as with nodes started side by side that each founded one: a ring
- *  of one joins a larger ring, of two rings of one the one with the greater id joins. What it holds then goes to the homes in
- *  the other ring, as anything a node holds without being its home. Larger rings are never mixed: an operator decides. */
-export type Meeting = 'we-join' | 'they-join' | 'never';
-
-export function meetingOf(ours: Ring, other: Ring): Meeting {
-  if (isAlone(ours) && isAlone(other))
-    return joinsFirst(ours.cluster, other.cluster) ? 'they-join' : 'we-join';
-  if (isAlone(ours)) return 'we-join';
-  return isAlone(other) ? 'they-join' : 'never';
-}
-
 /** What a node may do after a start with the ring from its disk (R36). waiting: no claims yet. claiming: a majority of the
  *  members is there. degraded: it tries to claim, and until it succeeds acknowledges at `owner` only. */
 export type ColdStart = 'waiting' | 'claiming' | 'degraded';
@@ -75,12 +68,4 @@ export function coldStartOf(
 function digestAt(ring: Ring, version: number): RingDigest | undefined {
   const back = ring.version - version;
   return back === 0 ? ringDigest(ring) : ring.lineage[back - 1];
-}
-
-function isAlone(ring: Ring): boolean {
-  return ring.members.length === 1;
-}
-
-function joinsFirst(ours: ClusterId, other: ClusterId): boolean {
-  return ours < other;
 }

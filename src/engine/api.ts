@@ -138,12 +138,16 @@ export interface ClusterStatus {
   readonly members: readonly {
     readonly node: NodeId;
     readonly state: string;
+    /** Where other nodes find it. */
+    readonly address: string;
+    readonly linked: boolean;
     /** By gossip and by a link. */
     readonly reachable: boolean;
     readonly settled: boolean;
   }[];
-  /** How many of the ring's intervals this node holds, should own as it sees it, owns, and recovers. */
+  /** Of the ring's intervals, how many there are, and how many this node holds, should own as it sees it, owns, and recovers. */
   readonly intervals: {
+    readonly all: number;
     readonly held: number;
     readonly wanted: number;
     readonly owned: number;
@@ -156,6 +160,8 @@ export interface ClusterStatus {
 export interface ClusterApi {
   ring(): RingStatus;
   change(intent: RingIntent): Promise<ChangeOutcome>;
+  /** Peer addresses of nodes that may be there. */
+  learn(addresses: readonly string[]): void;
   /** This node, alone until now and without entries, joins the ring of the node at that peer address. */
   join(address: string): Promise<Result<number, JoinRefusal>>;
 }

@@ -37,4 +37,6 @@ export interface ClusterOptions {
   readonly expelAfterMs?: number;
   /** Peer addresses to try until somebody answers. */
   readonly seeds: readonly string[];
+  /** Whether this node, as long as it is alone and holds nothing, joins the ring of nodes that are found. */
+  readonly joinsOthers?: boolean;
 }

@@ -1,9 +1,10 @@
-/** What administrators may ask: hubs, channels with their sizes, logs, digests, status. */
+/** What administrators may ask: hubs, channels with their sizes, logs, digests, status, the cluster. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { dotText } from '../base/ids.js';
 import { unixMsOf } from '../log/timestamp.js';
 import { failure } from '../protocol/errors.js';
 import { authenticate } from './authenticate.js';
+import { clusterRoutes } from './cluster-routes.js';
 import type { GatewayContext } from './context.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { logRoute } from './log-route.js';
@@ -31,6 +32,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     throw new HttpFailure(failure(principal.authenticated ? 'DENIED' : 'UNAUTHENTICATED', { message }));
   });
   await app.register(logRoute, { context });
+  await app.register(clusterRoutes, { context });
   app.get(
     '/v1/admin/hubs',
     { schema: { summary: 'All hubs', tags: ['admin'], response: { 200: hubsAnswer } } },

@@ -9,9 +9,12 @@ import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { storeMigrations } from '../../migrations/store/index.js';
+import type { ClusterPlan } from './cluster.js';
 import { ConfigError } from './config-error.js';
 import { type Config, ruleConfigOf } from './config.js';
-import { type DataDirectory, openDataDirectory } from './data-directory.js';
+import { CurrentNode } from './current-node.js';
+import { type DataDirectory, noteMember, openDataDirectory } from './data-directory.js';
+import { Finding } from './finding.js';
 import { type ListenAddress, formatListen, parseListen } from './listen-address.js';
 import { type LogDestination, createLogger, loggingObserver } from './logger.js';
 import { systemClock, systemHashing, systemRandom, systemTimers } from './system-ports.js';
@@ -23,11 +26,14 @@ export type BootStep =
   | { readonly type: 'data-directory'; readonly directory: DataDirectory }
   | { readonly type: 'port-taken'; readonly asked: number; readonly used: number }
   | { readonly type: 'listening'; readonly url: string }
+  | { readonly type: 'peers'; readonly address: string; readonly isSealed: boolean }
   | Observation;
 
 export interface ServerOptions {
   /** Nobody chose the port: when it is taken, the next free one will do. */
   readonly portIsDefault?: boolean;
+  /** What nodes of a cluster prove each other with, as `ringlog key new` prints it. */
+  readonly clusterKey?: string;
   readonly logDestination?: LogDestination;
   readonly onStep?: (step: BootStep) => void;
 }
@@ -51,43 +57,129 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
   for (const warning of directory.warnings) logger.warn({ type: 'data-directory' }, warning);
   options.onStep?.({ type: 'data-directory', directory });
 
-  const { observer, failed } = observe(loggingObserver(logger), options.onStep);
-  const engine = startable(config, directory, observer);
-  await engine.start();
-  let gateway: Gateway;
-  try {
-    gateway = await listen(config, options, engine, logger as unknown as FastifyBaseLogger);
-  } catch (error) {
-    await engine.stop();
-    throw error;
-  }
-  const url = `http://${formatListen({ ...gateway.address, host: reachable(gateway.address.host) })}`;
-  logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');
-  options.onStep?.({ type: 'listening', url });
-
+  const { observer, failed, fail } = observe(loggingObserver(logger), options.onStep);
+  const openPeers = () => clusterOf(config, directory, observer, options);
+  // One that begins alone listens for clients first: what other nodes need takes a while to load.
+  const early = expectsOthers(config, directory, options) ? await openPeers() : undefined;
+  const node = await startNode(config, directory, observer, early);
+  let cluster = early;
+  let gateway: Gateway | undefined;
+  let finding: Finding | undefined;
   let stopping: Promise<void> | undefined;
   const stop = async () => {
-    gateway.refuseNew();
-    await engine.stop();
-    await gateway.stop();
+    gateway?.refuseNew();
+    await finding?.stop();
+    await node.stop();
+    cluster?.peers.stop();
+    await gateway?.stop();
     logger.info('Stopped.');
   };
-  return { url, config, directory, api: engine, failed, stop: () => (stopping ??= stop()) };
+  try {
+    gateway = await listen(config, options, node, logger as unknown as FastifyBaseLogger);
+    const url = `http://${formatListen({ ...gateway.address, host: reachable(gateway.address.host) })}`;
+    logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');
+    options.onStep?.({ type: 'listening', url });
+    cluster ??= await openPeers();
+    if (cluster) finding = await find(config, directory, observer, { cluster, node, fail });
+    return { url, config, directory, api: node, failed, stop: () => (stopping ??= stop()) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
-function startable(config: Config, directory: DataDirectory, observer: Observer): Engine {
+/** Then it does not begin alone. */
+function expectsOthers(config: Config, directory: DataDirectory, options: ServerOptions): boolean {
+  const hasKey = config.cluster.keyFile !== '' || (options.clusterKey ?? '').trim() !== '';
+  const named = config.join.some((item) => item !== 'auto' && item !== 'none');
+  return directory.isMember || (!isToStayAlone(config) && (hasKey || named));
+}
+
+function isToStayAlone({ join: found }: Config): boolean {
+  return found.length === 1 && found[0] === 'none';
+}
+
+/** `undefined` for a node that is to stay alone and always was. */
+async function clusterOf(
+  config: Config,
+  directory: DataDirectory,
+  observer: Observer,
+  options: ServerOptions,
+): Promise<ClusterPlan | undefined> {
+  if (isToStayAlone(config) && !directory.isMember) return undefined;
+  const { openCluster } = await import('./cluster.js');
+  const cluster = await openCluster(config, { node: directory.nodeId, secret: options.clusterKey, observer });
+  const { address } = cluster.peers.own;
+  options.onStep?.({ type: 'peers', address, isSealed: cluster.secret !== undefined });
+  return cluster;
+}
+
+/** Alone, where no others are expected. */
+async function startNode(
+  config: Config,
+  directory: DataDirectory,
+  observer: Observer,
+  cluster: ClusterPlan | undefined,
+): Promise<CurrentNode> {
+  try {
+    if (cluster) await noteMember(directory.path);
+    const engine = startable(config, directory, observer, cluster);
+    await engine.start();
+    return new CurrentNode(engine);
+  } catch (error) {
+    cluster?.peers.stop();
+    throw error;
+  }
+}
+
+async function find(
+  config: Config,
+  directory: DataDirectory,
+  observer: Observer,
+  { cluster, node, fail }: { cluster: ClusterPlan; node: CurrentNode; fail: (message: string) => void },
+): Promise<Finding> {
+  const { cluster: name, node: id, address } = cluster.peers.own;
+  const finding = new Finding({
+    node,
+    join: cluster.join,
+    observer,
+    own: { cluster: name, node: id, address },
+    secret: cluster.secret,
+    begin: async () => {
+      try {
+        await node.become(async () => {
+          await noteMember(directory.path);
+          return startable(config, directory, observer, cluster);
+        });
+      } catch (error) {
+        fail(error instanceof Error ? error.message : String(error));
+        throw error;
+      }
+    },
+  });
+  await finding.start();
+  return finding;
+}
+
+function startable(
+  config: Config,
+  directory: DataDirectory,
+  observer: Observer,
+  cluster: ClusterPlan | undefined,
+): Engine {
   const ports: EnginePorts = {
     clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
     hashing: systemHashing,
     observer,
+    ...(cluster && { peers: cluster.peers }),
     openStore: () =>
       openLogStore({
         directory: directory.path,
         files: nodeFiles(),
         openIndex: () => levelKeyValue(join(directory.storePath, 'index')),
-        soleHome: true,
+        soleHome: cluster === undefined,
         migrations: storeMigrations,
         segmentBytes: config.storage.segmentBytes,
         fullAtRatio: config.storage.fullAtRatio,
@@ -104,13 +196,14 @@ function startable(config: Config, directory: DataDirectory, observer: Observer)
     verifyToken: tokenVerifier(directory.adminToken),
     session: config.session,
     maintenanceIntervalMs: config.storage.maintenanceIntervalMs,
+    ...(cluster && { cluster: cluster.options }),
   });
 }
 
 function observe(
   logging: Observer,
   onStep: ServerOptions['onStep'],
-): { observer: Observer; failed: Promise<string> } {
+): { observer: Observer; failed: Promise<string>; fail: (message: string) => void } {
   let fail: (message: string) => void = () => {};
   const failed = new Promise<string>((resolve) => (fail = resolve));
   const observer: Observer = {
@@ -120,7 +213,7 @@ function observe(
       if (observation.type === 'node-failed') fail(observation.message);
     },
   };
-  return { observer, failed };
+  return { observer, failed, fail: (message) => fail(message) };
 }
 
 async function listen(

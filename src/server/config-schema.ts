@@ -53,6 +53,48 @@ export const configSchema = Type.Object(
       description: 'Serve anonymous clients on addresses other than this machine',
       default: false,
     }),
+    join: Type.Array(Type.String(), {
+      description:
+        'How other nodes are found: `auto` asks the local network, `host:port` are peer addresses, `dns:name` is looked up; `none` stays alone',
+      default: ['auto'],
+    }),
+    advertise: Type.String({
+      description:
+        'Where other nodes find this one, `host` or `host:port`; `auto` is the address of this machine',
+      default: 'auto',
+    }),
+    peer: Type.Object(
+      {
+        listen: Type.String({
+          description:
+            'Address for other nodes, `host:port`, TCP and UDP; `auto` is port 7946 of 127.0.0.1, or with a cluster key of all addresses',
+          default: 'auto',
+        }),
+      },
+      strict,
+    ),
+    cluster: Type.Object(
+      {
+        name: Type.String({
+          description: 'Nodes of another cluster are not talked to',
+          default: 'default',
+          pattern: '^[a-z0-9][a-z0-9-]{0,31}$',
+        }),
+        keyFile: Type.String({
+          description:
+            'File with the cluster key (`ringlog key new`); RINGLOG_CLUSTER_KEY may hold the key itself',
+          default: '',
+        }),
+        replicas: Type.String({
+          description:
+            'Copies of every channel, 1 to 9 or `all`; of a ring that exists the command line changes it',
+          default: '3',
+          pattern: '^([1-9]|all)$',
+        }),
+        expelAfterMs: count('A majority lets a member go that was out of reach this long; 0: never', 0),
+      },
+      strict,
+    ),
     auth: Type.Object(
       {
         anonymous: Type.Boolean({ description: 'Serve clients without a token', default: true }),

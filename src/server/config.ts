@@ -41,6 +41,7 @@ const otherVariables = new Set([
   'RINGLOG_URL',
   'RINGLOG_TOKEN',
   'RINGLOG_CONFIG',
+  'RINGLOG_CLUSTER_KEY',
   'RINGLOG_TEST_DATA',
   'RINGLOG_CHROMIUM',
 ]);

@@ -1,6 +1,6 @@
 /** The data directory of a node: its identity, the administrator's token, and the folder of the store. Only its owner
  *  may read it. */
-import { chmod, mkdir, open, readFile, readdir, rename, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { toBase64Url, toHex } from '../base/bytes.js';
 import type { NodeId } from '../base/ids.js';
@@ -9,6 +9,8 @@ import { ConfigError } from './config-error.js';
 
 export const adminTokenFile = 'admin-token';
 const nodeFile = 'node.json';
+/** There once the node has been among others: from then on its log goes by a ring. */
+const clusterFile = 'cluster.json';
 /** What may lie in a directory that is otherwise empty. */
 const harmless = new Set(['lost+found', '.gitignore', '.gitkeep', '.DS_Store']);
 
@@ -20,6 +22,8 @@ export interface DataDirectory {
   /** Made just now. */
   readonly isNew: boolean;
   readonly isTokenNew: boolean;
+  /** The node has been among others. */
+  readonly isMember: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -30,7 +34,19 @@ export async function openDataDirectory(path: string, random: Random): Promise<D
   const known = await readIfThere(join(directory, nodeFile));
   if (known === undefined) await refuseForeign(directory);
   await restrict(directory, 0o700, warnings);
-  const nodeId = known === undefined ? await createNode(directory, random) : nodeIdOf(known, directory);
+  const wasMember = (await readIfThere(join(directory, clusterFile))) !== undefined;
+  const isStoreLost = wasMember && !(await readdir(directory)).includes('store');
+  if (isStoreLost) {
+    // Others count on what a member promised: whoever has forgotten it must not go by its name.
+    await rm(join(directory, clusterFile));
+    const lost =
+      known === undefined
+        ? ''
+        : ` It was ${nodeIdOf(known, directory)}: remove that one from the ring with \`ringlog node remove\`.`;
+    warnings.push(`The store of ${directory} is gone, so this is a new node.${lost}`);
+  }
+  const nodeId =
+    known === undefined || isStoreLost ? await createNode(directory, random) : nodeIdOf(known, directory);
   const tokenPath = join(directory, adminTokenFile);
   let adminToken = (await readIfThere(tokenPath))?.trim() ?? '';
   const isTokenNew = adminToken === '';
@@ -47,8 +63,14 @@ export async function openDataDirectory(path: string, random: Random): Promise<D
     adminToken,
     isNew: known === undefined,
     isTokenNew,
+    isMember: wasMember && !isStoreLost,
     warnings,
   };
+}
+
+/** To be told before the node is among others for the first time. */
+export function noteMember(directory: string): Promise<void> {
+  return writeDurably(directory, clusterFile, `${JSON.stringify({ format: 1 })}\n`);
 }
 
 /** A mistyped path should not turn somebody's folder into a data directory. */
@@ -56,7 +78,7 @@ async function refuseForeign(directory: string): Promise<void> {
   const names = (await readdir(directory)).filter((name) => !harmless.has(name));
   // A start that was cut short may have left the token, or a file that was not renamed yet.
   const foreign = names.filter(
-    (name) => name !== adminTokenFile && name !== 'lock' && !name.endsWith('.tmp'),
+    (name) => name !== adminTokenFile && name !== clusterFile && name !== 'lock' && !name.endsWith('.tmp'),
   );
   if (foreign.includes('store')) {
     throw new ConfigError(

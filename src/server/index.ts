@@ -10,9 +10,9 @@ import { loadConfig } from './config.js';
 export type { BootStep, RunningServer, ServerOptions } from './compose.js';
 export { type Config, ConfigError } from './config.js';
 
-/** Settings by section, as in `ringlog.yaml`; the file and the environment are not read. Quiet unless
- *  `options.logDestination` is given. */
+/** Settings by section, as in `ringlog.yaml`; the file and the environment are not read. It stays alone unless `join` says how
+ *  others are found. Quiet unless `options.logDestination` is given. */
 export async function startServer(values: object = {}, options: ServerOptions = {}): Promise<RunningServer> {
-  const { config } = loadConfig({ file: false, values });
+  const { config } = loadConfig({ file: false, values: { join: ['none'], ...values } });
   return compose(config, { logDestination: { write: () => {} }, ...options });
 }

@@ -7,12 +7,13 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-export function parseListen(text: string): ListenAddress {
+/** `setting`: what is wrong with it is said of this one. */
+export function parseListen(text: string, setting = 'listen'): ListenAddress {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);
   if (!match || port > 65_535) {
     throw new ConfigError(
-      `listen is "${text}"; write it as host:port, such as 127.0.0.1:8080 or [::1]:8080.`,
+      `${setting} is "${text}"; write it as host:port, such as 127.0.0.1:8080 or [::1]:8080.`,
     );
   }
   // No host is every address, as most servers read ":8080".

@@ -141,6 +141,7 @@ describe('the report of a start', () => {
     adminToken: 'the-token',
     isNew: true,
     isTokenNew: true,
+    isMember: false,
     warnings: [],
   };
   const server = {

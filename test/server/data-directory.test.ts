@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
-import { openDataDirectory } from '../../src/server/data-directory.js';
+import { noteMember, openDataDirectory } from '../../src/server/data-directory.js';
 import { tokenVerifier } from '../../src/server/tokens.js';
 
 let folder: string;
@@ -28,6 +28,20 @@ describe('a data directory', () => {
     ]);
     const second = await openAt(path);
     expect(second).toEqual({ ...first, isNew: false, isTokenNew: false });
+  });
+
+  test('of a member whose store is gone is that of a new node', async () => {
+    const first = await openAt(folder);
+    expect(first.isMember).toBe(false);
+    await noteMember(folder);
+    mkdirSync(join(folder, 'store'));
+    expect(await openAt(folder)).toMatchObject({ isMember: true, nodeId: first.nodeId, warnings: [] });
+    rmSync(join(folder, 'store'), { recursive: true });
+    const anew = await openAt(folder);
+    expect(anew.isMember).toBe(false);
+    expect(anew.nodeId).not.toBe(first.nodeId);
+    expect(anew.warnings.join()).toContain(first.nodeId);
+    expect(await openAt(folder)).toMatchObject({ nodeId: anew.nodeId, warnings: [] });
   });
 
   test('that others could read is closed, and told', async () => {

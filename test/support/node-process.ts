@@ -19,6 +19,10 @@ export interface NodeProcessOptions {
   readonly below?: string;
   /** Further arguments of `ringlog start`. */
   readonly args?: readonly string[];
+  /** Settings of its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Nodes of the same name find each other; without one a node stays alone. */
+  readonly cluster?: string;
 }
 
 export interface Exit {
@@ -42,6 +46,7 @@ export class NodeProcess {
   readonly #folder: string;
   readonly #port: number;
   readonly #args: readonly string[];
+  readonly #environment: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
   #exited: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
   #output = '';
@@ -53,7 +58,9 @@ export class NodeProcess {
     this.url = `http://127.0.0.1:${port}`;
     this.#folder = mkdtempSync(join(options.below ?? tmpdir(), 'ringlog-node-'));
     this.dataPath = join(this.#folder, 'data');
-    this.#args = options.args ?? [];
+    const found = options.cluster === undefined ? ['--join', 'none'] : ['--cluster-name', options.cluster];
+    this.#args = [...found, ...(options.args ?? [])];
+    this.#environment = options.environment ?? {};
   }
 
   /** Starts a new node on a free port; resolves when it serves. */
@@ -100,7 +107,11 @@ export class NodeProcess {
       process.execPath,
       [command, 'start', '--data', this.dataPath, '--listen', `127.0.0.1:${this.#port}`, ...this.#args],
       // Settings of whoever runs the tests are not this node's.
-      { cwd: this.#folder, env: withoutSettings(process.env), stdio: ['ignore', 'pipe', 'pipe'] },
+      {
+        cwd: this.#folder,
+        env: { ...withoutSettings(process.env), ...this.#environment },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
     );
     this.#child = child;
     process.once('exit', this.#killAtExit);

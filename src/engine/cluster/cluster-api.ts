@@ -6,6 +6,7 @@ export function clusterApi(cluster: Cluster): ClusterApi {
   return {
     ring: () => cluster.rings.status(),
     change: (intent) => cluster.rings.change(intent),
+    learn: (addresses) => cluster.learn(addresses),
     join: (address) => cluster.join(address),
   };
 }

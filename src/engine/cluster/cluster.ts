@@ -14,6 +14,7 @@ import type { Frame } from '../../replication/messages.js';
 import type { RingPlan } from '../../replication/replica.js';
 import type { ClusterStatus, JoinRefusal } from '../api.js';
 import type { Attached } from './attached.js';
+import { clusterStatus } from './cluster-status.js';
 import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
 import { Letters } from './letters.js';
@@ -61,7 +62,7 @@ export class Cluster implements Neighbours, Surroundings {
     { nodeId, cluster }: EngineOptions,
     clocks: PeerClocks,
   ) {
-    const { profile, membership, seeds, expelAfterMs } = cluster!;
+    const { profile, membership, seeds, expelAfterMs, joinsOthers } = cluster!;
     this.self = nodeId;
     this.#ports = ports;
     this.#peers = peers;
@@ -76,7 +77,7 @@ export class Cluster implements Neighbours, Surroundings {
       left: () => this.#left?.(),
     });
     this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
-    const keeper = { self: nodeId, role: profile.role, table, vote, expelAfterMs };
+    const keeper = { self: nodeId, role: profile.role, table, vote, expelAfterMs, joinsOthers };
     this.rings = new Rings(ports, keeper, {
       tell: (peer, message) => this.tell(peer, message),
       use: (next, plan) => this.#use(next, plan),
@@ -101,7 +102,15 @@ export class Cluster implements Neighbours, Surroundings {
     this.#isStarted = true;
     this.#peers.start(this.#handlers());
     this.#gossip.start(this.#seeds);
+    if (table.ring.members.length === 1) void this.#holdsNothing(attached);
     this.#reconsider();
+  }
+
+  /** Whoever finds this node alone learns whether it can give up its ring. */
+  async #holdsNothing(attached: Attached): Promise<boolean> {
+    const isEmpty = await attached.holdsNothing();
+    if (!isEmpty) this.rings.hold();
+    return isEmpty;
   }
 
   detach(): void {
@@ -116,7 +125,7 @@ export class Cluster implements Neighbours, Surroundings {
     // From now on nothing is taken in; what was is looked at.
     this.#isQuiet = true;
     try {
-      if (!(await this.#attached.holdsNothing())) return err('has-entries');
+      if (!(await this.#holdsNothing(this.#attached))) return err('has-entries');
       if (address === undefined) return await this.rings.join();
       const at = await this.#gossip.meet(address);
       return at === undefined ? err('no-voter') : await this.rings.join(at);
@@ -124,6 +133,11 @@ export class Cluster implements Neighbours, Surroundings {
       this.#isQuiet = false;
       this.#reconsider();
     }
+  }
+
+  /** More addresses to try: discovery found them. */
+  learn(addresses: readonly string[]): void {
+    if (this.#isStarted) this.#gossip.learn(addresses);
   }
 
   /** Others are told, so that they go on without this node at once. */
@@ -144,22 +158,16 @@ export class Cluster implements Neighbours, Surroundings {
   }
 
   status(): ClusterStatus {
-    const held = intervalsOf(this.table, this.self);
-    const replica = this.#attached?.replica;
-    const count = (has: (id: string) => boolean): number => held.filter(({ id }) => has(id)).length;
-    return {
-      ringVersion: this.table.ring.version,
-      settled: this.#isSettled,
-      members: this.#gossip.members().map(({ node, state, profile }) => {
-        return { node, state, reachable: this.isReachable(node), settled: profile.settled };
-      }),
-      intervals: {
-        held: held.length,
-        wanted: this.#wanted.size,
-        owned: count((id) => replica?.claimOf(id) !== undefined),
-        recovering: count((id) => replica?.isRecovering(id) === true),
-      },
-    };
+    return clusterStatus({
+      self: this.self,
+      table: this.#table,
+      isSettled: this.#isSettled,
+      members: this.#gossip.members(),
+      wanted: this.#wanted.size,
+      replica: this.#attached?.replica,
+      isReachable: (node) => this.isReachable(node),
+      isLinked: (node) => this.isLinked(node),
+    });
   }
 
   // Who holds what, and who acts.
@@ -291,8 +299,6 @@ export class Cluster implements Neighbours, Surroundings {
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
     return (await this.#attached?.fetch(ref, dots)) ?? { type: 'unknown' };
   }
-
-  // What other nodes tell.
 
   #handlers(): PeerHandlers {
     return {

@@ -87,6 +87,11 @@ export class Gossip {
     return await this.#sync(address, encodeSync(this.#membership.sync()));
   }
 
+  learn(addresses: readonly string[]): void {
+    this.#membership.learn(addresses, this.#now());
+    this.#schedule();
+  }
+
   packet(address: string, bytes: Uint8Array): void {
     const packet = decodePacket(bytes.subarray(timeBytes));
     if (packet.ok) this.#clocks.heard(address, readFixed64(bytes, 0), this.#now());

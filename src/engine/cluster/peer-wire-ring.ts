@@ -43,7 +43,9 @@ const digestBytes = 8;
 export function putRingMessage(out: ByteWriter, message: RingMessage): void {
   switch (message.type) {
     case 'ring':
-      return putBytes(out, 0x0a, encodeRing(message.ring));
+      putBytes(out, 0x0a, encodeRing(message.ring));
+      if (message.held) putNumber(out, 0x10, 1);
+      return;
     case 'askRing':
       return;
     case 'ballot':
@@ -113,12 +115,15 @@ export type RingReaders = Readonly<
 export const ringReaders: RingReaders = {
   ring(reader) {
     let ring: Ring | undefined;
+    let held = false;
     reader.nested((tag) => {
-      if (tag !== 0x0a) return false;
-      ring = readRing(reader);
+      if (tag === 0x0a) ring = readRing(reader);
+      else if (tag === 0x10) held = reader.varint() === 1;
+      else return false;
       return true;
     });
-    return ring && { type: 'ring', ring };
+    if (!ring) return undefined;
+    return held ? { type: 'ring', ring, held } : { type: 'ring', ring };
   },
 
   askRing(reader) {

@@ -3,7 +3,8 @@
 import type { NodeId } from '../../base/ids.js';
 import { encodeRing } from '../../cluster/ring-codec.js';
 import type { ChangeOutcome, RingIntent } from '../../cluster/ring-intent.js';
-import { type KeeperOptions, RingKeeper } from '../../cluster/ring-keeper.js';
+import { RingKeeper } from '../../cluster/ring-keeper.js';
+import type { KeeperOptions } from '../../cluster/ring-keeper-effects.js';
 import type { RingMessage } from '../../cluster/ring-messages.js';
 import { type NodeProgress } from '../../cluster/ring-steps.js';
 import { RingTable } from '../../cluster/ring-table.js';
@@ -92,6 +93,12 @@ export class Rings {
   /** The ring that this node is in, or without one the ring that names this one. */
   join(at?: NodeId): Promise<ChangeOutcome> {
     return this.#ask((id) => this.#keeper.join(id, this.#now(), at));
+  }
+
+  /** This node holds entries: they stay in its ring. */
+  hold(): void {
+    this.#keeper.hold(this.#now());
+    this.#done();
   }
 
   status(): RingStatus {

@@ -156,6 +156,7 @@ const ballotOutcome = fc.oneof(
 );
 const ringMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   ring.map((each) => ({ type: 'ring' as const, ring: each })),
+  ring.map((each) => ({ type: 'ring' as const, ring: each, held: true })),
   fc.constant({ type: 'askRing' as const }),
   compacted<PeerMessage>(
     fc.record({

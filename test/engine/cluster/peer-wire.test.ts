@@ -79,7 +79,7 @@ function intentToProto(intent: RingIntent): object {
 function ringToProto(message: RingMessage): object {
   switch (message.type) {
     case 'ring':
-      return { ring: { ring: encodeRing(message.ring) } };
+      return { ring: { ring: encodeRing(message.ring), ...(message.held && { held: true }) } };
     case 'askRing':
       return { askRing: {} };
     case 'ballot': {

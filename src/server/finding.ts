@@ -1,0 +1,106 @@
+/** Other nodes are looked for, and found: a node that was alone goes on among them. */
+import type { Observer } from '../engine/ports.js';
+import type { Announcement, Standing } from '../peer/discovery/announcement.js';
+import type { JoinPlan } from '../peer/discovery/join.js';
+import { Multicast } from '../peer/discovery/multicast.js';
+import { Names } from '../peer/discovery/names.js';
+import type { CurrentNode } from './current-node.js';
+import { systemClock, systemRandom, systemTimers } from './system-ports.js';
+
+export interface FindingParts {
+  readonly node: CurrentNode;
+  readonly join: JoinPlan;
+  readonly observer: Observer;
+  /** What the node says of itself to the local network. */
+  readonly own: Omit<Announcement, 'standing'>;
+  /** Derived from the cluster key. */
+  readonly secret: Buffer | undefined;
+  /** Goes on among others. */
+  begin(): Promise<void>;
+}
+
+/** How often a node looks whether it holds entries by now. */
+const lookMs = 1_000;
+
+export class Finding {
+  readonly #parts: FindingParts;
+  #multicast: Multicast | undefined;
+  #names: Names | undefined;
+  #holds = false;
+  #begun: Promise<void> | undefined;
+  readonly #apart = new Set<string>();
+  #cancel: () => void = () => {};
+
+  constructor(parts: FindingParts) {
+    this.#parts = parts;
+  }
+
+  async start(): Promise<void> {
+    const { join, secret, own } = this.#parts;
+    await this.#look();
+    if (join.names.length > 0)
+      this.#names = new Names({
+        names: join.names,
+        timers: systemTimers,
+        found: (addresses) => this.#parts.node.cluster?.learn(addresses),
+        missing: (name) => this.#alarm(`No node is found behind ${name}: it is looked up again.`),
+      });
+    if (!join.isAuto) return;
+    try {
+      this.#multicast = await Multicast.open({
+        secret,
+        clock: systemClock,
+        timers: systemTimers,
+        random: systemRandom,
+        own: () => ({ ...own, standing: this.#standing() }),
+        heard: (announcement) => this.#heard(announcement),
+      });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#alarm(`Other nodes cannot be found by themselves here (${why}): name one with --join host:port.`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#cancel();
+    this.#multicast?.stop();
+    this.#names?.stop();
+    await this.#begun?.catch(() => undefined);
+  }
+
+  /** Once there are entries they stay. */
+  async #look(): Promise<void> {
+    this.#holds ||= await this.#parts.node.holdsEntries();
+    if (!this.#holds) this.#cancel = systemTimers.after(lookMs, () => void this.#look());
+  }
+
+  #standing(): Standing {
+    const members = this.#parts.node.cluster?.ring().members.length ?? 1;
+    if (members > 1) return 'member';
+    return this.#holds ? 'holds' : 'empty';
+  }
+
+  #heard({ node, address, standing }: Announcement): void {
+    const { cluster } = this.#parts.node;
+    if (cluster) return cluster.learn([address]);
+    // Two nodes that each hold something of their own stay as they are.
+    if (!this.#holds || standing === 'empty') return this.#beginOnce(address);
+    if (this.#apart.has(node)) return;
+    this.#apart.add(node);
+    this.#alarm(
+      `Another node, at ${address}, holds entries of its own, as this one does: they stay apart. Start one of them with an empty --data to make them one cluster, or give them different --cluster-name.`,
+    );
+  }
+
+  #beginOnce(address: string): void {
+    this.#begun ??= this.#parts.begin().then(() => this.#multicast?.announceSoon());
+    void this.#begun.then(
+      () => this.#parts.node.cluster?.learn([address]),
+      () => undefined,
+    );
+  }
+
+  #alarm(message: string): void {
+    this.#parts.observer.observe({ type: 'alarm', code: 'DISCOVERY', message });
+  }
+}

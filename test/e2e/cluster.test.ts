@@ -1,0 +1,269 @@
+/** Real processes on one machine, with nothing configured but where their data lies: they find each other and keep together
+ *  what is written. A cluster name of their own keeps them apart from other nodes of the machine. */
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { NodeProcess, type NodeProcessOptions } from '../support/node-process.js';
+
+const withinMs = 100_000;
+/** Many starts of real processes: on a busy machine each takes its time. */
+const testTimeoutMs = 400_000;
+vi.setConfig({ testTimeout: testTimeoutMs, hookTimeout: testTimeoutMs });
+
+const nodes: NodeProcess[] = [];
+
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map((node) => node.remove()));
+});
+
+const multicastFault = await faultOfMulticast();
+
+interface Ring {
+  readonly alone: boolean;
+  readonly node: string;
+  readonly ring?: { version: number; members: { node: string; state: string }[]; change?: object };
+  readonly seen?: {
+    members: { node: string; reachable: boolean }[];
+    intervals: { wanted: number; owned: number };
+  };
+}
+
+async function start(options: NodeProcessOptions): Promise<NodeProcess> {
+  const node = await NodeProcess.start(options);
+  nodes.push(node);
+  return node;
+}
+
+function token(node: NodeProcess): string {
+  return readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
+}
+
+async function ringOf(node: NodeProcess): Promise<Ring> {
+  const answer = await fetch(`${node.url}/v1/admin/cluster`, {
+    headers: { authorization: `Bearer ${token(node)}` },
+    signal: AbortSignal.timeout(10_000),
+  });
+  return (await answer.json()) as Ring;
+}
+
+async function becomes<T>(look: () => Promise<T | false | undefined>, what: string): Promise<T> {
+  const end = performance.now() + withinMs;
+  for (;;) {
+    const found = await look().catch(() => undefined);
+    if (found) return found;
+    if (performance.now() > end)
+      throw new Error(`${what}: not within ${withinMs} ms\n${nodes.map(({ output }) => output).join('\n')}`);
+    await pause(100);
+  }
+}
+
+/** All of them in one ring that is whole. Whether they reach each other at a moment is not looked at: on a busy machine that
+ *  comes and goes, and what matters is what becomes of what is written. */
+async function together(...all: readonly NodeProcess[]): Promise<void> {
+  await becomes(async () => {
+    const rings = await Promise.all(all.map(ringOf));
+    return rings.every(
+      ({ ring }) =>
+        ring?.members.length === all.length && !ring.change && ring.version === rings[0]!.ring!.version,
+    );
+  }, `a ring of ${all.length}`);
+}
+
+interface Accepted {
+  readonly level: string;
+  readonly copies: number;
+}
+
+/** Until it is taken: a node that has just come may refuse for a moment. */
+function publish(node: NodeProcess, channel: string, text: string): Promise<Accepted> {
+  const key = randomBytes(8).toString('hex');
+  return becomes(async () => {
+    const answer = await fetch(`${node.url}/v1/hubs/default/channels/${channel}/publish`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain', 'idempotency-key': key },
+      body: text,
+      signal: AbortSignal.timeout(10_000),
+    });
+    return answer.ok && ((await answer.json()) as Accepted);
+  }, `${text} is published`);
+}
+
+async function history(node: NodeProcess, channel: string): Promise<unknown[]> {
+  const answer = await fetch(`${node.url}/v1/hubs/default/channels/${channel}/history?limit=1000`, {
+    signal: AbortSignal.timeout(10_000),
+  });
+  const page = (await answer.json()) as { entries: { data: unknown }[] };
+  return page.entries.map(({ data }) => data);
+}
+
+async function expectEverywhere(
+  channel: string,
+  expected: readonly string[],
+  ...all: readonly NodeProcess[]
+) {
+  for (const node of all)
+    await becomes(
+      async () => JSON.stringify(await history(node, channel)) === JSON.stringify(expected),
+      `${channel} is ${expected.join()} at every node`,
+    );
+}
+
+describe.skipIf(multicastFault !== undefined)('three processes with nothing configured', () => {
+  test('form one ring, write at any and read at every node, and survive a restart of all', async () => {
+    const cluster = clusterName();
+    const [a, b, c] = await Promise.all([start({ cluster }), start({ cluster }), start({ cluster })]);
+    await together(a, b, c);
+    for (const [i, node] of [a, b, c].entries()) {
+      const accepted = await publish(node, 'room', `of ${i}`);
+      expect(accepted.level).toBe('quorum');
+      expect(accepted.copies).toBeGreaterThanOrEqual(2);
+    }
+    await expectEverywhere('room', ['of 0', 'of 1', 'of 2'], a, b, c);
+
+    for (const node of [a, b, c]) expect((await node.stop()).code).toBe(0);
+    await Promise.all([a.start(), b.start(), c.start()]);
+    await together(a, b, c);
+    await expectEverywhere('room', ['of 0', 'of 1', 'of 2'], a, b, c);
+    await publish(b, 'room', 'after');
+    await expectEverywhere('room', ['of 0', 'of 1', 'of 2', 'after'], a, b, c);
+  });
+
+  test('go on without one that is killed, which has everything when it returns', async () => {
+    const cluster = clusterName();
+    const [a, b, c] = await Promise.all([start({ cluster }), start({ cluster }), start({ cluster })]);
+    await together(a, b, c);
+    const expected: string[] = [];
+    const say = async (node: NodeProcess, text: string): Promise<void> => {
+      await publish(node, 'room', text);
+      expected.push(text);
+    };
+    await say(a, 'before');
+    // Whoever orders the channel is among them in turn.
+    for (const [victim, other] of [
+      [a, b],
+      [b, c],
+      [c, a],
+    ] as const) {
+      await victim.kill();
+      await say(other, `without ${expected.length}`);
+      await victim.start();
+      await together(a, b, c);
+      await expectEverywhere('room', expected, a, b, c);
+    }
+  });
+
+  test('join the one that holds entries already', async () => {
+    const cluster = clusterName();
+    const first = await start({ cluster });
+    await publish(first, 'room', 'alone');
+    expect((await ringOf(first)).alone).toBe(true);
+    const second = await start({ cluster });
+    await together(first, second);
+    await expectEverywhere('room', ['alone'], first, second);
+    await publish(second, 'room', 'together');
+    await expectEverywhere('room', ['alone', 'together'], first, second);
+  });
+});
+
+describe('a node', () => {
+  test('stays alone when it is told to', async () => {
+    const node = await start({});
+    expect(await ringOf(node)).toMatchObject({ alone: true });
+    expect(node.output).not.toContain('Peers');
+  });
+
+  test('goes on where its address list has nobody, or somebody who is no node, and says what to do', async () => {
+    const other = await start({});
+    const port = Number(new URL(other.url).port);
+    const node = await start({
+      cluster: clusterName(),
+      args: ['--join', `127.0.0.1:1,127.0.0.1:${port}`, '--peer-listen', '127.0.0.1:0'],
+    });
+    await becomes(
+      async () => node.output.includes('No node answers at 127.0.0.1:1'),
+      'it says who is missing',
+    );
+    await becomes(
+      async () => node.output.includes(`127.0.0.1:${port} is no peer port`),
+      'it says what is foreign',
+    );
+    await publish(node, 'room', 'anyway');
+    await expectEverywhere('room', ['anyway'], node);
+  });
+
+  test('with another key or cluster name is refused, and the cluster is unharmed', async () => {
+    const key = (await keys())[0]!;
+    const cluster = clusterName();
+    const listen = ['--peer-listen', '127.0.0.1:0'];
+    const a = await start({
+      cluster,
+      args: [...listen, '--join', '127.0.0.1:1'],
+      environment: { RINGLOG_CLUSTER_KEY: key },
+    });
+    const seed = await becomes(
+      async () => /Peers +(127\.0\.0\.1:\d+)/.exec(a.output)?.[1],
+      'it says its address',
+    );
+    const join = [...listen, '--join', seed];
+    const b = await start({ cluster, args: join, environment: { RINGLOG_CLUSTER_KEY: key } });
+    await together(a, b);
+    const stranger = await start({
+      cluster,
+      args: join,
+      environment: { RINGLOG_CLUSTER_KEY: (await keys())[1]! },
+    });
+    await becomes(
+      async () => stranger.output.includes('has another cluster key'),
+      'it says that the key is wrong',
+    );
+    const elsewhere = await start({
+      cluster: clusterName(),
+      args: join,
+      environment: { RINGLOG_CLUSTER_KEY: key },
+    });
+    await becomes(
+      async () => elsewhere.output.includes('--cluster-name'),
+      'it says that the name is another',
+    );
+    await together(a, b);
+    await publish(a, 'room', 'unharmed');
+    await expectEverywhere('room', ['unharmed'], a, b);
+  });
+});
+
+async function keys(): Promise<string[]> {
+  const { newClusterKey } = await import('../../src/peer/cluster-key.js');
+  return [1, 2].map(() => newClusterKey({ bytes: (length) => new Uint8Array(randomBytes(length)) }));
+}
+
+function clusterName(): string {
+  return `test-${randomBytes(6).toString('hex')}`;
+}
+
+/** What the system says against multicast on the machine's own interface. */
+async function faultOfMulticast(): Promise<string | undefined> {
+  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind(0, () => resolve());
+    });
+    const { port } = socket.address();
+    socket.addMembership('239.255.77.46', '127.0.0.1');
+    socket.setMulticastInterface('127.0.0.1');
+    socket.setMulticastLoopback(true);
+    const heard = new Promise<boolean>((resolve) => {
+      socket.once('message', () => resolve(true));
+      setTimeout(() => resolve(false), 2_000).unref();
+    });
+    socket.send('?', port, '239.255.77.46');
+    return (await heard) ? undefined : 'nothing is heard';
+  } catch (error) {
+    return String(error);
+  } finally {
+    socket.close();
+  }
+}
