@@ -35,6 +35,11 @@ export const bugs: readonly Bug[] = [
   { bug: 'ack-counted-twice', what: 'the same ack again counts for another home', seed: 13 },
   { bug: 'held-is-committed', what: 'a repeat of what is held is acked as committed', seed: 18 },
   { bug: 'copies-claimed', what: 'an ack says that all homes have it', seed: 21 },
+  { bug: 'no-catch-up', what: 'what nobody uses stays behind at a home that was away', seed: 1 },
+  { bug: 'checkpoint-first', what: 'a page counts as applied before its entries are synced', seed: 1 },
+  { bug: 'page-with-hole', what: 'a page counts as applied though a part was left to others', seed: 1 },
+  { bug: 'any-checkpoint', what: 'a checkpoint of another store is believed', seed: 1 },
+  { bug: 'unsynced-arrivals', what: 'arrivals are counted before they are synced', seed: 1 },
   { bug: 'fetch-by-majority', what: 'what a majority lacks is said to be lost', seed: 12 },
 ];
 

@@ -7,7 +7,9 @@ import { type Dot, channelKey, dotText } from '../../src/base/ids.js';
 import { crash, cutLinks, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
 import { lie } from './lies.js';
+import { catchUp, coolDown } from './cold.js';
 import { deliver, pump } from './pump.js';
+import { haveOf } from './rest.js';
 import { type Checker, Violation, check, isOn, switchOff } from './checkers.js';
 import { type Stats, noStats } from './surroundings.js';
 import { World } from './world.js';
@@ -173,6 +175,7 @@ function exchange(world: World, node: SimNode): void {
 export function heal(world: World): void {
   const { nodes, intervals, network } = world;
   world.isHealing = true;
+  if (world.habits.cold) coolDown(world);
   network.heal();
   network.habits = { loss: 0, copies: 0, inOrder: true };
   for (const node of nodes) {
@@ -181,6 +184,7 @@ export function heal(world: World): void {
     if (!node.isUp) node.boot(false);
   }
   world.connectAll();
+  if (world.habits.cold) catchUp(world);
   const owners = intervals.map(() => world.pick(nodes));
   let round = 0;
   for (; round < healRoundsMax && !isAtRest(world); round++) {
@@ -219,14 +223,6 @@ const none = { writer: '', seq: 0 } as unknown as Dot;
 
 function sameDot(a: Dot | undefined, b: Dot | undefined): boolean {
   return (a && dotText(a)) === (b && dotText(b));
-}
-
-function haveOf(node: SimNode, ref: World['refs'][number]): string {
-  const have = node
-    .log(ref)
-    .writers()
-    .map(({ writer, seq }) => `${writer}-${seq}`);
-  return have.sort().join();
 }
 
 function describe(world: World): string {

@@ -22,6 +22,8 @@ export interface Habits {
   readonly degraded: boolean;
   readonly duels: boolean;
   readonly exchanges: boolean;
+  /** Nobody uses the channels any more when the faults end. */
+  readonly cold: boolean;
   /** One home says what is not so. */
   readonly lies: boolean;
 }
@@ -41,6 +43,7 @@ export class World implements Surroundings {
   readonly ownerAcked: { readonly entry: OracleEntry; readonly node: NodeView; readonly losses: number }[] =
     [];
   readonly quorumAcked = new Set<OracleEntry>();
+  readonly alarmsMeant = new Set<string>();
   now = 100_000;
   /** Faults have stopped. */
   isHealing = false;
@@ -71,6 +74,7 @@ export class World implements Surroundings {
       degraded: this.chance(0.7),
       duels: this.chance(0.5),
       exchanges: this.chance(0.6),
+      cold: !isCalm && seededRandom(seed + 1_000_003).next() < 0.5,
       lies: count >= 3 && seededRandom(seed).next() < 0.2,
     };
     const [intervals, channels] = isCalm
@@ -133,7 +137,8 @@ export class World implements Surroundings {
   }
 
   /** Both ends learn that they can reach each other. */
-  connect(node: SimNode): void {
+  connect(view: NodeView): void {
+    const node = this.nodes[view.index]!;
     for (const other of this.nodes) {
       if (other === node || !other.isUp || !node.isUp) continue;
       if (this.network.isCut(node.index, other.index) || this.network.isCut(other.index, node.index))
