@@ -40,6 +40,7 @@ export const bugs: readonly Bug[] = [
   { bug: 'page-with-hole', what: 'a page counts as applied though a part was left to others', seed: 1 },
   { bug: 'any-checkpoint', what: 'a checkpoint of another store is believed', seed: 1 },
   { bug: 'unsynced-arrivals', what: 'arrivals are counted before they are synced', seed: 1 },
+  { bug: 'rollback-unnoticed', what: 'a store that was rolled back goes on as if nothing were', seed: 1 },
   { bug: 'fetch-by-majority', what: 'what a majority lacks is said to be lost', seed: 12 },
 ];
 

@@ -60,6 +60,8 @@ export class SimNode implements NodeView {
   waiting: Publish[] = [];
   readonly merges = new Set<string>();
   readonly reads: Extract<Effect, { type: 'read' | 'list' | 'arrived' | 'open' }>[] = [];
+  /** What its disk held once. */
+  image: Disk | undefined;
   /** How often its store turned out not to be what it was. */
   renewals = 0;
   #isToRenew = false;
@@ -148,6 +150,19 @@ export class SimNode implements NodeView {
     this.crash();
     this.losses++;
     this.disk = new Disk(this.world.newId(32) as StoreId);
+  }
+
+  /** Keeps what the disk holds now. */
+  takeImage(): void {
+    this.image = this.disk.image();
+  }
+
+  /** Whatever came onto the disk since is forgotten. */
+  putBack(image: Disk): void {
+    this.crash();
+    this.losses++;
+    this.disk = image;
+    this.image = undefined;
   }
 
   log(ref: ChannelRef): ChannelLog {

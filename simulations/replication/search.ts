@@ -4,7 +4,7 @@ import { plant } from './planting.js';
 import type { PlantedBug } from '../../src/base/planted.js';
 import { InvariantError } from '../../src/base/assert.js';
 import { type Dot, channelKey, dotText } from '../../src/base/ids.js';
-import { crash, cutLinks, steerDuel, upsetClock } from './faults.js';
+import { crash, cutLinks, rollBack, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
 import { lie } from './lies.js';
 import { catchUp, coolDown } from './cold.js';
@@ -95,6 +95,11 @@ function step(world: World): void {
   const { habits, nodes } = world;
   const node = world.pick(nodes);
   if (habits.lies && nodes[0]!.isUp && world.chance(0.05)) lie(world, nodes[0]!);
+  if (habits.rollbacks && world.dice.next() < 0.01) {
+    if (node.image) rollBack(world, node);
+    else if (node.isUp) node.takeImage();
+    return;
+  }
   if (habits.duels && world.chance(0.03)) steerDuel(world);
   if (!node.isUp) {
     if (world.chance(0.15)) {

@@ -16,6 +16,8 @@ const startsMax = 16;
 interface Start {
   readonly statement: Statement;
   readonly heardAt: number;
+  /** Rises in the order in which starts were first heard. */
+  readonly place: number;
 }
 
 /** What another node said. */
@@ -24,6 +26,7 @@ class Told {
   newest: Statement | undefined;
   /** Starts of the node, the one heard last at the end. */
   readonly starts = new Map<WriterId, Start>();
+  nextPlace = 0;
   keptAt = -Infinity;
   remindedAt = -Infinity;
   /** What it is to be reminded of: nothing it says under that store counts. */
@@ -90,7 +93,7 @@ export class Statements {
     const told = this.#toldBy(from);
     const { newest } = told;
     noteStart(told, statement, now);
-    if (this.#isTwice(from, told, statement, now)) return false;
+    if (this.#isForked(from, told, statement, now)) return false;
     if (newest && isBehind(statement, newest) && !planted('rollback-unnoticed')) {
       const message = `Its store has ${statement.commits} commits and once had ${newest.commits}: it was rolled back.`;
       this.#context.alarm('STORE_ROLLED_BACK', message, from);
@@ -126,14 +129,20 @@ export class Statements {
     return told;
   }
 
-  /** Two starts live: this one says that it was told of the other, which was first heard while this one lived. */
-  #isTwice(from: NodeId, told: Told, statement: Statement, now: number): boolean {
-    const { other, writer, storeId } = statement;
-    const known = other === undefined ? undefined : told.starts.get(other)?.statement;
-    if (!known || other === writer || known.storeId !== storeId || planted('twin-unnoticed')) return false;
-    const message = 'Two processes use its store, or copies of it. One of them must be stopped.';
-    this.#context.alarm('STORE_TWICE', message, from);
-    this.#mistrust(from, told, [statement, known], now);
+  /** This start was told of another one, and knows nothing of it. Where the other was first heard later, both live: two
+   *  processes use one store, or copies of it. Else this one may have begun with an older image after that one ended. */
+  #isForked(from: NodeId, told: Told, statement: Statement, now: number): boolean {
+    const other = statement.other === undefined ? undefined : told.starts.get(statement.other);
+    if (!other || other.statement.storeId !== statement.storeId || planted('twin-unnoticed')) return false;
+    const isTwice = other.place > told.starts.get(statement.writer)!.place;
+    if (isTwice) {
+      const message = 'Two processes use its store, or copies of it. One of them must be stopped.';
+      this.#context.alarm('STORE_TWICE', message, from);
+    } else {
+      const message = 'Its store knows nothing of an earlier start: it was rolled back or copied.';
+      this.#context.alarm('STORE_ROLLED_BACK', message, from);
+    }
+    this.#mistrust(from, told, [statement, other.statement], now);
     return true;
   }
 
@@ -163,9 +172,11 @@ export class Statements {
   }
 }
 
-function noteStart({ starts }: Told, statement: Statement, now: number): void {
+function noteStart(told: Told, statement: Statement, now: number): void {
+  const { starts } = told;
+  const place = starts.get(statement.writer)?.place ?? told.nextPlace++;
   starts.delete(statement.writer);
-  starts.set(statement.writer, { statement, heardAt: now });
+  starts.set(statement.writer, { statement, heardAt: now, place });
   for (const [writer] of starts) if (starts.size > startsMax) starts.delete(writer);
 }
 
