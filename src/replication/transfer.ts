@@ -85,6 +85,8 @@ export class Transfer {
       if (link.resendAt === undefined || now < link.resendAt) continue;
       link.resendAt = undefined;
       link.sent = undefined;
+      // It is asked when it can be reached again; until then the channel may leave memory.
+      if (!this.#context.connected.has(home)) continue;
       this.push(channel, home, now);
       if (this.#context.owns(channel)) link.resendAt ??= now + timing.hedgeMs;
     }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 // First: it must be there before the code that it plants bugs in.
 import { plant } from '../../simulations/replication/planting.js';
+import { anotherStore, quietReturn, rolledBack } from '../../simulations/replication/returns.js';
 import {
   ahead,
   hole,
@@ -57,6 +58,32 @@ describe('a wiped home of five', () => {
     plant('recovery-by-quorum');
     try {
       expect(wipedHomeOfFive).toThrow(/order/);
+    } finally {
+      plant(undefined);
+    }
+  });
+});
+
+describe('a home that comes back', () => {
+  test('has what nobody uses, and costs a question and an answer when it missed nothing', () => {
+    expect(quietReturn).not.toThrow();
+  });
+
+  test('compares everything with a peer that has another store', () => {
+    expect(anotherStore).not.toThrow();
+  });
+
+  test('D7 rollback: with an older disk it is found out, and counts for nothing before it heard from the others', () => {
+    expect(rolledBack).not.toThrow();
+  });
+
+  test.each([
+    ['no-catch-up', quietReturn, /they have/],
+    ['rollback-unnoticed', rolledBack, /renewed 0 times/],
+  ] as const)('%s shows', (bug, story, what) => {
+    plant(bug);
+    try {
+      expect(story).toThrow(what);
     } finally {
       plant(undefined);
     }
