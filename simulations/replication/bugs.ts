@@ -28,7 +28,7 @@ export const bugs: readonly Bug[] = [
   { bug: 'order-by-clock', what: 'a block is sorted by time alone', seed: 169 },
   { bug: 'parents-unchecked', what: 'entries are taken in sequence, whatever they stand on', seed: 279 },
   { bug: 'ack-before-sync', what: 'a home acks what it only received', seed: 6 },
-  { bug: 'stale-fence', what: 'a home acks under a claim that a higher one has fenced', seed: 167 },
+  { bug: 'stale-fence', what: 'a home acks under a claim that a higher one has fenced', seed: 1536 },
   { bug: 'claim-without-pull', what: 'a new owner stamps before it heard what homes hold', seed: 42 },
   { bug: 'no-merge-after-claim', what: 'what a new owner found is left uncommitted', seed: 1 },
   { bug: 'forgotten-promise', what: 'a restart forgets what was promised', seed: 604 },
