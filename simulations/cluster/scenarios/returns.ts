@@ -3,24 +3,6 @@ import type { Observation } from '../../../src/engine/ports.js';
 import type { SimulatedNode } from '../node.js';
 import type { Story } from './story.js';
 
-/** A node is away while hundreds of entries are written to a channel that nobody reads there, and its process is a new one when
- *  it returns: it has all of them without anybody asking for the channel. */
-export async function quietReturn(story: Story): Promise<void> {
-  await story.begin();
-  const [b] = story.others;
-  await story.published(story.publisher('p', [story.owner]), 20);
-  b!.crash(false);
-  await story.pass(1_000);
-  for (let i = 0; i < 10; i++) await story.published(story.publisher(`q${i}`, [story.owner]), 30);
-  const writer = story.owner.engine!.status().writer;
-  const newest = story.owner.rawDisk.lastBefore(`default/${story.channel}`, writer, Infinity);
-  // Owners that start anew hold nothing in memory that they would send by themselves.
-  for (const node of story.nodes) if (node !== b) await story.restart(node);
-  await story.pass(5_000);
-  await story.start(b!);
-  await story.until(() => story.holds(b!, writer, newest), 'what was missed has come', 5_000);
-}
-
 /** D6. A home's disk is wiped and starts under its old id, while the only other home that has an entry is away and the third
  *  one claims. The empty disk counts nowhere as one that has nothing. */
 export async function emptyTwin(story: Story): Promise<void> {
