@@ -10,6 +10,7 @@ import {
   encodeStatement,
 } from '../../src/replication/catch-up-notes.js';
 import type { Arrived, AskArrived, PeerMessage, Statement } from '../../src/replication/messages.js';
+import { homeSet } from '../../src/replication/quorum.js';
 import type { StoreFacts } from '../../src/replication/replica.js';
 import { timing } from '../../src/replication/timing.js';
 import { Home, nodeId, ref } from './cluster.js';
@@ -220,6 +221,29 @@ describe('a lying home', () => {
     home.hear('c', page(ask, { unknown: true, through: 7 }));
     expect(count(home.said(), 'recover')).toBe(0);
   });
+});
+
+test('what two nodes become homes of together by a change of the ring is compared, and nothing else', () => {
+  const home = homeWith();
+  const ask = asking(home);
+  home.hear('b', page(ask, { unknown: true, through: 7 }));
+  const [first7] = home.said().filter((message) => message.type === 'recover');
+  const lists = { interval: 'i', recovering: false, channels: [], part: 0, parts: 1 };
+  home.hear('b', { type: 'recovery', ...lists, session: first7!.session });
+  home.sync();
+  home.said();
+  const kept = { sets: [homeSet('abc'.split('').map(nodeId))], changing: undefined, claimLives: true };
+  const intervals = [
+    { id: 'i', ...kept, from: ['i'], gathers: undefined },
+    { id: 'j', ...kept, from: [], gathers: undefined },
+  ];
+  const plan = { version: 2, intervals, intervalOf: () => 'i' };
+  home.replica.ringNotes(plan);
+  home.sync();
+  home.replica.changeRing(plan, home.now);
+  home.drain();
+  const compared = home.said().flatMap((message) => (message.type === 'recover' ? [message.interval] : []));
+  expect(compared).toEqual(['j']);
 });
 
 test('notes keep their bytes', () => {
