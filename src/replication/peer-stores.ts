@@ -29,6 +29,15 @@ export class PeerStores {
     return 'renewed';
   }
 
+  /** The peer has this one now, whatever came late from another: it was asked just now. */
+  confirm(from: NodeId, storeId: StoreId): void {
+    const known = this.#stores.get(from);
+    const at = known?.indexOf(storeId) ?? -1;
+    if (!known || at < 0) return;
+    known.splice(at, 1);
+    this.#push(from, known, storeId);
+  }
+
   /** Nothing that the peer says under this store counts. */
   distrust(from: NodeId): void {
     const known = this.#stores.get(from);

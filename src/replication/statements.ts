@@ -105,11 +105,14 @@ export class Statements {
     return true;
   }
 
-  /** The peer speaks under a store that does not count any more: whoever it is may not know yet. */
+  /** What the peer said when it was just asked, under a store that does not count any more: it may not know yet. Or a frame
+   *  that another one had sent long ago came in between: then this is the one it has. */
   heardVoid(from: NodeId, statement: Statement, now: number): void {
     const told = this.#toldBy(from);
     noteStart(told, statement, now);
-    if (told.reminders.some(({ storeId }) => storeId === statement.storeId)) this.#remind(from, told, now);
+    const { storeId } = statement;
+    if (told.reminders.some((each) => each.storeId === storeId)) this.#remind(from, told, now);
+    else this.#stores.confirm(from, storeId);
   }
 
   /** The starts of the node that were heard lately, where there are several. */

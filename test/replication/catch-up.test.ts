@@ -9,7 +9,7 @@ import {
   encodeCheckpoint,
   encodeStatement,
 } from '../../src/replication/catch-up-notes.js';
-import type { Arrived, AskArrived, PeerMessage, Statement } from '../../src/replication/messages.js';
+import type { Arrived, AskArrived, Frame, PeerMessage, Statement } from '../../src/replication/messages.js';
 import { homeSet } from '../../src/replication/quorum.js';
 import type { StoreFacts } from '../../src/replication/replica.js';
 import { timing } from '../../src/replication/timing.js';
@@ -148,6 +148,24 @@ describe('who listens', () => {
     expect(alarms(home)).toEqual(['STORE_TWICE']);
     expect(home.said().filter(({ type }) => type === 'reminded')).toHaveLength(2);
   });
+});
+
+test('a frame that an earlier store sent long ago does not silence the one a peer has', () => {
+  const home = homeWith();
+  home.hear('b', page(asking(home)));
+  const late: Frame = {
+    storeId: 'e'.repeat(32) as StoreId,
+    ringVersion: 1,
+    messages: [{ type: 'staleRing' }],
+  };
+  home.replica.receive(nodeId('b'), late, home.now);
+  home.drain();
+  const claim = { round: 1, writer: third };
+  const ask: PeerMessage = { type: 'ask', claims: [{ interval: 'i', claim }] };
+  // Asked anew because of that frame.
+  home.hear('b', page(askOf(home)), ask);
+  home.hear('b', ask);
+  expect(count(home.said(), 'asked')).toBe(1);
 });
 
 describe('a lying home', () => {
