@@ -2,7 +2,7 @@
 import type { PlantedBug } from '../../src/base/planted.js';
 import { type Checker, Violation } from './checkers.js';
 import { plant } from './planting.js';
-import { anotherStore } from './returns.js';
+import { anotherStore, twoOwnersOneWiped } from './returns.js';
 import { wipedHomeOfFive } from './scenarios.js';
 import { type Found, searchReplication } from './search.js';
 
@@ -22,13 +22,12 @@ export const bugs: readonly Bug[] = [
   { bug: 'lonely-claim', what: 'a claim needs one home less', seed: 10 },
   { bug: 'small-quorum', what: 'half of the homes is a quorum', seed: 9 },
   { bug: 'tail-by-copies', what: 'an entry of an earlier claim is committed by its copies', seed: 4 },
-  { bug: 'recovering-acks', what: 'a home that lost its disk acks and grants', seed: 1066 },
   { bug: 'empty-is-new', what: 'an empty store is taken for a new one', seed: 148 },
   { bug: 'recovery-without-data', what: 'a wiped home counts before it has what it was told of', seed: 412 },
   { bug: 'order-by-clock', what: 'a block is sorted by time alone', seed: 169 },
   { bug: 'parents-unchecked', what: 'entries are taken in sequence, whatever they stand on', seed: 279 },
   { bug: 'ack-before-sync', what: 'a home acks what it only received', seed: 6 },
-  { bug: 'stale-fence', what: 'a home acks under a claim that a higher one has fenced', seed: 1536 },
+  { bug: 'stale-fence', what: 'a home acks under a claim that a higher one has fenced', seed: 1903 },
   { bug: 'claim-without-pull', what: 'a new owner stamps before it heard what homes hold', seed: 42 },
   { bug: 'no-merge-after-claim', what: 'what a new owner found is left uncommitted', seed: 1 },
   { bug: 'forgotten-promise', what: 'a restart forgets what was promised', seed: 604 },
@@ -75,6 +74,12 @@ export const toldBugs: readonly Told[] = [
     bug: 'recovery-by-quorum',
     what: 'a wiped home of five counts while another is silent',
     story: wipedHomeOfFive,
+    checker: 'order',
+  },
+  {
+    bug: 'recovering-acks',
+    what: 'a home that lost its disk acks and grants',
+    story: twoOwnersOneWiped,
     checker: 'order',
   },
   {

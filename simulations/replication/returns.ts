@@ -55,6 +55,24 @@ export function anotherStore(): void {
   stage.end();
 }
 
+/** A home promises a second owner and acks to it, loses its disk, and then hears only the first one, which knows of nothing. It
+ *  must not ack to that one as well. */
+export function twoOwnersOneWiped(): void {
+  const stage = new Stage(3);
+  const [a, b, c] = stage.nodes as [SimNode, SimNode, SimNode];
+  stage.own(a);
+  write(stage, a, 2);
+  stage.split([a], [b, c]);
+  stage.own(b);
+  write(stage, b, 2);
+  c.loseDisk();
+  stage.split([a, c], [b]);
+  c.boot(false);
+  stage.world.connect(c);
+  write(stage, a, 2);
+  stage.end();
+}
+
 /** D7, first half. A backup of a home's disk is put back: it is noticed within 5 s, the store gets another id, counts for
  *  nothing before it heard from others, and nothing acknowledged is lost. */
 export function rolledBack(): void {

@@ -2,7 +2,12 @@
 import { describe, expect, test } from 'vitest';
 // First: it must be there before the code that it plants bugs in.
 import { plant } from '../../simulations/replication/planting.js';
-import { anotherStore, quietReturn, rolledBack } from '../../simulations/replication/returns.js';
+import {
+  anotherStore,
+  quietReturn,
+  rolledBack,
+  twoOwnersOneWiped,
+} from '../../simulations/replication/returns.js';
 import {
   ahead,
   hole,
@@ -71,6 +76,10 @@ describe('a home that comes back', () => {
 
   test('compares everything with a peer that has another store', () => {
     expect(anotherStore).not.toThrow();
+  });
+
+  test('wiped, acks to nobody before it heard from all others', () => {
+    expect(twoOwnersOneWiped).not.toThrow();
   });
 
   test('D7 rollback: with an older disk it is found out, and counts for nothing before it heard from the others', () => {
