@@ -34,10 +34,15 @@ export interface NodeWorld {
   conflict(what: string): void;
 }
 
+/** Files of a node's disk at some time: what a backup or a copied directory holds. */
+export type DiskImage = readonly (readonly [path: string, bytes: Uint8Array])[];
+
 export interface NodeOptions {
   readonly name: string;
   /** No member of the ring at first. */
   readonly isSpare: boolean;
+  /** That of another node: a copy of it. */
+  readonly id?: NodeId;
   readonly segmentBytes: number;
   readonly engine: Omit<EngineOptions, 'nodeId'>;
   /** What is the same at every start; left out by a node that stays alone. */
@@ -85,7 +90,7 @@ export class SimulatedNode {
     this.host = `${options.name}:8080`;
     this.machine = machine;
     this.#random = chanceFor(world.seed, `${this.name} product`);
-    this.id = nodeIdOf(this.name);
+    this.id = options.id ?? nodeIdOf(this.name);
     this.index = new SimulatedIndex({
       clock: machine,
       random: chanceFor(world.seed, `${this.name} index`),
@@ -298,6 +303,30 @@ export class SimulatedNode {
     this.index.drop();
     this.#isFounding = false;
     this.#putDisk();
+    return lost;
+  }
+
+  /** What the files hold now, whether a process runs or not; the index is left out, as in a backup of what matters. */
+  image(): DiskImage {
+    const files = this.disk.names.files();
+    return files.map(([path, inode]) => [path, inode.data.slice(0, inode.size)]);
+  }
+
+  /** A disk with those files instead of the old one; only while down. Returns the number of the lost one. */
+  putImage(image: DiskImage): number {
+    const lost = this.loseDisk();
+    const { names } = this.disk;
+    for (const [path, bytes] of image) {
+      names.makeDirectory(path.slice(0, path.lastIndexOf('/')));
+      const inode = names.open(path, 'create');
+      inode.write(bytes, 0);
+      inode.sync();
+    }
+    for (const [path] of image) {
+      for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1))
+        names.sync(path.slice(0, end));
+    }
+    for (const [path, inode] of names.files()) this.rawDisk.synced(path, inode);
     return lost;
   }
 

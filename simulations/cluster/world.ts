@@ -110,6 +110,14 @@ export class World implements NodeWorld, ClientWorld {
     return broken ?? left;
   }
 
+  /** Another machine with a copy of the node's directory, under its id. It is no part of the cluster as it is checked. */
+  copyOf(node: SimulatedNode): SimulatedNode {
+    const options = { ...nodeOptions(this.plan, `${node.name}-copy`, false), id: node.id };
+    const copy = new SimulatedNode(this, new Machine(this.line, 0), options);
+    copy.putImage(node.image());
+    return copy;
+  }
+
   /** W of its homes. */
   appendQuorumOf(): number {
     return Math.floor(this.copies / 2) + 1;

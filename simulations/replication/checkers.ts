@@ -25,6 +25,10 @@ export const checkers = [
   'complete',
   /** After the faults end all homes come to hold the same. */
   'rest',
+  /** A store that was rolled back is found out at once. */
+  'noticed',
+  /** What nobody uses is the same at all homes too. */
+  'caught-up',
   /** Nobody alarms without a reason. */
   'alarms',
   /** The assertions of the product. */

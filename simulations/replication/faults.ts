@@ -1,5 +1,7 @@
 /** What goes wrong, and how much of it at once: any crashes, cuts, pauses and clocks, and as many lost disks as the quorum
  *  survives until they were given back. */
+import { check } from './checkers.js';
+import type { Disk } from './disk.js';
 import type { SimNode } from './node.js';
 import { pump } from './pump.js';
 import type { World } from './world.js';
@@ -138,4 +140,43 @@ export function upsetClock(world: World, node: SimNode): void {
     node.skew = world.integer(200);
     crash(world, node);
   }
+}
+
+/** An older image of a node's disk is put back while it is down. All others heard from it since that image was made, and it
+ *  meets them when it starts: what a rollback makes forgotten that nobody remembers is as good as a lost disk. */
+export function rollBack(world: World, node: SimNode): void {
+  const image = node.image;
+  if (!image || image.storeId !== node.disk.storeId || !mayLose(world)) return;
+  const { habits } = world.network;
+  world.network.habits = { loss: 0, copies: 0, inOrder: true };
+  // What is said from now on is of more commits than the image has.
+  const isOlder = node.disk.commits > image.commits;
+  meetAll(world);
+  if (isOlder && node.disk.storeId === image.storeId) putBack(world, node, image);
+  world.network.habits = habits;
+}
+
+function meetAll(world: World): void {
+  world.network.heal();
+  for (const each of world.nodes) {
+    each.isPaused = false;
+    if (!each.isUp) each.boot(false);
+  }
+  world.connectAll();
+  pump(world);
+}
+
+function putBack(world: World, node: SimNode, image: Disk): void {
+  world.stats.rollbacks++;
+  world.alarmsMeant.add('STORE_ROLLED_BACK');
+  node.putBack(image);
+  const { renewals } = node;
+  node.boot(false);
+  world.connect(node);
+  for (let i = 0; i < 30 && node.renewals === renewals; i++) {
+    pump(world);
+    world.now += 50;
+  }
+  check('noticed', node.renewals > renewals, () => `${node.index} was rolled back, and goes on`);
+  world.stats.renewals++;
 }

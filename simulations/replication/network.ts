@@ -19,6 +19,8 @@ const parcelsMax = 200;
 
 export class Network {
   readonly parcels: Parcel[] = [];
+  /** Sent so far. */
+  bytes = 0;
   readonly #cuts = new Set<string>();
 
   constructor(
@@ -27,6 +29,7 @@ export class Network {
   ) {}
 
   send(parcel: Parcel): void {
+    this.bytes += parcel.bytes.length;
     if (this.random.next() < this.habits.loss) return;
     this.parcels.push(parcel);
     if (this.random.next() < this.habits.copies) this.parcels.push(parcel);

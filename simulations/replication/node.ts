@@ -1,5 +1,6 @@
 /** One node as the engine will run it: a replica, the logs in memory, a disk with one commit under way at a time. What
  *  the replica wants done happens at steps that the search chooses. */
+import { createHash } from 'node:crypto';
 import {
   type ChannelRef,
   type Dot,
@@ -8,15 +9,21 @@ import {
   type WriterId,
   channelKey,
 } from '../../src/base/ids.js';
+import { planted } from '../../src/base/planted.js';
 import { seededRandom } from '../../src/base/random.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
 import { encodeContent } from '../../src/log/content-wire.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 import type { EntryKind } from '../../src/log/entry.js';
-import { decodeIntervalNote, noteOf } from '../../src/replication/claim.js';
+import { decodeIntervalNote, encodeIntervalNote, noteOf } from '../../src/replication/claim.js';
 import type { Effect } from '../../src/replication/effects.js';
 import { channelsOf } from '../../src/replication/messages.js';
-import { type AwaitedRange, type CommitPart, Replica } from '../../src/replication/replica.js';
+import {
+  type AwaitedRange,
+  type CommitPart,
+  Replica,
+  type StoreFacts,
+} from '../../src/replication/replica.js';
 import { decodeFrame } from '../../src/replication/wire-decoder.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
 import { Disk, type StoredRun } from './disk.js';
@@ -52,7 +59,12 @@ export class SimNode implements NodeView {
   losses = 0;
   waiting: Publish[] = [];
   readonly merges = new Set<string>();
-  readonly reads: Extract<Effect, { type: 'read' | 'list' }>[] = [];
+  readonly reads: Extract<Effect, { type: 'read' | 'list' | 'arrived' | 'open' }>[] = [];
+  /** What its disk held once. */
+  image: Disk | undefined;
+  /** How often its store turned out not to be what it was. */
+  renewals = 0;
+  #isToRenew = false;
   underWay: UnderWay | undefined;
   /** The newest entry written here without a claim and synced, by channel. */
   readonly degraded = new Map<string, Dot>();
@@ -79,13 +91,46 @@ export class SimNode implements NodeView {
       random: seededRandom(world.integer(2 ** 31)),
       logOf: (ref) => this.#opened(ref),
       intervalOf: (ref) => world.intervalOf(ref),
+      arrivals: this.#facts(),
     });
     this.replica.ringVersion = 1;
     for (const interval of world.intervals) {
       const note = decodeIntervalNote(this.disk.notes.get(noteOf(interval)));
       this.replica.addInterval(interval, world.sets, note ?? (first ? 'new' : 'recovering'), world.now);
     }
+    this.disk.starts.add(this.writer);
     this.drain();
+  }
+
+  #facts(): StoreFacts {
+    const { disk } = this;
+    return {
+      // The planted mistake: what is on its way to the disk has its numbers already.
+      newest: () => disk.entries + (planted('unsynced-arrivals') ? entriesOf(this.underWay) : 0),
+      commits: () => disk.commits,
+      notes: disk.notes,
+      seal: (text) => sealOf(`${this.id} ${text}`),
+      earlier: new Set(disk.starts),
+    };
+  }
+
+  /** The store is not what it was: it starts again under another id, and counts for nothing before it heard from others. */
+  renew(): void {
+    const { world, disk } = this;
+    this.crash();
+    disk.storeId = world.newId(32) as StoreId;
+    for (const interval of world.intervals) {
+      const promise = decodeIntervalNote(disk.notes.get(noteOf(interval)))?.promise;
+      disk.notes.set(noteOf(interval), encodeIntervalNote({ promise, recovering: true }));
+    }
+    this.renewals++;
+    this.boot(false);
+    world.connect(this);
+  }
+
+  /** Channels that nothing is under way in leave memory. */
+  releaseAll(): void {
+    for (const ref of this.world.refs) this.replica.releaseChannel(ref);
   }
 
   crash(): void {
@@ -105,6 +150,19 @@ export class SimNode implements NodeView {
     this.crash();
     this.losses++;
     this.disk = new Disk(this.world.newId(32) as StoreId);
+  }
+
+  /** Keeps what the disk holds now. */
+  takeImage(): void {
+    this.image = this.disk.image();
+  }
+
+  /** Whatever came onto the disk since is forgotten. */
+  putBack(image: Disk): void {
+    this.crash();
+    this.losses++;
+    this.disk = image;
+    this.image = undefined;
   }
 
   log(ref: ChannelRef): ChannelLog {
@@ -201,6 +259,18 @@ export class SimNode implements NodeView {
         effect.id,
         refs.filter((ref) => !this.log(ref).isEmpty),
       );
+    } else if (effect.type === 'open') {
+      for (const ref of effect.refs) this.log(ref);
+      replica.opened(effect.id, effect.refs, world.now);
+    } else if (effect.type === 'arrived') {
+      const limit = world.chance(0.3) ? 1 + world.integer(3) : 1000;
+      const { runs, through } = this.disk.arrivedSince(effect.after, limit);
+      const isEnd = through === this.disk.entries;
+      replica.arrived(
+        effect.id,
+        runs,
+        isEnd && planted('unsynced-arrivals') ? this.#facts().newest() : through,
+      );
     } else {
       const countMax = world.chance(0.2) ? 1 + world.integer(3) : 1000;
       replica.loaded(effect.id, this.disk.read(effect.ref, effect.ranges, countMax), false, world.now);
@@ -210,6 +280,9 @@ export class SimNode implements NodeView {
 
   drain(): void {
     for (const effect of this.replica.takeEffects()) this.#do(effect);
+    if (!this.#isToRenew) return;
+    this.#isToRenew = false;
+    this.renew();
   }
 
   #do(effect: Effect): void {
@@ -220,7 +293,9 @@ export class SimNode implements NodeView {
         to: world.nodes.findIndex(({ id }) => id === effect.to),
         bytes: encodeFrame(effect.frame).slice(),
       });
-    } else if (effect.type === 'read' || effect.type === 'list') this.reads.push(effect);
+    } else if (isAsked(effect)) this.reads.push(effect);
+    else if (effect.type === 'close') for (const ref of effect.refs) this.replica.releaseChannel(ref);
+    else if (effect.type === 'storeForgot') this.#isToRenew = true;
     else if (effect.type === 'merge') this.merges.add(channelKey(effect.ref));
     else if (effect.type === 'claimGained') {
       world.stats.claims++;
@@ -232,13 +307,13 @@ export class SimNode implements NodeView {
     else if (effect.type === 'fetched') world.fetched(this, effect);
     else if (effect.type === 'alarm') {
       world.stats.alarms++;
-      check('alarms', world.isLiedTo, () => `an alarm: ${effect.code} ${effect.message}`);
+      const isMeant = world.isLiedTo || world.alarmsMeant.has(effect.code);
+      check('alarms', isMeant, () => `an alarm: ${effect.code} ${effect.message}`);
     }
   }
 
   #write({ part, own }: UnderWay): void {
-    this.disk.write(own, new Map());
-    this.disk.write(part.runs, part.notes);
+    this.disk.write([...own, ...part.runs], part.notes);
     for (const { bytes, run } of [...own, ...part.runs]) this.world.stored(this, bytes, run);
   }
 
@@ -303,6 +378,21 @@ export class SimNode implements NodeView {
   #showClock(timestamp: number): void {
     if (timestamp <= this.world.now + this.skew + 500) this.#last = Math.max(this.#last, timestamp);
   }
+}
+
+function isAsked(effect: Effect): effect is SimNode['reads'][number] {
+  return ['read', 'list', 'arrived', 'open'].includes(effect.type);
+}
+
+function entriesOf(underWay: UnderWay | undefined): number {
+  const runs = underWay ? [...underWay.own, ...underWay.part.runs] : [];
+  return runs.reduce((sum, { run }) => sum + run.count, 0);
+}
+
+/** Nobody tries to make one here. */
+function sealOf(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
 }
 
 function lastOf({ writer, firstSeq, count }: StoredRun['run']): Dot {

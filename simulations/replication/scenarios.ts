@@ -221,25 +221,3 @@ export function wipedHomeOfFive(): void {
   stage.pass(1_000);
   stage.end();
 }
-
-/** F5. The owner is cut off and another one acknowledges entries with c; c loses its disk, and then hears the first one only,
- *  who goes on counting it. */
-export function wipedHomeOfThree(): void {
-  const stage = new Stage(3);
-  const [a, b, c] = stage.nodes as [SimNode, SimNode, SimNode];
-  stage.own(a);
-  stage.publish(a);
-  stage.pass(100);
-  stage.split([a], [b, c]);
-  stage.own(b);
-  const kept = stage.publish(b);
-  stage.pass(200);
-  mustHold(stage.level(kept) === 'quorum', () => `what b wrote is ${stage.level(kept)}`);
-  c.loseDisk();
-  stage.split([a, c], [b]);
-  c.boot(false);
-  stage.world.connect(c);
-  stage.publish(a);
-  stage.pass(1_000);
-  stage.end();
-}

@@ -4,10 +4,12 @@ import { plant } from './planting.js';
 import type { PlantedBug } from '../../src/base/planted.js';
 import { InvariantError } from '../../src/base/assert.js';
 import { type Dot, channelKey, dotText } from '../../src/base/ids.js';
-import { crash, cutLinks, steerDuel, upsetClock } from './faults.js';
+import { crash, cutLinks, rollBack, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
 import { lie } from './lies.js';
+import { catchUp, coolDown } from './cold.js';
 import { deliver, pump } from './pump.js';
+import { haveOf } from './rest.js';
 import { type Checker, Violation, check, isOn, switchOff } from './checkers.js';
 import { type Stats, noStats } from './surroundings.js';
 import { World } from './world.js';
@@ -93,6 +95,11 @@ function step(world: World): void {
   const { habits, nodes } = world;
   const node = world.pick(nodes);
   if (habits.lies && nodes[0]!.isUp && world.chance(0.05)) lie(world, nodes[0]!);
+  if (habits.rollbacks && world.dice.next() < 0.01) {
+    if (node.image) rollBack(world, node);
+    else if (node.isUp) node.takeImage();
+    return;
+  }
   if (habits.duels && world.chance(0.03)) steerDuel(world);
   if (!node.isUp) {
     if (world.chance(0.15)) {
@@ -173,6 +180,7 @@ function exchange(world: World, node: SimNode): void {
 export function heal(world: World): void {
   const { nodes, intervals, network } = world;
   world.isHealing = true;
+  if (world.habits.cold) coolDown(world);
   network.heal();
   network.habits = { loss: 0, copies: 0, inOrder: true };
   for (const node of nodes) {
@@ -181,6 +189,7 @@ export function heal(world: World): void {
     if (!node.isUp) node.boot(false);
   }
   world.connectAll();
+  if (world.habits.cold) catchUp(world);
   const owners = intervals.map(() => world.pick(nodes));
   let round = 0;
   for (; round < healRoundsMax && !isAtRest(world); round++) {
@@ -219,14 +228,6 @@ const none = { writer: '', seq: 0 } as unknown as Dot;
 
 function sameDot(a: Dot | undefined, b: Dot | undefined): boolean {
   return (a && dotText(a)) === (b && dotText(b));
-}
-
-function haveOf(node: SimNode, ref: World['refs'][number]): string {
-  const have = node
-    .log(ref)
-    .writers()
-    .map(({ writer, seq }) => `${writer}-${seq}`);
-  return have.sort().join();
 }
 
 function describe(world: World): string {

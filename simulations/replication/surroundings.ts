@@ -28,6 +28,9 @@ export const noStats = () => ({
   lies: 0,
   alarms: 0,
   lostHeads: 0,
+  rollbacks: 0,
+  renewals: 0,
+  caughtUp: 0,
   repeats: 0,
   fetches: 0,
   fetched: 0,
@@ -52,6 +55,10 @@ export interface Surroundings {
   readonly stats: Stats;
   /** Somebody lies: alarms have a reason. */
   readonly isLiedTo: boolean;
+  /** Told of what goes wrong on purpose. */
+  readonly alarmsMeant: Set<string>;
+  /** Both ends of its links learn that they can reach each other. */
+  connect(node: NodeView): void;
   readonly oracle: Oracle;
   readonly network: Network;
   readonly nodes: readonly NodeView[];

@@ -22,6 +22,10 @@ export interface Habits {
   readonly degraded: boolean;
   readonly duels: boolean;
   readonly exchanges: boolean;
+  /** Older images of disks are put back. */
+  readonly rollbacks: boolean;
+  /** Nobody uses the channels any more when the faults end. */
+  readonly cold: boolean;
   /** One home says what is not so. */
   readonly lies: boolean;
 }
@@ -30,6 +34,8 @@ type Outcome = Extract<Effect, { type: 'outcome' }>;
 
 export class World implements Surroundings {
   readonly random: Random;
+  /** Of what is rare, so that the rest goes as it would without. */
+  readonly dice: Random;
   readonly oracle = new Oracle();
   readonly network: Network;
   readonly nodes: SimNode[] = [];
@@ -41,6 +47,7 @@ export class World implements Surroundings {
   readonly ownerAcked: { readonly entry: OracleEntry; readonly node: NodeView; readonly losses: number }[] =
     [];
   readonly quorumAcked = new Set<OracleEntry>();
+  readonly alarmsMeant = new Set<string>();
   now = 100_000;
   /** Faults have stopped. */
   isHealing = false;
@@ -54,6 +61,7 @@ export class World implements Surroundings {
     readonly isCalm = false,
   ) {
     this.random = seededRandom(Math.imul(seed, 7919) + 17);
+    this.dice = seededRandom(seed + 2_000_003);
     const count = homes ?? this.pick([3, 3, 3, 3, 2, 2, 4, 5, 5, 1 + this.integer(9)]);
     this.network = new Network(this.random, {
       loss: this.pick([0, 0, 0.05, 0.2]),
@@ -71,6 +79,8 @@ export class World implements Surroundings {
       degraded: this.chance(0.7),
       duels: this.chance(0.5),
       exchanges: this.chance(0.6),
+      rollbacks: !isCalm && count >= 3 && this.dice.next() < 0.3,
+      cold: !isCalm && seededRandom(seed + 1_000_003).next() < 0.5,
       lies: count >= 3 && seededRandom(seed).next() < 0.2,
     };
     const [intervals, channels] = isCalm
@@ -133,7 +143,8 @@ export class World implements Surroundings {
   }
 
   /** Both ends learn that they can reach each other. */
-  connect(node: SimNode): void {
+  connect(view: NodeView): void {
+    const node = this.nodes[view.index]!;
     for (const other of this.nodes) {
       if (other === node || !other.isUp || !node.isUp) continue;
       if (this.network.isCut(node.index, other.index) || this.network.isCut(other.index, node.index))

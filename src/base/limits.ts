@@ -148,6 +148,21 @@ export const limits = {
   committedWaitMs: 200,
   /** Records of a channel kept until they are committed, for delivery without a read. */
   keptRecordBytesMax: 4_194_304,
+  /** Runs looked at for one page of what arrived, in about so many commits: a millisecond or a few of reading. */
+  arrivedRunsMax: 4_096,
+  arrivedCommitsMax: 1_024,
+  /** Heads named in one page: the asking home opens the channels of a page at once. */
+  pageHeadsMax: 1_024,
+  /** Pages given to one peer without a pause, and how many more a second: an absence of millions of channels at once, and
+   *  no more work than that for one who asks for everything again and again. */
+  pagesAtOnceMax: 4_096,
+  pagesPerSecond: 16,
+  /** Channels that are being pulled after an absence, from all peers together; each answer is one read. */
+  pullsMax: 16,
+  /** Answers in a row with nothing of what a page named, until it is left to others to have it. */
+  emptyPullsMax: 3,
+  /** Intervals that are compared with one peer at once: one walk over all channels answers them. */
+  comparedAtOnce: 64,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */

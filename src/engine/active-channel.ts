@@ -22,6 +22,8 @@ export class ActiveChannel {
   isCut = false;
   /** On the committer's list of channels with pending work. */
   queued = false;
+  /** On whose behalf it is in memory; nobody's: other nodes told what they hold of it. */
+  usedBy: 'clients' | 'peers' | 'nobody' = 'clients';
   /** Used since `noteUse` looked; the clock is not read for every use. */
   isUsed = true;
   lastUsedMs: number;

@@ -35,6 +35,8 @@ export class Alone implements Ordering {
 
   loaded(): void {}
 
+  used(): void {}
+
   known(): undefined {}
 
   release(): boolean {

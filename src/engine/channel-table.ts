@@ -33,19 +33,60 @@ export class ChannelTable {
 
   /** The channel if it is in memory; its name was checked when it came in. */
   find(hub: HubName, channel: string): ActiveChannel | undefined {
-    const active = this.#channels.get({ hub, channel: channel as ChannelName });
+    const active = this.held({ hub, channel: channel as ChannelName });
+    if (active && active.usedBy !== 'clients') this.#promote(active);
+    return active;
+  }
+
+  /** The same on behalf of other nodes. */
+  held(ref: ChannelRef): ActiveChannel | undefined {
+    const active = this.#channels.get(ref);
     if (active) active.isUsed = true;
     return active;
   }
 
   /** The channel, loaded or being loaded; `ready` tells when. */
   use(ref: ChannelRef): ActiveChannel {
-    const known = this.find(ref.hub, ref.channel);
-    if (known) return known;
+    return this.find(ref.hub, ref.channel) ?? this.#bringIn(ref, 'clients');
+  }
+
+  /** The same on behalf of other nodes. */
+  hold(ref: ChannelRef): ActiveChannel {
+    const active = this.held(ref);
+    if (active?.usedBy === 'nobody') active.usedBy = 'peers';
+    return active ?? this.#bringIn(ref, 'peers');
+  }
+
+  /** The same for a look only: `dropPassing` lets it go, unless somebody uses it by then. */
+  pass(ref: ChannelRef): ActiveChannel {
+    return this.#channels.get(ref) ?? this.#bringIn(ref, 'nobody');
+  }
+
+  /** False where something is still under way in it. */
+  dropPassing(ref: ChannelRef): boolean {
+    const channel = this.#channels.get(ref);
+    if (channel?.usedBy !== 'nobody') return true;
+    if (!channel.isIdle(Infinity, 0) || !this.ordering.release(channel)) return false;
+    this.#drop(channel);
+    return true;
+  }
+
+  #promote(channel: ActiveChannel): void {
+    channel.usedBy = 'clients';
+    if (channel.isLoaded) this.ordering.used(channel);
+  }
+
+  #bringIn(ref: ChannelRef, usedBy: ActiveChannel['usedBy']): ActiveChannel {
     const channel = new ActiveChannel(ref, this.rulesOf(ref.hub, ref.channel), this.nowMs());
+    channel.usedBy = usedBy;
     this.#channels.set(ref, channel);
     this.#load(channel);
     return channel;
+  }
+
+  #drop({ ref }: ActiveChannel): void {
+    this.#channels.delete(ref);
+    this.logs.release(ref);
   }
 
   /** Resolves when the channel's log is in memory; rejects when the store failed. */
@@ -71,9 +112,7 @@ export class ChannelTable {
     const unusedMs = isCrowded ? limits.channelCrowdedIdleMs : limits.channelIdleMs;
     for (const channel of this) {
       channel.noteUse(nowMs);
-      if (!channel.isIdle(nowMs, unusedMs) || !this.ordering.release(channel)) continue;
-      this.#channels.delete(channel.ref);
-      this.logs.release(channel.ref);
+      if (channel.isIdle(nowMs, unusedMs) && this.ordering.release(channel)) this.#drop(channel);
     }
   }
 
@@ -84,8 +123,7 @@ export class ChannelTable {
   /** Lets a channel go that nobody used lately; false for one that somebody did. */
   dropUnused(channel: ActiveChannel): boolean {
     if (channel.isUsed || !channel.isIdle(Infinity, 0) || !this.ordering.release(channel)) return false;
-    this.#channels.delete(channel.ref);
-    this.logs.release(channel.ref);
+    this.#drop(channel);
     return true;
   }
 

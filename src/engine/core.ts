@@ -27,6 +27,7 @@ import type { NodeTime } from './node-time.js';
 import type { EngineOptions } from './options.js';
 import type { Ordering } from './ordering.js';
 import { Replicated } from './cluster/replicated.js';
+import { startNotes, storeFacts } from './cluster/store-facts.js';
 import type { EnginePorts, LogStore, Logs, Random } from './ports.js';
 
 export interface Core {
@@ -140,6 +141,7 @@ function inCluster(base: Base, options: EngineOptions, time: NodeTime, known: Cl
           random,
           logOf,
           intervalOf: (ref) => cluster.intervalOf(ref).id,
+          arrivals: storeFacts(store, writer, ports.hashing),
         });
         replica.ringVersion = table.ring.version;
         for (const { id, sets, changing, start } of held) {
@@ -151,7 +153,7 @@ function inCluster(base: Base, options: EngineOptions, time: NodeTime, known: Cl
       flush: () => hooks.flush(),
       failed: (error) => hooks.failed(error),
     });
-  return { notes, cluster, table, order };
+  return { notes: new Map([...notes, ...startNotes(store, writer, ports.random)]), cluster, table, order };
 }
 
 function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, plan: Plan): Core {

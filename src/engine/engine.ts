@@ -43,6 +43,7 @@ import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
 import { type Scan, scanOf } from './scan.js';
 import { Sessions } from './sessions.js';
+import { StoreForgotError, StoreTwiceError } from './store-doubt.js';
 
 type State = NodeStatus['state'];
 
@@ -128,19 +129,18 @@ export class Engine implements NodeApi {
     if (this.#state !== 'serving') return;
     this.#state = 'reopening';
     const message = error instanceof Error ? error.message : String(error);
-    // The store has told of its own failure; anything else that ended it is a bug.
-    if (!(error instanceof StoreFailedError)) {
-      this.#ports.observer.observe({ type: 'alarm', code: 'INTERNAL', message });
-    }
+    this.#tell(error, message);
     const core = this.#core;
     this.#maintenance?.stop();
     core?.committer.refuseWaiting();
     this.#sessions.closeAll('INTERNAL');
     if (core) this.#endCore(core);
     this.#core = undefined;
+    if (error instanceof StoreForgotError) await core?.store.rename().catch(() => undefined);
     await core?.store.close().catch(() => undefined);
     // A disk that failed once cannot be trusted to report the next time; one that was full can.
-    const mayReopen = !(error instanceof StoreFailedError) || error.reason === 'full';
+    const mayReopen =
+      error instanceof StoreFailedError ? error.reason === 'full' : !(error instanceof StoreTwiceError);
     if (!mayReopen || this.#reopens++ >= reopensMax) return this.#fail(message);
     try {
       await this.#openCore();
@@ -148,6 +148,19 @@ export class Engine implements NodeApi {
     } catch (reopenError) {
       this.#fail(reopenError instanceof Error ? reopenError.message : String(reopenError));
     }
+  }
+
+  #tell(error: unknown, message: string): void {
+    // The store has told of its own failure.
+    if (error instanceof StoreFailedError) return;
+    // Anything else is a bug.
+    const code =
+      error instanceof StoreForgotError
+        ? 'STORE_ROLLED_BACK'
+        : error instanceof StoreTwiceError
+          ? 'STORE_TWICE'
+          : 'INTERNAL';
+    this.#ports.observer.observe({ type: 'alarm', code, message });
   }
 
   /** Whoever waits for this incarnation waits no longer. */

@@ -11,6 +11,9 @@ export const noteNames = {
   /** In a cluster: the ring, and the store that the notes of its intervals are about. */
   ring: 'ring',
   ringStore: 'ring-store',
+  /** The last starts on this store, and the key of what is said of it. */
+  starts: 'starts',
+  sealKey: 'seal-key',
   /** What this node voted to follow the ring. */
   ringVote: 'ring-vote',
 } as const;
@@ -48,4 +51,21 @@ export function decodeClaimNote(bytes: Uint8Array | undefined): Claim | undefine
   const round = reader.fixed64();
   const writer = toHex(reader.take(12)) as WriterId;
   return reader.failed ? undefined : { round, writer };
+}
+
+/** Starts that are remembered: a peer that was away for longer may take an earlier one for a stranger. */
+const startsMax = 64;
+
+/** 12 bytes each, the newest last. */
+export function encodeStarts(starts: readonly WriterId[]): Uint8Array {
+  const out = new ByteWriter(12 * startsMax);
+  for (const start of starts.slice(-startsMax)) out.raw(fromHex(start));
+  return out.bytes();
+}
+
+export function decodeStarts(bytes: Uint8Array | undefined): readonly WriterId[] {
+  const starts: WriterId[] = [];
+  for (let at = 0; bytes && at + 12 <= bytes.length; at += 12)
+    starts.push(toHex(bytes.subarray(at, at + 12)) as WriterId);
+  return starts;
 }

@@ -61,6 +61,8 @@ export interface Ordering {
   isHome(ref: ChannelRef): boolean;
   /** The channel's log came into memory. */
   loaded(channel: ActiveChannel): void;
+  /** Clients use it from now on; until then it was in memory for other nodes. */
+  used(channel: ActiveChannel): void;
   /** Waits a moment for what is held and not known to be committed; nothing where all is. */
   known(channel: ActiveChannel): Promise<void> | undefined;
   /** Whether it may leave. */

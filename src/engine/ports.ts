@@ -83,6 +83,12 @@ export interface Arrived {
   readonly count: number;
 }
 
+export interface ArrivedRuns {
+  readonly runs: readonly Arrived[];
+  /** Everything through this arrival that can still be read is among the runs. */
+  readonly through: number;
+}
+
 export interface ChannelSize {
   readonly ref: ChannelRef;
   readonly entries: number;
@@ -134,9 +140,13 @@ export interface LogStore {
     since: Timestamp,
   ): Promise<(KeyRow | undefined)[]>;
 
+  /** Number of the newest durable commit; 0 without one. Never lower than before under one `storeId`. */
+  readonly newestCommit: number;
+  /** Arrival number of the newest synced entry; 0 without one. Never lower than before under one `storeId`. */
+  readonly newestArrival: number;
   /** What this store took in after arrival number `after` (0: everything), in order of arrival and as far as it is
    *  synced; about `limit` commits at once. Entries trimmed since may still be named. */
-  arrivedSince(after: number, limit: number): Promise<readonly Arrived[]>;
+  arrivedSince(after: number, limit: number): Promise<ArrivedRuns>;
 
   hubs(): Promise<readonly HubName[]>;
   /** Channels of a hub with at least one entry, by name, after `after`. */
@@ -145,6 +155,9 @@ export interface LogStore {
   /** Background duties that are due: compaction, index flush, forgetting keys. Returns when one bounded step is done.
    *  `unixMs`: physical time as entries are stamped with; a wall clock that was just set must not make keys old. */
   maintain(unixMs: number): Promise<void>;
+  /** The store is not the one that others remember: from the next open on it has another `storeId`. Durable once the
+   *  promise resolves. */
+  rename(): Promise<void>;
   /** Flushes the index and marks a clean stop. */
   close(): Promise<void>;
 }

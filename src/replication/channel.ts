@@ -100,6 +100,12 @@ export class Channel {
   waitsForCheck = false;
   /** Something changed that outcomes rest on: to be looked at without delay. */
   isHurried = false;
+  /** Peers that named entries of it which are lacking here. */
+  wanted = 0;
+  /** What of it waits for a commit. */
+  queued = 0;
+  /** When entries of others were last stored. */
+  grownAt = -Infinity;
 
   constructor(
     readonly ref: ChannelRef,
@@ -138,6 +144,8 @@ export class Channel {
       !this.opening &&
       !this.waitsForCheck &&
       this.mergeAt === undefined &&
+      this.wanted === 0 &&
+      this.queued === 0 &&
       [...this.links.values()].every(({ reading, resendAt }) => !reading && resendAt === undefined)
     );
   }

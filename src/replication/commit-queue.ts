@@ -8,6 +8,7 @@ import type { Vector } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import { runFrom } from '../log/run-bytes.js';
 import { verifyRun } from '../log/run-reader.js';
+import type { Checkpoint } from './catch-up-notes.js';
 import type { Channel } from './channel.js';
 import { type Claim, type IntervalNote, encodeIntervalNote, noteOf } from './claim.js';
 import type { Gathering, Interval } from './interval.js';
@@ -20,6 +21,15 @@ export type Duty =
   | { readonly type: 'state'; readonly channel: Channel; readonly to: NodeId; readonly pull: PullTerms }
   | { readonly type: 'giveBack'; readonly interval: Interval; readonly to: NodeId; readonly session: number }
   | { readonly type: 'found'; readonly channel: Channel; readonly to: NodeId; readonly find: Find }
+  /** A note about a peer, written in the commit itself like that of an interval. */
+  | {
+      readonly type: 'keep';
+      readonly peer: NodeId;
+      readonly name: string;
+      readonly value: Uint8Array;
+      /** What is applied durably then of what arrived at the peer. */
+      readonly checkpoint?: Checkpoint;
+    }
   /** Written in the commit itself, in its place behind everything received before. */
   | {
       readonly type: 'note';
@@ -32,6 +42,7 @@ export type Duty =
 export interface PullTerms {
   readonly have: Vector;
   readonly claim: Claim | undefined;
+  readonly limited?: true;
 }
 
 export interface ReceivedRun {
@@ -76,10 +87,12 @@ export class CommitQueue {
 
   run(item: ReceivedRun): void {
     this.#bytes += item.bytes.length;
+    item.channel.queued++;
     this.#items.push(item);
   }
 
   duty(duty: Duty): void {
+    if ('channel' in duty) duty.channel.queued++;
     this.#items.push(duty);
   }
 
@@ -100,6 +113,7 @@ export class CommitQueue {
         continue;
       }
       if (item.type === 'note') notes.set(noteOf(item.interval.id), encodeIntervalNote(item.note));
+      else if (item.type === 'keep') notes.set(item.name, item.value);
       duties.push(item);
     }
     return { runs: deciding.runs, notes, duties, refused: deciding.refused };
@@ -110,6 +124,7 @@ export class CommitQueue {
     let taken = 0;
     while (taken < this.#items.length && bytes < bytesMax) {
       const item = this.#items[taken++]!;
+      if ('channel' in item) item.channel.queued--;
       if (item.type === 'run') bytes += item.bytes.length;
     }
     const items = this.#items.slice(0, taken);

@@ -25,8 +25,31 @@ export interface ReplicaOptions {
   readonly logOf: (ref: ChannelRef) => ChannelLog;
   /** Where a channel lies in the present ring: what peers say of it elsewhere is not believed. */
   readonly intervalOf?: (ref: ChannelRef) => IntervalId;
+  /** Left out: what arrived while this home was away is not asked for. */
+  readonly arrivals?: StoreFacts;
   /** Of no use any more: when claims may start is for `cluster/acting.ts` to say. */
   readonly startedAt?: number;
+}
+
+/** The store, as far as homes ask each other what arrived there. */
+export interface StoreFacts {
+  /** The newest arrival, synced. */
+  newest(): number;
+  /** Commits that are durable, those of notes alone too: never fewer than before under one store id. */
+  commits(): number;
+  /** The newest value of each note of the store. */
+  readonly notes: ReadonlyMap<string, Uint8Array>;
+  /** 16 bytes as hex digits that follow from a text, and that nobody else can make. */
+  seal(text: string): string;
+  /** Earlier starts on this store, as many as are remembered. */
+  readonly earlier: ReadonlySet<WriterId>;
+}
+
+/** A run as it came into the store. */
+export interface ArrivedRun extends SeqRange {
+  /** Of its first entry; the others follow. */
+  readonly arrival: number;
+  readonly ref: ChannelRef;
 }
 
 /** A read under way: what is made of it. */
@@ -39,6 +62,7 @@ export type Reading =
       readonly claim: Claim | undefined;
       /** What was held when the pull was answered. */
       readonly have: ReadonlyMap<WriterId, number>;
+      readonly limited?: true;
     };
 
 export class Context {
@@ -54,6 +78,7 @@ export class Context {
   readonly dueChannels = new Agenda<Channel>((channel) => channel.deadline);
   readonly #channelsIn = new Map<Interval, Set<Channel>>();
   readonly #alarms = new Map<string, number>();
+  ringVersion = 0;
   #lastId = 0;
 
   constructor(readonly options: ReplicaOptions) {}

@@ -34,7 +34,15 @@ export type AlarmCode =
   /** A peer says again and again that it has entries, and sends none. */
   | 'NOTHING_SENT'
   /** More is received than the disk takes: dropped, and sent again later. */
-  | 'INTAKE_FULL';
+  | 'INTAKE_FULL'
+  /** A peer asks what arrived here more often than an absence explains. */
+  | 'ASKED_TOO_OFTEN'
+  /** A node's store has forgotten what it said of itself: it was rolled back. */
+  | 'STORE_ROLLED_BACK'
+  /** Two processes use one store, or copies of it. */
+  | 'STORE_TWICE'
+  /** A peer reminds this node of what it never said. */
+  | 'FALSE_REMINDER';
 
 export type Effect =
   /** One frame for each peer. */
@@ -49,6 +57,17 @@ export type Effect =
     }
   /** List the channels of an interval that have entries, open them, then call `listed` with this id. */
   | { readonly type: 'list'; readonly id: number; readonly interval: IntervalId }
+  /** Look up what arrived at the store after a number, then call `arrived` with this id. */
+  | { readonly type: 'arrived'; readonly id: number; readonly after: number; readonly limit: number }
+  /** Open the logs of those channels that are held here, then call `opened` with them and this id. */
+  | { readonly type: 'open'; readonly id: number; readonly refs: readonly ChannelRef[] }
+  /** Whoever opened them needs them no longer. */
+  | { readonly type: 'close'; readonly refs: readonly ChannelRef[] }
+  /** This store has forgotten what it once said: it was rolled back, or a copy of it went on. It must get another id before
+   *  anything more is said; nothing is from now on. */
+  | { readonly type: 'storeForgot' }
+  /** Another process uses this store, or a copy of it, and was there first: this one must end. Nothing is said any more. */
+  | { readonly type: 'storeTwice' }
   /** Everything through `dot` is committed: positions [from, to) of the log are new. Deliver, and apply its trims. */
   | {
       readonly type: 'committed';

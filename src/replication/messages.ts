@@ -1,7 +1,7 @@
 /** What nodes say to each other about claims and appends. Every message travels in a frame that names the ring version it
  *  was made under and the store of its sender, since what a store has said is void once the store is another.
  *  All are safe to lose, repeat and reorder. The wire form: wire-encoder.ts, wire-decoder.ts, proto/peer.proto. */
-import type { ChannelRef, Dot, StoreId } from '../base/ids.js';
+import type { ChannelRef, Dot, StoreId, WriterId } from '../base/ids.js';
 import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 
@@ -90,6 +90,8 @@ export interface Pull {
   readonly ref: ChannelRef;
   readonly have: Vector;
   readonly claim?: Claim;
+  /** One read's worth is enough for now: whoever was away asks for more when that is stored. */
+  readonly limited?: true;
 }
 
 /** What was held when a pull was answered, and some of what the other lacked. The pull is answered once the other holds
@@ -148,6 +150,53 @@ export interface Found {
   readonly recovering: boolean;
 }
 
+/** What a home says of its own store, each time it is asked what arrived there. Sealed by itself: others keep it, and remind
+ *  it of it when a later statement does not go on from there. */
+export interface Statement {
+  readonly storeId: StoreId;
+  /** How many commits are durable there. */
+  readonly commits: number;
+  /** This start's writer. */
+  readonly writer: WriterId;
+  /** Another start of this very store, of which it was told and knows nothing. */
+  readonly other?: WriterId;
+  /** 16 bytes as hex digits. */
+  readonly seal: string;
+}
+
+/** What arrived at your store after this? */
+export interface AskArrived {
+  readonly type: 'askArrived';
+  /** Comes back; rises with every question of this start. */
+  readonly session: number;
+  /** The store that the arrival is one of; absent when none is known. */
+  readonly store?: StoreId;
+  readonly after: number;
+  /** Where several starts of the node that is asked were heard lately: those. */
+  readonly others: readonly WriterId[];
+}
+
+/** What arrived, as far as it lies in intervals of which the other is a home. */
+export interface Arrived {
+  readonly type: 'arrived';
+  readonly session: number;
+  readonly after: number;
+  /** Everything through this arrival is named, unless it was trimmed or cannot be read any more. */
+  readonly through: number;
+  readonly more: boolean;
+  /** The arrival asked about is none of this store: nothing is named, and everything is to be compared. */
+  readonly unknown: boolean;
+  /** For each channel and writer the newest of what arrived. */
+  readonly channels: readonly { readonly ref: ChannelRef; readonly have: Vector }[];
+  readonly statement: Statement;
+}
+
+/** You once said this. */
+export interface Reminded {
+  readonly type: 'reminded';
+  readonly statement: Statement;
+}
+
 export type PeerMessage =
   | Ask
   | Asked
@@ -163,10 +212,14 @@ export type PeerMessage =
   | Recover
   | Recovery
   | Find
-  | Found;
+  | Found
+  | AskArrived
+  | Arrived
+  | Reminded;
 
-/** Every channel that a message names: their logs must be open before it is received. */
+/** Every channel whose log must be open before the message is received. */
 export function channelsOf(message: PeerMessage): readonly ChannelRef[] {
   if ('ref' in message) return [message.ref];
+  if (message.type === 'arrived') return [];
   return 'channels' in message ? message.channels.map(({ ref }) => ref) : [];
 }

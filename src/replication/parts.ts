@@ -1,6 +1,8 @@
 /** The parts of a replica, and which of them deals with what. */
 import { unreachable } from '../base/assert.js';
 import { type NodeId, dotText } from '../base/ids.js';
+import { Arrivals } from './catch-up-answers.js';
+import { CatchUp } from './catch-up.js';
 import type { Channel } from './channel.js';
 import { Claims } from './claims.js';
 import type { Duty, RefusedRun } from './commit-queue.js';
@@ -11,7 +13,9 @@ import type { IntervalId, PeerMessage } from './messages.js';
 import { Offering } from './offering.js';
 import { Outcomes } from './outcomes.js';
 import { Owning } from './owning.js';
+import { PeerStores } from './peer-stores.js';
 import { Recovering } from './recovering.js';
+import { Statements } from './statements.js';
 import { Transfer } from './transfer.js';
 
 export interface Parts {
@@ -24,6 +28,10 @@ export interface Parts {
   readonly recovering: Recovering;
   readonly fetching: Fetching;
   readonly offering: Offering;
+  readonly stores: PeerStores;
+  readonly statements: Statements;
+  readonly catchUp: CatchUp;
+  readonly arrivals: Arrivals;
 }
 
 export function makeParts(options: ReplicaOptions): Parts {
@@ -32,6 +40,9 @@ export function makeParts(options: ReplicaOptions): Parts {
   const outcomes = new Outcomes(context);
   const owning = new Owning(context, transfer, outcomes);
   outcomes.copiesOf = (channel, seq) => owning.copies(channel, seq);
+  const stores = new PeerStores(context);
+  const statements = new Statements(context, stores);
+  const catchUp = new CatchUp(context, statements, stores);
   return {
     context,
     claims: new Claims(context),
@@ -42,6 +53,10 @@ export function makeParts(options: ReplicaOptions): Parts {
     recovering: new Recovering(context, transfer),
     fetching: new Fetching(context, transfer),
     offering: new Offering(context, transfer),
+    stores,
+    statements,
+    catchUp,
+    arrivals: new Arrivals(context, statements),
   };
 }
 
@@ -79,17 +94,25 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
         parts.context.take(channel, from, message.runs);
         owning.hear(channel, from, message.committed);
         owning.onState(channel, from, message, now);
+        parts.catchUp.onState(channel, from, message, now);
       });
     case 'recover':
       return recovering.onRecover(from, message);
     case 'recovery':
-      return recovering.onRecovery(from, message, now);
+      recovering.onRecovery(from, message, now);
+      return parts.catchUp.onRecovery(from, message, now);
     case 'find':
       return withChannel(parts, from, message, (channel) =>
         parts.context.queue.duty({ type: 'found', channel, to: from, find: message }),
       );
     case 'found':
       return withChannel(parts, from, message, (channel) => fetching.onFound(channel, from, message, now));
+    case 'askArrived':
+      return parts.arrivals.onAsk(from, message, now);
+    case 'arrived':
+      return parts.catchUp.onArrived(from, message, now);
+    case 'reminded':
+      return parts.statements.onReminded(from, message.statement);
     default:
       unreachable(message);
   }
@@ -113,6 +136,9 @@ export function discharge(parts: Parts, duty: Duty, now: number): void {
       return recovering.giveBack(duty.interval, duty.to, duty.session);
     case 'found':
       return fetching.answer(duty.channel, duty.to, duty.find);
+    case 'keep':
+      if (duty.checkpoint) parts.catchUp.noted(duty.peer, duty.checkpoint);
+      return;
     default:
       unreachable(duty);
   }

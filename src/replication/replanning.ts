@@ -1,6 +1,6 @@
 /** Another version of the ring: this node holds other intervals, other homes decide about some, and channels lie in others
  *  than before. Promises are handed on: a new interval starts with the highest of those it shares positions with. */
-import type { ChannelRef } from '../base/ids.js';
+import type { ChannelRef, NodeId } from '../base/ids.js';
 import type { Channel } from './channel.js';
 import { type Claim, compareClaims, encodeIntervalNote, noteOf, sameClaim } from './claim.js';
 import type { Context } from './context.js';
@@ -62,6 +62,17 @@ export class Replanning {
       notes.set(noteOf(planned.id), encodeIntervalNote({ promise, recovering, ...incoming }));
     }
     return notes;
+  }
+
+  /** Of which intervals of the plan this node and a peer were not both homes before, in all of it. Asked before it is applied. */
+  newPairs({ intervals }: RingPlan): (id: IntervalId, peer: NodeId) => boolean {
+    const before = new Map([...this.#context.intervals.values()].map(({ id, others }) => [id, others]));
+    const planned = new Map(intervals.map((interval) => [interval.id, interval]));
+    return (id, peer) => {
+      const { from = [], gathers } = planned.get(id) ?? {};
+      if (from.length === 0 || gathers === 'incoming') return true;
+      return from.some((source) => before.get(source)?.includes(peer) !== true);
+    };
   }
 
   apply({ intervals, intervalOf }: RingPlan, now: number): void {
@@ -155,6 +166,7 @@ export class Replanning {
   #renewQueue(): void {
     const { intervals, channels, queue } = this.#context;
     queue.renew((item) => {
+      if (item.type === 'keep') return item;
       if ('channel' in item) return channels.get(item.channel.key) === item.channel ? item : undefined;
       if (intervals.get(item.interval.id) !== item.interval) return undefined;
       if (item.type !== 'note') return item;

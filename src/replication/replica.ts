@@ -22,70 +22,47 @@
  *  7. *Ring.* `ringVersion` and the home sets of each interval are the engine's to set; frames of an older version are
  *     refused, of a newer one dropped with the effect `ringBehind`. */
 import { assert } from '../base/assert.js';
-import { type ChannelRef, type Dot, type NodeId, type StoreId, channelKey } from '../base/ids.js';
+import { type ChannelRef, type Dot, type NodeId, channelKey } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { RunSummary } from '../log/run.js';
 import type { Channel } from './channel.js';
-import type { Claim, IntervalNote } from './claim.js';
-import type { AcceptedRun, Cut } from './commit-queue.js';
-import type { ReplicaOptions } from './context.js';
+import type { Claim } from './claim.js';
+import type { Cut } from './commit-queue.js';
+import type { ArrivedRun, ReplicaOptions } from './context.js';
 import type { Effect } from './effects.js';
 import { Interval } from './interval.js';
 import type { Frame, IntervalId } from './messages.js';
 import { type Parts, discharge, makeParts, receiveMessage, tellRefused } from './parts.js';
 import type { Changing, HomeSet } from './quorum.js';
 import { Replanning, type RingPlan } from './replanning.js';
+import type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
 import { timing } from './timing.js';
 import type { StoredSlice } from './transfer.js';
 
-export type { ReplicaOptions } from './context.js';
+export type { ArrivedRun, ReplicaOptions, StoreFacts } from './context.js';
 
-/** How an entry may be stamped in a channel now. */
-export type Stamping =
-  /** A claim is under way, or its owner is hearing from the homes: wait for `ready` or a later turn. */
-  | { readonly as: 'wait' }
-  /** Without a claim: `owner` is what an ack may say. Only where the publish allows it, else it is unavailable. */
-  | { readonly as: 'degraded'; readonly round: 0; readonly parents: readonly Dot[] | undefined }
-  | { readonly as: 'owner'; readonly round: number; readonly parents: readonly Dot[] | undefined };
-
-/** Consecutive entries of a stamped run that somebody waits for. */
-export interface AwaitedRange extends AwaitTerms {
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-}
-
-/** Which ack is asked for, and whether a lower one will do. */
-export interface AwaitTerms {
-  readonly level: 'owner' | 'quorum';
-  readonly degrade: boolean;
-}
-
-/** What goes into the next commit beside what is stamped here. */
-export interface CommitPart {
-  readonly token: number;
-  /** In this order. */
-  readonly runs: readonly AcceptedRun[];
-  readonly notes: ReadonlyMap<string, Uint8Array>;
-}
-
-/** How an interval starts: what its note says, or `new` where the ring just made it, or `recovering` where there should be a
- *  note and is none, or what the store has may not be all it had. */
-export type IntervalStart = IntervalNote | 'new' | 'recovering';
-
+export type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
 export type { PlannedInterval, RingPlan } from './replanning.js';
 
 export class Replica {
   readonly #parts: Parts;
   readonly #replanning: Replanning;
-  /** As each peer last said, newest last: what it said under an earlier one is void. */
-  readonly #stores = new Map<NodeId, StoreId[]>();
   #underWay: { readonly token: number; readonly cut: Cut; readonly stamped: Channel[] } | undefined;
-  ringVersion = 0;
+  /** Nothing is said any more: the store is not what it was, or not this node's alone. */
+  #isOver = false;
 
   constructor(options: ReplicaOptions) {
     this.#parts = makeParts(options);
     this.#replanning = new Replanning(this.#parts);
+  }
+
+  get ringVersion(): number {
+    return this.#parts.context.ringVersion;
+  }
+
+  set ringVersion(version: number) {
+    this.#parts.context.ringVersion = version;
   }
 
   // Intervals.
@@ -123,8 +100,11 @@ export class Replica {
   /** Those notes are synced: from now on everything is done under that version. Not while a commit is under way. */
   changeRing(plan: RingPlan, now: number): void {
     assert(!this.#underWay, 'the ring changes between two commits');
+    this.#parts.catchUp.ringEnds();
+    const isNew = this.#replanning.newPairs(plan);
     this.ringVersion = plan.version;
     this.#replanning.apply(plan, now);
+    this.#parts.catchUp.ringBegins(isNew, now);
   }
 
   /** Whether this home has not yet made sure that it holds all that was committed before the change under way. */
@@ -160,27 +140,30 @@ export class Replica {
 
   connected(peer: NodeId, now: number): void {
     this.#parts.context.connected.add(peer);
-    // A frame that came late, of a store before, may have made the present one look old.
-    const stores = this.#stores.get(peer);
-    if (stores) this.#stores.set(peer, stores.slice(-1));
+    // First, so that whoever is there learns at once what was said before.
+    this.#parts.catchUp.connected(peer, now);
     for (const interval of this.#parts.context.intervals.values()) {
       if (!interval.others.includes(peer)) continue;
       this.#parts.claims.connected(interval, peer);
       this.#parts.recovering.connected(interval, peer, now);
-      for (const channel of this.#parts.context.channelsIn(interval)) {
-        channel.links.get(peer)?.forget();
-        this.#parts.transfer.ask(channel, peer, now);
-      }
+      this.#parts.transfer.connected(interval, peer, now);
     }
   }
 
   disconnected(peer: NodeId, now: number): void {
     this.#parts.context.connected.delete(peer);
+    this.#parts.catchUp.disconnected(peer);
     for (const channel of this.#parts.context.dueChannels.items()) this.#parts.outcomes.settle(channel, now);
   }
 
   receive(from: NodeId, frame: Frame, now: number): void {
-    if (!this.#isPresentStore(from, frame.storeId)) return;
+    const { stores, catchUp } = this.#parts;
+    const store = stores.take(from, frame.storeId);
+    if (store === 'void') {
+      for (const message of frame.messages)
+        if (message.type === 'arrived') catchUp.onVoid(from, message, now);
+      return;
+    }
     if (frame.ringVersion > this.ringVersion) {
       this.#parts.context.outbox.add({ type: 'ringBehind', version: frame.ringVersion, peer: from });
       return;
@@ -191,6 +174,7 @@ export class Replica {
       }
       return;
     }
+    if (store === 'renewed') catchUp.forgetStore(from, now);
     for (const message of frame.messages) receiveMessage(this.#parts, from, message, now);
   }
 
@@ -261,11 +245,13 @@ export class Replica {
     const { cut, stamped } = underWay;
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
     for (const duty of cut.duties) discharge(this.#parts, duty, now);
-    const { owning, recovering, outcomes, fetching, offering } = this.#parts;
+    const { owning, recovering, outcomes, fetching, catchUp, offering } = this.#parts;
+    for (const { channel } of cut.runs) channel.grownAt = now;
     for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
       owning.grown(channel, now);
       recovering.grown(channel);
       fetching.settle(channel);
+      catchUp.grown(channel, now);
       outcomes.settle(channel, now);
       offering.grown(channel, now);
     }
@@ -329,6 +315,16 @@ export class Replica {
     this.#parts.recovering.listed(id, refs);
   }
 
+  /** Runs that arrived after the number of the effect, and through which arrival they are all. */
+  arrived(id: number, runs: readonly ArrivedRun[], through: number): void {
+    this.#parts.arrivals.arrived(id, runs, through);
+  }
+
+  /** The logs of those channels are open. */
+  opened(id: number, refs: readonly ChannelRef[], now: number): void {
+    this.#parts.catchUp.opened(id, refs, now);
+  }
+
   // Time and effects.
 
   /** This node stood still until now: to be called before anything else that follows. What came in meanwhile is heard
@@ -347,7 +343,7 @@ export class Replica {
 
   nextDeadline(): number {
     const { dueIntervals, dueChannels } = this.#parts.context;
-    return Math.min(dueIntervals.next(), dueChannels.next());
+    return Math.min(dueIntervals.next(), dueChannels.next(), this.#parts.catchUp.deadline);
   }
 
   tick(now: number): void {
@@ -364,30 +360,12 @@ export class Replica {
       fetching.tick(channel, now);
       offering.tick(channel, now);
     }
+    this.#parts.catchUp.tick(now);
   }
 
   takeEffects(): readonly Effect[] {
-    return this.#parts.context.outbox.take(this.#parts.context.options.storeId, this.ringVersion);
-  }
-
-  /** Whether a frame is of the peer's present store. What one has said is void once its node has another. */
-  #isPresentStore(from: NodeId, storeId: StoreId): boolean {
-    const known = this.#stores.get(from);
-    if (!known) this.#stores.set(from, [storeId]);
-    if (!known || known.at(-1) === storeId) return true;
-    if (known.includes(storeId)) return false;
-    known.push(storeId);
-    if (known.length > limits.storesRememberedMax) known.shift();
-    this.#forgetStore(from);
-    return true;
-  }
-
-  #forgetStore(from: NodeId): void {
-    const { channels, intervals } = this.#parts.context;
-    for (const channel of channels.values()) {
-      channel.links.get(from)?.forget();
-      for (const { answers } of channel.fetches) answers.delete(from);
-    }
-    for (const { gathering } of intervals.values()) gathering?.answers.delete(from);
+    const effects = this.#parts.context.outbox.take(this.#parts.context.options.storeId, this.ringVersion);
+    this.#isOver ||= effects.some(({ type }) => type === 'storeForgot' || type === 'storeTwice');
+    return this.#isOver ? effects.filter(({ type }) => type !== 'send') : effects;
   }
 }

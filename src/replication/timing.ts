@@ -22,4 +22,23 @@ export const timing = {
   offerMaxMs: 16_000,
   /** A recovering home asks again. */
   recoverMs: 500,
+  /** A home that has everything asks its peers again what arrived there: what this much time brought is named once more after
+   *  a link was lost. */
+  arrivalsMs: 10_000,
+  /** A question what arrived that was not answered by then is asked again. */
+  arrivalsAnswerMs: 1_000,
+  /** A peer that was asked for all it holds of some intervals, and has not listed it, is asked again. */
+  compareMs: 2_000,
+  /** What peers said of their stores is written down so often. */
+  statementsMs: 60_000,
+  /** Two starts of one node of which each was heard within this time may both live. */
+  startsMs: 60_000,
+  /** A node is reminded of what it said so often at most. */
+  remindMs: 500,
+  /** The same for entries that were named. */
+  pullMs: 1_000,
+  /** What somebody else seems to be sending is waited for so long. */
+  pullWaitMs: 2_000,
+  /** How often it is looked for more that may be asked for. */
+  pullPollMs: 100,
 } as const;

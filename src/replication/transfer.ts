@@ -11,6 +11,7 @@ import { type Channel, type Link, isWithin } from './channel.js';
 import { compareClaims, sameClaim } from './claim.js';
 import type { PullTerms } from './commit-queue.js';
 import type { Context, Reading } from './context.js';
+import type { Interval } from './interval.js';
 import type { Pull, Refused } from './messages.js';
 import { timing } from './timing.js';
 
@@ -84,6 +85,8 @@ export class Transfer {
       if (link.resendAt === undefined || now < link.resendAt) continue;
       link.resendAt = undefined;
       link.sent = undefined;
+      // It is asked when it can be reached again; until then the channel may leave memory.
+      if (!this.#context.connected.has(home)) continue;
       this.push(channel, home, now);
       if (this.#context.owns(channel)) link.resendAt ??= now + timing.hedgeMs;
     }
@@ -105,6 +108,16 @@ export class Transfer {
 
   // What homes ask of each other.
 
+  /** Nothing is known any more of what the peer has. Between two that do not own the interval, what arrived meanwhile is all
+   *  there is to say. */
+  connected(interval: Interval, peer: NodeId, now: number): void {
+    const { owner, self } = interval;
+    for (const channel of this.#context.channelsIn(interval)) {
+      channel.links.get(peer)?.forget();
+      if (owner === undefined || owner === peer || owner === self) this.ask(channel, peer, now);
+    }
+  }
+
   /** Asks a home what it has and for what is lacking here; an owner asks under its claim, which is answered by an ack
    *  too. Not again within a while unless it is `due`. */
   ask(channel: Channel, home: NodeId, now: number, due: 'due' | 'ifNotAsked' = 'ifNotAsked'): void {
@@ -121,8 +134,16 @@ export class Transfer {
     this.#context.dueChannels.changed(channel);
   }
 
-  onPull(channel: Channel, from: NodeId, { have, claim }: Pull, now: number): void {
+  onPull(channel: Channel, from: NodeId, { have, claim, limited }: Pull, now: number): void {
     const { interval } = channel;
+    // It says nothing of what is being sent there: see catch-up-pulls.ts.
+    if (limited)
+      return this.#context.queue.duty({
+        type: 'state',
+        channel,
+        to: from,
+        pull: { have, claim: undefined, limited },
+      });
     if (claim && !this.#context.mayUse(interval, claim, from)) return;
     channel.link(from).says(have);
     if (claim) {
@@ -144,11 +165,12 @@ export class Transfer {
   }
 
   /** Answers a pull with everything that is synced here now. */
-  answer(channel: Channel, to: NodeId, { have, claim }: PullTerms): void {
+  answer(channel: Channel, to: NodeId, { have, claim, limited }: PullTerms): void {
     const { interval, log } = channel;
     if (claim && !sameClaim(interval.promise, claim)) return;
     const counts = interval.recovery && !planted('recovering-acks') ? undefined : claim;
-    const reading = { type: 'state', channel, peer: to, claim: counts, have: channel.have() } as const;
+    const terms = { channel, peer: to, claim: counts, have: channel.have() };
+    const reading = { type: 'state', ...terms, ...(limited ? { limited } : {}) } as const;
     const ranges = log.lacking(have);
     if (ranges.length === 0) this.#state(reading, []);
     else this.#read(reading, ranges);
@@ -177,7 +199,7 @@ export class Transfer {
     const goesOn = left.length > 0 && !isDamaged && slices.length > 0;
     if (reading.type === 'state') {
       this.#state(reading, runs);
-      if (goesOn) this.#read(reading, left);
+      if (goesOn && !reading.limited) this.#read(reading, left);
       return;
     }
     const link = channel.link(peer);

@@ -5,6 +5,7 @@ import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { Claim } from './claim.js';
 import type { Asked, Frame, IntervalClaim, PeerMessage } from './messages.js';
+import { readArrived, readAskArrived, readHeld, readReminded } from './wire-catch-up.js';
 import { messageTags } from './wire-encoder.js';
 import { PeerReader } from './wire-reader.js';
 
@@ -56,6 +57,9 @@ const readers: ReadonlyMap<number, (reader: PeerReader) => PeerMessage> = new Ma
   [messageTags.recovery, readRecovery],
   [messageTags.find, (reader) => readLooking(reader, 'find')],
   [messageTags.found, (reader) => readLooking(reader, 'found')],
+  [messageTags.askArrived, readAskArrived],
+  [messageTags.arrived, readArrived],
+  [messageTags.reminded, readReminded],
 ]);
 
 const nobody: Claim = { round: 0, writer: '' as WriterId };
@@ -159,6 +163,7 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
   const runs: Uint8Array[] = [];
   let committed: Dot | undefined;
   let claim: Claim | undefined;
+  let isLimited = false;
   const claimTag = type === 'pull' ? 0x22 : 0x32;
   reader.nested((tag) => {
     if (tag === 0x0a) interval = reader.interval();
@@ -167,13 +172,15 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
     else if (tag === 0x22 && type === 'state') runs.push(readRun(reader));
     else if (tag === 0x2a && type === 'state') committed = reader.dot();
     else if (tag === claimTag && type !== 'refused') claim = reader.claim();
+    else if (tag === 0x78 && type === 'pull') isLimited = reader.varint() !== 0;
     else return false;
     return true;
   });
   if (interval === '' || ref === noRef) reader.fail();
   const terms = claim ? { claim } : {};
   if (type === 'refused') return { type, interval, ref, have };
-  if (type === 'pull') return { type, interval, ref, have, ...terms };
+  if (type === 'pull')
+    return { type, interval, ref, have, ...terms, ...(isLimited ? { limited: true } : {}) };
   return { type, interval, ref, have, runs, ...(committed ? { committed } : {}), ...terms };
 }
 
@@ -230,20 +237,6 @@ function readLooking(reader: PeerReader, type: 'find' | 'found'): PeerMessage {
   if (interval === '' || ref === noRef) reader.fail();
   if (type === 'find') return { type, interval, ref, session, wanted: have };
   return { type, interval, ref, session, have, recovering };
-}
-
-function readHeld(reader: PeerReader): { ref: ChannelRef; have: Map<WriterId, number> } {
-  reader.item();
-  let ref = noRef;
-  const have = new Map<WriterId, number>();
-  reader.nested((tag) => {
-    if (tag === 0x0a) ref = reader.ref();
-    else if (tag === 0x12) reader.into(have);
-    else return false;
-    return true;
-  });
-  if (ref === noRef) reader.fail();
-  return { ref, have };
 }
 
 function readRun(reader: PeerReader): Uint8Array {

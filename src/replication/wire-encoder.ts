@@ -2,9 +2,11 @@
  *  stored. https://protobuf.dev/programming-guides/encoding/ */
 import { unreachable } from '../base/assert.js';
 import { ByteWriter, fromHex } from '../base/bytes.js';
+import type { ChannelRef } from '../base/ids.js';
 import { closeField, openField } from '../base/protobuf.js';
+import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
-import type { Frame, IntervalClaim, PeerMessage } from './messages.js';
+import type { Frame, IntervalClaim, PeerMessage, Statement } from './messages.js';
 import { putBytes, putDot, putNumber, putRef, putText, putVector } from './wire-writer.js';
 
 /** Tags of the fields of `Message`. */
@@ -24,6 +26,9 @@ export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
   recovery: 0x6a,
   find: 0x72,
   found: 0x7a,
+  askArrived: 0xc2,
+  arrived: 0xca,
+  reminded: 0xd2,
 };
 
 export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Array {
@@ -75,6 +80,22 @@ function putMembers(out: ByteWriter, message: PeerMessage): void {
         closeField(out, field);
       }
       return;
+    case 'askArrived':
+      putNumber(out, 0x08, message.session);
+      if (message.store !== undefined) putBytes(out, 0x12, fromHex(message.store));
+      putNumber(out, 0x18, message.after);
+      for (const other of message.others) putBytes(out, 0x22, fromHex(other));
+      return;
+    case 'arrived':
+      putNumber(out, 0x08, message.session);
+      putNumber(out, 0x10, message.after);
+      putNumber(out, 0x18, message.through);
+      putNumber(out, 0x20, message.more ? 1 : 0);
+      putNumber(out, 0x28, message.unknown ? 1 : 0);
+      putHeld(out, 0x32, message.channels);
+      return putStatement(out, 0x3a, message.statement);
+    case 'reminded':
+      return putStatement(out, 0x0a, message.statement);
     default:
       return putOfChannel(out, message);
   }
@@ -95,7 +116,8 @@ function putOfChannel(
     case 'pull':
       putRef(out, 0x12, message.ref);
       putVector(out, 0x1a, message.have);
-      return putClaim(out, 0x22, message.claim);
+      putClaim(out, 0x22, message.claim);
+      return putNumber(out, 0x78, message.limited ? 1 : 0);
     case 'state':
       putRef(out, 0x12, message.ref);
       putVector(out, 0x1a, message.have);
@@ -107,12 +129,7 @@ function putOfChannel(
     case 'recovery':
       putNumber(out, 0x10, message.session);
       putClaim(out, 0x1a, message.promise);
-      for (const { ref, have } of message.channels) {
-        const field = openField(out, 0x22);
-        putRef(out, 0x0a, ref);
-        putVector(out, 0x12, have);
-        closeField(out, field);
-      }
+      putHeld(out, 0x22, message.channels);
       putNumber(out, 0x28, message.part);
       putNumber(out, 0x30, message.parts);
       return putNumber(out, 0x38, message.recovering ? 1 : 0);
@@ -128,6 +145,29 @@ function putOfChannel(
     default:
       unreachable(message);
   }
+}
+
+function putHeld(
+  out: ByteWriter,
+  tag: number,
+  channels: readonly { readonly ref: ChannelRef; readonly have: Vector }[],
+): void {
+  for (const { ref, have } of channels) {
+    const field = openField(out, tag);
+    putRef(out, 0x0a, ref);
+    putVector(out, 0x12, have);
+    closeField(out, field);
+  }
+}
+
+function putStatement(out: ByteWriter, tag: number, statement: Statement): void {
+  const field = openField(out, tag);
+  putBytes(out, 0x0a, fromHex(statement.storeId));
+  putNumber(out, 0x10, statement.commits);
+  putBytes(out, 0x1a, fromHex(statement.writer));
+  if (statement.other !== undefined) putBytes(out, 0x22, fromHex(statement.other));
+  putBytes(out, 0x2a, fromHex(statement.seal));
+  closeField(out, field);
 }
 
 function putIntervalClaims(out: ByteWriter, claims: readonly IntervalClaim[]): void {

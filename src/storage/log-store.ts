@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.js';
 import type { ChannelRef, HubName, StoreId } from '../base/ids.js';
 import {
-  type Arrived,
+  type ArrivedRuns,
   type ChannelSize,
   type Commit,
   type CommitReceipt,
@@ -18,6 +18,7 @@ import type { KeyRow } from '../log/run.js';
 import { arrivedSince } from './arrivals.js';
 import { listChannels, listHubs } from './channel-list.js';
 import { isFull } from './files.js';
+import { renamed, writeIdentity } from './identity.js';
 import { markDoubt } from './index-open.js';
 import type { WantedKey } from './key-buckets.js';
 import { Maintenance } from './maintenance.js';
@@ -120,7 +121,15 @@ class SegmentedLogStore implements LogStore {
     return await this.#guard(() => this.#parts.index.keys.find(rows, since));
   }
 
-  async arrivedSince(after: number, limit: number): Promise<readonly Arrived[]> {
+  get newestArrival(): number {
+    return this.#parts.index.newestArrival;
+  }
+
+  get newestCommit(): number {
+    return this.#parts.index.meta.commit;
+  }
+
+  async arrivedSince(after: number, limit: number): Promise<ArrivedRuns> {
     this.#mustWork();
     return await this.#guard(() => arrivedSince(this.#parts, after, limit));
   }
@@ -138,6 +147,18 @@ class SegmentedLogStore implements LogStore {
   async maintain(unixMs: number): Promise<void> {
     this.#mustWork();
     await this.#guard(() => this.#maintenance.step(unixMs));
+  }
+
+  async rename(): Promise<void> {
+    this.#mustWork();
+    const { lineage, options, index } = this.#parts;
+    const identity = renamed({ lineage, storeId: this.storeId }, options.random);
+    await this.#guard(async () => {
+      // Whatever of the two is missing after a crash: an index of another name is built anew.
+      index.cover({ storeId: identity.storeId });
+      await index.flushAll();
+      await writeIdentity(options.files, storeDirectory(options), identity);
+    });
   }
 
   close(): Promise<void> {

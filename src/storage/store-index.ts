@@ -66,6 +66,11 @@ export class StoreIndex {
     return this.#meta;
   }
 
+  /** Of what is covered; 0 without any. */
+  get newestArrival(): number {
+    return this.#meta.nextArrival - 1;
+  }
+
   cover(meta: Partial<Meta>): void {
     this.#meta = { ...this.#meta, ...meta };
     this.#changed = true;

@@ -1,7 +1,7 @@
 /** Random frames between nodes. */
 import fc from 'fast-check';
 import type { ChannelName, ChannelRef, HubName, StoreId, WriterId } from '../../src/base/ids.js';
-import type { Frame, PeerMessage } from '../../src/replication/messages.js';
+import type { Frame, PeerMessage, Statement } from '../../src/replication/messages.js';
 
 const hex = (digits: number) =>
   fc
@@ -28,6 +28,12 @@ const runs = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 3 });
 const intervalClaims = fc.array(fc.record({ interval, claim }), { maxLength: 3 });
 const optional = { requiredKeys: ['interval', 'claim'] } as const;
 
+const storeId = hex(32).map((text) => text as StoreId);
+const statement = fc.record(
+  { storeId, commits: fc.maxSafeNat(), writer, other: writer, seal: hex(32) },
+  { requiredKeys: ['storeId', 'commits', 'writer', 'seal'] },
+) as fc.Arbitrary<Statement>;
+
 export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
   intervalClaims.map((claims) => ({ type: 'ask' as const, claims })),
   fc
@@ -50,7 +56,10 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     .map((fields) => ({ type: 'ack' as const, ...fields })),
   fc.record({ interval, ref, have }).map((fields) => ({ type: 'refused' as const, ...fields })),
   fc
-    .record({ interval, ref, have, claim }, { requiredKeys: ['interval', 'ref', 'have'] })
+    .record(
+      { interval, ref, have, claim, limited: fc.constant(true as const) },
+      { requiredKeys: ['interval', 'ref', 'have'] },
+    )
     .map((fields) => ({ type: 'pull' as const, ...fields }) as PeerMessage),
   fc
     .record(
@@ -81,6 +90,29 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
       { requiredKeys: ['interval', 'session', 'recovering', 'channels', 'part', 'parts'] },
     )
     .map((fields) => ({ type: 'recovery' as const, ...fields }) as PeerMessage),
+  fc
+    .record(
+      {
+        session: fc.maxSafeNat(),
+        store: storeId,
+        after: fc.maxSafeNat(),
+        others: fc.array(writer, { maxLength: 2 }),
+      },
+      { requiredKeys: ['session', 'after', 'others'] },
+    )
+    .map((fields) => ({ type: 'askArrived' as const, ...fields }) as PeerMessage),
+  fc
+    .record({
+      session: fc.maxSafeNat(),
+      after: fc.maxSafeNat(),
+      through: fc.maxSafeNat(),
+      more: fc.boolean(),
+      unknown: fc.boolean(),
+      channels: fc.array(fc.record({ ref, have }), { maxLength: 3 }),
+      statement,
+    })
+    .map((fields) => ({ type: 'arrived' as const, ...fields })),
+  statement.map((said) => ({ type: 'reminded' as const, statement: said })),
 );
 
 export const frame: fc.Arbitrary<Frame> = fc.record({

@@ -8,7 +8,7 @@ import { RunWriter } from '../../src/log/run-writer.js';
 import type { Effect } from '../../src/replication/effects.js';
 import type { Frame, PeerMessage } from '../../src/replication/messages.js';
 import { homeSet } from '../../src/replication/quorum.js';
-import { type IntervalStart, Replica } from '../../src/replication/replica.js';
+import { type IntervalStart, Replica, type StoreFacts } from '../../src/replication/replica.js';
 
 export const ref = { hub: 'h', channel: 'c' } as ChannelRef;
 const content = encodeContent({ payload: new Uint8Array([1]) });
@@ -32,6 +32,7 @@ export class Home {
     readonly name: string,
     homes: string,
     start: IntervalStart = 'new',
+    arrivals?: StoreFacts,
   ) {
     this.writer = `${name.charCodeAt(0).toString(16)}`.repeat(12) as WriterId;
     this.replica = new Replica({
@@ -40,6 +41,7 @@ export class Home {
       writer: this.writer,
       random: seededRandom(1),
       logOf: () => this.log,
+      ...(arrivals ? { arrivals, intervalOf: () => 'i' } : {}),
     });
     this.replica.ringVersion = 1;
     this.replica.addInterval('i', [homeSet(homes.split('').map(nodeId))], start, this.now);

@@ -3,13 +3,18 @@ import { describe, expect, test } from 'vitest';
 // First: it must be there before the code that it plants bugs in.
 import { plant } from '../../simulations/replication/planting.js';
 import {
+  anotherStore,
+  quietReturn,
+  rolledBack,
+  twoOwnersOneWiped,
+} from '../../simulations/replication/returns.js';
+import {
   ahead,
   hole,
   lightsOut,
   seqReuse,
   sleepingOwner,
   wipedHomeOfFive,
-  wipedHomeOfThree,
 } from '../../simulations/replication/scenarios.js';
 
 test('D1 seq reuse: a start after a power loss never uses a name again', () => {
@@ -49,10 +54,6 @@ test('D14 ahead: a cursor goes on at a replica that is behind', () => {
   expect(ahead).not.toThrow();
 });
 
-test('a wiped home of three counts for nobody', () => {
-  expect(wipedHomeOfThree).not.toThrow();
-});
-
 describe('a wiped home of five', () => {
   test('counts for nothing while one home is silent', () => {
     expect(wipedHomeOfFive).not.toThrow();
@@ -62,6 +63,36 @@ describe('a wiped home of five', () => {
     plant('recovery-by-quorum');
     try {
       expect(wipedHomeOfFive).toThrow(/order/);
+    } finally {
+      plant(undefined);
+    }
+  });
+});
+
+describe('a home that comes back', () => {
+  test('has what nobody uses, and costs a question and an answer when it missed nothing', () => {
+    expect(quietReturn).not.toThrow();
+  });
+
+  test('compares everything with a peer that has another store', () => {
+    expect(anotherStore).not.toThrow();
+  });
+
+  test('wiped, acks to nobody before it heard from all others', () => {
+    expect(twoOwnersOneWiped).not.toThrow();
+  });
+
+  test('D7 rollback: with an older disk it is found out, and counts for nothing before it heard from the others', () => {
+    expect(rolledBack).not.toThrow();
+  });
+
+  test.each([
+    ['no-catch-up', quietReturn, /they have/],
+    ['rollback-unnoticed', rolledBack, /renewed 0 times/],
+  ] as const)('%s shows', (bug, story, what) => {
+    plant(bug);
+    try {
+      expect(story).toThrow(what);
     } finally {
       plant(undefined);
     }

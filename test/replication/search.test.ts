@@ -1,6 +1,6 @@
 /** The random search over the replication core, and proof that it finds what it looks for. */
 import { describe, expect, test } from 'vitest';
-import { bugs, findBug, findInStory, seenWithout, storied } from '../../simulations/replication/bugs.js';
+import { bugs, findBug, findInStory, seenWithout, toldBugs } from '../../simulations/replication/bugs.js';
 import { searchReplication } from '../../simulations/replication/search.js';
 
 test('under crashes, lost disks, cuts, pauses and wrong clocks every promise holds', () => {
@@ -19,6 +19,9 @@ test('under crashes, lost disks, cuts, pauses and wrong clocks every promise hol
   expect(stats.lies).toBeGreaterThan(500);
   expect(stats.alarms).toBeGreaterThan(100);
   expect(stats.healRounds).toBeLessThan(20);
+  expect(stats.rollbacks).toBeGreaterThan(20);
+  expect(stats.renewals).toBe(stats.rollbacks);
+  expect(stats.caughtUp).toBeGreaterThan(100);
 });
 
 describe('a planted bug is found', () => {
@@ -28,8 +31,8 @@ describe('a planted bug is found', () => {
     expect(seenWithout(bug, found!)).not.toBe(found!.checker);
   });
 
-  test.each(storied)('$bug: in a story', (story) => {
-    expect(findInStory(story)).toBe('order');
+  test.each(toldBugs)('$bug: in a story', (told) => {
+    expect(findInStory(told)).toBe(told.checker);
   });
 });
 

@@ -10,7 +10,7 @@ import type { ChannelRef, Dot, StoreId, WriterId } from '../../src/base/ids.js';
 import { limits } from '../../src/base/limits.js';
 import type { Vector } from '../../src/log/entry.js';
 import type { Claim } from '../../src/replication/claim.js';
-import type { Frame, PeerMessage } from '../../src/replication/messages.js';
+import type { Frame, PeerMessage, Statement } from '../../src/replication/messages.js';
 import { decodeFrame } from '../../src/replication/wire-decoder.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
 import { frame } from './arbitraries.js';
@@ -25,6 +25,14 @@ const refOf = ({ hub, channel }: ChannelRef) => ({ hub, channel });
 const haveOf = (have: Vector) => [...have].map(([each, seq]) => ({ writer: fromHex(each), seq }));
 const claimsOf = (claims: readonly { interval: string; claim: Claim }[]) => ({
   claims: claims.map(({ interval, claim }) => ({ interval, claim: claimOf(claim) })),
+});
+
+const statementOf = ({ storeId, commits, writer: own, other, seal }: Statement) => ({
+  storeId: fromHex(storeId),
+  commits,
+  writer: fromHex(own),
+  other: other && fromHex(other),
+  seal: fromHex(seal),
 });
 
 /** The message as proto/peer.proto has it. */
@@ -63,8 +71,8 @@ function toProto(message: PeerMessage): object {
       return { refused: { interval, ref, have: haveOf(have) } };
     }
     case 'pull': {
-      const { interval, ref, have, claim } = message;
-      return { pull: { interval, ref, have: haveOf(have), claim: claimOf(claim) } };
+      const { interval, ref, have, claim, limited } = message;
+      return { pull: { interval, ref, have: haveOf(have), claim: claimOf(claim), limited } };
     }
     case 'state': {
       const { interval, ref, have, runs, committed, claim } = message;
@@ -81,6 +89,17 @@ function toProto(message: PeerMessage): object {
       const { type: _type, ref, have, ...fields } = message;
       return { found: { ...fields, ref: refOf(ref), have: haveOf(have) } };
     }
+    case 'askArrived': {
+      const { type: _type, store, others, ...fields } = message;
+      return { askArrived: { ...fields, store: store && fromHex(store), others: others.map(fromHex) } };
+    }
+    case 'arrived': {
+      const { type: _type, channels, statement, ...fields } = message;
+      const held = channels.map(({ ref, have }) => ({ ref, have: haveOf(have) }));
+      return { arrived: { ...fields, channels: held, statement: statementOf(statement) } };
+    }
+    case 'reminded':
+      return { reminded: { statement: statementOf(message.statement) } };
     case 'recovery': {
       const { type: _type, promise, channels, ...fields } = message;
       const held = channels.map(({ ref, have }) => ({ ref, have: haveOf(have) }));

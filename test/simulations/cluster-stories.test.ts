@@ -20,6 +20,9 @@ describe('a planted bug shows', () => {
     ['lonely-claim', 'D8 six hours ahead', 'R36 no lonely claim'],
     ['gap-untold', 'A lost tail', 'I13 losses are told'],
     ['rest-goes-first', 'An orderly return', 'I17 publishers in order'],
+    ['empty-is-new', 'D6 empty twin', 'story'],
+    ['rollback-unnoticed', 'D7 rollback', 'story'],
+    ['twin-unnoticed', 'D7 twice', 'story'],
   ];
 
   test.each(shown)('%s in %s', async (bug, name, checker) => {

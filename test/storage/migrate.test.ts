@@ -121,7 +121,9 @@ test('a store of format 1 opens, from its files alone', async () => {
     const read = await store.read(ref('room'), [{ writer: writerId(1), firstSeq: 1, count: 2 }], 1e6);
     expect(seqsOf(read)).toEqual({ read: [1, 2], missing: [] });
     expect(store.notes.get('clock')).toEqual(Uint8Array.of(1, 2, 3));
-    expect((await store.arrivedSince(0, 10)).map(({ ref: { channel }, count }) => [channel, count])).toEqual([
+    expect(
+      (await store.arrivedSince(0, 10)).runs.map(({ ref: { channel }, count }) => [channel, count]),
+    ).toEqual([
       ['room', 2],
       ['other', 1],
     ]);

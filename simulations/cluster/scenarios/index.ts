@@ -3,6 +3,7 @@ import type { PlantedBug } from '../../../src/base/planted.js';
 import { plant } from '../../replication/planting.js';
 import type { Finding } from '../record.js';
 import { churn, hole, lostTail, orderlyReturn, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
+import { emptyTwin, rolledBack, twice } from './returns.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
@@ -39,6 +40,9 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['An orderly return', { told: orderlyReturn, options: { isStrict: false } }],
   ['D13 churn', { told: (story) => churn(story) }],
   ['D14 ahead', { told: ahead }],
+  ['D6 empty twin', { told: emptyTwin }],
+  ['D7 rollback', { told: rolledBack }],
+  ['D7 twice', { told: twice }],
 ]);
 
 /** What does not hold when the story is told, with a bug planted or without. */

@@ -1,6 +1,7 @@
 /** What is waited for: outcomes of publishes, and what is committed of a channel. */
 import { limits } from '../../base/limits.js';
-import type { AwaitedRange } from '../../replication/replica.js';
+import { planted } from '../../base/planted.js';
+import type { AwaitedRange, Replica } from '../../replication/replica.js';
 import { type ActiveChannel, isAllCommitted } from '../active-channel.js';
 import type { Pending } from '../pending.js';
 import type { Timers } from '../ports.js';
@@ -19,6 +20,22 @@ export function awaitedOf(items: readonly Pending[]): AwaitedRange[] {
     else ranges.push({ firstSeq: seq, lastSeq: seq, level, degrade });
   }
   return ranges;
+}
+
+/** Those who repeated what is there already are told what became of it. */
+export function awaitRepeats(
+  replica: Replica,
+  { ref, shared }: ActiveChannel,
+  items: readonly Pending[],
+  now: number,
+): void {
+  for (const item of items) {
+    if (item.kind !== 'publish' || !item.duplicate || !item.dot) continue;
+    if (planted('repeat-at-once')) item.origin.publishAccepted(item, { level: item.level, copies: 1 });
+    else shared?.awaits(item);
+    const level = item.level === 'owner' ? 'owner' : 'quorum';
+    replica.awaitEntry(ref, item.dot, { level, degrade: item.degrade }, now);
+  }
 }
 
 /** Resolves when all that is held is known to be committed, or after a moment. */

@@ -27,6 +27,7 @@ import type { EnginePorts, PeerHandlers, Peers } from '../ports.js';
 import type { Surroundings } from './surroundings.js';
 import { intervalOf } from './ring-plan.js';
 import { Rings } from './rings.js';
+import { TakingTurns } from './taking-turns.js';
 
 const here: ActingNode = { at: 'here' };
 const nowhere: ActingNode = { at: 'nowhere' };
@@ -41,6 +42,7 @@ export class Cluster implements Neighbours, Surroundings {
   readonly #acting: Acting;
   readonly rings: Rings;
   readonly #early = new EarlyFrames();
+  readonly #turns: TakingTurns;
   #table: RingTable;
   /** Intervals that are recovered here. */
   readonly #recovering = new Set<IntervalId>();
@@ -74,8 +76,10 @@ export class Cluster implements Neighbours, Surroundings {
     this.#gossip = new Gossip(ports, peers, gossip, {
       reachable: (node, isReachable) => this.#route(node, isReachable),
       changed: (node) => this.#changed(node),
+      conflict: () => this.#turns.conflict(),
       left: () => this.#left?.(),
     });
+    this.#turns = new TakingTurns(ports, () => this.#keepLinks());
     this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
     const keeper = { self: nodeId, role: profile.role, table, vote, expelAfterMs, joinsOthers };
     this.rings = new Rings(ports, keeper, {
@@ -357,13 +361,18 @@ export class Cluster implements Neighbours, Surroundings {
 
   /** Links are kept with everybody who is there. */
   #changed(node: NodeId): void {
-    const present = this.#gossip.members().filter(({ state }) => state === 'alive' || state === 'suspect');
-    this.#peers.keepLinks(new Map(present.map((member) => [member.node, member.profile.peerAddress])));
-    const member = present.find((each) => each.node === node);
+    const member = this.#keepLinks().find((each) => each.node === node);
     this.#acting.settled(node, member?.profile.settled === true);
     const isRouted = member?.reachable === true;
     if (isRouted !== this.#routed.has(node)) return this.#route(node, isRouted);
     this.#reconsider();
+  }
+
+  #keepLinks() {
+    const present = this.#gossip.members().filter(({ state }) => state === 'alive' || state === 'suspect');
+    const links = this.#turns.isSilent ? [] : present;
+    this.#peers.keepLinks(new Map(links.map(({ node, profile }) => [node, profile.peerAddress])));
+    return present;
   }
 
   /** Takes what changed in who acts to the replica, and tells what this node says of itself. */

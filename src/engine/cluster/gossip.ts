@@ -14,6 +14,8 @@ export interface GossipHooks {
   reachable(node: NodeId, isReachable: boolean): void;
   /** A member came, went, or says something else of itself. */
   changed(node: NodeId): void;
+  /** Another process says that it is this node. */
+  conflict(): void;
   left(): void;
 }
 
@@ -132,6 +134,7 @@ export class Gossip {
       case 'profile':
         return this.#hooks.changed(effect.node);
       case 'alarm': {
+        if (effect.code === 'identity-conflict') this.#hooks.conflict();
         const message = `Membership: ${effect.code}, node ${effect.node}.`;
         return this.#ports.observer.observe({ type: 'alarm', code: 'MEMBERSHIP', message });
       }

@@ -6,6 +6,7 @@ import type { ActiveChannel } from '../active-channel.js';
 import { ApartLogs } from './apart-logs.js';
 import type { ChannelTable } from '../channel-table.js';
 import type { LogStore } from '../ports.js';
+import { Passing } from './passing.js';
 
 export interface HeldPlaces {
   heldInterval(ref: ChannelRef): string | undefined;
@@ -15,6 +16,7 @@ export interface HeldPlaces {
 
 export class HeldLogs {
   readonly #apart: ApartLogs;
+  readonly #passing = new Passing((ref) => this.channels().dropPassing(ref));
 
   constructor(
     store: LogStore,
@@ -27,7 +29,7 @@ export class HeldLogs {
 
   /** The channel where readers have the log that is held here. */
   find(ref: ChannelRef): ActiveChannel | undefined {
-    const channel = this.channels().find(ref.hub, ref.channel);
+    const channel = this.channels().held(ref);
     return channel?.shared ? channel : undefined;
   }
 
@@ -42,11 +44,29 @@ export class HeldLogs {
   }
 
   async open(ref: ChannelRef): Promise<void> {
-    if (this.places.isHome(ref) && !this.places.isMirrored(ref)) {
-      const channels = this.channels();
-      await channels.ready(channels.use(ref));
-    }
+    const channels = this.channels();
+    if (this.#isServed(ref)) await channels.ready(channels.hold(ref));
     if (!this.isOpen(ref)) await this.#apart.open(ref);
+  }
+
+  /** For a look only: whoever uses the channel by the time it is let go keeps it. */
+  async pass(ref: ChannelRef): Promise<void> {
+    const channels = this.channels();
+    if (this.#isServed(ref)) await channels.ready(channels.pass(ref));
+    if (!this.isOpen(ref)) await this.#apart.open(ref);
+  }
+
+  close(refs: readonly ChannelRef[]): void {
+    this.#passing.close(refs);
+  }
+
+  /** Between two commits: what could not leave yet may leave now. */
+  betweenCommits(): void {
+    this.#passing.retry();
+  }
+
+  #isServed(ref: ChannelRef): boolean {
+    return this.places.isHome(ref) && !this.places.isMirrored(ref);
   }
 
   openApart(ref: ChannelRef): Promise<ChannelLog> {

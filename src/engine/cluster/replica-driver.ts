@@ -13,12 +13,19 @@ export interface DriverPorts {
   readonly timers: Timers;
 }
 
-export interface DriverHooks {
-  heldInterval(ref: ChannelRef): string | undefined;
-  /** Whether the log of a channel that is held here is in memory. */
+/** Logs of channels that are held here. */
+export interface DriverLogs {
   isOpen(ref: ChannelRef): boolean;
   open(ref: ChannelRef): Promise<void>;
-  effect(effect: Exclude<Effect, { type: 'read' | 'list' | 'fetched' }>): void;
+  /** The same for one that is looked at in passing: it leaves memory with `close`, unless somebody uses it by then. */
+  pass(ref: ChannelRef): Promise<void>;
+  close(refs: readonly ChannelRef[]): void;
+}
+
+export interface DriverHooks {
+  heldInterval(ref: ChannelRef): string | undefined;
+  readonly logs: DriverLogs;
+  effect(effect: Exclude<Effect, DriverEffect>): void;
   /** All effects of a turn were handed out. */
   done(): void;
   /** Another node owns an interval, as far as is known. */
@@ -27,6 +34,9 @@ export interface DriverHooks {
   ticked(): void;
   failed(error: unknown): void;
 }
+
+/** What the driver does itself. */
+export type DriverEffect = { type: 'read' | 'list' | 'arrived' | 'open' | 'close' | 'fetched' };
 
 type ListEffect = Extract<Effect, { type: 'list' }>;
 
@@ -103,7 +113,7 @@ export class ReplicaDriver {
     this.#inbound.set(peer, waiting);
     try {
       for (let frame = waiting[0]; frame && !this.#stopped; frame = waiting[0]) {
-        await this.#open(this.#refsOf(frame));
+        await this.#open(this.#refsOf(frame), frame.messages.some(isPassing));
         if (waiting.shift() === frame && !this.#stopped) this.#take(peer, frame);
       }
     } catch (error) {
@@ -132,16 +142,17 @@ export class ReplicaDriver {
   }
 
   #areOpen(frame: Frame): boolean {
-    return this.#refsOf(frame).every((ref) => this.#hooks.isOpen(ref));
+    return this.#refsOf(frame).every((ref) => this.#hooks.logs.isOpen(ref));
   }
 
-  async #open(refs: readonly ChannelRef[]): Promise<void> {
+  async #open(refs: readonly ChannelRef[], isInPassing = false): Promise<void> {
+    const open = (ref: ChannelRef) => (isInPassing ? this.#hooks.logs.pass(ref) : this.#hooks.logs.open(ref));
     for (let i = 0; i < refs.length; i += limits.parallelOpensMax) {
-      await Promise.all(refs.slice(i, i + limits.parallelOpensMax).map((ref) => this.#hooks.open(ref)));
+      await Promise.all(refs.slice(i, i + limits.parallelOpensMax).map(open));
     }
     // One that was opened first may have left again.
-    const left = refs.filter((ref) => !this.#hooks.isOpen(ref));
-    if (left.length > 0) await this.#open(left);
+    const left = refs.filter((ref) => !this.#hooks.logs.isOpen(ref));
+    if (left.length > 0) await this.#open(left, isInPassing);
   }
 
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
@@ -195,6 +206,14 @@ export class ReplicaDriver {
         this.#lists.push(effect);
         if (!this.#isListing) void this.#list();
         return;
+      case 'arrived':
+        void this.#arrived(effect);
+        return;
+      case 'open':
+        void this.#opened(effect);
+        return;
+      case 'close':
+        return this.#hooks.logs.close(effect.refs);
       case 'fetched': {
         const settle = this.#fetches.get(effect.id);
         this.#fetches.delete(effect.id);
@@ -213,6 +232,31 @@ export class ReplicaDriver {
         return { writer, round, firstSeq, count, records };
       });
       this.#replica.loaded(id, read, missing.length > 0, this.#now());
+      this.pumpSoon();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
+  async #arrived({ id, after, limit }: Extract<Effect, { type: 'arrived' }>): Promise<void> {
+    try {
+      const { runs, through } = await this.#store.arrivedSince(after, limit);
+      if (this.#stopped) return;
+      this.#replica.arrived(id, runs, through);
+      this.pumpSoon();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
+  /** A change of the ring may have taken some of them away meanwhile. */
+  async #opened({ id, refs }: Extract<Effect, { type: 'open' }>): Promise<void> {
+    const isHeld = (ref: ChannelRef): boolean => this.#hooks.heldInterval(ref) !== undefined;
+    try {
+      const held = refs.filter(isHeld);
+      await this.#open(held, true);
+      if (this.#stopped) return;
+      this.#replica.opened(id, held.filter(isHeld), this.#now());
       this.pumpSoon();
     } catch (error) {
       this.#hooks.failed(error);
@@ -285,6 +329,11 @@ export class ReplicaDriver {
   #now(): number {
     return this.#ports.clock.monotonicMs();
   }
+}
+
+/** What is held of all channels is compared: few of them are used soon. */
+function isPassing({ type }: PeerMessage): boolean {
+  return type === 'recovery';
 }
 
 /** Those that a message may give another owner. */

@@ -15,12 +15,13 @@ import type { Committer } from '../committer.js';
 import type { Delivery } from '../delivery.js';
 import type { Acting } from './neighbours.js';
 import type { Companion, Fetched, Ordering, Stamped, Stamping } from '../ordering.js';
-import { awaitedOf, untilCommitted } from './awaited.js';
+import { awaitRepeats, awaitedOf, untilCommitted } from './awaited.js';
 import type { Surroundings } from './surroundings.js';
 import { type Pending, pendingMerge } from '../pending.js';
 import type { LogStore, Observer } from '../ports.js';
+import { StoreForgotError, StoreTwiceError } from '../store-doubt.js';
 import { HeldLogs } from './held-logs.js';
-import { type DriverPorts, ReplicaDriver } from './replica-driver.js';
+import { type DriverEffect, type DriverPorts, ReplicaDriver } from './replica-driver.js';
 import { type Writing, Writings } from './writings.js';
 import { SharedChannel } from './shared-channel.js';
 
@@ -62,8 +63,7 @@ export class Replicated implements Ordering {
     this.replica = options.makeReplica((ref) => this.#held.log(ref));
     this.#driver = new ReplicaDriver(this.replica, options.store, options.ports, {
       heldInterval: (ref) => options.surroundings.heldInterval(ref),
-      isOpen: (ref) => this.#held.isOpen(ref),
-      open: (ref) => this.#held.open(ref),
+      logs: this.#held,
       effect: (effect) => this.#do(effect),
       done: () => this.#pumped(),
       ownerChanged: () => (this.#isRerouted = true),
@@ -159,7 +159,12 @@ export class Replicated implements Ordering {
 
   #share(channel: ActiveChannel, interval: string): void {
     channel.shared = new SharedChannel(interval);
-    this.replica.touch(interval, channel.ref, this.#now());
+    if (channel.usedBy === 'clients') this.used(channel);
+  }
+
+  used(channel: ActiveChannel): void {
+    if (!channel.shared) return;
+    this.replica.touch(channel.shared.interval, channel.ref, this.#now());
     // The owner tells what is committed of it, and merges what is not.
     if (!isAllCommitted(channel)) this.replica.exchange(channel.ref, this.#now());
     this.#driver.pumpSoon();
@@ -227,7 +232,8 @@ export class Replicated implements Ordering {
     for (const foreign of companion.runs) this.#takenIn(foreign.run, foreign.bytes);
     for (const one of stamped) this.#stamped(one, bytes);
     this.replica.synced(companion.token, this.#now());
-    for (const { channel, items } of stamped) this.#awaitRepeats(channel, items);
+    for (const { channel, items } of stamped) awaitRepeats(this.replica, channel, items, this.#now());
+    this.#held.betweenCommits();
     this.#driver.pump();
     this.#writings.synced();
   }
@@ -256,16 +262,6 @@ export class Replicated implements Ordering {
     channel.tip = { writer: run.writer, seq: run.firstSeq + run.count - 1 };
     this.#options.delivery.provisional(channel);
     this.#options.surroundings.tip(ref, channel.tip);
-  }
-
-  #awaitRepeats({ ref, shared }: ActiveChannel, items: readonly Pending[]): void {
-    for (const item of items) {
-      if (item.kind !== 'publish' || !item.duplicate || !item.dot) continue;
-      if (planted('repeat-at-once')) item.origin.publishAccepted(item, { level: item.level, copies: 1 });
-      else shared?.awaits(item);
-      const level = item.level === 'owner' ? 'owner' : 'quorum';
-      this.replica.awaitEntry(ref, item.dot, { level, degrade: item.degrade }, this.#now());
-    }
   }
 
   // What comes from peers.
@@ -300,7 +296,7 @@ export class Replicated implements Ordering {
 
   // What the replica wants done.
 
-  #do(effect: Exclude<Effect, { type: 'read' | 'list' | 'fetched' }>): void {
+  #do(effect: Exclude<Effect, DriverEffect>): void {
     const { surroundings, ports } = this.#options;
     switch (effect.type) {
       case 'send':
@@ -313,9 +309,8 @@ export class Replicated implements Ordering {
       }
       case 'ready':
         return this.#resume(effect.ref);
-      case 'merge': {
+      case 'merge':
         return this.#merge(effect.ref);
-      }
       case 'claimGained':
         return this.#gained(effect.interval);
       case 'claimLost':
@@ -327,6 +322,10 @@ export class Replicated implements Ordering {
         return surroundings.gathered(effect.interval);
       case 'ringBehind':
         return surroundings.ringBehind(effect.version, effect.peer);
+      case 'storeForgot':
+        return this.#options.failed(new StoreForgotError());
+      case 'storeTwice':
+        return this.#options.failed(new StoreTwiceError());
       case 'alarm':
         return ports.observer.observe({ type: 'alarm', code: effect.code, message: effect.message });
     }
@@ -345,8 +344,9 @@ export class Replicated implements Ordering {
   /** Whoever waits for entries above an unacknowledged tail waits for this: the tail is merged in channels that are in use. */
   #gained(interval: string): void {
     this.#isRerouted = true;
-    for (const { shared, ref } of this.#table) {
-      if (shared?.interval === interval) this.replica.touch(interval, ref, this.#now());
+    for (const { shared, ref, usedBy } of this.#table) {
+      if (shared?.interval === interval && usedBy !== 'nobody')
+        this.replica.touch(interval, ref, this.#now());
     }
     this.#resumeWaiting();
   }

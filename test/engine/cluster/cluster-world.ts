@@ -19,6 +19,8 @@ const linkMs = 0.5;
 /** Everything the nodes of a test send each other. */
 class Wires {
   readonly nodes = new Map<string, TestNode>();
+  /** Bytes that came over links to each node. */
+  readonly received = new Map<TestNode, number>();
   readonly #cuts = new Set<string>();
 
   constructor(readonly clock: SimulatedClock) {}
@@ -198,7 +200,9 @@ export class TestNode {
         const handlers = other?.handlers;
         if (!other || !this.links.has(other)) return;
         wires.later(() => {
-          if (other.handlers === handlers && this.links.has(other)) handlers?.received(this.id, bytes);
+          if (other.handlers !== handlers || !this.links.has(other)) return;
+          wires.received.set(other, (wires.received.get(other) ?? 0) + bytes.length);
+          handlers?.received(this.id, bytes);
         });
       },
       sendPacket: (address, packet) => {

@@ -1,0 +1,136 @@
+/** Stories of homes that come back: after a while, with another disk, with an older one. */
+import { check, mustHold } from './checkers.js';
+import type { SimNode } from './node.js';
+import { haveOf } from './rest.js';
+import { Stage } from './stage.js';
+
+/** A home was away while the others wrote; nobody uses the channel when it returns. It has everything, and the next time it
+ *  comes back nothing is sent but a question and an answer for each peer. */
+export function quietReturn(): void {
+  const stage = new Stage(3);
+  const [a, , c] = stage.nodes as [SimNode, SimNode, SimNode];
+  stage.own(a);
+  write(stage, a, 3);
+  leave(stage, c);
+  write(stage, a, 30);
+  rest(stage);
+  meet(stage);
+  stage.pass(2_000);
+  isEqual(stage, stage.nodes);
+  rest(stage);
+  const { network } = stage.world;
+  const before = network.bytes;
+  leave(stage, c);
+  meet(stage);
+  stage.pass(500);
+  const each = (network.bytes - before) / 6;
+  mustHold(each < 400, () => `a home that missed nothing costs ${each} bytes a peer and way`);
+  stage.end();
+}
+
+/** A home keeps a checkpoint of a peer that loses its disk. The peer writes alone before it is given back what it had, so its
+ *  first arrivals are others than they were. */
+export function anotherStore(): void {
+  const stage = new Stage(3);
+  const [a, b, c] = stage.nodes as [SimNode, SimNode, SimNode];
+  stage.own(a);
+  write(stage, a, 10);
+  stage.pass(11_000);
+  rest(stage);
+  stage.split([a], [b], [c]);
+  b.loseDisk();
+  b.boot(false);
+  for (let i = 0; i < 3; i++) {
+    stage.publish(b, true, 'owner');
+    stage.pass(300);
+  }
+  stage.split([a, b], [c]);
+  stage.world.connect(b);
+  stage.pass(2_000);
+  rest(stage);
+  stage.split([b, c], [a]);
+  stage.world.connect(c);
+  stage.pass(2_000);
+  isEqual(stage, [b, c]);
+  stage.end();
+}
+
+/** A home promises a second owner and acks to it, loses its disk, and then hears only the first one, which knows of nothing. It
+ *  must not ack to that one as well. */
+export function twoOwnersOneWiped(): void {
+  const stage = new Stage(3);
+  const [a, b, c] = stage.nodes as [SimNode, SimNode, SimNode];
+  stage.own(a);
+  write(stage, a, 2);
+  stage.split([a], [b, c]);
+  stage.own(b);
+  write(stage, b, 2);
+  c.loseDisk();
+  stage.split([a, c], [b]);
+  c.boot(false);
+  stage.world.connect(c);
+  write(stage, a, 2);
+  stage.end();
+}
+
+/** D7, first half. A backup of a home's disk is put back: it is noticed within 5 s, the store gets another id, counts for
+ *  nothing before it heard from others, and nothing acknowledged is lost. */
+export function rolledBack(): void {
+  const stage = new Stage(3);
+  const [a, b] = stage.nodes as [SimNode, SimNode, SimNode];
+  stage.world.alarmsMeant.add('STORE_ROLLED_BACK');
+  stage.own(a);
+  write(stage, a, 5);
+  b.takeImage();
+  write(stage, a, 20);
+  stage.pass(11_000);
+  const { storeId } = b.disk;
+  b.putBack(b.image!);
+  b.boot(false);
+  stage.world.connect(b);
+  stage.pass(5_000);
+  check('noticed', b.renewals === 1, () => `its store was renewed ${b.renewals} times`);
+  mustHold(b.disk.storeId !== storeId, () => 'the store has another id');
+  mustHold(!b.isRecovering, () => 'it counts again, since both others answered');
+  const after = stage.publish(a);
+  stage.pass(500);
+  mustHold(stage.level(after) === 'quorum', () => `what comes next is ${stage.level(after)}`);
+  stage.end();
+}
+
+function write(stage: Stage, node: SimNode, count: number): void {
+  for (let i = 0; i < count; i++) {
+    stage.publish(node);
+    stage.pass(25);
+  }
+  stage.pass(300);
+}
+
+/** Nobody uses the channel any more. */
+function rest(stage: Stage): void {
+  for (const node of stage.nodes) {
+    node.replica.want(stage.interval, false, stage.world.now);
+    node.drain();
+  }
+  stage.pass(3_000);
+  for (const node of stage.nodes) node.releaseAll();
+}
+
+/** Cut off, and the others notice. */
+function leave(stage: Stage, node: SimNode): void {
+  const others = stage.nodes.filter((each) => each !== node);
+  stage.split(others, [node]);
+  for (const other of others) stage.world.disconnect(node, other);
+}
+
+function meet(stage: Stage): void {
+  for (const a of stage.nodes)
+    for (const b of stage.nodes) if (a.index < b.index) stage.world.disconnect(a, b);
+  stage.world.network.heal();
+  stage.world.connectAll();
+}
+
+function isEqual(stage: Stage, nodes: readonly SimNode[]): void {
+  const haves = nodes.map((node) => haveOf(node, stage.ref));
+  check('caught-up', new Set(haves).size === 1, () => `they have ${haves.join(' and ')}`);
+}
