@@ -33,14 +33,6 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { tail: 2, cut: 8 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
   },
   {
-    bug: 'numbers-of-one-owner',
-    what: 'an owner does not know how far a publisher came at the one before',
-    steering: {
-      faults: { tail: 3, duel: 4, isolate: 4, clog: 8, ambush: 4 },
-      publishers: { burstMax: 10, timeoutMs: 2_000, levels: ['owner'], degrade: false },
-    },
-  },
-  {
     bug: 'cursor-reset',
     what: 'a cursor ahead of its replica goes on at the end',
     seed: 3,

@@ -36,7 +36,9 @@ export class PhysicalClock {
     const elapsedMs = Math.max(0, monotonicMs - this.#monotonicMs);
     this.#monotonicMs = Math.max(this.#monotonicMs, monotonicMs);
     const wallOffsetMs = wallMs - this.#monotonicMs;
-    const differenceMs = wallOffsetMs - this.#offsetMs;
+    const shownMs = wallOffsetMs - this.#offsetMs;
+    // The wall clock counts whole milliseconds: it may be up to one further than it shows.
+    const differenceMs = shownMs > 0 ? shownMs : Math.min(0, shownMs + 1);
     if (Math.abs(differenceMs) <= stepMs) {
       this.#step = undefined;
       const slewMs = elapsedMs * slewPerMs;

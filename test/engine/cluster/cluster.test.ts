@@ -1,5 +1,6 @@
 /** Nodes that hold each other's logs. */
 import { describe, expect, test } from 'vitest';
+import { plant } from '../../../simulations/replication/planting.js';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
 import { type Json, TestSession, anonymous } from '../harness.js';
 
@@ -56,6 +57,41 @@ describe('three nodes', () => {
     await world.pass(200);
     for (const reader of readers) expect(reader.data('news')).toEqual([1, 2]);
     expect(alarms(world)).toEqual([]);
+  });
+
+  const late = async (): Promise<Json> => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const named = async (node: TestNode, publisherEpoch: number): Promise<TestSession> => {
+      const session = connect(node);
+      await session.ask({ auth: { publisherId: 'alice', publisherEpoch } });
+      return session;
+    };
+    const probe = await connect(world.nodes[0]!).publish('news', 'who owns?');
+    const owner = ownerOf(world, probe);
+    const other = world.nodes.find((node) => node !== owner)!;
+    const before = await named(owner, 1);
+    expect((await before.publish('news', 1, { publisherSeq: 1 })).ack.level).toBe('quorum');
+    world.isolate(owner);
+    await world.pass(2_000);
+    const since = await named(other, 2);
+    expect((await since.publish('news', 2, { publisherSeq: 1 })).ack.level).toBe('quorum');
+    world.mend();
+    // The first owner takes its channels back.
+    await world.pass(12_000);
+    return await before.publish('news', 'late', { publisherSeq: 2, ackedThrough: 1 });
+  };
+
+  test('an owner that comes back knows how far a publisher came with the one between', async () => {
+    expect((await late()).error).toMatchObject({ code: 'OUT_OF_ORDER' });
+  });
+
+  test('which it learns from what it takes in (planted: numbers-of-one-owner)', async () => {
+    plant('numbers-of-one-owner');
+    try {
+      expect((await late()).error).toBeUndefined();
+    } finally {
+      plant(undefined);
+    }
   });
 
   test('a node cut off goes on at level owner; what it wrote joins the one order when it is back', async () => {
