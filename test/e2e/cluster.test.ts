@@ -77,16 +77,20 @@ interface Accepted {
   readonly copies: number;
 }
 
-/** Until it is taken: a node that has just come may refuse for a moment. */
+/** Until a majority has it: a node that has just come may refuse for a moment, and one that reaches too few others would take
+ *  it at `owner`, which has another place in the order later. */
 function publish(node: NodeProcess, channel: string, text: string): Promise<Accepted> {
   const key = randomBytes(8).toString('hex');
   return becomes(async () => {
-    const answer = await fetch(`${node.url}/v1/hubs/default/channels/${channel}/publish`, {
-      method: 'POST',
-      headers: { 'content-type': 'text/plain', 'idempotency-key': key },
-      body: text,
-      signal: AbortSignal.timeout(10_000),
-    });
+    const answer = await fetch(
+      `${node.url}/v1/hubs/default/channels/${channel}/publish?level=quorum&degrade=false`,
+      {
+        method: 'POST',
+        headers: { 'content-type': 'text/plain', 'idempotency-key': key },
+        body: text,
+        signal: AbortSignal.timeout(10_000),
+      },
+    );
     return answer.ok && ((await answer.json()) as Accepted);
   }, `${text} is published`);
 }
