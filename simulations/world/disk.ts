@@ -44,6 +44,8 @@ export class SimulatedDisk {
   capacityBytes: number;
   /** Time of one asynchronous operation, drawn evenly up to this. */
   latencyMsMax: number;
+  /** No effect comes before the end of its operation. */
+  isLate = false;
   /** How likely a process dies in a step around the renaming and removing of files: rare steps, where order matters. */
   deathAtNames = 0;
   #namesNear = 0;
@@ -140,7 +142,7 @@ export class SimulatedDisk {
     if (dead()) return await never();
     const { latencyMsMax } = this;
     const { clock, random } = this.#options;
-    const early = random.next() < 0.5;
+    const early = random.next() < 0.5 && !this.isLate;
     if (early) return await this.#later(dead, random.next() * latencyMsMax, this.#attempt(step, effect));
     await clock.sleep(random.next() * latencyMsMax);
     if (dead()) return await never();

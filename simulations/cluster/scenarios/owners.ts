@@ -12,11 +12,13 @@ export async function seqReuse(story: Story): Promise<void> {
   const newest = (): number => owner.rawDisk.lastBefore(`default/${story.channel}`, writer, Infinity);
   const next = newest() + 1;
   owner.disk.latencyMsMax = 3_000;
+  owner.disk.isLate = true;
   const lost = story.publish(client, 1);
   await story.until(() => others.some((home) => story.holds(home, writer, next)), 'another home has it');
   story.must(!story.holds(owner, writer, next), 'the owner does not have it yet');
   owner.crash(true);
   owner.disk.latencyMsMax = 0.6;
+  owner.disk.isLate = false;
   await story.start(owner);
   await story.settled(lost);
   // It gets its intervals back.
