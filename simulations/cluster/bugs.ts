@@ -23,7 +23,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'keys-in-memory',
     what: 'a new owner does not look up the keys of the one before',
-    seed: 3,
+    seed: 4,
     steering: { faults: { ...failovers, 'power-loss': 4 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
   },
   {
@@ -152,7 +152,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'follow-uncovered',
     what: 'readers at a node without the log go on at a home that lacks what they had',
-    seed: 3,
+    seed: 24,
     steering: {
       nodes: 5,
       faults: { kill: 3, isolate: 6, split: 4 },

@@ -18,6 +18,8 @@ export class Joining {
   /** Whose ring it is to be. */
   #at: NodeId | undefined;
   #other: Found | undefined;
+  /** Its voters were asked to take this node in. */
+  #hasAsked = false;
   #refusal: ChangeRefusal | undefined;
 
   constructor(
@@ -50,6 +52,7 @@ export class Joining {
     if (!this.isActive || ours.members.length > 1) return false;
     if (memberStateOf(other, this.self) !== undefined) return true;
     if (this.#isBetter(from, found) && other.members.length > 0) {
+      this.#hasAsked = this.#hasAsked && this.#other?.ring.cluster === other.cluster;
       this.#other = found;
       this.#askAt = -Infinity;
     }
@@ -60,7 +63,11 @@ export class Joining {
     const known = this.#other;
     if (known?.ring.cluster === found.ring.cluster) return found.ring.version > known.ring.version;
     if (this.#at !== undefined) return !known && from === this.#at;
-    return this.isWilling && (!known || comesFirst(found, known));
+    if (!known) return this.isWilling;
+    // Whoever told of that ring has given it up.
+    if (memberStateOf(known.ring, from) !== undefined) return true;
+    // Where it asked to be taken in it may be by now, and no node is in two rings.
+    return this.isWilling && !this.#hasAsked && comesFirst(found, known);
   }
 
   /** A voter's answer; true when it was to this node's wish to join, and the ring is to be asked for. */
@@ -82,6 +89,7 @@ export class Joining {
     const id = this.#id;
     this.#id = undefined;
     this.#other = undefined;
+    this.#hasAsked = false;
     return id;
   }
 
@@ -103,6 +111,7 @@ export class Joining {
     if (voter === undefined) for (const peer of linked) this.send(peer, { type: 'askRing' });
     else {
       const intent = { kind: 'join', nodes: [{ node: this.self, role: this.role }] } as const;
+      this.#hasAsked = true;
       this.send(voter, { type: 'askChange', id, intent });
     }
     return undefined;

@@ -3,26 +3,30 @@ import { describe, expect, test } from 'vitest';
 import { bugs, findBug, findInStory, seenWithout, toldBugs } from '../../simulations/replication/bugs.js';
 import { searchReplication } from '../../simulations/replication/search.js';
 
-test('under crashes, lost disks, cuts, pauses and wrong clocks every promise holds', () => {
-  const { violations, stats } = searchReplication({ firstSeed: 1, count: 300 });
-  expect(violations).toEqual([]);
-  // A search in which nothing happens would hold anything.
-  expect(stats.acksQuorum).toBeGreaterThan(300);
-  expect(stats.acksOwner).toBeGreaterThan(300);
-  expect(stats.claims).toBeGreaterThan(300);
-  expect(stats.late).toBeGreaterThan(100);
-  expect(stats.losses).toBeGreaterThan(50);
-  expect(stats.duelLosses).toBeGreaterThan(5);
-  expect(stats.repeats).toBeGreaterThan(300);
-  expect(stats.fetched).toBeGreaterThan(20);
-  expect(stats.fetchedLost).toBeGreaterThan(0);
-  expect(stats.lies).toBeGreaterThan(500);
-  expect(stats.alarms).toBeGreaterThan(100);
-  expect(stats.healRounds).toBeLessThan(20);
-  expect(stats.rollbacks).toBeGreaterThan(20);
-  expect(stats.renewals).toBe(stats.rollbacks);
-  expect(stats.caughtUp).toBeGreaterThan(100);
-});
+test(
+  'under crashes, lost disks, cuts, pauses and wrong clocks every promise holds',
+  { timeout: 300_000 },
+  () => {
+    const { violations, stats } = searchReplication({ firstSeed: 1, count: 300 });
+    expect(violations).toEqual([]);
+    // A search in which nothing happens would hold anything.
+    expect(stats.acksQuorum).toBeGreaterThan(300);
+    expect(stats.acksOwner).toBeGreaterThan(300);
+    expect(stats.claims).toBeGreaterThan(300);
+    expect(stats.late).toBeGreaterThan(100);
+    expect(stats.losses).toBeGreaterThan(50);
+    expect(stats.duelLosses).toBeGreaterThan(5);
+    expect(stats.repeats).toBeGreaterThan(300);
+    expect(stats.fetched).toBeGreaterThan(20);
+    expect(stats.fetchedLost).toBeGreaterThan(0);
+    expect(stats.lies).toBeGreaterThan(500);
+    expect(stats.alarms).toBeGreaterThan(100);
+    expect(stats.healRounds).toBeLessThan(20);
+    expect(stats.rollbacks).toBeGreaterThan(20);
+    expect(stats.renewals).toBe(stats.rollbacks);
+    expect(stats.caughtUp).toBeGreaterThan(100);
+  },
+);
 
 describe('a planted bug is found', () => {
   test.each(bugs)('$bug: $what', ({ bug, seed }) => {
