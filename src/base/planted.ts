@@ -35,7 +35,6 @@ export type PlantedBug =
   | 'no-merge-after-claim'
   | 'order-by-clock'
   | 'own-primary'
-  | 'page-with-hole'
   | 'parents-unchecked'
   | 'primary-by-time'
   | 'recovering-acks'

@@ -228,7 +228,7 @@ export class CatchUp {
     for (const ref of refs) {
       const channel = this.#channelOf(track.peer, ref);
       const have = page.named.get(channelKey(ref));
-      if (channel && have) this.#want(track.peer, channel, have, now);
+      if (channel && have) this.#pulls.want(track.peer, channel, have, now);
     }
     page.isListed = true;
     this.#settle(track.peer, now);
@@ -241,13 +241,6 @@ export class CatchUp {
     const id = options.intervalOf?.(ref) ?? channels.get(channelKey(ref))?.interval.id;
     const interval = id === undefined ? undefined : intervals.get(id);
     return interval?.others.includes(peer) ? this.#context.channel(interval, ref) : undefined;
-  }
-
-  #want(peer: NodeId, channel: Channel, have: Vector, now: number): void {
-    // The planted mistake: somebody else is asked for it, and is taken to bring all of it.
-    if (planted('page-with-hole') && [...channel.links.values()].some(({ askedUntil }) => now < askedUntil))
-      return;
-    this.#pulls.want(peer, channel, have, now);
   }
 
   /** Perhaps all that was named is here. */
