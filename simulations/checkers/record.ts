@@ -8,6 +8,12 @@ export interface RecordDot {
   readonly seq: number;
 }
 
+export interface RecordTrim {
+  readonly through: RecordDot;
+  /** By writer. */
+  readonly floors: ReadonlyMap<string, number>;
+}
+
 export interface LogRecord {
   readonly checksum: number;
   readonly previous: number;
@@ -16,6 +22,7 @@ export interface LogRecord {
   /** Number of `EntryKind`; 0 is a publish. */
   readonly kind: number;
   readonly parents: readonly RecordDot[];
+  readonly trim: RecordTrim | undefined;
   /** A view of the bytes it was decoded from. */
   readonly payload: Uint8Array;
   /** The checksum over the bytes, in the place they were found. */
@@ -30,6 +37,7 @@ const field = {
   timestamp: 4,
   kind: 5,
   parent: 9,
+  trim: 10,
   content: 15,
 } as const;
 const payloadField = 3;
@@ -45,6 +53,7 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
     timestamp: 0,
     kind: 0,
     parents: noParents,
+    trim: undefined as RecordTrim | undefined,
     payload: none,
     isWhole: false,
   };
@@ -68,6 +77,9 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
         break;
       case field.parent:
         record.parents = [...record.parents, decodeDot(reader.nested())];
+        break;
+      case field.trim:
+        record.trim = decodeTrim(reader.nested());
         break;
       case field.content:
         record.payload = payloadOf(reader.nested());
@@ -116,6 +128,19 @@ export function decodeDot(reader: ProtobufReader): RecordDot {
     else if (reader.field === 2) seq = reader.value;
   }
   return { writer, seq };
+}
+
+function decodeTrim(reader: ProtobufReader): RecordTrim {
+  let through: RecordDot = { writer: '', seq: 0 };
+  const floors = new Map<string, number>();
+  while (reader.next()) {
+    if (reader.field === 1) through = decodeDot(reader.nested());
+    else if (reader.field === 2) {
+      const { writer, seq } = decodeDot(reader.nested());
+      floors.set(writer, seq);
+    }
+  }
+  return { through, floors };
 }
 
 function payloadOf(content: ProtobufReader): Uint8Array {

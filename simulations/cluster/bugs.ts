@@ -72,6 +72,24 @@ export const clusterBugs: readonly ClusterBug[] = [
     },
   },
   {
+    bug: 'floors-untold',
+    what: 'homes do not tell each other what is trimmed',
+    story: 'D5 zombie',
+    steering: { faults: { isolate: 5 } },
+  },
+  {
+    bug: 'floors-in-memory',
+    what: 'floors are raised and not written down',
+    story: 'D5 zombie',
+    steering: { faults: { isolate: 5, kill: 5 } },
+  },
+  {
+    bug: 'trim-by-own-clock',
+    what: 'a home trims what is old without a trim',
+    story: 'D5 zombie',
+    steering: { faults: { isolate: 5 } },
+  },
+  {
     bug: 'delivered-at-sync',
     what: 'readers get what is on one disk of a quorum channel',
     steering: { faults: { isolate: 4, kill: 3 }, publishers: { degrade: false, levels: ['quorum'] } },

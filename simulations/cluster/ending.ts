@@ -3,7 +3,7 @@
 import { check } from './checkers/index.js';
 import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
 import type { Evidence } from './checkers/evidence.js';
-import { type StoreLog, readStoreLog } from './checkers/store-log.js';
+import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
 import type { Finding, Publish, Reader } from './record.js';
@@ -48,6 +48,7 @@ export class Ending {
     readers: readonly ReaderClient[],
   ): Promise<void> {
     const world = this.#world;
+    world.keepAll();
     for (const publisher of publishers) publisher.stop();
     const isUp = await this.#comeUp();
     const isSettled = await world.becomes(() => !world.record.hasOpen, convergenceMs + 120_000);
@@ -169,12 +170,14 @@ export class Ending {
   #areHomesEqual(): boolean {
     const { nodes } = this.#world;
     return this.#plan.channels.every((channel) => {
+      const place = `default/${channel}`;
       const [first, ...others] = this.#world
         .homesOf(channel)
-        .map((name) => nodes.find((node) => node.name === name)!.rawDisk.newest(`default/${channel}`));
+        .map((name) => nodes.find((node) => node.name === name)!.rawDisk);
       return others.every(
         (other) =>
-          other.size === first!.size && [...other].every(([writer, seq]) => first!.get(writer) === seq),
+          isSame(other.newest(place), first!.newest(place)) &&
+          isSame(other.floors(place), first!.floors(place)),
       );
     });
   }
@@ -201,7 +204,11 @@ export class Ending {
     return readers
       .flatMap(({ places }) => places)
       .every(({ reader }) => {
-        const last = this.#evidence?.orders.get(reader.channel)?.entries.findLast(({ line }) => line > 0);
+        const { orders, homesOf } = this.#evidence!;
+        const floors = homesOf(reader.channel)[0]?.channels.get(reader.channel)?.floors;
+        const last = orders
+          .get(reader.channel)
+          ?.entries.findLast(({ line, writer, seq }) => line > 0 && seq > (floors?.get(writer) ?? 0));
         return !last || reader.events.some((event) => event.type === 'entry' && event.line === last.line);
       });
   }
@@ -209,13 +216,16 @@ export class Ending {
   #look(): Evidence {
     const world = this.#world;
     const conflict = (what: string): void => world.conflict(`two contents of ${what}`);
-    const stores = world.nodes.map((node) => readStoreLog(node.name, node.segmentFiles(), conflict));
+    const isAlone = world.plan.replicas === undefined;
+    const stores = world.nodes.map((node) => readStoreLog(node.name, node.segmentFiles(), conflict, isAlone));
+    const { archive } = world;
     const homesOf = (channel: string): StoreLog[] =>
       world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);
     const orders = new Map<string, ChannelOrder>();
     for (const name of this.#plan.channels) {
       const channel = homesOf(name)[0]?.channels.get(name);
-      if (channel) orders.set(name, orderOf(channel));
+      const everAt = (writer: string, seq: number) => archive.entry(name, writer, seq);
+      if (channel) orders.set(name, orderOf(untrimmed(channel, everAt)));
     }
     return {
       record: world.record,
@@ -224,11 +234,18 @@ export class Ending {
       homesOf,
       isRingChanging: world.isRingChanging,
       orders,
+      raised: archive.raised,
+      again: archive.again,
+      everAt: (channel, writer, seq) => archive.entry(channel, writer, seq),
       strict: world.strict,
       wallStartMs: world.line.wallMs() - world.line.monotonicMs(),
       bufferedMost: Math.max(world.clients.mostBuffered, world.peers.mostBuffered),
     };
   }
+}
+
+function isSame(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+  return a.size === b.size && [...a].every(([writer, seq]) => b.get(writer) === seq);
 }
 
 function isSubscribed({ reader }: ReaderClient['places'][number]): boolean {

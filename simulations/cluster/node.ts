@@ -9,6 +9,7 @@ import { openLogStore } from '../../src/storage/log-store.js';
 import { SimulatedDisk } from '../world/disk.js';
 import { SimulatedIndex } from '../world/key-value.js';
 import { Life, type Machine } from '../world/machine.js';
+import type { Archive } from './archive.js';
 import { chanceFor } from './chance.js';
 import type { ClientNetwork } from './client-network.js';
 import type { PeerNetwork } from './peer-network.js';
@@ -28,6 +29,7 @@ export interface NodeWorld {
   readonly peers: PeerNetwork;
   readonly disks: RawDisk[];
   readonly record: ClusterRecord;
+  readonly archive: Archive;
   nowMs(): number;
   /** The product did something no fault explains. */
   broken(error: unknown): void;
@@ -339,8 +341,11 @@ export class SimulatedNode {
       node: this.name,
       nowMs: () => this.#world.nowMs(),
       conflict: (what) => this.#world.conflict(what),
-      synced: ({ channel, writer, round }) =>
-        record.stamped(channel.slice(channel.indexOf('/') + 1), writer, round, this.#world.nowMs()),
+      synced: (raw) => {
+        const { channel, writer, round } = raw;
+        this.#world.archive.note(raw, number, this.name);
+        record.stamped(channel.slice(channel.indexOf('/') + 1), writer, round, this.#world.nowMs());
+      },
     });
     disks.push(rawDisk);
     this.rawDisk = rawDisk;

@@ -1,6 +1,7 @@
 /** What lies synced on the disks of all nodes, followed sync by sync from the bytes alone. */
 import { crc32 } from 'node:zlib';
 import { type RawRecord, RawScan, lineageOf } from '../checkers/raw-segments.js';
+import { entryOf, floorWriter } from './checkers/store-log.js';
 import type { Inode } from '../world/disk-names.js';
 
 const segments = /\/store\/segments\/([^/]+\.seg)$/;
@@ -24,6 +25,10 @@ interface Kept {
 export class RawDisk {
   /** By channel and writer, then seq. Only grows: trims are not deletions of what was there. */
   readonly #kept = new Map<string, (Kept | undefined)[]>();
+  /** Floors it wrote down, by channel and how many entries they cover. */
+  readonly #raised = new Set<string>();
+  /** In force, by channel. */
+  readonly #floors = new Map<string, ReadonlyMap<string, number>>();
   readonly #places = new Map<string, { scan: RawScan; at: number }>();
   readonly #options: RawDiskOptions;
 
@@ -78,12 +83,16 @@ export class RawDisk {
     );
   }
 
-  /** What is synced of a channel: for each writer its newest entry. */
+  floors(channel: string): ReadonlyMap<string, number> {
+    return this.#floors.get(channel) ?? new Map();
+  }
+
+  /** What is synced of a channel, or trimmed: for each writer its newest entry. */
   newest(channel: string): Map<string, number> {
-    const newest = new Map<string, number>();
+    const newest = new Map<string, number>(this.floors(channel));
     for (const [key, kept] of this.#kept) {
       const [of, writer] = key.split(' ') as [string, string];
-      if (of === channel) newest.set(writer, kept.length - 1);
+      if (of === channel) newest.set(writer, Math.max(kept.length - 1, newest.get(writer) ?? 0));
     }
     return newest;
   }
@@ -94,7 +103,17 @@ export class RawDisk {
   }
 
   #note(record: RawRecord): void {
-    const { channel, writer, seq, bytes } = record;
+    const { channel, writer, seq, round, bytes } = record;
+    // Each store says for itself what it removed.
+    if (writer === floorWriter) {
+      const place = `${channel} ${seq}`;
+      if (this.#raised.has(place)) return;
+      this.#raised.add(place);
+      const { trim } = entryOf({ writer, seq }, round, bytes);
+      if (trim) this.#floors.set(channel, trim.floors);
+      this.#options.synced(record);
+      return;
+    }
     const key = `${channel} ${writer}`;
     let kept = this.#kept.get(key);
     if (!kept) this.#kept.set(key, (kept = []));

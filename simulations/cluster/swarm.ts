@@ -42,6 +42,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     segmentBytes: pick(random, [32_768, 131_072, 1_048_576]),
     timeScale: pick(random, [1, 1, 0.2, 4]),
     skewMs: pick(random, [0, 20, 400]),
+    ...drawRetention(seed),
   };
   const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
   const publishers = drawPublishers(seed, channels, lengthMs);
@@ -77,7 +78,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
-    world: spares === undefined ? world : { ...world, spares },
+    // Nothing is trimmed where the ring changes.
+    world: spares === undefined ? world : { ...world, spares, retention: undefined },
     channels,
     // What is acknowledged at one node alone stays there when it leaves the ring: those who may lose it are left out.
     publishers: spares === undefined ? publishers : publishers.map(atQuorum),
@@ -100,6 +102,20 @@ function drawSpares(
   const spares = whole(random, 0, 2);
   if (!isMeant || nodes > 5 || replicas === undefined || replicas === 'all') return undefined;
   return nodes >= replicas ? spares : undefined;
+}
+
+/** In half of the runs something is trimmed: small, since a run is short. */
+function drawRetention(seed: number): Pick<WorldPlan, 'retention' | 'trimGraceMs'> {
+  const random = chanceFor(seed, 'retention');
+  const retention = pick<WorldPlan['retention']>(random, [
+    undefined,
+    undefined,
+    undefined,
+    { maxCount: pick(random, [1, 10, 100]) },
+    { maxAgeMs: pick(random, [2_000, 20_000]) },
+    { maxBytes: 20_000 },
+  ]);
+  return { retention, trimGraceMs: pick(random, [0, 3_000, 30_000]) };
 }
 
 /** Of one run, in the mean: more of the same finds less than another seed. */

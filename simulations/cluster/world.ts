@@ -5,6 +5,8 @@ import { RingTable } from '../../src/cluster/ring-table.js';
 import type { EngineOptions } from '../../src/engine/options.js';
 import { SimulatedClock } from '../world/clock.js';
 import { Machine } from '../world/machine.js';
+import type { RuleConfig, RuleSet } from '../../src/channels/rules.js';
+import { Archive } from './archive.js';
 import { chanceFor } from './chance.js';
 import { ClientNetwork } from './client-network.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
@@ -41,6 +43,10 @@ export interface WorldPlan {
   readonly membershipScale: number;
   /** Of each node's wall clock, drawn evenly to both sides. */
   readonly skewMs: number;
+  /** Of all channels; left out: everything is kept. */
+  readonly retention?: RuleSet['retention'] | undefined;
+  /** How long a home that is away is spared. */
+  readonly trimGraceMs?: number | undefined;
 }
 
 export class World implements NodeWorld, ClientWorld {
@@ -48,6 +54,7 @@ export class World implements NodeWorld, ClientWorld {
   readonly line = new SimulatedClock();
   readonly trace = new Trace(() => this.line.monotonicMs());
   readonly record = new ClusterRecord();
+  readonly archive = new Archive();
   readonly disks: RawDisk[] = [];
   readonly weather: Weather;
   readonly clients: ClientNetwork;
@@ -55,6 +62,8 @@ export class World implements NodeWorld, ClientWorld {
   readonly nodes: SimulatedNode[] = [];
   /** The newest ring that any node goes by. */
   #ring: RingTable | undefined;
+  /** Shared by all nodes. */
+  readonly #rules: { sets: Record<string, Partial<RuleSet>>; hubs: RuleConfig['hubs'] };
   readonly clientNames: string[] = [];
   /** Channels in which everybody asks for quorum and takes nothing less. */
   readonly strict = new Set<string>();
@@ -64,6 +73,11 @@ export class World implements NodeWorld, ClientWorld {
   constructor(plan: WorldPlan) {
     this.plan = plan;
     this.#failure.catch(() => undefined);
+    const { retention } = plan;
+    this.#rules = {
+      sets: retention ? { short: { retention } } : {},
+      hubs: { default: retention ? { rules: 'short' } : {} },
+    };
     this.weather = new Weather(this.line, chanceFor(plan.seed, 'weather'));
     const witness = new Witness(this);
     this.clients = new ClientNetwork(this.weather, chanceFor(plan.seed, 'connections'), witness);
@@ -72,7 +86,9 @@ export class World implements NodeWorld, ClientWorld {
     this.#ring = plan.replicas && new RingTable(ringOf(namesOf(plan), plan.replicas, plan.virtualNodes));
     for (let i = 1; i <= plan.nodes + (plan.spares ?? 0); i++) {
       const machine = new Machine(this.line, (skew.next() * 2 - 1) * plan.skewMs);
-      this.nodes.push(new SimulatedNode(this, machine, nodeOptions(plan, `n${i}`, i > plan.nodes)));
+      this.nodes.push(
+        new SimulatedNode(this, machine, nodeOptions(plan, `n${i}`, this.#rules, i > plan.nodes)),
+      );
     }
   }
 
@@ -112,10 +128,15 @@ export class World implements NodeWorld, ClientWorld {
 
   /** Another machine with a copy of the node's directory, under its id. It is no part of the cluster as it is checked. */
   copyOf(node: SimulatedNode): SimulatedNode {
-    const options = { ...nodeOptions(this.plan, `${node.name}-copy`, false), id: node.id };
+    const options = { ...nodeOptions(this.plan, `${node.name}-copy`, this.#rules, false), id: node.id };
     const copy = new SimulatedNode(this, new Machine(this.line, 0), options);
     copy.putImage(node.image());
     return copy;
+  }
+
+  /** Retention ends: what is looked at stays as it is. */
+  keepAll(): void {
+    if (this.plan.retention) this.#rules.sets['short'] = {};
   }
 
   /** W of its homes. */
@@ -222,9 +243,9 @@ function namesOf({ nodes }: WorldPlan): string[] {
   return Array.from({ length: nodes }, (_, i) => `n${i + 1}`);
 }
 
-function nodeOptions(plan: WorldPlan, name: string, isSpare: boolean): NodeOptions {
+function nodeOptions(plan: WorldPlan, name: string, rules: RuleConfig, isSpare: boolean): NodeOptions {
   const { segmentBytes, replicas, membershipScale } = plan;
-  const options = { name, isSpare, segmentBytes, engine: engineOptions(plan) };
+  const options = { name, isSpare, segmentBytes, engine: engineOptions(plan, rules) };
   if (replicas === undefined) return options;
   const names = namesOf(plan);
   const cluster = {
@@ -233,6 +254,7 @@ function nodeOptions(plan: WorldPlan, name: string, isSpare: boolean): NodeOptio
       : ringOf(names, replicas, plan.virtualNodes),
     membership: scaled(lan, membershipScale),
     seeds: names.map(peerAddressOf),
+    trimGraceMs: plan.trimGraceMs ?? 0,
   };
   return { ...options, cluster };
 }
@@ -249,10 +271,10 @@ function ringOf(names: readonly string[], replicas: Replicas, virtualNodes: numb
   };
 }
 
-function engineOptions({ timeScale }: WorldPlan): Omit<EngineOptions, 'nodeId'> {
+function engineOptions({ timeScale }: WorldPlan, rules: RuleConfig): Omit<EngineOptions, 'nodeId'> {
   return {
     version: '0.0.0-simulated',
-    rules: { sets: {}, hubs: { default: {} } },
+    rules,
     anonymous: true,
     verifyToken: () => undefined,
     session: {

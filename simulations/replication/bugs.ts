@@ -39,6 +39,12 @@ export const bugs: readonly Bug[] = [
   { bug: 'checkpoint-first', what: 'a page counts as applied before its entries are synced', seed: 195 },
   { bug: 'unsynced-arrivals', what: 'arrivals are counted before they are synced', seed: 1244 },
   { bug: 'rollback-unnoticed', what: 'a store that was rolled back goes on as if nothing were', seed: 2 },
+  { bug: 'floors-by-have', what: 'a trim removes what is held, wherever its place is', seed: 6 },
+  { bug: 'trim-uncommitted', what: 'a trim takes effect before it is committed', seed: 6 },
+  { bug: 'floors-untold', what: 'homes do not tell each other their floors', seed: 116 },
+  { bug: 'floors-in-memory', what: 'floors are raised and not written down', seed: 1 },
+  { bug: 'trimmed-again', what: 'what is trimmed and was never held is taken in again', seed: 1 },
+  { bug: 'trim-by-own-clock', what: 'a home trims what is old without a trim', seed: 1 },
   { bug: 'fetch-by-majority', what: 'what a majority lacks is said to be lost', seed: 12 },
 ];
 

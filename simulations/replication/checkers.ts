@@ -15,6 +15,8 @@ export const checkers = [
   'owner-acked',
   /** An ack says the level reached and the copies there are. */
   'copies',
+  /** Only committed trims remove, for good, and nothing but what they name. */
+  'trimmed',
   /** What a promise stands on is not said to be lost. */
   'lost',
   /** Readers get each entry once, with its past before it. */

@@ -2,6 +2,7 @@
  *  was never sent, entries that do not exist, channels where they are not, damaged and old frames. An ack or a grant that is
  *  a lie in itself cannot be told from a true one: such a home is as good as a lost disk. */
 import type { Dot, WriterId } from '../../src/base/ids.js';
+import { floorRun } from '../../src/log/floors.js';
 import type { Claim } from '../../src/replication/claim.js';
 import type { PeerMessage } from '../../src/replication/messages.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
@@ -71,6 +72,26 @@ const lies: readonly Lie[] = [
     return [
       { type: 'append', interval, claim, ref, runs: [], committed },
       ...(owner === to.id ? [] : [{ type: 'state', interval, ref, have, runs: [], committed } as const]),
+    ];
+  },
+  // Floors that no trim made, by who does not own, to a home that knows who does; and to anybody the run that says them.
+  (world, liar, to) => {
+    const ref = world.pick(world.refs);
+    const interval = world.intervalOf(ref);
+    const owner = to.replica.ownerOf(interval);
+    const through = oneOf(world);
+    const held = to
+      .log(ref)
+      .writers()
+      .map(({ writer, seq }) => [writer, seq + world.integer(9)] as const);
+    const floors = new Map([...held, [through.writer, through.seq] as const]);
+    const trim = { through, floors, round: 1 + world.integer(9) };
+    const isKnown = owner !== undefined && owner !== liar.id && owner !== to.id;
+    const runs = [floorRun(ref, trim).bytes];
+    const state = { type: 'state', interval, ref, have: new Map<WriterId, number>() } as const;
+    return [
+      { ...state, runs },
+      ...(isKnown ? [{ ...state, runs: [], trim, committed: through } as const] : []),
     ];
   },
   // A channel in an interval where it is not, under a new claim that would be right there.

@@ -14,7 +14,8 @@ import { seededRandom } from '../../src/base/random.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
 import { encodeContent } from '../../src/log/content-wire.js';
 import { RunWriter } from '../../src/log/run-writer.js';
-import type { EntryKind } from '../../src/log/entry.js';
+import type { EntryKind, Vector } from '../../src/log/entry.js';
+import { floorsIn } from '../../src/log/floors.js';
 import { decodeIntervalNote, encodeIntervalNote, noteOf } from '../../src/replication/claim.js';
 import type { Effect } from '../../src/replication/effects.js';
 import { channelsOf } from '../../src/replication/messages.js';
@@ -59,6 +60,9 @@ export class SimNode implements NodeView {
   losses = 0;
   waiting: Publish[] = [];
   readonly merges = new Set<string>();
+  /** Positions before which everything is to be trimmed, by channel. */
+  readonly trims = new Map<string, number>();
+  #floors = new Map<string, Vector>();
   readonly reads: Extract<Effect, { type: 'read' | 'list' | 'arrived' | 'open' }>[] = [];
   /** What its disk held once. */
   image: Disk | undefined;
@@ -82,6 +86,7 @@ export class SimNode implements NodeView {
     const { world } = this;
     this.isUp = true;
     this.logs = this.disk.logs();
+    for (const ref of world.refs) this.#checkFloors(ref);
     this.writer = world.newId(24) as WriterId;
     this.#last = 0;
     this.replica = new Replica({
@@ -142,6 +147,7 @@ export class SimNode implements NodeView {
     this.underWay = undefined;
     this.waiting = [];
     this.merges.clear();
+    this.trims.clear();
     this.reads.length = 0;
     this.degraded.clear();
   }
@@ -149,6 +155,7 @@ export class SimNode implements NodeView {
   loseDisk(): void {
     this.crash();
     this.losses++;
+    this.#floors = new Map();
     this.disk = new Disk(this.world.newId(32) as StoreId);
   }
 
@@ -161,6 +168,7 @@ export class SimNode implements NodeView {
   putBack(image: Disk): void {
     this.crash();
     this.losses++;
+    this.#floors = new Map();
     this.disk = image;
     this.image = undefined;
   }
@@ -170,6 +178,23 @@ export class SimNode implements NodeView {
     let log = this.logs.get(key);
     if (!log) this.logs.set(key, (log = new ChannelLog(ref)));
     return log;
+  }
+
+  floors(ref: ChannelRef): Vector {
+    return this.#floors.get(channelKey(ref)) ?? new Map();
+  }
+
+  /** They only rise. */
+  #checkFloors(ref: ChannelRef): void {
+    const { floors } = this.log(ref);
+    for (const [writer, floor] of this.floors(ref)) {
+      check(
+        'trimmed',
+        (floors.get(writer) ?? 0) >= floor,
+        () => `${this.index}: the floor of ${writer} fell`,
+      );
+    }
+    this.#floors.set(channelKey(ref), floors);
   }
 
   get isRecovering(): boolean {
@@ -206,7 +231,8 @@ export class SimNode implements NodeView {
 
   beginCommit(): void {
     const { replica, world } = this;
-    if (this.underWay || (!replica.hasWork && this.waiting.length === 0 && this.merges.size === 0)) return;
+    const hasWork = replica.hasWork || this.waiting.length > 0 || this.merges.size > 0 || this.trims.size > 0;
+    if (this.underWay || !hasWork) return;
     const part = replica.cut(world.chance(0.1) ? 200 : undefined);
     const own: StoredRun[] = [];
     for (const ref of world.refs) {
@@ -225,6 +251,7 @@ export class SimNode implements NodeView {
     this.#write(underWay);
     for (const { run } of [...underWay.own, ...underWay.part.runs]) {
       this.log(run.ref).apply(run);
+      this.#checkFloors(run.ref);
       this.#showClock(run.lastTimestamp);
     }
     for (const { run } of underWay.own) {
@@ -314,7 +341,11 @@ export class SimNode implements NodeView {
 
   #write({ part, own }: UnderWay): void {
     this.disk.write([...own, ...part.runs], part.notes);
-    for (const { bytes, run } of [...own, ...part.runs]) this.world.stored(this, bytes, run);
+    for (const { bytes, run } of [...own, ...part.runs]) {
+      const floors = floorsIn(run);
+      if (floors) this.world.raised(this, run.ref, floors);
+      else this.world.stored(this, bytes, run);
+    }
   }
 
   /** Stamps what waits in a channel as one run. */
@@ -322,17 +353,22 @@ export class SimNode implements NodeView {
     const { world, replica } = this;
     const mine = this.waiting.filter((publish) => publish.ref === ref);
     const isMergeDue = this.merges.has(channelKey(ref));
-    if (mine.length === 0 && !isMergeDue) return undefined;
+    const trimBefore = this.trims.get(channelKey(ref));
+    if (mine.length === 0 && !isMergeDue && trimBefore === undefined) return undefined;
     this.touch(ref);
     const stamping = replica.stamping(ref, world.now);
     if (stamping.as === 'wait') return undefined;
     const taken = mine.filter(({ degrade }) => stamping.as === 'owner' || degrade);
     this.waiting = this.waiting.filter((publish) => publish.ref !== ref);
     this.merges.delete(channelKey(ref));
+    this.trims.delete(channelKey(ref));
+    const isOwner = stamping.as === 'owner';
+    const trim = isOwner && trimBefore !== undefined ? this.log(ref).trimAt(trimBefore) : undefined;
     world.stats.refused += mine.length - taken.length;
-    const isMerge = taken.length === 0 && isMergeDue && stamping.as === 'owner';
-    if (taken.length === 0 && (!isMerge || !stamping.parents)) return undefined;
+    const isMerge = taken.length === 0 && !trim && isMergeDue && isOwner;
+    if (taken.length === 0 && !trim && (!isMerge || !stamping.parents)) return undefined;
     const kinds: EntryKind[] = isMerge ? ['merge'] : taken.map(() => 'publish');
+    if (trim) kinds.push('trim');
     const { round, parents } = stamping;
     const own = this.log(ref).writer(this.writer);
     const out = new RunWriter();
@@ -345,6 +381,7 @@ export class SimNode implements NodeView {
         timestamp,
         kind,
         parents: due,
+        trim: kind === 'trim' ? trim : undefined,
         content: kind === 'publish' ? content : undefined,
       });
       const dot = { writer: this.writer, seq };
@@ -356,6 +393,7 @@ export class SimNode implements NodeView {
         kind,
         parents: due ?? [],
         checksum: out.lastChecksum,
+        trim: kind === 'trim' ? trim : undefined,
       });
       const publish = taken[i];
       if (!publish) return;

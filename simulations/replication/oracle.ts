@@ -1,6 +1,7 @@
 /** What is true of the channels, kept beside the product and without its help: every entry ever stamped with its whole past,
  *  the order by its definition, and who was told what. Plain and slow. */
 import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/ids.js';
+import type { Trim } from '../../src/log/entry.js';
 import { check, mustHold } from './checkers.js';
 
 export type Past = ReadonlyMap<string, number>;
@@ -12,6 +13,7 @@ export interface OracleEntry extends Dot {
   readonly kind: string;
   readonly parents: readonly Dot[];
   readonly checksum: number;
+  readonly trim?: Trim | undefined;
   /** The entry and all it reaches through its predecessor and its parents. */
   readonly past: Past;
   /** Homes that ever had it on their disk. */
@@ -72,6 +74,20 @@ export class ChannelOracle {
     return order;
   }
 
+  /** Somebody removes something: a committed trim said so, and names the whole past of a committed entry. */
+  raised(trim: Trim): void {
+    const said = this.master.find((entry) => entry.trim && sameTrim(entry.trim, trim));
+    check(
+      'trimmed',
+      said !== undefined,
+      () => `no committed trim removes all through ${dotText(trim.through)}`,
+    );
+    const through = this.get(trim.through);
+    check('trimmed', this.master.includes(through), () => `${dotText(through)} is trimmed and not committed`);
+    const isPast = isWithin(through.past, trim.floors) && isWithin(trim.floors, through.past);
+    check('trimmed', isPast, () => `the floors are not the past of ${dotText(through)}`);
+  }
+
   /** Somebody says that everything through `dot` is committed. */
   committed(dot: Dot): void {
     const order = this.order(dot);
@@ -86,6 +102,12 @@ export class ChannelOracle {
     }
     if (order.length > master.length) this.master = order;
   }
+}
+
+function sameTrim(a: Trim, b: Trim): boolean {
+  return (
+    dotText(a.through) === dotText(b.through) && isWithin(a.floors, b.floors) && isWithin(b.floors, a.floors)
+  );
 }
 
 /** Of the entries that stand on nothing left, the one with the smallest (timestamp, writer), again and again. */

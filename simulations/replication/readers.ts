@@ -1,5 +1,6 @@
 /** Readers that move between nodes with nothing but a cursor, kept as a client keeps it. Checked at every delivery. */
 import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/ids.js';
+import type { ChannelLog } from '../../src/log/channel-log.js';
 import { LogReader } from '../../src/log/reader.js';
 import type { Effect } from '../../src/replication/effects.js';
 import type { SimNode } from './node.js';
@@ -43,6 +44,11 @@ export class SimReader {
     let left = limit;
     while (left > 0) {
       const step = reader.next(log, Math.min(left, this.countMax));
+      if (step.type === 'gap') {
+        this.#gap(log, step.heads);
+        reader.advance(step);
+        continue;
+      }
       if (step.type !== 'entries') break;
       const tip = log.committed!;
       for (let i = 0; i < step.count; i++) {
@@ -53,6 +59,19 @@ export class SimReader {
     }
     const tip = node.degraded.get(channelKey(this.ref));
     if (left > 0 && tip && tip.seq > log.committedSeq(tip.writer)) this.#provisional(node, reader, tip, left);
+  }
+
+  /** Told where something was trimmed that this reader never got, and nowhere else. */
+  #gap(log: ChannelLog, heads: readonly Dot[]): void {
+    const { stats, oracle } = this.world;
+    stats.gaps++;
+    const through = oracle.channel(this.ref).get(log.trim!.through);
+    const isWhole = this.heads.some((head) => includes(oracle.channel(this.ref).get(head).past, through));
+    check('delivered', !isWhole, () => `a gap is told to who has ${dotText(through)}`);
+    for (const [writer, floor] of log.floors) {
+      this.#had.set(writer, Math.max(floor, this.#had.get(writer) ?? 0));
+    }
+    this.heads = heads.slice();
   }
 
   /** The cursor is ahead of this replica. */

@@ -1,4 +1,6 @@
 /** Stories of homes that come back: after a while, with another disk, with an older one. */
+import { channelKey } from '../../src/base/ids.js';
+import { floorWriter } from '../../src/log/floors.js';
 import { check, mustHold } from './checkers.js';
 import type { SimNode } from './node.js';
 import { haveOf } from './rest.js';
@@ -24,6 +26,43 @@ export function quietReturn(): void {
   meet(stage);
   stage.pass(500);
   const each = (network.bytes - before) / 6;
+  mustHold(each < 400, () => `a home that missed nothing costs ${each} bytes a peer and way`);
+  stage.end();
+}
+
+/** What a home missed was trimmed meanwhile, by two trims: what arrived at the others has holes, the last of them at its end.
+ *  Nobody uses the channel when it returns. It gets the floors before what stands on them, and holds nothing below. */
+export function quietTrim(): void {
+  const stage = new Stage(3);
+  const [a, , c] = stage.nodes as [SimNode, SimNode, SimNode];
+  const { ref, world } = stage;
+  stage.own(a);
+  write(stage, a, 3);
+  leave(stage, c);
+  for (const count of [12, 5]) {
+    write(stage, a, count);
+    a.trims.set(channelKey(ref), a.log(ref).endPosition);
+    stage.pass(500);
+  }
+  const { firstPosition } = a.log(ref);
+  mustHold(firstPosition >= 20, () => `${firstPosition} are trimmed`);
+  rest(stage);
+  meet(stage);
+  stage.pass(2_000);
+  isEqual(stage, stage.nodes);
+  for (const node of stage.nodes) {
+    const log = node.log(ref);
+    mustHold(log.firstPosition === firstPosition, () => `${node.index} begins at ${log.firstPosition}`);
+    const { through, runs } = node.disk.arrivedSince(0, 1_000);
+    mustHold(through === node.disk.entries, () => `${node.index} has said all through ${through}`);
+    mustHold(!runs.some(({ writer }) => writer === floorWriter), () => 'floors are no arrivals');
+  }
+  rest(stage);
+  const before = world.network.bytes;
+  leave(stage, c);
+  meet(stage);
+  stage.pass(500);
+  const each = (world.network.bytes - before) / 6;
   mustHold(each < 400, () => `a home that missed nothing costs ${each} bytes a peer and way`);
   stage.end();
 }

@@ -8,6 +8,7 @@ import { crash, cutLinks, rollBack, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
 import { lie } from './lies.js';
 import { catchUp, coolDown } from './cold.js';
+import { type ChannelOracle, includes } from './oracle.js';
 import { deliver, pump } from './pump.js';
 import { haveOf } from './rest.js';
 import { type Checker, Violation, check, isOn, switchOff } from './checkers.js';
@@ -101,6 +102,7 @@ function step(world: World): void {
     return;
   }
   if (habits.duels && world.chance(0.03)) steerDuel(world);
+  if (habits.trims && world.extra.next() < 0.06) trim(world);
   if (!node.isUp) {
     if (world.chance(0.15)) {
       node.boot(false);
@@ -142,6 +144,40 @@ function publish(world: World, other: SimNode): void {
   const level = world.chance(0.8) ? 'quorum' : 'owner';
   const degrade = world.habits.degraded && world.chance(0.7);
   node.publish({ ref, level, degrade, at: world.now });
+}
+
+/** An owner removes a beginning of a channel; of homes that are away it spares what they lack, for a while or not at all. */
+function trim(world: World): void {
+  const { extra, refs, now } = world;
+  const ref = refs[Math.floor(extra.next() * refs.length)]!;
+  const owner = world.nodes.find(
+    (each) => each.isUp && !each.isPaused && each.replica.claimOf(world.intervalOf(ref)),
+  );
+  if (!owner) return;
+  if (world.habits.cuts && extra.next() < 0.2) return leaveOut(world, owner);
+  owner.touch(ref);
+  const { firstPosition, endPosition } = owner.log(ref);
+  const graceMs = extra.next() < 0.5 ? 0 : 1_000;
+  const share = extra.next() < 0.4 ? 1 : extra.next();
+  const wanted = firstPosition + Math.ceil(share * (endPosition - firstPosition));
+  const position = Math.min(wanted, owner.replica.trimLimit(ref, graceMs, now));
+  if (position <= firstPosition) return;
+  world.stats.trims++;
+
+  owner.trims.set(channelKey(ref), position);
+  owner.drain();
+}
+
+/** One home hears nothing of it, and of what follows, until links are mended. */
+function leaveOut(world: World, owner: SimNode): void {
+  const others = world.nodes.filter((node) => node !== owner);
+  const away = others[Math.floor(world.extra.next() * others.length)];
+  if (!away) return;
+  for (const node of world.nodes) {
+    if (node === away) continue;
+    world.network.cutBoth(node.index, away.index);
+    world.disconnect(node, away);
+  }
 }
 
 /** A publisher repeats what this node has already, and must be told what became of it. */
@@ -213,13 +249,20 @@ function isAtRest(world: World): boolean {
   return world.refs.every((ref) => {
     const [first] = world.nodes;
     const have = haveOf(first!, ref);
+    const { firstPosition } = first!.log(ref);
     const committed = first!.log(ref).committed;
     return world.nodes.every((node) => {
       const log = node.log(ref);
       const heads = log.heads();
       const isOne =
         log.isEmpty || (heads.length === 1 && dotText(heads[0]!) === dotText(log.committed ?? none));
-      return !node.isRecovering && isOne && haveOf(node, ref) === have && sameDot(log.committed, committed);
+      return (
+        !node.isRecovering &&
+        isOne &&
+        haveOf(node, ref) === have &&
+        sameDot(log.committed, committed) &&
+        log.firstPosition === firstPosition
+      );
     });
   });
 }
@@ -251,6 +294,7 @@ export function checkEnd(world: World): void {
     const log = world.nodes[0]!.log(ref);
     if (log.committed) channel.committed(log.committed);
     check('order', channel.master.length === log.endPosition, () => 'more is committed than the end says');
+    for (const node of world.nodes) checkKept(channel, node, ref);
   }
   const isFinal = (entry: { channel: string }) =>
     world.refs.some(
@@ -270,5 +314,25 @@ export function checkEnd(world: World): void {
     }
     reader.serve(world.pick(world.nodes), Infinity);
     reader.checkComplete();
+  }
+}
+
+/** What is left of the order after trims is its end, and lies on the disk. */
+function checkKept(channel: ChannelOracle, node: SimNode, ref: World['refs'][number]): void {
+  const { floors, firstPosition, endPosition } = node.log(ref);
+  const kept = channel.master.filter((entry) => !includes(floors, entry));
+  const spans = node.log(ref).spans(firstPosition, endPosition);
+  const held = spans.flatMap(({ writer, firstSeq, count }) =>
+    Array.from({ length: count }, (_, i) => dotText({ writer, seq: firstSeq + i })),
+  );
+  const isSuffix =
+    kept.map(dotText).join() === held.join() && channel.master.length - kept.length === firstPosition;
+  check('trimmed', isSuffix, () => `${node.index} holds ${held.join()} of ${kept.map(dotText).join()}`);
+  for (const entry of kept) {
+    check(
+      'trimmed',
+      node.disk.has(ref, entry),
+      () => `${dotText(entry)} is not on the disk of ${node.index}`,
+    );
   }
 }

@@ -1,5 +1,6 @@
 /** What a simulated node or reader sees of its world. */
 import type { ChannelRef, Dot, NodeId } from '../../src/base/ids.js';
+import type { Trim, Vector } from '../../src/log/entry.js';
 import type { ChannelLog } from '../../src/log/channel-log.js';
 import type { RunSummary } from '../../src/log/run.js';
 import type { Effect } from '../../src/replication/effects.js';
@@ -35,6 +36,10 @@ export const noStats = () => ({
   fetches: 0,
   fetched: 0,
   fetchedLost: 0,
+  trims: 0,
+  raised: 0,
+  adopted: 0,
+  gaps: 0,
   healRounds: 0,
 });
 export type Stats = ReturnType<typeof noStats>;
@@ -48,6 +53,8 @@ export interface NodeView {
   /** How often its disk was lost. */
   readonly losses: number;
   log(ref: ChannelRef): ChannelLog;
+  /** The highest in force at any time since its disk is there. */
+  floors(ref: ChannelRef): Vector;
 }
 
 export interface Surroundings {
@@ -72,6 +79,8 @@ export interface Surroundings {
   claimed(node: NodeView, interval: string): void;
   committed(node: NodeView, ref: ChannelRef, dot: Dot, from: number, to: number): void;
   stored(node: NodeView, bytes: Uint8Array, run: RunSummary): void;
+  /** A home writes down that the floors of a channel are these. */
+  raised(node: NodeView, ref: ChannelRef, trim: Trim): void;
   fetched(node: NodeView, effect: Extract<Effect, { type: 'fetched' }>): void;
   /** A home says that no home has it, for good. */
   lost(ref: ChannelRef, dot: Dot): void;

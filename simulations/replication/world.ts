@@ -2,6 +2,7 @@
 import { type ChannelRef, type Dot, dotText } from '../../src/base/ids.js';
 import { type Random, seededRandom } from '../../src/base/random.js';
 import { RecordWalk, recordChecksum, recordSeq } from '../../src/log/entry-wire.js';
+import type { Trim } from '../../src/log/entry.js';
 import type { RunSummary } from '../../src/log/run.js';
 import type { Effect } from '../../src/replication/effects.js';
 import { type HomeSet, homeSet } from '../../src/replication/quorum.js';
@@ -28,6 +29,8 @@ export interface Habits {
   readonly cold: boolean;
   /** One home says what is not so. */
   readonly lies: boolean;
+  /** Owners trim. */
+  readonly trims: boolean;
 }
 
 type Outcome = Extract<Effect, { type: 'outcome' }>;
@@ -36,6 +39,8 @@ export class World implements Surroundings {
   readonly random: Random;
   /** Of what is rare, so that the rest goes as it would without. */
   readonly dice: Random;
+  /** For what was added later: other seeds stay what they were. */
+  readonly extra: Random;
   readonly oracle = new Oracle();
   readonly network: Network;
   readonly nodes: SimNode[] = [];
@@ -62,6 +67,7 @@ export class World implements Surroundings {
   ) {
     this.random = seededRandom(Math.imul(seed, 7919) + 17);
     this.dice = seededRandom(seed + 2_000_003);
+    this.extra = seededRandom(Math.imul(seed, 104_729) + 5);
     const count = homes ?? this.pick([3, 3, 3, 3, 2, 2, 4, 5, 5, 1 + this.integer(9)]);
     this.network = new Network(this.random, {
       loss: this.pick([0, 0, 0.05, 0.2]),
@@ -82,6 +88,7 @@ export class World implements Surroundings {
       rollbacks: !isCalm && count >= 3 && this.dice.next() < 0.3,
       cold: !isCalm && seededRandom(seed + 1_000_003).next() < 0.5,
       lies: count >= 3 && seededRandom(seed).next() < 0.2,
+      trims: this.extra.next() < 0.6,
     };
     const [intervals, channels] = isCalm
       ? ([1, 1] as const)
@@ -210,8 +217,17 @@ export class World implements Surroundings {
         entry.checksum === recordChecksum(bytes, walk.bodyStart),
         () => `${dotText(dot)} has two contents`,
       );
+      const floor = node.floors(run.ref).get(run.writer) ?? 0;
+      check('trimmed', entry.seq > floor, () => `${dotText(dot)} is trimmed and comes again`);
       entry.homes.add(node.index);
     }
+  }
+
+  raised(node: NodeView, ref: ChannelRef, trim: Trim): void {
+    this.stats.raised++;
+    const log = node.log(ref);
+    if ([...trim.floors].some(([writer, floor]) => log.have(writer) < floor)) this.stats.adopted++;
+    this.oracle.channel(ref).raised(trim);
   }
 
   fetched(node: NodeView, effect: Extract<Effect, { type: 'fetched' }>): void {

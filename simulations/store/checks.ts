@@ -4,6 +4,8 @@ import { channelKey, dotText } from '../../src/base/ids.js';
 import { equalBytes, toHex, utf8Text } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
 import { type Clock, type LogStore, StoreFailedError } from '../../src/engine/ports.js';
+import { floorWriter } from '../../src/log/floors.js';
+import { rises } from '../../src/log/trims.js';
 import { iterateRecords } from '../../src/log/entry-wire.js';
 import { keyScope } from '../../src/log/run-layout.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
@@ -94,7 +96,10 @@ async function settleUnknown(store: LogStore, model: Model, excused: Excused): P
   const there: boolean[] = [];
   for (const { channel, writer, entry } of model.unknown.entries) {
     const log = await store.open(channel.ref);
-    there.push(log.have(writer) >= entry.seq);
+    const { trim } = entry;
+    there.push(
+      writer === floorWriter ? !rises(trim?.floors ?? new Map(), log.floors) : log.have(writer) >= entry.seq,
+    );
     store.release(channel.ref);
   }
   const isThere = there.includes(true);
@@ -147,6 +152,7 @@ export async function checkChannel(
   try {
     const floors = model.floors(channel);
     for (const [writer, entries] of channel.writers) {
+      if (writer === floorWriter) continue;
       const acked = entries.filter(({ state }) => state === 'acked');
       const last = acked.at(-1);
       if (!last) continue;
@@ -166,6 +172,10 @@ export async function checkChannel(
       const kept = acked.filter(({ seq }) => seq > floor && seq <= have);
       await checkReads(store, channel, writer, kept, bytesMax, excused && { excused, floor: wanted });
       if (!excused) await checkSince(store, channel, writer, kept);
+    }
+    for (const [writer, floor] of floors) {
+      if (writer === floorWriter || excused) continue;
+      mustHold(log.floors.get(writer) === floor, () => `the floor of ${writer} is not ${floor}`);
     }
   } finally {
     store.release(channel.ref);
@@ -233,10 +243,17 @@ async function checkSince(
 async function checkLists(store: LogStore, model: Model): Promise<void> {
   const wanted = new Map<string, string[]>();
   for (const { ref, writers } of model.channels.values()) {
-    if (writers.size > 0) wanted.set(ref.hub, [...(wanted.get(ref.hub) ?? []), ref.channel]);
+    const floors = model.floors(model.channel(ref));
+    const isKept = [...writers].some(
+      ([writer, entries]) =>
+        writer !== floorWriter && entries.some(({ seq }) => seq > (floors.get(writer) ?? 0)),
+    );
+    if (isKept) wanted.set(ref.hub, [...(wanted.get(ref.hub) ?? []), ref.channel]);
   }
   const hubs = await store.hubs();
-  mustHold(`${hubs.join()}` === [...wanted.keys()].sort().join(), () => `hubs are ${hubs.join()}`);
+  // One whose channels are wholly trimmed may still be listed.
+  const known = hubs.filter((hub) => wanted.has(hub));
+  mustHold(known.join() === [...wanted.keys()].sort().join(), () => `hubs are ${hubs.join()}`);
   for (const hub of hubs) {
     const listed: string[] = [];
     for (;;) {
@@ -246,7 +263,7 @@ async function checkLists(store: LogStore, model: Model): Promise<void> {
       if (page.length < 2) break;
     }
     mustHold(
-      listed.join() === wanted.get(hub)!.sort().join(),
+      listed.join() === (wanted.get(hub) ?? []).sort().join(),
       () => `channels of ${hub} are ${listed.join()}`,
     );
   }

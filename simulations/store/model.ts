@@ -1,6 +1,7 @@
 /** What the workload knows of what it wrote: the naive twin of the store. */
 import type { ChannelRef, WriterId } from '../../src/base/ids.js';
 import { channelKey } from '../../src/base/ids.js';
+import { floorWriter, trimmedCount } from '../../src/log/floors.js';
 import type { Trim } from '../../src/log/entry.js';
 
 /** `unknown`: its commit was not answered; it is there or not, all of the commit alike. */
@@ -88,7 +89,7 @@ export class Model {
     if (isThere) for (const [name, value] of notes) this.notes.set(name, value);
   }
 
-  /** The highest floors of all trims that took effect. */
+  /** The highest floors of all trims that took effect. Of the runs that say so only the newest is kept. */
   floors(channel: ModelChannel): Map<WriterId, number> {
     const floors = new Map<WriterId, number>();
     for (const entries of channel.writers.values()) {
@@ -98,6 +99,10 @@ export class Model {
           floors.set(writer, Math.max(floor, floors.get(writer) ?? 0));
       }
     }
+    const runs = channel.writers.get(floorWriter)?.filter(({ state }) => state !== 'unknown') ?? [];
+    const newest = runs.at(-1);
+    // Trims of entries raise them too.
+    if (newest) floors.set(floorWriter, newest.seq < trimmedCount(floors) ? newest.seq : newest.seq - 1);
     return floors;
   }
 }

@@ -62,6 +62,7 @@ function makePlan({ random }: StoreWorld): Plan {
       channels: pick(1, 2, 5, 12),
       hubs: pick(1, 3),
       trims: often(pick(0.1, 0.5)),
+      floors: pick(0, 0, 0.1, 0.3),
       notes: often(0.3),
       keys: often(0.3),
       maintenance: often(0.4),

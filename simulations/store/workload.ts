@@ -6,6 +6,9 @@ import type { Random } from '../../src/base/random.js';
 import type { LogStore } from '../../src/engine/ports.js';
 import { encodeContent, iterateRecords } from '../../src/log/entry-wire.js';
 import { type RunEntry, RunWriter } from '../../src/log/run-writer.js';
+import type { ChannelLog } from '../../src/log/channel-log.js';
+import type { Trim, Vector } from '../../src/log/entry.js';
+import { floorRun, floorWriter } from '../../src/log/floors.js';
 import type { RunSummary } from '../../src/log/run.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { checkChannel } from './checks.js';
@@ -17,6 +20,8 @@ export interface Habits {
   readonly channels: number;
   readonly hubs: number;
   readonly trims: number;
+  /** Floors raised by a run of their own: those of a trim, or ones that reach beyond what is held. */
+  readonly floors: number;
   readonly notes: number;
   readonly keys: number;
   readonly maintenance: number;
@@ -88,7 +93,7 @@ export class Workload {
       for (const ref of this.#someChannels(runs)) {
         await this.store.open(ref);
         opened.push(ref);
-        entries.push(...this.#addRun(ref));
+        entries.push(...(this.#addFloors(ref) ?? this.#addRun(ref)));
       }
       const noted = new Map<string, string>();
       if (this.#random.next() < notes || entries.length === 0)
@@ -105,6 +110,38 @@ export class Workload {
     }
   }
 
+  /** As a home does where a trim is committed, or where it was away: then all it holds is trimmed, and more. */
+  #addFloors(ref: ChannelRef): ModelCommit['entries'][number][] | undefined {
+    const log = this.store.peek(ref)!;
+    const { firstPosition, endPosition } = log;
+    if (log.isEmpty || this.#random.next() >= this.#habits.floors) return undefined;
+    const position = firstPosition + this.#below(endPosition - firstPosition + 1);
+    const trim =
+      this.#random.next() < 0.5 ? log.trimAt(position) : this.#foreignTrim(log.vectorAt(endPosition));
+    if (!trim) return undefined;
+    const { bytes, run } = floorRun(ref, trim);
+    this.#runs.add(bytes, run);
+    const record = bytes.slice(run.offset + run.headerBytes);
+    const { firstSeq: seq } = run;
+    const { commits: commit } = this.#model;
+    const entry: ModelEntry = {
+      seq,
+      timestamp: 0,
+      record,
+      key: undefined,
+      trim,
+      commit,
+      arrival: 0,
+      state: 'unknown',
+    };
+    return [{ channel: this.#model.channel(ref), writer: floorWriter, entry }];
+  }
+
+  #foreignTrim(held: Vector): Trim {
+    const through = { writer: toHex(this.#random.bytes(12)) as WriterId, seq: 1 + this.#below(50) };
+    return { through, floors: new Map([...held, [through.writer, through.seq]]), round: this.#round - 1 };
+  }
+
   #addRun(ref: ChannelRef): ModelCommit['entries'][number][] {
     const channel = this.#model.channel(ref);
     const log = this.store.peek(ref)!;
@@ -116,7 +153,7 @@ export class Workload {
     const made: RunEntry[] = [];
     const count = 1 + this.#below(4);
     for (let i = 0; i < count; i++) {
-      const parents = head.seq === 0 && i === 0 ? log.parentsFor(this.#writer, true) : undefined;
+      const parents = i === 0 && opens(log, head.seq) ? log.parentsFor(this.#writer, true) : undefined;
       const entry = this.#entry(log, i === count - 1, parents);
       made.push(entry);
       this.#runs.append(entry);
@@ -194,4 +231,10 @@ export class Workload {
   #text(length: number): string {
     return toHex(this.#random.bytes(Math.ceil(length / 2))).slice(0, length);
   }
+}
+
+/** The writer's first entry names what it follows, and its first one behind floors that came from elsewhere. */
+function opens(log: ChannelLog, seq: number): boolean {
+  const through = log.trim?.through;
+  return seq === 0 || log.heads().some((head) => head.writer === through?.writer && head.seq === through.seq);
 }

@@ -51,6 +51,10 @@ export class Alone implements Ordering {
     return { as: 'owner', round, parents: stampedSeq === 0 ? log.parentsFor(writer, true) : undefined };
   }
 
+  trimLimit({ log }: ActiveChannel): number {
+    return log.endPosition;
+  }
+
   elsewhere(): void {}
 
   waits(): void {}

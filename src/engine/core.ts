@@ -130,6 +130,7 @@ function inCluster(base: Base, options: EngineOptions, time: NodeTime, known: Cl
       writer,
       clock,
       physicalMs,
+      trimGraceMs: options.cluster?.trimGraceMs ?? limits.trimGraceMs,
       delivery,
       surroundings: cluster,
       makeReplica: (logOf) => {

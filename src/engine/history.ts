@@ -12,6 +12,7 @@ import { timestampFromUnixMs } from '../log/timestamp.js';
 import type { Failure } from '../protocol/errors.js';
 import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js';
 import type { HistoryPage } from './api.js';
+import { reasonOf } from './replay.js';
 import type { Logs, MissingRange, RecordSlice } from './ports.js';
 import type { Scan } from './scan.js';
 import { cursorHeads, scanStart } from './start-position.js';
@@ -64,7 +65,7 @@ export async function* scanForward({ logs, ref, log }: Scan, reader: LogReader):
           gap: {
             type: 'gap',
             channel: ref.channel,
-            reason: 'damaged',
+            reason: reasonOf(log, part),
             ranges: [part],
             cursor: encodeCursor(ref, reader.heads(log)),
           },
@@ -103,7 +104,7 @@ export async function* scanBackward(
           const cursor = encodeCursor(ref, log.headsAt(at));
           yield {
             type: 'gap',
-            gap: { type: 'gap', channel: ref.channel, reason: 'damaged', ranges: [part], cursor },
+            gap: { type: 'gap', channel: ref.channel, reason: reasonOf(log, part), ranges: [part], cursor },
             position: at,
           };
         }

@@ -52,9 +52,7 @@ export class Maintenance {
 
   /** Looks at the next page of channels; all are seen in turn, those out of memory too. */
   async #retain(): Promise<void> {
-    const { store, cluster } = this.core;
-    // Homes do not exchange floors yet: one that was away could never get behind a trim.
-    if (cluster) return;
+    const { store, ordering } = this.core;
     if (this.#sweep.hubs.length === 0) this.#sweep = { hubs: [...(await store.hubs())], after: undefined };
     const hub = this.#sweep.hubs[0];
     if (hub === undefined || !hasRetention(this.rules)) return;
@@ -65,7 +63,9 @@ export class Maintenance {
     });
     for (const size of page) {
       const rules = rulesFor(this.rules, hub, size.ref.channel);
-      if (rules && mayBeDue(rules, size)) await this.retainChannel(this.core.channels.use(size.ref));
+      // Others apply the owner's trims, and never decide themselves.
+      if (!rules || !mayBeDue(rules, size) || ordering.acting(size.ref).at !== 'here') continue;
+      await this.retainChannel(this.core.channels.use(size.ref));
       if (this.#stopped) return;
     }
     this.#sweep.after = page.at(-1)?.ref.channel;
@@ -77,16 +77,19 @@ export class Maintenance {
 
   /** Appends a trim where the channel's rule asks for one. */
   async retainChannel(channel: ActiveChannel): Promise<void> {
-    const { channels, store, committer, physicalMs } = this.core;
+    const { channels, store, committer, physicalMs, ordering } = this.core;
     await channels.ready(channel);
+    const limit = ordering.trimLimit(channel);
+    if (limit <= channel.log.firstPosition) return;
     const { retention } = channel.rules;
     const { maxAgeMs } = retention;
     const kept =
       maxAgeMs === undefined
         ? undefined
         : await store.seqsSince(channel.ref, timestampFromUnixMs(Math.floor(physicalMs() - maxAgeMs)));
-    const position = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
-    if (position === undefined) return;
+    const wanted = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
+    const position = Math.min(wanted ?? 0, limit);
+    if (position <= channel.log.firstPosition) return;
     await new Promise<void>((settled) => {
       const item = { kind: 'trim', position, settled: () => settled() } as const;
       committer.admit(item);

@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly membership: MembershipParameters;
   /** A majority lets a member go that was out of reach for so long; left out: never. */
   readonly expelAfterMs?: number;
+  /** A home that is away keeps its owner from trimming what it has not got, for so long; left out: 24 hours. */
+  readonly trimGraceMs?: number;
   /** Peer addresses to try until somebody answers. */
   readonly seeds: readonly string[];
   /** Whether this node, as long as it is alone and holds nothing, joins the ring of nodes that are found. */

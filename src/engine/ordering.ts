@@ -70,6 +70,8 @@ export interface Ordering {
 
   cut(): Companion | undefined;
   stamping(channel: ActiveChannel): Stamping;
+  /** Position up to which retention may remove something of a channel now; 0 where that is not this node's to do. */
+  trimLimit(channel: ActiveChannel): number;
   /** `items` are not written here, and wait for nothing any more. */
   elsewhere(channel: ActiveChannel, items: readonly Pending[]): void;
   /** `channel` is to be tried again later. */

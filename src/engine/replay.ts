@@ -3,6 +3,7 @@
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import { encodeCursor } from '../log/cursor.js';
+import type { ChannelLog } from '../log/channel-log.js';
 import type { LogReader } from '../log/reader.js';
 import { encodeDeliveryFrame } from '../protocol/server-encoder.js';
 import type { GapReason } from '../protocol/messages.js';
@@ -144,9 +145,14 @@ function deliverRead(
       session.push({ bytes, channel: ref.channel, cursor, entries: part.count });
     } else {
       had(part.fromSeq, part.toSeq - part.fromSeq + 1);
-      sendGap(session, channel, 'damaged', [part], reader);
+      sendGap(session, channel, reasonOf(log, part), [part], reader);
     }
   }
+}
+
+/** Why entries that are in the log could not be read: one may have been trimmed while the disk was read. */
+export function reasonOf(log: ChannelLog, { writer, toSeq }: MissingRange): 'trimmed' | 'damaged' {
+  return toSeq <= (log.floors.get(writer) ?? 0) ? 'trimmed' : 'damaged';
 }
 
 export function sendGap(

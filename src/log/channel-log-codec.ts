@@ -1,16 +1,18 @@
 /** The state of a channel log as bytes, for the index beside the truth: written behind, so it may be old but must never
  *  be wrong. A CRC-32 that starts with the channel's name tells damage and mix-ups.
  *
- *  version u8 · flags u8 (1: a trim, 2: the trim is a head, 4: a retained entry) · record bytes, last timestamp · [trim:
+ *  version u8 · flags u8 (1: a trim, 2: the trim is a head, 4: a retained entry,
+ *  8: held trims) · record bytes, last timestamp · [trim:
  *  writer index, round] · [retained: writer index, seq] · writers · spans (writer index × 2 + on the chain, count; seqs
- *  and positions follow from the order) · heads (writer indexes) · CRC-32 u32. Numbers are varints, lists begin with
+ *  and positions follow from the order) · heads (writer indexes) · [held trims: dot, through,
+ *  round, floors; each dot is writer 12, seq] · CRC-32 u32. Numbers are varints, lists begin with
  *  their length. */
 import { ByteReader, ByteWriter, fromHex, readFixed32, toHex, utf8 } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import { type ChannelRef, type Dot, type WriterId, channelKey } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { Timestamp } from './entry.js';
-import type { LogParts } from './log-parts.js';
+import type { HeldTrim, LogParts } from './log-parts.js';
 import { type Mark, SubLog } from './sub-log.js';
 
 /** What is not in the parts themselves. */
@@ -25,18 +27,24 @@ const version = 2;
 const hasTrim = 1;
 const trimIsHeadFlag = 2;
 const hasRetained = 4;
+const hasHeldTrims = 8;
 const checksumBytes = 4;
 
 export function encodeState(
   ref: ChannelRef,
-  { subLogs, order, trim, retained }: LogParts,
+  { subLogs, order, trim, retained, trims }: LogParts,
   state: LogState,
 ): Uint8Array {
   const out = new ByteWriter(64 + 48 * subLogs.size);
   const writers = subLogs.values();
   const indexes = new Map(writers.map((subLog, i) => [subLog.writer, i]));
   out.u8(version);
-  out.u8((trim ? hasTrim : 0) | (state.trimIsHead ? trimIsHeadFlag : 0) | (retained ? hasRetained : 0));
+  out.u8(
+    (trim ? hasTrim : 0) |
+      (state.trimIsHead ? trimIsHeadFlag : 0) |
+      (retained ? hasRetained : 0) |
+      (trims.length > 0 ? hasHeldTrims : 0),
+  );
   out.varint(state.bytes);
   out.varint(state.lastTimestamp);
   if (trim) {
@@ -56,6 +64,7 @@ export function encodeState(
   }
   out.varint(state.heads.length);
   for (const { writer } of state.heads) out.varint(indexes.get(writer)!);
+  if (trims.length > 0) writeHeldTrims(out, trims);
   out.fixed32(crc32(out.buffer, 0, out.length, seedOf(ref)));
   return out.bytes();
 }
@@ -105,7 +114,37 @@ function readState(reader: ByteReader, parts: LogParts): LogState | undefined {
   const heads = readList(reader, () => writers[reader.varint()]?.subLog).filter(
     (subLog) => subLog !== undefined,
   );
+  if (flags & hasHeldTrims) parts.trims = readList(reader, () => readHeldTrim(reader));
   return { bytes, lastTimestamp, heads, trimIsHead: (flags & trimIsHeadFlag) !== 0 };
+}
+
+/** A trim may name writers that are not known here: nothing was checked yet. */
+function writeHeldTrims(out: ByteWriter, trims: readonly HeldTrim[]): void {
+  out.varint(trims.length);
+  for (const { dot, trim } of trims) {
+    writeDot(out, dot);
+    writeDot(out, trim.through);
+    out.varint(trim.round);
+    out.varint(trim.floors.size);
+    for (const [writer, seq] of trim.floors) writeDot(out, { writer, seq });
+  }
+}
+
+function readHeldTrim(reader: ByteReader): HeldTrim {
+  const dot = readDot(reader);
+  const through = readDot(reader);
+  const round = reader.varint();
+  const floors = new Map(readList(reader, () => readDot(reader)).map(({ writer, seq }) => [writer, seq]));
+  return { dot, trim: { through, floors, round } };
+}
+
+function writeDot(out: ByteWriter, { writer, seq }: Dot): void {
+  out.raw(fromHex(writer));
+  out.varint(seq);
+}
+
+function readDot(reader: ByteReader): Dot {
+  return { writer: toHex(reader.take(12)) as WriterId, seq: reader.varint() };
 }
 
 function readOrder(

@@ -9,13 +9,24 @@ import { decodeState, encodeState } from './channel-log-codec.js';
 import { CommittedOrder, type Span } from './committed-order.js';
 import { canPlaceThrough, committedDot, placeThrough, provisionalSpans } from './committing.js';
 import type { LostRange, Timestamp, Trim, Vector } from './entry.js';
+import { floorsIn, isFloorRun, trimmedCount } from './floors.js';
 import { Heads } from './heads.js';
 import { Intake } from './intake.js';
 import { type SeqRange, lackingRanges } from './lacking.js';
-import { type LogParts, SubLogs } from './log-parts.js';
+import { type HeldTrim, type LogParts, SubLogs } from './log-parts.js';
 import { extendPrefix, maximal, pastOf, vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
 import type { SubLog } from './sub-log.js';
+import {
+  type DueTrims,
+  type FloorsVerdict,
+  dueTrims,
+  forgetTrims,
+  holdTrims,
+  judgeFloors,
+  rises,
+  trimAt,
+} from './trims.js';
 
 export type { Refusal } from './acceptance.js';
 export type { Span } from './committed-order.js';
@@ -56,6 +67,7 @@ export class ChannelLog {
       subLogs: new SubLogs(),
       order: new CommittedOrder(),
       trim: undefined,
+      trims: [],
       retained: undefined,
     };
     this.#heads = new Heads(this.#parts);
@@ -117,8 +129,10 @@ export class ChannelLog {
     return this.#parts.subLogs.values().map(stateOf);
   }
 
-  /** Whether a run may be applied: it follows what is held of its writer, and all it names is held. */
+  /** Whether a run may be applied: it follows what is held of its writer, and all it names is held; or it is a floor run
+   *  that raises the floors. */
   accepts(run: RunSummary): Result<void, Refusal> {
+    if (isFloorRun(run)) return rises(floorsIn(run)?.floors ?? nothing, this.floors) ? accepted : known;
     const refusal = refusalOf(this.#parts.subLogs, run);
     return refusal ? err(refusal) : accepted;
   }
@@ -130,6 +144,8 @@ export class ChannelLog {
 
   /** Takes in a run that is stored now. */
   apply(run: RunSummary): void {
+    const floors = floorsIn(run);
+    if (floors) return this.applyTrim(floors, 0);
     const refusal = refusalOf(this.#parts.subLogs, run);
     assert(!refusal, `a run is applied once it is accepted, not as ${refusal?.type}`);
     const subLog = this.#parts.subLogs.obtain(run.writer);
@@ -142,6 +158,7 @@ export class ChannelLog {
       run.marked.some((entry) => entry.parents !== undefined),
     );
     for (const entry of run.marked) if (entry.lost) this.#giveUp(entry.lost);
+    if (run.marked.length > 0) holdTrims(this.#parts, run);
   }
 
   /** Counts unreadable entries as held, so that what follows them can be stored and placed. */
@@ -293,14 +310,25 @@ export class ChannelLog {
     return this.#parts.trim?.floors ?? nothing;
   }
 
+  /** Trims that are held and not in force: they are not committed yet, or their floors are not written down. */
+  get heldTrims(): readonly HeldTrim[] {
+    return this.#parts.trims;
+  }
+
+  /** Of those what is to take effect now; ones that never may are forgotten. */
+  dueTrims(): DueTrims {
+    return dueTrims(this.#parts);
+  }
+
+  /** What floors that somebody tells are to this log, with `intake` on its way into it. */
+  judgeFloors(trim: Trim, intake: Intake = this.intake()): FloorsVerdict {
+    return judgeFloors(this.#parts, intake, trim);
+  }
+
   /** The trim that removes as much as possible before `position`: up to the newest committed entry of the primary chain
    *  there. `undefined` when nothing kept would go. */
   trimAt(position: number): Trim | undefined {
-    const span = this.#parts.order.chainSpanBefore(position);
-    if (!span) return undefined;
-    const seq = span.firstSeq + Math.min(span.count, position - span.position) - 1;
-    const floors = this.vectorAt(span.position + seq - span.firstSeq + 1);
-    return { through: dotOf(span.subLog, seq), floors, round: span.subLog.roundOf(seq) };
+    return trimAt(this.#parts, position);
   }
 
   /** Drops what a committed trim names; `droppedBytes` are the record bytes of those entries that were held. A trim that
@@ -319,11 +347,17 @@ export class ChannelLog {
     this.#parts.trim = { through: trim.through, floors, round: trim.round };
     const { retained } = this.#parts;
     if (retained && retained.seq <= (floors.get(retained.writer) ?? 0)) this.#parts.retained = undefined;
-    order.trim([...floors.values()].reduce((sum, floor) => sum + floor, 0));
+    order.trim(trimmedCount(floors));
     for (const subLog of subLogs.values()) subLog.forgetEmptyPlacements();
     this.#entries = entriesOf(this.#parts);
-    this.#bytes = Math.max(0, this.#bytes - droppedBytes);
+    this.dropBytes(droppedBytes);
     this.#heads.trimmed();
+    forgetTrims(this.#parts);
+  }
+
+  /** Record bytes of entries that a trim dropped, where they were counted later than it was applied. */
+  dropBytes(bytes: number): void {
+    this.#bytes = Math.max(0, this.#bytes - bytes);
   }
 
   /** The log itself says that no home could read these: what of them is not here by now is not waited for. */
@@ -339,6 +373,7 @@ export class ChannelLog {
 }
 
 const accepted = ok<void>(undefined);
+const known: Result<void, Refusal> = err({ type: 'duplicate' });
 
 function entriesOf({ subLogs }: LogParts): number {
   let entries = 0;
@@ -349,8 +384,4 @@ function entriesOf({ subLogs }: LogParts): number {
 function stateOf(subLog: SubLog): WriterState {
   const { writer, seq, lastTimestamp, floor, lastChecksum = 0 } = subLog;
   return { writer, seq, round: subLog.roundOf(seq), lastChecksum, lastTimestamp, floor };
-}
-
-function dotOf(subLog: SubLog, seq: number): Dot {
-  return { writer: subLog.writer, seq };
 }

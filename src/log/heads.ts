@@ -91,7 +91,9 @@ export class Heads {
     const { order, trim } = this.#log;
     const end = Math.min(position, order.endPosition);
     if (this.#atEnd?.position === end) return this.#atEnd.dots;
-    if (end <= order.firstPosition) return trim ? [trim.through] : [];
+    // What a reader had below what is kept is not known any more: as good as nothing, so that it is told a gap.
+    if (end < order.firstPosition) return [];
+    if (end === order.firstPosition) return trim ? [trim.through] : [];
     const dots = this.#headsBefore(end);
     if (end === order.endPosition) this.#atEnd = { position: end, dots };
     return dots;

@@ -1,8 +1,10 @@
 /** What a log would hold once some runs were stored: a node decides on everything that waits for one commit before any
  *  of it is durable, and the log itself only ever has what is. */
 import type { WriterId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import { type Result, err, ok } from '../base/result.js';
 import { type HeldWriter, type HeldWriters, type Refusal, refusalOf } from './acceptance.js';
+import type { Vector } from './entry.js';
 import type { RunSummary } from './run.js';
 
 export class Intake {
@@ -28,6 +30,21 @@ export class Intake {
       lastTimestamp: run.lastTimestamp,
     });
     return taken;
+  }
+
+  /** Floors are raised before what is taken from now on: what they cover counts as held. */
+  raise(floors: Vector): void {
+    for (const [writer, floor] of floors) {
+      const held = this.get(writer);
+      const { seq = 0, lastTimestamp = -1 } = held ?? {};
+      const isAbove = floor > seq && !planted('trimmed-again');
+      this.#taken.set(writer, {
+        seq: isAbove ? floor : seq,
+        floor: Math.max(held?.floor ?? 0, floor),
+        lastChecksum: isAbove ? undefined : held?.lastChecksum,
+        lastTimestamp,
+      });
+    }
   }
 }
 

@@ -5,11 +5,19 @@ import type { CommittedOrder } from './committed-order.js';
 import type { Trim } from './entry.js';
 import { SubLog } from './sub-log.js';
 
+/** A trim that is stored and has not taken effect. */
+export interface HeldTrim {
+  readonly dot: Dot;
+  readonly trim: Trim;
+}
+
 export interface LogParts {
   readonly subLogs: SubLogs;
   readonly order: CommittedOrder;
   /** The newest trim applied: `through` is the newest trimmed entry. */
   trim: Trim | undefined;
+  /** Held, and not in force yet; in order of arrival. */
+  trims: HeldTrim[];
   /** The placed entry marked `retain` that is last in the order, unless it is trimmed. */
   retained: Dot | undefined;
 }

@@ -205,10 +205,12 @@ export class LogReader {
 
   #trimmedRanges(log: ChannelLog): LostRange[] {
     const known = new Map(this.#startHeads?.map(({ writer, seq }) => [writer, seq]));
-    const hadNothing = this.#position === 0 && known.size === 0;
+    // Heads do not name all that stands below them, and what they stood on is not known any more: too much is told rather
+    // than too little. Who has neither heads nor nothing is told no ranges.
+    const mayLackAll = known.size > 0 || this.#position === 0;
     const ranges: LostRange[] = [];
     for (const [writer, toSeq] of log.floors) {
-      const had = known.get(writer) ?? (hadNothing ? 0 : toSeq);
+      const had = known.get(writer) ?? (mayLackAll ? 0 : toSeq);
       if (had < toSeq) ranges.push({ writer, fromSeq: had + 1, toSeq });
     }
     return ranges;

@@ -1,6 +1,7 @@
 /** One writer's part of a channel log, without payloads: how far it is held, placed and trimmed, and of its entries only
  *  what placing others needs. All lists are in order of seq and usually have one element or none. */
 import { assert } from '../base/assert.js';
+import { planted } from '../base/planted.js';
 import type { Dot, WriterId } from '../base/ids.js';
 import type { LostRange, Timestamp } from './entry.js';
 import type { RunSummary } from './run.js';
@@ -182,7 +183,7 @@ export class SubLog {
   raiseFloor(floor: number): void {
     if (floor <= this.floor) return;
     this.floor = floor;
-    if (floor > this.seq) {
+    if (floor > this.seq && !planted('trimmed-again')) {
       this.seq = floor;
       this.lastChecksum = undefined;
     }

@@ -3,7 +3,7 @@
 import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Vector } from '../log/entry.js';
-import type { Channel } from './channel.js';
+import { type Channel, trimOf } from './channel.js';
 import type { Context } from './context.js';
 import type { State } from './messages.js';
 import { timing } from './timing.js';
@@ -14,6 +14,8 @@ interface Wanted {
   readonly since: number;
   /** Answers in a row without anything. */
   empties: number;
+  /** What is lacking is trimmed there, and only the owner is believed about that. */
+  isTrimmed: boolean;
 }
 
 interface UnderWay {
@@ -50,6 +52,7 @@ export class Pulls {
       have: known ? raised(known.have, have) : have,
       since: now,
       empties: 0,
+      isTrimmed: false,
     });
     return true;
   }
@@ -73,19 +76,28 @@ export class Pulls {
     for (const [peer, wanted] of this.#wanted) {
       const one = wanted.get(channel.key);
       if (one && channel.holds(one.have)) this.#forget(peer, channel, now);
-      else if (one && underWay?.isAnswered && underWay.peer === peer) this.#pull(peer, channel, now);
+      else if (one && underWay?.isAnswered && underWay.peer === this.#sourceOf(peer, one))
+        this.#pull(underWay.peer, channel, now);
     }
     this.pump(now);
   }
 
-  onState(channel: Channel, from: NodeId, { runs }: State, now: number): void {
+  onState(channel: Channel, from: NodeId, { runs, trim }: State, now: number): void {
     const underWay = this.#underWay.get(channel.key);
     if (underWay?.peer !== from) return;
     underWay.isAnswered = true;
-    if (runs.length > 0) return;
-    this.#underWay.delete(channel.key);
     const wanted = this.#wanted.get(from)?.get(channel.key);
-    if (!wanted || ++wanted.empties < limits.emptyPullsMax) return;
+    if (trim && !this.#context.believes(channel, from) && channel.log.judgeFloors(trim) === 'behind') {
+      this.#underWay.delete(channel.key);
+      if (wanted) wanted.isTrimmed = true;
+      return;
+    }
+    // Floors that came with it may be all that was lacking, once they are written down.
+    if (runs.length > 0 || channel.floorsDue > 0) return;
+    // Who was asked in another's place is not asked again at once.
+    if (!wanted) return;
+    this.#underWay.delete(channel.key);
+    if (++wanted.empties < limits.emptyPullsMax) return;
     // It cannot send what it named, and whoever else has it names it too.
     this.#context.alarm('NOTHING_SENT', `${channel.key}: entries are named and do not come.`, from);
     this.#forget(from, channel, now);
@@ -96,19 +108,29 @@ export class Pulls {
     this.deadline = this.#wanted.size > 0 ? now + timing.pullPollMs : Infinity;
     for (const [key, { until }] of this.#underWay) if (now >= until) this.#underWay.delete(key);
     for (const [peer, wanted] of this.#wanted) {
-      for (const { channel, since } of wanted.values()) {
+      for (const one of wanted.values()) {
+        const { channel, since } = one;
         if (!this.#hasRoom()) return;
         if (this.#underWay.has(channel.key) || !isQuiet(channel, since, now)) continue;
-        this.#pull(peer, channel, now);
+        const source = this.#sourceOf(peer, one);
+        if (source !== undefined) this.#pull(source, channel, now);
       }
     }
+  }
+
+  /** Who is asked for it now: who named it, or who says what is trimmed. */
+  #sourceOf(peer: NodeId, { channel, isTrimmed }: Wanted): NodeId | undefined {
+    const { owner } = channel.interval;
+    if (!isTrimmed || owner === undefined || this.#context.believes(channel, peer)) return peer;
+    return this.#context.connected.has(owner) ? owner : undefined;
   }
 
   #pull(peer: NodeId, channel: Channel, now: number): void {
     this.#underWay.set(channel.key, { peer, until: now + timing.pullMs, isAnswered: false });
     const { ref, interval } = channel;
     const have = channel.have();
-    this.#context.outbox.to(peer).other({ type: 'pull', interval: interval.id, ref, have, limited: true });
+    const terms = { limited: true, ...trimOf(channel) } as const;
+    this.#context.outbox.to(peer).other({ type: 'pull', interval: interval.id, ref, have, ...terms });
   }
 
   /** What is asked for fits, should all of it come at once. */

@@ -1,10 +1,12 @@
 /** What a node knows of one channel beside its log: whether it may stamp under its claim, what each other home has, and
  *  which publishes wait for an outcome. */
 import { type ChannelRef, type Dot, type NodeId, type WriterId, channelKey } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Interval } from './interval.js';
+import type { WithTrim } from './messages.js';
 
 /** What another home has of a channel. */
 export class Link {
@@ -92,6 +94,10 @@ export class Channel {
   awaited: Awaited[] = [];
   fetches: Fetch[] = [];
   mergeAt: number | undefined;
+  /** Entries that the floors cover which wait for a commit; 0 when none do. */
+  floorsDue = 0;
+  /** End of the order as the engine was told: floors that were taken over move it on without a commit. */
+  toldPosition: number;
   /** The newest entry of this start's writer, synced or not. */
   stampedSeq = 0;
   /** Something is held here that may not be committed. */
@@ -114,6 +120,7 @@ export class Channel {
     readonly log: ChannelLog,
   ) {
     this.key = channelKey(ref);
+    this.toldPosition = log.endPosition;
   }
 
   link(peer: NodeId): Link {
@@ -146,6 +153,7 @@ export class Channel {
       this.mergeAt === undefined &&
       this.wanted === 0 &&
       this.queued === 0 &&
+      this.floorsDue === 0 &&
       [...this.links.values()].every(({ reading, resendAt }) => !reading && resendAt === undefined)
     );
   }
@@ -154,6 +162,11 @@ export class Channel {
     for (const [writer, seq] of vector) if (this.log.have(writer) < seq) return false;
     return true;
   }
+}
+
+/** The newest trim in force, as messages carry it. */
+export function trimOf({ log }: Channel): WithTrim {
+  return log.trim && !planted('floors-untold') ? { trim: log.trim } : {};
 }
 
 /** Whether `inner` has nothing that `outer` lacks. */

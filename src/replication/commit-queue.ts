@@ -4,11 +4,14 @@ import type { NodeId, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Refusal } from '../log/acceptance.js';
 import type { Intake } from '../log/intake.js';
-import type { Vector } from '../log/entry.js';
+import type { Trim, Vector } from '../log/entry.js';
+import { floorRun } from '../log/floors.js';
+import { planted } from '../base/planted.js';
 import type { RunSummary } from '../log/run.js';
 import { runFrom } from '../log/run-bytes.js';
 import { verifyRun } from '../log/run-reader.js';
 import type { Checkpoint } from './catch-up-notes.js';
+import { rises } from '../log/trims.js';
 import type { Channel } from './channel.js';
 import { type Claim, type IntervalNote, encodeIntervalNote, noteOf } from './claim.js';
 import type { Gathering, Interval } from './interval.js';
@@ -53,6 +56,15 @@ export interface ReceivedRun {
   readonly run: RunSummary;
 }
 
+/** Floors are to be raised: by a trim that is committed here, or as a peer says. */
+export interface DueFloors {
+  readonly type: 'floors';
+  readonly channel: Channel;
+  readonly trim: Trim;
+  /** Who said so; absent where the trim itself is held. */
+  readonly from?: NodeId;
+}
+
 /** A run to be stored: `run.offset` is its place in `bytes`. */
 export interface AcceptedRun {
   readonly channel: Channel;
@@ -71,10 +83,14 @@ export interface Cut {
   readonly notes: ReadonlyMap<string, Uint8Array>;
   readonly duties: readonly Duty[];
   readonly refused: readonly RefusedRun[];
+  /** Floors that were told and cannot be. */
+  readonly conflicts: readonly DueFloors[];
 }
 
+type Item = ReceivedRun | DueFloors | Duty;
+
 export class CommitQueue {
-  #items: (ReceivedRun | Duty)[] = [];
+  #items: Item[] = [];
   #bytes = 0;
 
   get isEmpty(): boolean {
@@ -91,13 +107,18 @@ export class CommitQueue {
     this.#items.push(item);
   }
 
+  floors(floors: DueFloors): void {
+    floors.channel.queued++;
+    this.#items.push(floors);
+  }
+
   duty(duty: Duty): void {
     if ('channel' in duty) duty.channel.queued++;
     this.#items.push(duty);
   }
 
   /** Puts others in the place of what waits; `undefined` for nothing. */
-  renew(renewed: (item: ReceivedRun | Duty) => ReceivedRun | Duty | undefined): void {
+  renew(renewed: (item: Item) => Item | undefined): void {
     this.#items = this.#items.flatMap((item) => renewed(item) ?? []);
     this.#bytes = this.#items.reduce((sum, item) => sum + (item.type === 'run' ? item.bytes.length : 0), 0);
   }
@@ -112,14 +133,19 @@ export class CommitQueue {
         deciding.take(item);
         continue;
       }
+      if (item.type === 'floors') {
+        deciding.raise(item);
+        continue;
+      }
       if (item.type === 'note') notes.set(noteOf(item.interval.id), encodeIntervalNote(item.note));
       else if (item.type === 'keep') notes.set(item.name, item.value);
       duties.push(item);
     }
-    return { runs: deciding.runs, notes, duties, refused: deciding.refused };
+    const { runs, refused, conflicts } = deciding;
+    return { runs, notes, duties, refused, conflicts };
   }
 
-  #take(bytesMax: number): readonly (ReceivedRun | Duty)[] {
+  #take(bytesMax: number): readonly Item[] {
     let bytes = 0;
     let taken = 0;
     while (taken < this.#items.length && bytes < bytesMax) {
@@ -138,12 +164,13 @@ export class CommitQueue {
 class Deciding {
   readonly runs: AcceptedRun[] = [];
   readonly refused: RefusedRun[] = [];
+  readonly conflicts: DueFloors[] = [];
   readonly #intakes = new Map<Channel, Intake>();
+  /** Raised in this commit. */
+  readonly #raised = new Map<Channel, Trim>();
 
   take({ channel, from, bytes, run }: ReceivedRun): void {
-    let intake = this.#intakes.get(channel);
-    if (!intake) this.#intakes.set(channel, (intake = channel.log.intake()));
-    const taken = intake.take(run);
+    const taken = this.#intake(channel).take(run);
     if (taken.ok) {
       this.runs.push({ channel, bytes, run });
       return;
@@ -157,6 +184,31 @@ class Deciding {
     const rest = runFrom(bytes, run, refusal.expected.seq);
     const verified = verifyRun(rest, 0, rest.length);
     if (verified.ok) this.take({ type: 'run', channel, from, bytes: rest, run: verified.value });
+  }
+
+  /** What comes after it in this commit may stand on it. */
+  raise(item: DueFloors): void {
+    const { channel, trim, from } = item;
+    channel.floorsDue = 0;
+    const raised = this.#raised.get(channel);
+    if (raised && !rises(trim.floors, raised.floors)) return;
+    const intake = this.#intake(channel);
+    const verdict = channel.log.judgeFloors(trim, intake);
+    if (verdict === 'known' || (from !== undefined && verdict === 'held')) return;
+    if (verdict === 'conflict' || (raised && rises(raised.floors, trim.floors))) {
+      this.conflicts.push(item);
+      return;
+    }
+    this.#raised.set(channel, trim);
+    intake.raise(trim.floors);
+    if (!planted('floors-in-memory')) this.runs.push({ channel, ...floorRun(channel.ref, trim) });
+    else channel.log.applyTrim(trim, 0);
+  }
+
+  #intake(channel: Channel): Intake {
+    let intake = this.#intakes.get(channel);
+    if (!intake) this.#intakes.set(channel, (intake = channel.log.intake()));
+    return intake;
   }
 }
 

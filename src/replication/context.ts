@@ -2,6 +2,8 @@
 import { type ChannelRef, type NodeId, type StoreId, type WriterId, channelKey } from '../base/ids.js';
 import { Agenda } from '../base/agenda.js';
 import type { Random } from '../base/random.js';
+import type { Trim } from '../log/entry.js';
+import { isFloorRun, trimmedCount } from '../log/floors.js';
 import type { ChannelLog, SeqRange } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
 import { verifyRun } from '../log/run-reader.js';
@@ -72,6 +74,8 @@ export class Context {
   readonly channels = new Map<string, Channel>();
   /** Peers a message can reach now, as far as is known. */
   readonly connected = new Set<NodeId>();
+  /** Of the others, since when; from the first time it was asked on. */
+  readonly #awaySince = new Map<NodeId, number>();
   readonly reads = new Map<number, Reading & { readonly ranges: readonly SeqRange[] }>();
   /** Where something is due at some time; whoever changes what `deadline` rests on says so. */
   readonly dueIntervals = new Agenda<Interval>((interval) => interval.deadline);
@@ -89,6 +93,17 @@ export class Context {
 
   get writer(): WriterId {
     return this.options.writer;
+  }
+
+  /** How long a peer has been out of reach, as far as this start knows. */
+  awayFor(peer: NodeId, now: number): number {
+    if (this.connected.has(peer)) {
+      this.#awaySince.delete(peer);
+      return 0;
+    }
+    const since = this.#awaySince.get(peer) ?? now;
+    this.#awaySince.set(peer, since);
+    return now - since;
   }
 
   nextId(): number {
@@ -213,10 +228,10 @@ export class Context {
     const taken: RunSummary[] = [];
     for (const bytes of runs) {
       const verified = verifyRun(bytes, 0, bytes.length);
-      if (!verified.ok || channelKey(verified.value.ref) !== channel.key) {
+      if (!verified.ok || channelKey(verified.value.ref) !== channel.key || isFloorRun(verified.value)) {
         this.alarm(
           'DAMAGED_RUN',
-          `A run for ${channel.key} is ${verified.ok ? 'of another channel' : verified.error}.`,
+          `A run for ${channel.key} is ${verified.ok ? 'not of its log' : verified.error}.`,
           from,
         );
       } else if (!this.queue.hasRoom(bytes.length)) {
@@ -227,6 +242,25 @@ export class Context {
       }
     }
     return taken;
+  }
+
+  /** A home says that this was trimmed: it goes before the entries of the same message. Who owns is believed, and where
+   *  nobody is known to, any home. Only what this home is behind of is taken over, see `judgeFloors`. */
+  takeFloors(channel: Channel, from: NodeId, trim: Trim | undefined): void {
+    if (trim && this.believes(channel, from)) this.raise(channel, trim, from);
+  }
+
+  /** About floors: who owns, and any home while nobody else is known to. */
+  believes({ interval: { owner, others } }: Channel, from: NodeId): boolean {
+    return others.includes(from) && (owner === undefined || owner === from || owner === this.self);
+  }
+
+  /** Floors are to be written down, unless as much waits already. */
+  raise(channel: Channel, trim: Trim, from?: NodeId): void {
+    const count = trimmedCount(trim.floors);
+    if (count <= channel.floorsDue || channel.log.judgeFloors(trim) === 'known') return;
+    channel.floorsDue = count;
+    this.queue.floors({ type: 'floors', channel, trim, ...(from === undefined ? {} : { from }) });
   }
 
   // What peers may say.

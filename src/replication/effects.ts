@@ -33,6 +33,8 @@ export type AlarmCode =
   | 'COMMIT_CONFLICT'
   /** A peer says again and again that it has entries, and sends none. */
   | 'NOTHING_SENT'
+  /** A trim, or floors that are told, would leave or remove what no trim does. */
+  | 'TRIM_CONFLICT'
   /** More is received than the disk takes: dropped, and sent again later. */
   | 'INTAKE_FULL'
   /** A peer asks what arrived here more often than an absence explains. */
@@ -68,7 +70,7 @@ export type Effect =
   | { readonly type: 'storeForgot' }
   /** Another process uses this store, or a copy of it, and was there first: this one must end. Nothing is said any more. */
   | { readonly type: 'storeTwice' }
-  /** Everything through `dot` is committed: positions [from, to) of the log are new. Deliver, and apply its trims. */
+  /** Everything through `dot` is committed: positions [from, to) of the log are new. Deliver. */
   | {
       readonly type: 'committed';
       readonly ref: ChannelRef;
@@ -76,6 +78,8 @@ export type Effect =
       readonly from: number;
       readonly to: number;
     }
+  /** Floors were taken over beyond the end of the order: who had all up to `from` lacks what follows, and it is trimmed. */
+  | { readonly type: 'overtaken'; readonly ref: ChannelRef; readonly from: number }
   | {
       readonly type: 'outcome';
       readonly ref: ChannelRef;

@@ -2,7 +2,7 @@
  *  was made under and the store of its sender, since what a store has said is void once the store is another.
  *  All are safe to lose, repeat and reorder. The wire form: wire-encoder.ts, wire-decoder.ts, proto/peer.proto. */
 import type { ChannelRef, Dot, StoreId, WriterId } from '../base/ids.js';
-import type { Vector } from '../log/entry.js';
+import type { Trim, Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 
 /** Opaque here: the ring gives names to its intervals. */
@@ -54,8 +54,14 @@ export interface StaleRing {
   readonly type: 'staleRing';
 }
 
+/** The newest trim in force at the sender: what lies at or below its floors is not to be had there, and what is sent stands
+ *  on it. Comes before the entries of the same message. */
+export interface WithTrim {
+  readonly trim?: Trim;
+}
+
 /** Entries of one channel under a claim, in an order in which they can be taken. */
-export interface Append {
+export interface Append extends WithTrim {
   readonly type: 'append';
   readonly interval: IntervalId;
   readonly claim: Claim;
@@ -76,7 +82,7 @@ export interface Acks {
 }
 
 /** An append did not follow what is held. */
-export interface Refused {
+export interface Refused extends WithTrim {
   readonly type: 'refused';
   readonly interval: IntervalId;
   readonly ref: ChannelRef;
@@ -84,7 +90,7 @@ export interface Refused {
 }
 
 /** Tell what is held of a channel and send what `have` lacks. With `claim`: only while that claim is promised. */
-export interface Pull {
+export interface Pull extends WithTrim {
   readonly type: 'pull';
   readonly interval: IntervalId;
   readonly ref: ChannelRef;
@@ -96,7 +102,7 @@ export interface Pull {
 
 /** What was held when a pull was answered, and some of what the other lacked. The pull is answered once the other holds
  *  all of `have`: parts may get lost. */
-export interface State {
+export interface State extends WithTrim {
   readonly type: 'state';
   readonly interval: IntervalId;
   readonly ref: ChannelRef;

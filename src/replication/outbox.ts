@@ -11,6 +11,7 @@ import type {
   IntervalClaim,
   IntervalId,
   PeerMessage,
+  WithTrim,
 } from './messages.js';
 
 export class Outbox {
@@ -87,6 +88,11 @@ class PeerOutbox {
     const append = this.#appends.get(channelKey(ref));
     if (append && committed) append.committed = committed;
     return append !== undefined;
+  }
+
+  tellTrim(ref: ChannelRef, { trim }: WithTrim): void {
+    const append = this.#appends.get(channelKey(ref));
+    if (append && trim) append.trim = trim;
   }
 
   ack(interval: IntervalId, claim: Claim, ref: ChannelRef, seq: number): void {

@@ -30,6 +30,7 @@ export class Owning {
 
   /** Asks enough homes that promised the claim for all they hold, so that nothing acked under an earlier one is missed. */
   open(channel: Channel, now: number): void {
+    this.#trim(channel);
     const { held } = channel.interval;
     if (!held || channel.opened === held.claim || channel.opening?.claim === held.claim) return;
     channel.opening = {
@@ -103,6 +104,7 @@ export class Owning {
   grown(channel: Channel, now: number): void {
     const { told, log } = channel;
     for (const { dot, from } of told.splice(0)) this.learn(channel, from, dot);
+    this.#trim(channel);
     this.#openedEnough(channel, now);
     if (this.#context.owns(channel)) {
       this.advance(channel);
@@ -195,10 +197,49 @@ export class Owning {
     const { log, ref } = channel;
     const from = log.endPosition;
     log.commitThrough(dot);
+    channel.toldPosition = log.endPosition;
     this.#context.outbox.add({ type: 'committed', ref, dot, from, to: log.endPosition });
+    this.#trim(channel);
     this.#context.dueChannels.changed(channel);
     this.#transfer.tellCommitted(channel);
     this.#outcomes.settle(channel);
+  }
+
+  /** A trim that is committed is to take effect: its floors go into the next commit. */
+  #trim(channel: Channel): void {
+    const { log, key } = channel;
+    const own = planted('trim-by-own-clock') ? log.trimAt(log.endPosition - 4) : undefined;
+    if (own) this.#context.raise(channel, own);
+    if (log.heldTrims.length === 0) return;
+    const { due, untrue } = log.dueTrims();
+    const self = this.#context.self;
+    for (const dot of untrue)
+      this.#context.alarm('TRIM_CONFLICT', `${key}: ${dotText(dot)} removes what no trim may.`, self);
+    if (due) this.#context.raise(channel, due);
+  }
+
+  /** Floors were raised. Where they were taken over the order goes on behind what was trimmed. */
+  trimmed(channel: Channel): void {
+    const { log, ref, toldPosition: from } = channel;
+    if (log.endPosition <= from) return;
+    channel.toldPosition = log.endPosition;
+    this.#context.outbox.add({ type: 'overtaken', ref, from });
+  }
+
+  /** Position up to which this node may trim. What a home lacks that is away stays for it until it was away for `graceMs`;
+   *  that spares it a gap, nothing rests on it. One trim at a time, so that a trim never waits behind another. */
+  trimLimit(channel: Channel, graceMs: number, now: number): number {
+    const { log, interval, links } = channel;
+    if (!this.#context.owns(channel) || log.heldTrims.length > 0) return 0;
+    let limit = log.endPosition;
+    for (const home of interval.others) {
+      const awayMs = this.#context.awayFor(home, now);
+      if (this.#context.connected.has(home) || awayMs >= graceMs) continue;
+      const [first] = log.lacking(links.get(home)?.have ?? new Map());
+      const position = first && log.positionOf({ writer: first.writer, seq: first.firstSeq });
+      limit = Math.min(limit, position ?? limit);
+    }
+    return limit;
   }
 
   // Time.

@@ -3,9 +3,9 @@ import { unreachable } from '../base/assert.js';
 import { type NodeId, dotText } from '../base/ids.js';
 import { Arrivals } from './catch-up-answers.js';
 import { CatchUp } from './catch-up.js';
-import type { Channel } from './channel.js';
+import { type Channel, trimOf } from './channel.js';
 import { Claims } from './claims.js';
-import type { Duty, RefusedRun } from './commit-queue.js';
+import type { DueFloors, Duty, RefusedRun } from './commit-queue.js';
 import { Context, type ReplicaOptions } from './context.js';
 import { Fetching } from './fetching.js';
 import { Homes } from './homes.js';
@@ -86,11 +86,18 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
     case 'ack':
       return owning.onAcks(from, message, now);
     case 'refused':
-      return withChannel(parts, from, message, (channel) => transfer.onRefused(channel, from, message, now));
+      return withChannel(parts, from, message, (channel) => {
+        parts.context.takeFloors(channel, from, message.trim);
+        transfer.onRefused(channel, from, message, now);
+      });
     case 'pull':
-      return withChannel(parts, from, message, (channel) => transfer.onPull(channel, from, message, now));
+      return withChannel(parts, from, message, (channel) => {
+        parts.context.takeFloors(channel, from, message.trim);
+        transfer.onPull(channel, from, message, now);
+      });
     case 'state':
       return withChannel(parts, from, message, (channel) => {
+        parts.context.takeFloors(channel, from, message.trim);
         parts.context.take(channel, from, message.runs);
         owning.hear(channel, from, message.committed);
         owning.onState(channel, from, message, now);
@@ -160,8 +167,17 @@ export function tellRefused({ context }: Parts, { channel, from, refusal }: Refu
       from,
     );
   } else {
-    context.outbox.to(from).other({ type: 'refused', interval: interval.id, ref, have: channel.have() });
+    const { id } = interval;
+    context.outbox
+      .to(from)
+      .other({ type: 'refused', interval: id, ref, have: channel.have(), ...trimOf(channel) });
   }
+}
+
+/** Floors that somebody told cannot come of a trim. */
+export function tellConflict({ context }: Parts, { channel, trim, from = context.self }: DueFloors): void {
+  const { key } = channel;
+  context.alarm('TRIM_CONFLICT', `${key}: ${dotText(trim.through)} is trimmed by no trim of it.`, from);
 }
 
 function withChannel(

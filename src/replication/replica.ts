@@ -33,7 +33,7 @@ import type { ArrivedRun, ReplicaOptions } from './context.js';
 import type { Effect } from './effects.js';
 import { Interval } from './interval.js';
 import type { Frame, IntervalId } from './messages.js';
-import { type Parts, discharge, makeParts, receiveMessage, tellRefused } from './parts.js';
+import { type Parts, discharge, makeParts, receiveMessage, tellConflict, tellRefused } from './parts.js';
 import type { Changing, HomeSet } from './quorum.js';
 import { Replanning, type RingPlan } from './replanning.js';
 import type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
@@ -142,6 +142,7 @@ export class Replica {
     this.#parts.context.connected.add(peer);
     // First, so that whoever is there learns at once what was said before.
     this.#parts.catchUp.connected(peer, now);
+    this.#parts.context.awayFor(peer, now);
     for (const interval of this.#parts.context.intervals.values()) {
       if (!interval.others.includes(peer)) continue;
       this.#parts.claims.connected(interval, peer);
@@ -153,6 +154,7 @@ export class Replica {
   disconnected(peer: NodeId, now: number): void {
     this.#parts.context.connected.delete(peer);
     this.#parts.catchUp.disconnected(peer);
+    this.#parts.context.awayFor(peer, now);
     for (const channel of this.#parts.context.dueChannels.items()) this.#parts.outcomes.settle(channel, now);
   }
 
@@ -244,10 +246,12 @@ export class Replica {
     this.#underWay = undefined;
     const { cut, stamped } = underWay;
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
+    for (const conflict of cut.conflicts) tellConflict(this.#parts, conflict);
     for (const duty of cut.duties) discharge(this.#parts, duty, now);
     const { owning, recovering, outcomes, fetching, catchUp, offering } = this.#parts;
     for (const { channel } of cut.runs) channel.grownAt = now;
     for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
+      owning.trimmed(channel);
       owning.grown(channel, now);
       recovering.grown(channel);
       fetching.settle(channel);
@@ -281,6 +285,12 @@ export class Replica {
    *  with the id returned. */
   fetch(ref: ChannelRef, dots: readonly Dot[], now: number): number {
     return this.#parts.fetching.begin(this.#touched(ref), dots, now);
+  }
+
+  /** Position of a channel up to which retention may remove something here; 0 where this node does not own. */
+  trimLimit(ref: ChannelRef, graceMs: number, now: number): number {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    return channel ? this.#parts.owning.trimLimit(channel, graceMs, now) : 0;
   }
 
   #touched(ref: ChannelRef): Channel {

@@ -7,7 +7,7 @@ import type { SeqRange } from '../log/channel-log.js';
 import type { Vector } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import { runOf } from '../log/run-bytes.js';
-import { type Channel, type Link, isWithin } from './channel.js';
+import { type Channel, type Link, isWithin, trimOf } from './channel.js';
 import { compareClaims, sameClaim } from './claim.js';
 import type { PullTerms } from './commit-queue.js';
 import type { Context, Reading } from './context.js';
@@ -48,7 +48,11 @@ export class Transfer {
     if (!held || link.reading || !this.#context.owns(channel)) return;
     if (!link.sent) return this.ask(channel, home, now);
     const ranges = channel.log.lacking(link.sent);
-    if (ranges.length === 0) return;
+    if (ranges.length === 0) {
+      // All that it lacks is trimmed.
+      if (isBehind(channel, link)) this.#append(channel, home, []);
+      return;
+    }
     link.reading = true;
     this.#read({ type: 'append', channel, peer: home, claim: held.claim }, ranges);
   }
@@ -128,7 +132,8 @@ export class Transfer {
     const { held } = interval;
     const terms = held ? { claim: held.claim } : {};
     const have = channel.have();
-    this.#context.outbox.to(home).other({ type: 'pull', interval: interval.id, ref, have, ...terms });
+    const message = { type: 'pull', interval: interval.id, ref, have, ...terms, ...trimOf(channel) } as const;
+    this.#context.outbox.to(home).other(message);
     if (!held) return;
     link.resendAt ??= now + timing.hedgeMs;
     this.#context.dueChannels.changed(channel);
@@ -224,6 +229,7 @@ export class Transfer {
       runs,
       ...(committed ? { committed } : {}),
       ...(claim ? { claim } : {}),
+      ...trimOf(channel),
     });
   }
 
@@ -232,9 +238,14 @@ export class Transfer {
     if (!interval.held) return;
     const outbox = this.#context.outbox.to(home);
     outbox.append(interval.id, interval.held.claim, ref, runs);
+    const link = channel.link(home);
+    if (isBehind(channel, link)) {
+      outbox.tellTrim(ref, trimOf(channel));
+      if (link.sent) raise(link.sent, log.floors);
+    }
     if (log.committed) {
       outbox.tellCommitted(ref, log.committed);
-      channel.link(home).toldCommitted = log.committed;
+      link.toldCommitted = log.committed;
     }
   }
 
@@ -243,6 +254,11 @@ export class Transfer {
     link.resendAt ??= now + timing.hedgeMs;
     this.#context.dueChannels.changed(channel);
   }
+}
+
+/** Whether a home may lack something that is trimmed here: then it gets the floors first. */
+function isBehind({ log }: Channel, { sent }: Link): boolean {
+  return !isWithin(log.floors, sent ?? new Map());
 }
 
 /** Whether a run can be taken by who has `sent`. */

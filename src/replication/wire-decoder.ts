@@ -3,6 +3,7 @@
 import type { ChannelRef, Dot, StoreId, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
+import type { Trim } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Asked, Frame, IntervalClaim, PeerMessage } from './messages.js';
 import { readArrived, readAskArrived, readHeld, readReminded } from './wire-catch-up.js';
@@ -114,17 +115,20 @@ function readAppend(reader: PeerReader): PeerMessage {
   let ref = noRef;
   const runs: Uint8Array[] = [];
   let committed: Dot | undefined;
+  let trim: Trim | undefined;
   reader.nested((tag) => {
     if (tag === 0x0a) interval = reader.interval();
     else if (tag === 0x12) claim = reader.claim();
     else if (tag === 0x1a) ref = reader.ref();
     else if (tag === 0x22) runs.push(readRun(reader));
     else if (tag === 0x2a) committed = reader.dot();
+    else if (tag === 0x32) trim = reader.trim();
     else return false;
     return true;
   });
   if (interval === '' || claim === nobody || ref === noRef) reader.fail();
-  return { type: 'append', interval, claim, ref, runs, ...(committed ? { committed } : {}) };
+  const append = { type: 'append', interval, claim, ref, runs } as const;
+  return { ...append, ...(committed ? { committed } : {}), ...(trim ? { trim } : {}) };
 }
 
 function readAcks(reader: PeerReader): PeerMessage {
@@ -164,7 +168,9 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
   let committed: Dot | undefined;
   let claim: Claim | undefined;
   let isLimited = false;
+  let trim: Trim | undefined;
   const claimTag = type === 'pull' ? 0x22 : 0x32;
+  const trimTag = { refused: 0x22, pull: 0x2a, state: 0x3a }[type];
   reader.nested((tag) => {
     if (tag === 0x0a) interval = reader.interval();
     else if (tag === 0x12) ref = reader.ref();
@@ -173,12 +179,13 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
     else if (tag === 0x2a && type === 'state') committed = reader.dot();
     else if (tag === claimTag && type !== 'refused') claim = reader.claim();
     else if (tag === 0x78 && type === 'pull') isLimited = reader.varint() !== 0;
+    else if (tag === trimTag) trim = reader.trim();
     else return false;
     return true;
   });
   if (interval === '' || ref === noRef) reader.fail();
-  const terms = claim ? { claim } : {};
-  if (type === 'refused') return { type, interval, ref, have };
+  const terms = { ...(claim ? { claim } : {}), ...(trim ? { trim } : {}) };
+  if (type === 'refused') return { type, interval, ref, have, ...(trim ? { trim } : {}) };
   if (type === 'pull')
     return { type, interval, ref, have, ...terms, ...(isLimited ? { limited: true } : {}) };
   return { type, interval, ref, have, runs, ...(committed ? { committed } : {}), ...terms };

@@ -7,7 +7,7 @@ import { closeField, openField } from '../base/protobuf.js';
 import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalClaim, PeerMessage, Statement } from './messages.js';
-import { putBytes, putDot, putNumber, putRef, putText, putVector } from './wire-writer.js';
+import { putBytes, putDot, putNumber, putRef, putText, putTrim, putVector } from './wire-writer.js';
 
 /** Tags of the fields of `Message`. */
 export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
@@ -69,7 +69,8 @@ function putMembers(out: ByteWriter, message: PeerMessage): void {
       putClaim(out, 0x12, message.claim);
       putRef(out, 0x1a, message.ref);
       for (const run of message.runs) putBytes(out, 0x22, run);
-      return putDot(out, 0x2a, message.committed);
+      putDot(out, 0x2a, message.committed);
+      return putTrim(out, 0x32, message.trim);
     case 'ack':
       putText(out, 0x0a, message.interval);
       putClaim(out, 0x12, message.claim);
@@ -112,18 +113,21 @@ function putOfChannel(
   switch (message.type) {
     case 'refused':
       putRef(out, 0x12, message.ref);
-      return putVector(out, 0x1a, message.have);
+      putVector(out, 0x1a, message.have);
+      return putTrim(out, 0x22, message.trim);
     case 'pull':
       putRef(out, 0x12, message.ref);
       putVector(out, 0x1a, message.have);
       putClaim(out, 0x22, message.claim);
+      putTrim(out, 0x2a, message.trim);
       return putNumber(out, 0x78, message.limited ? 1 : 0);
     case 'state':
       putRef(out, 0x12, message.ref);
       putVector(out, 0x1a, message.have);
       for (const run of message.runs) putBytes(out, 0x22, run);
       putDot(out, 0x2a, message.committed);
-      return putClaim(out, 0x32, message.claim);
+      putClaim(out, 0x32, message.claim);
+      return putTrim(out, 0x3a, message.trim);
     case 'recover':
       return putNumber(out, 0x10, message.session);
     case 'recovery':

@@ -13,11 +13,14 @@ import {
 } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { FieldReader, isUtf8 } from '../base/protobuf.js';
+import { floorWriter, trimmedCount } from '../log/floors.js';
+import type { Trim } from '../log/entry.js';
 import type { Claim } from './claim.js';
 
 const writerBytes = 12;
 const storeIdBytes = 16;
 const nobody = '' as WriterId;
+const noDot: Dot = { writer: nobody, seq: 0 };
 
 export class PeerReader extends FieldReader {
   #items = 0;
@@ -98,6 +101,23 @@ export class PeerReader extends FieldReader {
     this.item();
     const { writer, seq } = this.dot();
     vector.set(writer, Math.max(seq, vector.get(writer) ?? 0));
+  }
+
+  trim(): Trim {
+    let through = noDot;
+    let round = 0;
+    const floors = new Map<WriterId, number>();
+    this.nested((tag) => {
+      if (tag === 0x0a) through = this.dot();
+      else if (tag === 0x10) round = this.varint();
+      else if (tag === 0x1a) this.into(floors);
+      else return false;
+      return true;
+    });
+    // The entry a trim names is itself the newest of its writer that goes.
+    if (through === noDot || floors.get(through.writer) !== through.seq) this.fail();
+    if (floors.has(floorWriter) || !Number.isSafeInteger(trimmedCount(floors))) this.fail();
+    return { through, round, floors };
   }
 
   ref(): ChannelRef {

@@ -1,7 +1,7 @@
 /** The fields that messages between nodes are made of. */
 import { type ByteWriter, fromHex } from '../base/bytes.js';
 import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
-import type { Vector } from '../log/entry.js';
+import type { Trim, Vector } from '../log/entry.js';
 import { closeField, openField, writeText, writeVarintField } from '../base/protobuf.js';
 
 export function putRef(out: ByteWriter, tag: number, { hub, channel }: ChannelRef): void {
@@ -23,6 +23,15 @@ function putSeqOf(out: ByteWriter, tag: number, writer: WriterId, seq: number): 
   const field = openField(out, tag);
   putBytes(out, 0x0a, fromHex(writer));
   putNumber(out, 0x10, seq);
+  closeField(out, field);
+}
+
+export function putTrim(out: ByteWriter, tag: number, trim: Trim | undefined): void {
+  if (!trim) return;
+  const field = openField(out, tag);
+  putDot(out, 0x0a, trim.through);
+  putNumber(out, 0x10, trim.round);
+  putVector(out, 0x1a, trim.floors);
   closeField(out, field);
 }
 

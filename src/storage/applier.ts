@@ -2,6 +2,7 @@
  *  start, so that both lead to the same state. */
 import type { ChannelRef } from '../base/ids.js';
 import type { Trim } from '../log/entry.js';
+import { floorsIn } from '../log/floors.js';
 import type { RunSummary } from '../log/run.js';
 import { tagged, tags } from './index-rows.js';
 import type { Segment } from './segments.js';
@@ -17,7 +18,8 @@ export interface StoredAt {
 }
 
 export interface ApplierOptions {
-  /** This node is the only home: an entry is committed as soon as it is synced. */
+  /** This node is the only home: an entry is committed as soon as it is synced, and a trim with it. Elsewhere a trim takes
+   *  effect with the floor run that says so. */
   readonly soleHome: boolean;
   /** Idempotency keys stamped before this need not be remembered. */
   readonly keysSince: number;
@@ -34,14 +36,17 @@ export class Applier {
     this.#options = options;
   }
 
-  /** The slot's log must accept the run. Returns its trims, which are due once all runs of the commit are applied. */
+  /** The slot's log must accept the run. A floor run raises the floors at once, so that what follows it in the commit may
+   *  stand on them. Returns trims to be settled once all runs of the commit are applied. */
   apply(slot: Slot, run: RunSummary, at: StoredAt): readonly Trim[] {
     const { log } = slot;
     const subLog = slot.subLog(run.writer);
     const { firstSeq, count, round, firstTimestamp, lastTimestamp, recordBytes } = run;
     const { segment, offset, headerBytes, arrival } = at;
     log.apply(run);
-    if (this.#options.soleHome) log.commitThrough({ writer: run.writer, seq: firstSeq + count - 1 });
+    const floors = floorsIn(run);
+    if (this.#options.soleHome && !floors)
+      log.commitThrough({ writer: run.writer, seq: firstSeq + count - 1 });
     this.#index.addRun(slot, run.writer, {
       firstSeq,
       count,
@@ -59,17 +64,21 @@ export class Applier {
     subLog.totalBytes += recordBytes;
     segment.liveBytes += headerBytes + recordBytes;
     for (const row of run.keys) if (row.timestamp >= this.#options.keysSince) this.#index.keys.add(row);
-    return run.marked.length === 0 ? noTrims : run.marked.flatMap(({ trim }) => trim ?? []);
+    if (floors) return [floors];
+    if (run.marked.length === 0 || !this.#options.soleHome) return noTrims;
+    return run.marked.flatMap(({ trim }) => trim ?? []);
   }
 
-  /** Raises the floors; the rows below them are removed later, in steps. */
+  /** Raises the floors where that is still to be done, and accounts for what went; the rows below them are removed later,
+   *  in steps. */
   async trim(slot: Slot, trim: Trim): Promise<void> {
     let droppedBytes = 0;
     for (const [writer, floor] of trim.floors) {
       const subLog = slot.subLogs.get(writer);
       if (subLog) droppedBytes += await this.#drop(subLog, floor);
     }
-    slot.log.applyTrim(trim, droppedBytes);
+    slot.log.applyTrim(trim, 0);
+    slot.log.dropBytes(droppedBytes);
     this.#index.touch(slot);
     this.noteTrimmed(slot.ref, slot.bytes);
   }

@@ -3,6 +3,7 @@
  *  nothing about when it came here. */
 import { limits } from '../base/limits.js';
 import type { Arrived, ArrivedRuns } from '../engine/ports.js';
+import { isFloorRun } from '../log/floors.js';
 import { RefCache, parseRunHeader } from '../log/run-reader.js';
 import { commitHeaderBytes, lineageSeed, parseCommitHeader } from './commit-format.js';
 import { IndexDoubtError } from './index-doubt.js';
@@ -70,7 +71,8 @@ async function runsAt(
     const header = parseRunHeader(window.bytes, start, cache);
     if (!header.ok) break;
     const { ref, writer, firstSeq, count, headerBytes, recordBytes } = header.value;
-    runs.push({ arrival, ref, writer, firstSeq, count });
+    // Each store raises its own floors.
+    if (!isFloorRun(header.value)) runs.push({ arrival, ref, writer, firstSeq, count });
     arrival += count;
     at += headerBytes + recordBytes;
   }

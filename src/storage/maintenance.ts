@@ -1,5 +1,6 @@
 /** Background duties, one bounded step at a time, and never two at once: what one removes the other must not move. */
 import { channelKey } from '../base/ids.js';
+import { floorWriter } from '../log/floors.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Postponed, compactStep } from './compaction.js';
 import { type RunPlace, decodeRun, runKey, tagged, tags } from './index-rows.js';
@@ -73,9 +74,11 @@ export class Maintenance {
     let left = trimmedAtOnce;
     const writes: Write[] = [];
     let isDone = true;
-    for (const { writer, floor } of slot.log.writers()) {
+    // Of floor runs the newest says all.
+    const floorRuns = { writer: floorWriter, floor: slot.log.firstPosition - 1 };
+    for (const { writer, floor } of [...slot.log.writers(), floorRuns]) {
       const subLog = slot.subLogs.get(writer);
-      if (floor === 0 || !subLog) continue;
+      if (floor <= 0 || !subLog) continue;
       // Rows still on their way could not be removed yet.
       if ((subLog.recent[0]?.firstSeq ?? Number.POSITIVE_INFINITY) <= floor) isDone = false;
       const removed = await this.#removeBelow(subLog, floor, left, writes);

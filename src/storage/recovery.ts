@@ -3,6 +3,7 @@
 import type { ChannelRef } from '../base/ids.js';
 import { channelKey } from '../base/ids.js';
 import type { Trim } from '../log/entry.js';
+import { isFloorRun } from '../log/floors.js';
 import { RefCache } from '../log/run-reader.js';
 import type { RunSummary } from '../log/run.js';
 import type { StoredAt } from './applier.js';
@@ -299,7 +300,9 @@ class Recovery {
     for (const { summary, offset, headerBytes } of saved) {
       entries += summary.count;
       // Where a run's place in its commit is in doubt, so is its arrival number: it gets none.
-      this.#strays.add({ run: summary, at: { segment, offset: from + offset, headerBytes, arrival: 0 } });
+      const at = { segment, offset: from + offset, headerBytes, arrival: 0 };
+      if (isFloorRun(summary)) await this.#takeFloors(summary, at);
+      else this.#strays.add({ run: summary, at });
     }
     if (notes) this.#takeNotes(notes);
     if (header?.kind === 'written') {
@@ -310,6 +313,15 @@ class Recovery {
     index.touchSegment(segment);
     this.#forgot = true;
     this.#report.tell(segment, from, `${to - from} bytes are damaged; ${entries} entries in them are whole`);
+  }
+
+  /** Floors once written down hold for good, wherever the record of them was found. */
+  async #takeFloors(run: RunSummary, at: StoredAt): Promise<void> {
+    await this.#options.index.slots.bring([run.ref]);
+    const slot = this.#slotOf(run);
+    const trims: DueTrim[] = [];
+    if (slot.log.accepts(run).ok) this.#takeIn(slot, run, at, trims);
+    await this.#applyTrims(trims);
   }
 
   /** What no whole commit asked for. */

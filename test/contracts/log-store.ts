@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ChannelRef } from '../../src/base/ids.js';
 import { type LogStore, StoreFailedError } from '../../src/engine/ports.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
+import { floorRun, floorWriter } from '../../src/log/floors.js';
 import { crc32 } from '../../src/base/crc32.js';
 import { TestWriter, content, ref, seqsOf, writerId } from '../storage/support.js';
 
@@ -199,6 +200,47 @@ export function logStoreContract(name: string, make: () => Promise<LogStoreUnder
       await check(again);
       await again.close();
     });
+
+    scenario(
+      'floors that came from elsewhere hold for good, and a sub-log goes on above them',
+      async (world, store) => {
+        const a = new TestWriter(store, first);
+        for (let i = 0; i < 6; i++) await a.publish(room, `${i}`);
+        const [through, other] = [writerId(7), writerId(8)];
+        const floors = new Map([
+          [first, 6],
+          [through, 40],
+        ]);
+        const trim = { through: { writer: through, seq: 40 }, floors, round: 3 };
+        const elsewhere = new TestWriter(store, other, 3_000_000);
+        // Floors and what stands on them in one commit, the floors first.
+        await elsewhere.raise(room, trim);
+        await elsewhere.add(room, { kind: 'publish', parents: [trim.through], content: content('on top') });
+        await elsewhere.commit();
+        const check = async (opened: LogStore): Promise<void> => {
+          const log = await opened.open(room);
+          expect(log.trim).toEqual(trim);
+          expect([log.firstPosition, log.entries, log.have(first), log.have(through)]).toEqual([
+            46, 1, 6, 40,
+          ]);
+          expect(log.heads()).toEqual([{ writer: other, seq: 1 }]);
+          expect(log.accepts({ ...floorRun(room, trim).run })).toMatchObject({ ok: false });
+          const range = { writer: other, firstSeq: 1, count: 1 };
+          expect(seqsOf(await opened.read(room, [range], 1e6)).read).toEqual([1]);
+          const { runs: arrived, through: newest } = await opened.arrivedSince(0, 100);
+          expect(newest).toBe(opened.newestArrival);
+          expect(arrived.map(({ writer, firstSeq }) => [writer, firstSeq]).at(-1)).toEqual([other, 1]);
+          expect(arrived.map(({ writer }) => writer)).not.toContain(floorWriter);
+        };
+        await check(store);
+        for (let i = 0; i < 3; i++) await store.maintain(Date.now());
+        await check(store);
+        await store.close();
+        const again = await world.open();
+        await check(again);
+        await again.close();
+      },
+    );
 
     scenario(
       'a run that does not follow is a mistake of the caller, and ends the store',

@@ -7,8 +7,9 @@ import { fromHex, toHex } from '../../src/base/bytes.js';
 import type { ChannelRef, WriterId } from '../../src/base/ids.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
 import { decodeCursor, encodeCursor } from '../../src/log/cursor.js';
-import type { Content } from '../../src/log/entry.js';
+import type { Content, Trim } from '../../src/log/entry.js';
 import { decodeEntry, encodeContent, iterateRecords, placeOf, placeSeed } from '../../src/log/entry-wire.js';
+import { floorRun, floorsIn } from '../../src/log/floors.js';
 import { verifyRun } from '../../src/log/run-reader.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 
@@ -119,6 +120,28 @@ function writeLog(): ChannelLog {
   return log;
 }
 
+const elsewhere: Trim = {
+  through: { writer: b, seq: 3 },
+  floors: new Map([
+    [b, 3],
+    [a, 70_000],
+  ]),
+  round: 7,
+};
+
+/** Floors from elsewhere, an entry above them, and a trim that is not in force. */
+function writeTrimmedLog(): ChannelLog {
+  const log = new ChannelLog(ref);
+  log.apply(floorRun(ref, elsewhere).run);
+  const out = new RunWriter();
+  out.begin(ref, c, 8, 1, 0);
+  out.append({ timestamp: 2_000, kind: 'publish', parents: log.parentsFor(c, true) });
+  const floors = new Map([...elsewhere.floors, [c, 1] as const]);
+  out.append({ timestamp: 2_001, kind: 'trim', trim: { through: { writer: c, seq: 1 }, floors, round: 8 } });
+  log.apply(out.end());
+  return log;
+}
+
 const written: Record<string, () => Uint8Array> = {
   content: () => encodeContent(content),
   run: () => writeRun().bytes(),
@@ -129,6 +152,8 @@ const written: Record<string, () => Uint8Array> = {
       { writer: a, seq: 70_000 },
     ]),
   emptyCursor: () => encodeCursor(ref, []),
+  floorRun: () => floorRun(ref, elsewhere).bytes,
+  logWithHeldTrim: () => writeTrimmedLog().encode(),
   emptyLog: () => new ChannelLog(ref).encode(),
   log: () => writeLog().encode(),
 };
@@ -159,6 +184,24 @@ describe('stored before', () => {
     const run = verifyRun(bytes, 0, bytes.length);
     expect(run).toEqual({ ok: true, value: writeRetainedRun().runs[0] });
     expect(run.ok && run.value.retained).toEqual([5, 6, 8, 8]);
+  });
+
+  test('floors are read', () => {
+    const bytes = fromHex(golden['floorRun']!);
+    const run = verifyRun(bytes, 0, bytes.length);
+    expect(run.ok && floorsIn(run.value)).toEqual(elsewhere);
+  });
+
+  test('a state with floors from elsewhere and a trim that is not in force is read', () => {
+    const decoded = ChannelLog.decode(ref, fromHex(golden['logWithHeldTrim']!));
+    if (!decoded.ok) throw new Error(decoded.error);
+    const [log, twin] = [decoded.value, writeTrimmedLog()];
+    expect(log.trim).toEqual(elsewhere);
+    expect(log.heldTrims).toEqual(twin.heldTrims);
+    expect(log.heldTrims).toHaveLength(1);
+    expect(log.dueTrims()).toEqual({ due: undefined, untrue: [] });
+    log.commitThrough({ writer: c, seq: 2 });
+    expect(log.dueTrims().due?.through).toEqual({ writer: c, seq: 1 });
   });
 
   test('a cursor is read', () => {

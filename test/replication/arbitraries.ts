@@ -1,6 +1,7 @@
 /** Random frames between nodes. */
 import fc from 'fast-check';
 import type { ChannelName, ChannelRef, HubName, StoreId, WriterId } from '../../src/base/ids.js';
+import { floorWriter, trimmedCount } from '../../src/log/floors.js';
 import type { Frame, PeerMessage, Statement } from '../../src/replication/messages.js';
 
 const hex = (digits: number) =>
@@ -24,6 +25,13 @@ export const ref: fc.Arbitrary<ChannelRef> = fc.record({
 const have = fc
   .uniqueArray(fc.tuple(writer, seq), { maxLength: 4, selector: ([key]) => key })
   .map((pairs) => new Map(pairs));
+const trim = fc
+  .record({ through: dot, round: fc.maxSafeNat(), others: fc.uniqueArray(writer, { maxLength: 3 }) })
+  .map(({ through, round, others }) => {
+    const floors = new Map(others.map((each, i) => [each, i + 1] as const));
+    return { through, round, floors: new Map([...floors, [through.writer, through.seq] as const]) };
+  })
+  .filter(({ floors }) => Number.isSafeInteger(trimmedCount(floors)) && !floors.has(floorWriter));
 const runs = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 3 });
 const intervalClaims = fc.array(fc.record({ interval, claim }), { maxLength: 3 });
 const optional = { requiredKeys: ['interval', 'claim'] } as const;
@@ -47,23 +55,25 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.constant({ type: 'staleRing' as const }),
   fc
     .record(
-      { interval, claim, ref, runs, committed: dot },
+      { interval, claim, ref, runs, committed: dot, trim },
       { requiredKeys: ['interval', 'claim', 'ref', 'runs'] },
     )
     .map((fields) => ({ type: 'append' as const, ...fields }) as PeerMessage),
   fc
     .record({ interval, claim, channels: fc.array(fc.record({ ref, seq }), { maxLength: 3 }) })
     .map((fields) => ({ type: 'ack' as const, ...fields })),
-  fc.record({ interval, ref, have }).map((fields) => ({ type: 'refused' as const, ...fields })),
+  fc
+    .record({ interval, ref, have, trim }, { requiredKeys: ['interval', 'ref', 'have'] })
+    .map((fields) => ({ type: 'refused' as const, ...fields }) as PeerMessage),
   fc
     .record(
-      { interval, ref, have, claim, limited: fc.constant(true as const) },
+      { interval, ref, have, claim, trim, limited: fc.constant(true as const) },
       { requiredKeys: ['interval', 'ref', 'have'] },
     )
     .map((fields) => ({ type: 'pull' as const, ...fields }) as PeerMessage),
   fc
     .record(
-      { interval, ref, have, runs, committed: dot, claim },
+      { interval, ref, have, runs, committed: dot, claim, trim },
       { requiredKeys: ['interval', 'ref', 'have', 'runs'] },
     )
     .map((fields) => ({ type: 'state' as const, ...fields }) as PeerMessage),

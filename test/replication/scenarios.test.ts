@@ -5,6 +5,7 @@ import { plant } from '../../simulations/replication/planting.js';
 import {
   anotherStore,
   quietReturn,
+  quietTrim,
   rolledBack,
   twoOwnersOneWiped,
 } from '../../simulations/replication/returns.js';
@@ -72,6 +73,10 @@ describe('a wiped home of five', () => {
 describe('a home that comes back', () => {
   test('has what nobody uses, and costs a question and an answer when it missed nothing', () => {
     expect(quietReturn).not.toThrow();
+  });
+
+  test('gets behind what was trimmed meanwhile, though nobody uses the channel', () => {
+    expect(quietTrim).not.toThrow();
   });
 
   test('compares everything with a peer that has another store', () => {

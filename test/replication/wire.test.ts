@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/base/bytes.js';
 import type { ChannelRef, Dot, StoreId, WriterId } from '../../src/base/ids.js';
 import { limits } from '../../src/base/limits.js';
-import type { Vector } from '../../src/log/entry.js';
+import type { Trim, Vector } from '../../src/log/entry.js';
 import type { Claim } from '../../src/replication/claim.js';
 import type { Frame, PeerMessage, Statement } from '../../src/replication/messages.js';
 import { decodeFrame } from '../../src/replication/wire-decoder.js';
@@ -23,6 +23,8 @@ const claimOf = (claim: Claim | undefined) => claim && { round: claim.round, wri
 const dotOf = (dot: Dot | undefined) => dot && { writer: writer(dot), seq: dot.seq };
 const refOf = ({ hub, channel }: ChannelRef) => ({ hub, channel });
 const haveOf = (have: Vector) => [...have].map(([each, seq]) => ({ writer: fromHex(each), seq }));
+const trimOf = (trim: Trim | undefined) =>
+  trim && { through: dotOf(trim.through), round: trim.round, floors: haveOf(trim.floors) };
 const claimsOf = (claims: readonly { interval: string; claim: Claim }[]) => ({
   claims: claims.map(({ interval, claim }) => ({ interval, claim: claimOf(claim) })),
 });
@@ -57,26 +59,26 @@ function toProto(message: PeerMessage): object {
     case 'staleRing':
       return { staleRing: {} };
     case 'append': {
-      const { interval, claim, ref, runs, committed } = message;
-      return {
-        append: { interval, claim: claimOf(claim), ref: refOf(ref), runs, committed: dotOf(committed) },
-      };
+      const { interval, claim, ref, runs, committed, trim } = message;
+      const fields = { committed: dotOf(committed), trim: trimOf(trim) };
+      return { append: { interval, claim: claimOf(claim), ref: refOf(ref), runs, ...fields } };
     }
     case 'ack': {
       const { interval, claim, channels } = message;
       return { ack: { interval, claim: claimOf(claim), channels } };
     }
     case 'refused': {
-      const { interval, ref, have } = message;
-      return { refused: { interval, ref, have: haveOf(have) } };
+      const { interval, ref, have, trim } = message;
+      return { refused: { interval, ref, have: haveOf(have), trim: trimOf(trim) } };
     }
     case 'pull': {
-      const { interval, ref, have, claim, limited } = message;
-      return { pull: { interval, ref, have: haveOf(have), claim: claimOf(claim), limited } };
+      const { interval, ref, have, claim, trim, limited } = message;
+      const fields = { claim: claimOf(claim), trim: trimOf(trim), limited };
+      return { pull: { interval, ref, have: haveOf(have), ...fields } };
     }
     case 'state': {
-      const { interval, ref, have, runs, committed, claim } = message;
-      const fields = { committed: dotOf(committed), claim: claimOf(claim) };
+      const { interval, ref, have, runs, committed, claim, trim } = message;
+      const fields = { committed: dotOf(committed), claim: claimOf(claim), trim: trimOf(trim) };
       return { state: { interval, ref, have: haveOf(have), runs, ...fields } };
     }
     case 'recover':

@@ -24,7 +24,14 @@ function ledgerOf(lines: number, acked = lines): Ledger {
 
 function recordOf(seq: number, line: number, changes: Partial<LogRecord> = {}): LogRecord {
   const chain = { checksum: seq, previous: seq - 1 };
-  const rest = { timestamp: seq, kind: 0, parents: [], payload: payloadOf(line), isWhole: true };
+  const rest = {
+    timestamp: seq,
+    kind: 0,
+    parents: [],
+    trim: undefined,
+    payload: payloadOf(line),
+    isWhole: true,
+  };
   return { seq, ...chain, ...rest, ...changes };
 }
 

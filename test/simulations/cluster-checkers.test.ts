@@ -5,6 +5,7 @@ import { orderOf } from '../../simulations/cluster/checkers/channel-order.js';
 import type { Evidence } from '../../simulations/cluster/checkers/evidence.js';
 import { check, checkers } from '../../simulations/cluster/checkers/index.js';
 import type { StoredEntry } from '../../simulations/cluster/checkers/store-log.js';
+import type { SeenFloors } from '../../simulations/cluster/archive.js';
 import type { RawDisk } from '../../simulations/cluster/raw-disks.js';
 import {
   ClusterRecord,
@@ -35,6 +36,10 @@ class Story {
   readonly record = new ClusterRecord();
   readonly entries: Entry[] = [];
   readonly strict = new Set<string>();
+  readonly raised: SeenFloors[] = [];
+  readonly again: string[] = [];
+  /** By node. */
+  readonly floors = new Map<string, ReadonlyMap<string, number>>();
   bufferedMost = 0;
 
   constructor() {
@@ -86,6 +91,9 @@ class Story {
       disks: nodes.map((node, number) => this.#disk(node, number)),
       homesOf: () => stores,
       orders: new Map([[channel, orderOf(stores[0]!.channels.get(channel)!)]]),
+      raised: this.raised,
+      again: this.again,
+      everAt: () => undefined,
       strict: this.strict,
       wallStartMs,
       isRingChanging: false,
@@ -96,13 +104,14 @@ class Story {
   #channelOn(node: string) {
     const writers = new Map<string, StoredEntry[]>();
     for (const entry of this.entries) {
-      if (!entry.on.has(node)) continue;
+      const floor = this.floors.get(node)?.get(entry.writer) ?? 0;
+      if (!entry.on.has(node) || entry.seq <= floor) continue;
       const { writer, seq, round, line, parents, timestamp } = entry;
       const own = writers.get(writer) ?? [];
       writers.set(writer, own);
       own.push({ writer, seq, round, line, parents, timestamp, kind: 0, sum: seq });
     }
-    return { name: channel, writers };
+    return { name: channel, writers, floors: this.floors.get(node) ?? new Map() };
   }
 
   /** A disk as the followers of syncs would have it. */
@@ -228,11 +237,34 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
     'an entry that nothing stands on',
     (story) => void story.publish('c1', 1, 0, 2_500),
   ],
+  [
+    'I19 floors are trims',
+    'floors that no trim of the order says',
+    ({ raised }) => {
+      const trim = { through: { writer: 'a1', seq: 1 }, floors: new Map([['a1', 1]]) };
+      raised.push({ disk: 0, node: 'n1', channel, trim });
+    },
+  ],
+  [
+    'I19 floors are equal',
+    'a home keeps what is trimmed elsewhere',
+    ({ floors }) => void floors.set('n2', new Map([['a1', 1]])),
+  ],
+  [
+    'I19 trimmed stays away',
+    'what is trimmed comes to a disk again',
+    ({ again }) => void again.push('a1-1 comes again'),
+  ],
   ['I13 nothing skipped', 'a hole for a reader', ({ r1 }) => void r1.events.splice(1, 1)],
   [
     'I13 no needless gap',
     'a gap where nothing was lost',
     ({ r1 }) => void r1.events.push({ type: 'gap', atMs: 3_000, reason: 'lost', ranges: [] }),
+  ],
+  [
+    'I13 no needless gap',
+    'a gap of what is trimmed for who has it',
+    ({ r1 }) => void r1.events.push({ type: 'gap', atMs: 3_000, reason: 'trimmed', ranges: [] }),
   ],
   [
     'I13 losses are told',

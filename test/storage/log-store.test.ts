@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -122,4 +122,50 @@ describe('the store on real files', () => {
     expect(rebuilt.storeId).toBe(store.storeId);
     await rebuilt.close();
   });
+
+  test('floors are found again without the index, after what they removed was compacted away', async () => {
+    const path = await directory();
+    const { options } = optionsFor(path, { segmentBytes: 32_768, soleHome: false });
+    const store = await openLogStore(options);
+    const a = new TestWriter(store, writerId(1));
+    const through = { writer: writerId(9), seq: 5 };
+    for (let i = 0; i < 80; i++) {
+      await a.publish(ref('room'), 'x'.repeat(1500));
+      await a.publish(ref('other'), 'y');
+      if (i !== 40 && i !== 60) continue;
+      const floors = new Map([
+        [writerId(1), i + 1],
+        [through.writer, i],
+      ]);
+      await a.raise(ref('room'), { through: { ...through, seq: i }, floors, round: 1 });
+      await a.commit();
+    }
+    const bytesBefore = await bytesOf(path);
+    for (let i = 0; i < 20; i++) await store.maintain(Date.now());
+    expect(await bytesOf(path)).toBeLessThan(bytesBefore / 2);
+    await store.close();
+    await rm(`${path}/store/index`, { recursive: true });
+
+    const { options: again, observer } = optionsFor(path, { segmentBytes: 32_768, soleHome: false });
+    const rebuilt = await openLogStore(again);
+    expect(observer.of('damage')).toEqual([]);
+    expect(rebuilt.storeId).toBe(store.storeId);
+    const log = await rebuilt.open(ref('room'));
+    expect(log.trim).toMatchObject({ through: { ...through, seq: 60 } });
+    expect([log.have(writerId(1)), log.entries, log.lostRanges()]).toEqual([80, 19, []]);
+    const range = { writer: writerId(1), firstSeq: 62, count: 19 };
+    expect(seqsOf(await rebuilt.read(ref('room'), [range], 1e6)).read).toHaveLength(19);
+    expect((await rebuilt.open(ref('other'))).entries).toBe(80);
+    await rebuilt.close();
+  });
 });
+
+/** Of all segments, what is blank left out. */
+async function bytesOf(path: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await readdir(`${path}/store/segments`)) {
+    const content = await readFile(`${path}/store/segments/${name}`);
+    bytes += content.findLastIndex((byte) => byte !== 0) + 1;
+  }
+  return bytes;
+}

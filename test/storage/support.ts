@@ -2,6 +2,8 @@
 import type { ChannelName, ChannelRef, HubName, WriterId } from '../../src/base/ids.js';
 import { type Random, seededRandom } from '../../src/base/random.js';
 import type { Clock, Commit, LogStore, Observation, ReadResult } from '../../src/engine/ports.js';
+import type { Trim } from '../../src/log/entry.js';
+import { floorRun } from '../../src/log/floors.js';
 import { encodeContent, iterateRecords } from '../../src/log/entry-wire.js';
 import { type RunEntry, RunWriter } from '../../src/log/run-writer.js';
 import type { LogStoreOptions } from '../../src/storage/log-store.js';
@@ -42,11 +44,18 @@ export class TestWriter {
       const base =
         typeof entry === 'string' ? ({ kind: 'publish', content: content(entry) } as const) : entry;
       const parents = head.seq === 0 && i === 0 ? log.parentsFor(this.id, true) : undefined;
-      this.#runs.append({ ...base, ...(parents && { parents }), timestamp: (this.timestamp += 1) });
+      this.#runs.append({ ...(parents && { parents }), ...base, timestamp: (this.timestamp += 1) });
     });
     const { lastChecksum: checksum } = this.#runs;
     this.#runs.end();
     this.#heads.set(key, { seq: head.seq + entries.length, checksum });
+  }
+
+  /** Adds floors to the commit being built. */
+  async raise(to: ChannelRef, trim: Trim): Promise<void> {
+    await this.store.open(to);
+    const { bytes, run } = floorRun(to, trim);
+    this.#runs.add(bytes, run);
   }
 
   async commit(notes?: Record<string, Uint8Array>): Promise<{ number: number; firstArrival: number }> {

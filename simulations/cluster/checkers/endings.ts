@@ -9,14 +9,16 @@ function linesOf({ events }: Reader): EntryEvent[] {
 
 /** I11: after everything was stopped and started again, every node reads out what lies in the raw stores: all of it, in the
  *  one order. A publish that stands there twice surfaces once. */
-export const restartReadsTheLog: Checker = function* ({ record, orders }) {
+export const restartReadsTheLog: Checker = function* ({ record, orders, homesOf }) {
   for (const reader of record.readers) {
     if (reader.phase !== 'restart') continue;
     const order = orders.get(reader.channel);
     if (!order) continue;
     const got = linesOf(reader);
     const seen = new Set<number>();
-    const expected = order.entries.filter(({ line }) => line > 0 && !seen.has(line) && seen.add(line));
+    const floors = homesOf(reader.channel)[0]?.channels.get(reader.channel)?.floors;
+    const kept = order.entries.filter(({ writer, seq }) => seq > (floors?.get(writer) ?? 0));
+    const expected = kept.filter(({ line }) => line > 0 && !seen.has(line) && seen.add(line));
     const at = expected.findIndex((entry, i) => {
       const event = got[i];
       return !event || dotText(event.dot) !== dotText(entry);

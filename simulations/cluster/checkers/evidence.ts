@@ -2,7 +2,8 @@
 import type { RawDisk } from '../raw-disks.js';
 import type { ClusterRecord } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
-import type { StoreLog } from './store-log.js';
+import type { SeenFloors } from '../archive.js';
+import type { StoreLog, StoredEntry } from './store-log.js';
 
 export interface Evidence {
   readonly record: ClusterRecord;
@@ -14,8 +15,14 @@ export interface Evidence {
   readonly homesOf: (channel: string) => readonly StoreLog[];
   /** They were not the same all the time. */
   readonly isRingChanging: boolean;
-  /** Of each channel, in the store of its first home. */
+  /** Of each channel, in the store of its first home; what was trimmed has its place in it. */
   readonly orders: ReadonlyMap<string, ChannelOrder>;
+  /** Every raising of floors that a store wrote down. */
+  readonly raised: readonly SeenFloors[];
+  /** Entries that came to a disk on which they were trimmed. */
+  readonly again: readonly string[];
+  /** An entry that was ever synced anywhere. */
+  readonly everAt: (channel: string, writer: string, seq: number) => StoredEntry | undefined;
   /** Channels in which all publishes are at quorum and not to be degraded. */
   readonly strict: ReadonlySet<string>;
   /** The right wall clock at the begin of the run. */

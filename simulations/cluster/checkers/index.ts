@@ -7,6 +7,7 @@ import type { Checker, Evidence } from './evidence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
 import * as stores from './stores.js';
+import * as trims from './trims.js';
 
 export const checkers: Readonly<Record<string, Checker>> = {
   'I1 acked is kept': publishes.ackedIsKept,
@@ -31,6 +32,9 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I14 nothing twice': readers.nothingTwice,
   'I16 retries count once': publishes.retriesCountOnce,
   'I17 publishers in order': publishes.publishersInOrder,
+  'I19 floors are trims': trims.floorsAreTrims,
+  'I19 floors are equal': trims.floorsAreEqual,
+  'I19 trimmed stays away': trims.trimmedStaysAway,
   'I23 acks are honest': publishes.acksAreHonest,
   'I23 outcomes are true': publishes.outcomesAreTrue,
   'I23 rejected is nowhere': publishes.rejectedIsNowhere,

@@ -11,14 +11,15 @@ function entryAt({ channels }: StoreLog, channel: string, { writer, seq }: SeenD
   return likely?.seq === seq ? likely : entries.find((entry) => entry.seq === seq);
 }
 
-/** I1, I2: what was acked is on every node at the end, as long as one of the disks that held it then is there. */
-export const ackedIsKept: Checker = function* ({ record, homesOf }) {
+/** I1, I2: what was acked is on every node at the end or was trimmed there, as long as one of the disks that held it then is there. */
+export const ackedIsKept: Checker = function* ({ record, homesOf, everAt }) {
   for (const { line, dot, level, holders, node } of record.acks) {
     if (!dot || level === 'memory') continue;
     if (holders.length > 0 && holders.every((disk) => record.lostDisks.has(disk))) continue;
     const { channel } = record.of(line)!;
     for (const store of homesOf(channel)) {
-      const entry = entryAt(store, channel, dot);
+      const isTrimmed = dot.seq <= (store.channels.get(channel)?.floors?.get(dot.writer) ?? 0);
+      const entry = isTrimmed ? everAt(channel, dot.writer, dot.seq) : entryAt(store, channel, dot);
       const what = `line ${line}, acked by ${node} at ${level} as ${dotText(dot)} in ${channel},`;
       if (!entry) yield `${what} is not on ${store.node}`;
       else if (entry.line !== line) yield `${what} is line ${entry.line} on ${store.node}`;

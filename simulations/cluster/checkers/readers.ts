@@ -14,6 +14,12 @@ function isLoss(event: ReaderEvent): boolean {
   return event.type === 'gap' && event.reason === 'lost';
 }
 
+/** Says of a channel's entries whether they are trimmed at the end. */
+function trimmedIn({ homesOf }: Evidence, channel: string): (dot: EntryEvent['dot']) => boolean {
+  const floors = homesOf(channel)[0]?.channels.get(channel)?.floors;
+  return ({ writer, seq }) => seq <= (floors?.get(writer) ?? 0);
+}
+
 function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, ChannelOrder, string]> {
   const none: ChannelOrder = { entries: [], positions: new Map(), outside: [], isBelow: () => false };
   for (const reader of record.readers)
@@ -104,6 +110,7 @@ export const oneOrderOrLate: Checker = function* (evidence) {
 /** I13: no hole that was not told. */
 export const nothingSkipped: Checker = function* (evidence) {
   for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
+    const isTrimmed = trimmedIn(evidence, reader.channel);
     const got = entriesOf(reader).flatMap(({ dot }) => positions.get(dotText(dot)) ?? []);
     if (got.length === 0) continue;
     const had = new Set(got);
@@ -113,7 +120,7 @@ export const nothingSkipped: Checker = function* (evidence) {
     const last = got.reduce((most, position) => Math.max(most, position), 0);
     for (let i = first; i < last; i++) {
       const entry = entries[i]!;
-      if (entry.line > 0 && !had.has(i) && !lines.has(entry.line) && !isInGap(reader, entry)) {
+      if (entry.line > 0 && !had.has(i) && !lines.has(entry.line) && !isInGap(reader, entry, isTrimmed)) {
         yield `${who} never got line ${entry.line} (${dotText(entry)}), and later ones`;
         break;
       }
@@ -121,20 +128,46 @@ export const nothingSkipped: Checker = function* (evidence) {
   }
 };
 
-function isInGap({ events }: Reader, { writer, seq }: { writer: string; seq: number }): boolean {
+function isInGap(
+  { events }: Reader,
+  { writer, seq }: EntryEvent['dot'],
+  isTrimmed: (dot: EntryEvent['dot']) => boolean,
+): boolean {
   return events.some(
     (event) =>
       event.type === 'gap' &&
+      (event.reason !== 'trimmed' || isTrimmed({ writer, seq })) &&
       (event.ranges.length === 0 ||
         event.ranges.some((range) => range.writer === writer && range.fromSeq <= seq && seq <= range.toSeq)),
   );
 }
 
-/** I13: nothing was lost here, so no gap may be told. */
+/** I13: where nothing was lost no gap may be told but of what was trimmed before the reader got it. */
 export const noNeedlessGap: Checker = function* (evidence) {
   if (evidence.record.lostDisks.size > 0) return;
-  for (const [{ events }, , who] of eachReader(evidence))
-    for (const event of events) if (event.type === 'gap') yield `${who} was told of a gap: ${event.reason}`;
+  for (const [reader, { entries, positions }, who] of eachReader(evidence)) {
+    const trimmed = entries.filter(trimmedIn(evidence, reader.channel));
+    const had = new Set<string>();
+    let first = reader.start === 'beginning' ? 0 : undefined;
+    for (const [i, event] of reader.events.entries()) {
+      if (event.type === 'entry') {
+        had.add(dotText(event.dot));
+        first ??= positions.get(dotText(event.dot));
+      }
+      if (event.type !== 'gap') continue;
+      // It goes on behind the gap.
+      const next = reader.events.slice(i).find((one) => one.type === 'entry' && !one.late) as
+        | EntryEvent
+        | undefined;
+      const end = next && positions.get(dotText(next.dot));
+      const missed = trimmed.slice(first ?? 0, end).filter((entry) => !had.has(dotText(entry)));
+      // Between two gaps there may be entries that are not shown.
+      const isNext = reader.events[i - 1]?.type === 'gap';
+      if (event.reason !== 'trimmed' || (missed.length === 0 && !isNext))
+        yield `${who} was told of a gap: ${event.reason}`;
+      for (const entry of missed) had.add(dotText(entry));
+    }
+  }
 };
 
 /** I15: where everybody asks for quorum and takes nothing less, nothing ever comes behind its place. */

@@ -2,8 +2,13 @@
 import { crc32 } from 'node:zlib';
 import { lineOf } from '../../checkers/ledger.js';
 import { type RawFile, lineageOf, readRawSegments } from '../../checkers/raw-segments.js';
-import { decodeRecord } from '../../checkers/record.js';
+import { type RecordTrim, decodeRecord } from '../../checkers/record.js';
 import type { SeenDot } from '../record.js';
+
+export type StoredTrim = RecordTrim;
+
+/** Names the runs by which a store says that it raised floors. */
+export const floorWriter = '0'.repeat(24);
 
 export interface StoredEntry extends SeenDot {
   /** 0: written without a claim. */
@@ -12,14 +17,17 @@ export interface StoredEntry extends SeenDot {
   /** Number of `EntryKind`; 0 is a publish. */
   readonly kind: number;
   readonly parents: readonly SeenDot[];
+  readonly trim?: StoredTrim | undefined;
   readonly line: number;
   readonly sum: number;
 }
 
 export interface StoredChannel {
   readonly name: string;
-  /** Sorted by seq. */
+  /** Sorted by seq; above the floors. */
   readonly writers: ReadonlyMap<string, readonly StoredEntry[]>;
+  /** By writer; nothing at or below them is read. */
+  readonly floors?: ReadonlyMap<string, number>;
 }
 
 export interface StoreLog {
@@ -31,34 +39,66 @@ export function dotText({ writer, seq }: SeenDot): string {
   return `${writer}-${seq}`;
 }
 
-/** `onConflict` is told of a dot that is there twice, with different contents. */
+/** `onConflict` is told of a dot that is there twice, with different contents. `isAlone`: no cluster, where a trim is in force
+ *  as soon as it is stored. */
 export function readStoreLog(
   node: string,
   files: readonly RawFile[],
   onConflict: (what: string) => void,
+  isAlone: boolean,
 ): StoreLog {
   const lineage = files.map(lineageOf).find((found) => found !== undefined);
-  const channels = new Map<string, { name: string; writers: Map<string, StoredEntry[]> }>();
+  const channels = new Map<string, Read>();
   const { records } = readRawSegments(files, lineage ?? '');
   for (const { channel: place, writer, round, seq, bytes } of records) {
     const name = place.slice(place.indexOf('/') + 1);
-    const channel = channels.get(name) ?? { name, writers: new Map<string, StoredEntry[]>() };
+    const channel = channels.get(name) ?? { name, writers: new Map(), floors: new Map() };
     channels.set(name, channel);
+    const entry = entryOf({ writer, seq }, round, bytes);
+    if (entry.trim && (writer === floorWriter || isAlone)) raise(channel.floors, entry.trim);
+    if (writer === floorWriter) continue;
     const entries = channel.writers.get(writer) ?? [];
     channel.writers.set(writer, entries);
-    entries.push(entryOf({ writer, seq }, round, bytes));
+    entries.push(entry);
   }
-  for (const { name, writers } of channels.values())
-    for (const [writer, entries] of writers) writers.set(writer, once(name, entries, onConflict));
+  for (const { name, writers, floors } of channels.values()) {
+    for (const [writer, entries] of writers) {
+      const kept = entries.filter(({ seq }) => seq > (floors.get(writer) ?? 0));
+      if (kept.length > 0) writers.set(writer, once(name, kept, onConflict));
+      else writers.delete(writer);
+    }
+  }
   return { node, channels };
 }
 
-function entryOf(dot: SeenDot, round: number, bytes: Uint8Array): StoredEntry {
+interface Read extends StoredChannel {
+  readonly writers: Map<string, StoredEntry[]>;
+  readonly floors: Map<string, number>;
+}
+
+function raise(floors: Map<string, number>, { floors: by }: StoredTrim): void {
+  for (const [writer, floor] of by) floors.set(writer, Math.max(floor, floors.get(writer) ?? 0));
+}
+
+/** The channel as if nothing had been trimmed: what lies below the floors is known from elsewhere. */
+export function untrimmed(
+  channel: StoredChannel,
+  entryAt: (writer: string, seq: number) => StoredEntry | undefined,
+): StoredChannel {
+  const writers = new Map(channel.writers);
+  for (const [writer, floor] of channel.floors ?? []) {
+    const below = Array.from({ length: floor }, (_, i) => entryAt(writer, i + 1) ?? []).flat();
+    writers.set(writer, [...below, ...(channel.writers.get(writer) ?? [])]);
+  }
+  return { ...channel, writers };
+}
+
+export function entryOf(dot: SeenDot, round: number, bytes: Uint8Array): StoredEntry {
   let start = 1;
   while (bytes[start++]! >= 0x80);
-  const { timestamp, kind, parents, payload } = decodeRecord(bytes, start, bytes.length, 0);
+  const { timestamp, kind, parents, payload, trim } = decodeRecord(bytes, start, bytes.length, 0);
   const line = kind === 0 ? lineOf(payload) : 0;
-  return { ...dot, round, timestamp, kind, parents, line, sum: crc32(bytes) };
+  return { ...dot, round, timestamp, kind, parents, trim, line, sum: crc32(bytes) };
 }
 
 /** Compaction leaves copies behind until the old file is removed. */

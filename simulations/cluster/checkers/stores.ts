@@ -18,11 +18,11 @@ export const dotsAreUnique: Checker = function* ({ disks }) {
 /** I5, I6: a writer's entries have no holes, and later ones later timestamps. */
 export const writersAreWhole: Checker = function* ({ stores }) {
   for (const { node, channels } of stores)
-    for (const { name, writers } of channels.values())
-      for (const entries of writers.values())
+    for (const { name, writers, floors } of channels.values())
+      for (const [writer, entries] of writers)
         for (let i = 0; i < entries.length; i++) {
           const [entry, before] = [entries[i]!, entries[i - 1]];
-          const expected = before ? before.seq + 1 : 1;
+          const expected = before ? before.seq + 1 : (floors?.get(writer) ?? 0) + 1;
           if (entry.seq !== expected) yield `${name} on ${node} lacks what is before ${dotText(entry)}`;
           if (before && entry.timestamp <= before.timestamp)
             yield `${dotText(entry)} in ${name} on ${node} is not later than the entry before it`;

@@ -5,6 +5,7 @@ import type { Finding } from '../record.js';
 import { churn, hole, lostTail, orderlyReturn, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
 import { emptyTwin, rolledBack, twice } from './returns.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
+import { zombie } from './trims.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
 interface Entry {
@@ -29,6 +30,10 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['D2 hole', { told: hole }],
   ['D3 sleeping owner', { told: sleepingOwner }],
   ['D4 retry elsewhere', { told: retryElsewhere }],
+  [
+    'D5 zombie',
+    { told: zombie, options: { isStrict: false, retention: { maxCount: 10 }, trimGraceMs: 5_000 } },
+  ],
   ['D8 six hours ahead', { told: sixHoursAhead, options: { isStrict: false } }],
   ...orders.flatMap((order) =>
     [100, 4_000].map((gapMs): [string, Entry] => [

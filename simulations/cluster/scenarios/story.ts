@@ -8,7 +8,7 @@ import { PlainPublisher } from '../plain-publisher.js';
 import { Publisher, type PublisherPlan } from '../publisher.js';
 import { ReaderClient, type ReaderPlan } from '../reader.js';
 import type { Finding, Level, Publish } from '../record.js';
-import { World } from '../world.js';
+import { World, type WorldPlan } from '../world.js';
 
 export interface StoryOptions {
   readonly nodes?: number;
@@ -16,6 +16,8 @@ export interface StoryOptions {
   readonly seed?: number;
   /** Everybody asks for quorum and takes nothing less. */
   readonly isStrict?: boolean;
+  readonly retention?: WorldPlan['retention'];
+  readonly trimGraceMs?: number;
 }
 
 export type Told = (story: Story) => Promise<void>;
@@ -34,7 +36,8 @@ export class Story {
   readonly #readers: ReaderClient[] = [];
   readonly #cuts: (() => void)[] = [];
 
-  constructor({ nodes = 3, replicas = 3, seed = 1, isStrict = true }: StoryOptions = {}) {
+  constructor(options: StoryOptions = {}) {
+    const { nodes = 3, replicas = 3, seed = 1, isStrict = true, retention, trimGraceMs } = options;
     this.world = new World({
       seed,
       nodes,
@@ -44,6 +47,8 @@ export class Story {
       timeScale: 1,
       membershipScale: 1,
       skewMs: 0,
+      retention,
+      trimGraceMs,
     });
     this.#isStrict = isStrict;
     if (isStrict) this.world.strict.add(this.channel);

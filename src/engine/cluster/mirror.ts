@@ -3,6 +3,7 @@
 import { type ChannelRef, type Dot, channelKey } from '../../base/ids.js';
 import type { ChannelLog, SeqRange } from '../../log/channel-log.js';
 import type { Trim } from '../../log/entry.js';
+import { floorsIn } from '../../log/floors.js';
 import { RecordWalk, placeSeed, recordIsWhole, recordSeq } from '../../log/entry-wire.js';
 import { runFrom, runOf } from '../../log/run-bytes.js';
 import { verifyRun } from '../../log/run-reader.js';
@@ -45,7 +46,11 @@ export class Mirror {
     const run = verified.value;
     const accepted = this.log.accepts(run);
     if (accepted.ok) {
+      // Floors that reach beyond what is here: the home was behind, and its log is another one by now.
+      const floors = floorsIn(run)?.floors;
+      if (floors && [...floors].some(([writer, floor]) => this.log.have(writer) < floor)) return false;
       this.log.apply(run);
+      if (floors) return true;
       // A copy: a view would keep the whole letter in memory.
       this.#keep(bytes.slice(), run);
       return true;

@@ -231,7 +231,10 @@ export class ReplicaDriver {
       const read = slices.map(({ writer, round, firstSeq, count, records }) => {
         return { writer, round, firstSeq, count, records };
       });
-      this.#replica.loaded(id, read, missing.length > 0, this.#now());
+      // What was trimmed meanwhile is not missed.
+      const floors = this.#store.peek(ref)?.floors;
+      const isDamaged = missing.some(({ writer, toSeq }) => toSeq > (floors?.get(writer) ?? 0));
+      this.#replica.loaded(id, read, isDamaged, this.#now());
       this.pumpSoon();
     } catch (error) {
       this.#hooks.failed(error);

@@ -4,7 +4,7 @@ import { assert } from '../../base/assert.js';
 import type { ChannelRef, Dot, NodeId, WriterId } from '../../base/ids.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import { planted } from '../../base/planted.js';
-import type { HybridClock } from '../../log/hybrid-clock.js';
+import { isFloorRun } from '../../log/floors.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Effect } from '../../replication/effects.js';
 import type { Frame } from '../../replication/messages.js';
@@ -12,31 +12,16 @@ import type { CommitPart, Replica, RingPlan } from '../../replication/replica.js
 import { type ActiveChannel, isAllCommitted } from '../active-channel.js';
 import type { ChannelTable } from '../channel-table.js';
 import type { Committer } from '../committer.js';
-import type { Delivery } from '../delivery.js';
 import type { Acting } from './neighbours.js';
 import type { Companion, Fetched, Ordering, Stamped, Stamping } from '../ordering.js';
 import { awaitRepeats, awaitedOf, untilCommitted } from './awaited.js';
-import type { Surroundings } from './surroundings.js';
 import { type Pending, pendingMerge } from '../pending.js';
-import type { LogStore, Observer } from '../ports.js';
 import { StoreForgotError, StoreTwiceError } from '../store-doubt.js';
 import { HeldLogs } from './held-logs.js';
-import { type DriverEffect, type DriverPorts, ReplicaDriver } from './replica-driver.js';
+import { type DriverEffect, ReplicaDriver } from './replica-driver.js';
+import type { ReplicatedOptions } from './replicated-options.js';
 import { type Writing, Writings } from './writings.js';
 import { SharedChannel } from './shared-channel.js';
-
-export interface ReplicatedOptions {
-  readonly ports: DriverPorts & { readonly observer: Observer };
-  readonly store: LogStore;
-  readonly writer: WriterId;
-  readonly clock: HybridClock;
-  readonly physicalMs: () => number;
-  readonly delivery: Delivery;
-  readonly surroundings: Surroundings;
-  makeReplica(logOf: (ref: ChannelRef) => ChannelLog): Replica;
-  flush(): void;
-  failed(error: unknown): void;
-}
 
 export class Replicated implements Ordering {
   readonly replica: Replica;
@@ -209,6 +194,10 @@ export class Replicated implements Ordering {
     }
   }
 
+  trimLimit({ ref, shared }: ActiveChannel): number {
+    return shared ? this.replica.trimLimit(ref, this.#options.trimGraceMs, this.#now()) : 0;
+  }
+
   waits(channel: ActiveChannel): void {
     this.#waiting.add(channel);
   }
@@ -244,8 +233,10 @@ export class Replicated implements Ordering {
     clock.receive(run.lastTimestamp, physicalMs());
     const channel = this.#held.find(run.ref);
     if (!channel) return;
-    channel.tookIn(run, bytes);
-    if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
+    if (!isFloorRun(run)) {
+      channel.tookIn(run, bytes);
+      if (channel.hasListeners) channel.shared?.kept.add(run, bytes);
+    }
     surroundings.synced(run.ref, run, bytes);
   }
 
@@ -311,6 +302,10 @@ export class Replicated implements Ordering {
         return this.#resume(effect.ref);
       case 'merge':
         return this.#merge(effect.ref);
+      case 'overtaken': {
+        const channel = this.#held.find(effect.ref);
+        return channel && this.#options.delivery.committed(channel, effect.from, undefined);
+      }
       case 'claimGained':
         return this.#gained(effect.interval);
       case 'claimLost':

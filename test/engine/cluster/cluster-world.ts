@@ -93,6 +93,7 @@ export class TestNode {
       profile: { peerAddress: this.address, clientAddresses: [], role: 'core', load: 0 },
       membership: lan,
       seeds: this.world.nodes.map(({ address }) => address),
+      ...(options.trimGraceMs === undefined ? {} : { trimGraceMs: options.trimGraceMs }),
     };
     const timers = {
       after: (ms: number, callback: () => void) => clock.after(ms, () => this.#life === life && callback()),
@@ -153,6 +154,11 @@ export class TestNode {
     const { clock } = this.world;
     this.disk = new SimulatedDisk({ clock, random: this.random, latencyMsMax: 0.2 }, {});
     this.index = new SimulatedIndex({ clock, random: this.random });
+  }
+
+  /** The index alone is gone; only while the node is down. */
+  loseIndex(): void {
+    this.index = new SimulatedIndex({ clock: this.world.clock, random: this.random });
   }
 
   unlink(other: TestNode): void {
@@ -230,6 +236,7 @@ export interface ClusterWorldOptions {
   readonly nodes: number;
   readonly replicas?: Replicas;
   readonly rules?: RuleConfig;
+  readonly trimGraceMs?: number;
   readonly seed?: number;
 }
 

@@ -1,0 +1,53 @@
+/** Every entry that was ever synced anywhere, and every raising of floors, from the bytes alone: what is trimmed is gone from
+ *  the disks, and still has its place in the order. */
+import type { RawRecord } from '../checkers/raw-segments.js';
+import { type StoredEntry, type StoredTrim, entryOf, floorWriter } from './checkers/store-log.js';
+
+/** A store wrote down that the floors of a channel are these. */
+export interface SeenFloors {
+  readonly disk: number;
+  readonly node: string;
+  /** Without its hub. */
+  readonly channel: string;
+  readonly trim: StoredTrim;
+}
+
+export class Archive {
+  readonly raised: SeenFloors[] = [];
+  /** Entries that came to a disk on which they were trimmed before. */
+  readonly again: string[] = [];
+  /** By channel, writer and seq. */
+  readonly #entries = new Map<string, Map<string, Map<number, StoredEntry>>>();
+  /** In force on a disk, by disk and channel. */
+  readonly #floors = new Map<string, ReadonlyMap<string, number>>();
+
+  /** On this disk for the first time. */
+  note({ channel: place, writer, round, seq, bytes }: RawRecord, disk: number, node: string): void {
+    const channel = place.slice(place.indexOf('/') + 1);
+    const entry = entryOf({ writer, seq }, round, bytes);
+    const key = `${disk} ${channel}`;
+    if (writer === floorWriter) {
+      if (!entry.trim) return;
+      this.raised.push({ disk, node, channel, trim: entry.trim });
+      this.#floors.set(key, entry.trim.floors);
+      return;
+    }
+    if (seq <= (this.#floors.get(key)?.get(writer) ?? 0))
+      this.again.push(`${writer}-${seq} of ${channel} comes to ${node} again, where it is trimmed`);
+    let writers = this.#entries.get(channel);
+    if (!writers) this.#entries.set(channel, (writers = new Map()));
+    let entries = writers.get(writer);
+    if (!entries) writers.set(writer, (entries = new Map()));
+    if (!entries.has(seq)) entries.set(seq, entry);
+  }
+
+  entry(channel: string, writer: string, seq: number): StoredEntry | undefined {
+    return this.#entries.get(channel)?.get(writer)?.get(seq);
+  }
+
+  /** Trims that were ever stamped in a channel. */
+  trims(channel: string): StoredEntry[] {
+    const writers = this.#entries.get(channel)?.values() ?? [];
+    return [...writers].flatMap((entries) => [...entries.values()].filter(({ trim }) => trim !== undefined));
+  }
+}

@@ -1,0 +1,119 @@
+/** Trims and floors of one channel log: which trims that are held take effect, and whether floors that another home tells
+ *  may be taken over. A trim names an entry t of the primary chain and removes all that t stands on, t included: a prefix
+ *  of the order. It takes effect once it is committed itself, never before. */
+import type { Dot, WriterId } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
+import type { HeldWriters } from './acceptance.js';
+import type { Trim, Vector } from './entry.js';
+import type { LogParts } from './log-parts.js';
+import { vectorOf } from './past.js';
+import type { RunSummary } from './run.js';
+
+export interface DueTrims {
+  /** The one that removes most of those that are committed. */
+  readonly due: Trim | undefined;
+  /** Committed, and not what a trim may be: they never take effect. */
+  readonly untrue: readonly Dot[];
+}
+
+/** What floors are to a log that is told of them. */
+export type FloorsVerdict =
+  /** They remove nothing that is not removed already. */
+  | 'known'
+  /** Everything they remove is held: the trim itself is to be had like any entry, and says whether it is committed. */
+  | 'held'
+  /** Some of what they remove is lacking, and nobody may have it any more: to be taken over. */
+  | 'behind'
+  /** They cannot come of a trim: they would leave a part of what is removed or committed here. */
+  | 'conflict';
+
+const nothing: ReadonlyMap<WriterId, number> = new Map();
+
+/** See `ChannelLog.trimAt`. */
+export function trimAt(parts: LogParts, position: number): Trim | undefined {
+  const { order, subLogs } = parts;
+  const span = order.chainSpanBefore(position);
+  if (!span) return undefined;
+  const { subLog } = span;
+  const seq = span.firstSeq + Math.min(span.count, position - span.position) - 1;
+  const through = { writer: subLog.writer, seq };
+  const floors = planted('floors-by-have')
+    ? new Map([...subLogs.values().map((each) => [each.writer, each.seq] as const), [through.writer, seq]])
+    : vectorOf(parts, { base: span.position + seq - span.firstSeq + 1, beyond: nothing });
+  return { through, floors, round: subLog.roundOf(seq) };
+}
+
+/** Remembers the trims of a run. Of more than a few that wait the oldest are let go: the next one removes as much. */
+export function holdTrims({ trims, trim: last }: LogParts, { writer, marked }: RunSummary): void {
+  for (const { seq, trim } of marked) {
+    if (!trim || !rises(trim.floors, last?.floors ?? nothing)) continue;
+    trims.push({ dot: { writer, seq }, trim });
+    if (trims.length > limits.heldTrimsMax) trims.shift();
+  }
+}
+
+/** Looks at the trims that are held; forgets those that never take effect. */
+export function dueTrims(parts: LogParts): DueTrims {
+  const untrue: Dot[] = [];
+  let due: Trim | undefined;
+  for (const { dot, trim } of parts.trims) {
+    const isCommitted = dot.seq <= (parts.subLogs.get(dot.writer)?.placed ?? 0);
+    if (!isCommitted && !planted('trim-uncommitted')) continue;
+    if (!isTrue(parts, trim)) untrue.push(dot);
+    else if (!due || rises(trim.floors, due.floors)) due = trim;
+  }
+  if (untrue.length > 0) parts.trims = parts.trims.filter(({ dot }) => !untrue.includes(dot));
+  return { due, untrue };
+}
+
+/** After floors have risen: forgets trims that have nothing left to remove. */
+export function forgetTrims(parts: LogParts): void {
+  if (parts.trims.length === 0) return;
+  const floors = parts.trim?.floors ?? nothing;
+  parts.trims = parts.trims.filter(({ trim }) => rises(trim.floors, floors));
+}
+
+/** `held`: what is held, and what waits to be stored before these floors. */
+export function judgeFloors(parts: LogParts, held: HeldWriters, { floors }: Trim): FloorsVerdict {
+  const { subLogs, trim: last } = parts;
+  if (!rises(floors, last?.floors ?? nothing)) return 'known';
+  const have = (writer: WriterId): number => held.get(writer)?.seq ?? 0;
+  if ([...floors].every(([writer, floor]) => floor <= have(writer))) return 'held';
+  for (const [writer, floor] of last?.floors ?? nothing) {
+    if (floor > (floors.get(writer) ?? 0)) return 'conflict';
+  }
+  // Not all that they remove is held, so neither is the entry they were computed from: it comes after all that is
+  // committed here. (Where entries were lost, what is committed here may be in another order.)
+  const isWhole = subLogs.values().every(({ lost }) => lost.length === 0);
+  const cuts = subLogs.values().some(({ writer, placed }) => placed > (floors.get(writer) ?? 0));
+  return isWhole && cuts ? 'conflict' : 'behind';
+}
+
+/** Whether `floors` go beyond `known` somewhere. */
+export function rises(floors: Vector, known: Vector): boolean {
+  for (const [writer, floor] of floors) if (floor > (known.get(writer) ?? 0)) return true;
+  return false;
+}
+
+/** Whether a trim names a committed entry of the primary chain, and removes exactly its past. */
+function isTrue(parts: LogParts, { through, floors, round }: Trim): boolean {
+  if (planted('floors-by-have') || planted('trim-uncommitted')) return true;
+  const { subLogs, trim: last } = parts;
+  if (!rises(floors, last?.floors ?? nothing)) return true;
+  const subLog = subLogs.get(through.writer);
+  const span = subLog?.placementOf(through.seq);
+  if (!subLog || !span?.onChain || subLog.roundOf(through.seq) !== round) return false;
+  // Where entries were lost their parents are not known, and a past may seem smaller than it is.
+  if (subLogs.values().some(({ lost }) => lost.length > 0)) {
+    return [...floors].every(([writer, floor]) => floor <= (subLogs.get(writer)?.placed ?? 0));
+  }
+  const base = span.position + through.seq - span.firstSeq + 1;
+  return sameVector(floors, vectorOf(parts, { base, beyond: nothing }));
+}
+
+function sameVector(a: Vector, b: Vector): boolean {
+  if (a.size !== b.size) return false;
+  for (const [writer, seq] of a) if (b.get(writer) !== seq) return false;
+  return true;
+}
