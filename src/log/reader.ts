@@ -43,8 +43,10 @@ export class LogReader {
   // There are as many readers as subscriptions, and nearly all are plain positions: no empty maps.
   #beyond: Map<WriterId, number> | undefined;
   readonly #skipped: ReadonlyMap<WriterId, number> | undefined;
-  /** For the ranges of a first gap. */
-  readonly #startHeads: readonly Dot[] | undefined;
+  /** Its heads when the log last said them, and what was delivered since: where a trim overtakes the reader, the log does not
+   *  know any more what stood before its position. */
+  #known: readonly Dot[];
+  #since: Map<WriterId, number> | undefined;
   /** What `next` handed out last and `advance` has not taken yet. */
   #ahead: Span | undefined;
   #gapEnd = 0;
@@ -53,7 +55,7 @@ export class LogReader {
     this.#position = position;
     this.#beyond = start.beyond?.size ? new Map(start.beyond) : undefined;
     this.#skipped = start.skipped?.size ? start.skipped : undefined;
-    this.#startHeads = start.heads;
+    this.#known = start.heads ?? [];
   }
 
   /** Behind everything that `heads` stand on. Heads of which entries are not held are an error: a cursor may be ahead of
@@ -65,8 +67,7 @@ export class LogReader {
     const missingHeads = heads.filter((head) => head.seq > log.have(head.writer));
     if (missingHeads.length > 0) return err({ missingHeads });
     const { position, beyond } = log.placementOf(heads);
-    // Where they reach what is kept, nothing can be missing: the heads are not needed any more.
-    return ok(new LogReader(position, { beyond, heads: position < log.firstPosition ? heads : undefined }));
+    return ok(new LogReader(position, { beyond, heads }));
   }
 
   /** Behind everything before `position`, which may lie below what is kept. */
@@ -120,8 +121,11 @@ export class LogReader {
     if (step.type === 'end') return;
     if (step.type === 'gap') {
       this.#position = Math.max(this.#position, this.#gapEnd);
+      this.#knows(step.heads);
       return;
     }
+    this.#since ??= new Map();
+    this.#since.set(step.writer, step.firstSeq + step.count - 1);
     const ahead = this.#ahead;
     const fits =
       ahead?.writer === step.writer && ahead.firstSeq === step.firstSeq && step.count <= ahead.count;
@@ -161,12 +165,27 @@ export class LogReader {
 
   /** The reader's cursor. */
   heads(log: ChannelLog): readonly Dot[] {
-    if (this.#beyond && this.#position >= log.firstPosition) this.#settle(log);
-    return this.#headsAt(log, this.#position);
+    if (this.#position < log.firstPosition) return this.#knownHeads();
+    if (this.#beyond) this.#settle(log);
+    this.#knows(this.#headsAt(log, this.#position));
+    return this.#known;
   }
 
   isAtEnd(log: ChannelLog): boolean {
     return this.#position >= log.firstPosition && this.#settle(log) === undefined;
+  }
+
+  #knows(heads: readonly Dot[]): void {
+    this.#known = heads;
+    this.#since = undefined;
+  }
+
+  /** What it is known to have: nothing else, and not all that a home behind this one still has before it. */
+  #knownHeads(): readonly Dot[] {
+    const known = new Map(this.#known.map(({ writer, seq }) => [writer, seq]));
+    for (const had of [this.#since ?? [], this.#beyond ?? []])
+      for (const [writer, seq] of had) known.set(writer, Math.max(seq, known.get(writer) ?? 0));
+    return [...known].map(([writer, seq]) => ({ writer, seq }));
   }
 
   #headsAt(log: ChannelLog, position: number): readonly Dot[] {
@@ -204,7 +223,7 @@ export class LogReader {
   }
 
   #trimmedRanges(log: ChannelLog): LostRange[] {
-    const known = new Map(this.#startHeads?.map(({ writer, seq }) => [writer, seq]));
+    const known = new Map(this.#knownHeads().map(({ writer, seq }) => [writer, seq]));
     // Heads do not name all that stands below them, and what they stood on is not known any more: too much is told rather
     // than too little. Who has neither heads nor nothing is told no ranges.
     const mayLackAll = known.size > 0 || this.#position === 0;

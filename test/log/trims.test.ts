@@ -121,7 +121,23 @@ test('a reader that a trim overtakes has no cursor that covers what it did not g
   expect(reader.heads(log)).toEqual([{ writer: a, seq: 2 }]);
   log.applyTrim(log.trimAt(4)!, 0);
   const again = LogReader.atCursor(log, reader.heads(log));
-  expect(again.ok && again.value.next(log, 9)).toMatchObject({ type: 'gap', heads: [{ writer: a, seq: 4 }] });
+  expect(again.ok && again.value.next(log, 9)).toMatchObject({
+    type: 'gap',
+    ranges: [{ writer: a, fromSeq: 3, toSeq: 4 }],
+    heads: [{ writer: a, seq: 4 }],
+  });
+});
+
+test('a reader that a trim overtakes goes on, at a home that is not as far, behind what it got', () => {
+  const log = committed(6);
+  const reader = LogReader.atPosition(log, 0);
+  reader.advance(reader.next(log, 2));
+  const step = reader.next(log, 2);
+  log.applyTrim(log.trimAt(5)!, 0);
+  reader.advance(step);
+  const behind = committed(6);
+  const again = LogReader.atCursor(behind, reader.heads(log));
+  expect(again.ok && again.value.next(behind, 9)).toMatchObject({ type: 'entries', firstSeq: 5 });
 });
 
 test('a floor run is one only as it is written', () => {
