@@ -39,6 +39,11 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { isolate: 5, split: 3, cut: 3 }, readers: { handOversPerMinute: 40 } },
   },
   {
+    bug: 'own-writes-unheld',
+    what: 'a page is read from a log that lacks what its reader wrote',
+    steering: { faults: { isolate: 6, clog: 4 } },
+  },
+  {
     bug: 'live-before-end',
     what: 'a reader is live before it has read all of the log',
     steering: {

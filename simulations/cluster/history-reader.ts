@@ -6,7 +6,8 @@ import { type Client, RinglogError, connect } from '../../src/client/index.js';
 import { lineOf } from '../checkers/ledger.js';
 import { between, shuffled } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
-import type { Reader } from './record.js';
+import { type Reader, type SeenAck, type SeenDot } from './record.js';
+import { dotText } from './checkers/store-log.js';
 
 export interface HistoryPlan {
   readonly name: string;
@@ -27,6 +28,7 @@ export class HistoryClient {
   readonly #random: Random;
   #client: Client;
   #cursor: string | undefined;
+  #asked = 0;
   #stopped = false;
 
   constructor(world: ClientWorld, plan: HistoryPlan, options: ClientOptions) {
@@ -74,13 +76,15 @@ export class HistoryClient {
 
   async #page(): Promise<void> {
     const { channel, limit } = this.plan;
+    const including = this.#newestAcked();
     const options = {
       limit,
       timeoutMs: 5_000,
       ...(this.#cursor === undefined ? {} : { cursor: this.#cursor }),
+      ...(including && { including: dotText(including) }),
     };
     const client = this.#client;
-    const { entries, gaps, cursor } = await client.history(channel, options).page();
+    const { entries, gaps, cursor, more } = await client.history(channel, options).page();
     if (this.#stopped || client !== this.#client) return;
     this.#cursor = cursor;
     const { events } = this.reader;
@@ -92,5 +96,15 @@ export class HistoryClient {
       const seen = { dot: { writer: dot.writer, seq: dot.seq }, late, kind, line, timestamp };
       events.push({ type: 'entry', atMs, ...seen, crc: crc32(bytes) });
     }
+    events.push({ type: 'page', atMs, more, ...(including && { including }) });
+  }
+
+  /** For every second page: as one would ask who wrote it. */
+  #newestAcked(): SeenDot | undefined {
+    if (this.#asked++ % 2 === 0) return undefined;
+    const { record } = this.#world;
+    const isOurs = ({ line, level }: SeenAck): boolean =>
+      level !== 'memory' && record.of(line)?.channel === this.plan.channel;
+    return record.acks.findLast((ack) => ack.dot && isOurs(ack))?.dot;
   }
 }

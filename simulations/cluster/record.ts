@@ -59,7 +59,9 @@ export type ReaderEvent =
       readonly reason: string;
       readonly ranges: readonly SeenRange[];
     }
-  | { readonly type: 'subscribed'; readonly atMs: number; readonly resumed: boolean };
+  | { readonly type: 'subscribed'; readonly atMs: number; readonly resumed: boolean }
+  /** The end of a page: the last one, if there is no more. `including`: of a log that has this. */
+  | { readonly type: 'page'; readonly atMs: number; readonly including?: SeenDot; readonly more: boolean };
 
 export interface SeenRange {
   readonly writer: string;

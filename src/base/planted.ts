@@ -38,6 +38,7 @@ export type PlantedBug =
   | 'no-merge-after-claim'
   | 'order-by-clock'
   | 'own-primary'
+  | 'own-writes-unheld'
   | 'parents-unchecked'
   | 'primary-by-time'
   | 'recovering-acks'

@@ -1,7 +1,9 @@
 /** Stored entries of a channel, page by page or one by one. */
 import { fromBase64, toBase64Url } from '../base/bytes.js';
+import { type Dot, parseDot } from '../base/ids.js';
 import type { HistoryMessage, ServerEvent } from '../protocol/messages.js';
-import { ownError } from './error.js';
+import { failure } from '../protocol/errors.js';
+import { ownError, serverError } from './error.js';
 import { Message } from './message.js';
 import { type GapNotice, badCursor } from './reading.js';
 
@@ -16,6 +18,9 @@ export interface HistoryOptions {
   readonly first?: 'oldest' | 'newest';
   /** Entries a page. */
   readonly limit?: number;
+  /** What a publish came to, or its id: pages come from a node that has it by then, or not at all (UNAVAILABLE, which is
+   *  asked again until `timeoutMs`). So one reads what one wrote, at any node. */
+  readonly including?: string | { readonly id: string | undefined };
   /** How long one page may take, interruptions included. */
   readonly timeoutMs?: number;
   /** Told of missing entries while iterating; without it they are an error. */
@@ -44,7 +49,7 @@ export class History implements AsyncIterable<Message> {
     options: HistoryOptions,
     ask: (message: HistoryMessage) => Promise<HistoryEvent>,
   ) {
-    const { cursor, since, until, limit, first } = options;
+    const { cursor, since, until, limit, first, including } = options;
     this.#ask = ask;
     this.#onGap = options.onGap;
     this.#cursor = cursor === undefined ? undefined : cursorBytes(channel, cursor);
@@ -55,6 +60,7 @@ export class History implements AsyncIterable<Message> {
       ...(since === undefined ? undefined : { sinceUnixMs: unixMs(since) }),
       ...(until === undefined ? undefined : { untilUnixMs: unixMs(until) }),
       ...(limit === undefined ? undefined : { limit }),
+      ...includingOf(channel, including),
     };
   }
 
@@ -89,6 +95,15 @@ export class History implements AsyncIterable<Message> {
       yield* entries;
     }
   }
+}
+
+/** A signal has no id, and is in no log. */
+function includingOf(channel: string, including: HistoryOptions['including']): { readonly including?: Dot } {
+  const id = typeof including === 'object' ? including.id : including;
+  if (id === undefined) return {};
+  const dot = parseDot(id);
+  if (!dot.ok) throw serverError(failure('INVALID', { channel, message: `"including": ${dot.error}` }));
+  return { including: dot.value };
 }
 
 export function unixMs(time: Date | number): number {

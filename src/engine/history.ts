@@ -5,13 +5,14 @@ import type { ChannelRef, Dot } from '../base/ids.js';
 import { type Result, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
-import type { Timestamp } from '../log/entry.js';
+import type { LostRange, Timestamp } from '../log/entry.js';
 import { RecordWalk, recordTimestamp } from '../log/entry-wire.js';
 import type { LogReader } from '../log/reader.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import type { Failure } from '../protocol/errors.js';
 import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js';
 import type { HistoryPage } from './api.js';
+import { included } from './including.js';
 import { reasonOf } from './replay.js';
 import type { Logs, MissingRange, RecordSlice } from './ports.js';
 import type { Scan } from './scan.js';
@@ -168,6 +169,9 @@ export async function historyPage(
   const since = request.sinceUnixMs === undefined ? 0 : timestampFromUnixMs(request.sinceUnixMs);
   const until = request.untilUnixMs === undefined ? Infinity : timestampFromUnixMs(request.untilUnixMs);
   const page = new PageBuilder(scan.ref, limit);
+  const lost = request.including ? await included(scan, request.including) : ok([]);
+  if (!lost.ok) return lost;
+  if (lost.value.length > 0) page.lacks(lost.value, scan.log);
   return request.backward
     ? backwardPage(scan, request, { since, until }, page)
     : forwardPage(scan, request, { since, until }, page);
@@ -251,6 +255,12 @@ class PageBuilder {
     return (
       this.#entries < this.limit && (this.#entries === 0 || this.#bytes + bytes <= limits.historyBytesMax)
     );
+  }
+
+  /** What was asked for and no home has. */
+  lacks(ranges: readonly LostRange[], log: ChannelLog): void {
+    const cursor = encodeCursor(this.ref, log.headsAt(log.firstPosition));
+    this.gaps.push({ type: 'gap', channel: this.ref.channel, reason: 'lost', ranges, cursor });
   }
 
   add(item: ScanItem & { type: 'record' }): void {

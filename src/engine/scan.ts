@@ -12,6 +12,8 @@ export interface Scan {
   readonly log: ChannelLog;
   /** Brings what a reader had elsewhere and the log lacks. */
   fetch(dots: readonly Dot[]): Promise<Fetched>;
+  /** Waits a moment for what is held and not known to be committed. */
+  settled(): Promise<void>;
 }
 
 /** Of a channel that is loaded. */
@@ -25,5 +27,6 @@ export function scanOf({ logs, ordering }: Core, channel: ActiveChannel): Scan {
       return channel.log;
     },
     fetch: (dots) => ordering.fetch(ref, dots),
+    settled: async () => await ordering.known(channel),
   };
 }

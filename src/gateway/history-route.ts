@@ -9,7 +9,7 @@ import { authenticate } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { HttpFailure } from './problem.js';
-import { cursorFrom, need, optionally, timeFrom } from './request-values.js';
+import { cursorFrom, idFrom, need, optionally, timeFrom } from './request-values.js';
 import { channelParams, entriesAnswer, historyQuery, hubParams, ticketAnswer } from './schemas.js';
 
 export const jsonType = 'application/json; charset=utf-8';
@@ -31,11 +31,12 @@ export const historyRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
     },
     async (request, reply) => {
       const { hub, channel } = request.params;
-      const { cursor, since, until, limit, order } = request.query;
+      const { cursor, since, until, limit, order, including } = request.query;
       const principal = need(authenticate(context.api, request.headers));
       const from = optionally(cursor, (text) => need(cursorFrom(text)));
       const sinceUnixMs = optionally(since, (text) => need(timeFrom('since', text)));
       const untilUnixMs = optionally(until, (text) => need(timeFrom('until', text)));
+      const dot = optionally(including, (text) => need(idFrom('including', text)));
       const page = await context.api.history(principal, hub, {
         type: 'history',
         channel,
@@ -44,6 +45,7 @@ export const historyRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
         ...(sinceUnixMs !== undefined && { sinceUnixMs }),
         ...(untilUnixMs !== undefined && { untilUnixMs }),
         ...(limit !== undefined && { limit }),
+        ...(dot !== undefined && { including: dot }),
       });
       return reply.type(jsonType).send(historyJson(need(page)) as never);
     },

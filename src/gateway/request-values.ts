@@ -1,5 +1,6 @@
 /** Values of a request that mean more than their text. */
 import { fromBase64 } from '../base/bytes.js';
+import { type Dot, parseDot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { type Failure, failure } from '../protocol/errors.js';
@@ -37,6 +38,11 @@ export function timeOrCursorFrom(name: string, text: string): Result<number | Ui
   return cursor.ok
     ? cursor
     : err(failure('INVALID', { message: `"${name}" must be an ISO time, Unix milliseconds or a cursor.` }));
+}
+
+export function idFrom(name: string, text: string): Result<Dot, Failure> {
+  const dot = parseDot(text);
+  return dot.ok ? dot : err(failure('INVALID', { message: `"${name}": ${dot.error}` }));
 }
 
 /** For routes: the value, or the failure as the answer. */

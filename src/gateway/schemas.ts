@@ -115,6 +115,9 @@ export const historyQuery = Type.Object(
     until: Type.Optional(Type.String({ description: 'ISO time or Unix milliseconds, exclusive' })),
     limit: Type.Optional(limit(limits.historyEntriesDefault, limits.historyEntriesMax)),
     order: Type.Optional(order),
+    including: Type.Optional(
+      Type.String({ description: 'A message id: of a log that has it, else UNAVAILABLE', maxLength: 64 }),
+    ),
   },
   strict,
 );

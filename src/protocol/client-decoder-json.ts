@@ -1,4 +1,5 @@
 /** Client frames in JSON: one envelope, or an array of them. */
+import { type Dot, parseDot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { encodeContent } from '../log/entry-wire.js';
 import { checkPublishContent } from './content-check.js';
@@ -155,6 +156,7 @@ function readHistory(members: JsonMembers): ClientMessage {
   const untilUnixMs = members.count('until');
   const limit = members.count('limit');
   const backward = members.flag('backward') ?? false;
+  const including = dotOf(members);
   return {
     type: 'history',
     channel,
@@ -163,5 +165,13 @@ function readHistory(members: JsonMembers): ClientMessage {
     ...(sinceUnixMs ? { sinceUnixMs } : undefined),
     ...(untilUnixMs ? { untilUnixMs } : undefined),
     ...(limit ? { limit } : undefined),
+    ...(including ? { including } : undefined),
   };
+}
+
+function dotOf(members: JsonMembers): Dot | undefined {
+  const text = members.text('including');
+  if (!text) return undefined;
+  const dot = parseDot(text);
+  return dot.ok ? dot.value : members.refuse(`"including": ${dot.error}`);
 }

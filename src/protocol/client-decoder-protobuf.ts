@@ -1,6 +1,6 @@
 /** Client frames in protobuf. A publish's content is not decoded: it is walked once and stays a view of the frame. */
 import { equalBytes } from '../base/bytes.js';
-import { channelNameBytesMax } from '../base/ids.js';
+import { type Dot, channelNameBytesMax, parseDot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { checkPublishContent } from './content-check.js';
 import { type Failure, failure } from './errors.js';
@@ -240,6 +240,7 @@ function readHistory(reader: WireReader): ClientMessage {
   let untilUnixMs: number | undefined;
   let limit = 0;
   let backward = false;
+  let including: Dot | undefined;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 10) channel = reader.text('channel');
@@ -248,6 +249,7 @@ function readHistory(reader: WireReader): ClientMessage {
     else if (tag === 32) untilUnixMs = reader.varint();
     else if (tag === 40) limit = reader.varint();
     else if (tag === 48) backward = reader.bool();
+    else if (tag === 58) including = readDot(reader);
     else reader.skip(tag);
   }
   return {
@@ -258,5 +260,15 @@ function readHistory(reader: WireReader): ClientMessage {
     ...(sinceUnixMs ? { sinceUnixMs } : undefined),
     ...(untilUnixMs ? { untilUnixMs } : undefined),
     ...(limit === 0 ? undefined : { limit }),
+    ...(including ? { including } : undefined),
   };
+}
+
+function readDot(reader: WireReader): Dot | undefined {
+  const text = reader.text('including');
+  if (text === '') return undefined;
+  const dot = parseDot(text);
+  if (dot.ok) return dot.value;
+  reader.invalid ??= `"including": ${dot.error}`;
+  return undefined;
 }

@@ -1,6 +1,7 @@
 /** Client messages in protobuf. A publish's content comes encoded, so that a retry costs nothing. */
 import { unreachable } from '../base/assert.js';
 import { ByteWriter } from '../base/bytes.js';
+import { dotText } from '../base/ids.js';
 import { closeField, openField, writeVarintField } from '../base/protobuf.js';
 import { levelNumber } from './levels.js';
 import type { ClientMessage, HistoryMessage, PublishMessage, Start } from './messages.js';
@@ -89,4 +90,5 @@ function putHistory(out: ByteWriter, message: HistoryMessage): void {
   putNumber(out, 0x20, message.untilUnixMs);
   putNumber(out, 0x28, message.limit);
   putFlag(out, 0x30, message.backward);
+  putText(out, 0x3a, message.including && dotText(message.including));
 }

@@ -1,5 +1,6 @@
 /** What a client writes: messages into one frame. */
 import { toBase64Url, utf8 } from '../base/bytes.js';
+import { dotText } from '../base/ids.js';
 import { encodeContent } from '../log/entry-wire.js';
 import { encodeProtobufMessages } from './client-encoder-protobuf.js';
 import { contentToJson } from './content-json.js';
@@ -85,6 +86,13 @@ function publishToJson(message: OutgoingPublish): string {
 
 function historyToJson(message: HistoryMessage): string {
   const { channel, cursor, sinceUnixMs: since, untilUnixMs: until, limit, backward } = message;
-  const text = cursor && toBase64Url(cursor);
-  return JSON.stringify({ channel, cursor: text, since, until, limit, backward: backward || undefined });
+  return JSON.stringify({
+    channel,
+    cursor: cursor && toBase64Url(cursor),
+    since,
+    until,
+    limit,
+    backward: backward || undefined,
+    including: message.including && dotText(message.including),
+  });
 }

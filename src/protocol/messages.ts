@@ -39,6 +39,8 @@ export interface HistoryMessage {
   readonly untilUnixMs?: number;
   readonly limit?: number;
   readonly backward: boolean;
+  /** The page is of a log that has this entry: who wrote it reads it. */
+  readonly including?: Dot;
 }
 
 export type ClientMessage =

@@ -12,4 +12,9 @@ export const protocolHistory: readonly {
 }[] = [
   { version: 1, digest: 'a896e6d333da5931', change: 'The first version.' },
   { version: 1, digest: '950a23801c238f95', change: 'An entry says whether it is retained.' },
+  {
+    version: 1,
+    digest: '2fa3446ce2b7f361',
+    change: 'A page of history may be asked for of a log that has an entry.',
+  },
 ];

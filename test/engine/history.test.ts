@@ -60,6 +60,20 @@ test('the end of a page is where a subscription can go on', async () => {
   expect([...values(history), ...bob.data()]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
+test('a page of a log that has what one wrote: a node alone has it, or it is lost', async () => {
+  const world = await filled(4);
+  const bob = world.connect();
+  const { ack } = await bob.publish('lobby', 4);
+  const { history } = await bob.ask({ history: { channel: 'lobby', including: ack.id } });
+  expect([values(history), history.gaps]).toEqual([[0, 1, 2, 3, 4], []]);
+  const never = `${ack.id.slice(0, 24)}-99`;
+  const { history: lacking } = await bob.ask({ history: { channel: 'lobby', including: never } });
+  expect(lacking.gaps).toMatchObject([{ reason: 'lost', ranges: [{ fromSeq: 99, toSeq: 99 }] }]);
+  expect(values(lacking)).toEqual([0, 1, 2, 3, 4]);
+  const { error } = await bob.ask({ history: { channel: 'lobby', including: 'the last' } });
+  expect(error).toMatchObject({ code: 'INVALID', message: expect.stringContaining('"including"') });
+});
+
 test('an empty channel has an empty history', async () => {
   const world = await World.start();
   const { history } = await world.connect().ask({ history: { channel: 'nobody' } });

@@ -21,6 +21,7 @@ test('a place is one of the log that is there when it was found', async () => {
       log = full;
       return { type: 'held' } as const;
     },
+    settled: async () => undefined,
   };
   const start = await scanStart(scan, encodeCursor(ref, full.heads()));
   if (!start.ok) throw new Error(start.error.message);

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, test } from 'vitest';
 import { fromHex } from '../../src/base/bytes.js';
-import type { ChannelName, Dot } from '../../src/base/ids.js';
+import { type ChannelName, type Dot, dotText } from '../../src/base/ids.js';
 import { decodeEntry, encodeContent, iterateRecords, placeOf } from '../../src/log/entry-wire.js';
 import type { Failure } from '../../src/protocol/errors.js';
 import {
@@ -171,7 +171,10 @@ function clientToProto(message: OutgoingMessage): object {
       return { publish: publishToProto(message) };
     case 'history': {
       const { channel, cursor, sinceUnixMs: since, untilUnixMs: until, limit, backward } = message;
-      return { history: { channel, cursor, since, until, limit, backward: backward || undefined } };
+      const including = message.including && dotText(message.including);
+      return {
+        history: { channel, cursor, since, until, limit, backward: backward || undefined, including },
+      };
     }
   }
 }

@@ -119,6 +119,7 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
       untilUnixMs: maybe(unixMs),
       limit: maybe(count),
       backward: fc.boolean(),
+      including: maybe(dot),
     })
     .map(compact),
 ) as fc.Arbitrary<OutgoingMessage>;

@@ -32,6 +32,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I14 nothing twice': readers.nothingTwice,
   'I16 retries count once': publishes.retriesCountOnce,
   'I17 publishers in order': publishes.publishersInOrder,
+  'I18 own writes are read': readers.ownWritesAreRead,
   'I19 floors are trims': trims.floorsAreTrims,
   'I19 floors are equal': trims.floorsAreEqual,
   'I19 trimmed stays away': trims.trimmedStaysAway,

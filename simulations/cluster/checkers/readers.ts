@@ -170,6 +170,21 @@ export const noNeedlessGap: Checker = function* (evidence) {
   }
 };
 
+/** I18: a last page of a log that has an entry goes as far as that entry. */
+export const ownWritesAreRead: Checker = function* (evidence) {
+  for (const [reader, , who] of eachReader(evidence)) {
+    const isTrimmed = trimmedIn(evidence, reader.channel);
+    for (const [i, event] of reader.events.entries()) {
+      if (event.type !== 'page' || event.more || !event.including) continue;
+      const dot = event.including;
+      const before = { ...reader, events: reader.events.slice(0, i) };
+      const had = entriesOf(before).some((entry) => dotText(entry.dot) === dotText(dot));
+      if (!had && !isInGap(before, dot, isTrimmed))
+        yield `${who} asked for a log that has ${dotText(dot)}, and got one without it`;
+    }
+  }
+};
+
 /** I15: where everybody asks for quorum and takes nothing less, nothing ever comes behind its place. */
 export const neverLateAtQuorum: Checker = function* (evidence) {
   for (const [reader, , who] of eachReader(evidence)) {

@@ -131,6 +131,25 @@ describe('three nodes', () => {
     expect(alarms(world)).toEqual([]);
   });
 
+  test('who wrote something reads it at any node, or is told to wait', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [writer, behind] = world.nodes as [TestNode, TestNode, TestNode];
+    const [here, there] = [connect(writer), connect(behind)];
+    await here.publish('news', 0);
+    world.isolate(behind);
+    await world.pass(2_000);
+    const { ack } = await here.publish('news', 1);
+    expect(ack).toMatchObject({ level: 'quorum' });
+    const wanted = { history: { channel: 'news', including: ack.id } };
+    there.sendText(JSON.stringify({ requestId: 99, ...wanted }));
+    await world.pass(3_000);
+    const refused = there.messages.find(({ requestId }) => requestId === 99);
+    expect(refused?.error).toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: 1000 });
+    world.mend();
+    await world.pass(1_000);
+    expect((await there.ask(wanted)).history.entries.map((entry: Json) => entry.data)).toEqual([0, 1]);
+  });
+
   test('all lose power at once, and start again in any order: everything is there', async () => {
     const world = await ClusterWorld.start({ nodes: 3 });
     const before = connect(world.nodes[0]!);
