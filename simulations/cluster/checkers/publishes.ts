@@ -2,6 +2,7 @@
 import type { Publish, SeenDot } from '../record.js';
 import type { Checker } from './evidence.js';
 import { type StoreLog, type StoredEntry, dotText } from './store-log.js';
+import { trimmedIn } from './trims.js';
 
 function entryAt({ channels }: StoreLog, channel: string, { writer, seq }: SeenDot): StoredEntry | undefined {
   const entries = channels.get(channel)?.writers.get(writer);
@@ -72,14 +73,20 @@ export const rejectedIsNowhere: Checker = function* ({ record, stores }) {
 };
 
 /** I16: a retry is not stored again by who knows of the first. Sides that could not know of each other may both have it,
- *  and readers get one. Keys are remembered for a time, by the clock of the log. */
-export const retriesCountOnce: Checker = function* ({ orders }) {
+ *  and readers get one. Keys are remembered for a time, by the clock of the log; a home that was away until an entry was
+ *  trimmed never knew its key. */
+export const retriesCountOnce: Checker = function* (evidence) {
+  const { orders, record, disks } = evidence;
   for (const [channel, { entries, isBelow }] of orders) {
+    const isTrimmed = trimmedIn(evidence, channel);
+    const wasThere = (first: StoredEntry, { writer }: StoredEntry): boolean =>
+      disks[record.writers.get(writer)!.disk]!.syncedAt(channel, first.writer, first.seq) !== undefined;
     const seen = new Map<number, StoredEntry>();
     for (const entry of entries) {
       if (entry.line === 0) continue;
       const first = seen.get(entry.line);
-      if (first && isBelow(first, entry) && Math.abs(unixMs(entry) - unixMs(first)) < keysKnownMs)
+      const isKnown = first && (!isTrimmed(first) || wasThere(first, entry));
+      if (isKnown && isBelow(first, entry) && Math.abs(unixMs(entry) - unixMs(first)) < keysKnownMs)
         yield `line ${entry.line} is ${dotText(first)} and ${dotText(entry)} in ${channel}`;
       seen.set(entry.line, first ?? entry);
     }

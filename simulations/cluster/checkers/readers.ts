@@ -2,7 +2,8 @@
 import type { EntryEvent, Reader, ReaderEvent } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
 import type { Checker, Evidence } from './evidence.js';
-import { dotText } from './store-log.js';
+import { type StoredEntry, dotText } from './store-log.js';
+import { trimmedIn } from './trims.js';
 
 function entriesOf({ events }: Reader): EntryEvent[] {
   return events.filter((event): event is EntryEvent => event.type === 'entry');
@@ -12,12 +13,6 @@ function entriesOf({ events }: Reader): EntryEvent[] {
  *  the reader is told a gap and begins anew with what is left. */
 function isLoss(event: ReaderEvent): boolean {
   return event.type === 'gap' && event.reason === 'lost';
-}
-
-/** Says of a channel's entries whether they are trimmed at the end. */
-function trimmedIn({ homesOf }: Evidence, channel: string): (dot: EntryEvent['dot']) => boolean {
-  const floors = homesOf(channel)[0]?.channels.get(channel)?.floors;
-  return ({ writer, seq }) => seq <= (floors?.get(writer) ?? 0);
 }
 
 function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, ChannelOrder, string]> {
@@ -145,7 +140,7 @@ function isInGap(
 /** I13: where nothing was lost no gap may be told but of what was trimmed before the reader got it. */
 export const noNeedlessGap: Checker = function* (evidence) {
   if (evidence.record.lostDisks.size > 0) return;
-  for (const [reader, { entries, positions }, who] of eachReader(evidence)) {
+  for (const [reader, { entries, positions, isBelow }, who] of eachReader(evidence)) {
     const trimmed = entries.filter(trimmedIn(evidence, reader.channel));
     const had = new Set<string>();
     let first = reader.start === 'beginning' ? 0 : undefined;
@@ -160,9 +155,14 @@ export const noNeedlessGap: Checker = function* (evidence) {
         | EntryEvent
         | undefined;
       const end = next && positions.get(dotText(next.dot));
-      const missed = trimmed.slice(first ?? 0, end).filter((entry) => !had.has(dotText(entry)));
+      // What was written beside its first entry may have its place before that one.
+      const isPast = (entry: StoredEntry, position: number): boolean =>
+        first !== undefined && position < first && isBelow(entry, entries[first]!);
+      const missed = trimmed
+        .slice(0, end)
+        .filter((entry, position) => !isPast(entry, position) && !had.has(dotText(entry)));
       // Between two gaps there may be entries that are not shown.
-      const isNext = reader.events[i - 1]?.type === 'gap';
+      const isNext = reader.events.slice(0, i).findLast(isGapOrEntry)?.type === 'gap';
       if (event.reason !== 'trimmed' || (missed.length === 0 && !isNext))
         yield `${who} was told of a gap: ${event.reason}`;
       for (const entry of missed) had.add(dotText(entry));
@@ -184,6 +184,8 @@ export const ownWritesAreRead: Checker = function* (evidence) {
     }
   }
 };
+
+const isGapOrEntry = ({ type }: ReaderEvent): boolean => type === 'gap' || type === 'entry';
 
 /** I15: where everybody asks for quorum and takes nothing less, nothing ever comes behind its place. */
 export const neverLateAtQuorum: Checker = function* (evidence) {

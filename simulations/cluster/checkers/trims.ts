@@ -1,6 +1,13 @@
 /** What was removed, against the trims that were written. */
+import type { SeenDot } from '../record.js';
 import type { Checker, Evidence } from './evidence.js';
 import { type StoredEntry, type StoredTrim, dotText } from './store-log.js';
+
+/** Says of a channel's entries whether they are trimmed at the end. */
+export function trimmedIn({ homesOf }: Evidence, channel: string): (dot: SeenDot) => boolean {
+  const floors = homesOf(channel)[0]?.channels.get(channel)?.floors;
+  return ({ writer, seq }) => seq <= (floors?.get(writer) ?? 0);
+}
 
 /** I19, I20: floors are raised by a trim that is in the order, and are all that the entry it names stands on; on one disk
  *  they only rise. */
