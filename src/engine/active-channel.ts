@@ -75,6 +75,12 @@ export class ActiveChannel {
     this.#log = log;
   }
 
+  /** What is committed is delivered as that. */
+  settleTip(): void {
+    const { tip, log } = this;
+    if (tip && log.committedSeq(tip.writer) >= tip.seq) this.tip = undefined;
+  }
+
   /** Keys of the window; where older entries exist their keys are not in memory and must be looked up. */
   get keys(): KeyTable {
     return (this.#keys ??= new KeyTable({ completeFrom: this.log.isEmpty ? 0 : this.log.lastTimestamp + 1 }));

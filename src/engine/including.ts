@@ -20,7 +20,6 @@ export async function included(scan: Scan, dot: Dot): Promise<Result<readonly Lo
   return err(failure('UNAVAILABLE', { channel: scan.ref.channel, message, retryAfterMs: 1000 }));
 }
 
-/** Trimmed entries were. */
 function isCommitted({ log }: Scan, { writer, seq }: Dot): boolean {
-  return Math.max(log.committedSeq(writer), log.floors.get(writer) ?? 0) >= seq;
+  return log.committedSeq(writer) >= seq;
 }

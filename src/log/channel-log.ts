@@ -7,7 +7,13 @@ import { type Result, err, ok } from '../base/result.js';
 import { type Refusal, refusalOf } from './acceptance.js';
 import { decodeState, encodeState } from './channel-log-codec.js';
 import { CommittedOrder, type Span } from './committed-order.js';
-import { canPlaceThrough, committedDot, placeThrough, provisionalSpans } from './committing.js';
+import {
+  canPlaceThrough,
+  committedDot,
+  committedThrough,
+  placeThrough,
+  provisionalSpans,
+} from './committing.js';
 import type { LostRange, Timestamp, Trim, Vector } from './entry.js';
 import { floorsIn, isFloorRun, trimmedCount } from './floors.js';
 import { Heads } from './heads.js';
@@ -218,7 +224,7 @@ export class ChannelLog {
 
   /** Seq through which the writer's entries are committed, or below the floor. */
   committedSeq(writer: WriterId): number {
-    return this.#parts.subLogs.get(writer)?.placed ?? 0;
+    return committedThrough(this.#parts, writer);
   }
 
   /** The channel's retained message: the entry marked `retain` that is last in the order; none once that is trimmed. */

@@ -1,6 +1,6 @@
 /** How the committed order grows. */
 import { assert } from '../base/assert.js';
-import { type Dot, dotText } from '../base/ids.js';
+import { type Dot, type WriterId, dotText } from '../base/ids.js';
 import type { Span } from './committed-order.js';
 import type { LogParts } from './log-parts.js';
 import { type Extension, extensionThrough } from './order.js';
@@ -50,9 +50,14 @@ function retainLast(parts: LogParts, subLog: SubLog, firstSeq: number, count: nu
 
 /** What placing a held entry would add. */
 export function provisionalSpans(parts: LogParts, dot: Dot): readonly Span[] {
-  const subLog = heldSubLog(parts, dot);
-  if (dot.seq <= subLog.placed) return [];
+  if (dot.seq <= committedThrough(parts, dot.writer)) return [];
+  heldSubLog(parts, dot);
   return spansOf(extensionThrough(parts.subLogs, dot), parts.order.endPosition);
+}
+
+/** What is trimmed was committed, and nothing else may be left of its writer. */
+export function committedThrough({ subLogs, trim }: LogParts, writer: WriterId): number {
+  return Math.max(subLogs.get(writer)?.placed ?? 0, trim?.floors.get(writer) ?? 0);
 }
 
 /** The newest committed entry. */

@@ -106,6 +106,8 @@ describe('floors that are told', () => {
     log.apply(floorRun(ref, trimOf(a, 9)).run);
     expect([log.have(a), log.have(b), log.entries]).toEqual([9, 2, 2]);
     expect(log.heads()).toContainEqual({ writer: a, seq: 9 });
+    // Nothing is left of the writer; what it wrote was committed, and a reader may still wait for it as the newest.
+    expect([log.committedSeq(a), log.provisional({ writer: a, seq: 3 })]).toEqual([9, []]);
     expect(log.heads()).toContainEqual({ writer: b, seq: 2 });
     add(log, a, 1);
     log.commitThrough({ writer: a, seq: 10 });

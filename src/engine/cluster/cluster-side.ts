@@ -225,7 +225,7 @@ export class ClusterSide implements Attached, Away {
         committed: (ref, log, position, pieces) => {
           const channel = this.#mirrored(ref, log);
           if (!channel) return;
-          if (channel.tip && log.committedSeq(channel.tip.writer) >= channel.tip.seq) channel.tip = undefined;
+          channel.settleTip();
           delivery.committed(channel, position, pieces);
         },
         tip: (ref, log, dot) => {

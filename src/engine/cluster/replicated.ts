@@ -304,6 +304,7 @@ export class Replicated implements Ordering {
         return this.#merge(effect.ref);
       case 'overtaken': {
         const channel = this.#held.find(effect.ref);
+        channel?.settleTip();
         return channel && this.#options.delivery.committed(channel, effect.from, undefined);
       }
       case 'claimGained':
@@ -330,8 +331,7 @@ export class Replicated implements Ordering {
     const channel = this.#held.find(ref);
     if (!channel?.shared) return;
     const { shared, log } = channel;
-    const { tip } = channel;
-    if (tip && log.committedSeq(tip.writer) >= tip.seq) channel.tip = undefined;
+    channel.settleTip();
     this.#options.delivery.committed(channel, from, shared.kept.take(log.spans(from, to)));
     this.#options.surroundings.committed(ref, dot);
   }
