@@ -169,4 +169,10 @@ export const limits = {
   relayedProbesMax: 256,
   /** Addresses remembered to rejoin by. */
   knownAddressesMax: 64,
+  /** Record bytes that a digest reads between two pauses: a few milliseconds of hashing where entries are small. */
+  digestStepBytes: 262_144,
+  /** A digest whose records were read longer ago is read anew from disk: within a week rot is seen (R15). */
+  digestAgeMs: 604_800_000,
+  /** The same for one that found something missing: it may have been repaired. */
+  digestDamagedAgeMs: 3_600_000,
 } as const;

@@ -13,6 +13,8 @@ export type PlantedBug =
   | 'cursor-reset'
   | 'degraded-round'
   | 'delivered-at-sync'
+  | 'digest-cancels'
+  | 'digest-skips'
   | 'doubt-forgotten'
   | 'empty-is-new'
   | 'equal-rounds'
