@@ -175,4 +175,29 @@ export const limits = {
   digestAgeMs: 604_800_000,
   /** The same for one that found something missing: it may have been repaired. */
   digestDamagedAgeMs: 3_600_000,
+  /** Reconciliation: a range of so few items is listed, one of more is split in so many parts. Twice 24 bytes an item against
+   *  twice 16 and the bounds a part: measured in docs/reconciliation.md. */
+  reconcileItemsMax: 32,
+  reconcileBranching: 16,
+  /** Ranges a comparison begins with, as far as there are items for them. */
+  reconcileFirstRanges: 64,
+  /** Ranges in one question, and the bytes of items they list; an answer has at most `reconcileBranching` for each. */
+  reconcileRangesMax: 256,
+  reconcileQuestionBytes: 65_536,
+  /** Questions of one comparison under way at once. */
+  reconcileWindow: 4,
+  /** Steps from the first range to the last: sixteen to this power is more than there are channels. */
+  reconcileStepsMax: 16,
+  /** Ranges one comparison asks about: this many, and as many again for each item of one's own. An honest peer causes less
+   *  than three a item. */
+  reconcileRangesTotal: 8_192,
+  reconcileRangesPerItem: 8,
+  /** A question is asked again after this, and so often. */
+  reconcileAnswerMs: 5_000,
+  reconcileTriesMax: 3,
+  /** A peer that still reads what it holds is asked again after this, and so often. */
+  reconcileBusyMs: 1_000,
+  reconcileBusyMax: 3_600,
+  /** Differences that one answer names to prove something; the rest is counted. */
+  reconcileNamedMax: 1_024,
 } as const;

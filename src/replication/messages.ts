@@ -4,6 +4,7 @@
 import type { ChannelRef, Dot, StoreId } from '../base/ids.js';
 import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
+import type { Reconcile, Reconciled } from './reconcile-messages.js';
 
 /** Opaque here: the ring gives names to its intervals. */
 export type IntervalId = string;
@@ -163,7 +164,9 @@ export type PeerMessage =
   | Recover
   | Recovery
   | Find
-  | Found;
+  | Found
+  | Reconcile
+  | Reconciled;
 
 /** Every channel that a message names: their logs must be open before it is received. */
 export function channelsOf(message: PeerMessage): readonly ChannelRef[] {

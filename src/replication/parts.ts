@@ -87,6 +87,9 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       );
     case 'found':
       return withChannel(parts, from, message, (channel) => fetching.onFound(channel, from, message, now));
+    case 'reconcile':
+    case 'reconciled':
+      return parts.context.outbox.add({ type: 'compared', from, message });
     default:
       unreachable(message);
   }

@@ -7,6 +7,7 @@ import type { Claim } from './claim.js';
 import type { Asked, Frame, IntervalClaim, PeerMessage } from './messages.js';
 import { messageTags } from './wire-encoder.js';
 import { PeerReader } from './wire-reader.js';
+import { readReconcile, readReconciled } from './wire-reconcile.js';
 
 export type FrameFault = 'malformed' | 'too-large';
 
@@ -56,6 +57,8 @@ const readers: ReadonlyMap<number, (reader: PeerReader) => PeerMessage> = new Ma
   [messageTags.recovery, readRecovery],
   [messageTags.find, (reader) => readLooking(reader, 'find')],
   [messageTags.found, (reader) => readLooking(reader, 'found')],
+  [messageTags.reconcile, readReconcile],
+  [messageTags.reconciled, readReconciled],
 ]);
 
 const nobody: Claim = { round: 0, writer: '' as WriterId };

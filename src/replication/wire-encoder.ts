@@ -5,6 +5,7 @@ import { ByteWriter, fromHex } from '../base/bytes.js';
 import { closeField, openField } from '../base/protobuf.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalClaim, PeerMessage } from './messages.js';
+import { putReconcile } from './wire-reconcile.js';
 import { putBytes, putDot, putNumber, putRef, putText, putVector } from './wire-writer.js';
 
 /** Tags of the fields of `Message`. */
@@ -24,6 +25,8 @@ export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
   recovery: 0x6a,
   find: 0x72,
   found: 0x7a,
+  reconcile: 0xe2,
+  reconciled: 0xea,
 };
 
 export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Array {
@@ -75,6 +78,9 @@ function putMembers(out: ByteWriter, message: PeerMessage): void {
         closeField(out, field);
       }
       return;
+    case 'reconcile':
+    case 'reconciled':
+      return putReconcile(out, message);
     default:
       return putOfChannel(out, message);
   }

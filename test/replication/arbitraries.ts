@@ -2,6 +2,12 @@
 import fc from 'fast-check';
 import type { ChannelName, ChannelRef, HubName, StoreId, WriterId } from '../../src/base/ids.js';
 import type { Frame, PeerMessage } from '../../src/replication/messages.js';
+import {
+  type ComparedRange,
+  type FoundItem,
+  ringEnd,
+  ringStart,
+} from '../../src/replication/reconcile-messages.js';
 
 const hex = (digits: number) =>
   fc
@@ -27,6 +33,38 @@ const have = fc
 const runs = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 3 });
 const intervalClaims = fc.array(fc.record({ interval, claim }), { maxLength: 3 });
 const optional = { requiredKeys: ['interval', 'claim'] } as const;
+
+const bound = fc.oneof(hex(16), hex(32));
+const foundItem = fc
+  .record(
+    { difference: fc.constantFrom('lacking', 'only', 'heads', 'content', 'damaged'), id: hex(16), ref },
+    { requiredKeys: ['difference', 'id'] },
+  )
+  .map((each) => each as FoundItem);
+const fixed = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const rangeContent = fc.oneof(
+  fixed(16).map((fingerprint) => ({ kind: 'sum' as const, fingerprint })),
+  fc
+    .integer({ min: 0, max: 3 })
+    .chain((count) => fixed(24 * count))
+    .map((items) => ({ kind: 'items' as const, items })),
+  fc.array(foundItem, { maxLength: 3 }).map((found) => ({ kind: 'found' as const, found })),
+);
+/** Some follow one another, some do not. */
+const ranges: fc.Arbitrary<ComparedRange[]> = fc
+  .array(fc.tuple(fc.tuple(bound, fc.oneof(bound, fc.constant(ringEnd))), fc.boolean(), rangeContent), {
+    maxLength: 4,
+  })
+  .map((parts) => {
+    let previous = ringStart;
+    return parts.flatMap(([bounds, follows, content]) => {
+      const [low, to] = bounds.sort();
+      const from = follows ? previous : low;
+      if (from >= to) return [];
+      previous = to;
+      return [{ from, to, ...content }];
+    });
+  });
 
 export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
   intervalClaims.map((claims) => ({ type: 'ask' as const, claims })),
@@ -81,6 +119,23 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
       { requiredKeys: ['interval', 'session', 'recovering', 'channels', 'part', 'parts'] },
     )
     .map((fields) => ({ type: 'recovery' as const, ...fields }) as PeerMessage),
+  fc
+    .record({
+      session: fc.maxSafeNat(),
+      number: fc.nat(300),
+      purpose: fc.constantFrom('mend' as const, 'prove' as const),
+      ranges,
+    })
+    .map((fields) => ({ type: 'reconcile' as const, ...fields })),
+  fc
+    .record({
+      session: fc.maxSafeNat(),
+      number: fc.nat(300),
+      isBusy: fc.boolean(),
+      ranges,
+      more: fc.nat(300),
+    })
+    .map((fields) => ({ type: 'reconciled' as const, ...fields })),
 );
 
 export const frame: fc.Arbitrary<Frame> = fc.record({
