@@ -200,4 +200,33 @@ export const limits = {
   reconcileBusyMax: 3_600,
   /** Differences that one answer names to prove something; the rest is counted. */
   reconcileNamedMax: 1_024,
+  /** Comparing in the background: part of the node's time, and of its disk, that reading what is held may take. */
+  scrubShare: 0.1,
+  scrubBytesPerSecond: 16_777_216,
+  /** Channels looked at between two rests. */
+  scrubPageMax: 200,
+  /** From the end of one comparison of two homes to the next. */
+  scrubIntervalMs: 60_000,
+  /** After a link stands or the ring changed: most of what was missed has come by then. */
+  scrubSoonMs: 5_000,
+  /** After one that did not come to its end. */
+  scrubRetryMs: 15_000,
+  /** What was read to answer one comparison does for others for so long. */
+  scrubTableMs: 10_000,
+  /** An answer waits so long for what is being read, then says that it is not ready; less than `reconcileAnswerMs`. */
+  scrubPatienceMs: 2_000,
+  /** Proofs that other nodes ask for at once, and how long what was read for one is kept between two questions. */
+  scrubProofsMax: 4,
+  scrubProofKeptMs: 60_000,
+  /** Channels that wait to be compared entry by entry; the rest is found again. */
+  scrubMendingMax: 250_000,
+  /** Rest between two batches of them. */
+  scrubMendRestMs: 20,
+  /** Channels whose content is in doubt until both ends have read it anew. */
+  scrubDoubtedMax: 1_024,
+  /** Differences that a proof names. */
+  verifyDifferencesMax: 1_000,
+  /** Channels that grow are compared again so often, with such a pause, before they are said to differ. */
+  verifyTriesMax: 4,
+  verifyPauseMs: 500,
 } as const;

@@ -48,7 +48,7 @@ function storeOf(
 
 const stores = fc
   .record({
-    count: fc.constantFrom(0, 1, 5, 31, 33, 200, 1_500),
+    count: fc.constantFrom(0, 1, 5, 31, 33, 200, 600),
     seed: fc.nat(),
     share: fc.constantFrom(0, 0.001, 0.05, 1),
   })
@@ -145,9 +145,9 @@ describe('two homes', () => {
           now += 1_000;
         }
         // Too many losses in a row end it: then it says what is left.
-        if (session.state === 'silent') return expect(session.left.length).toBeGreaterThan(0);
         const seen = new Set([...textOf(here), ...mirrored(textOf(there))]);
-        expect(seen).toEqual(new Set(differencesOf(a, b)));
+        const isAllFound = [...seen].sort().join() === differencesOf(a, b).join();
+        expect(session.state === 'silent' ? session.left.length > 0 : isAllFound).toBe(true);
       }),
       { numRuns: 25 },
     );

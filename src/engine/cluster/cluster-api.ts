@@ -7,5 +7,6 @@ export function clusterApi(cluster: Cluster): ClusterApi {
     ring: () => cluster.rings.status(),
     change: (intent) => cluster.rings.change(intent),
     join: (address) => cluster.join(address),
+    verify: (options = {}) => cluster.verify(options),
   };
 }

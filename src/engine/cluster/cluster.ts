@@ -11,7 +11,7 @@ import type { Interval, RingTable } from '../../cluster/ring-table.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Frame } from '../../replication/messages.js';
 import type { RingPlan } from '../../replication/replica.js';
-import type { ClusterStatus, JoinRefusal } from '../api.js';
+import type { ClusterStatus, JoinRefusal, VerifyOptions, VerifyReport } from '../api.js';
 import type { Attached } from './attached.js';
 import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
@@ -121,6 +121,10 @@ export class Cluster implements Neighbours, Surroundings {
       this.#isQuiet = false;
       this.#reconsider();
     }
+  }
+
+  async verify(options: VerifyOptions): Promise<VerifyReport | undefined> {
+    return await this.#attached?.verify(options);
   }
 
   /** Others are told, so that they go on without this node at once. */
