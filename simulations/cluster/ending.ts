@@ -152,7 +152,8 @@ export class Ending {
 
   async #stop(): Promise<void> {
     const world = this.#world;
-    await world.pass(100);
+    // Readers have everything once enough homes do; one that missed it is offered it again, in 250 ms at the latest.
+    await world.pass(1_000);
     await world.until(Promise.all(world.nodes.map((node) => node.stop())));
   }
 

@@ -207,8 +207,8 @@ export const limits = {
   scrubPageMax: 200,
   /** From the end of one comparison of two homes to the next. */
   scrubIntervalMs: 60_000,
-  /** After a link stands or the ring changed: most of what was missed has come by then. */
-  scrubSoonMs: 5_000,
+  /** After a link stands or the ring changed: claims have settled (`settleMs`), and most of what was missed has come. */
+  scrubSoonMs: 8_000,
   /** After one that did not come to its end. */
   scrubRetryMs: 15_000,
   /** What was read to answer one comparison does for others for so long. */
