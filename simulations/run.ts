@@ -7,8 +7,8 @@
  *  `--plant BUG`: a cluster with that bug, in the small worlds in which it is looked for.
  *  `npm run sim -- --bugs [--of replication|cluster]`: plants known bugs and shows that the search finds them; 1 when it
  *  misses one.
- *  `npm run sim -- --scale`: how ring and membership behave with more nodes, as tables. `--reach`: what comparing two stores
- *  costs. */
+ *  `npm run sim -- --scale`: how ring and membership behave with more nodes, as tables. `--reach [--entries N]`: what comparing
+ *  two stores costs. */
 // First: it must be there before the code that it plants bugs in.
 import { plant } from './replication/planting.js';
 import { readFileSync } from 'node:fs';
@@ -101,6 +101,8 @@ interface Choice {
   readonly to: number;
   /** Infinite where seeds are given. */
   readonly minutes: number;
+  /** Of a channel, where it is measured what comparing costs. */
+  readonly entries: number;
   readonly twice: boolean;
   readonly subjects: readonly Subject[];
   readonly shrinks: boolean;
@@ -111,7 +113,7 @@ interface Choice {
 }
 
 const scaleSizes = [10, 100, 1_000];
-const reachSize = { channels: 10_000, entries: 100, payloadBytes: 128 };
+const reachSize = { channels: 10_000, payloadBytes: 128 };
 const bugSeedsMax = 3_000;
 /** A seed of a cluster takes a second. */
 const clusterBugSeedsMax = 60;
@@ -134,6 +136,7 @@ function choose(args: readonly string[]): Choice {
       bugs: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
       reach: { type: 'boolean', default: false },
+      entries: { type: 'string', default: '100' },
     },
   });
   const what = values.scale ? 'scale' : values.reach ? 'reach' : values.bugs ? 'bugs' : 'seeds';
@@ -154,6 +157,7 @@ function choose(args: readonly string[]): Choice {
     from,
     to: range ? Number(range[2] ?? from) : Number.MAX_SAFE_INTEGER,
     minutes: range ? Number.POSITIVE_INFINITY : minutes,
+    entries: Number(values.entries),
     twice: values.twice,
     subjects: planted ? ['cluster'] : chosen,
     planted,
@@ -176,7 +180,9 @@ export async function main(args: readonly string[]): Promise<number> {
   if (choice.what === 'seeds') return search(choice);
   if (choice.what === 'bugs') return plantBugs(choice.subjects);
   if (choice.what === 'reach') {
-    const isEachEqual = await reachLines(reachSize, (line) => console.log(line));
+    const isEachEqual = await reachLines({ ...reachSize, entries: choice.entries }, (line) =>
+      console.log(line),
+    );
     return isEachEqual ? exitCodes.ok : exitCodes.missed;
   }
   for (const line of ringScaleLines()) console.log(line);

@@ -56,7 +56,7 @@ export class Ending {
     await this.#catchUp([...readers, ...fresh], canaries);
     for (const client of [...publishers, ...readers, ...fresh]) client.close();
     await this.#stop();
-    this.#evidence = this.#look();
+    this.#evidence = this.#look(await this.#digests());
     if (world.record.findings.length === 0 && isUp) await this.#restart(canaries);
   }
 
@@ -167,7 +167,16 @@ export class Ending {
     await this.#stop();
   }
 
-  #look(): Evidence {
+  async #digests(): Promise<Evidence['digests']> {
+    const told = new Map<string, ReadonlyMap<string, string>>();
+    for (const node of this.#world.nodes) {
+      if (node.state === 'down')
+        told.set(node.name, await this.#world.until(node.digests(this.#plan.channels)));
+    }
+    return told;
+  }
+
+  #look(digests: Evidence['digests']): Evidence {
     const world = this.#world;
     const conflict = (what: string): void => world.conflict(`two contents of ${what}`);
     const stores = world.nodes.map((node) => readStoreLog(node.name, node.segmentFiles(), conflict));
@@ -181,6 +190,7 @@ export class Ending {
     return {
       record: world.record,
       stores,
+      digests,
       disks: world.disks,
       homesOf,
       orders,

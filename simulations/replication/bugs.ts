@@ -35,6 +35,11 @@ export const bugs: readonly Bug[] = [
   { bug: 'ack-counted-twice', what: 'the same ack again counts for another home', seed: 13 },
   { bug: 'held-is-committed', what: 'a repeat of what is held is acked as committed', seed: 18 },
   { bug: 'copies-claimed', what: 'an ack says that all homes have it', seed: 21 },
+  { bug: 'digest-skips', what: 'a digest misses some of the records', seed: 1 },
+  { bug: 'digest-cancels', what: 'a digest is an exclusive or', seed: 1 },
+  { bug: 'range-off-by-one', what: 'an item between two ranges is in none', seed: 1 },
+  { bug: 'heads-are-content', what: 'equal heads are taken for equal content', seed: 1 },
+  { bug: 'reconcile-endless', what: 'a comparison goes on as long as it is answered', seed: 1 },
   { bug: 'fetch-by-majority', what: 'what a majority lacks is said to be lost', seed: 12 },
 ];
 

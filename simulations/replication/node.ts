@@ -21,6 +21,7 @@ import { decodeFrame } from '../../src/replication/wire-decoder.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
 import { Disk, type StoredRun } from './disk.js';
 import { check, mustHold } from './checkers.js';
+import { Scrubbing } from './scrubbing.js';
 import type { NodeView, Surroundings } from './surroundings.js';
 
 export interface Publish {
@@ -54,6 +55,7 @@ export class SimNode implements NodeView {
   readonly merges = new Set<string>();
   readonly reads: Extract<Effect, { type: 'read' | 'list' }>[] = [];
   underWay: UnderWay | undefined;
+  scrubbing = new Scrubbing(this);
   /** The newest entry written here without a claim and synced, by channel. */
   readonly degraded = new Map<string, Dot>();
   #last = 0;
@@ -99,6 +101,7 @@ export class SimNode implements NodeView {
     this.merges.clear();
     this.reads.length = 0;
     this.degraded.clear();
+    this.scrubbing = new Scrubbing(this);
   }
 
   loseDisk(): void {
@@ -187,6 +190,7 @@ export class SimNode implements NodeView {
 
   tick(): void {
     if (this.replica.nextDeadline() <= this.world.now) this.replica.tick(this.world.now);
+    this.scrubbing.tick();
     this.drain();
   }
 
@@ -209,7 +213,9 @@ export class SimNode implements NodeView {
   }
 
   drain(): void {
-    for (const effect of this.replica.takeEffects()) this.#do(effect);
+    // What is compared makes more to say.
+    for (let effects = this.replica.takeEffects(); effects.length > 0; effects = this.replica.takeEffects())
+      for (const effect of effects) this.#do(effect);
   }
 
   #do(effect: Effect): void {
@@ -221,6 +227,7 @@ export class SimNode implements NodeView {
         bytes: encodeFrame(effect.frame).slice(),
       });
     } else if (effect.type === 'read' || effect.type === 'list') this.reads.push(effect);
+    else if (effect.type === 'compared') this.scrubbing.received(effect.from, effect.message);
     else if (effect.type === 'merge') this.merges.add(channelKey(effect.ref));
     else if (effect.type === 'claimGained') {
       world.stats.claims++;

@@ -1,5 +1,6 @@
 /** What a simulated node or reader sees of its world. */
 import type { ChannelRef, Dot, NodeId } from '../../src/base/ids.js';
+import type { Random } from '../../src/base/random.js';
 import type { ChannelLog } from '../../src/log/channel-log.js';
 import type { RunSummary } from '../../src/log/run.js';
 import type { Effect } from '../../src/replication/effects.js';
@@ -33,6 +34,8 @@ export const noStats = () => ({
   fetched: 0,
   fetchedLost: 0,
   healRounds: 0,
+  scrubs: 0,
+  scrubFindings: 0,
 });
 export type Stats = ReturnType<typeof noStats>;
 
@@ -50,6 +53,8 @@ export interface NodeView {
 export interface Surroundings {
   readonly now: number;
   readonly stats: Stats;
+  /** Of its own, so that comparing changes nothing of what is drawn for all else. */
+  readonly scrubChance: Random;
   /** Somebody lies: alarms have a reason. */
   readonly isLiedTo: boolean;
   readonly oracle: Oracle;

@@ -22,6 +22,8 @@ export interface Habits {
   readonly degraded: boolean;
   readonly duels: boolean;
   readonly exchanges: boolean;
+  /** Homes compare what they hold. */
+  readonly scrubs: boolean;
   /** One home says what is not so. */
   readonly lies: boolean;
 }
@@ -30,6 +32,7 @@ type Outcome = Extract<Effect, { type: 'outcome' }>;
 
 export class World implements Surroundings {
   readonly random: Random;
+  readonly scrubChance: Random;
   readonly oracle = new Oracle();
   readonly network: Network;
   readonly nodes: SimNode[] = [];
@@ -54,6 +57,7 @@ export class World implements Surroundings {
     readonly isCalm = false,
   ) {
     this.random = seededRandom(Math.imul(seed, 7919) + 17);
+    this.scrubChance = seededRandom(Math.imul(seed, 104_729) + 5);
     const count = homes ?? this.pick([3, 3, 3, 3, 2, 2, 4, 5, 5, 1 + this.integer(9)]);
     this.network = new Network(this.random, {
       loss: this.pick([0, 0, 0.05, 0.2]),
@@ -71,6 +75,7 @@ export class World implements Surroundings {
       degraded: this.chance(0.7),
       duels: this.chance(0.5),
       exchanges: this.chance(0.6),
+      scrubs: this.scrubChance.next() < 0.4,
       lies: count >= 3 && seededRandom(seed).next() < 0.2,
     };
     const [intervals, channels] = isCalm

@@ -8,10 +8,12 @@ export interface ReachCase {
   readonly held: Held;
 }
 
+/** Entries of a channel that differ where many do. */
+const differing = 10;
+
 /** So many entries a channel, but for what the name says. */
 export function reachCases(channels: number, entries: number): readonly ReachCase[] {
   const every = Math.max(1, Math.floor(channels / 10));
-  const tenth = Math.floor(entries / 10);
   return [
     { name: 'nothing differs', held: () => [entries, entries] },
     {
@@ -21,10 +23,10 @@ export function reachCases(channels: number, entries: number): readonly ReachCas
         return (i / every) % 2 === 0 ? [entries, entries - 1] : [entries - 1, entries];
       },
     },
-    { name: 'a tenth of the entries, in every channel', held: () => [entries, entries - tenth] },
+    { name: 'ten entries in every channel', held: () => [entries, entries - differing] },
     {
-      name: 'a tenth of the entries, in a tenth of the channels',
-      held: (i) => [i % 10 === 0 ? 0 : entries, entries],
+      name: 'a tenth of the channels, a hundred entries each',
+      held: (i) => (i % 10 === 0 ? [0, 10 * differing] : [entries, entries]),
     },
     { name: 'one side is empty', held: () => [entries, 0] },
   ];

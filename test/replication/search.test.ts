@@ -18,6 +18,8 @@ test('under crashes, lost disks, cuts, pauses and wrong clocks every promise hol
   expect(stats.fetchedLost).toBeGreaterThan(0);
   expect(stats.lies).toBeGreaterThan(500);
   expect(stats.alarms).toBeGreaterThan(100);
+  expect(stats.scrubs).toBeGreaterThan(500);
+  expect(stats.scrubFindings).toBeGreaterThan(100);
   expect(stats.healRounds).toBeLessThan(20);
 });
 
