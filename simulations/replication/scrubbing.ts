@@ -16,18 +16,25 @@ import {
 import { type Finding, compareRanges } from '../../src/replication/reconcile-ranges.js';
 import { ReconcileSession } from '../../src/replication/reconcile-session.js';
 import { check } from './checkers.js';
-import type { SimNode } from './node.js';
+import type { Disk } from './disk.js';
+import type { NodeView, Surroundings } from './surroundings.js';
 
 export const sha256 = (bytes: Uint8Array): Uint8Array =>
   Uint8Array.from(createHash('sha256').update(bytes).digest());
 
 const wholeRing = [{ from: ringStart, to: ringEnd }];
 
+/** A node, as far as it compares. */
+interface Scrubbed extends NodeView {
+  readonly world: Surroundings;
+  readonly disk: Disk;
+}
+
 export class Scrubbing {
-  readonly #node: SimNode;
+  readonly #node: Scrubbed;
   #running: { readonly session: ReconcileSession; readonly peer: NodeId } | undefined;
 
-  constructor(node: SimNode) {
+  constructor(node: Scrubbed) {
     this.#node = node;
   }
 
@@ -87,7 +94,7 @@ export class Scrubbing {
 }
 
 /** Every digest that a home would tell, against its definition. */
-export function checkDigests(node: SimNode): void {
+export function checkDigests(node: Scrubbed): void {
   for (const ref of node.world.refs) {
     const told = Buffer.from(digestOf(node, ref)).toString('hex');
     const defined = definedDigestOf(node, ref);
@@ -99,7 +106,7 @@ export function checkDigests(node: SimNode): void {
   }
 }
 
-function tableOf(node: SimNode): ItemTable {
+function tableOf(node: Scrubbed): ItemTable {
   const builder = new ItemTableBuilder(sha256);
   for (const ref of node.world.refs) {
     const log = node.log(ref);
@@ -115,7 +122,7 @@ function tableOf(node: SimNode): ItemTable {
   }
 }
 
-function digestOf(node: SimNode, ref: ChannelRef): Uint8Array {
+function digestOf(node: Scrubbed, ref: ChannelRef): Uint8Array {
   const sum = new ChannelDigestSum(sha256);
   const key = channelKey(ref);
   for (const { bytes, run } of node.disk.runs) {
@@ -126,7 +133,7 @@ function digestOf(node: SimNode, ref: ChannelRef): Uint8Array {
 }
 
 /** SHA-256 over the sum modulo 2^256 of SHA-256 over each dot and record, and their number. */
-function definedDigestOf(node: SimNode, ref: ChannelRef): string {
+function definedDigestOf(node: Scrubbed, ref: ChannelRef): string {
   let [sum, count] = [0n, 0];
   for (const { bytes, run } of node.disk.runs) {
     if (channelKey(run.ref) !== channelKey(ref)) continue;

@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { reach, reachCases } from '../../simulations/scale/reconcile-reach.js';
 
-const size = { channels: 500, payloadBytes: 128 };
+const size = { channels: 200, payloadBytes: 128 };
 const [same, few, all, some, empty] = reachCases(size.channels, 20);
 
-describe('two stores of ten thousand entries', () => {
+describe('two stores of four thousand entries', () => {
   test('that hold the same: one question, and its answer', async () => {
     expect(await reach(same!, size)).toMatchObject({ isEqual: true, questions: 1, legs: 2, mendBytes: 0 });
   });
@@ -17,7 +17,7 @@ describe('two stores of ten thousand entries', () => {
 
   test.each([all!, some!, empty!])('$name: hardly more than the entries', async (each) => {
     const { isEqual, compareBytes, mendBytes, runBytes } = await reach(each, size);
-    // Two entries in a run of a channel: the smallest that mends at this size.
-    expect([isEqual, (compareBytes + mendBytes) / runBytes < 1.6]).toEqual([true, true]);
+    // Ten entries of a channel at least: naming it costs a third of that.
+    expect([isEqual, (compareBytes + mendBytes) / runBytes < 1.5]).toEqual([true, true]);
   });
 });

@@ -94,7 +94,7 @@ export class ClusterSide implements Attached, Away {
   }
 
   get counters() {
-    return this.#forwarding.counters;
+    return { ...this.#forwarding.counters, ...this.#scrub.counters };
   }
 
   stop(): void {
@@ -240,8 +240,6 @@ export class ClusterSide implements Attached, Away {
       say: (peer, message) => driver.say(peer, message),
       compare: (refs, peer) => driver.compare(refs, peer),
       failed: (error) => this.#parts.failed(error),
-      contentDiffers: () => undefined,
-      isDamaged: () => undefined,
     });
     driver.comparedHere = scrub;
     return scrub;

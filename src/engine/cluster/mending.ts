@@ -23,10 +23,6 @@ export class Mending {
     this.#parts = parts;
   }
 
-  get waiting(): number {
-    return this.#count;
-  }
-
   /** What finds no room is found again in the next comparison. */
   add(peer: NodeId, refs: readonly ChannelRef[]): void {
     let waiting = this.#waiting.get(peer);

@@ -29,23 +29,29 @@ export interface ScrubParts {
   compare(refs: readonly ChannelRef[], peer: NodeId): Promise<void>;
   failed(error: unknown): void;
   /** Both hold the same entries of the channel, read from disk just now, and their records differ. */
-  contentDiffers(ref: ChannelRef, peer: NodeId): void;
+  contentDiffers?(ref: ChannelRef, peer: NodeId): void;
   /** One of the two cannot read all it holds of the channel. */
-  isDamaged(ref: ChannelRef, peer: NodeId): void;
+  isDamaged?(ref: ChannelRef, peer: NodeId): void;
 }
 
-export interface ScrubCounters {
+export type ScrubCounters = {
   /** Comparisons that came to their end, and of those the ones that found nothing. */
-  compared: number;
-  equal: number;
-  /** Channels found to differ, by their heads, by content, by what cannot be read. */
-  differing: number;
-  content: number;
-  damaged: number;
-}
+  comparisons: number;
+  comparisonsEqual: number;
+  /** Channels found to differ: by what is held, by content, by what cannot be read. */
+  channelsDiffering: number;
+  channelsOtherContent: number;
+  channelsDamaged: number;
+};
 
 export class Scrub {
-  readonly counters: ScrubCounters = { compared: 0, equal: 0, differing: 0, content: 0, damaged: 0 };
+  readonly counters: ScrubCounters = {
+    comparisons: 0,
+    comparisonsEqual: 0,
+    channelsDiffering: 0,
+    channelsOtherContent: 0,
+    channelsDamaged: 0,
+  };
   readonly #parts: ScrubParts;
   readonly #tablePorts: TablePorts;
   readonly #comparing: Comparing;
@@ -208,8 +214,8 @@ export class Scrub {
       this.#alarm(state === 'wrong' ? 'RECONCILE_WRONG' : 'RECONCILE_ENDLESS', message);
     }
     if (state === 'done') {
-      this.counters.compared++;
-      if (isEqual) this.counters.equal++;
+      this.counters.comparisons++;
+      if (isEqual) this.counters.comparisonsEqual++;
     }
     return state;
   }
@@ -228,11 +234,11 @@ export class Scrub {
     for (const { ref, difference } of findings) {
       if (difference === 'content') this.#doubt(ref, peer);
       else if (difference === 'damaged') {
-        this.counters.damaged++;
-        this.#parts.isDamaged(ref, peer);
+        this.counters.channelsDamaged++;
+        this.#parts.isDamaged?.(ref, peer);
       } else refs.push(ref);
     }
-    this.counters.differing += refs.length;
+    this.counters.channelsDiffering += refs.length;
     if (refs.length > 0) this.#mending.add(peer, refs);
   }
 
@@ -267,10 +273,10 @@ export class Scrub {
       }
       for (const { ref, difference } of await this.#verifying.again(peer, refs)) {
         if (difference !== 'content') continue;
-        this.counters.content++;
+        this.counters.channelsOtherContent++;
         const message = `${channelKey(ref)}: node ${peer} holds the same entries with other records.`;
         this.#alarm('DIGEST_DIFFERS', message);
-        this.#parts.contentDiffers(ref, peer);
+        this.#parts.contentDiffers?.(ref, peer);
       }
     }
   }
