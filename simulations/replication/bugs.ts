@@ -45,6 +45,11 @@ export const bugs: readonly Bug[] = [
   { bug: 'floors-in-memory', what: 'floors are raised and not written down', seed: 1 },
   { bug: 'trimmed-again', what: 'what is trimmed and was never held is taken in again', seed: 1 },
   { bug: 'trim-by-own-clock', what: 'a home trims what is old without a trim', seed: 1 },
+  { bug: 'digest-skips', what: 'a digest misses some of the records', seed: 1 },
+  { bug: 'digest-cancels', what: 'a digest is an exclusive or', seed: 1 },
+  { bug: 'range-off-by-one', what: 'an item between two ranges is in none', seed: 1 },
+  { bug: 'heads-are-content', what: 'equal heads are taken for equal content', seed: 1 },
+  { bug: 'reconcile-endless', what: 'a comparison goes on as long as it is answered', seed: 1 },
   { bug: 'fetch-by-majority', what: 'what a majority lacks is said to be lost', seed: 12 },
 ];
 

@@ -3,6 +3,7 @@ import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
 import type { SeqRange } from '../log/channel-log.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalId } from './messages.js';
+import type { Reconcile, Reconciled } from './reconcile-messages.js';
 
 /** What became of entries that were waited for. */
 export type Outcome =
@@ -106,6 +107,8 @@ export type Effect =
   | { readonly type: 'recovered'; readonly interval: IntervalId }
   /** Everything the homes of before hold of an interval that changes was gathered: see `Replica.gathers`. */
   | { readonly type: 'gathered'; readonly interval: IntervalId }
+  /** Another home compares what it holds with what is held here: answer it from the store (reconcile-ranges.ts). */
+  | { readonly type: 'compared'; readonly from: NodeId; readonly message: Reconcile | Reconciled }
   /** A peer has a newer ring: fetch it. */
   | { readonly type: 'ringBehind'; readonly version: number; readonly peer: NodeId }
   | {

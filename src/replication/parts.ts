@@ -120,6 +120,9 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       return parts.catchUp.onArrived(from, message, now);
     case 'reminded':
       return parts.statements.onReminded(from, message.statement);
+    case 'reconcile':
+    case 'reconciled':
+      return parts.context.outbox.add({ type: 'compared', from, message });
     default:
       unreachable(message);
   }

@@ -34,6 +34,7 @@ import type { Effect } from './effects.js';
 import { Interval } from './interval.js';
 import type { Frame, IntervalId } from './messages.js';
 import { type Parts, discharge, makeParts, receiveMessage, tellConflict, tellRefused } from './parts.js';
+import type { Reconcile, Reconciled } from './reconcile-messages.js';
 import type { Changing, HomeSet } from './quorum.js';
 import { Replanning, type RingPlan } from './replanning.js';
 import type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
@@ -315,6 +316,19 @@ export class Replica {
     if (!channel) return;
     for (const home of channel.interval.others) transfer.ask(channel, home, now);
     offering.grown(channel, now);
+  }
+
+  /** Compares a channel with one other home, where both hold it. */
+  compare(ref: ChannelRef, peer: NodeId, now: number): void {
+    const { context, transfer } = this.#parts;
+    const id = context.options.intervalOf?.(ref) ?? context.channels.get(channelKey(ref))?.interval.id;
+    const interval = context.intervals.get(id ?? '');
+    if (interval?.others.includes(peer)) transfer.ask(context.channel(interval, ref), peer, now);
+  }
+
+  /** With the next frame. */
+  say(peer: NodeId, message: Reconcile | Reconciled): void {
+    this.#parts.context.outbox.to(peer).other(message);
   }
 
   loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {

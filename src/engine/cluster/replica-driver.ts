@@ -4,6 +4,7 @@ import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import type { Effect } from '../../replication/effects.js';
 import { type Frame, type PeerMessage, channelsOf } from '../../replication/messages.js';
+import type { Reconcile, Reconciled } from '../../replication/reconcile-messages.js';
 import type { Replica } from '../../replication/replica.js';
 import type { Fetched } from '../ordering.js';
 import type { Clock, LogStore, Timers } from '../ports.js';
@@ -36,11 +37,17 @@ export interface DriverHooks {
 }
 
 /** What the driver does itself. */
-export type DriverEffect = { type: 'read' | 'list' | 'arrived' | 'open' | 'close' | 'fetched' };
+export type DriverEffect = { type: 'read' | 'list' | 'arrived' | 'open' | 'close' | 'fetched' | 'compared' };
 
 type ListEffect = Extract<Effect, { type: 'list' }>;
 
+/** Whoever compares what is held here with other homes: scrub.ts. */
+export interface ComparedHere {
+  received(from: NodeId, message: Reconcile | Reconciled): void;
+}
+
 export class ReplicaDriver {
+  comparedHere: ComparedHere | undefined;
   readonly #replica: Replica;
   readonly #store: LogStore;
   readonly #ports: DriverPorts;
@@ -164,6 +171,20 @@ export class ReplicaDriver {
     });
   }
 
+  /** Opens channels and compares each with another home: what one has more the other gets. */
+  async compare(refs: readonly ChannelRef[], peer: NodeId): Promise<void> {
+    await this.#open(refs);
+    if (this.#stopped) return;
+    for (const ref of refs) if (this.#hooks.logs.isOpen(ref)) this.#replica.compare(ref, peer, this.#now());
+    this.pumpSoon();
+  }
+
+  say(peer: NodeId, message: Reconcile | Reconciled): void {
+    if (this.#stopped) return;
+    this.#replica.say(peer, message);
+    this.pumpSoon();
+  }
+
   // Effects.
 
   pumpSoon(): void {
@@ -219,6 +240,8 @@ export class ReplicaDriver {
         this.#fetches.delete(effect.id);
         return settle?.(fetchedOf(effect));
       }
+      case 'compared':
+        return this.comparedHere?.received(effect.from, effect.message);
       default:
         return this.#hooks.effect(effect);
     }
