@@ -91,7 +91,7 @@ class Talk {
 }
 
 const answered = (session: number, number: number) => {
-  return { type: 'reconciled', session, number, isBusy: false, more: 0 } as const;
+  return { type: 'reconciled', session, number, isBusy: false, more: 0, arrival: 0 } as const;
 };
 
 /** Whatever is asked, it is not so: the sum of the same range is another, for ever. */

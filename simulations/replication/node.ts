@@ -329,6 +329,7 @@ export class SimNode implements NodeView {
     } else if (isAsked(effect)) this.reads.push(effect);
     else if (effect.type === 'close') for (const ref of effect.refs) this.replica.releaseChannel(ref);
     else if (effect.type === 'storeForgot') this.#isToRenew = true;
+    else if (effect.type === 'reconcile') this.scrubbing.learn(effect.id, effect.peer);
     else if (effect.type === 'compared') this.scrubbing.received(effect.from, effect.message);
     else if (effect.type === 'merge') this.merges.add(channelKey(effect.ref));
     else if (effect.type === 'claimGained') {

@@ -14,6 +14,8 @@ import {
   ringStart,
 } from '../../src/replication/reconcile-messages.js';
 import { type Finding, compareRanges } from '../../src/replication/reconcile-ranges.js';
+import type { Learned } from '../../src/replication/catch-up.js';
+import { isFloorRun } from '../../src/log/floors.js';
 import { ReconcileSession } from '../../src/replication/reconcile-session.js';
 import { check } from './checkers.js';
 import type { Disk } from './disk.js';
@@ -30,8 +32,15 @@ interface Scrubbed extends NodeView {
   readonly disk: Disk;
 }
 
+interface Learning {
+  readonly id: number;
+  readonly session: ReconcileSession;
+  readonly refs: ChannelRef[];
+}
+
 export class Scrubbing {
   readonly #node: Scrubbed;
+  readonly #learning = new Map<NodeId, Learning>();
   #running: { readonly session: ReconcileSession; readonly peer: NodeId } | undefined;
 
   constructor(node: Scrubbed) {
@@ -48,7 +57,40 @@ export class Scrubbing {
     this.tick();
   }
 
+  /** The core asks what the peer has that may be lacking here. */
+  learn(id: number, peer: NodeId): void {
+    const { world } = this.#node;
+    const session = Math.floor(world.scrubChance.next() * Number.MAX_SAFE_INTEGER);
+    const options = { session, purpose: 'learn', table: tableOf(this.#node), arcs: wholeRing } as const;
+    this.unlinked(peer);
+    this.#learning.set(peer, { id, session: new ReconcileSession(options), refs: [] });
+    world.stats.learned++;
+    this.tick();
+  }
+
+  /** Nothing that was asked is answered any more. */
+  unlinked(peer: NodeId): void {
+    const learning = this.#learning.get(peer);
+    this.#learning.delete(peer);
+    if (learning) this.#node.replica.reconciled(learning.id, undefined, this.#node.world.now);
+  }
+
   tick(): void {
+    for (const [peer, learning] of this.#learning) this.#learnOn(peer, learning);
+    this.#goOn();
+  }
+
+  #learnOn(peer: NodeId, { id, session, refs }: Learning): void {
+    const { world, replica } = this.#node;
+    for (const question of session.questions(world.now)) replica.say(peer, question);
+    const { state, arrival } = session;
+    if (state === 'going') return;
+    this.#learning.delete(peer);
+    const learned: Learned = { refs, arrival, isWhole: true };
+    replica.reconciled(id, state === 'done' ? learned : undefined, world.now);
+  }
+
+  #goOn(): void {
     const running = this.#running;
     if (!running) return;
     const { world, replica } = this.#node;
@@ -64,13 +106,20 @@ export class Scrubbing {
   }
 
   received(from: NodeId, message: Reconcile | Reconciled): void {
-    const { world, replica } = this.#node;
+    const { world, replica, disk } = this.#node;
     if (message.type === 'reconcile') {
       const { session, number, ranges, purpose } = message;
       const compared = compareRanges(tableOf(this.#node), ranges, purpose, 'answers');
       const { more, ranges: told, findings } = compared;
-      replica.say(from, { type: 'reconciled', session, number, isBusy: false, ranges: told, more });
-      return this.#found(from, findings);
+      const arrival = disk.entries;
+      replica.say(from, { type: 'reconciled', session, number, isBusy: false, ranges: told, more, arrival });
+      return purpose === 'mend' ? this.#found(from, findings) : undefined;
+    }
+    const learning = this.#learning.get(from);
+    if (learning?.session.session === message.session) {
+      const findings = learning.session.answered(message, world.now);
+      for (const { ref, difference } of findings) if (difference !== 'only') learning.refs.push(ref);
+      return this.#learnOn(from, learning);
     }
     if (this.#running?.peer !== from) return;
     this.#found(from, this.#running.session.answered(message, world.now));
@@ -126,7 +175,7 @@ function digestOf(node: Scrubbed, ref: ChannelRef): Uint8Array {
   const sum = new ChannelDigestSum(sha256);
   const key = channelKey(ref);
   for (const { bytes, run } of node.disk.runs) {
-    if (channelKey(run.ref) !== key) continue;
+    if (channelKey(run.ref) !== key || isFloorRun(run)) continue;
     sum.addRecords({ writer: run.writer, firstSeq: run.firstSeq, records: bytes.subarray(run.headerBytes) });
   }
   return sum.digest();
@@ -136,7 +185,7 @@ function digestOf(node: Scrubbed, ref: ChannelRef): Uint8Array {
 function definedDigestOf(node: Scrubbed, ref: ChannelRef): string {
   let [sum, count] = [0n, 0];
   for (const { bytes, run } of node.disk.runs) {
-    if (channelKey(run.ref) !== channelKey(ref)) continue;
+    if (channelKey(run.ref) !== channelKey(ref) || isFloorRun(run)) continue;
     const walk = new RecordWalk(bytes, run.headerBytes);
     while (walk.next()) {
       const dot = Buffer.alloc(20);

@@ -42,6 +42,7 @@ export const noStats = () => ({
   adopted: 0,
   gaps: 0,
   healRounds: 0,
+  learned: 0,
   scrubs: 0,
   scrubFindings: 0,
 });

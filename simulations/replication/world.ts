@@ -175,6 +175,7 @@ export class World implements Surroundings {
     ] as const) {
       if (!node.isUp) continue;
       node.replica.disconnected(other.id, this.now);
+      node.scrubbing.unlinked(other.id);
       node.drain();
     }
   }

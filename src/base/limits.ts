@@ -166,8 +166,8 @@ export const limits = {
   pullsMax: 16,
   /** Answers in a row with nothing of what a page named, until it is left to others to have it. */
   emptyPullsMax: 3,
-  /** Intervals that are compared with one peer at once: one walk over all channels answers them. */
-  comparedAtOnce: 64,
+  /** Channels that a comparison found to differ and that are opened at once. */
+  comparedAtOnce: 1_024,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */
@@ -242,6 +242,8 @@ export const limits = {
   /** Ranges in one question, and the bytes of items they list; an answer has at most `reconcileBranching` for each. */
   reconcileRangesMax: 256,
   reconcileQuestionBytes: 65_536,
+  /** The same where every channel of every range may be named in the answer: 2,048 names. */
+  reconcileLearnedRangesMax: 64,
   /** Questions of one comparison under way at once. */
   reconcileWindow: 4,
   /** Steps from the first range to the last: sixteen to this power is more than there are channels. */

@@ -60,6 +60,8 @@ export type Effect =
     }
   /** List the channels of an interval that have entries, open them, then call `listed` with this id. */
   | { readonly type: 'list'; readonly id: number; readonly interval: IntervalId }
+  /** Compare all that both hold with a peer, by ranges, to learn what differs; then call `reconciled` with this id. */
+  | { readonly type: 'reconcile'; readonly id: number; readonly peer: NodeId }
   /** Look up what arrived at the store after a number, then call `arrived` with this id. */
   | { readonly type: 'arrived'; readonly id: number; readonly after: number; readonly limit: number }
   /** Open the logs of those channels that are held here, then call `opened` with them and this id. */

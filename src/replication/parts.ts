@@ -106,8 +106,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
     case 'recover':
       return recovering.onRecover(from, message);
     case 'recovery':
-      recovering.onRecovery(from, message, now);
-      return parts.catchUp.onRecovery(from, message, now);
+      return recovering.onRecovery(from, message, now);
     case 'find':
       return withChannel(parts, from, message, (channel) =>
         parts.context.queue.duty({ type: 'found', channel, to: from, find: message }),

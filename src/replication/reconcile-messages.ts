@@ -37,8 +37,9 @@ export type ComparedRange = RingRange &
     | { readonly kind: 'found'; readonly found: readonly FoundItem[] }
   );
 
-/** mend: what differs is brought together. prove: both ends read everything from disk anew, and tell what differs. */
-export type Purpose = 'mend' | 'prove';
+/** mend: what differs is brought together by whoever finds it. learn: whoever asks is told of all that differs, and brings
+ *  it here. prove: the same, as both ends read it from disk anew, and of very much only how much it is. */
+export type Purpose = 'mend' | 'learn' | 'prove';
 
 export interface Reconcile {
   readonly type: 'reconcile';
@@ -61,4 +62,6 @@ export interface Reconciled {
   readonly ranges: readonly ComparedRange[];
   /** Differences that are not named, since there are too many. */
   readonly more: number;
+  /** Everything that arrived at the store of the sender through this one was looked at; 0 where that is not known. */
+  readonly arrival: number;
 }

@@ -83,6 +83,11 @@ class Comparison implements Compared {
     }
     const told: FoundItem[] = [];
     const [first, end] = table.within(range);
+    if (this.#isTooMuch(end - first, others.size)) {
+      for (const part of split(table, range, limits.reconcileBranching))
+        this.ranges.push(summed(table, part));
+      return;
+    }
     for (let i = first; i < end; i++) {
       const id = table.id(i);
       const at = others.get(id);
@@ -116,7 +121,14 @@ class Comparison implements Compared {
     }
   }
 
-  /** To mend, whoever finds what the other can be asked for asks: it need not be told. To prove, whoever asks keeps what it
+  /** Whoever asks to learn has next to nothing where much is held here: it is named a few channels at a time. */
+  #isTooMuch(ours: number, theirs: number): boolean {
+    return (
+      this.purpose === 'learn' && this.side === 'answers' && ours > Math.max(theirs, limits.reconcileItemsMax)
+    );
+  }
+
+  /** To mend, whoever finds what the other can be asked for asks: it need not be told. Else whoever asks keeps what it
    *  found, and wants the names it does not know. */
   #tell(told: FoundItem[], item: FoundItem): void {
     const { difference } = item;
@@ -124,7 +136,7 @@ class Comparison implements Compared {
       if (difference !== 'only' && difference !== 'heads') told.push(item);
     } else if (this.side === 'asks') {
       if (difference === 'lacking') told.push(item);
-    } else if (this.#named++ < limits.reconcileNamedMax) told.push(item);
+    } else if (this.purpose === 'learn' || this.#named++ < limits.reconcileNamedMax) told.push(item);
     else this.more++;
   }
 }

@@ -37,6 +37,8 @@ export class ReconcileSession {
   state: SessionState = 'going';
   /** Differences the other counted and did not name. */
   more = 0;
+  /** What arrived at the other through this one is compared, once all is; Infinity before it answered. */
+  arrival = Infinity;
   /** Questions that were sent, repeats left out. */
   questionsAsked = 0;
   readonly #options: SessionOptions;
@@ -91,6 +93,7 @@ export class ReconcileSession {
     if (!isAnswer(answer, asked.message)) return this.#end('wrong');
     this.#asked.delete(answer.number);
     this.more += answer.more;
+    this.arrival = Math.min(this.arrival, answer.arrival);
     const compared = compareRanges(table, answer.ranges, purpose, 'asks');
     if (!this.#mayAsk(compared.ranges.length, asked.step + 1)) return this.#end('endless');
     for (const range of compared.ranges) this.#waiting.push({ range, step: asked.step + 1 });
@@ -137,19 +140,21 @@ export class ReconcileSession {
 
   /** One question of ranges of one step. */
   #next(now: number): Reconcile {
+    const { session, purpose } = this.#options;
     const ranges: ComparedRange[] = [];
     const { step } = this.#waiting.at(-1)!;
+    // Whoever answers names every channel of every range.
+    const rangesMax = purpose === 'learn' ? limits.reconcileLearnedRangesMax : limits.reconcileRangesMax;
     let bytes = 0;
     for (;;) {
       const next = this.#waiting.at(-1);
-      if (!next || next.step !== step || ranges.length >= limits.reconcileRangesMax) break;
+      if (!next || next.step !== step || ranges.length >= rangesMax) break;
       bytes += bytesOf(next.range);
       if (ranges.length > 0 && bytes > limits.reconcileQuestionBytes) break;
       ranges.push(next.range);
       this.#waiting.pop();
     }
     const number = ++this.questionsAsked;
-    const { session, purpose } = this.#options;
     const message = { type: 'reconcile', session, number, purpose, ranges } as const;
     this.#asked.set(number, { message, step, tries: 1, busy: 0, askAt: now + limits.reconcileAnswerMs });
     return message;

@@ -29,6 +29,7 @@ import type { RunSummary } from '../log/run.js';
 import type { Channel } from './channel.js';
 import type { Claim } from './claim.js';
 import type { Cut } from './commit-queue.js';
+import type { Learned } from './catch-up.js';
 import type { ArrivedRun, ReplicaOptions } from './context.js';
 import type { Effect } from './effects.js';
 import { Interval } from './interval.js';
@@ -342,6 +343,11 @@ export class Replica {
   /** Runs that arrived after the number of the effect, and through which arrival they are all. */
   arrived(id: number, runs: readonly ArrivedRun[], through: number): void {
     this.#parts.arrivals.arrived(id, runs, through);
+  }
+
+  /** What a comparison with a peer came to, for the effect of that id; `undefined` when it came to nothing. */
+  reconciled(id: number, learned: Learned | undefined, now: number): void {
+    this.#parts.catchUp.reconciled(id, learned, now);
   }
 
   /** The logs of those channels are open. */

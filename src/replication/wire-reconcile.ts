@@ -26,7 +26,8 @@ const kinds = ['sum', 'items', 'found'] as const;
 export function putReconcile(out: ByteWriter, message: Reconcile | Reconciled): void {
   putNumber(out, 0x08, message.session);
   putNumber(out, 0x10, message.number);
-  const flag = message.type === 'reconcile' ? message.purpose === 'prove' : message.isBusy;
+  const isQuestion = message.type === 'reconcile';
+  const flag = isQuestion ? message.purpose === 'prove' : message.isBusy;
   putNumber(out, 0x18, flag ? 1 : 0);
   let previous = ringStart;
   for (const range of message.ranges) {
@@ -35,7 +36,9 @@ export function putReconcile(out: ByteWriter, message: Reconcile | Reconciled): 
     closeField(out, field);
     previous = range.to;
   }
-  if (message.type === 'reconciled') putNumber(out, 0x28, message.more);
+  if (isQuestion) return putNumber(out, 0x28, message.purpose === 'learn' ? 1 : 0);
+  putNumber(out, 0x28, message.more);
+  putNumber(out, 0x30, message.arrival);
 }
 
 function putRange(out: ByteWriter, range: ComparedRange, previous: RingBound): void {
@@ -57,26 +60,29 @@ function putFound(out: ByteWriter, { difference, id, ref }: FoundItem): void {
 }
 
 export function readReconcile(reader: PeerReader): Reconcile {
-  const { session, number, flag, ranges } = readFields(reader, limits.reconcileRangesMax);
-  return { type: 'reconcile', session, number, purpose: flag ? 'prove' : 'mend', ranges };
+  const { session, number, flag, ranges, more } = readFields(reader, limits.reconcileRangesMax);
+  const purpose = flag ? 'prove' : more > 0 ? 'learn' : 'mend';
+  return { type: 'reconcile', session, number, purpose, ranges };
 }
 
 export function readReconciled(reader: PeerReader): Reconciled {
   const rangesMax = limits.reconcileRangesMax * limits.reconcileBranching;
-  const { session, number, flag, ranges, more } = readFields(reader, rangesMax);
-  return { type: 'reconciled', session, number, isBusy: flag, ranges, more };
+  const { session, number, flag, ranges, more, arrival } = readFields(reader, rangesMax);
+  return { type: 'reconciled', session, number, isBusy: flag, ranges, more, arrival };
 }
 
 interface Fields {
   session: number;
   number: number;
   flag: boolean;
+  /** Of an answer; of a question, whether it is to learn. */
   more: number;
+  arrival: number;
   readonly ranges: ComparedRange[];
 }
 
 function readFields(reader: PeerReader, rangesMax: number): Fields {
-  const fields: Fields = { session: 0, number: 0, flag: false, more: 0, ranges: [] };
+  const fields: Fields = { session: 0, number: 0, flag: false, more: 0, arrival: 0, ranges: [] };
   let previous = ringStart;
   reader.nested((tag) => {
     if (tag === 0x08) fields.session = reader.varint();
@@ -87,6 +93,7 @@ function readFields(reader: PeerReader, rangesMax: number): Fields {
       previous = to;
       if (range) fields.ranges.push(range);
     } else if (tag === 0x28) fields.more = reader.varint();
+    else if (tag === 0x30) fields.arrival = reader.varint();
     else return false;
     return true;
   });

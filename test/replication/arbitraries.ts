@@ -164,7 +164,7 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     .record({
       session: fc.maxSafeNat(),
       number: fc.nat(300),
-      purpose: fc.constantFrom('mend' as const, 'prove' as const),
+      purpose: fc.constantFrom('mend' as const, 'learn' as const, 'prove' as const),
       ranges,
     })
     .map((fields) => ({ type: 'reconcile' as const, ...fields })),
@@ -175,6 +175,7 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
       isBusy: fc.boolean(),
       ranges,
       more: fc.nat(300),
+      arrival: fc.maxSafeNat(),
     })
     .map((fields) => ({ type: 'reconciled' as const, ...fields })),
 );

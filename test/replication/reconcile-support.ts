@@ -97,7 +97,7 @@ export function honest(table: ItemTable, found: Finding[]): (question: Reconcile
     const compared = compareRanges(table, ranges, purpose, 'answers');
     found.push(...compared.findings);
     const { more } = compared;
-    return { type: 'reconciled', session, number, isBusy: false, ranges: compared.ranges, more };
+    return { type: 'reconciled', session, number, isBusy: false, ranges: compared.ranges, more, arrival: 0 };
   };
 }
 

@@ -92,6 +92,41 @@ describe('two homes', () => {
     );
   });
 
+  test('tell whoever asks to learn all of it by name', () => {
+    fc.assert(
+      fc.property(stores, ([a, b]) => {
+        const { session, here } = compare(a, b, 'learn');
+        expect([session.state, session.more]).toEqual(['done', 0]);
+        expect(here).toEqual(differencesOf(a, b));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test('name a few channels at a time to whoever has none and asks to learn', () => {
+    const store = storeOf(5_000, () => [3, 'x']);
+    const session = new ReconcileSession({
+      session: 7,
+      purpose: 'learn',
+      table: tableOf(new Map(), 'a'),
+      arcs: wholeRing,
+    });
+    let named = 0;
+    const answer = honest(tableOf(store, 'b'), []);
+    const { findings } = talk(session, (question) => {
+      const answered = answer(question);
+      const each = answered.ranges.map((range) => (range.kind === 'found' ? range.found.length : 0));
+      named = Math.max(named, ...each);
+      expect(each.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(
+        limits.reconcileLearnedRangesMax * limits.reconcileItemsMax,
+      );
+      return { ...answered, arrival: answered.number === 2 ? 40 : 41 };
+    });
+    expect([session.state, session.arrival]).toEqual(['done', 40]);
+    expect(named).toBeLessThanOrEqual(limits.reconcileItemsMax);
+    expect(textOf(findings)).toEqual(differencesOf(new Map(), store));
+  });
+
   test('that hold the same say so in one exchange', () => {
     const store = storeOf(2_000, () => [3, 'x']);
     const { questions, bytes, here, there } = compare(store, store);
@@ -159,7 +194,7 @@ describe('a comparison ends', () => {
   const begin = (): ReconcileSession =>
     new ReconcileSession({ session: 7, purpose: 'mend', table: tableOf(store, 'a'), arcs: wholeRing });
   const answerOf = ({ session, number }: Reconcile, ranges: readonly ComparedRange[]): Reconciled => {
-    return { type: 'reconciled', session, number, isBusy: false, ranges, more: 0 };
+    return { type: 'reconciled', session, number, isBusy: false, ranges, more: 0, arrival: 0 };
   };
   const wrong = new Uint8Array(16).fill(7);
 

@@ -121,11 +121,19 @@ function toProto(message: PeerMessage): object {
       return { reminded: { statement: statementOf(message.statement) } };
     case 'reconcile': {
       const { session, number, purpose, ranges } = message;
-      return { reconcile: { session, number, prove: purpose === 'prove', ranges: rangesOf(ranges) } };
+      return {
+        reconcile: {
+          session,
+          number,
+          prove: purpose === 'prove',
+          ranges: rangesOf(ranges),
+          learn: purpose === 'learn',
+        },
+      };
     }
     case 'reconciled': {
-      const { session, number, isBusy, ranges, more } = message;
-      return { reconciled: { session, number, busy: isBusy, ranges: rangesOf(ranges), more } };
+      const { session, number, isBusy, ranges, more, arrival } = message;
+      return { reconciled: { session, number, busy: isBusy, ranges: rangesOf(ranges), more, arrival } };
     }
     case 'recovery': {
       const { type: _type, promise, channels, ...fields } = message;

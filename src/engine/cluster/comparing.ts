@@ -24,6 +24,14 @@ interface Running {
   cancelTimer: (() => void) | undefined;
 }
 
+export interface Ended {
+  readonly state: SessionState;
+  /** Differences that were not named. */
+  readonly more: number;
+  /** What arrived at the peer through it was compared, where all was. */
+  readonly arrival: number;
+}
+
 export class Comparing {
   readonly #ports: ComparingPorts;
   readonly #running = new Map<number, Running>();
@@ -33,11 +41,7 @@ export class Comparing {
   }
 
   /** Resolves when it has ended, however it did; `found` is called as differences are found. */
-  async run(
-    peer: NodeId,
-    options: Omit<SessionOptions, 'session'>,
-    found: Running['found'],
-  ): Promise<{ readonly state: SessionState; readonly more: number }> {
+  async run(peer: NodeId, options: Omit<SessionOptions, 'session'>, found: Running['found']): Promise<Ended> {
     const id = Math.floor(this.#ports.random.next() * Number.MAX_SAFE_INTEGER);
     const session = new ReconcileSession({ ...options, session: id });
     const state = await new Promise<SessionState>((ended) => {
@@ -45,7 +49,7 @@ export class Comparing {
       this.#running.set(id, running);
       this.#goOn(running);
     });
-    return { state, more: session.more };
+    return { state, more: session.more, arrival: session.arrival };
   }
 
   received(from: NodeId, message: Reconciled): void {

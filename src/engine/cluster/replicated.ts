@@ -312,6 +312,7 @@ export class Replicated implements Ordering {
         this.#isRerouted = true;
         return this.#resumeWaiting();
       case 'recovered':
+        this.driver.comparedHere?.recovered();
         return surroundings.recovering(effect.interval, false);
       case 'gathered':
         return surroundings.gathered(effect.interval);

@@ -86,28 +86,43 @@ export class ScrubAnswers {
 
   async #answer(from: NodeId, question: Reconcile): Promise<void> {
     const { session, number, purpose, ranges } = question;
-    const kept = purpose === 'mend' ? this.#keepWhole(session) : this.#keepProof(from, question);
+    const kept = purpose === 'prove' ? this.#keepProof(from, question) : this.#keepWhole(session);
     const made = kept && (await this.#inTime(kept));
     if (this.#isStopped) return;
     if (!made) {
-      this.#parts.say(from, { type: 'reconciled', session, number, isBusy: true, ranges: [], more: 0 });
+      const nothing = { isBusy: true, ranges: [], more: 0, arrival: 0 };
+      this.#parts.say(from, { type: 'reconciled', session, number, ...nothing });
       return;
     }
     const compared = compareRanges(made.table, ranges, purpose, 'answers');
     const { ranges: told, more, findings } = compared;
-    this.#parts.say(from, { type: 'reconciled', session, number, isBusy: false, ranges: told, more });
+    const { arrival } = made;
+    this.#parts.say(from, {
+      type: 'reconciled',
+      session,
+      number,
+      isBusy: false,
+      ranges: told,
+      more,
+      arrival,
+    });
     if (purpose === 'mend') this.#parts.found(from, findings);
   }
 
+  /** All that is held here together with others, as it was a moment ago at most. */
+  async whole(): Promise<MadeTable | undefined> {
+    return await this.#keepWhole(undefined).made;
+  }
+
   /** The same for everybody and for a while: what grew meanwhile costs a look at the channel and nothing more. */
-  #keepWhole(session: number): Kept {
+  #keepWhole(session: number | undefined): Kept {
     const { clock, pace } = this.#parts;
     const now = clock.monotonicMs();
     const known = this.#whole;
     const isOf = known?.ring === this.#parts.ring();
     const isGood =
       isOf && (!known.isMade || session === this.#wholeSession || now < known.usedAt + limits.scrubTableMs);
-    this.#wholeSession = session;
+    if (session !== undefined) this.#wholeSession = session;
     if (known && isGood) return known;
     const ring = this.#parts.ring();
     const peers = ring.ring.members.map(({ node }) => node).filter((node) => node !== this.#parts.self);

@@ -33,6 +33,8 @@ export interface TableRequest {
 export interface MadeTable {
   readonly table: ItemTable;
   readonly entries: number;
+  /** Everything that arrived through this one is in it; 0 when something had to be left out. */
+  readonly arrival: number;
 }
 
 /** `undefined` once it is stopped. */
@@ -45,6 +47,8 @@ class Making {
   readonly #request: TableRequest;
   readonly #builder: ItemTableBuilder;
   readonly #salt: Uint8Array;
+  readonly #arrival: number;
+  #isWhole = true;
   #entries = 0;
   #workedSince: number;
   #bytes = 0;
@@ -54,6 +58,7 @@ class Making {
     this.#request = request;
     this.#builder = new ItemTableBuilder(ports.sha256);
     this.#salt = utf8(ports.store.storeId);
+    this.#arrival = ports.store.newestArrival;
     this.#workedSince = ports.clock.monotonicMs();
   }
 
@@ -72,7 +77,8 @@ class Making {
     }
     const building = this.#builder.build();
     for (let step = building.next(); ; step = building.next()) {
-      if (step.done) return { table: step.value, entries: this.#entries };
+      if (step.done)
+        return { table: step.value, entries: this.#entries, arrival: this.#isWhole ? this.#arrival : 0 };
       if (!(await this.#rest())) return undefined;
     }
   }
@@ -87,7 +93,10 @@ class Making {
     const digest = isFresh ? known : await this.#read(ref);
     if (this.#request.isStopped()) return false;
     // One that cannot be read to its end now is left for another time: it is being trimmed.
-    if (!digest) return true;
+    if (!digest) {
+      this.#isWhole = false;
+      return true;
+    }
     const { through, floors, missing } = digest;
     const isDamaged = missing.length > 0;
     const holding = { ref, digest: digest.digest, through, floors, isDamaged };

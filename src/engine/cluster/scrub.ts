@@ -6,7 +6,8 @@ import { type ChannelRef, type NodeId, channelKey } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import type { RingTable } from '../../cluster/ring-table.js';
 import type { ItemTable } from '../../replication/reconcile-items.js';
-import type { Reconcile, Reconciled } from '../../replication/reconcile-messages.js';
+import type { Learned } from '../../replication/catch-up.js';
+import type { Difference, Reconcile, Reconciled } from '../../replication/reconcile-messages.js';
 import type { Pace } from '../../replication/reconcile-pace.js';
 import type { Finding } from '../../replication/reconcile-ranges.js';
 import type { SessionState } from '../../replication/reconcile-session.js';
@@ -201,6 +202,29 @@ export class Scrub {
     await this.#confirm();
   }
 
+  /** What the peer has that may be lacking here, of all that both hold: for who does not know how far it is in what arrived
+   *  there. Whoever calls gets it here; what the peer lacks is brought to it. */
+  async learn(peer: NodeId): Promise<Learned | undefined> {
+    const ring = this.#parts.ring();
+    const made = await this.#answers.whole();
+    if (!made || this.#isStopped || this.#parts.ring() !== ring || !this.#parts.isLinked(peer))
+      return undefined;
+    const { table } = made;
+    const refs: ChannelRef[] = [];
+    const request = { purpose: 'learn', table, arcs: this.#answers.arcsWith(peer) } as const;
+    const { state, arrival } = await this.#comparing.run(peer, request, (findings) => {
+      for (const { ref, difference } of findings) if (isToLearn(difference)) refs.push(ref);
+      this.#found(
+        peer,
+        findings.filter(({ difference }) => difference !== 'heads' && difference !== 'lacking'),
+      );
+    });
+    this.#judge(peer, state);
+    // Nothing to compare: it may hold nothing that this node does.
+    const isWhole = state === 'done' && arrival !== Infinity;
+    return isWhole || refs.length > 0 ? { refs, arrival: isWhole ? arrival : 0, isWhole } : undefined;
+  }
+
   async #compare(peer: NodeId, table: ItemTable): Promise<SessionState> {
     if (!this.#parts.isLinked(peer)) return 'silent';
     let isEqual = true;
@@ -209,15 +233,18 @@ export class Scrub {
       isEqual = false;
       this.#found(peer, findings);
     });
-    if (state === 'endless' || state === 'wrong') {
-      const message = `A comparison with node ${peer} was ended: its answers are ${state}.`;
-      this.#alarm(state === 'wrong' ? 'RECONCILE_WRONG' : 'RECONCILE_ENDLESS', message);
-    }
+    this.#judge(peer, state);
     if (state === 'done') {
       this.counters.comparisons++;
       if (isEqual) this.counters.comparisonsEqual++;
     }
     return state;
+  }
+
+  #judge(peer: NodeId, state: SessionState): void {
+    if (state !== 'endless' && state !== 'wrong') return;
+    const message = `A comparison with node ${peer} was ended: its answers are ${state}.`;
+    this.#alarm(state === 'wrong' ? 'RECONCILE_WRONG' : 'RECONCILE_ENDLESS', message);
   }
 
   /** In the background one of the two begins; whoever tried in vain tries again. */
@@ -288,4 +315,9 @@ export class Scrub {
   #now(): number {
     return this.#parts.ports.clock.monotonicMs();
   }
+}
+
+/** Whether a peer may have something of the channel that is lacking here. */
+function isToLearn(difference: Difference): boolean {
+  return difference === 'lacking' || difference === 'heads' || difference === 'damaged';
 }
