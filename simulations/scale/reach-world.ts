@@ -11,6 +11,7 @@ import { Engine } from '../../src/engine/engine.js';
 import type { LogStore, PeerHandlers, Peers } from '../../src/engine/ports.js';
 import { encodeContent } from '../../src/log/entry-wire.js';
 import { RunWriter } from '../../src/log/run-writer.js';
+import { type Checkpoint, checkpointNoteOf, encodeCheckpoint } from '../../src/replication/catch-up-notes.js';
 import { openLogStore } from '../../src/storage/log-store.js';
 import { SimulatedClock } from '../world/clock.js';
 import { SimulatedDisk } from '../world/disk.js';
@@ -104,10 +105,13 @@ export class ReachWorld {
     this.#nodes = [new ReachNode(this.#clock, 1), new ReachNode(this.#clock, 2)];
   }
 
-  /** Fills both stores and starts both nodes; every digest is known, as after an earlier comparison. */
+  /** Fills both stores and starts both nodes; every digest is known, as after an earlier comparison, and each takes itself
+   *  to have all that arrived at the other: what differs is for comparisons to find. */
   async start(): Promise<void> {
-    await this.#until(this.#fill(this.#nodes[0], 0));
-    await this.#until(this.#fill(this.#nodes[1], 1));
+    const [a, b] = this.#nodes;
+    const filled = [await this.#until(this.#fill(a, 0)), await this.#until(this.#fill(b, 1))] as const;
+    await this.#until(this.#note(a, b, filled[1]));
+    await this.#until(this.#note(b, a, filled[0]));
     for (const node of this.#nodes) await this.#until(this.#boot(node));
   }
 
@@ -141,7 +145,7 @@ export class ReachWorld {
     return this.#clock.until(task, 100 * 3_600_000);
   }
 
-  async #fill(node: ReachNode, side: 0 | 1): Promise<void> {
+  async #fill(node: ReachNode, side: 0 | 1): Promise<Checkpoint> {
     const store = await node.openStore(true);
     const { channels, held, payloadBytes } = this.#options;
     const runs = new RunWriter();
@@ -168,6 +172,15 @@ export class ReachWorld {
       if (refs.length >= commitChannels) await flush();
     }
     if (refs.length > 0) await flush();
+    const { storeId, newestArrival } = store;
+    await store.close();
+    return { store: storeId, arrival: newestArrival, ringVersion: 1 };
+  }
+
+  async #note(node: ReachNode, peer: ReachNode, checkpoint: Checkpoint): Promise<void> {
+    const store = await node.openStore(true);
+    const notes = new Map([[checkpointNoteOf(peer.id), encodeCheckpoint(checkpoint)]]);
+    await store.commit({ bytes: new Uint8Array(0), runs: [], notes });
     await store.close();
   }
 

@@ -324,7 +324,10 @@ export class Replica {
     const { context, transfer } = this.#parts;
     const id = context.options.intervalOf?.(ref) ?? context.channels.get(channelKey(ref))?.interval.id;
     const interval = context.intervals.get(id ?? '');
-    if (interval?.others.includes(peer)) transfer.ask(context.channel(interval, ref), peer, now);
+    if (!interval?.others.includes(peer)) return;
+    // An owner sends what another home lacks once it may stamp there.
+    if (interval.held) this.touch(interval.id, ref, now);
+    transfer.ask(context.channel(interval, ref), peer, now);
   }
 
   /** With the next frame. */
