@@ -3,7 +3,7 @@
 import { plant } from './planting.js';
 import type { PlantedBug } from '../../src/base/planted.js';
 import { InvariantError } from '../../src/base/assert.js';
-import { type Dot, channelKey, dotText } from '../../src/base/ids.js';
+import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/ids.js';
 import { crash, cutLinks, rollBack, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
 import { compareSeed } from './comparing.js';
@@ -233,6 +233,13 @@ function scrubOne({ nodes }: World, turn: number): void {
   });
 }
 
+/** Where homes compare what they hold, whoever uses a channel asks only what is committed of it, as the engine does. */
+function isToExchange({ habits }: World, node: SimNode, ref: ChannelRef, round: number): boolean {
+  if (!habits.scrubs) return round % 5 === 0;
+  const log = node.log(ref);
+  return round % 5 === 4 && log.heads().some(({ writer, seq }) => log.committedSeq(writer) < seq);
+}
+
 /** Faults stop: within a bounded time all homes hold the same, in one order, all of it committed. */
 export function heal(world: World): void {
   const { nodes, intervals, network } = world;
@@ -256,7 +263,7 @@ export function heal(world: World): void {
     for (const ref of world.refs) {
       for (const node of nodes) {
         node.touch(ref);
-        if (round % 5 === 0 && !world.habits.scrubs) node.replica.exchange(ref, world.now);
+        if (isToExchange(world, node, ref, round)) node.replica.exchange(ref, world.now);
       }
     }
     if (round % 5 === 0 && world.habits.scrubs) scrubOne(world, round / 5);
