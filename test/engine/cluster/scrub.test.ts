@@ -64,6 +64,16 @@ const named = ({ peers }: VerifyReport): string[] =>
 
 const names = Array.from({ length: 60 }, (_, i) => `c:${i}`);
 
+test('homes that do not know how far they are learn what they lack, before homes compare in the background', async () => {
+  const all = Object.fromEntries(names.map((name) => [name, ['x', 'y']]));
+  const world = await filled([all, {}, { 'c:7': ['x'], 'c:8': ['x', 'y'] }]);
+  for (const node of world.nodes) {
+    const report = await verify(world, node);
+    expect([report.isEqual, report.peers.map(({ channels }) => channels)]).toEqual([true, [60, 60]]);
+  }
+  expect(alarms(world)).toEqual([]);
+});
+
 describe('in the background', () => {
   test('a home gets what it missed of channels that nobody uses', async () => {
     const world = await ClusterWorld.start({ nodes: 3 });
