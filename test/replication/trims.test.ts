@@ -154,7 +154,7 @@ describe('homes that compare what they hold come to the same floors', () => {
   test('where one missed the trim and what it removes', () => {
     plant('no-catch-up');
     try {
-      comparedFromBehind();
+      expect(() => comparedFromBehind()).not.toThrow();
     } finally {
       plant(undefined);
     }
@@ -163,7 +163,7 @@ describe('homes that compare what they hold come to the same floors', () => {
   test('where one holds the trim, and does not know that it is committed', () => {
     plant('no-catch-up');
     try {
-      comparedUncommitted();
+      expect(() => comparedUncommitted()).not.toThrow();
     } finally {
       plant(undefined);
     }
