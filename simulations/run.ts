@@ -7,7 +7,8 @@
  *  `--plant BUG`: a cluster with that bug, in the small worlds in which it is looked for.
  *  `npm run sim -- --bugs [--of replication|cluster]`: plants known bugs and shows that the search finds them; 1 when it
  *  misses one.
- *  `npm run sim -- --scale`: how ring and membership behave with more nodes, as tables. */
+ *  `npm run sim -- --scale`: how ring and membership behave with more nodes, as tables. `--reach [--entries N]`: what comparing
+ *  two stores costs. */
 // First: it must be there before the code that it plants bugs in.
 import { plant } from './replication/planting.js';
 import { readFileSync } from 'node:fs';
@@ -20,6 +21,7 @@ import { ClusterSearch } from './cluster/search.js';
 import { bugLines } from './replication/bugs.js';
 import { searchReplication } from './replication/search.js';
 import { membershipScaleLines } from './scale/membership-scale.js';
+import { reachLines } from './scale/reconcile-reach.js';
 import { ringScaleLines } from './scale/ring-scale.js';
 import { Violation } from './store/model.js';
 import { runStoreSeed } from './store/search.js';
@@ -94,11 +96,13 @@ class ClusterError extends Error {
 }
 
 interface Choice {
-  readonly what: 'seeds' | 'scale' | 'bugs';
+  readonly what: 'seeds' | 'scale' | 'reach' | 'bugs';
   readonly from: number;
   readonly to: number;
   /** Infinite where seeds are given. */
   readonly minutes: number;
+  /** Of a channel, where it is measured what comparing costs. */
+  readonly entries: number;
   readonly twice: boolean;
   readonly subjects: readonly Subject[];
   readonly shrinks: boolean;
@@ -109,6 +113,7 @@ interface Choice {
 }
 
 const scaleSizes = [10, 100, 1_000];
+const reachSize = { channels: 10_000, payloadBytes: 128 };
 const bugSeedsMax = 3_000;
 /** A seed of a cluster takes a second. */
 const clusterBugSeedsMax = 60;
@@ -130,9 +135,11 @@ function choose(args: readonly string[]): Choice {
       without: { type: 'string', multiple: true, default: [] },
       bugs: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
+      reach: { type: 'boolean', default: false },
+      entries: { type: 'string', default: '100' },
     },
   });
-  const what = values.scale ? 'scale' : values.bugs ? 'bugs' : 'seeds';
+  const what = values.scale ? 'scale' : values.reach ? 'reach' : values.bugs ? 'bugs' : 'seeds';
   const chosen = subjects.filter((subject) => values.of === undefined || subject === values.of);
   if (chosen.length === 0) throw new Error(`--of takes ${subjects.join(' or ')}.`);
   const planted = clusterBugs.find(({ bug }) => bug === values.plant);
@@ -142,7 +149,7 @@ function choose(args: readonly string[]): Choice {
   const minutes = Number(values.minutes);
   if (what === 'seeds' && !range && !(minutes > 0))
     throw new Error(
-      'Say which seeds: --seed N, --seeds A..B, or --minutes M [--from N]; or --bugs, or --scale.',
+      'Say which seeds: --seed N, --seeds A..B, or --minutes M [--from N]; or --bugs, --scale, or --reach.',
     );
   const from = Number(range?.[1] ?? values.from ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
   return {
@@ -150,6 +157,7 @@ function choose(args: readonly string[]): Choice {
     from,
     to: range ? Number(range[2] ?? from) : Number.MAX_SAFE_INTEGER,
     minutes: range ? Number.POSITIVE_INFINITY : minutes,
+    entries: Number(values.entries),
     twice: values.twice,
     subjects: planted ? ['cluster'] : chosen,
     planted,
@@ -171,6 +179,12 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   if (choice.what === 'seeds') return search(choice);
   if (choice.what === 'bugs') return plantBugs(choice.subjects);
+  if (choice.what === 'reach') {
+    const isEachEqual = await reachLines({ ...reachSize, entries: choice.entries }, (line) =>
+      console.log(line),
+    );
+    return isEachEqual ? exitCodes.ok : exitCodes.missed;
+  }
   for (const line of ringScaleLines()) console.log(line);
   for (const line of membershipScaleLines(1, scaleSizes)) console.log(line);
   return exitCodes.ok;

@@ -21,6 +21,18 @@ const failovers = { kill: 5, stop: 3, cut: 4 };
 
 export const clusterBugs: readonly ClusterBug[] = [
   {
+    bug: 'digest-skips',
+    what: 'a digest misses some of the records',
+    seed: 1,
+    steering: { faults: { kill: 2 } },
+  },
+  {
+    bug: 'digest-cancels',
+    what: 'a digest is an exclusive or',
+    seed: 1,
+    steering: { faults: { kill: 2 } },
+  },
+  {
     bug: 'keys-in-memory',
     what: 'a new owner does not look up the keys of the one before',
     seed: 4,

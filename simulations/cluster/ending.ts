@@ -65,7 +65,7 @@ export class Ending {
     await world.becomes(this.#restsEqual(), convergenceMs);
     for (const client of [...publishers, ...readers, ...fresh]) client.close();
     await this.#stop();
-    this.#evidence = this.#look();
+    this.#evidence = this.#look(await this.#digests());
     if (world.record.findings.length === 0 && isUp) await this.#restart(canaries);
   }
 
@@ -195,7 +195,8 @@ export class Ending {
 
   async #stop(): Promise<void> {
     const world = this.#world;
-    await world.pass(100);
+    // Readers have everything once enough homes do; one that missed it is offered it again, in 250 ms at the latest.
+    await world.pass(1_000);
     await world.until(Promise.all(world.nodes.map((node) => node.stop())));
   }
 
@@ -224,7 +225,16 @@ export class Ending {
       });
   }
 
-  #look(): Evidence {
+  async #digests(): Promise<Evidence['digests']> {
+    const told = new Map<string, ReadonlyMap<string, string>>();
+    for (const node of this.#world.nodes) {
+      if (node.state === 'down')
+        told.set(node.name, await this.#world.until(node.digests(this.#plan.channels)));
+    }
+    return told;
+  }
+
+  #look(digests: Evidence['digests']): Evidence {
     const world = this.#world;
     const conflict = (what: string): void => world.conflict(`two contents of ${what}`);
     const isAlone = world.plan.replicas === undefined;
@@ -241,6 +251,7 @@ export class Ending {
     return {
       record: world.record,
       stores,
+      digests,
       disks: world.disks,
       homesOf,
       isRingChanging: world.isRingChanging,

@@ -1,6 +1,7 @@
 /** One machine with its disk, and the processes of the product that run on it one after another. */
 import { createHash } from 'node:crypto';
-import type { NodeId } from '../../src/base/ids.js';
+import { toHex } from '../../src/base/bytes.js';
+import type { ChannelName, HubName, NodeId } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { ClusterOptions, EngineOptions } from '../../src/engine/options.js';
@@ -181,14 +182,7 @@ export class SimulatedNode {
     const random = this.#random;
     const { cluster } = this.#options;
     const { name, id } = this;
-    const store = {
-      directory: dataDirectory,
-      soleHome: cluster === undefined,
-      plentyBytes: 0,
-      reserveBytes: 131_072,
-      segmentBytes: this.#options.segmentBytes,
-      openIndex: () => this.index.keyValue(),
-    };
+    const store = this.#storeOptions();
     return {
       clock: life,
       timers: life,
@@ -364,6 +358,37 @@ export class SimulatedNode {
         rawDisk.synced(path, inode);
       },
     });
+  }
+
+  /** The digests that the store tells of these channels, by what it summed up before; only while down. */
+  async digests(channels: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const { line } = this.machine;
+    const store = await openLogStore({
+      ...this.#storeOptions(),
+      clock: line,
+      random: chanceFor(this.#world.seed, `${this.name} digests`),
+      observer: { observe: () => undefined },
+      files: this.disk.files(),
+    });
+    const told = new Map<string, string>();
+    for (const channel of channels) {
+      const ref = { hub: 'default' as HubName, channel: channel as ChannelName };
+      const digest = await store.digest(ref);
+      if (digest && digest.missing.length === 0) told.set(channel, toHex(digest.digest));
+    }
+    await store.close();
+    return told;
+  }
+
+  #storeOptions() {
+    return {
+      directory: dataDirectory,
+      soleHome: this.#options.cluster === undefined,
+      plentyBytes: 0,
+      reserveBytes: 131_072,
+      segmentBytes: this.#options.segmentBytes,
+      openIndex: () => this.index.keyValue(),
+    };
   }
 
   /** Segment files as they are now. */

@@ -31,6 +31,12 @@ export const checkers = [
   'noticed',
   /** What nobody uses is the same at all homes too. */
   'caught-up',
+  /** What a home tells of what it holds is so, and homes whose digests differ hold different entries. */
+  'digests',
+  /** Two homes that compare what they hold find what differs, and nothing else. */
+  'differences',
+  /** A comparison ends, whatever is answered. */
+  'ends',
   /** Nobody alarms without a reason. */
   'alarms',
   /** The assertions of the product. */

@@ -29,6 +29,7 @@ import { decodeFrame } from '../../src/replication/wire-decoder.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
 import { Disk, type StoredRun } from './disk.js';
 import { check, mustHold } from './checkers.js';
+import { Scrubbing } from './scrubbing.js';
 import type { NodeView, Surroundings } from './surroundings.js';
 
 export interface Publish {
@@ -70,6 +71,7 @@ export class SimNode implements NodeView {
   renewals = 0;
   #isToRenew = false;
   underWay: UnderWay | undefined;
+  scrubbing = new Scrubbing(this);
   /** The newest entry written here without a claim and synced, by channel. */
   readonly degraded = new Map<string, Dot>();
   #last = 0;
@@ -150,6 +152,7 @@ export class SimNode implements NodeView {
     this.trims.clear();
     this.reads.length = 0;
     this.degraded.clear();
+    this.scrubbing = new Scrubbing(this);
   }
 
   loseDisk(): void {
@@ -272,6 +275,7 @@ export class SimNode implements NodeView {
 
   tick(): void {
     if (this.replica.nextDeadline() <= this.world.now) this.replica.tick(this.world.now);
+    this.scrubbing.tick();
     this.drain();
   }
 
@@ -306,7 +310,9 @@ export class SimNode implements NodeView {
   }
 
   drain(): void {
-    for (const effect of this.replica.takeEffects()) this.#do(effect);
+    // What is compared makes more to say.
+    for (let effects = this.replica.takeEffects(); effects.length > 0; effects = this.replica.takeEffects())
+      for (const effect of effects) this.#do(effect);
     if (!this.#isToRenew) return;
     this.#isToRenew = false;
     this.renew();
@@ -323,6 +329,8 @@ export class SimNode implements NodeView {
     } else if (isAsked(effect)) this.reads.push(effect);
     else if (effect.type === 'close') for (const ref of effect.refs) this.replica.releaseChannel(ref);
     else if (effect.type === 'storeForgot') this.#isToRenew = true;
+    else if (effect.type === 'reconcile') this.scrubbing.learn(effect.id, effect.peer);
+    else if (effect.type === 'compared') this.scrubbing.received(effect.from, effect.message);
     else if (effect.type === 'merge') this.merges.add(channelKey(effect.ref));
     else if (effect.type === 'claimGained') {
       world.stats.claims++;

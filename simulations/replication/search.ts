@@ -3,12 +3,14 @@
 import { plant } from './planting.js';
 import type { PlantedBug } from '../../src/base/planted.js';
 import { InvariantError } from '../../src/base/assert.js';
-import { type Dot, channelKey, dotText } from '../../src/base/ids.js';
+import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/ids.js';
 import { crash, cutLinks, rollBack, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
+import { compareSeed } from './comparing.js';
 import { lie } from './lies.js';
 import { catchUp, coolDown } from './cold.js';
 import { type ChannelOracle, includes } from './oracle.js';
+import { checkDigests } from './scrubbing.js';
 import { deliver, pump } from './pump.js';
 import { haveOf } from './rest.js';
 import { type Checker, Violation, check, isOn, switchOff } from './checkers.js';
@@ -51,6 +53,7 @@ export function searchReplication(options: SearchOptions): SearchResult {
       stats.seeds++;
       try {
         runSeed(seed, stats, homes);
+        compareSeed(seed);
       } catch (error) {
         // An assertion of the product that fails is as good a find as one of ours.
         const checker = checkerOf(error);
@@ -103,6 +106,7 @@ function step(world: World): void {
   }
   if (habits.duels && world.chance(0.03)) steerDuel(world);
   if (habits.trims && world.extra.next() < 0.06) trim(world);
+  if (habits.scrubs && world.scrubChance.next() < 0.03) scrub(world, node);
   if (!node.isUp) {
     if (world.chance(0.15)) {
       node.boot(false);
@@ -212,6 +216,30 @@ function exchange(world: World, node: SimNode): void {
   node.drain();
 }
 
+function scrub(world: World, node: SimNode): void {
+  const peer = world.nodes[Math.floor(world.scrubChance.next() * world.nodes.length)]!;
+  if (peer === node || !node.isUp || node.isPaused) return;
+  node.scrubbing.begin(peer.id);
+  node.drain();
+}
+
+/** Every home with another, each time the next one: what is held is brought together and nobody names a channel. */
+function scrubOne({ nodes }: World, turn: number): void {
+  nodes.forEach((node, i) => {
+    const peer = nodes[(i + 1 + (turn % Math.max(1, nodes.length - 1))) % nodes.length]!;
+    if (peer === node) return;
+    node.scrubbing.begin(peer.id);
+    node.drain();
+  });
+}
+
+/** Where homes compare what they hold, whoever uses a channel asks only what is committed of it, as the engine does. */
+function isToExchange({ habits }: World, node: SimNode, ref: ChannelRef, round: number): boolean {
+  if (!habits.scrubs) return round % 5 === 0;
+  const log = node.log(ref);
+  return round % 5 === 4 && log.heads().some(({ writer, seq }) => log.committedSeq(writer) < seq);
+}
+
 /** Faults stop: within a bounded time all homes hold the same, in one order, all of it committed. */
 export function heal(world: World): void {
   const { nodes, intervals, network } = world;
@@ -235,9 +263,10 @@ export function heal(world: World): void {
     for (const ref of world.refs) {
       for (const node of nodes) {
         node.touch(ref);
-        if (round % 5 === 0) node.replica.exchange(ref, world.now);
+        if (isToExchange(world, node, ref, round)) node.replica.exchange(ref, world.now);
       }
     }
+    if (round % 5 === 0 && world.habits.scrubs) scrubOne(world, round / 5);
     pump(world);
     world.now += 100;
   }
@@ -289,6 +318,7 @@ function describe(world: World): string {
 }
 
 export function checkEnd(world: World): void {
+  for (const node of world.nodes) checkDigests(node);
   for (const ref of world.refs) {
     const channel = world.oracle.channel(ref);
     const log = world.nodes[0]!.log(ref);

@@ -1,6 +1,7 @@
 /** What a simulated node or reader sees of its world. */
 import type { ChannelRef, Dot, NodeId } from '../../src/base/ids.js';
 import type { Trim, Vector } from '../../src/log/entry.js';
+import type { Random } from '../../src/base/random.js';
 import type { ChannelLog } from '../../src/log/channel-log.js';
 import type { RunSummary } from '../../src/log/run.js';
 import type { Effect } from '../../src/replication/effects.js';
@@ -41,6 +42,9 @@ export const noStats = () => ({
   adopted: 0,
   gaps: 0,
   healRounds: 0,
+  learned: 0,
+  scrubs: 0,
+  scrubFindings: 0,
 });
 export type Stats = ReturnType<typeof noStats>;
 
@@ -60,6 +64,8 @@ export interface NodeView {
 export interface Surroundings {
   readonly now: number;
   readonly stats: Stats;
+  /** Of its own, so that comparing changes nothing of what is drawn for all else. */
+  readonly scrubChance: Random;
   /** Somebody lies: alarms have a reason. */
   readonly isLiedTo: boolean;
   /** Told of what goes wrong on purpose. */

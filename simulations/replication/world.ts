@@ -27,6 +27,8 @@ export interface Habits {
   readonly rollbacks: boolean;
   /** Nobody uses the channels any more when the faults end. */
   readonly cold: boolean;
+  /** Homes compare what they hold. */
+  readonly scrubs: boolean;
   /** One home says what is not so. */
   readonly lies: boolean;
   /** Owners trim. */
@@ -41,6 +43,7 @@ export class World implements Surroundings {
   readonly dice: Random;
   /** For what was added later: other seeds stay what they were. */
   readonly extra: Random;
+  readonly scrubChance: Random;
   readonly oracle = new Oracle();
   readonly network: Network;
   readonly nodes: SimNode[] = [];
@@ -68,6 +71,7 @@ export class World implements Surroundings {
     this.random = seededRandom(Math.imul(seed, 7919) + 17);
     this.dice = seededRandom(seed + 2_000_003);
     this.extra = seededRandom(Math.imul(seed, 104_729) + 5);
+    this.scrubChance = seededRandom(Math.imul(seed, 1_299_709) + 7);
     const count = homes ?? this.pick([3, 3, 3, 3, 2, 2, 4, 5, 5, 1 + this.integer(9)]);
     this.network = new Network(this.random, {
       loss: this.pick([0, 0, 0.05, 0.2]),
@@ -87,6 +91,7 @@ export class World implements Surroundings {
       exchanges: this.chance(0.6),
       rollbacks: !isCalm && count >= 3 && this.dice.next() < 0.3,
       cold: !isCalm && seededRandom(seed + 1_000_003).next() < 0.5,
+      scrubs: this.scrubChance.next() < 0.4,
       lies: count >= 3 && seededRandom(seed).next() < 0.2,
       trims: this.extra.next() < 0.6,
     };
@@ -170,6 +175,7 @@ export class World implements Surroundings {
     ] as const) {
       if (!node.isUp) continue;
       node.replica.disconnected(other.id, this.now);
+      node.scrubbing.unlinked(other.id);
       node.drain();
     }
   }

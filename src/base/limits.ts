@@ -166,8 +166,8 @@ export const limits = {
   pullsMax: 16,
   /** Answers in a row with nothing of what a page named, until it is left to others to have it. */
   emptyPullsMax: 3,
-  /** Intervals that are compared with one peer at once: one walk over all channels answers them. */
-  comparedAtOnce: 64,
+  /** Channels that a comparison found to differ and that are opened at once. */
+  comparedAtOnce: 1_024,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */
@@ -227,4 +227,66 @@ export const limits = {
   peerNoticesMax: 256,
   /** An address by name is looked up again after so long. */
   addressLookupMs: 30_000,
+  /** Record bytes that a digest reads between two pauses: a few milliseconds of hashing where entries are small. */
+  digestStepBytes: 262_144,
+  /** A digest whose records were read longer ago is read anew from disk: within a week rot is seen (R15). */
+  digestAgeMs: 604_800_000,
+  /** The same for one that found something missing: it may have been repaired. */
+  digestDamagedAgeMs: 3_600_000,
+  /** Reconciliation: a range of so few items is listed, one of more is split in so many parts. Twice 24 bytes an item against
+   *  twice 16 and the bounds a part: measured in docs/reconciliation.md. */
+  reconcileItemsMax: 32,
+  reconcileBranching: 16,
+  /** Ranges a comparison begins with, as far as there are items for them. */
+  reconcileFirstRanges: 64,
+  /** Ranges in one question, and the bytes of items they list; an answer has at most `reconcileBranching` for each. */
+  reconcileRangesMax: 256,
+  reconcileQuestionBytes: 65_536,
+  /** The same where every channel of every range may be named in the answer: 2,048 names. */
+  reconcileLearnedRangesMax: 64,
+  /** Questions of one comparison under way at once. */
+  reconcileWindow: 4,
+  /** Steps from the first range to the last: sixteen to this power is more than there are channels. */
+  reconcileStepsMax: 16,
+  /** Ranges one comparison asks about: this many, and as many again for each item of one's own. An honest peer causes less
+   *  than three a item. */
+  reconcileRangesTotal: 8_192,
+  reconcileRangesPerItem: 8,
+  /** A question is asked again after this, and so often. */
+  reconcileAnswerMs: 5_000,
+  reconcileTriesMax: 3,
+  /** A peer that still reads what it holds is asked again after this, and so often. */
+  reconcileBusyMs: 1_000,
+  reconcileBusyMax: 3_600,
+  /** Differences that one answer names to prove something; the rest is counted. */
+  reconcileNamedMax: 1_024,
+  /** Comparing in the background: part of the node's time, and of its disk, that reading what is held may take. */
+  scrubShare: 0.1,
+  scrubBytesPerSecond: 16_777_216,
+  /** Channels looked at between two rests. */
+  scrubPageMax: 200,
+  /** From the end of one comparison of two homes to the next. */
+  scrubIntervalMs: 60_000,
+  /** After a link stands or the ring changed: claims have settled (`settleMs`), and most of what was missed has come. */
+  scrubSoonMs: 8_000,
+  /** After one that did not come to its end. */
+  scrubRetryMs: 15_000,
+  /** What was read to answer one comparison does for others for so long. */
+  scrubTableMs: 10_000,
+  /** An answer waits so long for what is being read, then says that it is not ready; less than `reconcileAnswerMs`. */
+  scrubPatienceMs: 2_000,
+  /** Proofs that other nodes ask for at once, and how long what was read for one is kept between two questions. */
+  scrubProofsMax: 4,
+  scrubProofKeptMs: 60_000,
+  /** Channels that wait to be compared entry by entry; the rest is found again. */
+  scrubMendingMax: 250_000,
+  /** Rest between two batches of them. */
+  scrubMendRestMs: 20,
+  /** Channels whose content is in doubt until both ends have read it anew. */
+  scrubDoubtedMax: 1_024,
+  /** Differences that a proof names. */
+  verifyDifferencesMax: 1_000,
+  /** Channels that grow are compared again so often, with such a pause, before they are said to differ. */
+  verifyTriesMax: 4,
+  verifyPauseMs: 500,
 } as const;

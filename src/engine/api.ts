@@ -1,5 +1,5 @@
 /** What shells may ask of a node. A shell parses its transport, calls this, and turns the answer back. */
-import type { ChannelName, HubName } from '../base/ids.js';
+import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
 import type { Result } from '../base/result.js';
 import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
 import type { ChannelSize } from './ports.js';
@@ -14,6 +14,7 @@ import type {
 } from '../protocol/messages.js';
 import type { Failure } from '../protocol/errors.js';
 import type { Entry, EntryKind, Timestamp } from '../log/entry.js';
+import type { Difference } from '../replication/reconcile-messages.js';
 import type { Dot, NodeId } from '../base/ids.js';
 
 /** Who asks. */
@@ -164,6 +165,37 @@ export interface ClusterApi {
   learn(addresses: readonly string[]): void;
   /** This node, alone until now and without entries, joins the ring of the node at that peer address. */
   join(address: string): Promise<Result<number, JoinRefusal>>;
+  /** Reads everything this node holds from disk, has the other homes do the same, and compares: proof that they hold the same,
+   *  or what differs. `undefined` while the node does not serve. */
+  verify(options?: VerifyOptions): Promise<VerifyReport | undefined>;
+}
+
+export interface VerifyOptions {
+  /** Called as this node reads: how much of what it holds together with that peer. */
+  readonly progress?: (now: {
+    readonly peer: NodeId;
+    readonly channels: number;
+    readonly entries: number;
+  }) => void;
+}
+
+export interface VerifiedPeer {
+  readonly peer: NodeId;
+  /** unreachable: there is no link to it. interrupted: the link broke, or the ring changed. */
+  readonly state: 'compared' | 'unreachable' | 'interrupted';
+  /** What this node holds together with the peer. */
+  readonly channels: number;
+  readonly entries: number;
+  /** As this node sees it: see `Difference`. */
+  readonly differences: readonly { readonly ref: ChannelRef; readonly difference: Difference }[];
+  /** Further ones that are not named. */
+  readonly more: number;
+}
+
+export interface VerifyReport {
+  /** Every home was reached, and all hold the same. */
+  readonly isEqual: boolean;
+  readonly peers: readonly VerifiedPeer[];
 }
 
 /** not-alone: its ring has other members, which an operator must drain first. has-entries: what it stored was ordered by

@@ -6,12 +6,12 @@ import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import { ChannelDigestSum } from '../log/digest.js';
 import type { Entry, Timestamp } from '../log/entry.js';
-import { RecordWalk, decodeEntry, placeOf } from '../log/entry-wire.js';
+import { decodeEntry, placeOf } from '../log/entry-wire.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { ChannelDigest, LogPage, LogQuery } from './api.js';
 import { type ScanItem, positionCovered, scanBackward, scanForward } from './history.js';
-import type { Hashing, RecordSlice } from './ports.js';
+import type { Hashing } from './ports.js';
 import type { Scan } from './scan.js';
 import { cursorHeads, scanStart } from './start-position.js';
 
@@ -151,7 +151,7 @@ export async function channelDigest(
       const range = { writer: state.writer, firstSeq: next, count: state.seq - next + 1 };
       const read = await logs.read(ref, [range], limits.replayChunkBytes);
       if (read.slices.length === 0 && read.missing.length === 0) return err(failure('UNAVAILABLE'));
-      for (const slice of read.slices) addSlice(sum, slice);
+      for (const slice of read.slices) sum.addRecords(slice);
       next = Math.max(
         ...read.slices.map((s) => s.firstSeq + s.count),
         ...read.missing.map((m) => m.toSeq + 1),
@@ -167,11 +167,4 @@ export async function channelDigest(
     floors,
     heads: log.heads(),
   });
-}
-
-function addSlice(sum: ChannelDigestSum, slice: RecordSlice): void {
-  let seq = slice.firstSeq;
-  for (const walk = new RecordWalk(slice.records); walk.next();) {
-    sum.add(slice.writer, seq++, slice.records, walk.bodyStart, walk.end);
-  }
 }

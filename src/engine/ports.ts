@@ -96,6 +96,37 @@ export interface ChannelSize {
   readonly lastTimestamp: Timestamp;
 }
 
+/** What is held of a channel above its floors, from checked records on disk. */
+export interface StoredDigest {
+  /** 32 bytes, see log/digest.ts. Where something is missing it stands for the rest, and equals no other. */
+  readonly digest: Uint8Array;
+  /** Entries in it. */
+  readonly entries: number;
+  /** For each writer the seq through which it goes. */
+  readonly through: Vector;
+  /** For each writer that has one the seq above which it begins. */
+  readonly floors: Vector;
+  readonly missing: readonly MissingRange[];
+  /** Unix milliseconds, by this store's clock: all of it was read from disk then or later. */
+  readonly readAt: number;
+}
+
+export interface DigestOptions {
+  /** Unix milliseconds: what was read before is read again. Left out: what is older than `limits.digestAgeMs`. */
+  readonly notBefore?: number;
+  /** Called after every step of about `limits.digestStepBytes`, with the bytes it read; what it returns is waited for. */
+  readonly pause?: ((bytes: number) => Promise<void> | undefined) | undefined;
+}
+
+/** What a channel holds, by its index. */
+export interface ChannelContent {
+  readonly ref: ChannelRef;
+  readonly through: Vector;
+  readonly floors: Vector;
+  /** Where one of exactly this is known. */
+  readonly digest?: StoredDigest;
+}
+
 /** Why a store stopped for good: it must be closed and opened anew. */
 export class StoreFailedError extends Error {
   override readonly name = 'StoreFailedError';
@@ -158,6 +189,12 @@ export interface LogStore {
   /** The store is not the one that others remember: from the next open on it has another `storeId`. Durable once the
    *  promise resolves. */
   rename(): Promise<void>;
+  /** The digest of what the channel holds when it is asked, or a little more. Goes on from what was summed up before, and
+   *  keeps what it found for the next time. `undefined` when its floors rise faster than it is read. */
+  digest(ref: ChannelRef, options?: DigestOptions): Promise<StoredDigest | undefined>;
+  /** As `channels`, with what they hold; reads no log and no record. */
+  contents(hub: HubName, options: { after?: string; limit: number }): Promise<readonly ChannelContent[]>;
+
   /** Flushes the index and marks a clean stop. */
   close(): Promise<void>;
 }

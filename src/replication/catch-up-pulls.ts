@@ -10,7 +10,8 @@ import { timing } from './timing.js';
 
 interface Wanted {
   readonly channel: Channel;
-  readonly have: Vector;
+  /** `undefined` until it is known what the peer has. */
+  have: Vector | undefined;
   readonly since: number;
   /** Answers in a row without anything. */
   empties: number;
@@ -39,9 +40,9 @@ export class Pulls {
     this.#settled = settled;
   }
 
-  /** The peer has these; false when they are held here already. */
-  want(peer: NodeId, channel: Channel, have: Vector, now: number): boolean {
-    if (channel.holds(have)) return false;
+  /** The peer has these, or all that it turns out to have; false when they are held here already. */
+  want(peer: NodeId, channel: Channel, have: Vector | undefined, now: number): boolean {
+    if (have && channel.holds(have)) return false;
     let wanted = this.#wanted.get(peer);
     if (!wanted) this.#wanted.set(peer, (wanted = new Map()));
     const known = wanted.get(channel.key);
@@ -49,7 +50,7 @@ export class Pulls {
     this.deadline = Math.min(this.deadline, now);
     wanted.set(channel.key, {
       channel,
-      have: known ? raised(known.have, have) : have,
+      have: known?.have && have ? raised(known.have, have) : have,
       since: now,
       empties: 0,
       isTrimmed: false,
@@ -75,14 +76,15 @@ export class Pulls {
     if (underWay?.isAnswered) this.#underWay.delete(channel.key);
     for (const [peer, wanted] of this.#wanted) {
       const one = wanted.get(channel.key);
-      if (one && channel.holds(one.have)) this.#forget(peer, channel, now);
+      if (one?.have && channel.holds(one.have)) this.#forget(peer, channel, now);
       else if (one && underWay?.isAnswered && underWay.peer === this.#sourceOf(peer, one))
         this.#pull(underWay.peer, channel, now);
     }
     this.pump(now);
   }
 
-  onState(channel: Channel, from: NodeId, { runs, trim }: State, now: number): void {
+  onState(channel: Channel, from: NodeId, { have, runs, trim }: State, now: number): void {
+    this.#learn(channel, from, have, now);
     const underWay = this.#underWay.get(channel.key);
     if (underWay?.peer !== from) return;
     underWay.isAnswered = true;
@@ -100,6 +102,16 @@ export class Pulls {
     if (++wanted.empties < limits.emptyPullsMax) return;
     // It cannot send what it named, and whoever else has it names it too.
     this.#context.alarm('NOTHING_SENT', `${channel.key}: entries are named and do not come.`, from);
+    this.#forget(from, channel, now);
+  }
+
+  /** It is known from now on what the peer has of it, which may be here already. */
+  #learn(channel: Channel, from: NodeId, have: Vector, now: number): void {
+    const wanted = this.#wanted.get(from)?.get(channel.key);
+    if (!wanted || wanted.have) return;
+    wanted.have = have;
+    if (!channel.holds(have)) return;
+    if (this.#underWay.get(channel.key)?.peer === from) this.#underWay.delete(channel.key);
     this.#forget(from, channel, now);
   }
 

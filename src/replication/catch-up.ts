@@ -1,33 +1,50 @@
 /** What arrived at a peer while this home was away, or while a link was lost, comes here: the peer names it page by page, in
  *  the order in which it arrived there, what is lacking of a page is pulled, and once all of it is held and synced a
  *  checkpoint is written and the next page asked for. So channels that nobody has in memory converge, at the cost of what
- *  was missed. Where nobody knows how far this home is, everything is compared. */
+ *  was missed. Where nobody knows how far this home is, all that both hold is compared by ranges, and what differs is pulled
+ *  in the same way. */
 import { Agenda } from '../base/agenda.js';
 import { type ChannelRef, type NodeId, type StoreId, channelKey } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { Vector } from '../log/entry.js';
 import { type Checkpoint, checkpointNoteOf, decodeCheckpoint, encodeCheckpoint } from './catch-up-notes.js';
 import { Pulls } from './catch-up-pulls.js';
 import type { Channel } from './channel.js';
-import { CompareAll } from './compare-all.js';
 import type { Context } from './context.js';
-import type { Arrived, IntervalId, Recovery, State } from './messages.js';
+import type { Arrived, IntervalId, State } from './messages.js';
 import type { PeerStores } from './peer-stores.js';
 import type { Statements } from './statements.js';
 import { timing } from './timing.js';
+
+/** What this home learned of a peer by comparing all that both hold. */
+export interface Learned {
+  /** Channels of which the peer may have something that is lacking here. */
+  readonly refs: readonly ChannelRef[];
+  /** Everything that arrived at the store of the peer through this one was compared. */
+  readonly arrival: number;
+  /** The comparison came to its end. */
+  readonly isWhole: boolean;
+}
 
 /** What is under way with one peer: a page, or a comparison. */
 interface Page {
   /** The checkpoint once all of it is here. */
   readonly store: StoreId;
-  readonly through: number;
+  through: number;
   readonly more: boolean;
-  readonly named: ReadonlyMap<string, Vector>;
+  /** `undefined` where a comparison found them. */
+  readonly named: ReadonlyMap<string, Vector> | undefined;
   /** Intervals that are compared. */
   readonly compared: readonly IntervalId[];
   /** Everything is named, and the logs are open. */
   isListed: boolean;
-  readonly refs: ChannelRef[];
+  /** Whose logs are open. */
+  refs: readonly ChannelRef[];
+  /** What comes after these. */
+  left: readonly ChannelRef[];
+  /** Nothing was left out of it. */
+  isWhole: boolean;
 }
 
 /** How far this home is in what arrived at one peer. */
@@ -61,11 +78,11 @@ export class CatchUp {
   readonly #statements: Statements;
   readonly #stores: PeerStores;
   readonly #pulls: Pulls;
-  readonly #compare: CompareAll;
   readonly #tracks = new Map<NodeId, Track>();
   readonly #due = new Agenda<Track>(({ askAt }) => askAt);
   /** Logs that are being opened, and for which page. */
   readonly #opening = new Map<number, { readonly track: Track; readonly page: Page }>();
+  readonly #comparing = new Map<number, { readonly track: Track; readonly page: Page }>();
   #lastSession = 0;
 
   constructor(context: Context, statements: Statements, stores: PeerStores) {
@@ -73,14 +90,6 @@ export class CatchUp {
     this.#statements = statements;
     this.#stores = stores;
     this.#pulls = new Pulls(context, (peer, now) => this.#settle(peer, now));
-    this.#compare = new CompareAll(context, {
-      named: (peer, channel, have, now) => this.#named(peer, channel, have, now),
-      listed: (peer, now) => {
-        const page = this.#tracks.get(peer)?.page;
-        if (page) page.isListed = true;
-        this.#settle(peer, now);
-      },
-    });
   }
 
   // Links.
@@ -174,7 +183,6 @@ export class CatchUp {
     track.asked = undefined;
     track.page = undefined;
     this.#askAt(track, Infinity);
-    this.#compare.stop(peer);
     this.#pulls.drop(peer);
     if (page) this.#close(page.refs);
   }
@@ -208,11 +216,19 @@ export class CatchUp {
   #take(track: Track, store: StoreId, { through, more, channels }: Arrived, now: number): void {
     const named = new Map(channels.map(({ ref, have }) => [channelKey(ref), have]));
     const refs = channels.map(({ ref }) => ref);
-    const isListed = refs.length === 0;
-    const page: Page = { store, through, more, named, compared: [], isListed, refs };
+    const page = { ...pageOf(store, through, more), named, left: refs };
     track.page = page;
     if (planted('checkpoint-first')) this.#applied(track, page);
-    if (isListed) return this.#settle(track.peer, now);
+    this.#goOn(track, page, now);
+  }
+
+  /** Opens the logs of the next ones that were named. */
+  #goOn(track: Track, page: Page, now: number): void {
+    const refs = page.left.slice(0, limits.comparedAtOnce);
+    page.left = page.left.slice(refs.length);
+    page.refs = refs;
+    page.isListed = refs.length === 0;
+    if (page.isListed) return this.#settle(track.peer, now);
     const id = this.#context.nextId();
     this.#opening.set(id, { track, page });
     this.#context.outbox.add({ type: 'open', id, refs });
@@ -227,8 +243,8 @@ export class CatchUp {
     if (track.page !== page) return this.#close(page.refs);
     for (const ref of refs) {
       const channel = this.#channelOf(track.peer, ref);
-      const have = page.named.get(channelKey(ref));
-      if (channel && have) this.#pulls.want(track.peer, channel, have, now);
+      const have = page.named?.get(channelKey(ref));
+      if (channel && (have || !page.named)) this.#pulls.want(track.peer, channel, have, now);
     }
     page.isListed = true;
     this.#settle(track.peer, now);
@@ -248,8 +264,11 @@ export class CatchUp {
     const track = this.#tracks.get(peer);
     const page = track?.page;
     if (!page?.isListed || this.#pulls.leftOf(peer) > 0) return;
-    track!.page = undefined;
     this.#close(page.refs);
+    if (page.left.length > 0) return this.#goOn(track!, page, now);
+    track!.page = undefined;
+    // What it was too much for is looked for again.
+    if (!page.isWhole) return this.#askAt(track!, now + timing.arrivalsMs);
     for (const id of page.compared) track!.uncompared.delete(id);
     this.#applied(track!, page);
     if (page.more || track!.uncompared.size > 0) return this.#begin(track!, now);
@@ -287,32 +306,31 @@ export class CatchUp {
   /** What both became homes of since the checkpoint, or all they are homes of. */
   #compareWith(track: Track, store: StoreId, arrival: number, now: number): void {
     const { peer } = track;
-    const compared = [...track.uncompared];
-    // A store without entries: there is nothing to compare.
-    const isListed = arrival === 0;
-    const page: Page = {
-      store,
-      through: arrival,
-      more: true,
-      named: new Map(),
-      compared,
-      isListed,
-      refs: [],
-    };
+    const page = { ...pageOf(store, arrival, true), compared: [...track.uncompared] };
     track.page = page;
-    if (isListed) this.#settle(peer, now);
-    else this.#compare.compareAll(compared, peer, now);
+    // A store without entries: there is nothing to compare.
+    if (arrival === 0) return this.#goOn(track, page, now);
+    const id = this.#context.nextId();
+    this.#comparing.set(id, { track, page });
+    this.#context.outbox.add({ type: 'reconcile', id, peer });
   }
 
-  #named(peer: NodeId, channel: Channel, have: Vector, now: number): void {
-    const page = this.#tracks.get(peer)?.page;
-    if (this.#pulls.want(peer, channel, have, now)) page?.refs.push(channel.ref);
-    else this.#close([channel.ref]);
-  }
-
-  onRecovery(from: NodeId, message: Recovery, now: number): void {
-    this.#compare.onRecovery(from, message, now);
-    this.#pulls.pump(now);
+  /** All that both hold was compared, or not. */
+  reconciled(id: number, learned: Learned | undefined, now: number): void {
+    const comparing = this.#comparing.get(id);
+    this.#comparing.delete(id);
+    if (!comparing) return;
+    const { track, page } = comparing;
+    if (track.page !== page) return;
+    if (!learned) {
+      track.page = undefined;
+      return this.#askAt(track, now + timing.arrivalsMs);
+    }
+    const { refs, arrival, isWhole } = learned;
+    page.through = Math.min(page.through, arrival);
+    page.isWhole = isWhole;
+    page.left = refs;
+    this.#goOn(track, page, now);
   }
 
   // Growing, and time.
@@ -327,14 +345,27 @@ export class CatchUp {
   }
 
   get deadline(): number {
-    return Math.min(this.#due.next(), this.#pulls.deadline, this.#compare.deadline);
+    return Math.min(this.#due.next(), this.#pulls.deadline);
   }
 
   tick(now: number): void {
     for (const track of this.#due.take(now)) if (track.askAt <= now) this.#ask(track, now);
-    this.#compare.tick(now);
     if (now >= this.#pulls.deadline) this.#pulls.pump(now);
   }
+}
+
+function pageOf(store: StoreId, through: number, more: boolean): Page {
+  return {
+    store,
+    through,
+    more,
+    named: undefined,
+    compared: [],
+    isListed: false,
+    refs: [],
+    left: [],
+    isWhole: true,
+  };
 }
 
 function isAnswer({ asked }: Track, { session, after, through, unknown }: Arrived): boolean {

@@ -26,10 +26,17 @@ export class Link {
   /** Answers in a row that had nothing of what it says it has. */
   emptyAnswers = 0;
 
-  /** It said what it has. */
+  /** It said what it has, and that what was sent did not follow it. */
   says(have: Vector): void {
     this.have = new Map(have);
     this.sent = new Map(have);
+  }
+
+  /** It said what it has; what was sent meanwhile may be on its way. */
+  has(have: Vector): void {
+    this.have = new Map(have);
+    if (this.sent) raise(this.sent, have);
+    else this.sent = new Map(have);
   }
 
   forget(): void {
@@ -173,4 +180,9 @@ export function trimOf({ log }: Channel): WithTrim {
 export function isWithin(inner: Vector, outer: Vector): boolean {
   for (const [writer, seq] of inner) if ((outer.get(writer) ?? 0) < seq) return false;
   return true;
+}
+
+/** `vector` has all of `by` from now on. */
+export function raise(vector: Map<WriterId, number>, by: Vector): void {
+  for (const [writer, seq] of by) vector.set(writer, Math.max(seq, vector.get(writer) ?? 0));
 }

@@ -3,6 +3,7 @@ import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
 import type { SeqRange } from '../log/channel-log.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalId } from './messages.js';
+import type { Reconcile, Reconciled } from './reconcile-messages.js';
 
 /** What became of entries that were waited for. */
 export type Outcome =
@@ -59,6 +60,8 @@ export type Effect =
     }
   /** List the channels of an interval that have entries, open them, then call `listed` with this id. */
   | { readonly type: 'list'; readonly id: number; readonly interval: IntervalId }
+  /** Compare all that both hold with a peer, by ranges, to learn what differs; then call `reconciled` with this id. */
+  | { readonly type: 'reconcile'; readonly id: number; readonly peer: NodeId }
   /** Look up what arrived at the store after a number, then call `arrived` with this id. */
   | { readonly type: 'arrived'; readonly id: number; readonly after: number; readonly limit: number }
   /** Open the logs of those channels that are held here, then call `opened` with them and this id. */
@@ -106,6 +109,8 @@ export type Effect =
   | { readonly type: 'recovered'; readonly interval: IntervalId }
   /** Everything the homes of before hold of an interval that changes was gathered: see `Replica.gathers`. */
   | { readonly type: 'gathered'; readonly interval: IntervalId }
+  /** Another home compares what it holds with what is held here: answer it from the store (reconcile-ranges.ts). */
+  | { readonly type: 'compared'; readonly from: NodeId; readonly message: Reconcile | Reconciled }
   /** A peer has a newer ring: fetch it. */
   | { readonly type: 'ringBehind'; readonly version: number; readonly peer: NodeId }
   | {

@@ -4,6 +4,7 @@
 import type { ChannelRef, Dot, StoreId, WriterId } from '../base/ids.js';
 import type { Trim, Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
+import type { Reconcile, Reconciled } from './reconcile-messages.js';
 
 /** Opaque here: the ring gives names to its intervals. */
 export type IntervalId = string;
@@ -221,7 +222,9 @@ export type PeerMessage =
   | Found
   | AskArrived
   | Arrived
-  | Reminded;
+  | Reminded
+  | Reconcile
+  | Reconciled;
 
 /** Every channel whose log must be open before the message is received. */
 export function channelsOf(message: PeerMessage): readonly ChannelRef[] {

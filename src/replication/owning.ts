@@ -48,7 +48,7 @@ export class Owning {
 
   onState(channel: Channel, from: NodeId, { have, claim, runs }: State, now: number): void {
     const link = channel.link(from);
-    link.says(have);
+    link.has(have);
     const { opening } = channel;
     if (opening && sameClaim(claim, opening.claim)) {
       opening.answers.set(from, have);
@@ -56,6 +56,7 @@ export class Owning {
     } else if (runs.length === 0 && !channel.holds(have)) this.#transfer.ask(channel, from, now);
     this.#countEmpty(channel, from, runs.length === 0 && !channel.holds(have));
     this.#transfer.push(channel, from, now);
+    this.#transfer.onHas(channel, link);
   }
 
   /** It says that it has what is lacking here, and does not send it. */

@@ -1,6 +1,8 @@
 /** The parts of a replica, and which of them deals with what. */
 import { unreachable } from '../base/assert.js';
 import { type NodeId, dotText } from '../base/ids.js';
+import type { Vector } from '../log/entry.js';
+import { rises } from '../log/trims.js';
 import { Arrivals } from './catch-up-answers.js';
 import { CatchUp } from './catch-up.js';
 import { type Channel, trimOf } from './channel.js';
@@ -9,7 +11,7 @@ import type { DueFloors, Duty, RefusedRun } from './commit-queue.js';
 import { Context, type ReplicaOptions } from './context.js';
 import { Fetching } from './fetching.js';
 import { Homes } from './homes.js';
-import type { IntervalId, PeerMessage } from './messages.js';
+import type { IntervalId, PeerMessage, WithTrim } from './messages.js';
 import { Offering } from './offering.js';
 import { Outcomes } from './outcomes.js';
 import { Owning } from './owning.js';
@@ -94,6 +96,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       return withChannel(parts, from, message, (channel) => {
         parts.context.takeFloors(channel, from, message.trim);
         transfer.onPull(channel, from, message, now);
+        if (!message.limited && haveOtherFloors(channel, message)) owning.open(channel, now);
       });
     case 'state':
       return withChannel(parts, from, message, (channel) => {
@@ -106,8 +109,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
     case 'recover':
       return recovering.onRecover(from, message);
     case 'recovery':
-      recovering.onRecovery(from, message, now);
-      return parts.catchUp.onRecovery(from, message, now);
+      return recovering.onRecovery(from, message, now);
     case 'find':
       return withChannel(parts, from, message, (channel) =>
         parts.context.queue.duty({ type: 'found', channel, to: from, find: message }),
@@ -120,6 +122,9 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       return parts.catchUp.onArrived(from, message, now);
     case 'reminded':
       return parts.statements.onReminded(from, message.statement);
+    case 'reconcile':
+    case 'reconciled':
+      return parts.context.outbox.add({ type: 'compared', from, message });
     default:
       unreachable(message);
   }
@@ -173,6 +178,14 @@ export function tellRefused({ context }: Parts, { channel, from, refusal }: Refu
       .other({ type: 'refused', interval: id, ref, have: channel.have(), ...trimOf(channel) });
   }
 }
+
+/** Where both hold a trim and only one of them knows that it is committed, an owner finds out by opening the channel. */
+function haveOtherFloors({ log }: Channel, { trim }: WithTrim): boolean {
+  const [here, there] = [log.trim?.floors ?? none, trim?.floors ?? none];
+  return rises(here, there) || rises(there, here);
+}
+
+const none: Vector = new Map();
 
 /** Floors that somebody told cannot come of a trim. */
 export function tellConflict({ context }: Parts, { channel, trim, from = context.self }: DueFloors): void {

@@ -29,11 +29,13 @@ import type { RunSummary } from '../log/run.js';
 import type { Channel } from './channel.js';
 import type { Claim } from './claim.js';
 import type { Cut } from './commit-queue.js';
+import type { Learned } from './catch-up.js';
 import type { ArrivedRun, ReplicaOptions } from './context.js';
 import type { Effect } from './effects.js';
 import { Interval } from './interval.js';
 import type { Frame, IntervalId } from './messages.js';
 import { type Parts, discharge, makeParts, receiveMessage, tellConflict, tellRefused } from './parts.js';
+import type { Reconcile, Reconciled } from './reconcile-messages.js';
 import type { Changing, HomeSet } from './quorum.js';
 import { Replanning, type RingPlan } from './replanning.js';
 import type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
@@ -317,6 +319,22 @@ export class Replica {
     offering.grown(channel, now);
   }
 
+  /** Compares a channel with one other home, where both hold it. */
+  compare(ref: ChannelRef, peer: NodeId, now: number): void {
+    const { context, transfer } = this.#parts;
+    const id = context.options.intervalOf?.(ref) ?? context.channels.get(channelKey(ref))?.interval.id;
+    const interval = context.intervals.get(id ?? '');
+    if (!interval?.others.includes(peer)) return;
+    // An owner sends what another home lacks once it may stamp there.
+    if (interval.held) this.touch(interval.id, ref, now);
+    transfer.ask(context.channel(interval, ref), peer, now);
+  }
+
+  /** With the next frame. */
+  say(peer: NodeId, message: Reconcile | Reconciled): void {
+    this.#parts.context.outbox.to(peer).other(message);
+  }
+
   loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {
     this.#parts.transfer.loaded(id, slices, isDamaged, now);
   }
@@ -328,6 +346,11 @@ export class Replica {
   /** Runs that arrived after the number of the effect, and through which arrival they are all. */
   arrived(id: number, runs: readonly ArrivedRun[], through: number): void {
     this.#parts.arrivals.arrived(id, runs, through);
+  }
+
+  /** What a comparison with a peer came to, for the effect of that id; `undefined` when it came to nothing. */
+  reconciled(id: number, learned: Learned | undefined, now: number): void {
+    this.#parts.catchUp.reconciled(id, learned, now);
   }
 
   /** The logs of those channels are open. */

@@ -27,8 +27,6 @@ export const timing = {
   arrivalsMs: 10_000,
   /** A question what arrived that was not answered by then is asked again. */
   arrivalsAnswerMs: 1_000,
-  /** A peer that was asked for all it holds of some intervals, and has not listed it, is asked again. */
-  compareMs: 2_000,
   /** What peers said of their stores is written down so often. */
   statementsMs: 60_000,
   /** Two starts of one node of which each was heard within this time may both live. */

@@ -1,13 +1,13 @@
 /** Bringing a channel to other homes: what an owner appends, what a peer asks for, and what is read from the store for
  *  either. An owner goes on sending without waiting for acks; where it does not know what a home has it asks first. */
-import type { NodeId, WriterId } from '../base/ids.js';
+import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { SeqRange } from '../log/channel-log.js';
 import type { Vector } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import { runOf } from '../log/run-bytes.js';
-import { type Channel, type Link, isWithin, trimOf } from './channel.js';
+import { type Channel, type Link, isWithin, raise, trimOf } from './channel.js';
 import { compareClaims, sameClaim } from './claim.js';
 import type { PullTerms } from './commit-queue.js';
 import type { Context, Reading } from './context.js';
@@ -76,6 +76,15 @@ export class Transfer {
     }
     if (link.sent && link.have && isWithin(link.sent, link.have)) link.resendAt = undefined;
     else if (link.resendAt !== undefined) link.resendAt = now + timing.hedgeMs;
+  }
+
+  /** It said what it has, which need not be acked where nothing of it is of the claim's writer. */
+  onHas(channel: Channel, link: Link): void {
+    const { sent, have, acked, reading } = link;
+    if (reading || !sent || !have || !isWithin(sent, have)) return;
+    if ((have.get(this.#context.writer) ?? 0) > acked) return;
+    link.resendAt = undefined;
+    this.#context.dueChannels.changed(channel);
   }
 
   onRefused(channel: Channel, home: NodeId, { have }: Refused, now: number): void {
@@ -150,7 +159,7 @@ export class Transfer {
         pull: { have, claim: undefined, limited },
       });
     if (claim && !this.#context.mayUse(interval, claim, from)) return;
-    channel.link(from).says(have);
+    channel.link(from).has(have);
     if (claim) {
       const order = compareClaims(claim, interval.promise);
       if (order < 0) return this.#context.outbox.to(from).fence(interval.id, interval.promise);
@@ -269,10 +278,6 @@ function follows(sent: Vector, { writer, firstSeq, marked }: RunSummary): boolea
       parents.every((parent) => parent.writer === writer || (sent.get(parent.writer) ?? 0) >= parent.seq),
     )
   );
-}
-
-function raise(vector: Map<WriterId, number>, by: Vector): void {
-  for (const [writer, seq] of by) vector.set(writer, Math.max(seq, vector.get(writer) ?? 0));
 }
 
 /** What of the ranges asked for, in their order, was not among the slices. */

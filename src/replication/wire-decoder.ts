@@ -9,6 +9,7 @@ import type { Asked, Frame, IntervalClaim, PeerMessage } from './messages.js';
 import { readArrived, readAskArrived, readHeld, readReminded } from './wire-catch-up.js';
 import { messageTags } from './wire-encoder.js';
 import { PeerReader } from './wire-reader.js';
+import { readReconcile, readReconciled } from './wire-reconcile.js';
 
 export type FrameFault = 'malformed' | 'too-large';
 
@@ -61,6 +62,8 @@ const readers: ReadonlyMap<number, (reader: PeerReader) => PeerMessage> = new Ma
   [messageTags.askArrived, readAskArrived],
   [messageTags.arrived, readArrived],
   [messageTags.reminded, readReminded],
+  [messageTags.reconcile, readReconcile],
+  [messageTags.reconciled, readReconciled],
 ]);
 
 const nobody: Claim = { round: 0, writer: '' as WriterId };

@@ -8,6 +8,7 @@ import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalClaim, PeerMessage, Statement } from './messages.js';
 import { putBytes, putDot, putNumber, putRef, putText, putTrim, putVector } from './wire-writer.js';
+import { putReconcile } from './wire-reconcile.js';
 
 /** Tags of the fields of `Message`. */
 export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
@@ -29,6 +30,8 @@ export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
   askArrived: 0xc2,
   arrived: 0xca,
   reminded: 0xd2,
+  reconcile: 0xe2,
+  reconciled: 0xea,
 };
 
 export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Array {
@@ -97,6 +100,9 @@ function putMembers(out: ByteWriter, message: PeerMessage): void {
       return putStatement(out, 0x3a, message.statement);
     case 'reminded':
       return putStatement(out, 0x0a, message.statement);
+    case 'reconcile':
+    case 'reconciled':
+      return putReconcile(out, message);
     default:
       return putOfChannel(out, message);
   }

@@ -21,8 +21,6 @@ export interface ApplierOptions {
   /** This node is the only home: an entry is committed as soon as it is synced, and a trim with it. Elsewhere a trim takes
    *  effect with the floor run that says so. */
   readonly soleHome: boolean;
-  /** Idempotency keys stamped before this need not be remembered. */
-  readonly keysSince: number;
 }
 
 export class Applier {
@@ -30,6 +28,8 @@ export class Applier {
   readonly #options: ApplierOptions;
   /** Channels with rows below their floors, by the trim that made them so. */
   readonly trimmed = new Map<string, ChannelRef>();
+  /** Idempotency keys stamped before this are not remembered: while old segments are scanned, see keys-since.ts. */
+  keysSince = 0;
 
   constructor(index: StoreIndex, options: ApplierOptions) {
     this.#index = index;
@@ -63,7 +63,7 @@ export class Applier {
     });
     subLog.totalBytes += recordBytes;
     segment.liveBytes += headerBytes + recordBytes;
-    for (const row of run.keys) if (row.timestamp >= this.#options.keysSince) this.#index.keys.add(row);
+    for (const row of run.keys) if (row.timestamp >= this.keysSince) this.#index.keys.add(row);
     if (floors) return [floors];
     if (run.marked.length === 0 || !this.#options.soleHome) return noTrims;
     return run.marked.flatMap(({ trim }) => trim ?? []);

@@ -4,12 +4,15 @@ import { assert } from '../base/assert.js';
 import type { ChannelRef, HubName, StoreId } from '../base/ids.js';
 import {
   type ArrivedRuns,
+  type ChannelContent,
   type ChannelSize,
   type Commit,
   type CommitReceipt,
+  type DigestOptions,
   type LogStore,
   type ReadRange,
   type ReadResult,
+  type StoredDigest,
   StoreFailedError,
 } from '../engine/ports.js';
 import type { ChannelLog } from '../log/channel-log.js';
@@ -17,6 +20,7 @@ import type { Timestamp, Trim, Vector } from '../log/entry.js';
 import type { KeyRow } from '../log/run.js';
 import { arrivedSince } from './arrivals.js';
 import { listChannels, listHubs } from './channel-list.js';
+import { Digests } from './digests.js';
 import { isFull } from './files.js';
 import { renamed, writeIdentity } from './identity.js';
 import { markDoubt } from './index-open.js';
@@ -50,6 +54,7 @@ class SegmentedLogStore implements LogStore {
   readonly notes: Map<string, Uint8Array>;
   readonly #parts: StoreParts;
   readonly #reader: Reader;
+  readonly #digests: Digests;
   readonly #maintenance: Maintenance;
   #failure: StoreFailedError | undefined;
   #closed: Promise<void> | undefined;
@@ -62,6 +67,7 @@ class SegmentedLogStore implements LogStore {
     this.notes = parts.notes;
     const { index, segments, options } = parts;
     this.#reader = new Reader({ index, segments, observer: options.observer });
+    this.#digests = new Digests({ index, reader: this.#reader, clock: options.clock });
     this.#maintenance = new Maintenance(parts);
   }
 
@@ -98,7 +104,7 @@ class SegmentedLogStore implements LogStore {
     this.#mustWork();
     const trims = this.#apply(commit, slots, appended);
     if (trims) for (const [slot, trim] of trims) await this.#parts.applier.trim(slot, trim);
-    if (index.pendingRows >= batchRows && !index.isFlushing) void index.flush().catch(() => undefined);
+    this.#flushIfDue();
     space.written(writer.writtenBytes);
     const { number, firstArrival } = appended.header;
     return { number, firstArrival };
@@ -142,6 +148,20 @@ class SegmentedLogStore implements LogStore {
   async channels(hub: HubName, options: { after?: string; limit: number }): Promise<readonly ChannelSize[]> {
     this.#mustWork();
     return await this.#guard(() => listChannels(this.#parts.index, hub, options));
+  }
+
+  async digest(ref: ChannelRef, options?: DigestOptions): Promise<StoredDigest | undefined> {
+    const digest = await this.#withSlot(ref, (slot) => this.#digests.of(slot, options));
+    this.#flushIfDue();
+    return digest;
+  }
+
+  async contents(
+    hub: HubName,
+    options: { after?: string; limit: number },
+  ): Promise<readonly ChannelContent[]> {
+    this.#mustWork();
+    return await this.#guard(() => this.#digests.list(hub, options));
   }
 
   async maintain(unixMs: number): Promise<void> {
@@ -195,6 +215,11 @@ class SegmentedLogStore implements LogStore {
     await this.#doubtMarked;
     await settled([writer.close(), segments.close(), index.keyValue.close()]);
     await lock.release();
+  }
+
+  #flushIfDue(): void {
+    const { index } = this.#parts;
+    if (index.pendingRows >= batchRows && !index.isFlushing) void index.flush().catch(() => undefined);
   }
 
   #slotsOf(commit: Commit): Slot[] {

@@ -9,7 +9,8 @@ import { type Identity, StoreRefusedError, renamed, writeIdentity } from './iden
 import { type OpenedIndex, clearDoubt, markDoubt, openIndex } from './index-open.js';
 import { channelOf, tagged, tags } from './index-rows.js';
 import { rowsOf } from './index-tables.js';
-import { type LogStoreOptions, type StoreParts, keysSince, storeDirectory } from './options.js';
+import { type LogStoreOptions, type StoreParts, storeDirectory } from './options.js';
+import { keysToFind } from './keys-since.js';
 import { migrate } from './migrate.js';
 import { recover } from './recovery.js';
 import type { Recovered } from './recovery-options.js';
@@ -125,7 +126,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     },
   });
   await index.keys.open();
-  const applier = new Applier(index, { soleHome: options.soleHome, keysSince: keysSince(clock.wallMs()) });
+  const applier = new Applier(index, { soleHome: options.soleHome });
   for await (const [key] of rowsOf(keyValue, tagged(tags.trim))) {
     const ref = channelOf(key);
     applier.trimmed.set(channelKey(ref), ref);
@@ -137,6 +138,8 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     const isWhole = await reindexRewritten(index, segments, { files, lineage, segment, size });
     if (!isWhole) throw new IndexDoubtError(`segment ${number} was rewritten after it, and is damaged`);
   }
+  const due = found.found.filter(({ through }) => through >= covered.segment);
+  applier.keysSince = await keysToFind({ files, lineage, segments, due, wallMs: clock.wallMs() });
   const recovered = await recover({
     files,
     lineage,
@@ -149,6 +152,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     notes,
     onDamage: () => markDoubt({ files, directory: store }),
   });
+  applier.keysSince = 0;
   const { storeId } = await identify(options, found, recovered);
   const writer = makeWriter(options, openings, segments, recovered);
   index.cover({ storeId, nextArrival: recovered.nextArrival });

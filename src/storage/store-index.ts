@@ -2,7 +2,9 @@
  *  in batches, one at a time, behind the commits they describe; each batch is whole in itself, its meta row saying
  *  through which commit. Lookups see what is still on its way. */
 import { readOrdered64 } from '../base/bytes.js';
+import { ChannelMap } from '../base/channel-map.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
+import { ChannelLog } from '../log/channel-log.js';
 import { IndexDoubtError } from './index-doubt.js';
 import { KeyBuckets } from './key-buckets.js';
 import type { KeyValue, Row, Write } from './key-value.js';
@@ -206,6 +208,15 @@ export class StoreIndex {
     }
     this.#arrivalsInFlight = [];
     this.keys.settle();
+  }
+
+  /** What channels hold that have a row, without bringing them into memory. */
+  async logs(refs: readonly ChannelRef[]): Promise<ChannelLog[]> {
+    const missing = refs.filter((ref) => !this.slots.get(ref));
+    const loaded = missing.length > 0 ? await this.#load(missing) : [];
+    const found = new ChannelMap<ChannelLog>();
+    missing.forEach((ref, i) => loaded[i] && found.set(ref, loaded[i].log));
+    return refs.map((ref) => this.slots.get(ref)?.log ?? found.get(ref) ?? new ChannelLog(ref));
   }
 
   async #load(refs: readonly ChannelRef[]): Promise<(Slot | undefined)[]> {

@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ChannelRef } from '../../src/base/ids.js';
 import { type LogStore, StoreFailedError } from '../../src/engine/ports.js';
+import { ChannelDigestSum } from '../../src/log/digest.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { floorRun, floorWriter } from '../../src/log/floors.js';
+import { sha256 } from '../../src/storage/sha256.js';
 import { crc32 } from '../../src/base/crc32.js';
 import { TestWriter, content, ref, seqsOf, writerId } from '../storage/support.js';
 
@@ -201,6 +203,90 @@ export function logStoreContract(name: string, make: () => Promise<LogStoreUnder
       await again.close();
     });
 
+    scenario('a digest says what is held, and is gone on from, after closing too', async (world, store) => {
+      const a = new TestWriter(store, first);
+      await a.publish(room, 'one', 'two');
+      const begun = (await store.digest(room))!;
+      expect([begun.entries, Object.fromEntries(begun.through), begun.missing]).toEqual([
+        2,
+        { [first]: 2 },
+        [],
+      ]);
+      await a.publish(room, 'three');
+      const more = (await store.digest(room))!;
+      expect([more.entries, Object.fromEntries(more.through), more.readAt]).toEqual([
+        3,
+        { [first]: 3 },
+        begun.readAt,
+      ]);
+      expect(more.digest).toEqual(await byReading(store, room));
+      expect(await store.digest(room)).toEqual(more);
+      await store.close();
+      const again = await world.open();
+      expect(await again.digest(room)).toEqual(more);
+      const fresh = (await again.digest(room, { notBefore: world.nowMs() + 1 }))!;
+      expect(fresh).toEqual({ ...more, readAt: fresh.readAt });
+      await new TestWriter(again, second, 2_000_000).publish(room, 'four');
+      const last = (await again.digest(room))!;
+      expect([last.entries, last.digest]).toEqual([4, await byReading(again, room)]);
+      await again.close();
+    });
+
+    scenario('a digest begins above the floors', async (_, store) => {
+      const a = new TestWriter(store, first);
+      for (let i = 0; i < 6; i++) await a.publish(room, `${i}`);
+      const before = (await store.digest(room))!;
+      await a.add(room, { kind: 'trim', trim: (await store.open(room)).trimAt(4)! });
+      await a.commit();
+      const after = (await store.digest(room))!;
+      expect([before.entries, after.entries, Object.fromEntries(after.floors)]).toEqual([
+        6,
+        3,
+        { [first]: 4 },
+      ]);
+      expect(after.digest).toEqual(await byReading(store, room));
+      await store.close();
+    });
+
+    scenario('a digest is made in steps, with a pause after each', async (_, store) => {
+      const a = new TestWriter(store, first);
+      for (let i = 0; i < 8; i++) await a.publish(room, 'x'.repeat(100_000));
+      let bytes = 0;
+      let pauses = 0;
+      const pause = async (read: number): Promise<void> => {
+        bytes += read;
+        pauses++;
+      };
+      const digest = (await store.digest(room, { pause }))!;
+      expect([digest.entries, pauses > 2, bytes]).toEqual([8, true, (await store.open(room)).bytes]);
+      await store.close();
+    });
+
+    scenario(
+      'contents are told without digests at first, and with them once they are made',
+      async (world, store) => {
+        const a = new TestWriter(store, first);
+        for (const name of ['a', 'b', 'c']) await a.publish(ref(name), name);
+        const digest = (await store.digest(ref('b')))!;
+        const told = await store.contents(room.hub, { limit: 2 });
+        expect(
+          told.map(({ ref: { channel }, through, digest: known }) => [channel, through.get(first), known]),
+        ).toEqual([
+          ['a', 1, undefined],
+          ['b', 1, digest],
+        ]);
+        expect(await store.contents(room.hub, { after: 'b', limit: 2 })).toMatchObject([{ ref: ref('c') }]);
+        await a.publish(ref('b'), 'more');
+        const [grown] = await store.contents(room.hub, { after: 'a', limit: 1 });
+        expect([grown!.through.get(first), grown!.digest]).toEqual([2, undefined]);
+        await store.digest(ref('b'));
+        await store.close();
+        const again = await world.open();
+        expect((await again.contents(room.hub, { after: 'a', limit: 1 }))[0]!.digest?.entries).toBe(2);
+        await again.close();
+      },
+    );
+
     scenario(
       'floors that came from elsewhere hold for good, and a sub-log goes on above them',
       async (world, store) => {
@@ -260,4 +346,14 @@ async function seqs(store: LogStore, of: ChannelRef, firstSeq: number, count: nu
   const { read, missing } = seqsOf(await store.read(of, [{ writer: first, firstSeq, count }], 1e6));
   expect(missing).toEqual([]);
   return read;
+}
+
+/** The digest of what a store reads out, by its definition. */
+async function byReading(store: LogStore, of: ChannelRef): Promise<Uint8Array> {
+  const sum = new ChannelDigestSum(sha256);
+  for (const { writer, seq, floor } of (await store.open(of)).writers()) {
+    const range = { writer, firstSeq: floor + 1, count: seq - floor };
+    for (const slice of (await store.read(of, [range], 1e9)).slices) sum.addRecords(slice);
+  }
+  return sum.digest();
 }

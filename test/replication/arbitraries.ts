@@ -3,6 +3,12 @@ import fc from 'fast-check';
 import type { ChannelName, ChannelRef, HubName, StoreId, WriterId } from '../../src/base/ids.js';
 import { floorWriter, trimmedCount } from '../../src/log/floors.js';
 import type { Frame, PeerMessage, Statement } from '../../src/replication/messages.js';
+import {
+  type ComparedRange,
+  type FoundItem,
+  ringEnd,
+  ringStart,
+} from '../../src/replication/reconcile-messages.js';
 
 const hex = (digits: number) =>
   fc
@@ -41,6 +47,37 @@ const statement = fc.record(
   { storeId, commits: fc.maxSafeNat(), writer, other: writer, seal: hex(32) },
   { requiredKeys: ['storeId', 'commits', 'writer', 'seal'] },
 ) as fc.Arbitrary<Statement>;
+const bound = fc.oneof(hex(16), hex(32));
+const foundItem = fc
+  .record(
+    { difference: fc.constantFrom('lacking', 'only', 'heads', 'content', 'damaged'), id: hex(16), ref },
+    { requiredKeys: ['difference', 'id'] },
+  )
+  .map((each) => each as FoundItem);
+const fixed = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const rangeContent = fc.oneof(
+  fixed(16).map((fingerprint) => ({ kind: 'sum' as const, fingerprint })),
+  fc
+    .integer({ min: 0, max: 3 })
+    .chain((count) => fixed(24 * count))
+    .map((items) => ({ kind: 'items' as const, items })),
+  fc.array(foundItem, { maxLength: 3 }).map((found) => ({ kind: 'found' as const, found })),
+);
+/** Some follow one another, some do not. */
+const ranges: fc.Arbitrary<ComparedRange[]> = fc
+  .array(fc.tuple(fc.tuple(bound, fc.oneof(bound, fc.constant(ringEnd))), fc.boolean(), rangeContent), {
+    maxLength: 4,
+  })
+  .map((parts) => {
+    let previous = ringStart;
+    return parts.flatMap(([bounds, follows, content]) => {
+      const [low, to] = bounds.sort();
+      const from = follows ? previous : low;
+      if (from >= to) return [];
+      previous = to;
+      return [{ from, to, ...content }];
+    });
+  });
 
 export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
   intervalClaims.map((claims) => ({ type: 'ask' as const, claims })),
@@ -123,6 +160,24 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     })
     .map((fields) => ({ type: 'arrived' as const, ...fields })),
   statement.map((said) => ({ type: 'reminded' as const, statement: said })),
+  fc
+    .record({
+      session: fc.maxSafeNat(),
+      number: fc.nat(300),
+      purpose: fc.constantFrom('mend' as const, 'learn' as const, 'prove' as const),
+      ranges,
+    })
+    .map((fields) => ({ type: 'reconcile' as const, ...fields })),
+  fc
+    .record({
+      session: fc.maxSafeNat(),
+      number: fc.nat(300),
+      isBusy: fc.boolean(),
+      ranges,
+      more: fc.nat(300),
+      arrival: fc.maxSafeNat(),
+    })
+    .map((fields) => ({ type: 'reconciled' as const, ...fields })),
 );
 
 export const frame: fc.Arbitrary<Frame> = fc.record({

@@ -69,6 +69,11 @@ function alarms(home: Home): string[] {
   return home.effects.flatMap((effect) => (effect.type === 'alarm' ? [effect.code] : []));
 }
 
+/** Since it was asked last. */
+function comparisons(home: Home): number[] {
+  return home.effects.splice(0).flatMap((effect) => (effect.type === 'reconcile' ? [effect.id] : []));
+}
+
 const count = (messages: readonly PeerMessage[], type: PeerMessage['type']): number =>
   messages.filter((message) => message.type === type).length;
 
@@ -195,12 +200,9 @@ describe('a lying home', () => {
     let compared = 0;
     for (let i = 0; i < 50; i++) {
       home.hear('b', page(ask, { unknown: true, through: 7 }));
-      for (const message of home.said()) {
-        if (message.type !== 'recover') continue;
+      for (const id of comparisons(home)) {
         compared++;
-        const { interval, session } = message;
-        const lists = { recovering: false, channels: [], part: 0, parts: 1 };
-        home.hear('b', { type: 'recovery', interval, session, ...lists });
+        home.replica.reconciled(id, { refs: [], arrival: 7, isWhole: true }, home.now);
         home.sync();
       }
       home.now += 1_000;
@@ -237,17 +239,99 @@ describe('a lying home', () => {
     const ask = asking(home);
     home.hear('b', page(ask, { session: ask.session + 1, unknown: true, through: 7 }));
     home.hear('c', page(ask, { unknown: true, through: 7 }));
-    expect(count(home.said(), 'recover')).toBe(0);
+    expect(comparisons(home)).toEqual([]);
   });
 });
 
-test('what two nodes become homes of together by a change of the ring is compared, and nothing else', () => {
+describe('where a home does not know how far it is', () => {
+  const nothing = { refs: [], arrival: 7, isWhole: true };
+  const have = new Map([[third, 1]]);
+
+  /** b does not know the arrival, and c is what this home asks. */
+  function comparing(home: Home): number {
+    home.hear('b', page(asking(home), { unknown: true, through: 7 }));
+    return comparisons(home)[0]!;
+  }
+
+  /** The arrival it asks after next. */
+  function nextAsked(home: Home): number | undefined {
+    home.sync();
+    home.said();
+    home.now += timing.arrivalsMs;
+    home.replica.tick(home.now);
+    home.drain();
+    return askOf(home)?.after;
+  }
+
+  test('all is compared, and once it is the same nothing is left to ask for', () => {
+    const home = homeWith();
+    home.replica.reconciled(comparing(home), nothing, home.now);
+    home.drain();
+    const [ask] = home.said().filter((message) => message.type === 'askArrived');
+    expect(ask).toMatchObject({ store: theirs, after: 7 });
+  });
+
+  test('it counts no more than the other had looked at when it began to read', () => {
+    const home = homeWith();
+    home.replica.reconciled(comparing(home), { ...nothing, arrival: 5 }, home.now);
+    home.drain();
+    expect(askOf(home).after).toBe(5);
+  });
+
+  test('what differs is pulled, and counts once all that the other has of it is here', () => {
+    const home = homeWith();
+    home.replica.reconciled(comparing(home), { ...nothing, refs: [ref] }, home.now);
+    home.drain();
+    const open = home.effects.find((effect) => effect.type === 'open')!;
+    home.replica.opened(open.id, [ref], home.now);
+    home.drain();
+    expect(home.said().some((message) => message.type === 'pull' && message.limited)).toBe(true);
+    home.hear('b', { type: 'state', interval: 'i', ref, have, runs: [] });
+    // It names more than it sends: asked for again.
+    home.now += timing.pullWaitMs;
+    home.replica.tick(home.now);
+    home.drain();
+    expect(home.said().some((message) => message.type === 'pull' && message.limited)).toBe(true);
+    home.hear('b', { type: 'state', interval: 'i', ref, have: new Map(), runs: [] });
+    expect(nextAsked(home)).toBeUndefined();
+  });
+
+  test('a channel of which the other has nothing more is done with', () => {
+    const home = homeWith();
+    home.replica.reconciled(comparing(home), { ...nothing, refs: [ref] }, home.now);
+    home.drain();
+    const open = home.effects.find((effect) => effect.type === 'open')!;
+    home.replica.opened(open.id, [ref], home.now);
+    home.hear('b', { type: 'state', interval: 'i', ref, have: new Map(), runs: [] });
+    expect(askOf(home).after).toBe(7);
+  });
+
+  test('a comparison that came to nothing, or not to its end, is made again later and counts for nothing', () => {
+    for (const learned of [undefined, { ...nothing, arrival: 0, isWhole: false }]) {
+      const home = homeWith();
+      home.replica.reconciled(comparing(home), learned, home.now);
+      home.drain();
+      expect(home.said()).toEqual([]);
+      expect(nextAsked(home)).toBe(0);
+    }
+  });
+
+  test('one under way when the link broke counts for nothing', () => {
+    const home = homeWith();
+    const id = comparing(home);
+    home.replica.disconnected(nodeId('b'), home.now);
+    expect(asking(home).after).toBe(0);
+    home.replica.reconciled(id, nothing, home.now);
+    home.drain();
+    expect(home.said()).toEqual([]);
+  });
+});
+
+test('what two nodes become homes of together by a change of the ring is compared', () => {
   const home = homeWith();
   const ask = asking(home);
   home.hear('b', page(ask, { unknown: true, through: 7 }));
-  const [first7] = home.said().filter((message) => message.type === 'recover');
-  const lists = { interval: 'i', recovering: false, channels: [], part: 0, parts: 1 };
-  home.hear('b', { type: 'recovery', ...lists, session: first7!.session });
+  home.replica.reconciled(comparisons(home)[0]!, { refs: [], arrival: 7, isWhole: true }, home.now);
   home.sync();
   home.said();
   const kept = { sets: [homeSet('abc'.split('').map(nodeId))], changing: undefined, claimLives: true };
@@ -260,8 +344,12 @@ test('what two nodes become homes of together by a change of the ring is compare
   home.sync();
   home.replica.changeRing(plan, home.now);
   home.drain();
-  const compared = home.said().flatMap((message) => (message.type === 'recover' ? [message.interval] : []));
-  expect(compared).toEqual(['j']);
+  const [id, ...more] = comparisons(home);
+  expect([id === undefined, more]).toEqual([false, []]);
+  expect(home.said().some((message) => message.type === 'askArrived')).toBe(false);
+  home.replica.reconciled(id!, { refs: [], arrival: 9, isWhole: true }, home.now);
+  home.drain();
+  expect(askOf(home).after).toBe(7);
 });
 
 test('notes keep their bytes', () => {

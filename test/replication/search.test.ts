@@ -25,6 +25,8 @@ test(
     expect(stats.rollbacks).toBeGreaterThan(20);
     expect(stats.renewals).toBe(stats.rollbacks);
     expect(stats.caughtUp).toBeGreaterThan(100);
+    expect(stats.scrubs).toBeGreaterThan(500);
+    expect(stats.scrubFindings).toBeGreaterThan(100);
   },
 );
 

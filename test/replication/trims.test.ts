@@ -6,7 +6,12 @@ import type { Trim } from '../../src/log/entry.js';
 import { floorRun, floorWriter } from '../../src/log/floors.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 import type { PeerMessage } from '../../src/replication/messages.js';
-import { comesBack } from '../../simulations/replication/trim-stories.js';
+import {
+  comesBack,
+  comparedFromBehind,
+  comparedUncommitted,
+} from '../../simulations/replication/trim-stories.js';
+import { plant } from '../../simulations/replication/planting.js';
 import { Home, nodeId, openingState, ownerOfThree, ref } from './cluster.js';
 
 const other = '77'.repeat(12) as WriterId;
@@ -142,6 +147,26 @@ describe('a home behind floors', () => {
 
   test('comes back, and what it alone wrote is merged: D5', () => {
     expect(() => comesBack()).not.toThrow();
+  });
+});
+
+describe('homes that compare what they hold come to the same floors', () => {
+  test('where one missed the trim and what it removes', () => {
+    plant('no-catch-up');
+    try {
+      expect(() => comparedFromBehind()).not.toThrow();
+    } finally {
+      plant(undefined);
+    }
+  });
+
+  test('where one holds the trim, and does not know that it is committed', () => {
+    plant('no-catch-up');
+    try {
+      expect(() => comparedUncommitted()).not.toThrow();
+    } finally {
+      plant(undefined);
+    }
   });
 });
 

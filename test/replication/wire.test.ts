@@ -11,6 +11,7 @@ import { limits } from '../../src/base/limits.js';
 import type { Trim, Vector } from '../../src/log/entry.js';
 import type { Claim } from '../../src/replication/claim.js';
 import type { Frame, PeerMessage, Statement } from '../../src/replication/messages.js';
+import { type ComparedRange, ringEnd, ringStart } from '../../src/replication/reconcile-messages.js';
 import { decodeFrame } from '../../src/replication/wire-decoder.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
 import { frame } from './arbitraries.js';
@@ -36,6 +37,22 @@ const statementOf = ({ storeId, commits, writer: own, other, seal }: Statement) 
   other: other && fromHex(other),
   seal: fromHex(seal),
 });
+const differences = ['lacking', 'only', 'heads', 'content', 'damaged'];
+function rangesOf(ranges: readonly ComparedRange[]): object[] {
+  let previous = ringStart;
+  return ranges.map((range) => {
+    const from = range.from === previous ? undefined : fromHex(range.from);
+    previous = range.to;
+    const bounds = { from, to: range.to === ringEnd ? undefined : fromHex(range.to) };
+    if (range.kind === 'sum') return { ...bounds, kind: 1, data: range.fingerprint };
+    if (range.kind === 'items')
+      return { ...bounds, kind: 2, data: range.items.length > 0 ? range.items : undefined };
+    const found = range.found.map(({ difference, id, ref }) => {
+      return { difference: differences.indexOf(difference) + 1, id: fromHex(id), ref: ref && refOf(ref) };
+    });
+    return { ...bounds, kind: 3, found };
+  });
+}
 
 /** The message as proto/peer.proto has it. */
 function toProto(message: PeerMessage): object {
@@ -102,6 +119,22 @@ function toProto(message: PeerMessage): object {
     }
     case 'reminded':
       return { reminded: { statement: statementOf(message.statement) } };
+    case 'reconcile': {
+      const { session, number, purpose, ranges } = message;
+      return {
+        reconcile: {
+          session,
+          number,
+          prove: purpose === 'prove',
+          ranges: rangesOf(ranges),
+          learn: purpose === 'learn',
+        },
+      };
+    }
+    case 'reconciled': {
+      const { session, number, isBusy, ranges, more, arrival } = message;
+      return { reconciled: { session, number, busy: isBusy, ranges: rangesOf(ranges), more, arrival } };
+    }
     case 'recovery': {
       const { type: _type, promise, channels, ...fields } = message;
       const held = channels.map(({ ref, have }) => ({ ref, have: haveOf(have) }));

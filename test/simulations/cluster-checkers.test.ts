@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { orderOf } from '../../simulations/cluster/checkers/channel-order.js';
 import type { Evidence } from '../../simulations/cluster/checkers/evidence.js';
 import { check, checkers } from '../../simulations/cluster/checkers/index.js';
-import type { StoredEntry } from '../../simulations/cluster/checkers/store-log.js';
 import type { SeenFloors } from '../../simulations/cluster/archive.js';
+import { type StoredEntry, digestText } from '../../simulations/cluster/checkers/store-log.js';
 import type { RawDisk } from '../../simulations/cluster/raw-disks.js';
 import {
   ClusterRecord,
@@ -41,6 +41,8 @@ class Story {
   /** By node. */
   readonly floors = new Map<string, ReadonlyMap<string, number>>();
   bufferedMost = 0;
+  /** A node that tells another digest than its own. */
+  liar: string | undefined;
 
   constructor() {
     this.#writer('a1', 'n1', 0);
@@ -88,6 +90,7 @@ class Story {
     return {
       record: this.record,
       stores,
+      digests: new Map(nodes.map((node) => [node, new Map([[channel, this.#digestOf(node)]])])),
       disks: nodes.map((node, number) => this.#disk(node, number)),
       homesOf: () => stores,
       orders: new Map([[channel, orderOf(stores[0]!.channels.get(channel)!)]]),
@@ -109,9 +112,14 @@ class Story {
       const { writer, seq, round, line, parents, timestamp } = entry;
       const own = writers.get(writer) ?? [];
       writers.set(writer, own);
-      own.push({ writer, seq, round, line, parents, timestamp, kind: 0, sum: seq });
+      own.push({ writer, seq, round, line, parents, timestamp, kind: 0, sum: seq, hash: BigInt(seq) });
     }
     return { name: channel, writers, floors: this.floors.get(node) ?? new Map() };
+  }
+
+  #digestOf(node: string): string {
+    const entries = [...this.#channelOn(node).writers.values()].flat();
+    return digestText(entries.slice(node === this.liar ? 1 : 0).map(({ hash }) => hash));
   }
 
   /** A disk as the followers of syncs would have it. */
@@ -324,6 +332,7 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
     'what was rejected is stored',
     ({ record }) => (record.publishes[1]!.outcome = 'rejected'),
   ],
+  ['I7 digests are true', 'a digest misses an entry', (story) => (story.liar = 'n2')],
   ['I25 bounded queues', 'too much waits', (story) => (story.bufferedMost = 1 << 30)],
 ];
 

@@ -9,6 +9,8 @@ export interface Evidence {
   readonly record: ClusterRecord;
   /** Of every node, stopped. */
   readonly stores: readonly StoreLog[];
+  /** What each store tells of its channels, by node and channel: in hex. */
+  readonly digests: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** What was ever synced on which disk, the lost ones included. */
   readonly disks: readonly RawDisk[];
   /** The stores that must hold the channel. */

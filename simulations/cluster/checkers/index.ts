@@ -25,6 +25,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I10 clocks are bounded': clocks.clocksAreBounded,
   'I11 restart reads the log': restartReadsTheLog,
   'I11 stores are equal': stores.storesAreEqual,
+  'I7 digests are true': stores.digestsAreTrue,
   'I11 every entry is placed': stores.everyEntryIsPlaced,
   'I13 nothing skipped': readers.nothingSkipped,
   'I13 losses are told': lossesAreTold,

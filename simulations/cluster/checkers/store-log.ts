@@ -1,4 +1,5 @@
 /** One node's store as its raw bytes have it: channels, their entries, and the order they stand in. */
+import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { lineOf } from '../../checkers/ledger.js';
 import { type RawFile, lineageOf, readRawSegments } from '../../checkers/raw-segments.js';
@@ -20,6 +21,8 @@ export interface StoredEntry extends SeenDot {
   readonly trim?: StoredTrim | undefined;
   readonly line: number;
   readonly sum: number;
+  /** SHA-256 over dot and record, as a number that is little-endian. */
+  readonly hash: bigint;
 }
 
 export interface StoredChannel {
@@ -98,7 +101,25 @@ export function entryOf(dot: SeenDot, round: number, bytes: Uint8Array): StoredE
   while (bytes[start++]! >= 0x80);
   const { timestamp, kind, parents, payload, trim } = decodeRecord(bytes, start, bytes.length, 0);
   const line = kind === 0 ? lineOf(payload) : 0;
-  return { ...dot, round, timestamp, kind, parents, trim, line, sum: crc32(bytes) };
+  const hash = hashOf(dot, bytes.subarray(start));
+  return { ...dot, round, timestamp, kind, parents, trim, line, sum: crc32(bytes), hash };
+}
+
+function hashOf({ writer, seq }: SeenDot, body: Uint8Array): bigint {
+  const place = Buffer.alloc(20);
+  place.write(writer, 0, 'hex');
+  place.writeBigUInt64LE(BigInt(seq), 12);
+  const hash = createHash('sha256').update(place).update(body).digest();
+  return BigInt(`0x${hash.reverse().toString('hex')}`);
+}
+
+/** SHA-256 over the sum of these modulo 2^256, and how many they are. */
+export function digestText(hashes: readonly bigint[]): string {
+  const sum = hashes.reduce((before, hash) => (before + hash) % (1n << 256n), 0n);
+  const whole = Buffer.alloc(40);
+  Buffer.from(sum.toString(16).padStart(64, '0'), 'hex').reverse().copy(whole);
+  whole.writeBigUInt64LE(BigInt(hashes.length), 32);
+  return createHash('sha256').update(whole).digest('hex');
 }
 
 /** Compaction leaves copies behind until the old file is removed. */

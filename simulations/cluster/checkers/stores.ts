@@ -1,6 +1,6 @@
 /** What lies on the disks, against itself. */
 import type { Checker } from './evidence.js';
-import { dotText } from './store-log.js';
+import { digestText, dotText } from './store-log.js';
 
 /** I4: one dot has one content on all disks there ever were. */
 export const dotsAreUnique: Checker = function* ({ disks }) {
@@ -42,6 +42,16 @@ export const storesAreEqual: Checker = function* ({ stores, homesOf }) {
       if (more !== undefined) yield `${more} of ${name} is on ${other.node} and not on ${first!.node}`;
     }
   }
+};
+
+/** I7, I11: what a store tells of a channel by its digest is what lies on its disk. */
+export const digestsAreTrue: Checker = function* ({ stores, digests }) {
+  for (const { node, channels } of stores)
+    for (const [name, told] of digests.get(node) ?? []) {
+      const writers = channels.get(name)?.writers.values() ?? [];
+      const found = digestText([...writers].flatMap((entries) => entries.map(({ hash }) => hash)));
+      if (told !== found) yield `${node} tells ${told} of ${name}, and its disk comes to ${found}`;
+    }
 };
 
 /** I11: at the end every entry has its place. */

@@ -3,6 +3,7 @@ import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Frame } from '../../replication/messages.js';
 import type { Replica } from '../../replication/replica.js';
+import type { VerifyOptions, VerifyReport } from '../api.js';
 import type { Fetched } from '../ordering.js';
 import type { ChannelMessage } from './peer-messages.js';
 import type { PendingPublish } from '../pending.js';
@@ -23,6 +24,7 @@ export interface Attached extends IntervalHolder {
   tip(ref: ChannelRef, dot: Dot): void;
   isFollowed(ref: ChannelRef): boolean;
   fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
+  verify(options: VerifyOptions): Promise<VerifyReport>;
   readonly replica: Replica;
   /** Once everything taken in so far is written. */
   holdsNothing(): Promise<boolean>;

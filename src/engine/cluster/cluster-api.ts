@@ -8,5 +8,6 @@ export function clusterApi(cluster: Cluster): ClusterApi {
     change: (intent) => cluster.rings.change(intent),
     learn: (addresses) => cluster.learn(addresses),
     join: (address) => cluster.join(address),
+    verify: (options = {}) => cluster.verify(options),
   };
 }

@@ -18,6 +18,7 @@ import type { Away, Taker } from './neighbours.js';
 import type { ChannelMessage } from './peer-messages.js';
 import type { PendingPublish } from '../pending.js';
 import { Listening } from './listening.js';
+import type { VerifyOptions, VerifyReport } from '../api.js';
 import type { Fetched } from '../ordering.js';
 import type { EnginePorts, LogStore } from '../ports.js';
 import { Rehoming } from './rehoming.js';
@@ -25,6 +26,7 @@ import { replaceLog } from './replacing.js';
 import type { Replicated } from './replicated.js';
 import type { Writing } from './writings.js';
 import { RoutedLogs } from './routed-logs.js';
+import { Scrub } from './scrub.js';
 
 export interface ClusterSideParts {
   readonly ports: EnginePorts;
@@ -44,6 +46,7 @@ export class ClusterSide implements Attached, Away {
   readonly #remote: RemoteLogs;
   readonly #followers: Followers;
   readonly #listening: Listening;
+  readonly #scrub: Scrub;
   #taker: Taker | undefined;
   #rehoming: Rehoming | undefined;
   #channels: ChannelTable | undefined;
@@ -63,6 +66,7 @@ export class ClusterSide implements Attached, Away {
     this.#remote = this.#makeRemote();
     this.#listening = new Listening(this.#remote, (ref) => cluster.isHome(ref));
     this.#followers = this.#makeFollowers();
+    this.#scrub = this.#makeScrub();
     this.logs = new RoutedLogs(store, this.#remote, (ref) => cluster.isHome(ref));
   }
 
@@ -90,7 +94,7 @@ export class ClusterSide implements Attached, Away {
   }
 
   get counters() {
-    return this.#forwarding.counters;
+    return { ...this.#forwarding.counters, ...this.#scrub.counters };
   }
 
   stop(): void {
@@ -98,6 +102,7 @@ export class ClusterSide implements Attached, Away {
     this.#rehoming?.stop();
     this.#remote.stop();
     this.#followers.stop();
+    this.#scrub.stop();
   }
 
   // To other nodes.
@@ -172,6 +177,7 @@ export class ClusterSide implements Attached, Away {
 
   linked(peer: NodeId): void {
     this.#parts.replicated.linked(peer);
+    this.#scrub.linked(peer);
   }
 
   unlinked(peer: NodeId): void {
@@ -179,6 +185,7 @@ export class ClusterSide implements Attached, Away {
     this.#forwarding.unlinked(peer);
     this.#remote.unlinked(peer);
     this.#followers.unlinked(peer);
+    this.#scrub.unlinked(peer);
   }
 
   want(interval: string, wanted: boolean): void {
@@ -193,6 +200,7 @@ export class ClusterSide implements Attached, Away {
     this.#parts.replicated.changeRing(plan);
     this.#listening.ringChanged();
     this.#rehoming?.ringChanged();
+    this.#scrub.ringChanged();
   }
 
   isMirrored(ref: ChannelRef): boolean {
@@ -210,8 +218,31 @@ export class ClusterSide implements Attached, Away {
     this.#followers.allChanged();
   }
 
+  verify(options: VerifyOptions): Promise<VerifyReport> {
+    return this.#scrub.verify(options);
+  }
+
   get replica(): Replica {
     return this.#parts.replicated.replica;
+  }
+
+  // What other homes hold.
+
+  #makeScrub(): Scrub {
+    const { ports, cluster, store, replicated } = this.#parts;
+    const { driver } = replicated;
+    const scrub = new Scrub({
+      ports,
+      store,
+      self: cluster.self,
+      ring: () => cluster.table,
+      isLinked: (peer) => cluster.isLinked(peer),
+      say: (peer, message) => driver.say(peer, message),
+      compare: (refs, peer) => driver.compare(refs, peer),
+      failed: (error) => this.#parts.failed(error),
+    });
+    driver.comparedHere = scrub;
+    return scrub;
   }
 
   // Channels followed elsewhere.

@@ -12,7 +12,7 @@ import type { Interval, RingTable } from '../../cluster/ring-table.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Frame } from '../../replication/messages.js';
 import type { RingPlan } from '../../replication/replica.js';
-import type { ClusterStatus, JoinRefusal } from '../api.js';
+import type { ClusterStatus, JoinRefusal, VerifyOptions, VerifyReport } from '../api.js';
 import type { Attached } from './attached.js';
 import { clusterStatus } from './cluster-status.js';
 import { EarlyFrames } from './early-frames.js';
@@ -142,6 +142,10 @@ export class Cluster implements Neighbours, Surroundings {
   /** More addresses to try: discovery found them. */
   learn(addresses: readonly string[]): void {
     if (this.#isStarted) this.#gossip.learn(addresses);
+  }
+
+  async verify(options: VerifyOptions): Promise<VerifyReport | undefined> {
+    return await this.#attached?.verify(options);
   }
 
   /** Others are told, so that they go on without this node at once. */

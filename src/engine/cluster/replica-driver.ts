@@ -4,6 +4,8 @@ import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import type { Effect } from '../../replication/effects.js';
 import { type Frame, type PeerMessage, channelsOf } from '../../replication/messages.js';
+import type { Reconcile, Reconciled } from '../../replication/reconcile-messages.js';
+import type { Learned } from '../../replication/catch-up.js';
 import type { Replica } from '../../replication/replica.js';
 import type { Fetched } from '../ordering.js';
 import type { Clock, LogStore, Timers } from '../ports.js';
@@ -36,11 +38,23 @@ export interface DriverHooks {
 }
 
 /** What the driver does itself. */
-export type DriverEffect = { type: 'read' | 'list' | 'arrived' | 'open' | 'close' | 'fetched' };
+export type DriverEffect = {
+  type: 'read' | 'list' | 'arrived' | 'open' | 'close' | 'fetched' | 'reconcile' | 'compared';
+};
 
 type ListEffect = Extract<Effect, { type: 'list' }>;
 
+/** Whoever compares what is held here with other homes: scrub.ts. */
+export interface ComparedHere {
+  /** Learns what a peer has that may be lacking here; `undefined` when it came to nothing. */
+  learn(peer: NodeId): Promise<Learned | undefined>;
+  /** This home counts again in an interval. */
+  recovered(): void;
+  received(from: NodeId, message: Reconcile | Reconciled): void;
+}
+
 export class ReplicaDriver {
+  comparedHere: ComparedHere | undefined;
   readonly #replica: Replica;
   readonly #store: LogStore;
   readonly #ports: DriverPorts;
@@ -164,6 +178,20 @@ export class ReplicaDriver {
     });
   }
 
+  /** Opens channels and compares each with another home: what one has more the other gets. */
+  async compare(refs: readonly ChannelRef[], peer: NodeId): Promise<void> {
+    await this.#open(refs);
+    if (this.#stopped) return;
+    for (const ref of refs) if (this.#hooks.logs.isOpen(ref)) this.#replica.compare(ref, peer, this.#now());
+    this.pumpSoon();
+  }
+
+  say(peer: NodeId, message: Reconcile | Reconciled): void {
+    if (this.#stopped) return;
+    this.#replica.say(peer, message);
+    this.pumpSoon();
+  }
+
   // Effects.
 
   pumpSoon(): void {
@@ -219,6 +247,11 @@ export class ReplicaDriver {
         this.#fetches.delete(effect.id);
         return settle?.(fetchedOf(effect));
       }
+      case 'reconcile':
+        void this.#learn(effect);
+        return;
+      case 'compared':
+        return this.comparedHere?.received(effect.from, effect.message);
       default:
         return this.#hooks.effect(effect);
     }
@@ -246,6 +279,17 @@ export class ReplicaDriver {
       const { runs, through } = await this.#store.arrivedSince(after, limit);
       if (this.#stopped) return;
       this.#replica.arrived(id, runs, through);
+      this.pumpSoon();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
+  async #learn({ id, peer }: Extract<Effect, { type: 'reconcile' }>): Promise<void> {
+    try {
+      const learned = await this.comparedHere?.learn(peer);
+      if (this.#stopped) return;
+      this.#replica.reconciled(id, learned, this.#now());
       this.pumpSoon();
     } catch (error) {
       this.#hooks.failed(error);

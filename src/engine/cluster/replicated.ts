@@ -26,7 +26,7 @@ import { SharedChannel } from './shared-channel.js';
 export class Replicated implements Ordering {
   readonly replica: Replica;
   readonly #options: ReplicatedOptions;
-  readonly #driver: ReplicaDriver;
+  readonly driver: ReplicaDriver;
   readonly #held: HeldLogs;
   #channels: ChannelTable | undefined;
   #committer: Committer | undefined;
@@ -46,7 +46,7 @@ export class Replicated implements Ordering {
       (error) => options.failed(error),
     );
     this.replica = options.makeReplica((ref) => this.#held.log(ref));
-    this.#driver = new ReplicaDriver(this.replica, options.store, options.ports, {
+    this.driver = new ReplicaDriver(this.replica, options.store, options.ports, {
       heldInterval: (ref) => options.surroundings.heldInterval(ref),
       logs: this.#held,
       effect: (effect) => this.#do(effect),
@@ -60,7 +60,7 @@ export class Replicated implements Ordering {
   attach(channels: ChannelTable, committer: Committer): void {
     this.#channels = channels;
     this.#committer = committer;
-    this.#driver.pumpSoon();
+    this.driver.pumpSoon();
   }
 
   get writer(): WriterId {
@@ -74,7 +74,7 @@ export class Replicated implements Ordering {
   /** Makes notes durable with the next commit. */
   write(writing: Writing): void {
     this.#writings.add(writing);
-    this.#driver.pumpSoon();
+    this.driver.pumpSoon();
   }
 
   /** Goes by another version of the ring: channels lie in other intervals, or are held here no more, or only now. */
@@ -83,7 +83,7 @@ export class Replicated implements Ordering {
     for (const channel of this.#table) if (channel.isLoaded) this.#place(channel, plan);
     this.#held.place();
     this.#resumeWaiting();
-    this.#driver.pumpSoon();
+    this.driver.pumpSoon();
   }
 
   #place(channel: ActiveChannel, plan: RingPlan): void {
@@ -120,7 +120,7 @@ export class Replicated implements Ordering {
     const interval = this.#options.surroundings.heldInterval(ref);
     if (interval === undefined) return { type: 'unknown' };
     this.replica.touch(interval, ref, this.#now());
-    return await this.#driver.fetch(ref, dots);
+    return await this.driver.fetch(ref, dots);
   }
 
   /** Everything that waits for a commit is durable. */
@@ -152,7 +152,7 @@ export class Replicated implements Ordering {
     this.replica.touch(channel.shared.interval, channel.ref, this.#now());
     // The owner tells what is committed of it, and merges what is not.
     if (!isAllCommitted(channel)) this.replica.exchange(channel.ref, this.#now());
-    this.#driver.pumpSoon();
+    this.driver.pumpSoon();
   }
 
   known(channel: ActiveChannel): Promise<void> | undefined {
@@ -167,14 +167,14 @@ export class Replicated implements Ordering {
   }
 
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
-    if (this.#held.find(ref)) return await this.#driver.fetch(ref, dots);
+    if (this.#held.find(ref)) return await this.driver.fetch(ref, dots);
     return await this.#options.surroundings.fetch(ref, dots);
   }
 
   // Commits.
 
   cut(): CommitPart {
-    this.#driver.awake();
+    this.driver.awake();
     const part = this.replica.cut();
     return { ...part, notes: this.#writings.cut(part.notes) };
   }
@@ -213,7 +213,7 @@ export class Replicated implements Ordering {
       if (channel.hasListeners && run.round > 0) shared.kept.add(moved, own);
     }
     // To the other homes while the own disk syncs.
-    this.#driver.pump();
+    this.driver.pump();
   }
 
   synced(stamped: readonly Stamped[], bytes: Uint8Array, companion: Companion | undefined): void {
@@ -223,7 +223,7 @@ export class Replicated implements Ordering {
     this.replica.synced(companion.token, this.#now());
     for (const { channel, items } of stamped) awaitRepeats(this.replica, channel, items, this.#now());
     this.#held.betweenCommits();
-    this.#driver.pump();
+    this.driver.pump();
     this.#writings.synced();
   }
 
@@ -258,29 +258,29 @@ export class Replicated implements Ordering {
   // What comes from peers.
 
   received(peer: NodeId, frame: Frame): void {
-    this.#driver.receive(peer, frame);
+    this.driver.receive(peer, frame);
   }
 
   linked(peer: NodeId): void {
     this.replica.connected(peer, this.#now());
-    this.#driver.pumpSoon();
+    this.driver.pumpSoon();
   }
 
   unlinked(peer: NodeId): void {
     this.replica.disconnected(peer, this.#now());
-    this.#driver.forget(peer);
-    this.#driver.pumpSoon();
+    this.driver.forget(peer);
+    this.driver.pumpSoon();
   }
 
   want(interval: string, wanted: boolean): void {
     this.replica.want(interval, wanted, this.#now());
-    this.#driver.pumpSoon();
+    this.driver.pumpSoon();
     this.#resumeWaiting();
   }
 
   stop(): void {
     this.#isStopped = true;
-    this.#driver.stop();
+    this.driver.stop();
     for (const channel of this.#waiting) this.#committer?.refusePending(channel);
     for (const channel of this.#table) channel.shared?.giveUp();
   }
@@ -313,6 +313,7 @@ export class Replicated implements Ordering {
         this.#isRerouted = true;
         return this.#resumeWaiting();
       case 'recovered':
+        this.driver.comparedHere?.recovered();
         return surroundings.recovering(effect.interval, false);
       case 'gathered':
         return surroundings.gathered(effect.interval);

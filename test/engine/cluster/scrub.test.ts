@@ -1,0 +1,173 @@
+/** Homes that compare what they hold: what one missed it gets although nobody uses the channel, and what is wrong is told. */
+import { describe, expect, test } from 'vitest';
+import { limits } from '../../../src/base/limits.js';
+import type { WriterId } from '../../../src/base/ids.js';
+import type { VerifyReport } from '../../../src/engine/api.js';
+import { openLogStore } from '../../../src/storage/log-store.js';
+import { TestSession, anonymous } from '../harness.js';
+import { TestWriter, ref } from '../../storage/support.js';
+import { ClusterWorld, type TestNode } from './cluster-world.js';
+
+const writer = '0192f0c1a2b3000000000001' as WriterId;
+
+async function restartAll(world: ClusterWorld): Promise<void> {
+  for (const node of world.nodes) await world.run(node.engine.stop());
+  await world.run(Promise.all(world.nodes.map((node) => node.start(false))));
+}
+
+/** Writes to a node's disk before its first start, as a home that another owner once wrote to. */
+async function fill(world: ClusterWorld, node: TestNode, channels: Record<string, readonly string[]>) {
+  const store = await openLogStore({
+    directory: '/data',
+    soleHome: false,
+    plentyBytes: 1 << 40,
+    files: node.disk.files(),
+    openIndex: () => node.index.keyValue(),
+    clock: world.clock,
+    random: node.random,
+    observer: { observe: () => undefined },
+  });
+  const a = new TestWriter(store, writer);
+  for (const [channel, texts] of Object.entries(channels)) {
+    // The same at every node, whatever else is there.
+    a.timestamp = 1_000_000;
+    await a.publish(ref(channel), ...texts);
+  }
+  await store.close();
+}
+
+async function filled(contents: readonly Record<string, readonly string[]>[]): Promise<ClusterWorld> {
+  const world = new ClusterWorld({ nodes: contents.length });
+  for (const [i, node] of world.nodes.entries()) await world.run(fill(world, node, contents[i]!));
+  await world.run(Promise.all(world.nodes.map((node) => node.start(true))));
+  await world.pass(3_000);
+  return world;
+}
+
+const alarms = (world: ClusterWorld): string[] =>
+  world.nodes.flatMap(({ observations }) =>
+    observations.flatMap((each) => (each.type === 'alarm' ? [each.code] : [])),
+  );
+
+async function verify(world: ClusterWorld, node: TestNode): Promise<VerifyReport> {
+  return (await world.run(node.engine.cluster!.verify()))!;
+}
+
+const named = ({ peers }: VerifyReport): string[] =>
+  [
+    ...new Set(
+      peers.flatMap(({ differences }) =>
+        differences.map(({ ref: { channel }, difference }) => `${channel} ${difference}`),
+      ),
+    ),
+  ].sort();
+
+const names = Array.from({ length: 60 }, (_, i) => `c:${i}`);
+
+test('homes that do not know how far they are learn what they lack, before homes compare in the background', async () => {
+  const all = Object.fromEntries(names.map((name) => [name, ['x', 'y']]));
+  const world = await filled([all, {}, { 'c:7': ['x'], 'c:8': ['x', 'y'] }]);
+  for (const node of world.nodes) {
+    const report = await verify(world, node);
+    expect([report.isEqual, report.peers.map(({ channels }) => channels)]).toEqual([true, [60, 60]]);
+  }
+  expect(alarms(world)).toEqual([]);
+});
+
+describe('in the background', () => {
+  test('a home gets what it missed of channels that nobody uses', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [a, , c] = world.nodes as [TestNode, TestNode, TestNode];
+    const session = new TestSession(a as never, { principal: anonymous });
+    for (const name of names) await session.publish(name, 'before');
+    world.isolate(c);
+    await world.pass(2_000);
+    for (const name of names.slice(0, 20)) await session.publish(name, 'meanwhile');
+    await session.publish('new', 'only there');
+    world.mend();
+    await restartAll(world);
+    await world.pass(3_000 + limits.scrubSoonMs + 3_000);
+    for (const name of ['c:0', 'c:19', 'c:20', 'new']) {
+      expect((await world.digests(name)).size).toBe(1);
+    }
+    expect((await verify(world, c)).isEqual).toBe(true);
+    expect(alarms(world)).toEqual([]);
+  });
+
+  test('stores that hold the same, and others that do not, both ways', async () => {
+    const all = Object.fromEntries(names.map((name) => [name, ['x', 'y']]));
+    const some = Object.fromEntries(names.slice(0, 50).map((name) => [name, ['x', 'y']]));
+    const less = { ...all, 'c:1': ['x'], more: ['z'] };
+    const world = await filled([all, some, less]);
+    await world.pass(limits.scrubSoonMs + 5_000);
+    for (const node of world.nodes) {
+      const report = await verify(world, node);
+      expect([report.isEqual, named(report)]).toEqual([true, []]);
+      expect(report.peers.map(({ channels, entries }) => [channels, entries >= 121])).toEqual([
+        [61, true],
+        [61, true],
+      ]);
+    }
+    expect(alarms(world)).toEqual([]);
+  });
+
+  test('the same entries with other records are told, once both have read them anew', async () => {
+    const all = Object.fromEntries(names.map((name) => [name, ['x', 'y']]));
+    const world = await filled([all, { ...all, 'c:7': ['x', 'forged'] }, all]);
+    await world.pass(limits.scrubSoonMs + 5_000);
+    expect(new Set(alarms(world))).toEqual(new Set(['DIGEST_DIFFERS']));
+    const [, b] = world.nodes as [TestNode, TestNode, TestNode];
+    expect(named(await verify(world, b))).toEqual(['c:7 content']);
+  });
+});
+
+describe('a proof', () => {
+  test('sees what rotted on a disk since it was summed up', async () => {
+    const all = Object.fromEntries(names.map((name) => [name, ['x', `marked ${name}!`]]));
+    const world = await filled([all, all, all]);
+    const [a, b, c] = world.nodes as [TestNode, TestNode, TestNode];
+    await world.pass(limits.scrubSoonMs + 5_000);
+    expect((await verify(world, a)).isEqual).toBe(true);
+    for (const [path, inode] of b.disk.names.files()) {
+      if (!path.includes('segments')) continue;
+      inode.corrupt((bytes) => {
+        const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('marked c:9!');
+        if (at >= 0) bytes[at]! ^= 1;
+      });
+    }
+    for (const node of [a, b]) {
+      const report = await verify(world, node);
+      expect([report.isEqual, named(report)]).toEqual([false, ['c:9 damaged']]);
+    }
+    expect(named(await verify(world, c))).toEqual(['c:9 damaged']);
+  });
+
+  test('tells of homes that it could not ask', async () => {
+    const all = Object.fromEntries(names.map((name) => [name, ['x']]));
+    const world = await filled([all, all, all]);
+    const [a, b] = world.nodes as [TestNode, TestNode, TestNode];
+    b.kill();
+    await world.pass(1_000);
+    const report = await verify(world, a);
+    expect(report.isEqual).toBe(false);
+    expect(report.peers.map(({ state }) => state).sort()).toEqual(['compared', 'unreachable']);
+  });
+
+  test('while somebody publishes: what only grows is not said to differ', async () => {
+    const all = Object.fromEntries(names.map((name) => [name, ['x']]));
+    const world = await filled([all, all, all]);
+    const [a] = world.nodes as [TestNode, TestNode, TestNode];
+    const session = new TestSession(a as never, { principal: anonymous });
+    let isOver = false;
+    const publishing = (async () => {
+      for (let i = 0; !isOver && i < 2_000; i++) {
+        session.sendText(JSON.stringify({ publish: { channel: `c:${i % 3}`, data: i } }));
+        await world.clock.sleep(7);
+      }
+    })();
+    const report = await verify(world, a);
+    isOver = true;
+    await world.run(publishing);
+    expect([report.isEqual, named(report)]).toEqual([true, []]);
+  });
+});
