@@ -70,6 +70,7 @@ export class Engine implements NodeApi {
     this.#sessions = new Sessions(ports, options, {
       serving: () => this.#parts(),
       core: () => this.#core,
+      otherNodes: () => this.#cluster?.clientAddresses() ?? [],
       storeFailed: (error) => void this.#storeFailed(error),
     });
   }

@@ -4,7 +4,7 @@ import { failure } from '../protocol/errors.js';
 import { authenticate } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { Metrics } from './metrics.js';
-import { isLoopbackAddress } from './origin.js';
+import { isLoopback } from '../base/loopback.js';
 import { HttpFailure } from './problem.js';
 import { need } from './request-values.js';
 
@@ -26,7 +26,7 @@ export const healthRoutes: FastifyPluginAsync<{ context: GatewayContext }> = asy
 function allowMetrics(request: FastifyRequest, context: GatewayContext): void {
   const { headers, socket } = request.raw;
   const isForwarded = headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
-  if (isLoopbackAddress(socket.remoteAddress) && !isForwarded) return;
+  if (isLoopback(socket.remoteAddress) && !isForwarded) return;
   const principal = need(authenticate(context.api, headers));
   if (!principal.admin)
     throw new HttpFailure(failure(principal.authenticated ? 'DENIED' : 'UNAUTHENTICATED'));

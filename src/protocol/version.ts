@@ -12,4 +12,5 @@ export const protocolHistory: readonly {
 }[] = [
   { version: 1, digest: 'a896e6d333da5931', change: 'The first version.' },
   { version: 1, digest: '950a23801c238f95', change: 'An entry says whether it is retained.' },
+  { version: 1, digest: '95c5c5c0d7d5f8d7', change: 'A node tells where else the cluster serves.' },
 ];

@@ -14,6 +14,7 @@ import type { Frame } from '../../replication/messages.js';
 import type { RingPlan } from '../../replication/replica.js';
 import type { ClusterStatus, JoinRefusal } from '../api.js';
 import type { Attached } from './attached.js';
+import { clientAddresses } from './client-addresses.js';
 import { clusterStatus } from './cluster-status.js';
 import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
@@ -142,6 +143,15 @@ export class Cluster implements Neighbours, Surroundings {
   /** More addresses to try: discovery found them. */
   learn(addresses: readonly string[]): void {
     if (this.#isStarted) this.#gossip.learn(addresses);
+  }
+
+  /** Where clients find this node. */
+  announce(addresses: readonly string[]): void {
+    this.#gossip.say({ clientAddresses: addresses });
+  }
+
+  clientAddresses(): readonly string[] {
+    return clientAddresses(this.self, this.#gossip.members());
   }
 
   /** Others are told, so that they go on without this node at once. */

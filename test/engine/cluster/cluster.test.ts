@@ -39,6 +39,24 @@ describe('three nodes', () => {
     expect(alarms(world)).toEqual([]);
   });
 
+  test('tell their clients where the others are, and what falls and returns', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [a, b] = world.nodes as [TestNode, TestNode, TestNode];
+    await world.pass(1_500);
+    const session = connect(a);
+    const told = (): Json[] =>
+      session.messages.flatMap(({ nodes }) => (nodes ? [nodes.urls.toSorted()] : []));
+    await world.pass(20);
+    expect(told()).toEqual([['http://10.0.0.2', 'http://10.0.0.3']]);
+    b.kill();
+    await world.pass(3_000);
+    expect(told().at(-1)).toEqual(['http://10.0.0.3']);
+    await world.run(b.start(false));
+    await world.pass(3_000);
+    expect(told().at(-1)).toEqual(['http://10.0.0.2', 'http://10.0.0.3']);
+    expect(told()).toHaveLength(3);
+  });
+
   test('the owner dies: what was acknowledged is there, and the others go on', async () => {
     const world = await ClusterWorld.start({ nodes: 3 });
     const [a, b, c] = world.nodes as [TestNode, TestNode, TestNode];

@@ -1,0 +1,16 @@
+/** Where clients find the other nodes that can be reached now. */
+import type { NodeId } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import type { MemberView } from '../../cluster/membership.js';
+
+/** Those behind `self` in the order of ids first, so that clients of different nodes are sent to different ones where there
+ *  are more than can be told. */
+export function clientAddresses(self: NodeId, members: readonly MemberView[]): readonly string[] {
+  const there = members
+    .filter(({ state, reachable }) => reachable && (state === 'alive' || state === 'suspect'))
+    .sort((a, b) => (a.node < b.node ? -1 : 1));
+  const behind = there.filter(({ node }) => node > self);
+  const before = there.filter(({ node }) => node < self);
+  const addresses = [...behind, ...before].flatMap(({ profile }) => profile.clientAddresses);
+  return [...new Set(addresses)].slice(0, limits.nodesToldMax);
+}
