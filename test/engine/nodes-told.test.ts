@@ -6,6 +6,7 @@ import { NodesTold } from '../../src/engine/nodes-told.js';
 import type { NodeId } from '../../src/base/ids.js';
 import type { BootId } from '../../src/cluster/member.js';
 import type { MemberView } from '../../src/cluster/membership.js';
+import { type ClusterId, type Ring, foundRing } from '../../src/cluster/ring.js';
 
 const shown = (told: NodesTold, isLocal: boolean): unknown =>
   JSON.parse(new TextDecoder().decode(told.frame('json', isLocal).bytes));
@@ -58,6 +59,11 @@ describe('addresses of other nodes', () => {
     ...changes,
   });
 
+  const ringOf = (members: readonly MemberView[]): Ring => ({
+    ...foundRing('c' as ClusterId, 'd' as NodeId, 3),
+    members: members.map(({ node }) => ({ node, state: 'active' })),
+  });
+
   test('are of those that are there, beginning behind oneself', () => {
     const members = [
       member('f'),
@@ -67,11 +73,23 @@ describe('addresses of other nodes', () => {
       member('c', { state: 'dead' }),
       member('g', { reachable: false }),
     ];
-    expect(clientAddresses('d' as NodeId, members)).toEqual(['http://e', 'http://f', 'http://a']);
+    expect(clientAddresses('d' as NodeId, ringOf(members), members)).toEqual([
+      'http://e',
+      'http://f',
+      'http://a',
+    ]);
+  });
+
+  test('are of members of the own ring only, and of those that stay', () => {
+    const members = ['a', 'b', 'c'].map((node) => member(node));
+    const ring = ringOf(members.slice(0, 2));
+    expect(clientAddresses('d' as NodeId, ring, members)).toEqual(['http://a', 'http://b']);
+    const leaving = ring.members.map((each, i) => (i === 0 ? { ...each, state: 'draining' as const } : each));
+    expect(clientAddresses('d' as NodeId, { ...ring, members: leaving }, members)).toEqual(['http://b']);
   });
 
   test('are no more than a client needs', () => {
     const members = Array.from({ length: 100 }, (_, i) => member(`n${i}`));
-    expect(clientAddresses('n50' as NodeId, members)).toHaveLength(limits.nodesToldMax);
+    expect(clientAddresses('n50' as NodeId, ringOf(members), members)).toHaveLength(limits.nodesToldMax);
   });
 });

@@ -151,7 +151,7 @@ export class Cluster implements Neighbours, Surroundings {
   }
 
   clientAddresses(): readonly string[] {
-    return clientAddresses(this.self, this.#gossip.members());
+    return clientAddresses(this.self, this.#table.ring, this.#gossip.members());
   }
 
   /** Others are told, so that they go on without this node at once. */
