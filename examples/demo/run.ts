@@ -35,7 +35,7 @@ export interface DemoResult {
 }
 
 const nodeCount = 3;
-const settleLimitMs = 60_000;
+const settleLimitMs = 240_000;
 const pollMs = 300;
 const problemsMax = 20;
 

@@ -95,7 +95,7 @@ export interface ClusterOptions {
 }
 
 const askLimitMs = 5_000;
-const togetherLimitMs = 90_000;
+const togetherLimitMs = 240_000;
 
 export class ProcessCluster {
   readonly nodes: ClusterNode[] = [];

@@ -168,6 +168,12 @@ export const limits = {
   emptyPullsMax: 3,
   /** Intervals that are compared with one peer at once: one walk over all channels answers them. */
   comparedAtOnce: 64,
+  /** A node that leaves waits so long until others own what it did, and looks this often: a claim is two messages and a sync,
+   *  of all its intervals at once. */
+  handOverMs: 2_000,
+  handOverLookMs: 10,
+  /** And so long for answers to what its clients published elsewhere. */
+  lastAnswersMs: 500,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */

@@ -13,14 +13,33 @@ export const healthRoutes: FastifyPluginAsync<{ context: GatewayContext }> = asy
   const schema = (summary: string) => ({ schema: { summary, tags: ['operation'] } });
   app.get('/healthz', schema('The process lives'), async () => ({ status: 'ok' }));
   app.get('/readyz', schema('The node takes requests'), async (_request, reply) => {
-    const state = context.stopping.aborted ? 'stopping' : context.api.status().state;
-    return reply.code(state === 'serving' ? 200 : 503).send({ status: state });
+    const status = readiness(context);
+    return reply.code(status === 'serving' ? 200 : 503).send({ status });
   });
   app.get('/metrics', schema('Counters for Prometheus'), async (request, reply) => {
     allowMetrics(request, context);
     return reply.type(metrics.contentType).send(await metrics.text());
   });
 };
+
+/** `serving`, or why nobody should be sent here now. */
+function readiness({ api, stopping }: GatewayContext): string {
+  if (stopping.aborted) return 'stopping';
+  const { state, nodeId } = api.status();
+  const ring = state === 'serving' ? api.cluster?.ring() : undefined;
+  if (!ring) return state;
+  switch (ring.members.find(({ node }) => node === nodeId)?.state) {
+    case 'active':
+      return state;
+    case 'joining':
+    case 'synced':
+      return 'joining';
+    case 'draining':
+      return 'draining';
+    case undefined:
+      return 'removed';
+  }
+}
 
 /** Open on this machine; from elsewhere, also through a proxy, an administrator's token is needed. */
 function allowMetrics(request: FastifyRequest, context: GatewayContext): void {

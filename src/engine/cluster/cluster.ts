@@ -1,6 +1,7 @@
 /** A node among others: who is there, who holds what, who acts, and what is said between them. It outlives the
  *  incarnations of the node's log (core.ts): each is attached when it starts. */
 import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
 import { type Result, err } from '../../base/result.js';
 import { Acting } from '../../cluster/acting.js';
 import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
@@ -154,13 +155,31 @@ export class Cluster implements Neighbours, Surroundings {
     return clientAddresses(this.self, this.#table.ring, this.#gossip.members());
   }
 
-  /** Others are told, so that they go on without this node at once. */
-  leave(): Promise<void> {
-    if (!this.#isStarted) return Promise.resolve();
-    return new Promise((resolve) => {
+  /** Others own what this node did before it goes, and are told that it does: they go on at once. */
+  async leave(): Promise<void> {
+    if (!this.#isStarted) return;
+    await this.#handOver();
+    await new Promise<void>((resolve) => {
       this.#left = resolve;
       this.#gossip.leave();
     });
+  }
+
+  async #handOver(): Promise<void> {
+    this.#acting.retire(this.#now());
+    this.#reconsider();
+    const { timers } = this.#ports;
+    const end = this.#now() + limits.handOverMs;
+    while (this.#owesClaims() && this.#now() < end)
+      await new Promise<void>((resolve) => timers.after(limits.handOverLookMs, resolve));
+  }
+
+  /** Something is owned here that a settled home would own. */
+  #owesClaims(): boolean {
+    const replica = this.#attached?.replica;
+    return intervalsOf(this.#table, this.self).some(
+      ({ id }) => replica?.claimOf(id) !== undefined && this.#acting.heirOf(id) !== undefined,
+    );
   }
 
   stop(): void {

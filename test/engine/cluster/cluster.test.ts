@@ -57,6 +57,44 @@ describe('three nodes', () => {
     expect(told()).toHaveLength(3);
   });
 
+  test.each([0, 10_000])(
+    'the owner leaves in order, %i ms old: publishes are taken all the time',
+    async (ageMs) => {
+      const world = await ClusterWorld.start({ nodes: 3 });
+      await world.pass(ageMs);
+      const probe = await connect(world.nodes[0]!).publish('news', 'who owns?');
+      const owner = ownerOf(world, probe);
+      const sessions = world.nodes.map(connect);
+      const start = world.clock.monotonicMs();
+      const sent: Json[] = [];
+      const stopped = owner.engine.stop();
+      // One at each node in turn, every two milliseconds, until long after the owner is gone.
+      for (let i = 0; i < 300; i++) {
+        const session = sessions[i % 3]!;
+        if (!session.closed) {
+          const requestId = 1_000 + i;
+          const message = { channel: 'news', data: i, degrade: false, idempotencyKey: `${i}` };
+          session.sendText(JSON.stringify({ requestId, publish: message }));
+          sent.push({ session, requestId, atMs: world.clock.monotonicMs() - start });
+        }
+        await world.pass(2);
+      }
+      await world.run(stopped);
+      await world.pass(500);
+      const own = sessions[world.nodes.indexOf(owner)]!;
+      const refused = sent.filter(({ session, requestId }) => {
+        const answer = session.messages.find((message: Json) => message.requestId === requestId);
+        return answer?.ack?.level !== 'quorum';
+      });
+      // Nothing anywhere, but in the moment between the last that it takes in and the end of its sessions.
+      expect(refused.filter(({ session }) => session !== own)).toEqual([]);
+      const last = sent.filter(({ session }) => session === own).at(-1);
+      expect(last.atMs).toBeGreaterThan(100);
+      for (const { atMs } of refused) expect(last.atMs - atMs).toBeLessThan(50);
+      expect(alarms(world)).toEqual([]);
+    },
+  );
+
   test('the owner dies: what was acknowledged is there, and the others go on', async () => {
     const world = await ClusterWorld.start({ nodes: 3 });
     const [a, b, c] = world.nodes as [TestNode, TestNode, TestNode];
