@@ -19,17 +19,19 @@ const pauseMaxMs = 200;
 
 export class RawConnection {
   connects = 0;
-  readonly #url: string;
+  readonly #urls: readonly string[];
   readonly #events: ConnectionEvents;
   readonly #random: () => number;
   #socket: WebSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #pauseMs = pauseMinMs;
+  #attempt = 0;
   #closed = false;
 
-  /** `seed` spreads the clients' attempts, so that a node coming back is not met by all in one moment. */
-  constructor(url: string, hub: string, seed: number, events: ConnectionEvents) {
-    this.#url = `${url.replace(/^http/, 'ws')}/v1/hubs/${hub}/ws`;
+  /** Of several addresses the next is tried each time. `seed` spreads the clients' attempts, so that a node coming back is not met by all in one moment. */
+  constructor(url: string | readonly string[], hub: string, seed: number, events: ConnectionEvents) {
+    const urls = typeof url === 'string' ? [url] : url;
+    this.#urls = urls.map((each) => `${each.replace(/^http/, 'ws')}/v1/hubs/${hub}/ws`);
     this.#events = events;
     const random = seededRandom(seed);
     this.#random = () => random.next();
@@ -53,6 +55,11 @@ export class RawConnection {
     return true;
   }
 
+  /** Gives up the connection there is; the next is made. */
+  drop(): void {
+    this.#socket?.terminate();
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -61,7 +68,8 @@ export class RawConnection {
 
   #open(): void {
     const options = { perMessageDeflate: false, handshakeTimeout: handshakeLimitMs };
-    const socket = new WebSocket(this.#url, 'ringlog.v1.protobuf', options);
+    const url = this.#urls[this.#attempt++ % this.#urls.length]!;
+    const socket = new WebSocket(url, 'ringlog.v1.protobuf', options);
     this.#socket = socket;
     socket.on('open', () => {
       this.connects++;

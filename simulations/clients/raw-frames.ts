@@ -39,6 +39,8 @@ export interface RawPublish {
   readonly idempotencyKey?: string;
   readonly publisherSeq?: number;
   readonly ackedThrough?: number;
+  /** At level quorum, or not at all. */
+  readonly isStrict?: boolean;
 }
 
 export const levelNames = ['default', 'memory', 'owner', 'quorum'] as const;
@@ -88,9 +90,13 @@ export function publishEnvelope(requestId: number, publish: RawPublish): Buffer 
     textField(3, publish.idempotencyKey ?? ''),
     numberField(4, publish.publisherSeq ?? 0),
     numberField(5, publish.ackedThrough ?? 0),
+    publish.isStrict === true ? strictFields : Buffer.alloc(0),
   ]);
   return Buffer.concat([numberField(1, requestId), bytesField(clientField.publish, message)]);
 }
+
+/** Level quorum (6), and not to be degraded (7), which says so by being there. */
+const strictFields = Buffer.from([0x30, 3, 0x38, 0]);
 
 /** Throws MalformedError. `hub` is the one the connection belongs to: checksums of entries depend on it. */
 export function decodeServerFrame(

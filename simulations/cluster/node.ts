@@ -47,6 +47,8 @@ export interface NodeOptions {
   /** That of another node: a copy of it. */
   readonly id?: NodeId;
   readonly segmentBytes: number;
+  /** Clients of other nodes are told where it is. */
+  readonly tellsClients?: boolean;
   readonly engine: Omit<EngineOptions, 'nodeId'>;
   /** What is the same at every start; left out by a node that stays alone. */
   readonly cluster?: Pick<ClusterOptions, 'ring' | 'membership' | 'seeds'>;
@@ -165,12 +167,12 @@ export class SimulatedNode {
   }
 
   #engineOptions(): EngineOptions {
-    const { cluster, engine } = this.#options;
+    const { cluster, engine, tellsClients } = this.#options;
     const options = { ...engine, nodeId: this.id };
     if (!cluster) return options;
     const profile = {
       peerAddress: peerAddressOf(this.name),
-      clientAddresses: [`http://${this.host}`],
+      clientAddresses: tellsClients === true ? [`http://${this.host}`] : [],
       role: 'core',
       load: 0,
     } as const;

@@ -42,6 +42,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     segmentBytes: pick(random, [32_768, 131_072, 1_048_576]),
     timeScale: pick(random, [1, 1, 0.2, 4]),
     skewMs: pick(random, [0, 20, 400]),
+    tellsClients: chanceFor(seed, 'clients told').next() < 0.2,
     ...drawRetention(seed),
   };
   const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);

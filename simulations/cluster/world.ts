@@ -45,6 +45,8 @@ export interface WorldPlan {
   readonly skewMs: number;
   /** Of all channels; left out: everything is kept. */
   readonly retention?: RuleSet['retention'] | undefined;
+  /** Clients are told where the other nodes are. */
+  readonly tellsClients?: boolean;
   /** How long a home that is away is spared. */
   readonly trimGraceMs?: number | undefined;
 }
@@ -256,7 +258,7 @@ function nodeOptions(plan: WorldPlan, name: string, rules: RuleConfig, isSpare: 
     seeds: names.map(peerAddressOf),
     trimGraceMs: plan.trimGraceMs ?? 0,
   };
-  return { ...options, cluster };
+  return { ...options, cluster, tellsClients: plan.tellsClients ?? false };
 }
 
 function ringOf(names: readonly string[], replicas: Replicas, virtualNodes: number): Ring {

@@ -168,6 +168,12 @@ export const limits = {
   emptyPullsMax: 3,
   /** Channels that a comparison found to differ and that are opened at once. */
   comparedAtOnce: 1_024,
+  /** A node that leaves waits so long until others own what it did, and looks this often: a claim is two messages and a sync,
+   *  of all its intervals at once. */
+  handOverMs: 2_000,
+  handOverLookMs: 10,
+  /** And so long for answers to what its clients published elsewhere. */
+  lastAnswersMs: 500,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */
@@ -175,6 +181,14 @@ export const limits = {
   /** A client or peer address as `host:port` or URL; five of them fit into half a gossip packet. */
   addressBytesMax: 128,
   clientAddressesMax: 4,
+  /** Addresses of other nodes told to a client: enough that some are there whatever falls. */
+  nodesToldMax: 32,
+  /** Clients that move to other nodes in a millisecond, as a node that falls has told them to: an upgrade and a resume take
+   *  about half a millisecond of the node they come to. */
+  movesPerMs: 4,
+  /** Between those bounds the time over which they move; it is told in powers of two, so that it is seldom told anew. */
+  moveSpreadMsMin: 32,
+  moveSpreadMsMax: 16_384,
   /** A node's load in thousandths. */
   memberLoadMax: 1_000,
   /** Addresses of which the time is remembered: the clocks of some tell as much as those of all. */

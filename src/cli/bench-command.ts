@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.js';
-import { isLoopback } from '../server/listen-address.js';
+import { isLoopback } from '../base/loopback.js';
 import { runFanOutLoad } from './bench/fan-out-load.js';
 import type { Duration, LoadResult } from './bench/measuring.js';
 import { inFlightOf, runPublishLoad } from './bench/publish-load.js';
@@ -70,7 +70,7 @@ async function bench(options: BenchOptions, signal: AbortSignal): Promise<void> 
   const plan = planOf(options);
   const target = targetOf(options, process.env);
   const { hostname } = new URL(target.url);
-  if (options.yes !== true && !isLoopback(hostname.replace(/^\[|\]$/g, ''))) {
+  if (options.yes !== true && !isLoopback(hostname)) {
     const message = `${target.url} is not on this machine, and loading it may hurt others. Say --yes if that is meant.`;
     throw new CommandError(exitCodes.usage, message);
   }

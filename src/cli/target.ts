@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { parseHubName } from '../base/ids.js';
 import { adminTokenFile } from '../server/data-directory.js';
-import { isLoopback } from '../server/listen-address.js';
+import { isLoopback } from '../base/loopback.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 
 export interface Target {
@@ -59,7 +59,7 @@ function tokenFor(url: URL, options: TargetOptions, environment: Environment): s
   if (options.tokenFile !== undefined) return readToken(options.tokenFile);
   if (environment['RINGLOG_TOKEN']) return environment['RINGLOG_TOKEN'];
   // The token of a node on this machine is for this machine: it is never sent elsewhere unasked.
-  if (!isLoopback(url.hostname.replace(/^\[|\]$/g, ''))) return undefined;
+  if (!isLoopback(url.hostname)) return undefined;
   const directory = options.data ?? environment['RINGLOG_DATA'];
   if (directory) return readToken(join(directory, adminTokenFile));
   try {

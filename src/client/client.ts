@@ -74,6 +74,7 @@ export class Client {
       {
         ...this.#limits,
         urls: urls.map((url) => webSocketUrl(url, this.hub)),
+        hub: this.hub,
         publisher: publisherOf(options, this.#platform),
         canRenewToken: typeof options.token === 'function',
       },

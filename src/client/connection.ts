@@ -10,9 +10,11 @@ import type { Random } from '../base/random.js';
 import { failure, isErrorCode } from '../protocol/errors.js';
 import type { ClientMessage, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { RinglogError, ownError, serverError } from './error.js';
+import { KnownAddresses } from './known-addresses.js';
 
 export interface ConnectionOptions {
   readonly urls: readonly string[];
+  readonly hub: string;
   readonly publisher: { readonly id: string; readonly epoch: number };
   /** A refused token may be replaced by a new one. */
   readonly canRenewToken: boolean;
@@ -64,6 +66,7 @@ const noAnswerCode = 4000;
 
 export class Connection {
   #state: ConnectionState = { name: 'waiting', untilMs: 0, error: ownError('UNREACHABLE') };
+  readonly #addresses: KnownAddresses;
   #attempt = 0;
   #token: string | undefined;
   #refusedToken: string | undefined;
@@ -73,7 +76,9 @@ export class Connection {
   constructor(
     readonly options: ConnectionOptions,
     readonly random: Random,
-  ) {}
+  ) {
+    this.#addresses = new KnownAddresses(options.urls, options.hub);
+  }
 
   get state(): ConnectionState {
     return this.#state;
@@ -95,8 +100,7 @@ export class Connection {
     if (token !== undefined && token === this.#refusedToken) return this.#end(unauthenticated());
     this.#token = token;
     this.#state = { ...state, step: 'socket' };
-    const { urls } = this.options;
-    return [{ type: 'open-socket', url: urls[this.#attempt % urls.length]! }];
+    return [{ type: 'open-socket', url: this.#addresses.next(this.#attempt) }];
   }
 
   tokenFailed(nowMs: number): Duty[] {
@@ -130,6 +134,9 @@ export class Connection {
         return this.#greeted({ session: event }, nowMs);
       case 'auth':
         return requestId === authRequestId ? this.#greeted({ authenticated: true }, nowMs) : [];
+      case 'nodes':
+        this.#addresses.tell(event.urls, event.spreadMs);
+        return [];
       case 'close':
         this.#announced = { code: event.code, reason: event.reason };
         return [];
@@ -234,6 +241,8 @@ export class Connection {
 
   /** The token is not valid. Another one may be. */
   #refused(nowMs: number): Duty[] {
+    // Not every node must know the token: only those that the program named have the last word.
+    if (this.#addresses.forget()) return this.#wait(nowMs, unauthenticated());
     if (!this.options.canRenewToken) return this.#end(unauthenticated());
     this.#refusedToken = this.#token;
     return this.#wait(nowMs, unauthenticated());
@@ -244,15 +253,26 @@ export class Connection {
     return [close, ...this.#wait(nowMs, unreachable(message))];
   }
 
-  /** Full jitter: clients that lost the same server do not come back in step. */
   #wait(nowMs: number, error: RinglogError): Duty[] {
     const state = this.#state;
     const wasOpen = state.name === 'open';
-    this.#attempt = wasOpen && nowMs - state.sinceMs >= stableMs ? 0 : this.#attempt + 1;
-    const { reconnectMinMs, reconnectMaxMs } = this.options;
-    const mostMs = Math.min(reconnectMaxMs, reconnectMinMs * 2 ** Math.min(this.#attempt, 30));
-    this.#state = { name: 'waiting', untilMs: nowMs + this.random.next() * mostMs, error };
+    const isStable = wasOpen && nowMs - state.sinceMs >= stableMs;
+    const moved = this.#addresses.hasMoves;
+    if (wasOpen) this.#addresses.lost(this.random);
+    // One that fails says nothing of the others that were told.
+    if (isStable) this.#attempt = 0;
+    else if (wasOpen || !moved) this.#attempt++;
+    this.#state = { name: 'waiting', untilMs: nowMs + this.random.next() * this.#mostMs(), error };
     return wasOpen ? [{ type: 'lost' }] : [];
+  }
+
+  /** Full jitter: clients that lost the same server do not come back in step. Where others are known to be there, all that
+   *  matters is that not everybody arrives at once, which the lost node has judged. */
+  #mostMs(): number {
+    const { reconnectMinMs, reconnectMaxMs } = this.options;
+    const backoffMs = reconnectMinMs * 2 ** Math.min(this.#attempt, 30);
+    const isMove = this.#addresses.hasMoves && this.#attempt === 0;
+    return Math.min(reconnectMaxMs, isMove ? this.#addresses.spreadMs : backoffMs);
   }
 
   #end(error: RinglogError): Duty[] {

@@ -3,7 +3,8 @@ import type { Level } from '../protocol/messages.js';
 import type { Platform, WebSocketConstructor } from './platform.js';
 
 export interface ConnectOptions {
-  /** `http(s)://` or `ws(s)://` of one node, or of several: the next is tried when one cannot be reached. */
+  /** `http(s)://` or `ws(s)://` of one node, or of several: the next is tried when one cannot be reached. Nodes of a cluster
+   *  tell of the others, which are tried first when one is lost. */
   readonly url: string | readonly string[];
   readonly hub?: string;
   /** A function is asked before every connection, and again when its token was refused. */

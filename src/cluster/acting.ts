@@ -54,6 +54,7 @@ export class Acting {
   readonly #before = new Map<IntervalId, boolean>();
   #isStarted = false;
   #isSettled = false;
+  #isRetired = false;
   /** Since when a majority is reachable. */
   #majoritySince: number | undefined;
 
@@ -143,12 +144,23 @@ export class Acting {
       typeof which === 'number' ? this.#table.interval(which) : this.#table.intervalWithId(which);
     if (!interval) return undefined;
     let first: NodeId | undefined;
+    let last: NodeId | undefined;
     for (const home of actingOrder(interval)) {
       if (!this.#mayAct(home, interval.id)) continue;
+      if (home === this.#self && this.#isRetired) {
+        last = home;
+        continue;
+      }
       if (home === this.#self ? this.#isSettled : this.#settled.has(home)) return home;
       first ??= home;
     }
-    return first;
+    return first ?? last;
+  }
+
+  /** A settled home that acts in place of this node, which is about to leave: it is sure to take over. */
+  heirOf(interval: IntervalId): NodeId | undefined {
+    const acting = this.actingFor(interval);
+    return acting !== undefined && this.#settled.has(acting) ? acting : undefined;
   }
 
   /** As `takeChanges` tells it. */
@@ -159,8 +171,18 @@ export class Acting {
 
   nextDeadline(): number {
     const start = this.#isStarted ? Infinity : this.#startedAt + this.#coldStartMs;
-    const isSettling = !this.#isSettled && this.#majoritySince !== undefined && this.#recovering.size === 0;
+    const isSettling =
+      !this.#isSettled &&
+      !this.#isRetired &&
+      this.#majoritySince !== undefined &&
+      this.#recovering.size === 0;
     return isSettling ? Math.min(start, this.#majoritySince! + this.#settleMs) : start;
+  }
+
+  /** This node is about to leave: it says that it is settled no more, and acts only where no other home is there. */
+  retire(now: number): void {
+    this.#isRetired = true;
+    if (!this.#count(now)) this.#decideAll(this.#mine);
   }
 
   tick(now: number): void {
@@ -190,7 +212,7 @@ export class Acting {
   /** One that is settled stays so as long as it sees a majority: what it recovers later came with a change of the ring. */
   #settles(now: number): boolean {
     const since = this.#majoritySince;
-    if (since === undefined) return false;
+    if (since === undefined || this.#isRetired) return false;
     if (this.#isSettled) return true;
     if (this.#recovering.size > 0) return false;
     return now >= since + this.#settleMs || isAlone(this.#table, this.#self);

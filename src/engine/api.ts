@@ -163,6 +163,8 @@ export interface ClusterApi {
   change(intent: RingIntent): Promise<ChangeOutcome>;
   /** Peer addresses of nodes that may be there. */
   learn(addresses: readonly string[]): void;
+  /** Where clients find this node from now on: told to the others, and by them to their clients. */
+  announce(clientAddresses: readonly string[]): void;
   /** This node, alone until now and without entries, joins the ring of the node at that peer address. */
   join(address: string): Promise<Result<number, JoinRefusal>>;
   /** Reads everything this node holds from disk, has the other homes do the same, and compares: proof that they hold the same,

@@ -28,6 +28,7 @@ import type { EngineOptions } from './options.js';
 import type { Ordering } from './ordering.js';
 import { Replicated } from './cluster/replicated.js';
 import { startNotes, storeFacts } from './cluster/store-facts.js';
+import { surroundingsOf } from './cluster/surroundings.js';
 import type { EnginePorts, LogStore, Logs, Random } from './ports.js';
 
 export interface Core {
@@ -132,7 +133,7 @@ function inCluster(base: Base, options: EngineOptions, time: NodeTime, known: Cl
       physicalMs,
       trimGraceMs: options.cluster?.trimGraceMs ?? limits.trimGraceMs,
       delivery,
-      surroundings: cluster,
+      surroundings: surroundingsOf(cluster),
       makeReplica: (logOf) => {
         const { random } = ports;
         const replica = new Replica({

@@ -61,6 +61,8 @@ export class Engine implements NodeApi {
   #publishing: Publishing | undefined;
   #maintenance: Maintenance | undefined;
   #reopens = 0;
+  /** It stops, and others take over: until they have, what comes here still finds its way. */
+  #isHandingOver = false;
 
   constructor(ports: EnginePorts, options: EngineOptions) {
     this.#ports = ports;
@@ -70,6 +72,7 @@ export class Engine implements NodeApi {
     this.#sessions = new Sessions(ports, options, {
       serving: () => this.#parts(),
       core: () => this.#core,
+      otherNodes: () => this.#cluster?.clientAddresses() ?? [],
       storeFailed: (error) => void this.#storeFailed(error),
     });
   }
@@ -84,7 +87,10 @@ export class Engine implements NodeApi {
     this.#state = 'stopping';
     this.#maintenance?.stop();
     const core = this.#core;
+    this.#isHandingOver = true;
     await core?.cluster?.leave();
+    this.#isHandingOver = false;
+    await core?.side?.answered();
     if (core) await core.committer.drained();
     this.#sessions.closeAll('SHUTTING_DOWN');
     if (core) this.#endCore(core);
@@ -181,7 +187,8 @@ export class Engine implements NodeApi {
 
   #parts() {
     const [core, publishing] = [this.#core, this.#publishing];
-    return core && publishing && this.#state === 'serving' ? { core, publishing } : undefined;
+    const isServing = this.#state === 'serving' || this.#isHandingOver;
+    return core && publishing && isServing ? { core, publishing } : undefined;
   }
 
   #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
@@ -197,7 +204,7 @@ export class Engine implements NodeApi {
   }
 
   openSession(request: OpenSession): Result<SessionHandle, Failure> {
-    if (!this.#parts()) return err(this.#unavailable());
+    if (this.#state !== 'serving') return err(this.#unavailable());
     const hub = this.#hub(request.hub);
     return hub.ok ? this.#sessions.open(hub.value, request) : hub;
   }

@@ -3,6 +3,7 @@ import { toHex } from '../base/bytes.js';
 import type { HubName } from '../base/ids.js';
 import { parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { isLoopback } from '../base/loopback.js';
 import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
@@ -23,6 +24,7 @@ import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage } from './history.js';
+import { NodesTold } from './nodes-told.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
@@ -41,10 +43,13 @@ export interface SessionsNode {
   /** The incarnation there is, also while it is being stopped. */
   core(): Core | undefined;
   storeFailed(error: unknown): void;
+  /** Where clients find the other nodes that are there. */
+  otherNodes(): readonly string[];
 }
 
 export class Sessions implements SessionHost {
   readonly #sessions = new Set<Session>();
+  readonly #nodes = new NodesTold();
   #touched: Session[] = [];
   #flushPlanned = false;
   #replay: { readonly core: Core; readonly replay: Replay } | undefined;
@@ -82,6 +87,7 @@ export class Sessions implements SessionHost {
       encoding: request.encoding,
       principal: request.principal,
       sink: request.sink,
+      isLocal: isLoopback(request.remote),
       anonymousAllowed: this.options.anonymous,
       ...this.options.session,
       nowMs: this.#nowMs(),
@@ -106,7 +112,11 @@ export class Sessions implements SessionHost {
 
   tick(): void {
     const nowMs = this.#nowMs();
-    for (const session of this.#sessions) session.tick(nowMs);
+    this.#nodes.look(this.node.otherNodes(), this.#sessions.size);
+    for (const session of this.#sessions) {
+      session.tick(nowMs);
+      this.admitted(session);
+    }
   }
 
   // --- writing
@@ -248,6 +258,15 @@ export class Sessions implements SessionHost {
       subscriptionsMax: limits.subscriptionsPerSessionMax,
       time: timestampFromUnixMs(Math.floor(this.ports.clock.wallMs())),
     };
+  }
+
+  /** Clients that may be here learn of the other nodes, and of every change among them. */
+  admitted(session: Session): void {
+    const { version } = this.#nodes;
+    if (session.nodesTold === version || session.closed || !session.admitted) return;
+    session.nodesTold = version;
+    session.push(this.#nodes.frame(session.encoding, session.isLocal));
+    this.flushSoon(session);
   }
 
   // --- helpers

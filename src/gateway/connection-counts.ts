@@ -2,7 +2,7 @@
  *  one address. Loopback is not counted by address: a proxy of this machine stands for many clients. */
 import type { Socket } from 'node:net';
 import { gatewayLimits } from './gateway-limits.js';
-import { isLoopbackAddress } from './origin.js';
+import { isLoopback } from '../base/loopback.js';
 
 export interface ConnectionBounds {
   readonly connectionsMax: number;
@@ -76,8 +76,7 @@ export class ConnectionCounts {
   }
 
   #keyOf(address: string | undefined): string | undefined {
-    if (address === undefined || (!this.#bounds.countLoopback && isLoopbackAddress(address)))
-      return undefined;
+    if (address === undefined || (!this.#bounds.countLoopback && isLoopback(address))) return undefined;
     return address.includes(':') && !address.includes('.') ? networkOf(address) : address;
   }
 }

@@ -4,7 +4,7 @@ import { failure } from '../protocol/errors.js';
 import { authenticate } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { Metrics } from './metrics.js';
-import { isLoopbackAddress } from './origin.js';
+import { isLoopback } from '../base/loopback.js';
 import { HttpFailure } from './problem.js';
 import { need } from './request-values.js';
 
@@ -13,8 +13,8 @@ export const healthRoutes: FastifyPluginAsync<{ context: GatewayContext }> = asy
   const schema = (summary: string) => ({ schema: { summary, tags: ['operation'] } });
   app.get('/healthz', schema('The process lives'), async () => ({ status: 'ok' }));
   app.get('/readyz', schema('The node takes requests'), async (_request, reply) => {
-    const state = context.stopping.aborted ? 'stopping' : context.api.status().state;
-    return reply.code(state === 'serving' ? 200 : 503).send({ status: state });
+    const status = readiness(context);
+    return reply.code(status === 'serving' ? 200 : 503).send({ status });
   });
   app.get('/metrics', schema('Counters for Prometheus'), async (request, reply) => {
     allowMetrics(request, context);
@@ -22,11 +22,30 @@ export const healthRoutes: FastifyPluginAsync<{ context: GatewayContext }> = asy
   });
 };
 
+/** `serving`, or why nobody should be sent here now. */
+function readiness({ api, stopping }: GatewayContext): string {
+  if (stopping.aborted) return 'stopping';
+  const { state, nodeId } = api.status();
+  const ring = state === 'serving' ? api.cluster?.ring() : undefined;
+  if (!ring) return state;
+  switch (ring.members.find(({ node }) => node === nodeId)?.state) {
+    case 'active':
+      return state;
+    case 'joining':
+    case 'synced':
+      return 'joining';
+    case 'draining':
+      return 'draining';
+    case undefined:
+      return 'removed';
+  }
+}
+
 /** Open on this machine; from elsewhere, also through a proxy, an administrator's token is needed. */
 function allowMetrics(request: FastifyRequest, context: GatewayContext): void {
   const { headers, socket } = request.raw;
   const isForwarded = headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
-  if (isLoopbackAddress(socket.remoteAddress) && !isForwarded) return;
+  if (isLoopback(socket.remoteAddress) && !isForwarded) return;
   const principal = need(authenticate(context.api, headers));
   if (!principal.admin)
     throw new HttpFailure(failure(principal.authenticated ? 'DENIED' : 'UNAUTHENTICATED'));

@@ -9,13 +9,14 @@ import {
   fastify,
 } from 'fastify';
 import { limits } from '../base/limits.js';
+import { isLoopback } from '../base/loopback.js';
 import { type Failure, errorCatalogue, failure } from '../protocol/errors.js';
 import { Tickets, refuseTokenInUrl } from './authenticate.js';
 import { ConnectionCounts } from './connection-counts.js';
 import type { GatewayContext, GatewayOptions, GatewayPorts } from './context.js';
 import { endSocket } from './end-socket.js';
 import { gatewayLimits } from './gateway-limits.js';
-import { isLoopbackAddress, originRefusal } from './origin.js';
+import { originRefusal } from './origin.js';
 import { HttpFailure, failureOf, problemHeaders, problemOf, rawProblem } from './problem.js';
 import { registerRoutes } from './routes.js';
 import { WebSocketEndpoint } from './websocket.js';
@@ -36,7 +37,7 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
     ...ports,
     anonymousAllowed: options.anonymousAllowed,
     version: options.version,
-    origins: { allowed: options.origins, loopback: isLoopbackAddress(options.host) },
+    origins: { allowed: options.origins, loopback: isLoopback(options.host) },
     tickets: new Tickets(ports.clock, ports.random),
     connections: new ConnectionCounts({
       connectionsMax: options.connectionsMax ?? gatewayLimits.connectionsMax,

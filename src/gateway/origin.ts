@@ -29,12 +29,6 @@ export function originRefusal(rules: OriginRules, request: RequestOrigin): strin
   return undefined;
 }
 
-export function isLoopbackAddress(address: string | undefined): boolean {
-  if (address === undefined) return false;
-  const bare = address.replace(/^\[|\]$/g, '').replace(/^::ffff:/i, '');
-  return bare === '::1' || bare === 'localhost' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
-}
-
 function isSameHost(origin: string, host: string | undefined): boolean {
   const url = parseUrl(origin);
   // Browsers leave the scheme's own port out of both, so equal text is an equal host and port.

@@ -125,6 +125,14 @@ export interface SessionInfo {
   readonly time: Timestamp;
 }
 
+/** Where else the cluster serves; replaces what was told before. */
+export interface Nodes {
+  readonly type: 'nodes';
+  readonly urls: readonly string[];
+  /** Whoever loses this node waits a random part of this before it goes to another. */
+  readonly spreadMs: number;
+}
+
 export interface SubscribedChannel {
   readonly channel: string;
   readonly cursor?: Uint8Array;
@@ -162,6 +170,7 @@ export type ServerMessage =
       readonly more: boolean;
     }
   | SessionInfo
+  | Nodes
   | { readonly type: 'delivery'; readonly delivery: DeliverySlice }
   | { readonly type: 'signals'; readonly channel: string; readonly signals: readonly Signal[] }
   | Gap

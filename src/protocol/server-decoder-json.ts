@@ -99,6 +99,7 @@ const readers = {
   signals: readSignals,
   gap: readGap,
   error: (members) => ({ type: 'error', error: readError(members) }),
+  nodes: readNodesMessage,
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 
 const names = Object.keys(readers) as (keyof typeof readers)[];
@@ -183,6 +184,11 @@ function readSessionInfo(members: JsonMembers): SessionInfo {
     subscriptionsMax: members.count('subscriptionsMax') ?? 0,
     time: members.count('timestamp') ?? 0,
   };
+}
+
+function readNodesMessage(members: JsonMembers): ServerEvent {
+  const urls = members.list('urls').filter((url) => typeof url === 'string');
+  return { type: 'nodes', urls, spreadMs: members.count('spreadMs') ?? 0 };
 }
 
 function readDelivery(members: JsonMembers, source: JsonSource): ServerEvent {

@@ -67,6 +67,7 @@ const readers: Readonly<Record<number, Read>> = {
   0x62: readSignals,
   0x6a: readGap,
   0x72: (reader) => ({ type: 'error', error: readError(reader) }),
+  0x7a: readNodes,
 };
 
 function readEmpty(reader: WireReader, event: ServerEvent): ServerEvent {
@@ -235,6 +236,18 @@ function readSessionInfo(reader: WireReader): SessionInfo {
     subscriptionsMax: number(11),
     time: number(12),
   };
+}
+
+function readNodes(reader: WireReader): ServerEvent {
+  const urls: string[] = [];
+  let spreadMs = 0;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) urls.push(reader.text('url'));
+    else if (tag === 0x10) spreadMs = reader.varint();
+    else reader.skip(tag);
+  }
+  return { type: 'nodes', urls, spreadMs };
 }
 
 function readGap(reader: WireReader): Gap {

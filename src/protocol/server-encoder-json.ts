@@ -52,6 +52,8 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
       return historyToJson(message);
     case 'sessionInfo':
       return sessionInfoToJson(message);
+    case 'nodes':
+      return JSON.stringify({ urls: message.urls, spreadMs: message.spreadMs });
     case 'delivery':
       return deliveryToJson(message.delivery);
     case 'signals':

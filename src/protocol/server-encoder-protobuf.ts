@@ -95,6 +95,7 @@ const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
   signals: 0x62,
   gap: 0x6a,
   error: 0x72,
+  nodes: 0x7a,
 };
 
 function putMembers(out: ByteWriter, message: ServerMessage): void {
@@ -117,6 +118,9 @@ function putMembers(out: ByteWriter, message: ServerMessage): void {
       return putHistory(out, message);
     case 'sessionInfo':
       return putSessionInfo(out, message);
+    case 'nodes':
+      for (const url of message.urls) putText(out, 0x0a, url);
+      return putNumber(out, 0x10, message.spreadMs);
     case 'delivery':
       return putDelivery(out, message.delivery);
     case 'signals':

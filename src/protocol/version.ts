@@ -17,4 +17,5 @@ export const protocolHistory: readonly {
     digest: '2fa3446ce2b7f361',
     change: 'A page of history may be asked for of a log that has an entry.',
   },
+  { version: 1, digest: '5f66064d1dc9eb74', change: 'A node tells where else the cluster serves.' },
 ];

@@ -1,9 +1,9 @@
 /** The cluster as configured: what the peer port listens on and proves with, which ring a new store begins with, and how
  *  others are found. */
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { toHex } from '../base/bytes.js';
 import type { NodeId } from '../base/ids.js';
+import { isLoopback } from '../base/loopback.js';
 import { lan } from '../cluster/parameters.js';
 import { type ClusterId, type Replicas, foundRing } from '../cluster/ring.js';
 import type { ClusterOptions } from '../engine/options.js';
@@ -13,9 +13,10 @@ import { type ClusterKey, derive, parseClusterKey } from '../peer/cluster-key.js
 import { type JoinPlan, parseJoin } from '../peer/discovery/join.js';
 import { PeerPort } from '../peer/peer-port.js';
 import type { Security } from '../peer/security.js';
+import { isAnywhere, ownAddress } from './client-addresses.js';
 import { ConfigError } from './config-error.js';
 import type { Config } from './config-schema.js';
-import { type ListenAddress, formatListen, isLoopback, parseListen } from './listen-address.js';
+import { type ListenAddress, formatListen, parseListen } from './listen-address.js';
 import { systemClock, systemRandom, systemTimers } from './system-ports.js';
 
 export interface ClusterPlan {
@@ -30,10 +31,18 @@ const defaultPort = 7946;
 /** How far from the default port a free one is looked for. */
 const portsTriedMax = 100;
 
-/** `secret`: the key itself, as the environment holds it. */
+interface ClusterParts {
+  readonly node: NodeId;
+  /** Where clients find it, as far as that is known yet. */
+  readonly clientAddresses: readonly string[];
+  /** The key itself, as the environment holds it. */
+  readonly secret: string | undefined;
+  readonly observer: Observer;
+}
+
 export async function openCluster(
   config: Config,
-  { node, secret, observer }: { node: NodeId; secret: string | undefined; observer: Observer },
+  { node, clientAddresses, secret, observer }: ClusterParts,
 ): Promise<ClusterPlan> {
   const key = clusterKeyOf(config, secret);
   const join = parseJoin(config.join);
@@ -58,7 +67,7 @@ export async function openCluster(
   const options: ClusterOptions = {
     ring: foundRing(toHex(systemRandom.bytes(16)) as ClusterId, node, replicasOf(config)),
     isFounding: true,
-    profile: { peerAddress: peers.own.address, clientAddresses: [], role: 'core', load: 0 },
+    profile: { peerAddress: peers.own.address, clientAddresses, role: 'core', load: 0 },
     membership: lan,
     ...(config.cluster.expelAfterMs > 0 && { expelAfterMs: config.cluster.expelAfterMs }),
     seeds: join.value.addresses,
@@ -123,20 +132,13 @@ function refuseOpenNetwork(listen: ListenAddress, key: ClusterKey | undefined): 
 }
 
 function advertised(advertise: string, listen: ListenAddress, port: number): string {
-  const isAnywhere = listen.host === '0.0.0.0' || listen.host === '::';
-  if (advertise === 'auto') return formatAddress({ host: isAnywhere ? ownAddress() : listen.host, port });
+  const host = isAnywhere(listen.host) ? ownAddress() : listen.host;
+  if (advertise === 'auto') return formatAddress({ host, port });
   const address = parseAddress(advertise) ?? parseAddress(`${advertise}:${port}`);
   if (address) return formatAddress(address);
   throw new ConfigError(
     `advertise is "${advertise}"; write it as host or host:port, such as 10.0.0.5 or node-1.example:7946.`,
   );
-}
-
-/** The first address that others may know; of a machine without one its own. */
-function ownAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
-  const others = all.filter(({ internal, family }) => !internal && family === 'IPv4');
-  return others[0]?.address ?? '127.0.0.1';
 }
 
 function replicasOf(config: Config): Replicas {

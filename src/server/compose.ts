@@ -9,6 +9,7 @@ import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { storeMigrations } from '../../migrations/store/index.js';
+import { clientAddressesOf } from './client-addresses.js';
 import type { ClusterPlan } from './cluster.js';
 import { ConfigError } from './config-error.js';
 import { type Config, ruleConfigOf } from './config.js';
@@ -58,9 +59,10 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
   options.onStep?.({ type: 'data-directory', directory });
 
   const { observer, failed, fail } = observe(loggingObserver(logger), options.onStep);
-  const openPeers = () => clusterOf(config, directory, observer, options);
+  const openPeers = (clientAddresses: readonly string[]) =>
+    clusterOf(config, directory, options, { clientAddresses, observer });
   // One that begins alone listens for clients first: what other nodes need takes a while to load.
-  const early = expectsOthers(config, directory, options) ? await openPeers() : undefined;
+  const early = expectsOthers(config, directory, options) ? await openPeers([]) : undefined;
   const node = await startNode(config, directory, observer, early);
   let cluster = early;
   let gateway: Gateway | undefined;
@@ -79,7 +81,9 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     const url = `http://${formatListen({ ...gateway.address, host: reachable(gateway.address.host) })}`;
     logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');
     options.onStep?.({ type: 'listening', url });
-    cluster ??= await openPeers();
+    const addresses = clientAddressesOf(config, gateway.address);
+    node.cluster?.announce(addresses);
+    cluster ??= await openPeers(addresses);
     if (cluster) finding = await find(config, directory, observer, { cluster, node, fail });
     return { url, config, directory, api: node, failed, stop: () => (stopping ??= stop()) };
   } catch (error) {
@@ -103,12 +107,16 @@ function isToStayAlone({ join: found }: Config): boolean {
 async function clusterOf(
   config: Config,
   directory: DataDirectory,
-  observer: Observer,
   options: ServerOptions,
+  parts: { readonly clientAddresses: readonly string[]; readonly observer: Observer },
 ): Promise<ClusterPlan | undefined> {
   if (isToStayAlone(config) && !directory.isMember) return undefined;
   const { openCluster } = await import('./cluster.js');
-  const cluster = await openCluster(config, { node: directory.nodeId, secret: options.clusterKey, observer });
+  const cluster = await openCluster(config, {
+    node: directory.nodeId,
+    secret: options.clusterKey,
+    ...parts,
+  });
   const { address } = cluster.peers.own;
   options.onStep?.({ type: 'peers', address, isSealed: cluster.secret !== undefined });
   return cluster;

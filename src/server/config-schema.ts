@@ -108,6 +108,12 @@ export const configSchema = Type.Object(
             'Web origins allowed besides the node itself, such as `https://app.example.com`; `*` for any',
           default: [],
         }),
+        advertise: Type.Array(Type.String(), {
+          description:
+            'Where clients find this node, as other nodes tell theirs: URLs such as `https://node-1.example`; `auto` goes by `listen`; `none`: they are not told',
+          default: ['auto'],
+          minItems: 1,
+        }),
         connectionsMax: count('Open connections', 110_000, 1),
         connectionsPerAddressMax: count('Open connections of one address; loopback is not counted', 1_000, 1),
       },

@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs';
 import { Compile } from 'typebox/compile';
 import { parseDocument } from 'yaml';
 import { parseChannelName, parseHubName } from '../base/ids.js';
+import { isLoopback } from '../base/loopback.js';
 import { type RuleConfig, undefinedSets } from '../channels/rules.js';
 import { ConfigError } from './config-error.js';
 import { type Config, configSchema } from './config-schema.js';
 import { nodeAt, parseSetting, settings } from './config-settings.js';
-import { type ListenAddress, isLoopback, parseListen } from './listen-address.js';
+import { type ListenAddress, parseListen } from './listen-address.js';
 import { nearest } from './nearest.js';
 
 export { ConfigError } from './config-error.js';

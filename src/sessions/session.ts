@@ -51,6 +51,8 @@ export interface SessionHost {
   /** Cursor of a subscription as far as it was written. */
   cursorOf(subscription: Subscription<Session>): Uint8Array | undefined;
   sessionInfo(session: Session): ServerMessage;
+  /** The client may be here: what only those are told is due. */
+  admitted(session: Session): void;
 }
 
 /** A channel of a Subscribe request: opened, or refused with its error. */
@@ -64,6 +66,8 @@ export interface SessionOptions {
   readonly encoding: Encoding;
   readonly principal: SessionPrincipal;
   readonly sink: FrameSink;
+  /** The client runs on this machine, or a proxy does that it came by. */
+  readonly isLocal: boolean;
   /** Whether this hub serves clients that do not authenticate. */
   readonly anonymousAllowed: boolean;
   readonly pingIntervalMs: number;
@@ -81,6 +85,9 @@ export class Session implements Subscriber {
   publisher: { readonly id: string; readonly epoch: number } | undefined;
   readonly subscriptions = new Map<string, Subscription<Session>>();
   closed = false;
+  readonly isLocal: boolean;
+  /** Version of what it was told of other nodes. */
+  nodesTold = 0;
   /** Some subscription is replaying or opening: the engine's replay looks at this session. */
   hasReplay = false;
   /** Already on the list of sessions to write this turn. */
@@ -104,6 +111,7 @@ export class Session implements Subscriber {
     this.hub = options.hub;
     this.encoding = options.encoding;
     this.#sink = options.sink;
+    this.isLocal = options.isLocal;
     this.principal = options.principal;
     this.#rate = new RateLimit(options.messagesPerSecondMax, options.messagesPerSecondMax);
     this.#heardMs = options.nowMs;
@@ -117,6 +125,7 @@ export class Session implements Subscriber {
   /** Sends what every session begins with. */
   open(): void {
     this.send(0, this.#host.sessionInfo(this));
+    this.#host.admitted(this);
   }
 
   // --- in
@@ -197,6 +206,7 @@ export class Session implements Subscriber {
     if (message.publisher) this.publisher = message.publisher;
     const { actor, authenticated } = this.principal;
     this.answer(requestId, { type: 'auth', authenticated, ...(actor === '' ? {} : { actor }) });
+    this.#host.admitted(this);
   }
 
   #subscribe(requestId: number, channels: readonly { channel: string; start: Start }[]): void {

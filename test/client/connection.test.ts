@@ -6,6 +6,7 @@ import type { SessionInfo } from '../../src/protocol/messages.js';
 
 const options: ConnectionOptions = {
   urls: ['ws://a', 'ws://b'],
+  hub: 'default',
   publisher: { id: 'p', epoch: 1 },
   canRenewToken: false,
   connectTimeoutMs: 10_000,
@@ -284,6 +285,69 @@ describe('waiting', () => {
       return duty?.type === 'open-socket' && duty.url;
     });
     expect(urls).toEqual(['ws://a', 'ws://b', 'ws://a']);
+  });
+});
+
+describe('nodes that were told', () => {
+  const others = ['http://b:1', 'http://c:1'];
+  const told = (connection: Connection, urls: readonly string[] = others): Connection => {
+    connection.received(0, { type: 'nodes', urls, spreadMs: 40 }, nowMs);
+    return connection;
+  };
+  /** Addresses and pauses of so many connections that fail. */
+  const tries = (connection: Connection, count: number, from = nowMs + 20_000) => {
+    let now = from;
+    connection.socketClosed(4501, 'SHUTTING_DOWN', now);
+    return Array.from({ length: count }, () => {
+      const waited = connection.nextDeadline() - now;
+      now = connection.nextDeadline();
+      connection.tick(now);
+      const [duty] = connection.tokenFetched(undefined);
+      connection.socketClosed(1006, '', now);
+      return [duty?.type === 'open-socket' && duty.url, waited];
+    });
+  };
+  const b = 'ws://b:1/v1/hubs/default/ws';
+  const c = 'ws://c:1/v1/hubs/default/ws';
+
+  test('are gone to at once, spread as the lost one said, before those that were given', () => {
+    const found = tries(told(at('open')), 5);
+    expect(found.map(([url]) => url)).toEqual([b, c, 'ws://b', b, c]);
+    expect(found.map(([, waited]) => waited)).toEqual([20, 20, 100, 200, 400]);
+  });
+
+  test('are backed off from too when a connection does not hold', () => {
+    expect(tries(told(at('open')), 1, nowMs + 5)).toEqual([[b, 100]]);
+  });
+
+  test('are those told last', () => {
+    const connection = told(told(at('open')), ['http://b:1']);
+    expect(tries(connection, 2).map(([url]) => url)).toEqual([b, 'ws://b']);
+  });
+
+  test('lead no client from a secure connection, to its own machine, or to what is no address', () => {
+    const urls = ['https://a.example'].map((url) => url.replace('https', 'wss'));
+    const secure = told(at('open', { urls }), ['http://b:1', 'https://localhost:1', 'c', 'https://d']);
+    expect(tries(secure, 3).map(([url]) => url)).toEqual([
+      'wss://d/v1/hubs/default/ws',
+      'wss://d/v1/hubs/default/ws',
+      'wss://a.example',
+    ]);
+    const local = told(at('open', { urls: ['ws://127.0.0.1:1'] }), ['http://127.0.0.1:2']);
+    expect(tries(local, 1).map(([url]) => url)).toEqual(['ws://127.0.0.1:2/v1/hubs/default/ws']);
+  });
+
+  test('are left out when they do not know the token, which others may', () => {
+    const connection = told(at('open'), ['http://b:1']);
+    connection.socketClosed(4501, '', nowMs + 20_000);
+    connection.tick(connection.nextDeadline());
+    connection.tokenFetched('t');
+    expect(connection.socketClosed(4401, 'UNAUTHENTICATED', nowMs + 21_000)).toEqual([]);
+    connection.tick(connection.nextDeadline());
+    expect(connection.tokenFetched('t')).toEqual([{ type: 'open-socket', url: 'ws://b' }]);
+    expect(connection.socketClosed(4401, 'UNAUTHENTICATED', nowMs + 22_000).map(text)).toEqual([
+      'UNAUTHENTICATED',
+    ]);
   });
 });
 

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { connect } from '../../src/client/index.js';
 import { NodeProcess, type NodeProcessOptions } from '../support/node-process.js';
 
 const withinMs = 100_000;
@@ -156,6 +157,36 @@ describe.skipIf(multicastFault !== undefined)('three processes with nothing conf
       await victim.start();
       await together(a, b, c);
       await expectEverywhere('room', expected, a, b, c);
+    }
+  });
+
+  test('tell their clients of each other: one that is killed, or stops, takes nobody with it', async () => {
+    const cluster = clusterName();
+    const [a, b, c] = await Promise.all([start({ cluster }), start({ cluster }), start({ cluster })]);
+    await together(a, b, c);
+    const client = connect(a.url);
+    try {
+      const seen: unknown[] = [];
+      client.subscribe('room', { start: 'beginning', onEntry: ({ data }) => void seen.push(data) });
+      const sayTo = async (nodes: readonly NodeProcess[], text: string): Promise<void> => {
+        await client.publish('room', text);
+        await becomes(async () => seen.includes(text), `${text} comes back`);
+        const ids = await Promise.all(nodes.map(async (node) => (await ringOf(node)).node));
+        expect(ids).toContain(client.session?.nodeId);
+      };
+      await sayTo([a], 'at the first');
+      // The node looks once a second at what its clients are to be told.
+      await pause(2_500);
+      await a.kill();
+      await sayTo([b, c], 'at another');
+      await pause(2_500);
+      const second = (await ringOf(b)).node === client.session?.nodeId ? b : c;
+      await second.stop();
+      await a.start();
+      await sayTo([a, second === b ? c : b], 'at a third');
+      expect(seen).toEqual(['at the first', 'at another', 'at a third']);
+    } finally {
+      await client.close();
     }
   });
 

@@ -168,6 +168,18 @@ describe('operation', () => {
   test('health and readiness', async () => {
     expect(await (await front.fetch('/healthz')).json()).toEqual({ status: 'ok' });
     expect((await front.fetch('/readyz')).status).toBe(200);
+    for (const [standing, status] of [
+      ['joining', 'joining'],
+      ['synced', 'joining'],
+      ['draining', 'draining'],
+      ['gone', 'removed'],
+    ] as const) {
+      node.standing = standing;
+      const answer = await front.fetch('/readyz');
+      expect([answer.status, await answer.json()]).toEqual([503, { status }]);
+    }
+    node.standing = 'active';
+    expect((await front.fetch('/readyz')).status).toBe(200);
     node.state = 'reopening';
     const answer = await front.fetch('/readyz');
     expect([answer.status, await answer.json()]).toEqual([503, { status: 'reopening' }]);

@@ -1,10 +1,12 @@
 /** A node that answers from a script, so that the gateway alone is tested; and a gateway in front of it. */
 import { connect, type Socket } from 'node:net';
 import { ByteWriter, utf8 } from '../../src/base/bytes.js';
-import type { ChannelName, Dot, HubName, WriterId } from '../../src/base/ids.js';
+import type { ChannelName, Dot, HubName, NodeId, WriterId } from '../../src/base/ids.js';
+import type { RingMemberState } from '../../src/cluster/ring.js';
 import { type Result, err, ok } from '../../src/base/result.js';
 import { seededRandom } from '../../src/base/random.js';
 import type {
+  ClusterApi,
   HistoryPage,
   LogPage,
   LogQuery,
@@ -181,6 +183,18 @@ export class FakeNode implements NodeApi {
         heads: [{ writer, seq: 2 }],
       }),
     );
+  }
+
+  /** Of the own node in its ring; left out: it is alone. */
+  standing: RingMemberState | 'gone' | undefined;
+
+  get cluster(): ClusterApi | undefined {
+    const { standing } = this;
+    if (standing === undefined) return undefined;
+    const node = 'f'.repeat(32) as NodeId;
+    const members = standing === 'gone' ? [] : [{ node, state: standing }];
+    const ring = { cluster: 'c', version: 1, digest: '', replicas: 3 as const, members };
+    return { ring: () => ring } as Partial<ClusterApi> as ClusterApi;
   }
 
   status(): NodeStatus {

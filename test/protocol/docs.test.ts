@@ -50,7 +50,7 @@ describe('every example', () => {
     const both = ['auth', 'close', 'history', 'ping', 'pong', 'subscribe', 'unsubscribe'];
     expect(shown(clientExamples)).toEqual([...both, 'publish'].sort());
     expect(shown(serverExamples)).toEqual(
-      [...both, 'ack', 'delivery', 'error', 'gap', 'sessionInfo', 'signals'].sort(),
+      [...both, 'ack', 'delivery', 'error', 'gap', 'nodes', 'sessionInfo', 'signals'].sort(),
     );
   });
 });

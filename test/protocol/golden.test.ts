@@ -170,6 +170,7 @@ const serverMessages: readonly ServerMessage[] = [
     error: failure('RATE_LIMITED', { message: 'Wait.', retryAfterMs: 250, channel: 'lobby' }),
   },
   { type: 'subscribe', results: [{ channel: 'lobby', cursor, retained }] },
+  { type: 'nodes', urls: ['http://10.0.0.6:8080', 'https://b.example'], spreadMs: 100 },
 ];
 
 interface Recorded {

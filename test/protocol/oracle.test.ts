@@ -251,6 +251,8 @@ function serverToProto(message: ServerMessage): object {
       const { type: _type, ...members } = message;
       return { sessionInfo: members };
     }
+    case 'nodes':
+      return { nodes: { ...list('urls', message.urls), spreadMs: message.spreadMs } };
     case 'delivery':
       return { delivery: deliveryToProto(message.delivery) };
     case 'signals': {

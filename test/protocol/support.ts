@@ -287,6 +287,7 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
     subscriptionsMax: count,
     time: timestamp,
   }),
+  fc.record({ type: fc.constant('nodes' as const), urls: fc.array(text, { maxLength: 3 }), spreadMs: count }),
   slice.map((delivery) => ({ type: 'delivery' as const, delivery })),
   fc.record({
     type: fc.constant('signals' as const),

@@ -144,6 +144,11 @@ export class NodeProcess {
     await this.#exited;
   }
 
+  /** False when there is no process. */
+  signal(name: NodeJS.Signals): boolean {
+    return this.#child?.kill(name) ?? false;
+  }
+
   /** SIGTERM; resolves when it has ended by itself. Rejects when it does not, and kills it. */
   async stop(): Promise<Exit> {
     this.#child?.kill('SIGTERM');
@@ -186,7 +191,8 @@ function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   );
 }
 
-async function freePort(): Promise<number> {
+/** Nobody listens there now. Another program may take it before the node does. */
+export async function freePort(): Promise<number> {
   for (let tries = 0; tries < portsTriedMax; tries++) {
     const port = portMin + Math.floor(Math.random() * (portMax - portMin));
     if (await isFree(port)) return port;

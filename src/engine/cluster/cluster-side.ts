@@ -1,6 +1,7 @@
 /** What of one incarnation of a node's log other nodes reach, and what it sends them: frames of replication, publishes on
  *  their way to whoever orders them, channels followed for sessions elsewhere. */
 import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Signal } from '../../protocol/messages.js';
@@ -95,6 +96,14 @@ export class ClusterSide implements Attached, Away {
 
   get counters() {
     return { ...this.#forwarding.counters, ...this.#scrub.counters };
+  }
+
+  /** What was taken to other nodes is answered, or will not be soon. */
+  async answered(): Promise<void> {
+    const { timers, clock } = this.#parts.ports;
+    const end = clock.monotonicMs() + limits.lastAnswersMs;
+    while (!this.#forwarding.isIdle && clock.monotonicMs() < end)
+      await new Promise<void>((resolve) => timers.after(limits.handOverLookMs, resolve));
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 /** A node among others: who is there, who holds what, who acts, and what is said between them. It outlives the
  *  incarnations of the node's log (core.ts): each is attached when it starts. */
-import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
+import type { ChannelRef, NodeId } from '../../base/ids.js';
 import { type Result, err } from '../../base/result.js';
 import { Acting } from '../../cluster/acting.js';
 import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
@@ -9,22 +9,20 @@ import type { RingVote } from '../../cluster/ring-agreement.js';
 import { ringDigest } from '../../cluster/ring-codec.js';
 import type { IntervalId } from '../../cluster/ring-position.js';
 import type { Interval, RingTable } from '../../cluster/ring-table.js';
-import type { RunSummary } from '../../log/run.js';
 import type { Frame } from '../../replication/messages.js';
 import type { RingPlan } from '../../replication/replica.js';
 import type { ClusterStatus, JoinRefusal, VerifyOptions, VerifyReport } from '../api.js';
 import type { Attached } from './attached.js';
+import { clientAddresses } from './client-addresses.js';
 import { clusterStatus } from './cluster-status.js';
 import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
+import { handOver } from './handing-over.js';
 import { Letters } from './letters.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from '../options.js';
-import type { Fetched } from '../ordering.js';
 import { type PeerMessage, isRingMessage } from './peer-messages.js';
-import type { PendingPublish } from '../pending.js';
 import type { EnginePorts, PeerHandlers, Peers } from '../ports.js';
-import type { Surroundings } from './surroundings.js';
 import { intervalOf } from './ring-plan.js';
 import { Rings } from './rings.js';
 import { TakingTurns } from './taking-turns.js';
@@ -32,7 +30,7 @@ import { TakingTurns } from './taking-turns.js';
 const here: ActingNode = { at: 'here' };
 const nowhere: ActingNode = { at: 'nowhere' };
 
-export class Cluster implements Neighbours, Surroundings {
+export class Cluster implements Neighbours {
   readonly self: NodeId;
   readonly #ports: EnginePorts;
   readonly #peers: Peers;
@@ -87,6 +85,11 @@ export class Cluster implements Neighbours, Surroundings {
       use: (next, plan) => this.#use(next, plan),
       named: () => void this.join(),
     });
+  }
+
+  /** The present incarnation. */
+  get attached(): Attached | undefined {
+    return this.#attached;
   }
 
   get table(): RingTable {
@@ -148,13 +151,33 @@ export class Cluster implements Neighbours, Surroundings {
     return await this.#attached?.verify(options);
   }
 
-  /** Others are told, so that they go on without this node at once. */
-  leave(): Promise<void> {
-    if (!this.#isStarted) return Promise.resolve();
-    return new Promise((resolve) => {
+  /** Where clients find this node. */
+  announce(addresses: readonly string[]): void {
+    this.#gossip.say({ clientAddresses: addresses });
+  }
+
+  clientAddresses(): readonly string[] {
+    return clientAddresses(this.self, this.#table.ring, this.#gossip.members());
+  }
+
+  /** Others own what this node did before it goes, and are told that it does: they go on at once. */
+  async leave(): Promise<void> {
+    if (!this.#isStarted) return;
+    this.#acting.retire(this.#now());
+    this.#reconsider();
+    await handOver(this.#ports, () => this.#owesClaims());
+    await new Promise<void>((resolve) => {
       this.#left = resolve;
       this.#gossip.leave();
     });
+  }
+
+  /** Something is owned here that a settled home would own. */
+  #owesClaims(): boolean {
+    const replica = this.#attached?.replica;
+    return intervalsOf(this.#table, this.self).some(
+      ({ id }) => replica?.claimOf(id) !== undefined && this.#acting.heirOf(id) !== undefined,
+    );
   }
 
   stop(): void {
@@ -192,10 +215,6 @@ export class Cluster implements Neighbours, Surroundings {
   /** One that a change brings in holds, and serves nobody before it is over. */
   isHome(ref: ChannelRef): boolean {
     return this.intervalOf(ref).homes.includes(this.self);
-  }
-
-  isMirrored(ref: ChannelRef): boolean {
-    return this.#attached?.isMirrored(ref) === true;
   }
 
   acting(ref: ChannelRef): ActingNode {
@@ -282,30 +301,6 @@ export class Cluster implements Neighbours, Surroundings {
     this.#acting.plan(table, this.#now());
     for (const id of this.#recovering) if (!isRecovering(id)) this.#recover(id, false);
     this.#gossip.say({ ringVersion: table.ring.version });
-  }
-
-  giveBack(pending: PendingPublish, ref: ChannelRef): void {
-    this.#attached?.giveBack(pending, ref);
-  }
-
-  synced(ref: ChannelRef, run: RunSummary, bytes: Uint8Array): void {
-    this.#attached?.synced(ref, run, bytes);
-  }
-
-  committed(ref: ChannelRef, dot: Dot): void {
-    this.#attached?.committed(ref, dot);
-  }
-
-  tip(ref: ChannelRef, dot: Dot): void {
-    this.#attached?.tip(ref, dot);
-  }
-
-  isFollowed(ref: ChannelRef): boolean {
-    return this.#attached?.isFollowed(ref) === true;
-  }
-
-  async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
-    return (await this.#attached?.fetch(ref, dots)) ?? { type: 'unknown' };
   }
 
   #handlers(): PeerHandlers {

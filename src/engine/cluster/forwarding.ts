@@ -128,6 +128,11 @@ export class Forwarding {
     return true;
   }
 
+  /** Nothing that was taken to another node waits for its answer. */
+  get isIdle(): boolean {
+    return this.#entries === 0;
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#cancelTimer?.();

@@ -2,6 +2,8 @@
 import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Frame } from '../../replication/messages.js';
+import type { Attached } from './attached.js';
+import type { Cluster } from './cluster.js';
 import type { Acting } from './neighbours.js';
 import type { Fetched } from '../ordering.js';
 import type { PendingPublish } from '../pending.js';
@@ -33,4 +35,27 @@ export interface Surroundings {
   isFollowed(ref: ChannelRef): boolean;
   /** Makes a channel followed elsewhere hold these. */
   fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
+}
+
+/** What is said of channels goes to the incarnation that is there by then. */
+export function surroundingsOf(cluster: Cluster): Surroundings {
+  const attached = (): Attached | undefined => cluster.attached;
+  return {
+    heldInterval: (ref) => cluster.heldInterval(ref),
+    isHome: (ref) => cluster.isHome(ref),
+    isMirrored: (ref) => attached()?.isMirrored(ref) === true,
+    acting: (ref) => cluster.acting(ref),
+    sendFrame: (to, frame) => cluster.sendFrame(to, frame),
+    rerouted: () => cluster.rerouted(),
+    flush: () => cluster.flush(),
+    recovering: (interval, isRecovering) => cluster.recovering(interval, isRecovering),
+    gathered: (interval) => cluster.gathered(interval),
+    ringBehind: (version, peer) => cluster.ringBehind(version, peer),
+    giveBack: (pending, ref) => attached()?.giveBack(pending, ref),
+    synced: (ref, run, bytes) => attached()?.synced(ref, run, bytes),
+    committed: (ref, dot) => attached()?.committed(ref, dot),
+    tip: (ref, dot) => attached()?.tip(ref, dot),
+    isFollowed: (ref) => attached()?.isFollowed(ref) === true,
+    fetch: async (ref, dots) => (await attached()?.fetch(ref, dots)) ?? { type: 'unknown' },
+  };
 }

@@ -90,7 +90,12 @@ export class TestNode {
     const cluster: ClusterOptions = {
       ring: this.ring,
       isFounding,
-      profile: { peerAddress: this.address, clientAddresses: [], role: 'core', load: 0 },
+      profile: {
+        peerAddress: this.address,
+        clientAddresses: [`http://10.0.0.${this.number}`],
+        role: 'core',
+        load: 0,
+      },
       membership: lan,
       seeds: this.world.nodes.map(({ address }) => address),
       ...(options.trimGraceMs === undefined ? {} : { trimGraceMs: options.trimGraceMs }),

@@ -39,6 +39,62 @@ describe('three nodes', () => {
     expect(alarms(world)).toEqual([]);
   });
 
+  test('tell their clients where the others are, and what falls and returns', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [a, b] = world.nodes as [TestNode, TestNode, TestNode];
+    await world.pass(1_500);
+    const session = connect(a);
+    const told = (): Json[] =>
+      session.messages.flatMap(({ nodes }) => (nodes ? [nodes.urls.toSorted()] : []));
+    await world.pass(20);
+    expect(told()).toEqual([['http://10.0.0.2', 'http://10.0.0.3']]);
+    b.kill();
+    await world.pass(3_000);
+    expect(told().at(-1)).toEqual(['http://10.0.0.3']);
+    await world.run(b.start(false));
+    await world.pass(3_000);
+    expect(told().at(-1)).toEqual(['http://10.0.0.2', 'http://10.0.0.3']);
+    expect(told()).toHaveLength(3);
+  });
+
+  test.each([0, 10_000])(
+    'the owner leaves in order, %i ms old: publishes are taken all the time',
+    async (ageMs) => {
+      const world = await ClusterWorld.start({ nodes: 3 });
+      await world.pass(ageMs);
+      const probe = await connect(world.nodes[0]!).publish('news', 'who owns?');
+      const owner = ownerOf(world, probe);
+      const sessions = world.nodes.map(connect);
+      const start = world.clock.monotonicMs();
+      const sent: Json[] = [];
+      const stopped = owner.engine.stop();
+      // One at each node in turn, every two milliseconds, until long after the owner is gone.
+      for (let i = 0; i < 300; i++) {
+        const session = sessions[i % 3]!;
+        if (!session.closed) {
+          const requestId = 1_000 + i;
+          const message = { channel: 'news', data: i, degrade: false, idempotencyKey: `${i}` };
+          session.sendText(JSON.stringify({ requestId, publish: message }));
+          sent.push({ session, requestId, atMs: world.clock.monotonicMs() - start });
+        }
+        await world.pass(2);
+      }
+      await world.run(stopped);
+      await world.pass(500);
+      const own = sessions[world.nodes.indexOf(owner)]!;
+      const refused = sent.filter(({ session, requestId }) => {
+        const answer = session.messages.find((message: Json) => message.requestId === requestId);
+        return answer?.ack?.level !== 'quorum';
+      });
+      // Nothing anywhere, but in the moment between the last that it takes in and the end of its sessions.
+      expect(refused.filter(({ session }) => session !== own)).toEqual([]);
+      const last = sent.filter(({ session }) => session === own).at(-1);
+      expect(last.atMs).toBeGreaterThan(100);
+      for (const { atMs } of refused) expect(last.atMs - atMs).toBeLessThan(50);
+      expect(alarms(world)).toEqual([]);
+    },
+  );
+
   test('the owner dies: what was acknowledged is there, and the others go on', async () => {
     const world = await ClusterWorld.start({ nodes: 3 });
     const [a, b, c] = world.nodes as [TestNode, TestNode, TestNode];
