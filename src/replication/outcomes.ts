@@ -61,9 +61,10 @@ export class Outcomes {
     );
   }
 
-  /** Acks name entries of this start's writer only. */
+  /** Acks name entries of this start's writer only, and what is trimmed counts as held by homes that never had it. */
   #copies(channel: Channel, writer: WriterId, seq: number): number {
-    return writer === this.#context.writer ? this.copiesOf(channel, seq) : 0;
+    const isTrimmed = seq <= (channel.log.floors.get(writer) ?? 0);
+    return writer === this.#context.writer && !isTrimmed ? this.copiesOf(channel, seq) : 0;
   }
 
   /** An entry committed under another's claim has as many copies as that takes, if not more. */

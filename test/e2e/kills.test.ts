@@ -15,4 +15,4 @@ test('a node killed ten times under load has all it acknowledged, once and in or
   expect(result.ledger.acked).toBeGreaterThan(500);
   expect(result.raw.delivered).toBeGreaterThan(3 * 500);
   expect(result.sdk.delivered).toBeGreaterThan(500);
-}, 120_000);
+});

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { WriterId } from '../../src/base/ids.js';
 import type { Effect } from '../../src/replication/effects.js';
 import type { PeerMessage } from '../../src/replication/messages.js';
-import { Home, nodeId, ref, runOf } from './cluster.js';
+import { floorRun } from '../../src/log/floors.js';
+import { Home, nodeId, openingState, ownerOfThree, ref, runOf } from './cluster.js';
 
 const other = '77'.repeat(12) as WriterId;
 const claim = { round: 5, writer: other };
@@ -76,6 +77,34 @@ describe('a repeat of an entry that is there', () => {
     home.replica.awaitEntry(ref, dot, strict, home.now);
     home.drain();
     expect(outcomes(home)).toEqual([{ type: 'acked', level: 'quorum', copies: 2 }]);
+  });
+
+  test('has no more copies than a commit takes once it is trimmed: floors are acked by homes that never had it', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', openingState(home));
+    home.begin(true);
+    home.finish();
+    const { writer } = home;
+    const acks = {
+      type: 'ack',
+      interval: 'i',
+      claim: { round: 1, writer },
+      channels: [{ ref, seq: 1 }],
+    } as const;
+    home.replica.connected(nodeId('c'), home.now);
+    home.hear('b', acks);
+    home.hear('c', { ...openingState(home), have: new Map([[writer, 1]]) } as PeerMessage, acks);
+    home.effects.length = 0;
+    const repeat = (): void => {
+      home.replica.awaitEntry(ref, { writer, seq: 1 }, strict, home.now);
+      home.drain();
+    };
+    repeat();
+    const trim = { through: { writer, seq: 1 }, floors: new Map([[writer, 1]]), round: 1 };
+    home.log.apply(floorRun(ref, trim).run);
+    repeat();
+    expect(outcomes(home)).toMatchObject([{ copies: 3 }, { copies: 2 }]);
   });
 
   test('waits for its commit', () => {

@@ -514,7 +514,7 @@ test('whatever happens, outcomes are true and order is kept', async () => {
   const violations: string[] = [];
   for (let seed = 1; seed <= 60; seed++) violations.push(...(await runStory(seed)));
   expect(violations).toEqual([]);
-}, 60_000);
+});
 
 /** What is wrong with the outcomes of a random story. */
 async function runStory(seed: number): Promise<string[]> {

@@ -228,5 +228,5 @@ describe('two versions of the ring at once', () => {
     await world.rest();
     await world.check();
     expect(world.alarms()).toEqual([]);
-  }, 180_000);
+  });
 });
