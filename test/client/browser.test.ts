@@ -107,7 +107,7 @@ describe.skipIf(executablePath === undefined)('in a browser', () => {
     await inPage<void>(`window.late = Promise.all([3, 4, 5].map((i) => client.publish('restart', i)));`);
     server = await startServer({ data, listen, http: { origins } });
     await inPage<void>(`await late;`);
-    await expect.poll(() => inPage<number>(`return seen.length;`), { timeout: 10_000 }).toBe(6);
+    await expect.poll(() => inPage<number>(`return seen.length;`), { timeout: 60_000 }).toBe(6);
     expect(await inPage<number[]>(`await client.close(); return seen;`)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 

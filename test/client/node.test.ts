@@ -109,7 +109,7 @@ describe('when the node stops and starts again', () => {
     await Promise.all(during);
     await Promise.all(Array.from({ length: 100 }, (_, i) => client.publish('lobby', 200 + i)));
     const expected = Array.from({ length: 300 }, (_, i) => i);
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(300);
+    await expect.poll(() => seen.length, { timeout: 60_000 }).toBe(300);
     expect(seen).toEqual(expected);
     const stored: Message[] = [];
     for await (const message of client.history('lobby', { limit: 70 })) stored.push(message);
@@ -232,10 +232,10 @@ test('a thousand subscriptions are resumed', async () => {
     });
     subscription.on('subscribed', ({ resumed }) => live.add(`${i} ${resumed}`));
   }
-  await expect.poll(() => live.size, { timeout: 20_000 }).toBe(1_000);
+  await expect.poll(() => live.size, { timeout: 60_000 }).toBe(1_000);
   await first.stop();
   await start(data, listen);
-  await expect.poll(() => live.size, { timeout: 20_000 }).toBe(2_000);
+  await expect.poll(() => live.size, { timeout: 60_000 }).toBe(2_000);
   await client.publish('channel-999', 'hello');
   await expect.poll(() => seen.get('channel-999')).toBe('hello');
 });

@@ -302,7 +302,7 @@ export class RawConnection {
     return this.received.toString('latin1');
   }
 
-  async until(condition: () => boolean, limitMs = 30_000): Promise<void> {
+  async until(condition: () => boolean, limitMs = 120_000): Promise<void> {
     const late = AbortSignal.timeout(limitMs);
     while (!condition()) {
       if (late.aborted)
