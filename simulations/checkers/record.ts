@@ -8,6 +8,12 @@ export interface RecordDot {
   readonly seq: number;
 }
 
+export interface RecordRange {
+  readonly writer: string;
+  readonly fromSeq: number;
+  readonly toSeq: number;
+}
+
 export interface LogRecord {
   readonly checksum: number;
   readonly previous: number;
@@ -16,6 +22,8 @@ export interface LogRecord {
   /** Number of `EntryKind`; 0 is a publish. */
   readonly kind: number;
   readonly parents: readonly RecordDot[];
+  /** What it gives up. */
+  readonly lost?: RecordRange | undefined;
   /** A view of the bytes it was decoded from. */
   readonly payload: Uint8Array;
   /** The checksum over the bytes, in the place they were found. */
@@ -30,6 +38,7 @@ const field = {
   timestamp: 4,
   kind: 5,
   parent: 9,
+  lost: 11,
   content: 15,
 } as const;
 const payloadField = 3;
@@ -45,6 +54,7 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
     timestamp: 0,
     kind: 0,
     parents: noParents,
+    lost: undefined as RecordRange | undefined,
     payload: none,
     isWhole: false,
   };
@@ -68,6 +78,9 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
         break;
       case field.parent:
         record.parents = [...record.parents, decodeDot(reader.nested())];
+        break;
+      case field.lost:
+        record.lost = decodeRange(reader.nested());
         break;
       case field.content:
         record.payload = payloadOf(reader.nested());
@@ -116,6 +129,16 @@ export function decodeDot(reader: ProtobufReader): RecordDot {
     else if (reader.field === 2) seq = reader.value;
   }
   return { writer, seq };
+}
+
+function decodeRange(reader: ProtobufReader): RecordRange {
+  const range = { writer: '', fromSeq: 0, toSeq: 0 };
+  while (reader.next()) {
+    if (reader.field === 1) range.writer = hexOf(reader.bytes, reader.start, reader.end);
+    else if (reader.field === 2) range.fromSeq = reader.value;
+    else if (reader.field === 3) range.toSeq = reader.value;
+  }
+  return range;
 }
 
 function payloadOf(content: ProtobufReader): Uint8Array {

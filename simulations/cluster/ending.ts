@@ -169,7 +169,9 @@ export class Ending {
   #look(): Evidence {
     const world = this.#world;
     const conflict = (what: string): void => world.conflict(`two contents of ${what}`);
-    const stores = world.nodes.map((node) => readStoreLog(node.name, node.segmentFiles(), conflict));
+    const stores = world.nodes.map((node) =>
+      readStoreLog(node.name, node.segmentFiles(), conflict, { salvages: node.rawDisk.isRotten }),
+    );
     const homesOf = (channel: string): StoreLog[] =>
       world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);
     const orders = new Map<string, ChannelOrder>();

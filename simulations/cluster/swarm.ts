@@ -1,7 +1,7 @@
 /** What one seed does: how large the cluster is, who publishes and reads what, and what goes wrong. */
 import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
-import { type Fault, type FaultKind, drawFaults, drawRates } from './faults.js';
+import { type Fault, type FaultKind, drawFaults, drawRates, drawRot } from './faults.js';
 import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
@@ -46,13 +46,9 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   const publishers = drawPublishers(seed, channels, lengthMs);
   const rates = drawRates(random, nodes, lengthMs);
   const copies = replicaCount(replicas ?? 1, nodes);
-  const faults = drawFaults(random, {
-    nodes,
-    fromMs: 1_000,
-    toMs: lengthMs,
-    lostDisksMax: appendQuorum(copies) - 1,
-    rates,
-  });
+  const lostDisksMax = appendQuorum(copies) - 1;
+  const plan = { nodes, fromMs: 1_000, toMs: lengthMs, lostDisksMax };
+  const faults = drawRot(chanceFor(seed, 'rot'), plan, drawFaults(random, { ...plan, rates }));
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
     world,

@@ -11,6 +11,7 @@ export type PlantedBug =
   | 'clock-follows-all'
   | 'copies-claimed'
   | 'cursor-reset'
+  | 'damage-served'
   | 'degraded-round'
   | 'delivered-at-sync'
   | 'doubt-forgotten'
@@ -19,6 +20,7 @@ export type PlantedBug =
   | 'fetch-by-majority'
   | 'follow-uncovered'
   | 'forgotten-promise'
+  | 'gap-by-majority'
   | 'gap-untold'
   | 'held-is-committed'
   | 'here-overtakes'
@@ -36,6 +38,7 @@ export type PlantedBug =
   | 'recovering-acks'
   | 'recovery-by-quorum'
   | 'recovery-without-data'
+  | 'repair-unchecked'
   | 'repeat-at-once'
   | 'rest-goes-first'
   | 'slow-reader-skips'
@@ -44,6 +47,7 @@ export type PlantedBug =
   | 'sync-left-out'
   | 'tail-by-copies'
   | 'unpromised-answer'
+  | 'unreadable-lowers-have'
   | 'writer-of-the-disk';
 
 declare const __RINGLOG_PLANTED__: ((bug: PlantedBug) => boolean) | undefined;

@@ -1,10 +1,12 @@
 /** What a node knows of one channel beside its log: whether it may stamp under its claim, what each other home has, and
  *  which publishes wait for an outcome. */
 import { type ChannelRef, type Dot, type NodeId, type WriterId, channelKey } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Interval } from './interval.js';
+import type { Repair } from './repair.js';
 
 /** What another home has of a channel. */
 export class Link {
@@ -83,6 +85,8 @@ export class Channel {
   readonly told: { readonly dot: Dot; readonly from: NodeId }[] = [];
   awaited: Awaited[] = [];
   fetches: Fetch[] = [];
+  /** Entries that cannot be read and are looked for elsewhere. */
+  readonly repairs: Repair[] = [];
   mergeAt: number | undefined;
   /** The newest entry of this start's writer, synced or not. */
   stampedSeq = 0;
@@ -107,6 +111,23 @@ export class Channel {
   }
 
   have(): Map<WriterId, number> {
+    return planted('unreadable-lowers-have') ? this.readable() : this.held();
+  }
+
+  /** What of it can be sent as far as is known: what cannot be read, and what stands behind it, is left out. */
+  readable(): Map<WriterId, number> {
+    const have = this.held();
+    const lower = (writer: WriterId, seq: number): void => {
+      have.set(writer, Math.min(have.get(writer) ?? 0, seq - 1));
+    };
+    for (const { writer, fromSeq } of this.log.holes()) lower(writer, fromSeq);
+    for (const { kind, damaged, firstSeq } of this.repairs)
+      if (kind === 'mend') lower(damaged.writer, firstSeq);
+    for (const [writer, seq] of have) if (seq === 0) have.delete(writer);
+    return have;
+  }
+
+  private held(): Map<WriterId, number> {
     return new Map(this.log.writers().map(({ writer, seq }) => [writer, seq]));
   }
 
@@ -116,6 +137,7 @@ export class Channel {
     let next = Math.min(this.opening?.askAt ?? Infinity, this.mergeAt ?? Infinity);
     for (const { deadline } of this.awaited) next = Math.min(next, deadline);
     for (const { askAt, deadline } of this.fetches) next = Math.min(next, askAt, deadline);
+    for (const { queued, askAt } of this.repairs) if (queued === 0) next = Math.min(next, askAt);
     for (const { resendAt } of this.links.values()) next = Math.min(next, resendAt ?? Infinity);
     return next;
   }
@@ -124,6 +146,8 @@ export class Channel {
     return (
       this.awaited.length === 0 &&
       this.fetches.length === 0 &&
+      this.repairs.length === 0 &&
+      !this.log.hasUnplacedHole &&
       !this.opening &&
       !this.waitsForCheck &&
       this.mergeAt === undefined &&

@@ -11,7 +11,8 @@ import { verifyRun } from '../log/run-reader.js';
 import type { Channel } from './channel.js';
 import { type Claim, type IntervalNote, encodeIntervalNote, noteOf } from './claim.js';
 import type { Gathering, Interval } from './interval.js';
-import type { Find } from './messages.js';
+import type { Find, Mend } from './messages.js';
+import type { Repair } from './repair.js';
 
 /** Done once everything before it is synced. */
 export type Duty =
@@ -20,6 +21,7 @@ export type Duty =
   | { readonly type: 'state'; readonly channel: Channel; readonly to: NodeId; readonly pull: PullTerms }
   | { readonly type: 'giveBack'; readonly interval: Interval; readonly to: NodeId; readonly session: number }
   | { readonly type: 'found'; readonly channel: Channel; readonly to: NodeId; readonly find: Find }
+  | { readonly type: 'mend'; readonly channel: Channel; readonly to: NodeId; readonly mend: Mend }
   /** Written in the commit itself, in its place behind everything received before. */
   | {
       readonly type: 'note';
@@ -42,6 +44,17 @@ export interface ReceivedRun {
   readonly run: RunSummary;
 }
 
+/** A run to be stored again: its entries are held, and could not be read. */
+export interface RepairRun {
+  readonly type: 'repair';
+  readonly channel: Channel;
+  readonly bytes: Uint8Array;
+  readonly run: RunSummary;
+  readonly repair: Repair;
+}
+
+type Item = ReceivedRun | RepairRun | Duty;
+
 /** A run to be stored: `run.offset` is its place in `bytes`. */
 export interface AcceptedRun {
   readonly channel: Channel;
@@ -57,13 +70,14 @@ export interface RefusedRun {
 
 export interface Cut {
   readonly runs: readonly AcceptedRun[];
+  readonly repairs: readonly RepairRun[];
   readonly notes: ReadonlyMap<string, Uint8Array>;
   readonly duties: readonly Duty[];
   readonly refused: readonly RefusedRun[];
 }
 
 export class CommitQueue {
-  #items: (ReceivedRun | Duty)[] = [];
+  #items: Item[] = [];
   #bytes = 0;
 
   get isEmpty(): boolean {
@@ -79,14 +93,20 @@ export class CommitQueue {
     this.#items.push(item);
   }
 
+  /** Bounded by the repairs there may be at once. */
+  repair(item: RepairRun): void {
+    this.#bytes += item.bytes.length;
+    this.#items.push(item);
+  }
+
   duty(duty: Duty): void {
     this.#items.push(duty);
   }
 
   /** Puts others in the place of what waits; `undefined` for nothing. */
-  renew(renewed: (item: ReceivedRun | Duty) => ReceivedRun | Duty | undefined): void {
+  renew(renewed: (item: Item) => Item | undefined): void {
     this.#items = this.#items.flatMap((item) => renewed(item) ?? []);
-    this.#bytes = this.#items.reduce((sum, item) => sum + (item.type === 'run' ? item.bytes.length : 0), 0);
+    this.#bytes = this.#items.reduce((sum, item) => sum + bytesOf(item), 0);
   }
 
   /** Takes what fits into a commit. */
@@ -94,29 +114,37 @@ export class CommitQueue {
     const deciding = new Deciding();
     const notes = new Map<string, Uint8Array>();
     const duties: Duty[] = [];
+    const repairs: RepairRun[] = [];
     for (const item of this.#take(bytesMax)) {
       if (item.type === 'run') {
         deciding.take(item);
         continue;
       }
+      if (item.type === 'repair') {
+        repairs.push(item);
+        continue;
+      }
       if (item.type === 'note') notes.set(noteOf(item.interval.id), encodeIntervalNote(item.note));
       duties.push(item);
     }
-    return { runs: deciding.runs, notes, duties, refused: deciding.refused };
+    return { runs: deciding.runs, repairs, notes, duties, refused: deciding.refused };
   }
 
-  #take(bytesMax: number): readonly (ReceivedRun | Duty)[] {
+  #take(bytesMax: number): readonly Item[] {
     let bytes = 0;
     let taken = 0;
     while (taken < this.#items.length && bytes < bytesMax) {
-      const item = this.#items[taken++]!;
-      if (item.type === 'run') bytes += item.bytes.length;
+      bytes += bytesOf(this.#items[taken++]!);
     }
     const items = this.#items.slice(0, taken);
     this.#items = this.#items.slice(taken);
     this.#bytes -= bytes;
     return items;
   }
+}
+
+function bytesOf(item: Item): number {
+  return 'bytes' in item ? item.bytes.length : 0;
 }
 
 /** Which runs of a commit are taken, each on top of those before it. */

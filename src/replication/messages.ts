@@ -1,7 +1,7 @@
 /** What nodes say to each other about claims and appends. Every message travels in a frame that names the ring version it
  *  was made under and the store of its sender, since what a store has said is void once the store is another.
  *  All are safe to lose, repeat and reorder. The wire form: wire-encoder.ts, wire-decoder.ts, proto/peer.proto. */
-import type { ChannelRef, Dot, StoreId } from '../base/ids.js';
+import type { ChannelRef, Dot, StoreId, WriterId } from '../base/ids.js';
 import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 
@@ -148,6 +148,33 @@ export interface Found {
   readonly recovering: boolean;
 }
 
+/** These cannot be read here: who can? */
+export interface Mend {
+  readonly type: 'mend';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  /** Random, so that an answer belongs to this question. */
+  readonly session: number;
+  readonly writer: WriterId;
+  readonly firstSeq: number;
+  readonly count: number;
+}
+
+/** All that can be read of them, from the first that was asked for through `through`: of what is not among the runs this
+ *  home has nothing whole. */
+export interface Mended {
+  readonly type: 'mended';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  readonly session: number;
+  readonly through: number;
+  /** Nothing at or below it is kept. */
+  readonly floor: number;
+  /** Its sender's store is not what it was: what it lacks proves nothing. */
+  readonly recovering: boolean;
+  readonly runs: readonly Uint8Array[];
+}
+
 export type PeerMessage =
   | Ask
   | Asked
@@ -163,7 +190,9 @@ export type PeerMessage =
   | Recover
   | Recovery
   | Find
-  | Found;
+  | Found
+  | Mend
+  | Mended;
 
 /** Every channel that a message names: their logs must be open before it is received. */
 export function channelsOf(message: PeerMessage): readonly ChannelRef[] {

@@ -11,6 +11,7 @@ import type { IntervalId, PeerMessage } from './messages.js';
 import { Outcomes } from './outcomes.js';
 import { Owning } from './owning.js';
 import { Recovering } from './recovering.js';
+import { Repairing } from './repairing.js';
 import { Transfer } from './transfer.js';
 
 export interface Parts {
@@ -22,6 +23,7 @@ export interface Parts {
   readonly homes: Homes;
   readonly recovering: Recovering;
   readonly fetching: Fetching;
+  readonly repairing: Repairing;
 }
 
 export function makeParts(options: ReplicaOptions): Parts {
@@ -29,6 +31,7 @@ export function makeParts(options: ReplicaOptions): Parts {
   const transfer = new Transfer(context);
   const outcomes = new Outcomes(context);
   const owning = new Owning(context, transfer, outcomes);
+  const repairing = new Repairing(context, transfer);
   outcomes.copiesOf = (channel, seq) => owning.copies(channel, seq);
   return {
     context,
@@ -37,14 +40,15 @@ export function makeParts(options: ReplicaOptions): Parts {
     outcomes,
     owning,
     homes: new Homes(context, (channel, from, dot) => owning.learn(channel, from, dot)),
-    recovering: new Recovering(context, transfer),
+    recovering: new Recovering(context, transfer, repairing),
     fetching: new Fetching(context, transfer),
+    repairing,
   };
 }
 
 /** A message of the present ring version. */
 export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage, now: number): void {
-  const { claims, transfer, owning, homes, recovering, fetching } = parts;
+  const { claims, transfer, owning, homes, recovering, fetching, repairing } = parts;
   switch (message.type) {
     case 'ask':
       for (const claim of message.claims) claims.onAsk(from, claim);
@@ -87,6 +91,13 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       );
     case 'found':
       return withChannel(parts, from, message, (channel) => fetching.onFound(channel, from, message, now));
+    case 'mend':
+      return withChannel(parts, from, message, (channel) => repairing.onMend(channel, from, message));
+    case 'mended':
+      return withChannel(parts, from, message, (channel) => {
+        repairing.onMended(channel, from, message, now);
+        recovering.mended(channel.interval);
+      });
     default:
       unreachable(message);
   }
@@ -94,7 +105,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
 
 /** What was to be done once a commit is synced. */
 export function discharge(parts: Parts, duty: Duty, now: number): void {
-  const { claims, transfer, homes, recovering, fetching } = parts;
+  const { claims, transfer, homes, recovering, fetching, repairing } = parts;
   switch (duty.type) {
     case 'note':
       duty.interval.durable = duty.note.promise;
@@ -110,6 +121,8 @@ export function discharge(parts: Parts, duty: Duty, now: number): void {
       return recovering.giveBack(duty.interval, duty.to, duty.session);
     case 'found':
       return fetching.answer(duty.channel, duty.to, duty.find);
+    case 'mend':
+      return repairing.answer(duty.channel, duty.to, duty.mend);
     default:
       unreachable(duty);
   }

@@ -22,13 +22,20 @@
  *  7. *Ring.* `ringVersion` and the home sets of each interval are the engine's to set; frames of an older version are
  *     refused, of a newer one dropped with the effect `ringBehind`. */
 import { assert } from '../base/assert.js';
-import { type ChannelRef, type Dot, type NodeId, type StoreId, channelKey } from '../base/ids.js';
+import {
+  type ChannelRef,
+  type Dot,
+  type NodeId,
+  type StoreId,
+  type WriterId,
+  channelKey,
+} from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { RunSummary } from '../log/run.js';
 import type { Channel } from './channel.js';
-import type { Claim, IntervalNote } from './claim.js';
-import type { AcceptedRun, Cut } from './commit-queue.js';
+import type { Claim } from './claim.js';
+import type { Cut } from './commit-queue.js';
 import type { ReplicaOptions } from './context.js';
 import type { Effect } from './effects.js';
 import { Interval } from './interval.js';
@@ -36,43 +43,14 @@ import type { Frame, IntervalId } from './messages.js';
 import { type Parts, discharge, makeParts, receiveMessage, tellRefused } from './parts.js';
 import type { Changing, HomeSet } from './quorum.js';
 import { Replanning, type RingPlan } from './replanning.js';
+import type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
+import type { Damaged } from './repair-pieces.js';
 import { timing } from './timing.js';
 import type { StoredSlice } from './transfer.js';
 
 export type { ReplicaOptions } from './context.js';
 
-/** How an entry may be stamped in a channel now. */
-export type Stamping =
-  /** A claim is under way, or its owner is hearing from the homes: wait for `ready` or a later turn. */
-  | { readonly as: 'wait' }
-  /** Without a claim: `owner` is what an ack may say. Only where the publish allows it, else it is unavailable. */
-  | { readonly as: 'degraded'; readonly round: 0; readonly parents: readonly Dot[] | undefined }
-  | { readonly as: 'owner'; readonly round: number; readonly parents: readonly Dot[] | undefined };
-
-/** Consecutive entries of a stamped run that somebody waits for. */
-export interface AwaitedRange extends AwaitTerms {
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-}
-
-/** Which ack is asked for, and whether a lower one will do. */
-export interface AwaitTerms {
-  readonly level: 'owner' | 'quorum';
-  readonly degrade: boolean;
-}
-
-/** What goes into the next commit beside what is stamped here. */
-export interface CommitPart {
-  readonly token: number;
-  /** In this order. */
-  readonly runs: readonly AcceptedRun[];
-  readonly notes: ReadonlyMap<string, Uint8Array>;
-}
-
-/** How an interval starts: what its note says, or `new` where the ring just made it, or `recovering` where there should be a
- *  note and is none, or what the store has may not be all it had. */
-export type IntervalStart = IntervalNote | 'new' | 'recovering';
-
+export type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
 export type { PlannedInterval, RingPlan } from './replanning.js';
 
 export class Replica {
@@ -166,6 +144,7 @@ export class Replica {
       this.#parts.recovering.connected(interval, peer, now);
       for (const channel of this.#parts.context.channelsIn(interval)) {
         channel.links.get(peer)?.forget();
+        this.#parts.repairing.connected(channel, peer);
         this.#parts.transfer.ask(channel, peer, now);
       }
     }
@@ -203,7 +182,7 @@ export class Replica {
     const cut = this.#parts.context.queue.cut(bytesMax);
     const token = this.#parts.context.nextId();
     this.#underWay = { token, cut, stamped: [] };
-    return { token, runs: cut.runs, notes: cut.notes };
+    return { token, runs: cut.runs, repairs: cut.repairs, notes: cut.notes };
   }
 
   /** How the next entry of a channel is stamped, asked between `cut` and its commit or before. */
@@ -258,8 +237,11 @@ export class Replica {
     const { cut, stamped } = underWay;
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
     for (const duty of cut.duties) discharge(this.#parts, duty, now);
-    const { owning, recovering, outcomes, fetching } = this.#parts;
-    for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
+    const { owning, recovering, outcomes, fetching, repairing } = this.#parts;
+    for (const { channel, repair } of cut.repairs) repairing.stored(channel, repair);
+    const grown = [...cut.runs, ...cut.repairs].map(({ channel }) => channel);
+    for (const channel of new Set([...grown, ...stamped])) {
+      repairing.settle(channel, now);
       owning.grown(channel, now);
       recovering.grown(channel);
       fetching.settle(channel);
@@ -293,6 +275,21 @@ export class Replica {
     return this.#parts.fetching.begin(this.#touched(ref), dots, now);
   }
 
+  /** Something stored here cannot be read: it is looked for at the other homes. */
+  damaged(id: IntervalId, damaged: Damaged, now: number): void {
+    const { context, repairing, recovering } = this.#parts;
+    const interval = context.intervals.get(id);
+    if (!interval) return;
+    repairing.begin(context.channel(interval, damaged.ref), damaged, now);
+    recovering.mended(interval);
+  }
+
+  /** Whether another home may still give an entry that cannot be read here. */
+  mayMend(ref: ChannelRef, writer: WriterId, seq: number): boolean {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    return channel === undefined || this.#parts.repairing.mayMend(channel, writer, seq);
+  }
+
   #touched(ref: ChannelRef): Channel {
     const channel = this.#parts.context.channels.get(channelKey(ref));
     assert(channel, 'a channel is touched before anything is asked of it');
@@ -315,6 +312,7 @@ export class Replica {
   }
 
   loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {
+    if (this.#parts.repairing.loaded(id, slices, isDamaged)) return;
     this.#parts.transfer.loaded(id, slices, isDamaged, now);
   }
 
@@ -344,7 +342,7 @@ export class Replica {
   }
 
   tick(now: number): void {
-    const { context, claims, recovering, owning, transfer, outcomes, fetching } = this.#parts;
+    const { context, claims, recovering, owning, transfer, outcomes, fetching, repairing } = this.#parts;
     for (const interval of context.dueIntervals.take(now)) {
       claims.tick(interval, now);
       recovering.tick(interval, now);
@@ -355,6 +353,9 @@ export class Replica {
       transfer.resend(channel, now);
       outcomes.settle(channel, now);
       fetching.tick(channel, now);
+      if (channel.repairs.length === 0) continue;
+      repairing.tick(channel, now);
+      recovering.mended(channel.interval);
     }
   }
 
@@ -379,6 +380,7 @@ export class Replica {
     for (const channel of channels.values()) {
       channel.links.get(from)?.forget();
       for (const { answers } of channel.fetches) answers.delete(from);
+      for (const { answers } of channel.repairs) answers.delete(from);
     }
     for (const { gathering } of intervals.values()) gathering?.answers.delete(from);
   }

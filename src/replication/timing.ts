@@ -17,6 +17,8 @@ export const timing = {
   stallMs: 500,
   /** Foreign entries taken in are merged by then. */
   mergeMs: 50,
+  /** What nobody could give is asked for again within this. */
+  mendMaxMs: 30_000,
   /** A recovering home asks again. */
   recoverMs: 500,
 } as const;

@@ -147,6 +147,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     found: found.found,
     covered,
     notes,
+    keysSince: keysSince(clock),
     onDamage: () => markDoubt({ files, directory: store }),
   });
   const { storeId } = await identify(options, found, recovered);

@@ -81,6 +81,14 @@ function toProto(message: PeerMessage): object {
       const { type: _type, ref, have, ...fields } = message;
       return { found: { ...fields, ref: refOf(ref), have: haveOf(have) } };
     }
+    case 'mend': {
+      const { type: _type, ref, writer, ...fields } = message;
+      return { mend: { ...fields, ref: refOf(ref), writer: fromHex(writer) } };
+    }
+    case 'mended': {
+      const { type: _type, ref, ...fields } = message;
+      return { mended: { ...fields, ref: refOf(ref) } };
+    }
     case 'recovery': {
       const { type: _type, promise, channels, ...fields } = message;
       const held = channels.map(({ ref, have }) => ({ ref, have: haveOf(have) }));

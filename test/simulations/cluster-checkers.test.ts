@@ -99,7 +99,7 @@ class Story {
       const { writer, seq, round, line, parents, timestamp } = entry;
       const own = writers.get(writer) ?? [];
       writers.set(writer, own);
-      own.push({ writer, seq, round, line, parents, timestamp, kind: 0, sum: seq });
+      own.push({ writer, seq, round, line, parents, timestamp, kind: 0, sum: seq, payloadSum: 0 });
     }
     return { name: channel, writers };
   }

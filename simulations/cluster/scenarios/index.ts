@@ -3,6 +3,7 @@ import type { PlantedBug } from '../../../src/base/planted.js';
 import { plant } from '../../replication/planting.js';
 import type { Finding } from '../record.js';
 import { churn, hole, lostTail, orderlyReturn, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
+import { fullDisk, rottenAlone, rottenEntry, rottenIdentity, rottenIndex, rottenWhileDown } from './disks.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
@@ -29,6 +30,12 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['D3 sleeping owner', { told: sleepingOwner }],
   ['D4 retry elsewhere', { told: retryElsewhere }],
   ['D8 six hours ahead', { told: sixHoursAhead, options: { isStrict: false } }],
+  ['D9 full disk', { told: fullDisk, options: { isStrict: false } }],
+  ['D10 bit rot: an entry', { told: rottenEntry }],
+  ['D10 bit rot: entries, found at start', { told: rottenWhileDown }],
+  ['D10 bit rot: the index', { told: rottenIndex }],
+  ['D10 bit rot: store.json', { told: rottenIdentity }],
+  ['Rot of what one home has', { told: rottenAlone, options: { isStrict: false } }],
   ...orders.flatMap((order) =>
     [100, 4_000].map((gapMs): [string, Entry] => [
       `D11 lights out: ${order.map((at) => `n${at + 1}`).join(', ')}, ${gapMs} ms apart`,

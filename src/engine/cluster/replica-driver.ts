@@ -1,6 +1,6 @@
 /** Runs a replica: opens the logs a frame speaks of before it is taken in, takes effects once a turn, reads and lists, and
  *  wakes it when its time has come. */
-import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
+import type { ChannelRef, Dot, NodeId, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import type { Effect } from '../../replication/effects.js';
 import { type Frame, type PeerMessage, channelsOf } from '../../replication/messages.js';
@@ -18,7 +18,9 @@ export interface DriverHooks {
   /** Whether the log of a channel that is held here is in memory. */
   isOpen(ref: ChannelRef): boolean;
   open(ref: ChannelRef): Promise<void>;
-  effect(effect: Exclude<Effect, { type: 'read' | 'list' | 'fetched' }>): void;
+  effect(effect: OuterEffect): void;
+  /** Something that could not be read is stored again, or is in no home. */
+  repairsChanged(ref: ChannelRef): void;
   /** All effects of a turn were handed out. */
   done(): void;
   /** Another node owns an interval, as far as is known. */
@@ -27,6 +29,12 @@ export interface DriverHooks {
   ticked(): void;
   failed(error: unknown): void;
 }
+
+/** What the driver leaves to others. */
+export type OuterEffect = Exclude<
+  Effect,
+  { type: 'read' | 'list' | 'fetched' | 'examine' | 'repairsChanged' }
+>;
 
 type ListEffect = Extract<Effect, { type: 'list' }>;
 
@@ -200,6 +208,11 @@ export class ReplicaDriver {
         this.#fetches.delete(effect.id);
         return settle?.(fetchedOf(effect));
       }
+      case 'examine':
+        void this.examine(effect.ref, effect.writer, effect.seq);
+        return;
+      case 'repairsChanged':
+        return this.#hooks.repairsChanged(effect.ref);
       default:
         return this.#hooks.effect(effect);
     }
@@ -213,6 +226,22 @@ export class ReplicaDriver {
         return { writer, round, firstSeq, count, records };
       });
       this.#replica.loaded(id, read, missing.length > 0, this.#now());
+      for (const { writer, fromSeq } of missing) await this.examine(ref, writer, fromSeq);
+      this.pumpSoon();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
+  /** Has an entry that may be unreadable looked for at the other homes. */
+  async examine(ref: ChannelRef, writer: WriterId, seq: number): Promise<void> {
+    try {
+      const damage = await this.#store.examine(ref, writer, seq);
+      if (!damage || this.#stopped || this.#hooks.heldInterval(ref) === undefined) return;
+      await this.#open([ref]);
+      const interval = this.#hooks.heldInterval(ref);
+      if (this.#stopped || interval === undefined) return;
+      this.#replica.damaged(interval, damage, this.#now());
       this.pumpSoon();
     } catch (error) {
       this.#hooks.failed(error);

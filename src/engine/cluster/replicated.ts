@@ -4,7 +4,6 @@ import { assert } from '../../base/assert.js';
 import type { ChannelRef, Dot, NodeId, WriterId } from '../../base/ids.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import { planted } from '../../base/planted.js';
-import type { HybridClock } from '../../log/hybrid-clock.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Effect } from '../../replication/effects.js';
 import type { Frame } from '../../replication/messages.js';
@@ -12,33 +11,21 @@ import type { CommitPart, Replica, RingPlan } from '../../replication/replica.js
 import { type ActiveChannel, isAllCommitted } from '../active-channel.js';
 import type { ChannelTable } from '../channel-table.js';
 import type { Committer } from '../committer.js';
-import type { Delivery } from '../delivery.js';
 import type { Acting } from './neighbours.js';
 import type { Companion, Fetched, Ordering, Stamped, Stamping } from '../ordering.js';
 import { awaitedOf, untilCommitted } from './awaited.js';
-import type { Surroundings } from './surroundings.js';
 import { type Pending, pendingMerge } from '../pending.js';
-import type { LogStore, Observer } from '../ports.js';
 import { HeldLogs } from './held-logs.js';
-import { type DriverPorts, ReplicaDriver } from './replica-driver.js';
+import { Mending } from './mending.js';
+import { type OuterEffect, ReplicaDriver } from './replica-driver.js';
 import { type Writing, Writings } from './writings.js';
+import type { ReplicatedOptions } from './replicated-options.js';
 import { SharedChannel } from './shared-channel.js';
-
-export interface ReplicatedOptions {
-  readonly ports: DriverPorts & { readonly observer: Observer };
-  readonly store: LogStore;
-  readonly writer: WriterId;
-  readonly clock: HybridClock;
-  readonly physicalMs: () => number;
-  readonly delivery: Delivery;
-  readonly surroundings: Surroundings;
-  makeReplica(logOf: (ref: ChannelRef) => ChannelLog): Replica;
-  flush(): void;
-  failed(error: unknown): void;
-}
 
 export class Replicated implements Ordering {
   readonly replica: Replica;
+  /** Clients read what is held here through it. */
+  readonly mending: Mending;
   readonly #options: ReplicatedOptions;
   readonly #driver: ReplicaDriver;
   readonly #held: HeldLogs;
@@ -65,11 +52,16 @@ export class Replicated implements Ordering {
       isOpen: (ref) => this.#held.isOpen(ref),
       open: (ref) => this.#held.open(ref),
       effect: (effect) => this.#do(effect),
+      repairsChanged: (ref) => this.mending.changed(ref),
       done: () => this.#pumped(),
       ownerChanged: () => (this.#isRerouted = true),
       ticked: () => this.#resumeWaiting(),
       failed: (error) => options.failed(error),
     });
+    const { store, ports } = options;
+    const examine = this.#driver.examine.bind(this.#driver);
+    const mayMend = this.replica.mayMend.bind(this.replica);
+    this.mending = new Mending({ store, timers: ports.timers, examine, mayMend });
   }
 
   attach(channels: ChannelTable, committer: Committer): void {
@@ -301,7 +293,7 @@ export class Replicated implements Ordering {
 
   // What the replica wants done.
 
-  #do(effect: Exclude<Effect, { type: 'read' | 'list' | 'fetched' }>): void {
+  #do(effect: OuterEffect): void {
     const { surroundings, ports } = this.#options;
     switch (effect.type) {
       case 'send':
@@ -314,9 +306,10 @@ export class Replicated implements Ordering {
       }
       case 'ready':
         return this.#resume(effect.ref);
-      case 'merge': {
-        return this.#merge(effect.ref);
-      }
+      case 'merge':
+        return this.#submit(effect.ref, pendingMerge);
+      case 'giveUp':
+        return this.#submit(effect.ref, { kind: 'gap', lost: effect.lost });
       case 'claimGained':
         return this.#gained(effect.interval);
       case 'claimLost':
@@ -352,11 +345,11 @@ export class Replicated implements Ordering {
     this.#resumeWaiting();
   }
 
-  #merge(ref: ChannelRef): void {
+  #submit(ref: ChannelRef, item: Pending): void {
     const channel = this.#held.find(ref);
     if (!channel) return;
-    this.#committerNow.admit(pendingMerge);
-    this.#committerNow.submit(channel, pendingMerge);
+    this.#committerNow.admit(item);
+    this.#committerNow.submit(channel, item);
   }
 
   #resume(ref: ChannelRef): void {

@@ -1,0 +1,105 @@
+/** All that is still known of entries that cannot be read: what is whole of their run, and the checksums that its neighbours
+ *  name. Whatever takes their place must fit that. */
+import type { WriterId } from '../base/ids.js';
+import type { Damage, RecordSlice } from '../engine/ports.js';
+import { RecordWalk, recordChecksum, recordPrevious } from '../log/record-layout.js';
+import type { RunPlace } from './index-rows.js';
+import type { Reader } from './reader.js';
+import type { Slot } from './slots.js';
+import type { StoreIndex } from './store-index.js';
+
+export interface ExaminerOptions {
+  readonly index: StoreIndex;
+  readonly reader: Reader;
+}
+
+/** `undefined` where the entry can be read, is trimmed or given up, or was never held. */
+export async function examine(
+  options: ExaminerOptions,
+  slot: Slot,
+  writer: WriterId,
+  seq: number,
+): Promise<Damage | undefined> {
+  const state = slot.log.writer(writer);
+  if (!state || seq <= state.floor || seq > state.seq) return undefined;
+  const [place] = await options.index.places(slot.subLog(writer), seq, seq, 1);
+  return place ? await damagedRun(options, slot, writer, place) : await hole(options, slot, writer, seq);
+}
+
+async function damagedRun(
+  options: ExaminerOptions,
+  slot: Slot,
+  writer: WriterId,
+  place: RunPlace,
+): Promise<Damage | undefined> {
+  const floor = slot.log.writer(writer)?.floor ?? 0;
+  const lastSeq = place.firstSeq + place.count - 1;
+  const firstSeq = Math.max(place.firstSeq, floor + 1);
+  if (firstSeq > lastSeq) return undefined;
+  const count = lastSeq - firstSeq + 1;
+  const { slices, missing } = await options.reader.read(slot, [{ writer, firstSeq, count }], Infinity);
+  const isWanted = missing.some(({ fromSeq, toSeq }) => !slot.log.isGivenUp(writer, fromSeq, toSeq));
+  if (!isWanted) return undefined;
+  const recordBytes = firstSeq === place.firstSeq ? place.recordBytes : undefined;
+  return {
+    ref: slot.ref,
+    writer,
+    firstSeq,
+    count,
+    known: { round: place.round, recordBytes },
+    whole: slices,
+    ...(await neighbours(options, slot, writer, firstSeq, lastSeq)),
+  };
+}
+
+async function hole(
+  options: ExaminerOptions,
+  slot: Slot,
+  writer: WriterId,
+  seq: number,
+): Promise<Damage | undefined> {
+  const range = slot.log
+    .holes()
+    .find((each) => each.writer === writer && each.fromSeq <= seq && seq <= each.toSeq);
+  if (!range) return undefined;
+  const { fromSeq: firstSeq, toSeq } = range;
+  return {
+    ref: slot.ref,
+    writer,
+    firstSeq,
+    count: toSeq - firstSeq + 1,
+    known: undefined,
+    whole: [],
+    ...(await neighbours(options, slot, writer, firstSeq, toSeq)),
+  };
+}
+
+/** What the entries around say of those between them. */
+async function neighbours(
+  { reader }: ExaminerOptions,
+  slot: Slot,
+  writer: WriterId,
+  firstSeq: number,
+  lastSeq: number,
+): Promise<Pick<Damage, 'before' | 'last'>> {
+  const state = slot.log.writer(writer);
+  const read = async (seq: number): Promise<RecordSlice | undefined> => {
+    const isKept = seq > (state?.floor ?? 0) && seq <= (state?.seq ?? 0);
+    if (!isKept) return undefined;
+    const { slices } = await reader.read(slot, [{ writer, firstSeq: seq, count: 1 }], 1);
+    return slices[0];
+  };
+  const previous = await read(firstSeq - 1);
+  const next = await read(lastSeq + 1);
+  const known = state?.seq === lastSeq && state.lastChecksum !== 0 ? state.lastChecksum : undefined;
+  return {
+    before: firstSeq === 1 ? 0 : previous && first(previous, recordChecksum),
+    last: next ? first(next, recordPrevious) : known,
+  };
+}
+
+function first({ records }: RecordSlice, field: (bytes: Uint8Array, bodyStart: number) => number): number {
+  const walk = new RecordWalk(records);
+  walk.next();
+  return field(records, walk.bodyStart);
+}
