@@ -235,7 +235,10 @@ function mayBeRun(bytes: Uint8Array, at: number): boolean {
   const headerBytes = bytes[at + 4]! | (bytes[at + 5]! << 8);
   if (headerBytes < 48 || at + headerBytes > bytes.length) return false;
   const hubLength = bytes[at + 44]!;
-  return headerBytes === 46 + hubLength + bytes[at + 45 + hubLength]!;
+  if (headerBytes !== 46 + hubLength + bytes[at + 45 + hubLength]!) return false;
+  for (let i = at + 45; i < at + headerBytes; i++)
+    if (i !== at + 45 + hubLength && (bytes[i]! < 33 || bytes[i]! > 126)) return false;
+  return true;
 }
 
 /** Where a record's length says that it ends. */
@@ -263,7 +266,8 @@ function recordAt(
   if (end === undefined) return undefined;
   let position = at + 1;
   while (bytes[position++]! >= 0x80);
-  if (end - position < 28) return undefined;
+  // The sum does not cover the tag before it.
+  if (end - position < 28 || bytes[position] !== 0x0d) return undefined;
   if (crc32(bytes.subarray(position + 5, end), seed) !== fixed32(bytes, position + 1)) return undefined;
   return { end, seq: fixed64(bytes, position + 11) };
 }

@@ -38,7 +38,6 @@ export type PlantedBug =
   | 'recovering-acks'
   | 'recovery-by-quorum'
   | 'recovery-without-data'
-  | 'repair-unchecked'
   | 'repeat-at-once'
   | 'rest-goes-first'
   | 'slow-reader-skips'
@@ -47,7 +46,6 @@ export type PlantedBug =
   | 'sync-left-out'
   | 'tail-by-copies'
   | 'unpromised-answer'
-  | 'unreadable-lowers-have'
   | 'writer-of-the-disk';
 
 declare const __RINGLOG_PLANTED__: ((bug: PlantedBug) => boolean) | undefined;

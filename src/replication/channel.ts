@@ -1,7 +1,6 @@
 /** What a node knows of one channel beside its log: whether it may stamp under its claim, what each other home has, and
  *  which publishes wait for an outcome. */
 import { type ChannelRef, type Dot, type NodeId, type WriterId, channelKey } from '../base/ids.js';
-import { planted } from '../base/planted.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
@@ -111,12 +110,12 @@ export class Channel {
   }
 
   have(): Map<WriterId, number> {
-    return planted('unreadable-lowers-have') ? this.readable() : this.held();
+    return new Map(this.log.writers().map(({ writer, seq }) => [writer, seq]));
   }
 
   /** What of it can be sent as far as is known: what cannot be read, and what stands behind it, is left out. */
   readable(): Map<WriterId, number> {
-    const have = this.held();
+    const have = this.have();
     const lower = (writer: WriterId, seq: number): void => {
       have.set(writer, Math.min(have.get(writer) ?? 0, seq - 1));
     };
@@ -125,10 +124,6 @@ export class Channel {
       if (kind === 'mend') lower(damaged.writer, firstSeq);
     for (const [writer, seq] of have) if (seq === 0) have.delete(writer);
     return have;
-  }
-
-  private held(): Map<WriterId, number> {
-    return new Map(this.log.writers().map(({ writer, seq }) => [writer, seq]));
   }
 
   /** When something is due here; Infinity when nothing is. */

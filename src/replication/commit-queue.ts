@@ -50,7 +50,8 @@ export interface RepairRun {
   readonly channel: Channel;
   readonly bytes: Uint8Array;
   readonly run: RunSummary;
-  readonly repair: Repair;
+  /** Absent where nothing had to be looked for. */
+  readonly repair?: Repair;
 }
 
 type Item = ReceivedRun | RepairRun | Duty;

@@ -1,7 +1,6 @@
 /** Putting a run together again from what is left of it here and what other homes sent. Nothing is taken that does not fit all
  *  that is known of it: its own checksum, the checksum each entry names of the one before, and the run's length. */
 import type { ChannelRef, WriterId } from '../base/ids.js';
-import { planted } from '../base/planted.js';
 import {
   RecordWalk,
   placeSeed,
@@ -98,14 +97,14 @@ export function compose(damaged: Damaged, pieces: Pieces): readonly Composed[] |
     piece = pieces.get(firstSeq + taken.length)
   ) {
     const follows = expected === undefined || piece.previous === expected;
-    if (!(follows && (!known || piece.round === known.round)) && !planted('repair-unchecked')) return 'other';
+    if (!(follows && (!known || piece.round === known.round))) return 'other';
     taken.push(piece);
     expected = piece.checksum;
     bytes += piece.record.length;
   }
   const isAll = taken.length === count;
   if (taken.length === 0 || (known && !isAll)) return 'missing';
-  if (isAll && !planted('repair-unchecked')) {
+  if (isAll) {
     if (last !== undefined && expected !== last) return 'other';
     if (known?.recordBytes !== undefined && known.recordBytes !== bytes) return 'other';
   }

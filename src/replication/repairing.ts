@@ -11,7 +11,16 @@ import type { Channel } from './channel.js';
 import type { Context } from './context.js';
 import type { Interval } from './interval.js';
 import type { Mend, Mended } from './messages.js';
-import { type Damaged, type Piece, compose, missingIn, piecesHere, piecesOfRun } from './repair-pieces.js';
+import {
+  type Composed,
+  type Damaged,
+  type Piece,
+  type Pieces,
+  compose,
+  missingIn,
+  piecesHere,
+  piecesOfRun,
+} from './repair-pieces.js';
 import type { Answer, Repair } from './repair.js';
 import type { StoredSlice } from './stored-slice.js';
 import { timing } from './timing.js';
@@ -41,6 +50,20 @@ export class Repairing {
     const here = piecesHere(damaged);
     const missing = missingIn(damaged, here);
     if (missing.length > 0) this.#begin(channel, { kind: 'mend', damaged, here }, missing, now);
+    else this.#mendHere(channel, damaged, here);
+  }
+
+  /** All entries are there, and what tells a start where they are is not. */
+  #mendHere(channel: Channel, damaged: Damaged, here: Pieces): void {
+    const composed = compose(damaged, here);
+    if (typeof composed === 'string' || channel.repairs.some((each) => overlaps(each, damaged))) return;
+    if (!this.#hasRoom(composed)) return;
+    for (const { bytes, run } of composed)
+      this.#context.queue.repair({ type: 'repair', channel, bytes, run });
+  }
+
+  #hasRoom(runs: readonly Composed[]): boolean {
+    return this.#context.queue.hasRoom(runs.reduce((sum, { bytes }) => sum + bytes.length, 0));
   }
 
   #begin(
@@ -227,17 +250,12 @@ export class Repairing {
   }
 
   /** A run of it is stored again. What of it was left out is looked for anew. */
-  stored(channel: Channel, repair: Repair): void {
-    if (--repair.queued > 0) return;
+  stored(channel: Channel, repair: Repair | undefined): void {
+    if (!repair || --repair.queued > 0) return;
     this.#drop(channel, repair);
     const { writer } = repair.damaged;
     const hole = channel.log.holes().find((each) => each.writer === writer);
     if (hole) this.#context.outbox.add({ type: 'examine', ref: channel.ref, writer, seq: hole.fromSeq });
-  }
-
-  /** What waits for a commit is not of this ring any more. */
-  forget(repairs: readonly Repair[]): void {
-    this.#count -= repairs.length;
   }
 
   #drop(channel: Channel, repair: Repair): void {
@@ -338,4 +356,9 @@ export class Repairing {
     const answer = { interval: interval.id, ref, session, through, floor, recovering, runs };
     this.#context.outbox.to(to).other({ type: 'mended', ...answer });
   }
+}
+
+function overlaps({ damaged }: Repair, { writer, firstSeq, count }: Damaged): boolean {
+  const isBehind = damaged.firstSeq >= firstSeq + count;
+  return damaged.writer === writer && !isBehind && damaged.firstSeq + damaged.count > firstSeq;
 }

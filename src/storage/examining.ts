@@ -33,14 +33,17 @@ async function damagedRun(
   place: RunPlace,
 ): Promise<Damage | undefined> {
   const floor = slot.log.writer(writer)?.floor ?? 0;
-  const lastSeq = place.firstSeq + place.count - 1;
-  const firstSeq = Math.max(place.firstSeq, floor + 1);
-  if (firstSeq > lastSeq) return undefined;
+  const isOver = (seq: number): boolean => seq <= floor || slot.log.isGivenUp(writer, seq, seq);
+  let firstSeq = place.firstSeq;
+  let lastSeq = place.firstSeq + place.count - 1;
+  // What was given up at either end is left out; in the middle it leaves what is around it where it is.
+  while (firstSeq <= lastSeq && isOver(firstSeq)) firstSeq++;
+  while (lastSeq >= firstSeq && isOver(lastSeq)) lastSeq--;
   const count = lastSeq - firstSeq + 1;
-  const { slices, missing } = await options.reader.read(slot, [{ writer, firstSeq, count }], Infinity);
-  const isWanted = missing.some(({ fromSeq, toSeq }) => !slot.log.isGivenUp(writer, fromSeq, toSeq));
-  if (!isWanted) return undefined;
-  const recordBytes = firstSeq === place.firstSeq ? place.recordBytes : undefined;
+  if (count < 1 || (await options.reader.verify(slot, writer, place))) return undefined;
+  // Where nothing is missing its header is damaged, without which a start does not find it.
+  const { slices } = await options.reader.read(slot, [{ writer, firstSeq, count }], Infinity);
+  const recordBytes = count === place.count ? place.recordBytes : undefined;
   return {
     ref: slot.ref,
     writer,

@@ -48,11 +48,12 @@ export class Mending {
     const from = Math.max(firstSeq, floor + 1);
     const subLog = slot.subLog(writer);
     const places = await index.places(subLog, from, lastSeq, count + 1);
-    const isInside = places.every((place) => {
-      const first = Math.max(place.firstSeq, floor + 1);
-      return first >= from && place.firstSeq + place.count - 1 <= lastSeq;
-    });
-    if (!isInside) return undefined;
+    const isOver = (seq: number): boolean => seq <= floor || slot.log.isGivenUp(writer, seq, seq);
+    for (const place of places) {
+      for (let seq = place.firstSeq; seq < from; seq++) if (!isOver(seq)) return undefined;
+      for (let seq = lastSeq + 1; seq < place.firstSeq + place.count; seq++)
+        if (!isOver(seq)) return undefined;
+    }
     const [old] = places;
     const before = old ?? (await index.placeBefore(subLog, firstSeq));
     // Where there was no row none of the later ones counts these bytes: then a trim counts them as nothing.
@@ -69,6 +70,11 @@ export class Mending {
     slot.log.restore(run);
     const writes: Write[] = [];
     for (const place of this.#places) {
+      // What was given up has no place any more.
+      const lastSeq = run.firstSeq + run.count - 1;
+      const { writer } = run;
+      slot.log.lose({ writer, fromSeq: place.firstSeq, toSeq: run.firstSeq - 1 });
+      slot.log.lose({ writer, fromSeq: lastSeq + 1, toSeq: place.firstSeq + place.count - 1 });
       if (place.firstSeq !== run.firstSeq) writes.push({ key: runKey(keyPrefix, place.firstSeq) });
       this.#lower(place);
     }

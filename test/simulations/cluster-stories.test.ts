@@ -20,6 +20,8 @@ describe('a planted bug shows', () => {
     ['lonely-claim', 'D8 six hours ahead', 'R36 no lonely claim'],
     ['gap-untold', 'A lost tail', 'I13 losses are told'],
     ['rest-goes-first', 'An orderly return', 'I17 publishers in order'],
+    ['damage-served', 'D10 bit rot: an entry', 'I4 whole entries'],
+    ['gap-by-majority', 'Rot while the one that has it is away', 'I20 given up is nowhere'],
   ];
 
   test.each(shown)('%s in %s', async (bug, name, checker) => {

@@ -67,8 +67,12 @@ export const nothingVanishes: Checker = function* ({ record, disks, stores }) {
           held.add(`default/${name} ${writer}-${seq}`);
           if (kind === trimKind) trimmed.add(`default/${name}`);
         }
-    for (const [key, seq] of disk.dots())
-      if (!held.has(`${key}-${seq}`) && !trimmed.has(key.slice(0, key.indexOf(' '))))
+    for (const [key, seq] of disk.dots()) {
+      const [channel = '', writer = ''] = key.split(' ');
+      // The last start writes too, and the disks are looked at before it.
+      const wasThere = (disk.syncedAt(channel, writer, seq) ?? Infinity) <= record.healedMs;
+      if (wasThere && !held.has(`${key}-${seq}`) && !trimmed.has(channel))
         yield `${disk.node} had ${key}-${seq} and has it no more`;
+    }
   }
 };

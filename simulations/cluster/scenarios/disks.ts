@@ -102,6 +102,24 @@ export async function rottenAlone(story: Story): Promise<void> {
   );
 }
 
+/** What the owner cannot read any more one home lacks and the other has, which is away: nothing is given up before that one
+ *  is back and was asked. */
+export async function rottenWhileAway(story: Story): Promise<void> {
+  await story.begin();
+  const { owner, others } = story;
+  const [b, c] = others;
+  story.split([owner, b!]);
+  const acked = await story.published(story.publisher('p', [owner]), 5);
+  await story.pass(1_500);
+  story.split([owner, c!]);
+  flipEntry(story, owner, acked[1]!.dot!.seq);
+  await story.pass(8_000);
+  story.mend();
+  await story.published(story.publisher('q'), 5);
+  const reader = story.reader('r', [owner]);
+  await story.until(() => story.had(reader) >= 11, 'the reader has all');
+}
+
 /** Flips a bit in the payload of an entry of the story's channel. */
 function flipEntry(story: Story, home: SimulatedNode, seq: number, writer?: string): void {
   const found = home.segmentFiles().flatMap((file) => {

@@ -3,7 +3,15 @@ import type { PlantedBug } from '../../../src/base/planted.js';
 import { plant } from '../../replication/planting.js';
 import type { Finding } from '../record.js';
 import { churn, hole, lostTail, orderlyReturn, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
-import { fullDisk, rottenAlone, rottenEntry, rottenIdentity, rottenIndex, rottenWhileDown } from './disks.js';
+import {
+  fullDisk,
+  rottenAlone,
+  rottenWhileAway,
+  rottenEntry,
+  rottenIdentity,
+  rottenIndex,
+  rottenWhileDown,
+} from './disks.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
@@ -36,6 +44,7 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['D10 bit rot: the index', { told: rottenIndex }],
   ['D10 bit rot: store.json', { told: rottenIdentity }],
   ['Rot of what one home has', { told: rottenAlone, options: { isStrict: false } }],
+  ['Rot while the one that has it is away', { told: rottenWhileAway, options: { isStrict: false } }],
   ...orders.flatMap((order) =>
     [100, 4_000].map((gapMs): [string, Entry] => [
       `D11 lights out: ${order.map((at) => `n${at + 1}`).join(', ')}, ${gapMs} ms apart`,
