@@ -168,6 +168,16 @@ export const limits = {
   emptyPullsMax: 3,
   /** Intervals that are compared with one peer at once: one walk over all channels answers them. */
   comparedAtOnce: 64,
+  /** Damaged runs remembered until they are repaired; further ones are found again. */
+  damagedRunsMax: 10_000,
+  /** Damaged runs that a node looks for elsewhere at once: some megabytes each. */
+  repairsMax: 16,
+  /** A read waits so long for what cannot be read here to come from another home; then it is to be tried again. */
+  mendWaitMs: 1_000,
+  /** Damaged runs taken up at once beside those that were read for somebody. */
+  mendsAtOnce: 4,
+  /** All that is stored is read through within this, so that damage is found while other homes have what it hit. */
+  scrubPassMs: 604_800_000,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */

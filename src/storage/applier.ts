@@ -36,6 +36,10 @@ export class Applier {
     this.#options = options;
   }
 
+  get keysSince(): number {
+    return this.#options.keysSince;
+  }
+
   /** The slot's log must accept the run. A floor run raises the floors at once, so that what follows it in the commit may
    *  stand on them. Returns trims to be settled once all runs of the commit are applied. */
   apply(slot: Slot, run: RunSummary, at: StoredAt): readonly Trim[] {

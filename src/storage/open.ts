@@ -125,7 +125,8 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     },
   });
   await index.keys.open();
-  const applier = new Applier(index, { soleHome: options.soleHome, keysSince: keysSince(clock.wallMs()) });
+  const since = keysSince(clock.wallMs());
+  const applier = new Applier(index, { soleHome: options.soleHome, keysSince: since });
   for await (const [key] of rowsOf(keyValue, tagged(tags.trim))) {
     const ref = channelOf(key);
     applier.trimmed.set(channelKey(ref), ref);
@@ -147,6 +148,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     found: found.found,
     covered,
     notes,
+    keysSince: since,
     onDamage: () => markDoubt({ files, directory: store }),
   });
   const { storeId } = await identify(options, found, recovered);

@@ -18,6 +18,8 @@ export interface RecoveryOptions {
   /** What the index covers at the start. */
   readonly covered: Meta;
   readonly notes: Map<string, Uint8Array>;
+  /** Idempotency keys stamped before this need not be remembered. */
+  readonly keysSince: number;
   /** Called before anything is salvaged: until recovery is done the index tells only a part of it. */
   readonly onDamage: () => Promise<unknown>;
 }

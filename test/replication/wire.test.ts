@@ -102,6 +102,14 @@ function toProto(message: PeerMessage): object {
     }
     case 'reminded':
       return { reminded: { statement: statementOf(message.statement) } };
+    case 'mend': {
+      const { type: _type, ref, writer, ...fields } = message;
+      return { mend: { ...fields, ref: refOf(ref), writer: fromHex(writer) } };
+    }
+    case 'mended': {
+      const { type: _type, ref, ...fields } = message;
+      return { mended: { ...fields, ref: refOf(ref) } };
+    }
     case 'recovery': {
       const { type: _type, promise, channels, ...fields } = message;
       const held = channels.map(({ ref, have }) => ({ ref, have: haveOf(have) }));

@@ -63,7 +63,7 @@ export class ClusterSide implements Attached, Away {
     this.#remote = this.#makeRemote();
     this.#listening = new Listening(this.#remote, (ref) => cluster.isHome(ref));
     this.#followers = this.#makeFollowers();
-    this.logs = new RoutedLogs(store, this.#remote, (ref) => cluster.isHome(ref));
+    this.logs = new RoutedLogs(store, parts.replicated.mending, this.#remote, (ref) => cluster.isHome(ref));
   }
 
   attach(channels: ChannelTable): void {
@@ -210,6 +210,10 @@ export class ClusterSide implements Attached, Away {
     this.#followers.allChanged();
   }
 
+  mend(scrubPart: number): Promise<void> {
+    return this.#parts.replicated.mending.mend(scrubPart);
+  }
+
   get replica(): Replica {
     return this.#parts.replicated.replica;
   }
@@ -270,7 +274,7 @@ export class ClusterSide implements Attached, Away {
       },
       release: (ref) => this.unlisten(ref),
       fetch: (ref, dots) => replicated.fetch(ref, dots),
-      read: (ref, ranges, bytesMax) => store.read(ref, ranges, bytesMax),
+      read: (ref, ranges, bytesMax) => replicated.mending.read(ref, ranges, bytesMax),
       seqsSince: (ref, timestamp) => store.seqsSince(ref, timestamp),
       // Brings the channel in: its owner merges what is not committed.
       keptSignals: (ref) => this.#table.use(ref).signals?.signals ?? [],
