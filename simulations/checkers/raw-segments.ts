@@ -116,14 +116,12 @@ export class RawScan implements RawSegments {
     }
   }
 
-  /** Records of a damaged run, as far as their lengths lead from one to the next. */
+  /** Records of a damaged run, wherever in it they lie: what is before them may have lost its length. */
   #wholeRecords(file: string, bytes: Uint8Array, at: number): void {
     const start = at + (bytes[at + 4]! | (bytes[at + 5]! << 8));
     const end = Math.min(bytes.length, start + fixed32(bytes, at + 8));
     const place = this.#placeOf(bytes, at);
     for (let position = start; position < end;) {
-      const next = recordEnd(bytes, position, end);
-      if (next === undefined) return;
       const record = recordAt(bytes, position, end, place.seed);
       const { channel, writer, round } = place;
       if (record) {
@@ -131,7 +129,7 @@ export class RawScan implements RawSegments {
         const found = { channel, writer, round, seq: record.seq, bytes: view, arrival: 0, file };
         this.records.push({ ...found, offset: position, runOffset: at });
       }
-      position = next;
+      position = record?.end ?? position + 1;
     }
   }
 

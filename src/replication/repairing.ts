@@ -77,7 +77,9 @@ export class Repairing {
     const isKnown = channel.repairs.some(
       (each) => each.damaged.writer === writer && each.firstSeq <= lastSeq && each.lastSeq >= firstSeq,
     );
-    if (isKnown || this.#count >= limits.repairsMax) return;
+    // What others ask about leaves room for what is damaged here.
+    const most = start.kind === 'mend' ? limits.repairsMax : limits.repairsMax / 2;
+    if (isKnown || this.#count >= most) return;
     this.#count++;
     const session = Math.floor(this.#context.options.random.next() * Number.MAX_SAFE_INTEGER);
     const state = { answers: new Map(), askAt: now, tries: 0, isNowhere: false, queued: 0 };
@@ -151,7 +153,7 @@ export class Repairing {
     repair.answers.set(from, answer);
     // Some of it is trimmed there: the floors come with what that home holds.
     const floor = channel.log.writer(repair.damaged.writer)?.floor ?? 0;
-    if (answer.floor > floor) this.#transfer.ask(channel, from, now);
+    if (answer.floor > floor) this.#transfer.ask(channel, from, now, 'due');
     if (answer.next <= repair.lastSeq) this.#ask(channel, repair, from);
     if (repair.kind === 'mend') this.#mend(channel, repair);
     else if (answer.pieces.has(repair.firstSeq)) {
@@ -223,22 +225,22 @@ export class Repairing {
     const { others } = channel.interval;
     const answered = others.filter(isDone).length;
     if (answered < others.length && !(planted('gap-by-majority') && answered > 0)) return;
+    // Of what nobody shows an entry behind, nobody can tell that it was ever there: who asked about it asks again.
+    if (repair.kind === 'search' && !(this.#context.owns(channel) && isThere(repair, lastSeq)))
+      return this.#drop(channel, repair);
     repair.isNowhere = true;
     this.#context.outbox.add({ type: 'repairsChanged', ref: channel.ref, interval: channel.interval.id });
     if (this.#context.owns(channel)) this.#giveUp(channel, repair);
   }
 
-  #giveUp(channel: Channel, { kind, here, answers, damaged, firstSeq, lastSeq }: Repair): void {
+  #giveUp(channel: Channel, repair: Repair): void {
+    const { kind, damaged, firstSeq, lastSeq } = repair;
     const { writer } = damaged;
-    const isThere = (seq: number): boolean =>
-      here.has(seq) || [...answers.values()].some(({ pieces, floor }) => pieces.has(seq) || floor >= seq);
-    // Of what nobody shows an entry behind, nobody can tell that it was ever there.
     const last = kind === 'mend' ? lastSeq : lastSeq - 1;
-    if (kind === 'search' && !isThere(lastSeq)) return;
     for (let seq = firstSeq; seq <= last; seq++) {
-      if (isThere(seq) || channel.log.isGivenUp(writer, seq, seq)) continue;
+      if (isThere(repair, seq) || channel.log.isGivenUp(writer, seq, seq)) continue;
       let toSeq = seq;
-      while (toSeq < last && !isThere(toSeq + 1)) toSeq++;
+      while (toSeq < last && !isThere(repair, toSeq + 1)) toSeq++;
       const lost: LostRange = { writer, fromSeq: seq, toSeq };
       return this.#context.outbox.add({ type: 'giveUp', ref: channel.ref, lost });
     }
@@ -270,7 +272,7 @@ export class Repairing {
   stored(channel: Channel, repair: Repair | undefined, now: number): void {
     if (!repair || --repair.queued > 0) return;
     this.#drop(channel, repair);
-    for (const home of channel.interval.others) this.#transfer.ask(channel, home, now);
+    for (const home of channel.interval.others) this.#transfer.ask(channel, home, now, 'due');
     const { writer } = repair.damaged;
     const hole = channel.log.holes().find((each) => each.writer === writer);
     if (hole) this.#context.outbox.add({ type: 'examine', ref: channel.ref, writer, seq: hole.fromSeq });
@@ -375,6 +377,11 @@ export class Repairing {
     const answer = { interval: interval.id, ref, session, through, floor, recovering, runs };
     this.#context.outbox.to(to).other({ type: 'mended', ...answer });
   }
+}
+
+/** Here or at another home, or trimmed there. */
+function isThere({ here, answers }: Repair, seq: number): boolean {
+  return here.has(seq) || [...answers.values()].some(({ pieces, floor }) => pieces.has(seq) || floor >= seq);
 }
 
 function overlaps({ damaged }: Repair, { writer, firstSeq, count }: Damaged): boolean {

@@ -122,6 +122,38 @@ describe('an owner', () => {
     expect(home.replica.mayMend(ref, writer, 1)).toBe(false);
   });
 
+  test('gives up nothing that another home has trimmed: it asks that home for its floors', () => {
+    const { home, session } = asked();
+    home.hear('b', { ...answer, session, runs: [], floor: 3 });
+    expect(home.said()).toContainEqual(expect.objectContaining({ type: 'pull', ref }));
+    home.hear('c', { ...answer, session, runs: [] });
+    expect(givenUp(home)).toBe(false);
+    expect(home.replica.mayMend(ref, writer, 1)).toBe(true);
+  });
+
+  test('asks the other homes too for what one of them cannot read and it lacks itself', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', openingState(home));
+    home.sync();
+    home.said();
+    const mend = { type: 'mend', interval: 'i', ref, session: 1, writer, firstSeq: 1, count: 2 } as const;
+    home.hear('b', mend);
+    home.sync();
+    const questions = home.said().flatMap((each) => (each.type === 'mend' ? [each] : []));
+    expect(questions.map(({ firstSeq, count }) => [firstSeq, count])).toEqual([
+      [1, 3],
+      [1, 3],
+    ]);
+    const { session } = questions[0]!;
+    for (const peer of 'bc') home.hear(peer, { ...answer, session, runs: [] });
+    expect(givenUp(home)).toBe(false);
+    // Nobody showed an entry behind it: it is looked for anew only when somebody asks anew.
+    home.hear('b', mend);
+    home.sync();
+    expect(home.said().filter(({ type }) => type === 'mend')).toHaveLength(2);
+  });
+
   test('hears nothing from who is no home, or was not asked', () => {
     const { home, session } = asked();
     home.hear('x', { ...answer, session, runs: [good.bytes] });
