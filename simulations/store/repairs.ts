@@ -3,6 +3,7 @@ import type { ChannelRef, WriterId } from '../../src/base/ids.js';
 import { channelKey } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
 import type { LogStore } from '../../src/engine/ports.js';
+import { floorWriter } from '../../src/log/floors.js';
 import { runOf } from '../../src/log/run-bytes.js';
 import { verifyRun } from '../../src/log/run-reader.js';
 import type { RunSummary } from '../../src/log/run.js';
@@ -36,7 +37,8 @@ function repairOfWhole(model: Model, random: Random): Repair | undefined {
   const channel = pick([...model.channels.values()]);
   const [writer, entries] = (channel && pick([...channel.writers])) ?? [];
   const one = entries && pick(entries);
-  if (!channel || !writer || !one) return undefined;
+  // Floors are no entries.
+  if (!channel || !writer || !one || writer === floorWriter) return undefined;
   const floor = model.floors(channel).get(writer) ?? 0;
   const run = entries.filter(
     ({ commit, state, seq }) => commit === one.commit && state === 'acked' && seq > floor,

@@ -125,8 +125,8 @@ export class Workload {
     const { firstPosition, endPosition } = log;
     if (log.isEmpty || this.#random.next() >= this.#habits.floors) return undefined;
     const position = firstPosition + this.#below(endPosition - firstPosition + 1);
-    const trim =
-      this.#random.next() < 0.5 ? log.trimAt(position) : this.#foreignTrim(log.vectorAt(endPosition));
+    const held = new Map(log.writers().map(({ writer, seq }) => [writer, seq]));
+    const trim = this.#random.next() < 0.5 ? log.trimAt(position) : this.#foreignTrim(held);
     if (!trim) return undefined;
     const { bytes, run } = floorRun(ref, trim);
     this.#runs.add(bytes, run);
