@@ -196,6 +196,8 @@ export class Owning {
 
   #commit(channel: Channel, dot: Dot): void {
     const { log, ref } = channel;
+    // Floors may be in the log that were not told of yet.
+    this.trimmed(channel);
     const from = log.endPosition;
     log.commitThrough(dot);
     channel.toldPosition = log.endPosition;

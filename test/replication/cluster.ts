@@ -95,9 +95,14 @@ export class Home {
     return bytes;
   }
 
-  finish(): void {
+  /** The store is done with the commit, and the replica does not know yet. */
+  stored(): void {
     for (const run of [...this.#own.splice(0), ...this.#received]) this.log.apply(run);
     this.#received = [];
+  }
+
+  finish(): void {
+    this.stored();
     this.replica.synced(this.#token!, this.now);
     this.drain();
   }

@@ -135,6 +135,20 @@ describe('a home behind floors', () => {
     expect(alarms(home)).toEqual([]);
   });
 
+  test('says so to readers before what it hears is committed, while the store is just done with them', () => {
+    const home = new Home('a', 'abc');
+    home.hear('b', append([entries(8, 9).bytes], { trim: trimOf(7) }));
+    home.begin();
+    home.stored();
+    home.hear('b', append([], { committed: 9 }));
+    home.finish();
+    const told = home.effects.filter(({ type }) => type === 'overtaken' || type === 'committed');
+    expect(told).toMatchObject([
+      { type: 'overtaken', from: 0 },
+      { type: 'committed', from: 7, to: 9 },
+    ]);
+  });
+
   test('is told them by its owner, ahead of what is kept', () => {
     const home = ownerOfThree();
     home.log.apply(floorRun(ref, trimOf(7)).run);

@@ -263,6 +263,15 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
     (story) => void story.publish('c1', 1, 0, 2_500),
   ],
   [
+    'I18 own writes are read',
+    'a last page ends before what its reader wrote',
+    ({ record }) => {
+      const events = record.readers[0]!.events.slice(0, 2);
+      events.push({ type: 'page', atMs: 3_000, including: { writer: 'b1', seq: 2 }, more: false });
+      record.readers.push({ ...record.readers[0]!, name: 'h1', phase: 'history', events });
+    },
+  ],
+  [
     'I19 floors are trims',
     'floors that no trim of the order says',
     ({ raised }) => {

@@ -65,7 +65,8 @@ export async function twice(story: Story): Promise<void> {
     if (observation.type === 'alarm') told.push(observation.code);
   };
   copy.start();
-  await story.until(() => told.includes('STORE_TWICE'), 'the copy is told', 5_000);
+  // The others reach it once gossip found it.
+  await story.until(() => told.includes('STORE_TWICE'), 'the copy is told', 5_000 + foundMs);
   await story.until(() => copy.state === 'down', 'the copy does not go on');
   await story.until(
     () => seen(b!).includes('STORE_ROLLED_BACK'),
@@ -75,6 +76,8 @@ export async function twice(story: Story): Promise<void> {
   await story.until(() => b!.engine?.status().cluster?.intervals.recovering === 0, 'the node counts again');
   await story.published(story.publisher('r', [b!]), 5);
 }
+
+const foundMs = 5_000;
 
 /** Alarms of each node. */
 function observed({ nodes }: Story): (node: SimulatedNode) => readonly string[] {
