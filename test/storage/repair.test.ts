@@ -107,7 +107,12 @@ describe('a damaged run', () => {
       ]);
       expect(damage?.known?.round).toBe(1);
       expect([damage?.before, damage?.last].every((sum) => typeof sum === 'number' && sum > 0)).toBe(true);
+      const broken = await store.digest(room);
+      expect(broken?.missing).toEqual([{ writer: first, fromSeq: 5, toSeq: 5 }]);
       await elsewhere.repair(store, damage!);
+      const { digest, entries, missing } = (await store.digest(room))!;
+      expect([entries, missing]).toEqual([7, []]);
+      expect(digest).toEqual((await store.digest(room, { notBefore: machine.clock.wallMs() + 1 }))!.digest);
       expect(await seqs(store, 7)).toEqual(all(7));
       expect(store.damaged(10)).toEqual([]);
       expect(await store.examine(room, first, 5)).toBe(undefined);
@@ -122,7 +127,7 @@ describe('a damaged run', () => {
     const machine = new Machine();
     await machine.run(async () => {
       const { store, elsewhere } = await damaged(machine);
-      await seqs(store, 7);
+      expect((await store.digest(room))?.missing).toHaveLength(1);
       await elsewhere.repair(store, (await store.examine(room, first, 5))!);
       if (index !== 'lost') await store.close();
     });
@@ -132,6 +137,7 @@ describe('a damaged run', () => {
     if (index === 'dropped') machine.index.drop();
     await machine.run(async () => {
       const store = await machine.open();
+      expect((await store.digest(room))?.missing).toEqual([]);
       expect(await seqs(store, 7)).toEqual(all(7));
       expect((await store.open(room)).lostRanges()).toEqual([]);
       expect(store.damaged(10)).toEqual([]);
