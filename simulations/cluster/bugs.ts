@@ -224,6 +224,18 @@ export const clusterBugs: readonly ClusterBug[] = [
     seed: 3,
     steering: { faults: { duel: 3, 'lost-disk': 2, tail: 2 } },
   },
+  {
+    bug: 'damage-served',
+    what: 'a record that does not fit its checksum is handed out, to readers and to other homes',
+    story: 'D10 bit rot: an entry',
+    steering: { faults: { rot: 12, kill: 2 } },
+  },
+  {
+    bug: 'gap-by-majority',
+    what: 'an entry is given up before all homes were asked',
+    story: 'Rot while the one that has it is away',
+    steering: { faults: { rot: 12, isolate: 5 } },
+  },
 ];
 
 export interface Finder {

@@ -238,7 +238,9 @@ export class Ending {
     const world = this.#world;
     const conflict = (what: string): void => world.conflict(`two contents of ${what}`);
     const isAlone = world.plan.replicas === undefined;
-    const stores = world.nodes.map((node) => readStoreLog(node.name, node.segmentFiles(), conflict, isAlone));
+    const stores = world.nodes.map((node) =>
+      readStoreLog(node.name, node.segmentFiles(), conflict, { isAlone, salvages: node.rawDisk.isRotten }),
+    );
     const { archive } = world;
     const homesOf = (channel: string): StoreLog[] =>
       world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);

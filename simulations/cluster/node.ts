@@ -393,6 +393,14 @@ export class SimulatedNode {
     };
   }
 
+  /** Something on its disk changed by itself, and nobody was told. */
+  rotted(what: string): void {
+    this.#world.trace.tell(`${this.name} rots: ${what}`);
+    this.rawDisk.isRotten = true;
+    this.#world.record.lostDisks.set(this.rawDisk.number, this.#world.nowMs());
+    this.#world.record.rotten.add(this.rawDisk.number);
+  }
+
   /** Segment files as they are now. */
   segmentFiles(): { name: string; bytes: Uint8Array }[] {
     return this.disk.names

@@ -166,11 +166,13 @@ export class Committer {
     }
     const writer = this.#stamper.runs;
     if (companion) for (const { bytes, run } of companion.runs) runs.push(writer.add(bytes, run));
+    const repairs = companion?.repairs.map(({ bytes, run }) => writer.add(bytes, run)) ?? [];
     const bytes = writer.bytes();
     ordering.built(stamped, bytes);
     const notes = notesOf(companion, bound);
-    if (runs.length > 0 || notes) {
-      await store.commit({ bytes, runs, ...(notes ? { notes } : {}) });
+    if (runs.length + repairs.length > 0 || notes) {
+      const again = repairs.length > 0 ? { repairs } : {};
+      await store.commit({ bytes, runs, ...again, ...(notes ? { notes } : {}) });
       this.#counters.commits++;
     }
     underWay.stamped = [];

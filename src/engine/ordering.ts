@@ -24,6 +24,8 @@ export interface Companion {
   readonly token: number;
   /** In this order. */
   readonly runs: readonly ForeignRun[];
+  /** Behind all others: entries that could not be read, to be stored again. */
+  readonly repairs: readonly ForeignRun[];
   readonly notes: ReadonlyMap<string, Uint8Array>;
 }
 

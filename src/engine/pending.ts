@@ -1,6 +1,6 @@
 /** A mutation that waits for the next commit. Plain objects, one a message; no promise, timer or closure each. */
 import type { Dot } from '../base/ids.js';
-import type { Timestamp } from '../log/entry.js';
+import type { LostRange, Timestamp } from '../log/entry.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Level } from '../protocol/messages.js';
 import type { Accepted, Reached } from '../sessions/ack-range.js';
@@ -52,7 +52,13 @@ export interface PendingMerge {
 
 export const pendingMerge: PendingMerge = { kind: 'merge' };
 
-export type Pending = PendingPublish | PendingTrim | PendingMerge;
+/** No home can read these any more: an entry that says so. */
+export interface PendingGap {
+  readonly kind: 'gap';
+  readonly lost: LostRange;
+}
+
+export type Pending = PendingPublish | PendingTrim | PendingMerge | PendingGap;
 
 /** What it counts for in the bounds of what may wait. */
 export function weight(item: Pending): number {

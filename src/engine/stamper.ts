@@ -9,7 +9,13 @@ import { countersPerMs, timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Stamped, Stamping } from './ordering.js';
-import { type Pending, type PendingPublish, type PendingTrim, refuseUnwritten } from './pending.js';
+import {
+  type Pending,
+  type PendingGap,
+  type PendingPublish,
+  type PendingTrim,
+  refuseUnwritten,
+} from './pending.js';
 import type { LogStore } from './ports.js';
 import type { WriterId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
@@ -73,6 +79,8 @@ export class Stamper {
         return this.#trim(channel, item);
       case 'merge':
         return this.#merge(channel);
+      case 'gap':
+        return this.#gap(channel, item);
     }
   }
 
@@ -151,6 +159,16 @@ export class Stamper {
     this.#open(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     channel.stampedSeq = this.runs.append({ timestamp, kind: 'merge', parents });
+    return true;
+  }
+
+  /** Unless an earlier one says the same. */
+  #gap(channel: ActiveChannel, { lost }: PendingGap): boolean {
+    const { writer, fromSeq, toSeq } = lost;
+    if (this.#allowed!.as !== 'owner' || channel.log.isGivenUp(writer, fromSeq, toSeq)) return false;
+    const parents = this.#open(channel);
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    channel.stampedSeq = this.runs.append({ timestamp, kind: 'gap', lost, parents });
     return true;
   }
 

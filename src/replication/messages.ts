@@ -204,6 +204,33 @@ export interface Reminded {
   readonly statement: Statement;
 }
 
+/** These cannot be read here: who can? */
+export interface Mend {
+  readonly type: 'mend';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  /** Random, so that an answer belongs to this question. */
+  readonly session: number;
+  readonly writer: WriterId;
+  readonly firstSeq: number;
+  readonly count: number;
+}
+
+/** All that can be read of them, from the first that was asked for through `through`: of what is not among the runs this
+ *  home has nothing whole. */
+export interface Mended {
+  readonly type: 'mended';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  readonly session: number;
+  readonly through: number;
+  /** Nothing at or below it is kept. */
+  readonly floor: number;
+  /** Its sender's store is not what it was: what it lacks proves nothing. */
+  readonly recovering: boolean;
+  readonly runs: readonly Uint8Array[];
+}
+
 export type PeerMessage =
   | Ask
   | Asked
@@ -224,7 +251,9 @@ export type PeerMessage =
   | Arrived
   | Reminded
   | Reconcile
-  | Reconciled;
+  | Reconciled
+  | Mend
+  | Mended;
 
 /** Every channel whose log must be open before the message is received. */
 export function channelsOf(message: PeerMessage): readonly ChannelRef[] {

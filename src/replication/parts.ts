@@ -11,12 +11,13 @@ import type { DueFloors, Duty, RefusedRun } from './commit-queue.js';
 import { Context, type ReplicaOptions } from './context.js';
 import { Fetching } from './fetching.js';
 import { Homes } from './homes.js';
-import type { IntervalId, PeerMessage, WithTrim } from './messages.js';
+import type { IntervalId, Mended, PeerMessage, WithTrim } from './messages.js';
 import { Offering } from './offering.js';
 import { Outcomes } from './outcomes.js';
 import { Owning } from './owning.js';
 import { PeerStores } from './peer-stores.js';
 import { Recovering } from './recovering.js';
+import { Repairing } from './repairing.js';
 import { Statements } from './statements.js';
 import { Transfer } from './transfer.js';
 
@@ -34,6 +35,7 @@ export interface Parts {
   readonly statements: Statements;
   readonly catchUp: CatchUp;
   readonly arrivals: Arrivals;
+  readonly repairing: Repairing;
 }
 
 export function makeParts(options: ReplicaOptions): Parts {
@@ -41,6 +43,7 @@ export function makeParts(options: ReplicaOptions): Parts {
   const transfer = new Transfer(context);
   const outcomes = new Outcomes(context);
   const owning = new Owning(context, transfer, outcomes);
+  const repairing = new Repairing(context, transfer);
   outcomes.copiesOf = (channel, seq) => owning.copies(channel, seq);
   const stores = new PeerStores(context);
   const statements = new Statements(context, stores);
@@ -52,19 +55,20 @@ export function makeParts(options: ReplicaOptions): Parts {
     outcomes,
     owning,
     homes: new Homes(context, (channel, from, dot) => owning.learn(channel, from, dot)),
-    recovering: new Recovering(context, transfer),
+    recovering: new Recovering(context, transfer, repairing),
     fetching: new Fetching(context, transfer),
     offering: new Offering(context, transfer),
     stores,
     statements,
     catchUp,
     arrivals: new Arrivals(context, statements),
+    repairing,
   };
 }
 
 /** A message of the present ring version. */
 export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage, now: number): void {
-  const { claims, transfer, owning, homes, recovering, fetching } = parts;
+  const { claims, transfer, owning, homes, recovering, fetching, repairing } = parts;
   switch (message.type) {
     case 'ask':
       for (const claim of message.claims) claims.onAsk(from, claim);
@@ -125,14 +129,23 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
     case 'reconcile':
     case 'reconciled':
       return parts.context.outbox.add({ type: 'compared', from, message });
+    case 'mend':
+      return withChannel(parts, from, message, (channel) => repairing.onMend(channel, from, message));
+    case 'mended':
+      return withChannel(parts, from, message, (channel) => mended(parts, channel, from, message, now));
     default:
       unreachable(message);
   }
 }
 
+function mended(parts: Parts, channel: Channel, from: NodeId, message: Mended, now: number): void {
+  parts.repairing.onMended(channel, from, message, now);
+  parts.recovering.mended(channel.interval);
+}
+
 /** What was to be done once a commit is synced. */
 export function discharge(parts: Parts, duty: Duty, now: number): void {
-  const { claims, transfer, homes, recovering, fetching } = parts;
+  const { claims, transfer, homes, recovering, fetching, repairing } = parts;
   switch (duty.type) {
     case 'note':
       duty.interval.durable = duty.note.promise;
@@ -151,6 +164,8 @@ export function discharge(parts: Parts, duty: Duty, now: number): void {
     case 'keep':
       if (duty.checkpoint) parts.catchUp.noted(duty.peer, duty.checkpoint);
       return;
+    case 'mend':
+      return repairing.answer(duty.channel, duty.to, duty.mend);
     default:
       unreachable(duty);
   }

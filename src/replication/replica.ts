@@ -22,7 +22,7 @@
  *  7. *Ring.* `ringVersion` and the home sets of each interval are the engine's to set; frames of an older version are
  *     refused, of a newer one dropped with the effect `ringBehind`. */
 import { assert } from '../base/assert.js';
-import { type ChannelRef, type Dot, type NodeId, channelKey } from '../base/ids.js';
+import { type ChannelRef, type Dot, type NodeId, type WriterId, channelKey } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { RunSummary } from '../log/run.js';
@@ -39,6 +39,7 @@ import type { Reconcile, Reconciled } from './reconcile-messages.js';
 import type { Changing, HomeSet } from './quorum.js';
 import { Replanning, type RingPlan } from './replanning.js';
 import type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
+import type { Damaged } from './repair-pieces.js';
 import { timing } from './timing.js';
 import type { StoredSlice } from './transfer.js';
 
@@ -149,6 +150,8 @@ export class Replica {
       if (!interval.others.includes(peer)) continue;
       this.#parts.claims.connected(interval, peer);
       this.#parts.recovering.connected(interval, peer, now);
+      for (const channel of this.#parts.context.channelsIn(interval))
+        this.#parts.repairing.connected(channel, peer);
       this.#parts.transfer.connected(interval, peer, now);
     }
   }
@@ -194,7 +197,7 @@ export class Replica {
     const cut = this.#parts.context.queue.cut(bytesMax);
     const token = this.#parts.context.nextId();
     this.#underWay = { token, cut, stamped: [] };
-    return { token, runs: cut.runs, notes: cut.notes };
+    return { token, runs: cut.runs, repairs: cut.repairs, notes: cut.notes };
   }
 
   /** How the next entry of a channel is stamped, asked between `cut` and its commit or before. */
@@ -250,10 +253,13 @@ export class Replica {
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
     for (const conflict of cut.conflicts) tellConflict(this.#parts, conflict);
     for (const duty of cut.duties) discharge(this.#parts, duty, now);
-    const { owning, recovering, outcomes, fetching, catchUp, offering } = this.#parts;
+    const { owning, recovering, outcomes, fetching, catchUp, offering, repairing } = this.#parts;
     for (const { channel } of cut.runs) channel.grownAt = now;
-    for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
+    for (const { channel, repair } of cut.repairs) repairing.stored(channel, repair, now);
+    const grown = [...cut.runs, ...cut.repairs].map(({ channel }) => channel);
+    for (const channel of new Set([...grown, ...stamped])) {
       owning.trimmed(channel);
+      repairing.settle(channel, now);
       owning.grown(channel, now);
       recovering.grown(channel);
       fetching.settle(channel);
@@ -293,6 +299,21 @@ export class Replica {
   trimLimit(ref: ChannelRef, graceMs: number, now: number): number {
     const channel = this.#parts.context.channels.get(channelKey(ref));
     return channel ? this.#parts.owning.trimLimit(channel, graceMs, now) : 0;
+  }
+
+  /** Something stored here cannot be read: it is looked for at the other homes. */
+  damaged(id: IntervalId, damaged: Damaged, now: number): void {
+    const { context, repairing, recovering } = this.#parts;
+    const interval = context.intervals.get(id);
+    if (!interval) return;
+    repairing.begin(context.channel(interval, damaged.ref), damaged, now);
+    recovering.mended(interval);
+  }
+
+  /** Whether another home may still give an entry that cannot be read here. */
+  mayMend(ref: ChannelRef, writer: WriterId, seq: number): boolean {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    return channel === undefined || this.#parts.repairing.mayMend(channel, writer, seq);
   }
 
   #touched(ref: ChannelRef): Channel {
@@ -336,6 +357,7 @@ export class Replica {
   }
 
   loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {
+    if (this.#parts.repairing.loaded(id, slices, isDamaged)) return;
     this.#parts.transfer.loaded(id, slices, isDamaged, now);
   }
 
@@ -380,7 +402,8 @@ export class Replica {
   }
 
   tick(now: number): void {
-    const { context, claims, recovering, owning, transfer, outcomes, fetching, offering } = this.#parts;
+    const { context, claims, recovering, owning, transfer, outcomes, fetching, offering, repairing } =
+      this.#parts;
     for (const interval of context.dueIntervals.take(now)) {
       claims.tick(interval, now);
       recovering.tick(interval, now);
@@ -392,6 +415,9 @@ export class Replica {
       outcomes.settle(channel, now);
       fetching.tick(channel, now);
       offering.tick(channel, now);
+      if (channel.repairs.length === 0) continue;
+      repairing.tick(channel, now);
+      recovering.mended(channel.interval);
     }
     this.#parts.catchUp.tick(now);
   }

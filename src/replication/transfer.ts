@@ -13,13 +13,10 @@ import type { PullTerms } from './commit-queue.js';
 import type { Context, Reading } from './context.js';
 import type { Interval } from './interval.js';
 import type { Pull, Refused } from './messages.js';
+import type { StoredSlice } from './stored-slice.js';
 import { timing } from './timing.js';
 
-/** Whole records of one run, as stored. */
-export interface StoredSlice extends SeqRange {
-  readonly round: number;
-  readonly records: Uint8Array;
-}
+export type { StoredSlice } from './stored-slice.js';
 
 export class Transfer {
   readonly #context: Context;

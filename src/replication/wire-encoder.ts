@@ -32,6 +32,8 @@ export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
   reminded: 0xd2,
   reconcile: 0xe2,
   reconciled: 0xea,
+  mend: 0xf2,
+  mended: 0xfa,
 };
 
 export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Array {
@@ -112,7 +114,7 @@ function putOfChannel(
   out: ByteWriter,
   message: Extract<
     PeerMessage,
-    { type: 'refused' | 'pull' | 'state' | 'recover' | 'recovery' | 'find' | 'found' }
+    { type: 'refused' | 'pull' | 'state' | 'recover' | 'recovery' | 'find' | 'found' | 'mend' | 'mended' }
   >,
 ): void {
   putText(out, 0x0a, message.interval);
@@ -152,6 +154,20 @@ function putOfChannel(
       putNumber(out, 0x18, message.session);
       putVector(out, 0x22, message.have);
       return putNumber(out, 0x28, message.recovering ? 1 : 0);
+    case 'mend':
+      putRef(out, 0x12, message.ref);
+      putNumber(out, 0x18, message.session);
+      putBytes(out, 0x22, fromHex(message.writer));
+      putNumber(out, 0x28, message.firstSeq);
+      return putNumber(out, 0x30, message.count);
+    case 'mended':
+      putRef(out, 0x12, message.ref);
+      putNumber(out, 0x18, message.session);
+      putNumber(out, 0x20, message.through);
+      putNumber(out, 0x28, message.floor);
+      putNumber(out, 0x30, message.recovering ? 1 : 0);
+      for (const run of message.runs) putBytes(out, 0x3a, run);
+      return;
     default:
       unreachable(message);
   }

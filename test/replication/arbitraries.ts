@@ -124,6 +124,27 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     .record({ interval, ref, session: fc.maxSafeNat(), have, recovering: fc.boolean() })
     .map((fields) => ({ type: 'found' as const, ...fields })),
   fc
+    .record({
+      interval,
+      ref,
+      session: fc.maxSafeNat(),
+      writer: hex(24).map((text) => text as WriterId),
+      firstSeq: fc.integer({ min: 1, max: 2 ** 50 }),
+      count: fc.integer({ min: 1, max: 2 ** 30 }),
+    })
+    .map((fields) => ({ type: 'mend' as const, ...fields })),
+  fc
+    .record({
+      interval,
+      ref,
+      session: fc.maxSafeNat(),
+      through: fc.maxSafeNat(),
+      floor: fc.maxSafeNat(),
+      recovering: fc.boolean(),
+      runs,
+    })
+    .map((fields) => ({ type: 'mended' as const, ...fields })),
+  fc
     .record(
       {
         interval,

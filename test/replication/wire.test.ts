@@ -135,6 +135,14 @@ function toProto(message: PeerMessage): object {
       const { session, number, isBusy, ranges, more, arrival } = message;
       return { reconciled: { session, number, busy: isBusy, ranges: rangesOf(ranges), more, arrival } };
     }
+    case 'mend': {
+      const { type: _type, ref, writer, ...fields } = message;
+      return { mend: { ...fields, ref: refOf(ref), writer: fromHex(writer) } };
+    }
+    case 'mended': {
+      const { type: _type, ref, ...fields } = message;
+      return { mended: { ...fields, ref: refOf(ref) } };
+    }
     case 'recovery': {
       const { type: _type, promise, channels, ...fields } = message;
       const held = channels.map(({ ref, have }) => ({ ref, have: haveOf(have) }));

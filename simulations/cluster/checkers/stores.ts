@@ -1,6 +1,6 @@
 /** What lies on the disks, against itself. */
 import type { Checker } from './evidence.js';
-import { digestText, dotText } from './store-log.js';
+import { digestText, dotText, givenUpKind } from './store-log.js';
 
 /** I4: one dot has one content on all disks there ever were. */
 export const dotsAreUnique: Checker = function* ({ disks }) {
@@ -24,7 +24,8 @@ export const writersAreWhole: Checker = function* ({ stores }) {
           const [entry, before] = [entries[i]!, entries[i - 1]];
           const expected = before ? before.seq + 1 : (floors?.get(writer) ?? 0) + 1;
           if (entry.seq !== expected) yield `${name} on ${node} lacks what is before ${dotText(entry)}`;
-          if (before && entry.timestamp <= before.timestamp)
+          const isThere = entry.kind !== givenUpKind && before?.kind !== givenUpKind;
+          if (before && isThere && entry.timestamp <= before.timestamp)
             yield `${dotText(entry)} in ${name} on ${node} is not later than the entry before it`;
         }
 };
@@ -49,7 +50,7 @@ export const digestsAreTrue: Checker = function* ({ stores, digests }) {
   for (const { node, channels } of stores)
     for (const [name, told] of digests.get(node) ?? []) {
       const writers = channels.get(name)?.writers.values() ?? [];
-      const found = digestText([...writers].flatMap((entries) => entries.map(({ hash }) => hash)));
+      const found = digestText([...writers].flatMap((entries) => entries.flatMap(({ hash }) => hash ?? [])));
       if (told !== found) yield `${node} tells ${told} of ${name}, and its disk comes to ${found}`;
     }
 };

@@ -68,7 +68,7 @@ export class ClusterSide implements Attached, Away {
     this.#listening = new Listening(this.#remote, (ref) => cluster.isHome(ref));
     this.#followers = this.#makeFollowers();
     this.#scrub = this.#makeScrub();
-    this.logs = new RoutedLogs(store, this.#remote, (ref) => cluster.isHome(ref));
+    this.logs = new RoutedLogs(store, parts.replicated.mending, this.#remote, (ref) => cluster.isHome(ref));
   }
 
   attach(channels: ChannelTable): void {
@@ -231,6 +231,10 @@ export class ClusterSide implements Attached, Away {
     return this.#scrub.verify(options);
   }
 
+  mend(scrubPart: number): Promise<void> {
+    return this.#parts.replicated.mending.mend(scrubPart);
+  }
+
   get replica(): Replica {
     return this.#parts.replicated.replica;
   }
@@ -248,6 +252,7 @@ export class ClusterSide implements Attached, Away {
       isLinked: (peer) => cluster.isLinked(peer),
       say: (peer, message) => driver.say(peer, message),
       compare: (refs, peer) => driver.compare(refs, peer),
+      damaged: (ref) => replicated.mending.damaged(ref),
       failed: (error) => this.#parts.failed(error),
     });
     driver.comparedHere = scrub;
@@ -310,7 +315,7 @@ export class ClusterSide implements Attached, Away {
       },
       release: (ref) => this.unlisten(ref),
       fetch: (ref, dots) => replicated.fetch(ref, dots),
-      read: (ref, ranges, bytesMax) => store.read(ref, ranges, bytesMax),
+      read: (ref, ranges, bytesMax) => replicated.mending.read(ref, ranges, bytesMax),
       seqsSince: (ref, timestamp) => store.seqsSince(ref, timestamp),
       // Brings the channel in: its owner merges what is not committed.
       keptSignals: (ref) => this.#table.use(ref).signals?.signals ?? [],

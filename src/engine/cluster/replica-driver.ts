@@ -1,6 +1,6 @@
 /** Runs a replica: opens the logs a frame speaks of before it is taken in, takes effects once a turn, reads and lists, and
  *  wakes it when its time has come. */
-import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
+import type { ChannelRef, Dot, NodeId, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import type { Effect } from '../../replication/effects.js';
 import { type Frame, type PeerMessage, channelsOf } from '../../replication/messages.js';
@@ -27,7 +27,9 @@ export interface DriverLogs {
 export interface DriverHooks {
   heldInterval(ref: ChannelRef): string | undefined;
   readonly logs: DriverLogs;
-  effect(effect: Exclude<Effect, DriverEffect>): void;
+  effect(effect: OuterEffect): void;
+  /** Something that could not be read is stored again, or is in no home. */
+  repairsChanged(ref: ChannelRef): void;
   /** All effects of a turn were handed out. */
   done(): void;
   /** Another node owns an interval, as far as is known. */
@@ -37,10 +39,23 @@ export interface DriverHooks {
   failed(error: unknown): void;
 }
 
-/** What the driver does itself. */
-export type DriverEffect = {
-  type: 'read' | 'list' | 'arrived' | 'open' | 'close' | 'fetched' | 'reconcile' | 'compared';
-};
+/** What the driver leaves to others. */
+export type OuterEffect = Exclude<
+  Effect,
+  {
+    type:
+      | 'read'
+      | 'list'
+      | 'arrived'
+      | 'open'
+      | 'close'
+      | 'fetched'
+      | 'reconcile'
+      | 'compared'
+      | 'examine'
+      | 'repairsChanged';
+  }
+>;
 
 type ListEffect = Extract<Effect, { type: 'list' }>;
 
@@ -252,6 +267,11 @@ export class ReplicaDriver {
         return;
       case 'compared':
         return this.comparedHere?.received(effect.from, effect.message);
+      case 'examine':
+        void this.examine(effect.ref, effect.writer, effect.seq);
+        return;
+      case 'repairsChanged':
+        return this.#hooks.repairsChanged(effect.ref);
       default:
         return this.#hooks.effect(effect);
     }
@@ -266,8 +286,26 @@ export class ReplicaDriver {
       });
       // What was trimmed meanwhile is not missed.
       const floors = this.#store.peek(ref)?.floors;
-      const isDamaged = missing.some(({ writer, toSeq }) => toSeq > (floors?.get(writer) ?? 0));
-      this.#replica.loaded(id, read, isDamaged, this.#now());
+      const floorOf = (writer: WriterId): number => floors?.get(writer) ?? 0;
+      const damaged = missing.filter(({ writer, toSeq }) => toSeq > floorOf(writer));
+      this.#replica.loaded(id, read, damaged.length > 0, this.#now());
+      for (const { writer, fromSeq } of damaged)
+        await this.examine(ref, writer, Math.max(fromSeq, floorOf(writer) + 1));
+      this.pumpSoon();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
+  /** Has an entry that may be unreadable looked for at the other homes. */
+  async examine(ref: ChannelRef, writer: WriterId, seq: number): Promise<void> {
+    try {
+      const damage = await this.#store.examine(ref, writer, seq);
+      if (!damage || this.#stopped || this.#hooks.heldInterval(ref) === undefined) return;
+      await this.#open([ref]);
+      const interval = this.#hooks.heldInterval(ref);
+      if (this.#stopped || interval === undefined) return;
+      this.#replica.damaged(interval, damage, this.#now());
       this.pumpSoon();
     } catch (error) {
       this.#hooks.failed(error);
