@@ -168,6 +168,11 @@ export const limits = {
   emptyPullsMax: 3,
   /** Intervals that are compared with one peer at once: one walk over all channels answers them. */
   comparedAtOnce: 64,
+  /** An empty node that is to join others serves nobody until it has, or nobody was found for so long; where somebody was there
+   *  and went away, for so long. */
+  lookForOthersMs: 3_000,
+  waitForOthersMs: 30_000,
+  lookEveryMs: 50,
   /** A node that leaves waits so long until others own what it did, and looks this often: a claim is two messages and a sync,
    *  of all its intervals at once. */
   handOverMs: 2_000,

@@ -1,7 +1,6 @@
 /** A node among others: who is there, who holds what, who acts, and what is said between them. It outlives the
  *  incarnations of the node's log (core.ts): each is attached when it starts. */
 import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
-import { limits } from '../../base/limits.js';
 import { type Result, err } from '../../base/result.js';
 import { Acting } from '../../cluster/acting.js';
 import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
@@ -19,7 +18,9 @@ import { clientAddresses } from './client-addresses.js';
 import { clusterStatus } from './cluster-status.js';
 import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
+import { handedOver } from './handing-over.js';
 import { Letters } from './letters.js';
+import { Looking } from './looking.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from '../options.js';
 import type { Fetched } from '../ordering.js';
@@ -45,6 +46,7 @@ export class Cluster implements Neighbours, Surroundings {
   readonly rings: Rings;
   readonly #early = new EarlyFrames();
   readonly #turns: TakingTurns;
+  readonly #looking: Looking;
   #table: RingTable;
   /** Intervals that are recovered here. */
   readonly #recovering = new Set<IntervalId>();
@@ -81,6 +83,11 @@ export class Cluster implements Neighbours, Surroundings {
       conflict: () => this.#turns.conflict(),
       left: () => this.#left?.(),
     });
+    this.#looking = new Looking(ports, {
+      isMeant: joinsOthers === true && table.ring.members.length === 1,
+      isAlone: () => this.#table.ring.members.length === 1,
+      isAnybodyThere: () => this.#present().length > 0,
+    });
     this.#turns = new TakingTurns(ports, () => this.#keepLinks());
     this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
     const keeper = { self: nodeId, role: profile.role, table, vote, expelAfterMs, joinsOthers };
@@ -109,13 +116,20 @@ export class Cluster implements Neighbours, Surroundings {
     this.#peers.start(this.#handlers());
     this.#gossip.start(this.#seeds);
     if (table.ring.members.length === 1) void this.#holdsNothing(attached);
+    this.#looking.look();
     this.#reconsider();
+  }
+
+  /** Others are looked for, and nobody is served meanwhile. */
+  get isLooking(): boolean {
+    return !this.#looking.isOver;
   }
 
   /** Whoever finds this node alone learns whether it can give up its ring. */
   async #holdsNothing(attached: Attached): Promise<boolean> {
     const isEmpty = await attached.holdsNothing();
     if (!isEmpty) this.rings.hold();
+    if (!isEmpty) this.#looking.end();
     return isEmpty;
   }
 
@@ -146,7 +160,6 @@ export class Cluster implements Neighbours, Surroundings {
     if (this.#isStarted) this.#gossip.learn(addresses);
   }
 
-  /** Where clients find this node. */
   announce(addresses: readonly string[]): void {
     this.#gossip.say({ clientAddresses: addresses });
   }
@@ -158,28 +171,12 @@ export class Cluster implements Neighbours, Surroundings {
   /** Others own what this node did before it goes, and are told that it does: they go on at once. */
   async leave(): Promise<void> {
     if (!this.#isStarted) return;
-    await this.#handOver();
-    await new Promise<void>((resolve) => {
-      this.#left = resolve;
-      this.#gossip.leave();
-    });
-  }
-
-  async #handOver(): Promise<void> {
     this.#acting.retire(this.#now());
     this.#reconsider();
-    const { timers } = this.#ports;
-    const end = this.#now() + limits.handOverMs;
-    while (this.#owesClaims() && this.#now() < end)
-      await new Promise<void>((resolve) => timers.after(limits.handOverLookMs, resolve));
-  }
-
-  /** Something is owned here that a settled home would own. */
-  #owesClaims(): boolean {
-    const replica = this.#attached?.replica;
-    return intervalsOf(this.#table, this.self).some(
-      ({ id }) => replica?.claimOf(id) !== undefined && this.#acting.heirOf(id) !== undefined,
-    );
+    await handedOver(this.#ports, this.#acting, this.#table, this.#attached?.replica);
+    const left = new Promise<void>((resolve) => (this.#left = resolve));
+    this.#gossip.leave();
+    await left;
   }
 
   stop(): void {
@@ -195,6 +192,7 @@ export class Cluster implements Neighbours, Surroundings {
       self: this.self,
       table: this.#table,
       isSettled: this.#isSettled,
+      isLooking: this.isLooking,
       members: this.#gossip.members(),
       wanted: this.#wanted.size,
       replica: this.#attached?.replica,
@@ -397,8 +395,12 @@ export class Cluster implements Neighbours, Surroundings {
     this.#reconsider();
   }
 
+  #present() {
+    return this.#gossip.members().filter(({ state }) => state === 'alive' || state === 'suspect');
+  }
+
   #keepLinks() {
-    const present = this.#gossip.members().filter(({ state }) => state === 'alive' || state === 'suspect');
+    const present = this.#present();
     const links = this.#turns.isSilent ? [] : present;
     this.#peers.keepLinks(new Map(links.map(({ node, profile }) => [node, profile.peerAddress])));
     return present;
