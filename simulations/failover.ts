@@ -2,7 +2,8 @@
  * How long a channel waits for another owner: its owner is killed again and again while lines are published at the others:
  *   node scripts/run-tool.mjs simulations/failover [kills] [--leave]
  * `--leave`: it is stopped in order instead. Each time is from the signal to the first ack of another node in the channel;
- * the publishers talk to the nodes that stay.
+ * the publishers talk to the nodes that stay. Beside it the longest time without any ack, which an owner that leaves in order
+ * need not cause: it acknowledges until another does.
  */
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -25,6 +26,8 @@ const { values, positionals } = parseArgs({
 const kills = Number(positionals[0] ?? 50);
 const record = new ClusterRecord();
 let acked: { readonly writer: string; readonly atMs: number } | undefined;
+/** The longest time without an ack since it was set to 0. */
+let silentMs = 0;
 
 function publisherAt(nodes: readonly ClusterNode[], number: number): SteadyPublisher {
   return new SteadyPublisher({
@@ -35,7 +38,10 @@ function publisherAt(nodes: readonly ClusterNode[], number: number): SteadyPubli
     windowMax,
     seed: number,
     record,
-    onAck: ({ dot, settledMs: atMs }) => (acked = { writer: dot!.writer, atMs }),
+    onAck: ({ dot, settledMs: atMs }) => {
+      silentMs = Math.max(silentMs, atMs - (acked?.atMs ?? atMs));
+      acked = { writer: dot!.writer, atMs };
+    },
     onProblem: (problem) => console.log(problem),
   });
 }
@@ -66,12 +72,14 @@ async function failOver(cluster: ProcessCluster, number: number): Promise<number
   await until(() => publisher.acked > 20, 'lines are acknowledged');
   const isOwner = acked!.writer === writer;
   const signalledMs = performance.now();
+  silentMs = 0;
   const ended = values.leave === true ? node.process.stop() : node.kill();
   await until(() => acked!.writer !== writer, 'another node acknowledges');
   const tookMs = acked!.atMs - signalledMs;
   await ended;
   clearInterval(load);
   await until(() => publisher.waiting === 0, 'all is acknowledged');
+  for (const [code, count] of publisher.refusals) console.log(`  refused: ${code} ${count}`);
   publisher.close();
   await node.process.start();
   await cluster.together();
@@ -87,7 +95,9 @@ try {
     const tookMs = await failOver(cluster, i);
     if (tookMs === undefined) continue;
     times.push(tookMs);
-    console.log(`${times.length}/${kills}  ${Math.round(tookMs)} ms`);
+    console.log(
+      `${times.length}/${kills}  ${Math.round(tookMs)} ms; ${Math.round(silentMs)} ms without any ack at most`,
+    );
   }
   times.sort((a, b) => a - b);
   const at = (part: number) => Math.round(times[Math.ceil(part * times.length) - 1]!);
