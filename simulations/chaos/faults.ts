@@ -140,4 +140,8 @@ async function fullDisk(world: FaultWorld): Promise<void> {
   disk.fill();
   await forMs(world, 500, 3_000);
   disk.empty();
+  const node = world.cluster.nodes.find(({ name }) => name === disk.node);
+  if (!node || node.process.isRunning) return;
+  world.tell(`${disk.node} ended, and is started again`);
+  await node.process.start();
 }

@@ -50,6 +50,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     signal: options.signal,
     args: ['--storage-segment-bytes', String(segmentBytes)],
     below: (name) => (name === disk?.node ? disk.folder : undefined),
+  }).catch((error: unknown) => {
+    disk?.unmount();
+    throw error;
   });
   const chaos = new Chaos(cluster, disk, options);
   try {

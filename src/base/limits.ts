@@ -1,22 +1,13 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
+import { wireLimits } from './wire-limits.js';
+
 export const limits = {
-  /** One message's content, encoded. */
-  messageBytesMax: 1_048_576,
-  /** One WebSocket message or HTTP body from a client. */
-  frameBytesMax: 2_097_152,
-  /** Envelopes in one frame: bounds the work of one turn. */
-  envelopesPerFrameMax: 4_096,
+  ...wireLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
   sseChannelsMax: 32,
-  /** A cursor as bytes; more heads than fit are folded by a merge long before. */
-  cursorBytesMax: 2_048,
   idempotencyKeyBytesMax: 128,
   publisherIdBytesMax: 128,
-  eventBytesMax: 128,
-  contentTypeBytesMax: 128,
-  headersMax: 64,
-  headersBytesMax: 8_192,
   tokenBytesMax: 8_192,
   /** JSON nesting of a frame, checked before it is parsed: deep nesting overflows the stack of later users. */
   jsonDepthMax: 64,
@@ -168,6 +159,11 @@ export const limits = {
   emptyPullsMax: 3,
   /** Channels that a comparison found to differ and that are opened at once. */
   comparedAtOnce: 1_024,
+  /** An empty node that is to join others serves nobody until it has, or nobody was found for so long; where somebody was there
+   *  and went away, for so long. */
+  lookForOthersMs: 3_000,
+  waitForOthersMs: 30_000,
+  lookEveryMs: 50,
   /** A node that leaves waits so long until others own what it did, and looks this often: a claim is two messages and a sync,
    *  of all its intervals at once. */
   handOverMs: 2_000,
@@ -181,8 +177,6 @@ export const limits = {
   /** A client or peer address as `host:port` or URL; five of them fit into half a gossip packet. */
   addressBytesMax: 128,
   clientAddressesMax: 4,
-  /** Addresses of other nodes told to a client: enough that some are there whatever falls. */
-  nodesToldMax: 32,
   /** Clients that move to other nodes in a millisecond, as a node that falls has told them to: an upgrade and a resume take
    *  about half a millisecond of the node they come to. */
   movesPerMs: 4,

@@ -2,7 +2,7 @@
  *  itself. */
 import { toBase64Url } from '../base/bytes.js';
 import { type ChannelName, type HubName, channelNameFor, parseChannelName } from '../base/ids.js';
-import { limits } from '../base/limits.js';
+import { wireLimits } from '../base/wire-limits.js';
 import { encodeContent } from '../log/entry-wire.js';
 import { failure } from '../protocol/errors.js';
 import type { ServerEvent, SessionInfo } from '../protocol/messages.js';
@@ -216,7 +216,7 @@ export class Client {
     try {
       const name = nameOf(channel);
       const content = encodeContent(contentOf(data, options));
-      const most = this.#session?.messageBytesMax ?? limits.messageBytesMax;
+      const most = this.#session?.messageBytesMax ?? wireLimits.messageBytesMax;
       if (content.length > most) return serverError(failure('TOO_LARGE', { channel }));
       const isSignal = options.store === false || options.level === 'memory';
       const { idempotencyKey, level, degrade, timeoutMs = this.#limits.publishTimeoutMs } = options;

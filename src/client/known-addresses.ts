@@ -1,6 +1,6 @@
 /** Where a client may connect: the addresses it was given, which always count, and those that nodes told it of. */
 import { hostOfUrl, isLoopback } from '../base/loopback.js';
-import { limits } from '../base/limits.js';
+import { wireLimits } from '../base/wire-limits.js';
 import type { Random } from '../base/random.js';
 import { webSocketUrl } from './address.js';
 
@@ -22,7 +22,7 @@ export class KnownAddresses {
 
   /** A node told of others; it replaces what was told before. */
   tell(urls: readonly string[], spreadMs: number): void {
-    const usable = urls.slice(0, limits.nodesToldMax).flatMap((url) => this.#usable(url));
+    const usable = urls.slice(0, wireLimits.nodesToldMax).flatMap((url) => this.#usable(url));
     this.#told = [...new Set(usable)];
     this.spreadMs = spreadMs;
   }

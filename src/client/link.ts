@@ -2,7 +2,7 @@
  *  its owner what arrives. The owner decides what to say; this decides nothing. */
 import { ByteWriter } from '../base/bytes.js';
 import type { HubName } from '../base/ids.js';
-import { limits } from '../base/limits.js';
+import { wireLimits } from '../base/wire-limits.js';
 import { putClientEnvelope } from '../protocol/client-encoder-protobuf.js';
 import type { ClientMessage, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { decodeProtobufEvents } from '../protocol/server-decoder-protobuf.js';
@@ -103,8 +103,8 @@ export class Link {
     const start = frame.length;
     putClientEnvelope(frame, requestId, message);
     this.#envelopes++;
-    if (start > 0 && frame.length > limits.frameBytesMax - frameBytesRoom) this.#splitAt(start);
-    if (frame.length >= frameBytesGoal || this.#envelopes >= limits.envelopesPerFrameMax) this.#flush();
+    if (start > 0 && frame.length > wireLimits.frameBytesMax - frameBytesRoom) this.#splitAt(start);
+    if (frame.length >= frameBytesGoal || this.#envelopes >= wireLimits.envelopesPerFrameMax) this.#flush();
   }
 
   /** Sends what stands before the newest message. */

@@ -136,6 +136,8 @@ export interface NodeStatus {
 export interface ClusterStatus {
   readonly ringVersion: number;
   readonly settled: boolean;
+  /** It is empty, looks for others to join, and serves nobody before it has. */
+  readonly looking: boolean;
   readonly members: readonly {
     readonly node: NodeId;
     readonly state: string;

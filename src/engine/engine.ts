@@ -187,8 +187,12 @@ export class Engine implements NodeApi {
 
   #parts() {
     const [core, publishing] = [this.#core, this.#publishing];
-    const isServing = this.#state === 'serving' || this.#isHandingOver;
+    const isServing = (this.#state === 'serving' && !this.#isLooking) || this.#isHandingOver;
     return core && publishing && isServing ? { core, publishing } : undefined;
+  }
+
+  get #isLooking(): boolean {
+    return this.#cluster?.isLooking === true;
   }
 
   #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
@@ -204,7 +208,7 @@ export class Engine implements NodeApi {
   }
 
   openSession(request: OpenSession): Result<SessionHandle, Failure> {
-    if (this.#state !== 'serving') return err(this.#unavailable());
+    if (this.#state !== 'serving' || !this.#parts()) return err(this.#unavailable());
     const hub = this.#hub(request.hub);
     return hub.ok ? this.#sessions.open(hub.value, request) : hub;
   }

@@ -25,7 +25,8 @@ export const healthRoutes: FastifyPluginAsync<{ context: GatewayContext }> = asy
 /** `serving`, or why nobody should be sent here now. */
 function readiness({ api, stopping }: GatewayContext): string {
   if (stopping.aborted) return 'stopping';
-  const { state, nodeId } = api.status();
+  const { state, nodeId, cluster } = api.status();
+  if (state === 'serving' && cluster?.looking === true) return 'joining';
   const ring = state === 'serving' ? api.cluster?.ring() : undefined;
   if (!ring) return state;
   switch (ring.members.find(({ node }) => node === nodeId)?.state) {

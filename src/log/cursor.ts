@@ -5,7 +5,7 @@
 import { ByteReader, ByteWriter, fromHex, readFixed32, toHex, utf8 } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import { type ChannelRef, type Dot, type WriterId, channelKey } from '../base/ids.js';
-import { limits } from '../base/limits.js';
+import { wireLimits } from '../base/wire-limits.js';
 import { type Result, err, ok } from '../base/result.js';
 
 export type CursorFault = 'malformed' | 'damaged' | 'other-channel' | 'too-large';
@@ -15,7 +15,7 @@ const prefixBytes = 5;
 const checksumBytes = 4;
 const writerBytes = 12;
 
-/** At most `limits.cursorBytesMax` bytes. Heads that do not fit are left out, the last first: their reader may get
+/** At most `wireLimits.cursorBytesMax` bytes. Heads that do not fit are left out, the last first: their reader may get
  *  again what only they cover, and loses nothing. */
 export function encodeCursor(ref: ChannelRef, heads: readonly Dot[]): Uint8Array {
   const out = new ByteWriter(prefixBytes + 20 * heads.length + checksumBytes);
@@ -31,7 +31,7 @@ export function encodeCursor(ref: ChannelRef, heads: readonly Dot[]): Uint8Array
 
 /** Heads by rising writer. */
 export function decodeCursor(ref: ChannelRef, bytes: Uint8Array): Result<readonly Dot[], CursorFault> {
-  if (bytes.length > limits.cursorBytesMax) return err('too-large');
+  if (bytes.length > wireLimits.cursorBytesMax) return err('too-large');
   if (bytes.length < prefixBytes + checksumBytes || bytes[0] !== version) return err('malformed');
   const end = bytes.length - checksumBytes;
   if (crc32(bytes, 0, end) !== readFixed32(bytes, end)) return err('damaged');
@@ -71,7 +71,7 @@ function channelTag(ref: ChannelRef): number {
 
 function headsThatFit(heads: readonly Dot[]): readonly Dot[] {
   const seqBytesMax = 8;
-  const room = limits.cursorBytesMax - prefixBytes - checksumBytes;
+  const room = wireLimits.cursorBytesMax - prefixBytes - checksumBytes;
   const fitting = heads.slice(0, Math.floor(room / (writerBytes + seqBytesMax)));
   return fitting.sort((a, b) => (a.writer < b.writer ? -1 : 1));
 }

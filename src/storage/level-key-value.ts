@@ -44,10 +44,14 @@ class LevelKeyValue implements KeyValue {
     return rows.map(([key, value]): Row => [plain(key), plain(value)]);
   }
 
-  batch(writes: readonly Write[]): Promise<void> {
-    return this.#opened().batch(
-      writes.map(({ key, value }) => (value ? { type: 'put', key, value } : { type: 'del', key })),
-    );
+  async batch(writes: readonly Write[]): Promise<void> {
+    try {
+      await this.#opened().batch(
+        writes.map(({ key, value }) => (value ? { type: 'put', key, value } : { type: 'del', key })),
+      );
+    } catch (error) {
+      throw withSystemCode(error);
+    }
   }
 
   async close(): Promise<void> {
@@ -63,6 +67,12 @@ class LevelKeyValue implements KeyValue {
     if (!this.#level) throw new Error('The index is not open.');
     return this.#level;
   }
+}
+
+/** LevelDB tells of a full disk in words alone. */
+export function withSystemCode(error: unknown): unknown {
+  const isFull = error instanceof Error && /No space left on device|Disk quota exceeded/.test(error.message);
+  return isFull ? Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' }) : error;
 }
 
 /** LevelDB hands out `Buffer`s, whose `slice` is no copy. */

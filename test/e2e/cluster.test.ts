@@ -100,8 +100,9 @@ async function history(node: NodeProcess, channel: string): Promise<unknown[]> {
   const answer = await fetch(`${node.url}/v1/hubs/default/channels/${channel}/history?limit=1000`, {
     signal: AbortSignal.timeout(10_000),
   });
-  const page = (await answer.json()) as { entries: { data: unknown }[] };
-  return page.entries.map(({ data }) => data);
+  const page = (await answer.json()) as { entries: { kind: string; data: unknown }[] };
+  // A merge keeps the log in order and says nothing.
+  return page.entries.filter(({ kind }) => kind === 'publish').map(({ data }) => data);
 }
 
 async function expectEverywhere(
@@ -200,6 +201,25 @@ describe.skipIf(multicastFault !== undefined)('three processes with nothing conf
     await expectEverywhere('room', ['alone'], first, second);
     await publish(second, 'room', 'together');
     await expectEverywhere('room', ['alone', 'together'], first, second);
+  });
+});
+
+describe('an empty node', () => {
+  test('acknowledges nothing that the ring it joins does not get', async () => {
+    const cluster = clusterName();
+    const listen = ['--peer-listen', '127.0.0.1:0', '--join'];
+    const first = await start({ cluster, args: [...listen, '127.0.0.1:1'] });
+    const seed = await becomes(
+      async () => /Peers +(127\.0\.0\.1:\d+)/.exec(first.output)?.[1],
+      'it says its address',
+    );
+    await publish(first, 'room', 'of the first');
+    const second = await start({ cluster, args: [...listen, seed] });
+    // As early as it can be asked.
+    for (let i = 0; i < 5; i++) await publish(second, 'room', `of the second ${i}`);
+    await together(first, second);
+    const all = ['of the first', ...Array.from({ length: 5 }, (_, i) => `of the second ${i}`)];
+    await expectEverywhere('room', all, first, second);
   });
 });
 

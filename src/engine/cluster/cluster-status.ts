@@ -10,6 +10,7 @@ export interface StatusParts {
   readonly self: NodeId;
   readonly table: RingTable;
   readonly isSettled: boolean;
+  readonly isLooking: boolean;
   readonly members: readonly MemberView[];
   readonly wanted: number;
   readonly replica: Replica | undefined;
@@ -18,12 +19,13 @@ export interface StatusParts {
 }
 
 export function clusterStatus(parts: StatusParts): ClusterStatus {
-  const { self, table, isSettled, members, wanted, replica } = parts;
+  const { self, table, isSettled, isLooking, members, wanted, replica } = parts;
   const held = intervalsOf(table, self);
   const count = (has: (id: string) => boolean): number => held.filter(({ id }) => has(id)).length;
   return {
     ringVersion: table.ring.version,
     settled: isSettled,
+    looking: isLooking,
     members: members.map(({ node, state, profile }) => ({
       node,
       state,

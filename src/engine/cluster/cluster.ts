@@ -17,8 +17,9 @@ import { clientAddresses } from './client-addresses.js';
 import { clusterStatus } from './cluster-status.js';
 import { EarlyFrames } from './early-frames.js';
 import { Gossip } from './gossip.js';
-import { handOver } from './handing-over.js';
+import { handedOver } from './handing-over.js';
 import { Letters } from './letters.js';
+import { Looking } from './looking.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from '../options.js';
 import { type PeerMessage, isRingMessage } from './peer-messages.js';
@@ -41,6 +42,7 @@ export class Cluster implements Neighbours {
   readonly rings: Rings;
   readonly #early = new EarlyFrames();
   readonly #turns: TakingTurns;
+  readonly #looking: Looking;
   #table: RingTable;
   /** Intervals that are recovered here. */
   readonly #recovering = new Set<IntervalId>();
@@ -77,6 +79,11 @@ export class Cluster implements Neighbours {
       conflict: () => this.#turns.conflict(),
       left: () => this.#left?.(),
     });
+    this.#looking = new Looking(ports, {
+      isMeant: joinsOthers === true && table.ring.members.length === 1,
+      isAlone: () => this.#table.ring.members.length === 1,
+      isAnybodyThere: () => this.#present().length > 0,
+    });
     this.#turns = new TakingTurns(ports, () => this.#keepLinks());
     this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
     const keeper = { self: nodeId, role: profile.role, table, vote, expelAfterMs, joinsOthers };
@@ -110,13 +117,20 @@ export class Cluster implements Neighbours {
     this.#peers.start(this.#handlers());
     this.#gossip.start(this.#seeds);
     if (table.ring.members.length === 1) void this.#holdsNothing(attached);
+    this.#looking.look();
     this.#reconsider();
+  }
+
+  /** Others are looked for, and nobody is served meanwhile. */
+  get isLooking(): boolean {
+    return !this.#looking.isOver;
   }
 
   /** Whoever finds this node alone learns whether it can give up its ring. */
   async #holdsNothing(attached: Attached): Promise<boolean> {
     const isEmpty = await attached.holdsNothing();
     if (!isEmpty) this.rings.hold();
+    if (!isEmpty) this.#looking.end();
     return isEmpty;
   }
 
@@ -165,19 +179,10 @@ export class Cluster implements Neighbours {
     if (!this.#isStarted) return;
     this.#acting.retire(this.#now());
     this.#reconsider();
-    await handOver(this.#ports, () => this.#owesClaims());
-    await new Promise<void>((resolve) => {
-      this.#left = resolve;
-      this.#gossip.leave();
-    });
-  }
-
-  /** Something is owned here that a settled home would own. */
-  #owesClaims(): boolean {
-    const replica = this.#attached?.replica;
-    return intervalsOf(this.#table, this.self).some(
-      ({ id }) => replica?.claimOf(id) !== undefined && this.#acting.heirOf(id) !== undefined,
-    );
+    await handedOver(this.#ports, this.#acting, this.#table, this.#attached?.replica);
+    const left = new Promise<void>((resolve) => (this.#left = resolve));
+    this.#gossip.leave();
+    await left;
   }
 
   stop(): void {
@@ -193,6 +198,7 @@ export class Cluster implements Neighbours {
       self: this.self,
       table: this.#table,
       isSettled: this.#isSettled,
+      isLooking: this.isLooking,
       members: this.#gossip.members(),
       wanted: this.#wanted.size,
       replica: this.#attached?.replica,
@@ -367,8 +373,12 @@ export class Cluster implements Neighbours {
     this.#reconsider();
   }
 
+  #present() {
+    return this.#gossip.members().filter(({ state }) => state === 'alive' || state === 'suspect');
+  }
+
   #keepLinks() {
-    const present = this.#gossip.members().filter(({ state }) => state === 'alive' || state === 'suspect');
+    const present = this.#present();
     const links = this.#turns.isSilent ? [] : present;
     this.#peers.keepLinks(new Map(links.map(({ node, profile }) => [node, profile.peerAddress])));
     return present;

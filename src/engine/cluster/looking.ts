@@ -1,0 +1,49 @@
+/** An empty node that is to join others serves nobody before it has: what it acknowledged alone would be in a ring of its own,
+ *  and a reader that comes with a cursor would be told that all of it is lost. */
+import { limits } from '../../base/limits.js';
+import type { EnginePorts } from '../ports.js';
+
+export interface LookingParts {
+  /** The node may be one that is to join others. */
+  readonly isMeant: boolean;
+  /** In its own ring. */
+  readonly isAlone: () => boolean;
+  /** Another node is there, in whatever ring. */
+  readonly isAnybodyThere: () => boolean;
+}
+
+export class Looking {
+  readonly #ports: Pick<EnginePorts, 'clock' | 'timers'>;
+  readonly #parts: LookingParts;
+  #isOver: boolean;
+  /** When somebody was there last, and how long after that nobody is waited for. */
+  #sinceMs: number;
+  #patienceMs: number = limits.lookForOthersMs;
+
+  constructor(ports: Pick<EnginePorts, 'clock' | 'timers'>, parts: LookingParts) {
+    this.#ports = ports;
+    this.#parts = parts;
+    this.#isOver = !parts.isMeant;
+    this.#sinceMs = ports.clock.monotonicMs();
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Entries are held here: they are served. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  look(): void {
+    if (this.#isOver) return;
+    const now = this.#ports.clock.monotonicMs();
+    if (this.#parts.isAnybodyThere()) {
+      this.#sinceMs = now;
+      this.#patienceMs = limits.waitForOthersMs;
+    }
+    this.#isOver = !this.#parts.isAlone() || now - this.#sinceMs >= this.#patienceMs;
+    if (!this.#isOver) this.#ports.timers.after(limits.lookEveryMs, () => this.look());
+  }
+}
