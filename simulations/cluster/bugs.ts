@@ -35,7 +35,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'keys-in-memory',
     what: 'a new owner does not look up the keys of the one before',
-    seed: 4,
+    seed: 9,
     steering: { faults: { ...failovers, 'power-loss': 4 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
   },
   {
@@ -75,7 +75,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'late-unmarked',
     what: 'what comes behind its place is not marked late',
-    seed: 3,
+    seed: 20,
     steering: { faults: { isolate: 4, tail: 2 }, publishers: { degrade: true } },
   },
   {

@@ -24,6 +24,8 @@ export class Link {
   /** It was asked what it has; not again before. */
   askedUntil = 0;
   toldCommitted: Dot | undefined;
+  /** What it had when it last refused; `undefined` once it took something, or said what it has. */
+  refusedWith: Vector | undefined;
   /** Answers in a row that had nothing of what it says it has. */
   emptyAnswers = 0;
 
@@ -35,6 +37,7 @@ export class Link {
 
   /** It said what it has; what was sent meanwhile may be on its way. */
   has(have: Vector): void {
+    this.refusedWith = undefined;
     this.have = new Map(have);
     if (this.sent) raise(this.sent, have);
     else this.sent = new Map(have);
@@ -46,6 +49,7 @@ export class Link {
     this.resendAt = undefined;
     this.askedUntil = 0;
     this.toldCommitted = undefined;
+    this.refusedWith = undefined;
     this.acked = 0;
   }
 }

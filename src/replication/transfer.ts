@@ -62,6 +62,7 @@ export class Transfer {
     const link = channel.link(home);
     const { log } = channel;
     const { writer } = this.#context;
+    if (seq > link.acked) link.refusedWith = undefined;
     if (seq > Math.max(channel.stampedSeq, log.have(writer))) {
       return this.#context.alarm('ACK_UNSENT', `${channel.key}: entry ${seq} was never stamped.`, home);
     }
@@ -84,8 +85,17 @@ export class Transfer {
     this.#context.dueChannels.changed(channel);
   }
 
+  /** What it lacks is sent anew. Refused again without anything taken meanwhile, it is not: that answers what was under way
+   *  with the first, or nothing that can be sent from here follows what it has; it is asked later. */
   onRefused(channel: Channel, home: NodeId, { have }: Refused, now: number): void {
-    channel.link(home).says(have);
+    const link = channel.link(home);
+    const { refusedWith } = link;
+    link.refusedWith = have;
+    if (refusedWith && isWithin(have, refusedWith)) {
+      link.resendAt ??= now + timing.hedgeMs;
+      return this.#context.dueChannels.changed(channel);
+    }
+    link.says(have);
     this.push(channel, home, now);
   }
 

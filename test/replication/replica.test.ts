@@ -179,6 +179,32 @@ describe('an owner', () => {
     expect(home.replica.stamping(ref, home.now)).toMatchObject({ as: 'owner', round: 1 });
   });
 
+  test('sends what was refused once more, and after that only when it has asked what the home has', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', openingState(home));
+    home.begin(true);
+    home.finish();
+    home.said();
+    const refused = { type: 'refused', interval: 'i', ref, have: new Map() } as const;
+    const reads = (): number => {
+      const asked = home.effects.splice(0).filter((effect) => effect.type === 'read');
+      // Damaged: there is nothing to be sent.
+      for (const { id } of asked) home.replica.loaded(id, [], true, home.now);
+      home.drain();
+      return asked.length;
+    };
+    reads();
+    home.hear('b', refused);
+    expect(reads()).toBe(1);
+    for (let i = 0; i < 10; i++) home.hear('b', refused);
+    expect(reads()).toBe(0);
+    home.now += 1_000;
+    home.replica.tick(home.now);
+    home.drain();
+    expect(home.said().filter(({ type }) => type === 'pull')).toHaveLength(1);
+  });
+
   test('says quorum when its own disk and one other have the entry, not when the other acks twice', () => {
     const home = ownerOfThree();
     home.replica.touch('i', ref, home.now);
