@@ -1,11 +1,11 @@
 /** What a reader has surfaced, so that nothing surfaces twice: the last number of each writer, and for publishes that
  *  were written twice (retried at another owner while the first copy was out of sight) who published them. */
 import type { WriterId } from '../base/ids.js';
-import type { Entry, Publisher } from '../log/entry.js';
+import { type Entry, type Publisher, isNumbered } from '../log/entry.js';
 
 const writersMax = 4_096;
 const publishersMax = 4_096;
-/** Keys without a publisher: those of plain HTTP clients. */
+/** Keys of publishes without a number: those of plain HTTP clients. */
 const keysMax = 4_096;
 /** A publisher's numbers arrive in order, so more ranges than this mean very old ones. */
 const rangesMax = 32;
@@ -32,8 +32,10 @@ export class Seen {
   add(entry: Entry): boolean {
     this.coverWriter(entry.writer, entry.seq);
     const { publisher, idempotencyKey, actor = '' } = entry;
-    if (publisher && idempotencyKey !== undefined) return this.#addPublish(actor, publisher);
-    return idempotencyKey === undefined || this.#addKey(`${actor.length}/${actor}${idempotencyKey}`);
+    if (idempotencyKey === undefined) return true;
+    if (isNumbered(publisher)) return this.#addPublish(actor, publisher);
+    const { id = '' } = publisher ?? {};
+    return this.#addKey(`${actor.length}/${actor}${id.length}/${id}${idempotencyKey}`);
   }
 
   #addPublish(actor: string, { id, epoch, seq }: Publisher): boolean {

@@ -12,6 +12,7 @@ import { planted } from '../base/planted.js';
 import { refusal } from '../channels/permissions.js';
 import type { RuleSet } from '../channels/rules.js';
 import { contentHash } from '../log/entry-wire.js';
+import { keyScope } from '../log/run-layout.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Level, PublishMessage } from '../protocol/messages.js';
@@ -96,7 +97,7 @@ export class Publishing implements Taker {
       retain: item.retain,
       level,
       degrade: item.degrade,
-      scope: `${item.actor}/${publisher?.id ?? ''}`,
+      scope: keyScope(item.actor, publisher),
       contentHash: idempotencyKey === undefined ? 0 : contentHash(content),
       dot: undefined,
       timestamp: 0,
@@ -206,25 +207,32 @@ function pendingOf(
   rules: RuleSet,
   level: Level,
 ): PendingPublish {
-  const { publisherSeq, ackedThrough } = message;
+  const stored = publisher && storedPublisher(publisher, message);
   return {
     kind: 'publish',
     origin,
     requestId,
     content: message.content,
     actor: principal.actor,
-    publisher:
-      publisher && publisherSeq !== undefined
-        ? { ...publisher, seq: publisherSeq, ackedThrough: ackedThrough ?? 0 }
-        : undefined,
+    publisher: stored,
     idempotencyKey: message.idempotencyKey,
     retain: message.retain ?? rules.retain,
     level,
     degrade: message.degrade ?? rules.degrade,
-    scope: `${principal.actor}/${publisher?.id ?? ''}`,
+    scope: keyScope(principal.actor, stored),
     contentHash: message.idempotencyKey === undefined ? 0 : contentHash(message.content),
     dot: undefined,
     timestamp: 0,
     duplicate: false,
   };
+}
+
+/** What the entry will say of its publisher. A key is known within its publisher, at every owner and after every start:
+ *  what it belongs to has to be in the log, also of a publish without a number. */
+function storedPublisher(
+  publisher: NonNullable<PublishRequest['publisher']>,
+  { idempotencyKey, publisherSeq, ackedThrough }: PublishMessage,
+): PendingPublish['publisher'] {
+  if (publisherSeq === undefined && idempotencyKey === undefined) return undefined;
+  return { ...publisher, seq: publisherSeq ?? 0, ackedThrough: ackedThrough ?? 0 };
 }

@@ -2,6 +2,7 @@
  *  publishers gave. */
 import type { Dot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { type Publisher, isNumbered } from '../log/entry.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
 import { RunWriter } from '../log/run-writer.js';
@@ -107,7 +108,7 @@ export class Stamper {
       refuseUnwritten(item);
       return false;
     }
-    if (publisher && !isNext(channel, item, publisher)) return false;
+    if (isNumbered(publisher) && !isNext(channel, item, publisher)) return false;
     const parents = this.#open(channel);
     item.timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({
@@ -132,7 +133,7 @@ export class Stamper {
   /** The same message under the same key: it gets the first one's dot. */
   #repeat(channel: ActiveChannel, item: PendingPublish, first: KeyRow): boolean {
     const { publisher, scope } = item;
-    if (publisher) channel.publishers.add(scope, publisher.epoch, publisher.seq);
+    if (isNumbered(publisher)) channel.publishers.add(scope, publisher.epoch, publisher.seq);
     this.duplicates++;
     item.dot = first.dot;
     item.timestamp = first.timestamp;
@@ -211,11 +212,7 @@ export class Stamper {
   }
 }
 
-function isNext(
-  channel: ActiveChannel,
-  item: PendingPublish,
-  publisher: NonNullable<PendingPublish['publisher']>,
-): boolean {
+function isNext(channel: ActiveChannel, item: PendingPublish, publisher: Publisher): boolean {
   const { scope } = item;
   const verdict = channel.publishers.check({ scope, ...publisher });
   if (verdict === 'next') {

@@ -148,7 +148,6 @@ function isConsistent(entry: Entry, kind: number): boolean {
   return (
     (entry.seq > 1 || entry.previous === 0) &&
     (kind === trimKind) === (entry.trim !== undefined) &&
-    (kind === gapKind) === (entry.lost !== undefined) &&
-    (entry.publisher === undefined || entry.publisher.seq >= 1)
+    (kind === gapKind) === (entry.lost !== undefined)
   );
 }

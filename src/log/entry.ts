@@ -26,7 +26,12 @@ export type Vector = ReadonlyMap<WriterId, number>;
 export interface Publisher {
   readonly id: string;
   readonly epoch: number;
+  /** From 1 in each channel; 0 where the publish had no number: it then says whose its idempotency key is. */
   readonly seq: number;
+}
+
+export function isNumbered(publisher: Publisher | undefined): publisher is Publisher {
+  return publisher !== undefined && publisher.seq > 0;
 }
 
 /** The floors and the entry they were computed from. */

@@ -3,6 +3,7 @@
 import { ByteReader } from '../base/bytes.js';
 import { readTag, skipValue } from '../base/protobuf.js';
 import { decodeEntry } from './entry-decoder.js';
+import { isNumbered } from './entry.js';
 import { RecordWalk, entryTags, fixedFieldsBytes, placeOf } from './record-layout.js';
 import { keyScope } from './run-layout.js';
 import type { RunSummary } from './run.js';
@@ -21,10 +22,11 @@ export function publishersIn(bytes: Uint8Array, run: RunSummary): readonly Publi
   const place = placeOf(run.ref, run.writer, run.round);
   const newest = new Map<string, PublisherMark>();
   while (walk.next()) {
-    if (!isNumbered(bytes, walk.bodyStart, walk.end)) continue;
+    if (!namesPublisher(bytes, walk.bodyStart, walk.end)) continue;
     const decoded = decodeEntry(bytes.subarray(walk.bodyStart, walk.end), place);
     if (!decoded.ok || !decoded.value.publisher) continue;
     const { actor, publisher } = decoded.value;
+    if (!isNumbered(publisher)) continue;
     const scope = keyScope(actor, publisher);
     const { epoch, seq } = publisher;
     const known = newest.get(scope);
@@ -34,7 +36,7 @@ export function publishersIn(bytes: Uint8Array, run: RunSummary): readonly Publi
   return [...newest.values()];
 }
 
-function isNumbered(bytes: Uint8Array, bodyStart: number, end: number): boolean {
+function namesPublisher(bytes: Uint8Array, bodyStart: number, end: number): boolean {
   const reader = new ByteReader(bytes, bodyStart + fixedFieldsBytes, end);
   while (!reader.done) {
     const tag = readTag(reader);

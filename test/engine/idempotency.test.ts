@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../src/base/limits.js';
-import { World } from './harness.js';
+import { type TestSession, World } from './harness.js';
 
 test('a repeated key takes effect once and gets the first message id', async () => {
   const world = await World.start();
@@ -63,6 +63,21 @@ test('a key of one publisher never meets a key of another', async () => {
   const first = await alice.publish('lobby', 'x', { idempotencyKey: 'k' });
   const second = await bob.publish('lobby', 'x', { idempotencyKey: 'k' });
   expect(second.ack.id).not.toBe(first.ack.id);
+});
+
+test('a key of a publisher who numbers nothing is known after a restart', async () => {
+  const world = await World.start();
+  const named = async (): Promise<TestSession> => {
+    const session = world.connect();
+    await session.ask({ auth: { publisherId: 'alice', publisherEpoch: 1 } });
+    return session;
+  };
+  const first = await (await named()).publish('lobby', 'x', { idempotencyKey: 'k' });
+  await world.restart();
+  const again = await named();
+  const repeat = await again.publish('lobby', 'x', { idempotencyKey: 'k' });
+  expect(repeat.ack).toMatchObject({ id: first.ack.id, duplicate: true });
+  expect((await again.publish('lobby', 'y', { idempotencyKey: 'l' })).ack.duplicate).toBeFalsy();
 });
 
 test("a publisher's numbers are taken in order, and a hole is told", async () => {

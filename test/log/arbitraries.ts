@@ -70,7 +70,7 @@ export const runEntries: fc.Arbitrary<Omit<RunEntry, 'timestamp'>> = fc
       fc.record({
         id: fc.oneof(fc.constant(''), texts()),
         epoch: fc.maxSafeInteger().map(Math.abs),
-        seq: seqs,
+        seq: fc.oneof(seqs, fc.constant(0)),
       }),
     ),
     idempotencyKey: optional(texts()),

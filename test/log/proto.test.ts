@@ -65,7 +65,9 @@ test('records are the elements of Delivery.entries', () => {
           expect(got['idempotencyKey']).toBe(entry.idempotencyKey);
           expect(got['retain']).toBe(entry.retain);
           expect(got['parents']).toEqual(entry.parents?.map(dot));
-          expect(publisher && { id: '', epoch: 0, ...(got['publisher'] as object) }).toEqual(publisher);
+          expect(publisher && { id: '', epoch: 0, seq: 0, ...(got['publisher'] as object) }).toEqual(
+            publisher,
+          );
           expect(got['content']).toEqual(content && plain(Content, content));
         });
       },

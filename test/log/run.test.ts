@@ -127,7 +127,7 @@ describe('runs', () => {
         const run = write(runWriter, plan);
         const newest = new Map<string, { scope: string; epoch: number; seq: number }>();
         for (const { actor = '', publisher } of plan.entries) {
-          if (!publisher) continue;
+          if (!publisher?.seq) continue;
           const { id, epoch, seq } = publisher;
           const known = newest.get(`${actor}/${id}`);
           if (!known || epoch > known.epoch || (epoch === known.epoch && seq > known.seq))

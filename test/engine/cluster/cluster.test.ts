@@ -150,6 +150,42 @@ describe('three nodes', () => {
     }
   });
 
+  /** A publish that the owner between has, repeated at the first owner, which knew all keys of the channel from its beginning. */
+  const repeated = async (): Promise<boolean> => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const named = async (node: TestNode): Promise<TestSession> => {
+      const session = connect(node);
+      await session.ask({ auth: { publisherId: 'alice', publisherEpoch: 1 } });
+      return session;
+    };
+    const probe = await connect(world.nodes[0]!).publish('news', 'who owns?', { idempotencyKey: 'k' });
+    const owner = ownerOf(world, probe);
+    const other = world.nodes.find((node) => node !== owner)!;
+    const before = await named(owner);
+    expect((await before.publish('news', 1, { idempotencyKey: 'a' })).ack.level).toBe('quorum');
+    world.isolate(owner);
+    await world.pass(2_000);
+    const since = await named(other);
+    const { ack } = await since.publish('news', 2, { idempotencyKey: 'b' });
+    world.mend();
+    await world.pass(12_000);
+    const again = await before.publish('news', 2, { idempotencyKey: 'b' });
+    return again.ack.id === ack.id;
+  };
+
+  test('an owner that comes back knows the keys of the one between', async () => {
+    expect(await repeated()).toBe(true);
+  });
+
+  test('which it looks up anew (planted: keys-of-one-owner)', async () => {
+    plant('keys-of-one-owner');
+    try {
+      expect(await repeated()).toBe(false);
+    } finally {
+      plant(undefined);
+    }
+  });
+
   test('a node cut off goes on at level owner; what it wrote joins the one order when it is back', async () => {
     const world = await ClusterWorld.start({ nodes: 3 });
     const [alone, other] = world.nodes as [TestNode, TestNode, TestNode];
