@@ -176,6 +176,8 @@ export const limits = {
   damagedChannelsMax: 1_024,
   /** Damaged runs that a node looks for elsewhere at once: some megabytes each. */
   repairsMax: 16,
+  /** Ranges of a log that were given up which one message names; further ones once those are there. */
+  givenUpToldMax: 256,
   /** A read waits so long for what cannot be read here to come from another home; then it is to be tried again. */
   mendWaitMs: 1_000,
   /** Damaged runs taken up at once beside those that were read for somebody. */

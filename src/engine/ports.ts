@@ -3,7 +3,7 @@
 import type { ChannelRef, HubName, NodeId, StoreId, WriterId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import type { ChannelLog } from '../log/channel-log.js';
-import type { Timestamp, Vector } from '../log/entry.js';
+import type { LostRange, Timestamp, Vector } from '../log/entry.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
 
 export type { Random } from '../base/random.js';
@@ -33,6 +33,9 @@ export interface Commit {
    *  its promise, so the caller may reuse the buffer once that promise is settled. */
   readonly bytes: Uint8Array;
   readonly runs: readonly RunSummary[];
+  /** For runs at these places of `runs`: entries that are missing and that they stand on, which the log counts as held from
+   *  then on. */
+  readonly lost?: ReadonlyMap<number, readonly LostRange[]>;
   /** Runs that follow them in `bytes`: entries that the log has and that could not be read, stored again as they were.
    *  Their logs need not accept them. */
   readonly repairs?: readonly RunSummary[];

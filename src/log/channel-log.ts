@@ -22,7 +22,7 @@ import { type SeqRange, lackingRanges } from './lacking.js';
 import { type HeldTrim, type LogParts, SubLogs, entriesOf } from './log-parts.js';
 import { extendPrefix, maximal, pastOf, vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
-import type { SubLog } from './sub-log.js';
+import { type WriterState, stateOf } from './writer-state.js';
 import {
   type DueTrims,
   type FloorsVerdict,
@@ -38,18 +38,7 @@ import {
 export type { Refusal } from './acceptance.js';
 export type { Span } from './committed-order.js';
 export type { SeqRange } from './lacking.js';
-
-export interface WriterState {
-  readonly writer: WriterId;
-  /** Everything through it is held, or below the floor. */
-  readonly seq: number;
-  /** Of the newest entry; 0 when it is below the floor. */
-  readonly round: number;
-  /** Of the newest entry; 0 when it was never seen whole: lost, or trimmed before it came here. */
-  readonly lastChecksum: number;
-  readonly lastTimestamp: Timestamp;
-  readonly floor: number;
-}
+export type { WriterState } from './writer-state.js';
 
 /** Where a set of entries lies in the committed order: all before `position`, and each writer's through its seq in
  *  `beyond`. Below `firstPosition` when the newest trimmed entry is not among them. */
@@ -69,6 +58,7 @@ export class ChannelLog {
   #lastTimestamp: Timestamp = 0;
   /** Nearly no log ever lost anything, and this is asked with every append. */
   #hasLost = false;
+  #hasGivenUp = false;
 
   constructor(ref: ChannelRef) {
     this.ref = ref;
@@ -91,6 +81,7 @@ export class ChannelLog {
     log.#lastTimestamp = decoded.value.lastTimestamp;
     log.#entries = entriesOf(log.#parts);
     log.#hasLost = log.#parts.subLogs.values().some(({ lost }) => lost.length > 0);
+    log.#hasGivenUp = log.#parts.subLogs.values().some(({ given }) => given.length > 0);
     log.#heads.restore(decoded.value.heads, decoded.value.trimIsHead);
     return ok(log);
   }
@@ -210,6 +201,7 @@ export class ChannelLog {
 
   /** What the log says no home has, in order of seq of each writer. */
   givenUp(): readonly LostRange[] {
+    if (!this.#hasGivenUp) return [];
     return this.#parts.subLogs.values().flatMap((subLog) => subLog.givenUpRanges());
   }
 
@@ -418,6 +410,7 @@ export class ChannelLog {
   #giveUp({ writer, fromSeq, toSeq }: LostRange): void {
     const next = this.have(writer) + 1;
     if (fromSeq <= next && next <= toSeq) this.lose({ writer, fromSeq: next, toSeq });
+    this.#hasGivenUp = true;
     forgetTrimsOf(this.#parts, { writer, fromSeq, toSeq });
     this.#parts.subLogs.get(writer)?.giveUp(fromSeq, toSeq);
     this.#heads.renew();
@@ -431,8 +424,3 @@ export class ChannelLog {
 
 const accepted = ok<void>(undefined);
 const known: Result<void, Refusal> = err({ type: 'duplicate' });
-
-function stateOf(subLog: SubLog): WriterState {
-  const { writer, seq, lastTimestamp, floor, lastChecksum = 0 } = subLog;
-  return { writer, seq, round: subLog.roundOf(seq), lastChecksum, lastTimestamp, floor };
-}

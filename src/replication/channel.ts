@@ -3,10 +3,11 @@
 import { type ChannelRef, type Dot, type NodeId, type WriterId, channelKey } from '../base/ids.js';
 import { planted } from '../base/planted.js';
 import type { ChannelLog } from '../log/channel-log.js';
-import type { Vector } from '../log/entry.js';
+import { limits } from '../base/limits.js';
+import type { LostRange, Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Interval } from './interval.js';
-import type { WithTrim } from './messages.js';
+import type { WithGivenUp, WithTrim } from './messages.js';
 import type { Repair } from './repair.js';
 
 /** What another home has of a channel. */
@@ -101,6 +102,10 @@ export class Channel {
   opened: Claim | undefined;
   opening: Opening | undefined;
   readonly links = new Map<NodeId, Link>();
+  /** What was given up in the log of somebody who sent something that may stand on it: the last word of one of them. */
+  toldGivenUp: readonly LostRange[] = [];
+  /** Of writers the newest entry that something stands on which a home sent and that could not be taken. */
+  readonly named = new Map<WriterId, number>();
   /** Committed as others said, and not held yet. */
   readonly told: { readonly dot: Dot; readonly from: NodeId }[] = [];
   awaited: Awaited[] = [];
@@ -197,6 +202,12 @@ export class Channel {
 /** The newest trim in force, as messages carry it. */
 export function trimOf({ log }: Channel): WithTrim {
   return log.trim && !planted('floors-untold') ? { trim: log.trim } : {};
+}
+
+/** What the log gave up of entries that a home with `have` lacks, as messages carry it. */
+export function givenUpFor({ log }: Channel, have: Vector | undefined): WithGivenUp {
+  const givenUp = log.givenUp().filter(({ writer, toSeq }) => toSeq > (have?.get(writer) ?? 0));
+  return givenUp.length === 0 ? {} : { givenUp: givenUp.slice(0, limits.givenUpToldMax) };
 }
 
 /** Whether `inner` has nothing that `outer` lacks. */

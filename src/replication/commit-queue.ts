@@ -4,7 +4,7 @@ import type { NodeId, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Refusal } from '../log/acceptance.js';
 import type { Intake } from '../log/intake.js';
-import type { Trim, Vector } from '../log/entry.js';
+import type { LostRange, Trim, Vector } from '../log/entry.js';
 import { floorRun } from '../log/floors.js';
 import { planted } from '../base/planted.js';
 import type { RunSummary } from '../log/run.js';
@@ -82,6 +82,8 @@ export interface AcceptedRun {
   readonly channel: Channel;
   readonly bytes: Uint8Array;
   readonly run: RunSummary;
+  /** Entries it stands on which were given up: the log counts them as held first. */
+  readonly lost?: readonly LostRange[];
 }
 
 export interface RefusedRun {
@@ -207,7 +209,9 @@ class Deciding {
     const refusal = taken.error;
     if (refusal.type === 'duplicate' || refusal.type === 'trimmed') return;
     if (refusal.type !== 'overlap') {
-      this.refused.push({ channel, from, refusal });
+      const behind = this.#intake(channel).takeBehind(run, channel.toldGivenUp);
+      if (behind.ok) this.runs.push({ channel, bytes, run, lost: behind.value });
+      else this.refused.push({ channel, from, refusal });
       return;
     }
     const rest = runFrom(bytes, run, refusal.expected.seq);

@@ -1,6 +1,6 @@
 /** The parts of a replica, and which of them deals with what. */
 import { unreachable } from '../base/assert.js';
-import { type NodeId, dotText } from '../base/ids.js';
+import { type Dot, type NodeId, dotText } from '../base/ids.js';
 import type { Vector } from '../log/entry.js';
 import { rises } from '../log/trims.js';
 import { Arrivals } from './catch-up-answers.js';
@@ -104,7 +104,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       });
     case 'state':
       return withChannel(parts, from, message, (channel) => {
-        parts.context.takeFloors(channel, from, message.trim);
+        parts.context.takeGone(channel, from, message);
         parts.context.take(channel, from, message.runs);
         owning.hear(channel, from, message.committed);
         owning.onState(channel, from, message, now);
@@ -187,12 +187,23 @@ export function tellRefused({ context }: Parts, { channel, from, refusal }: Refu
       from,
     );
   } else {
+    if (refusal.type === 'parents' && interval.others.includes(from)) nameMissing(channel, refusal.missing);
     const { id } = interval;
     context.outbox
       .to(from)
       .other({ type: 'refused', interval: id, ref, have: channel.have(), ...trimOf(channel) });
   }
 }
+
+/** They exist, or existed: who cannot read one of them is not alone in saying so. */
+function nameMissing({ named }: Channel, dots: readonly Dot[]): void {
+  for (const { writer, seq } of dots) {
+    if (named.size < namedMax || named.has(writer)) named.set(writer, Math.max(seq, named.get(writer) ?? 0));
+  }
+}
+
+/** Writers of missing parents in one channel: further ones once those are there. */
+const namedMax = 64;
 
 /** Where both hold a trim and only one of them knows that it is committed, an owner finds out by opening the channel. */
 function haveOtherFloors({ log }: Channel, { trim }: WithTrim): boolean {

@@ -226,7 +226,10 @@ export class Repairing {
     const answered = others.filter(isDone).length;
     if (answered < others.length && !(planted('gap-by-majority') && answered > 0)) return;
     // Of what nobody shows an entry behind, nobody can tell that it was ever there: who asked about it asks again.
-    if (repair.kind === 'search' && !(this.#context.owns(channel) && isThere(repair, lastSeq)))
+    if (
+      repair.kind === 'search' &&
+      !(this.#context.owns(channel) && shownThrough(channel, repair) >= repair.firstSeq)
+    )
       return this.#drop(channel, repair);
     repair.isNowhere = true;
     this.#context.outbox.add({ type: 'repairsChanged', ref: channel.ref, interval: channel.interval.id });
@@ -236,7 +239,7 @@ export class Repairing {
   #giveUp(channel: Channel, repair: Repair): void {
     const { kind, damaged, firstSeq, lastSeq } = repair;
     const { writer } = damaged;
-    const last = kind === 'mend' ? lastSeq : lastSeq - 1;
+    const last = kind === 'mend' ? lastSeq : shownThrough(channel, repair);
     for (let seq = firstSeq; seq <= last; seq++) {
       if (isThere(repair, seq) || channel.log.isGivenUp(writer, seq, seq)) continue;
       let toSeq = seq;
@@ -248,8 +251,9 @@ export class Repairing {
 
   /** A commit is synced: what was to be repaired in it is, and what the log gave up needs no repair. */
   settle(channel: Channel, now: number): void {
+    const { log, named } = channel;
+    for (const [writer, seq] of named) if (log.have(writer) >= seq) named.delete(writer);
     if (channel.repairs.length === 0) return;
-    const { log } = channel;
     for (const repair of channel.repairs.slice()) {
       const { damaged, here, kind } = repair;
       const { writer } = damaged;
@@ -377,6 +381,13 @@ export class Repairing {
     const answer = { interval: interval.id, ref, session, through, floor, recovering, runs };
     this.#context.outbox.to(to).other({ type: 'mended', ...answer });
   }
+}
+
+/** Of what is looked for because another home cannot read it: through which entry somebody else shows that it existed. */
+function shownThrough({ named }: Channel, repair: Repair): number {
+  const { damaged, lastSeq } = repair;
+  if (isThere(repair, lastSeq)) return lastSeq - 1;
+  return Math.min(lastSeq - 1, named.get(damaged.writer) ?? 0);
 }
 
 /** Here or at another home, or trimmed there. */

@@ -253,8 +253,11 @@ export class Replica {
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
     for (const conflict of cut.conflicts) tellConflict(this.#parts, conflict);
     for (const duty of cut.duties) discharge(this.#parts, duty, now);
-    const { owning, recovering, outcomes, fetching, catchUp, offering, repairing } = this.#parts;
-    for (const { channel } of cut.runs) channel.grownAt = now;
+    const { context, owning, recovering, outcomes, fetching, catchUp, offering, repairing } = this.#parts;
+    for (const { channel, lost } of cut.runs) {
+      channel.grownAt = now;
+      if (lost) context.lookForHoles(channel);
+    }
     for (const { channel, repair } of cut.repairs) repairing.stored(channel, repair, now);
     const grown = [...cut.runs, ...cut.repairs].map(({ channel }) => channel);
     for (const channel of new Set([...grown, ...stamped])) {

@@ -3,7 +3,7 @@
 import type { ChannelRef, Dot, StoreId, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
-import type { Trim } from '../log/entry.js';
+import type { LostRange, Trim } from '../log/entry.js';
 import { floorWriter } from '../log/floors.js';
 import type { Claim } from './claim.js';
 import type { Asked, Frame, IntervalClaim, PeerMessage } from './messages.js';
@@ -122,6 +122,7 @@ function readAppend(reader: PeerReader): PeerMessage {
   const runs: Uint8Array[] = [];
   let committed: Dot | undefined;
   let trim: Trim | undefined;
+  const givenUp: LostRange[] = [];
   reader.nested((tag) => {
     if (tag === 0x0a) interval = reader.interval();
     else if (tag === 0x12) claim = reader.claim();
@@ -129,12 +130,13 @@ function readAppend(reader: PeerReader): PeerMessage {
     else if (tag === 0x22) runs.push(readRun(reader));
     else if (tag === 0x2a) committed = reader.dot();
     else if (tag === 0x32) trim = reader.trim();
+    else if (tag === 0x3a) givenUp.push(reader.lost());
     else return false;
     return true;
   });
   if (interval === '' || claim === nobody || ref === noRef) reader.fail();
-  const append = { type: 'append', interval, claim, ref, runs } as const;
-  return { ...append, ...(committed ? { committed } : {}), ...(trim ? { trim } : {}) };
+  const append = { type: 'append', interval, claim, ref, runs, ...(trim ? { trim } : {}) } as const;
+  return { ...append, ...(committed ? { committed } : {}), ...(givenUp.length > 0 ? { givenUp } : {}) };
 }
 
 function readAcks(reader: PeerReader): PeerMessage {
@@ -175,6 +177,7 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
   let claim: Claim | undefined;
   let isLimited = false;
   let trim: Trim | undefined;
+  const givenUp: LostRange[] = [];
   const claimTag = type === 'pull' ? 0x22 : 0x32;
   const trimTag = { refused: 0x22, pull: 0x2a, state: 0x3a }[type];
   reader.nested((tag) => {
@@ -186,6 +189,7 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
     else if (tag === claimTag && type !== 'refused') claim = reader.claim();
     else if (tag === 0x78 && type === 'pull') isLimited = reader.varint() !== 0;
     else if (tag === trimTag) trim = reader.trim();
+    else if (tag === 0x42 && type === 'state') givenUp.push(reader.lost());
     else return false;
     return true;
   });
@@ -194,7 +198,8 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
   if (type === 'refused') return { type, interval, ref, have, ...(trim ? { trim } : {}) };
   if (type === 'pull')
     return { type, interval, ref, have, ...terms, ...(isLimited ? { limited: true } : {}) };
-  return { type, interval, ref, have, runs, ...(committed ? { committed } : {}), ...terms };
+  const more = { ...(committed ? { committed } : {}), ...(givenUp.length > 0 ? { givenUp } : {}) };
+  return { type, interval, ref, have, runs, ...terms, ...more };
 }
 
 function readRecover(reader: PeerReader): PeerMessage {

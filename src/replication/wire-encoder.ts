@@ -7,7 +7,7 @@ import { closeField, openField } from '../base/protobuf.js';
 import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalClaim, PeerMessage, Statement } from './messages.js';
-import { putBytes, putDot, putNumber, putRef, putText, putTrim, putVector } from './wire-writer.js';
+import { putBytes, putDot, putLost, putNumber, putRef, putText, putTrim, putVector } from './wire-writer.js';
 import { putReconcile } from './wire-reconcile.js';
 
 /** Tags of the fields of `Message`. */
@@ -75,7 +75,8 @@ function putMembers(out: ByteWriter, message: PeerMessage): void {
       putRef(out, 0x1a, message.ref);
       for (const run of message.runs) putBytes(out, 0x22, run);
       putDot(out, 0x2a, message.committed);
-      return putTrim(out, 0x32, message.trim);
+      putTrim(out, 0x32, message.trim);
+      return putLost(out, 0x3a, message.givenUp);
     case 'ack':
       putText(out, 0x0a, message.interval);
       putClaim(out, 0x12, message.claim);
@@ -135,7 +136,8 @@ function putOfChannel(
       for (const run of message.runs) putBytes(out, 0x22, run);
       putDot(out, 0x2a, message.committed);
       putClaim(out, 0x32, message.claim);
-      return putTrim(out, 0x3a, message.trim);
+      putTrim(out, 0x3a, message.trim);
+      return putLost(out, 0x42, message.givenUp);
     case 'recover':
       return putNumber(out, 0x10, message.session);
     case 'recovery':

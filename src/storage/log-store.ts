@@ -302,6 +302,7 @@ class SegmentedLogStore implements LogStore {
     for (let i = 0; i < slots.length; i++) {
       const run = commit.runs[i]!;
       const at = { segment, offset: runsAt + run.offset, headerBytes: run.headerBytes, arrival };
+      for (const range of commit.lost?.get(i) ?? []) slots[i]!.log.lose(range);
       for (const trim of applier.apply(slots[i]!, run, at)) (trims ??= []).push([slots[i]!, trim]);
       arrival += run.count;
     }

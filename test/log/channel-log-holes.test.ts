@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { ChannelName, ChannelRef, HubName, WriterId } from '../../src/base/ids.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
+import type { LostRange } from '../../src/log/entry.js';
 import { encodeContent } from '../../src/log/entry-wire.js';
 import { type RunEntry, RunWriter } from '../../src/log/run-writer.js';
 import type { RunSummary } from '../../src/log/run.js';
@@ -117,4 +118,29 @@ test('what the log gives up is no hole, after it was written and read too', () =
     expect(each.isGivenUp(a, 2, 3)).toBe(true);
     expect(each.isGivenUp(a, 1, 2)).toBe(false);
   }
+});
+
+test('a run is taken above what was given up, and above nothing else', () => {
+  const log = new ChannelLog(ref);
+  log.apply(first);
+  const took = (run: RunSummary, ...givenUp: LostRange[]) => log.intake().takeBehind(run, givenUp);
+  expect(took(last)).toMatchObject({ ok: false, error: { type: 'gap' } });
+  const lost = { writer: a, fromSeq: 2, toSeq: 3 };
+  expect(took(last, lost)).toEqual({ ok: true, value: [lost] });
+  // Of two ranges, the second only as far as is needed.
+  expect(took(last, { ...lost, toSeq: 2 }, { ...lost, fromSeq: 2, toSeq: 9 })).toEqual({
+    ok: true,
+    value: [
+      { ...lost, toSeq: 2 },
+      { ...lost, fromSeq: 3 },
+    ],
+  });
+  expect(took(last, { ...lost, toSeq: 2 })).toMatchObject({ ok: false });
+  expect(took(last, { ...lost, writer: b })).toMatchObject({ ok: false });
+  const intake = log.intake();
+  expect(intake.take(below)).toMatchObject({ ok: true });
+  expect(intake.takeBehind(above, [lost])).toEqual({ ok: true, value: [lost] });
+  log.lose(lost);
+  for (const run of [below, above, last]) log.apply(run);
+  expect(log.holes()).toEqual([lost]);
 });

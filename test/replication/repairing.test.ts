@@ -154,6 +154,42 @@ describe('an owner', () => {
     expect(home.said().filter(({ type }) => type === 'mend')).toHaveLength(2);
   });
 
+  test('gives that up once somebody sends what stands on it', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', openingState(home));
+    home.sync();
+    const out = new RunWriter();
+    const above = 'e'.repeat(24) as WriterId;
+    out.begin(ref, above, 0, 1, 0);
+    const parents = [{ writer, seq: 2 }];
+    out.append({
+      timestamp: 200,
+      kind: 'publish',
+      parents,
+      content: encodeContent({ payload: new Uint8Array(1) }),
+    });
+    out.end();
+    const have = new Map([
+      [writer, 2],
+      [above, 1],
+    ]);
+    home.hear('b', { type: 'state', interval: 'i', ref, have, runs: [out.bytes().slice()] });
+    home.sync();
+    home.said();
+    home.hear('b', { type: 'mend', interval: 'i', ref, session: 1, writer, firstSeq: 2, count: 3 });
+    home.sync();
+    const session = home.said().flatMap((each) => (each.type === 'mend' ? [each.session] : []))[0]!;
+    for (const peer of 'bc') home.hear(peer, { ...answer, session, through: 5, runs: [] });
+    // Entry 2 was named; of 3 and 4 only who lost them speaks. Without entry 1 nothing can be said of any.
+    expect(givenUp(home)).toBe(false);
+    home.hear('b', { type: 'mend', interval: 'i', ref, session: 2, writer, firstSeq: 1, count: 4 });
+    home.sync();
+    const again = home.said().flatMap((each) => (each.type === 'mend' ? [each.session] : []))[0]!;
+    for (const peer of 'bc') home.hear(peer, { ...answer, session: again, through: 5, runs: [] });
+    expect(home.effects).toContainEqual({ type: 'giveUp', ref, lost: { writer, fromSeq: 1, toSeq: 2 } });
+  });
+
   test('hears nothing from who is no home, or was not asked', () => {
     const { home, session } = asked();
     home.hear('x', { ...answer, session, runs: [good.bytes] });

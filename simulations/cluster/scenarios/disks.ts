@@ -102,6 +102,26 @@ export async function rottenAlone(story: Story): Promise<void> {
   );
 }
 
+/** The same with the last entry before a start: what the next start wrote stands on it, and the entry that gives it up comes
+ *  behind that. */
+export async function rottenBeneath(story: Story): Promise<void> {
+  await story.begin();
+  const [home] = story.others;
+  story.split(story.nodes.filter((node) => node !== home));
+  await story.pass(3_000);
+  const alone = { levels: ['owner'], degrade: true } as const;
+  const before = await story.published(story.publisher('p', [home!], alone), 5);
+  await story.pass(1_500);
+  home!.crash(false);
+  flipEntry(story, home!, before[4]!.dot!.seq, before[4]!.dot!.writer);
+  await story.start(home!);
+  const since = await story.published(story.publisher('q', [home!], alone), 3);
+  story.must(since[0]!.dot!.writer !== before[4]!.dot!.writer, 'the next start writes under another name');
+  story.mend();
+  const reader = story.reader('r', [story.owner]);
+  await story.until(() => story.had(reader) >= 1 + 4 + 3, 'all but one are with everybody', 60_000);
+}
+
 /** What the owner cannot read any more one home lacks and the other has, which is away: nothing is given up before that one
  *  is back and was asked. */
 export async function rottenWhileAway(story: Story): Promise<void> {

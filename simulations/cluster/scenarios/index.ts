@@ -7,6 +7,7 @@ import { emptyTwin, rolledBack, twice } from './returns.js';
 import {
   fullDisk,
   rottenAlone,
+  rottenBeneath,
   rottenWhileAway,
   rottenEntry,
   rottenIdentity,
@@ -50,6 +51,7 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['D10 bit rot: the index', { told: rottenIndex }],
   ['D10 bit rot: store.json', { told: rottenIdentity }],
   ['Rot of what one home has', { told: rottenAlone, options: { isStrict: false } }],
+  ['Rot beneath what one home has', { told: rottenBeneath, options: { isStrict: false } }],
   ['Rot while the one that has it is away', { told: rottenWhileAway, options: { isStrict: false } }],
   ...orders.flatMap((order) =>
     [100, 4_000].map((gapMs): [string, Entry] => [
