@@ -187,7 +187,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'follow-uncovered',
     what: 'readers at a node without the log go on at a home that lacks what they had',
-    seed: 24,
+    seed: 20,
     steering: {
       nodes: 5,
       faults: { kill: 3, isolate: 6, split: 4 },
