@@ -105,7 +105,7 @@ export class Channel {
   /** What was given up in the log of somebody who sent something that may stand on it: the last word of one of them. */
   toldGivenUp: readonly LostRange[] = [];
   /** Of writers the newest entry that something stands on which a home sent and that could not be taken. */
-  readonly named = new Map<WriterId, number>();
+  named: Map<WriterId, number> | undefined;
   /** Committed as others said, and not held yet. */
   readonly told: { readonly dot: Dot; readonly from: NodeId }[] = [];
   awaited: Awaited[] = [];

@@ -196,7 +196,8 @@ export function tellRefused({ context }: Parts, { channel, from, refusal }: Refu
 }
 
 /** They exist, or existed: who cannot read one of them is not alone in saying so. */
-function nameMissing({ named }: Channel, dots: readonly Dot[]): void {
+function nameMissing(channel: Channel, dots: readonly Dot[]): void {
+  const named = (channel.named ??= new Map());
   for (const { writer, seq } of dots) {
     if (named.size < namedMax || named.has(writer)) named.set(writer, Math.max(seq, named.get(writer) ?? 0));
   }

@@ -252,7 +252,7 @@ export class Repairing {
   /** A commit is synced: what was to be repaired in it is, and what the log gave up needs no repair. */
   settle(channel: Channel, now: number): void {
     const { log, named } = channel;
-    for (const [writer, seq] of named) if (log.have(writer) >= seq) named.delete(writer);
+    for (const [writer, seq] of named ?? []) if (log.have(writer) >= seq) named?.delete(writer);
     if (channel.repairs.length === 0) return;
     for (const repair of channel.repairs.slice()) {
       const { damaged, here, kind } = repair;
@@ -387,7 +387,7 @@ export class Repairing {
 function shownThrough({ named }: Channel, repair: Repair): number {
   const { damaged, lastSeq } = repair;
   if (isThere(repair, lastSeq)) return lastSeq - 1;
-  return Math.min(lastSeq - 1, named.get(damaged.writer) ?? 0);
+  return Math.min(lastSeq - 1, named?.get(damaged.writer) ?? 0);
 }
 
 /** Here or at another home, or trimmed there. */
