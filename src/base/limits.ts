@@ -119,6 +119,10 @@ export const limits = {
   followPauseMsMax: 500,
   /** A followed channel that nobody uses is let go after this. */
   followIdleMs: 1_000,
+  /** After a start or a change of the ring a node looks for channels it holds and is no home of; again after the longer time
+   *  where some could not be brought to their homes. */
+  orphansLookMs: 2_000,
+  orphansRetryMs: 30_000,
   /** Questions to one node under way at once; further ones wait here. The answering node takes some more. */
   peerQuestionsMax: 32,
   peerQuestionsTakenMax: 64,

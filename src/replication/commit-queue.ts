@@ -26,6 +26,7 @@ export type Duty =
   | { readonly type: 'giveBack'; readonly interval: Interval; readonly to: NodeId; readonly session: number }
   | { readonly type: 'found'; readonly channel: Channel; readonly to: NodeId; readonly find: Find }
   | { readonly type: 'mend'; readonly channel: Channel; readonly to: NodeId; readonly mend: Mend }
+  | { readonly type: 'adopt'; readonly channel: Channel; readonly id: number }
   /** A note about a peer, written in the commit itself like that of an interval. */
   | {
       readonly type: 'keep';

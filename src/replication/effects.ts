@@ -1,7 +1,7 @@
 /** What the engine is to do. Values; a batch for everything that happened since the last one. */
 import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
 import type { SeqRange } from '../log/channel-log.js';
-import type { LostRange } from '../log/entry.js';
+import type { LostRange, Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalId } from './messages.js';
 import type { Reconcile, Reconciled } from './reconcile-messages.js';
@@ -106,6 +106,8 @@ export type Effect =
   /** What was looked for elsewhere is stored again, or is in no home: who waited for it goes on. */
   | { readonly type: 'repairsChanged'; readonly ref: ChannelRef; readonly interval: IntervalId }
   /** No home can read these: stamp an entry that says so. */
+  /** What was brought by who is no home, for the id `adopt` returned, is synced: what is held now. */
+  | { readonly type: 'adopted'; readonly id: number; readonly have: Vector }
   | { readonly type: 'giveUp'; readonly ref: ChannelRef; readonly lost: LostRange }
   /** Publishes that waited for `stamping` may be tried again. */
   | { readonly type: 'ready'; readonly ref: ChannelRef }

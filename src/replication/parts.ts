@@ -166,6 +166,8 @@ export function discharge(parts: Parts, duty: Duty, now: number): void {
       return;
     case 'mend':
       return repairing.answer(duty.channel, duty.to, duty.mend);
+    case 'adopt':
+      return parts.context.outbox.add({ type: 'adopted', id: duty.id, have: duty.channel.have() });
     default:
       unreachable(duty);
   }

@@ -39,6 +39,7 @@ import type { Reconcile, Reconciled } from './reconcile-messages.js';
 import type { Changing, HomeSet } from './quorum.js';
 import { Replanning, type RingPlan } from './replanning.js';
 import type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
+import { stampingOf } from './stamping.js';
 import type { Damaged } from './repair-pieces.js';
 import { timing } from './timing.js';
 import type { StoredSlice } from './transfer.js';
@@ -202,26 +203,7 @@ export class Replica {
 
   /** How the next entry of a channel is stamped, asked between `cut` and its commit or before. */
   stamping(ref: ChannelRef, now: number): Stamping {
-    const channel = this.#parts.context.channels.get(channelKey(ref));
-    assert(channel, 'a channel is touched before it is stamped');
-    this.#parts.owning.open(channel, now);
-    const { interval, log, opening } = channel;
-    const { writer } = this.#parts.context;
-    const { held } = interval;
-    if (held && interval.check) {
-      channel.waitsForCheck = true;
-      return { as: 'wait' };
-    }
-    if (held && this.#parts.context.owns(channel)) {
-      const own = log.writer(writer);
-      const isOpening = own === undefined || log.roundOf({ writer, seq: own.seq }) !== held.claim.round;
-      return { as: 'owner', round: held.claim.round, parents: log.parentsFor(writer, isOpening) };
-    }
-    const isOpening = opening !== undefined && now < opening.since + timing.claimMs;
-    const isReclaimed = !held && interval.wanted && interval.reclaimBy !== undefined;
-    if (interval.attempt || isOpening || isReclaimed) return { as: 'wait' };
-    const round = planted('degraded-round') ? (interval.promise?.round ?? 0) : 0;
-    return { as: 'degraded', round: round as 0, parents: log.parentsFor(writer, false) };
+    return stampingOf(this.#parts, this.#touched(ref), now);
   }
 
   /** A run was stamped for the commit of the last cut. `bytes` are kept until they are sent. */
@@ -296,6 +278,17 @@ export class Replica {
    *  with the id returned. */
   fetch(ref: ChannelRef, dots: readonly Dot[], now: number): number {
     return this.#parts.fetching.begin(this.#touched(ref), dots, now);
+  }
+
+  /** Takes runs of a channel from a node that is no home of it, and tells what is held once they are synced: one effect
+   *  `adopted` with the id returned, unless the ring changes meanwhile. */
+  adopt(ref: ChannelRef, from: NodeId, runs: readonly Uint8Array[]): number {
+    const { context } = this.#parts;
+    const channel = this.#touched(ref);
+    context.take(channel, from, runs);
+    const id = context.nextId();
+    context.queue.duty({ type: 'adopt', channel, id });
+    return id;
   }
 
   /** Position of a channel up to which retention may remove something here; 0 where this node does not own. */

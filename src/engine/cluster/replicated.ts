@@ -88,6 +88,7 @@ export class Replicated implements Ordering {
   /** Goes by another version of the ring: channels lie in other intervals, or are held here no more, or only now. */
   changeRing(plan: RingPlan): void {
     this.replica.changeRing(plan, this.#now());
+    this.driver.ringChanged();
     for (const channel of this.#table) if (channel.isLoaded) this.#place(channel, plan);
     this.#held.place();
     this.#resumeWaiting();

@@ -125,6 +125,54 @@ describe('a change of the ring under load', () => {
   });
 });
 
+describe('what a node acknowledged alone', () => {
+  /** A node that is cut off, and what it acknowledged then; the others take it out of the ring. */
+  const leftAlone = async () => {
+    const world = await RingWorld.begin({ nodes: 4 });
+    const [a, b] = world.nodes as [TestNode, TestNode];
+    world.load();
+    await world.pass(1_000);
+    await world.rest();
+    world.isolate(a);
+    await world.pass(3_000);
+    const session = world.session(a);
+    let count = 0;
+    for (const channel of world.channels) {
+      if (!world.homes(channel).includes(a)) continue;
+      const data = `alone in ${channel}`;
+      const { ack } = await session.publish(channel, data, { level: 'owner', degrade: true });
+      expect(ack.level).toBe('owner');
+      world.acked.set(channel, [...(world.acked.get(channel) ?? []), data]);
+      count++;
+    }
+    expect(count).toBeGreaterThan(3);
+    expect((await world.change(b, { kind: 'remove', node: a.id })).ok).toBe(true);
+    await world.pass(6_000);
+    return { world, a };
+  };
+
+  test('comes to the homes, although it is none of them any more', async () => {
+    const { world } = await leftAlone();
+    world.mend();
+    await world.settled();
+    await world.pass(10_000);
+    await world.check();
+    expect(world.alarms()).toEqual([]);
+  });
+
+  test('comes to them after its next start too', async () => {
+    const { world, a } = await leftAlone();
+    a.kill();
+    world.mend();
+    await world.pass(1_000);
+    await world.run(a.start(false));
+    await world.settled();
+    await world.pass(10_000);
+    await world.check();
+    expect(world.alarms()).toEqual([]);
+  });
+});
+
 describe('a change of the ring', () => {
   test('is one at a time', async () => {
     const world = await RingWorld.begin({ nodes: 4 });

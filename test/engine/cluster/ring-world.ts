@@ -13,6 +13,7 @@ const channels = ['news', 'chat:1', 'chat:2', 'chat:3', 'doc', 'a', 'b', 'c', 'd
 export class RingWorld extends ClusterWorld {
   /** Of each channel what was acknowledged at level `quorum`. */
   readonly acked = new Map<string, unknown[]>();
+  readonly channels = channels;
   readonly levels: string[] = [];
   readonly failures: string[] = [];
   #sessions = new Map<TestNode, { readonly session: TestSession; readonly engine: unknown }>();
