@@ -67,8 +67,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     // Nothing is trimmed where the ring changes.
     world: spares === undefined ? world : { ...world, spares, retention: undefined },
     channels,
-    // What is acknowledged at one node alone stays there when it leaves the ring: those who may lose it are left out.
-    publishers: spares === undefined ? publishers : publishers.map(atQuorum),
+    publishers,
     plainPublishers: spares === undefined ? drawPlainPublishers(seed, channels, publishers) : [],
     readers: drawReaders(seed, channels),
     histories: drawHistories(seed, channels),
@@ -130,10 +129,6 @@ function drawPublishers(seed: number, channels: readonly string[], lengthMs: num
     timeoutMs: pick(random, [2_000, 20_000, 120_000]),
     restartsPerMinute: pick(random, [0, 0, 1, 6]),
   }));
-}
-
-function atQuorum(plan: PublisherPlan): PublisherPlan {
-  return { ...plan, levels: ['quorum'], degrade: false };
 }
 
 /** In few runs: nobody is to ask for quorum alone where these are. */

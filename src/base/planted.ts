@@ -28,6 +28,7 @@ export type PlantedBug =
   | 'follow-uncovered'
   | 'forgotten-promise'
   | 'gap-by-majority'
+  | 'orphans-left'
   | 'gap-untold'
   | 'heads-are-content'
   | 'held-is-committed'

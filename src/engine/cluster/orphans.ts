@@ -2,6 +2,7 @@
  *  It may have been acknowledged here alone before the ring changed. Nothing is deleted here by that. */
 import { type ChannelRef, type NodeId, channelKey } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
+import { planted } from '../../base/planted.js';
 import type { Vector } from '../../log/entry.js';
 import { runOf } from '../../log/run-bytes.js';
 import type { EnginePorts, LogStore } from '../ports.js';
@@ -39,7 +40,7 @@ export class Orphans {
   /** The node has started, or another version of the ring is in use. */
   look(afterMs: number = limits.orphansLookMs): void {
     this.#cancel?.();
-    if (this.#isStopped) return;
+    if (this.#isStopped || planted('orphans-left')) return;
     this.#cancel = this.#parts.ports.timers.after(afterMs, () => void this.#run());
   }
 

@@ -1,5 +1,6 @@
 /** Changes of the ring in running nodes. */
 import { describe, expect, test } from 'vitest';
+import { plant } from '../../../simulations/replication/planting.js';
 import type { TestNode } from './cluster-world.js';
 import { TestSession, anonymous } from '../harness.js';
 import { RingWorld } from './ring-world.js';
@@ -159,6 +160,19 @@ describe('what a node acknowledged alone', () => {
     await world.pass(10_000);
     await world.check();
     expect(world.alarms()).toEqual([]);
+  });
+
+  test('is missed at them where nobody brings it (planted: orphans-left)', async () => {
+    plant('orphans-left');
+    try {
+      const { world } = await leftAlone();
+      world.mend();
+      await world.settled();
+      await world.pass(10_000);
+      await expect(world.check()).rejects.toThrow('expected [');
+    } finally {
+      plant(undefined);
+    }
   });
 
   test('comes to them after its next start too', async () => {
