@@ -88,7 +88,8 @@ export const clusterRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext 
   );
 };
 
-function among(cluster: ClusterApi | undefined): ClusterApi {
+/** The node's cluster; refused for one that is alone. */
+export function among(cluster: ClusterApi | undefined): ClusterApi {
   if (cluster) return cluster;
   const message = 'This node is alone and goes by no ring. Start it with --join, or start others beside it.';
   throw new HttpFailure(failure('INVALID', { message }));

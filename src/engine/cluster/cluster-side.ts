@@ -2,6 +2,7 @@
  *  their way to whoever orders them, channels followed for sessions elsewhere. */
 import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
+import type { Result } from '../../base/result.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Signal } from '../../protocol/messages.js';
@@ -22,6 +23,8 @@ import { Listening } from './listening.js';
 import type { VerifyOptions, VerifyReport } from '../api.js';
 import type { Fetched } from '../ordering.js';
 import type { EnginePorts, LogStore } from '../ports.js';
+import type { ProofPage, ProofRefusal, ProofRequest } from './proof.js';
+import { Proving } from './proving.js';
 import { Rehoming } from './rehoming.js';
 import { replaceLog } from './replacing.js';
 import type { Replicated } from './replicated.js';
@@ -48,6 +51,7 @@ export class ClusterSide implements Attached, Away {
   readonly #followers: Followers;
   readonly #listening: Listening;
   readonly #scrub: Scrub;
+  readonly #proving: Proving;
   #taker: Taker | undefined;
   #rehoming: Rehoming | undefined;
   #channels: ChannelTable | undefined;
@@ -68,6 +72,16 @@ export class ClusterSide implements Attached, Away {
     this.#listening = new Listening(this.#remote, (ref) => cluster.isHome(ref));
     this.#followers = this.#makeFollowers();
     this.#scrub = this.#makeScrub();
+    this.#proving = new Proving({
+      clock,
+      timers,
+      self: cluster.self,
+      ring: () => cluster.table,
+      isLinked: (peer) => cluster.isLinked(peer),
+      tell: (peer, message) => cluster.tell(peer, message),
+      verify: (options) => this.#scrub.verify(options),
+      failed: (error) => parts.failed(error),
+    });
     this.logs = new RoutedLogs(store, this.#remote, (ref) => cluster.isHome(ref));
   }
 
@@ -111,6 +125,7 @@ export class ClusterSide implements Attached, Away {
     this.#rehoming?.stop();
     this.#remote.stop();
     this.#followers.stop();
+    this.#proving.stop();
     this.#scrub.stop();
   }
 
@@ -179,6 +194,9 @@ export class ClusterSide implements Attached, Away {
       case 'since':
       case 'cover':
         return this.#followers.received(peer, message);
+      case 'verify':
+      case 'verified':
+        return this.#proving.received(peer, message);
       default:
         return this.#remote.received(peer, message);
     }
@@ -195,6 +213,7 @@ export class ClusterSide implements Attached, Away {
     this.#remote.unlinked(peer);
     this.#followers.unlinked(peer);
     this.#scrub.unlinked(peer);
+    this.#proving.unlinked(peer);
   }
 
   want(interval: string, wanted: boolean): void {
@@ -229,6 +248,10 @@ export class ClusterSide implements Attached, Away {
 
   verify(options: VerifyOptions): Promise<VerifyReport> {
     return this.#scrub.verify(options);
+  }
+
+  prove(request: ProofRequest): Promise<Result<ProofPage, ProofRefusal>> {
+    return this.#proving.page(request);
   }
 
   get replica(): Replica {

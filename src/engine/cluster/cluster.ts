@@ -22,6 +22,7 @@ import { Letters } from './letters.js';
 import { Looking } from './looking.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from '../options.js';
+import type { ProofPage, ProofRefusal, ProofRequest } from './proof.js';
 import { type PeerMessage, isRingMessage } from './peer-messages.js';
 import type { EnginePorts, PeerHandlers, Peers } from '../ports.js';
 import { intervalOf } from './ring-plan.js';
@@ -163,6 +164,10 @@ export class Cluster implements Neighbours {
 
   async verify(options: VerifyOptions): Promise<VerifyReport | undefined> {
     return await this.#attached?.verify(options);
+  }
+
+  async prove(request: ProofRequest): Promise<Result<ProofPage, ProofRefusal>> {
+    return (await this.#attached?.prove(request)) ?? err('not-serving');
   }
 
   /** Where clients find this node. */

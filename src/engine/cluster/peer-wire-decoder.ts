@@ -22,6 +22,7 @@ import {
 } from './peer-wire-follow-decoder.js';
 import { LetterReader, noBytes, noRef } from './peer-wire-reader.js';
 import { ringReaders } from './peer-wire-ring.js';
+import { readVerified, readVerify } from './peer-wire-verify.js';
 
 export function decodePeerMessages(bytes: Uint8Array): Result<PeerMessage[], string> {
   if (bytes.length > limits.peerFrameBytesMax) return err('the letter is too large');
@@ -72,6 +73,8 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.ringReport, ringReaders.ringReport],
   [partTags.askChange, ringReaders.askChange],
   [partTags.changeAnswer, ringReaders.changeAnswer],
+  [partTags.verify, readVerify],
+  [partTags.verified, readVerified],
 ]);
 
 function readReplication(reader: LetterReader): PeerMessage | undefined {

@@ -18,6 +18,7 @@ import {
   isRingMessage,
 } from './peer-messages.js';
 import { putRingMessage } from './peer-wire-ring.js';
+import { putVerifying } from './peer-wire-verify.js';
 import type { RecordSlice } from '../ports.js';
 
 /** Tags of the fields of `Part`. */
@@ -45,6 +46,8 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   ringReport: 0xaa,
   askChange: 0xb2,
   changeAnswer: 0xba,
+  verify: 0xc2,
+  verified: 0xca,
 };
 
 /** One letter; a view of a buffer of its own. */
@@ -98,6 +101,10 @@ function itemsOf(message: PeerMessage): number {
       return 1 + message.dots.length;
     case 'covered':
       return 1 + message.lost.length;
+    case 'verify':
+      return 1 + message.arcs.length;
+    case 'verified':
+      return message.peers.reduce((sum, { differences }) => sum + 1 + differences.length, 1);
     default:
       // A frame of replication counts its own.
       return 1;
@@ -165,6 +172,9 @@ function putMembers(out: ByteWriter, message: Own): void {
     case 'covered':
       for (const dot of message.lost) putDot(out, 0x12, dot);
       return;
+    case 'verify':
+    case 'verified':
+      return putVerifying(out, message);
     default:
       unreachable(message);
   }

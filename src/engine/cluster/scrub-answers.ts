@@ -147,7 +147,7 @@ export class ScrubAnswers {
       known.usedAt = now;
       return known;
     }
-    if (!known && this.#proofs.size >= limits.scrubProofsMax) return undefined;
+    if (!known && this.#proofs.size >= limits.scrubProofsMax && !this.#dropProof(from, now)) return undefined;
     const kept = this.#make({
       arcs: joined([...(known?.arcs ?? []), ...ranges.map(({ from: start, to }) => ({ from: start, to }))]),
       pace: unpaced,
@@ -155,6 +155,17 @@ export class ScrubAnswers {
     });
     this.#proofs.set(key, kept);
     return kept;
+  }
+
+  /** Room for another one: who asked for it before is done with it, as it seems. Where it is not, it is read again. */
+  #dropProof(from: NodeId, now: number): boolean {
+    let [oldest, usedAt] = ['', Infinity];
+    for (const [key, kept] of this.#proofs) {
+      const isIdle =
+        kept.isMade && (key.startsWith(`${from}/`) || now > kept.usedAt + limits.scrubProofIdleMs);
+      if (isIdle && kept.usedAt < usedAt) [oldest, usedAt] = [key, kept.usedAt];
+    }
+    return this.#proofs.delete(oldest);
   }
 
   #make({

@@ -7,7 +7,7 @@ import { limits } from '../../base/limits.js';
 import type { RingTable } from '../../cluster/ring-table.js';
 import type { ItemTable } from '../../replication/reconcile-items.js';
 import type { Learned } from '../../replication/catch-up.js';
-import type { Difference, Reconcile, Reconciled } from '../../replication/reconcile-messages.js';
+import type { Difference, Reconcile, Reconciled, RingRange } from '../../replication/reconcile-messages.js';
 import type { Pace } from '../../replication/reconcile-pace.js';
 import type { Finding } from '../../replication/reconcile-ranges.js';
 import type { SessionState } from '../../replication/reconcile-session.js';
@@ -95,10 +95,13 @@ export class Scrub {
     });
     this.#verifying = new Verifying({
       ...this.#tablePorts,
+      self,
+      ring: () => parts.ring(),
       comparing: this.#comparing,
       isLinked: (peer) => parts.isLinked(peer),
       arcsWith: (peer) => this.#answers.arcsWith(peer),
       isStopped: () => this.#isStopped,
+      mend: async (peer, table, arcs) => void (await this.#compare(peer, table, arcs)),
     });
   }
 
@@ -225,10 +228,13 @@ export class Scrub {
     return isWhole || refs.length > 0 ? { refs, arrival: isWhole ? arrival : 0, isWhole } : undefined;
   }
 
-  async #compare(peer: NodeId, table: ItemTable): Promise<SessionState> {
+  async #compare(
+    peer: NodeId,
+    table: ItemTable,
+    arcs: readonly RingRange[] = this.#answers.arcsWith(peer),
+  ): Promise<SessionState> {
     if (!this.#parts.isLinked(peer)) return 'silent';
     let isEqual = true;
-    const arcs = this.#answers.arcsWith(peer);
     const { state } = await this.#comparing.run(peer, { purpose: 'mend', table, arcs }, (findings) => {
       isEqual = false;
       this.#found(peer, findings);
