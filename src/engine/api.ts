@@ -159,6 +159,23 @@ export interface ClusterStatus {
     readonly owned: number;
     readonly recovering: number;
   };
+  /** Of each member of the ring, how much of it it holds and how much of it it is the first home of: 0 to 1. */
+  readonly shares: readonly { readonly node: NodeId; readonly holds: number; readonly first: number }[];
+  /** Of the intervals held here, how many each node owns as far as is known here, and how many nobody does. */
+  readonly claims: {
+    readonly owners: readonly { readonly node: NodeId; readonly intervals: number }[];
+    readonly unowned: number;
+  };
+  /** Entries stamped here that wait until a majority has them. */
+  readonly waiting: number;
+  /** The other homes of what is held here. */
+  readonly homes: readonly {
+    readonly node: NodeId;
+    /** Channels of which this node lacks what that one has; absent while that is not known. */
+    readonly lacking?: number;
+    /** How long ago all that both hold was compared in the background, and whether nothing differed. */
+    readonly compared?: { readonly agoMs: number; readonly equal: boolean };
+  }[];
 }
 
 /** Operations on the ring. They resolve when the change is decided, with the version it begins with; `ring` tells how far it

@@ -138,6 +138,22 @@ export class Replica {
     return this.#parts.context.intervals.get(id)?.owner;
   }
 
+  // How far it is.
+
+  /** Channels of which this home lacks what arrived at the peer; `undefined` while that is not known. */
+  lacking(peer: NodeId): number | undefined {
+    return this.#parts.catchUp.leftOf(peer);
+  }
+
+  /** Entries stamped here that wait until a majority has them. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { awaited } of this.#parts.context.dueChannels.items())
+      for (const { level, firstSeq, lastSeq } of awaited)
+        if (level === 'quorum') waiting += lastSeq - firstSeq + 1;
+    return waiting;
+  }
+
   // Peers.
 
   connected(peer: NodeId, now: number): void {

@@ -27,6 +27,8 @@ export interface Attached extends IntervalHolder {
   isFollowed(ref: ChannelRef): boolean;
   fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched>;
   verify(options: VerifyOptions): Promise<VerifyReport>;
+  /** How long ago all that both hold was compared with that node, and whether nothing differed. */
+  compared(node: NodeId): { readonly agoMs: number; readonly equal: boolean } | undefined;
   prove(request: ProofRequest): Promise<Result<ProofPage, ProofRefusal>>;
   readonly replica: Replica;
   /** Once everything taken in so far is written. */

@@ -250,6 +250,10 @@ export class ClusterSide implements Attached, Away {
     return this.#scrub.verify(options);
   }
 
+  compared(node: NodeId): { readonly agoMs: number; readonly equal: boolean } | undefined {
+    return this.#scrub.compared(node);
+  }
+
   prove(request: ProofRequest): Promise<Result<ProofPage, ProofRefusal>> {
     return this.#proving.page(request);
   }

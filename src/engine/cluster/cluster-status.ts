@@ -1,8 +1,9 @@
 /** The cluster as one node sees it, for administrators. */
 import type { NodeId } from '../../base/ids.js';
-import { intervalsOf } from '../../cluster/intervals.js';
+import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
 import type { MemberView } from '../../cluster/membership.js';
-import type { RingTable } from '../../cluster/ring-table.js';
+import { ringShares } from '../../cluster/ring-shares.js';
+import type { Interval, RingTable } from '../../cluster/ring-table.js';
 import type { Replica } from '../../replication/replica.js';
 import type { ClusterStatus } from '../api.js';
 
@@ -14,6 +15,7 @@ export interface StatusParts {
   readonly members: readonly MemberView[];
   readonly wanted: number;
   readonly replica: Replica | undefined;
+  compared(node: NodeId): { readonly agoMs: number; readonly equal: boolean } | undefined;
   isReachable(node: NodeId): boolean;
   isLinked(node: NodeId): boolean;
 }
@@ -41,5 +43,34 @@ export function clusterStatus(parts: StatusParts): ClusterStatus {
       owned: count((id) => replica?.claimOf(id) !== undefined),
       recovering: count((id) => replica?.isRecovering(id) === true),
     },
+    shares: ringShares(table),
+    claims: claimsOf(
+      held.map(({ id }) => id),
+      replica,
+    ),
+    waiting: replica?.waiting ?? 0,
+    homes: otherHomes(held, self).map((node) => {
+      const lacking = replica?.lacking(node);
+      const compared = parts.compared(node);
+      return { node, ...(lacking !== undefined && { lacking }), ...(compared && { compared }) };
+    }),
   };
+}
+
+function claimsOf(held: readonly string[], replica: Replica | undefined): ClusterStatus['claims'] {
+  const counts = new Map<NodeId, number>();
+  let unowned = 0;
+  for (const id of held) {
+    const owner = replica?.ownerOf(id);
+    if (owner === undefined) unowned++;
+    else counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  }
+  const owners = [...counts].map(([node, intervals]) => ({ node, intervals }));
+  return { owners: owners.sort((a, b) => (a.node < b.node ? -1 : 1)), unowned };
+}
+
+function otherHomes(held: readonly Interval[], self: NodeId): NodeId[] {
+  const homes = new Set(held.flatMap((interval) => holdersOf(interval)));
+  homes.delete(self);
+  return [...homes].sort();
 }

@@ -207,6 +207,7 @@ export class Cluster implements Neighbours {
       members: this.#gossip.members(),
       wanted: this.#wanted.size,
       replica: this.#attached?.replica,
+      compared: (node) => this.#attached?.compared(node),
       isReachable: (node) => this.isReachable(node),
       isLinked: (node) => this.isLinked(node),
     });

@@ -62,6 +62,8 @@ export class Scrub {
   readonly #pace: Pace = { share: limits.scrubShare, bytesPerSecond: limits.scrubBytesPerSecond };
   /** When each peer is to be compared with. */
   readonly #dueAt = new Map<NodeId, number>();
+  /** When all was last compared with each, by either of the two, and whether nothing differed. */
+  readonly #compared = new Map<NodeId, { readonly at: number; readonly isEqual: boolean }>();
   /** Content that differs as the index has it: to be read anew on both sides. */
   readonly #doubted = new Map<string, { readonly ref: ChannelRef; readonly peer: NodeId }>();
   #isRunning = false;
@@ -91,6 +93,7 @@ export class Scrub {
       ring: () => parts.ring(),
       say,
       found: (peer, findings) => this.#found(peer, findings),
+      compared: (peer, isEqual) => this.#compared.set(peer, { at: this.#now(), isEqual }),
       failed: (error) => parts.failed(error),
     });
     this.#verifying = new Verifying({
@@ -119,11 +122,13 @@ export class Scrub {
   unlinked(peer: NodeId): void {
     this.#dueAt.delete(peer);
     this.#comparing.unlinked(peer);
+    this.#compared.delete(peer);
   }
 
   ringChanged(): void {
     // What was asked is not answered under another ring.
     this.#comparing.stop();
+    this.#compared.clear();
     for (const peer of this.#peers()) if (this.#parts.self < peer) this.#due(peer, limits.scrubSoonMs);
   }
 
@@ -143,6 +148,11 @@ export class Scrub {
   /** Proof that this node and its other homes hold the same, from both disks, now. */
   verify(options: VerifyOptions): Promise<VerifyReport> {
     return this.#verifying.run(this.#allPeers(), options);
+  }
+
+  compared(peer: NodeId): { readonly agoMs: number; readonly equal: boolean } | undefined {
+    const last = this.#compared.get(peer);
+    return last && { agoMs: Math.round(this.#now() - last.at), equal: last.isEqual };
   }
 
   #allPeers(): NodeId[] {
@@ -243,6 +253,7 @@ export class Scrub {
     if (state === 'done') {
       this.counters.comparisons++;
       if (isEqual) this.counters.comparisonsEqual++;
+      if (arcs === this.#answers.arcsWith(peer)) this.#compared.set(peer, { at: this.#now(), isEqual });
     }
     return state;
   }
