@@ -2,6 +2,7 @@
 import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
 import type { Result } from '../base/result.js';
 import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
+import type { Role } from '../cluster/member.js';
 import type { ChannelSize } from './ports.js';
 import type { ProofPage, ProofRefusal, ProofRequest, VerifiedState } from './cluster/proof.js';
 import type { RingStatus } from './cluster/ring-status.js';
@@ -137,6 +138,8 @@ export interface NodeStatus {
 }
 
 export interface ClusterStatus {
+  /** A core node holds data and serves sessions; an edge node only serves sessions. */
+  readonly role: Role;
   readonly ringVersion: number;
   readonly settled: boolean;
   /** It is empty, looks for others to join, and serves nobody before it has. */
@@ -144,6 +147,7 @@ export interface ClusterStatus {
   readonly members: readonly {
     readonly node: NodeId;
     readonly state: string;
+    readonly role: Role;
     /** Where other nodes find it. */
     readonly address: string;
     readonly linked: boolean;

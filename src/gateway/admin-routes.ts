@@ -19,7 +19,6 @@ import {
   hubsAnswer,
   statusAnswer,
 } from './schemas.js';
-import { verifyRoute } from './verify-route.js';
 
 export const adminRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = async (
   app,
@@ -34,7 +33,6 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
   });
   await app.register(logRoute, { context });
   await app.register(clusterRoutes, { context });
-  await app.register(verifyRoute, { context });
   app.get(
     '/v1/admin/hubs',
     { schema: { summary: 'All hubs', tags: ['admin'], response: { 200: hubsAnswer } } },

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { ProofPage, ProofRefusal } from '../engine/api.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import { among } from './cluster-routes.js';
+import { among } from './among.js';
 import type { GatewayContext } from './context.js';
 import { HttpFailure } from './problem.js';
 

@@ -7,6 +7,7 @@ import type { EnginePorts, Observation, Observer } from '../engine/ports.js';
 import { type Gateway, startGateway } from '../gateway/http-server.js';
 import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
+import { openNotesStore } from '../storage/notes-store.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { storeMigrations } from '../../migrations/store/index.js';
 import { clientAddressesOf } from './client-addresses.js';
@@ -54,7 +55,8 @@ const portsTriedMax = 100;
 
 export async function compose(config: Config, options: ServerOptions): Promise<RunningServer> {
   const logger = createLogger(config.log.level, options.logDestination ?? process.stderr);
-  const directory = await openDataDirectory(config.data, systemRandom);
+  refuseAloneEdge(config);
+  const directory = await openDataDirectory(config.data, systemRandom, config.role);
   for (const warning of directory.warnings) logger.warn({ type: 'data-directory' }, warning);
   options.onStep?.({ type: 'data-directory', directory });
 
@@ -94,9 +96,17 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
 
 /** Then it does not begin alone. */
 function expectsOthers(config: Config, directory: DataDirectory, options: ServerOptions): boolean {
+  if (config.role === 'edge') return true;
   const hasKey = config.cluster.keyFile !== '' || (options.clusterKey ?? '').trim() !== '';
   const named = config.join.some((item) => item !== 'auto' && item !== 'none');
   return directory.isMember || (!isToStayAlone(config) && (hasKey || named));
+}
+
+function refuseAloneEdge(config: Config): void {
+  if (config.role !== 'edge' || !isToStayAlone(config)) return;
+  throw new ConfigError(
+    'An edge node serves what other nodes hold: name one with --join host:port, or use auto.',
+  );
 }
 
 function isToStayAlone({ join: found }: Config): boolean {
@@ -130,7 +140,7 @@ async function startNode(
   cluster: ClusterPlan | undefined,
 ): Promise<CurrentNode> {
   try {
-    if (cluster) await noteMember(directory.path);
+    if (cluster && config.role === 'core') await noteMember(directory.path);
     const engine = startable(config, directory, observer, cluster);
     await engine.start();
     return new CurrentNode(engine);
@@ -182,8 +192,10 @@ function startable(
     hashing: systemHashing,
     observer,
     ...(cluster && { peers: cluster.peers }),
-    openStore: () =>
-      openLogStore({
+    openStore: async () => {
+      if (config.role === 'edge')
+        return openNotesStore(systemRandom, await nodeFiles().lock(join(directory.path, 'lock')));
+      return await openLogStore({
         directory: directory.path,
         files: nodeFiles(),
         openIndex: () => levelKeyValue(join(directory.storePath, 'index')),
@@ -194,7 +206,8 @@ function startable(
         clock: systemClock,
         random: systemRandom,
         observer,
-      }),
+      });
+    },
   };
   return new Engine(ports, {
     nodeId: directory.nodeId,

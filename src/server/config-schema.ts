@@ -53,6 +53,10 @@ export const configSchema = Type.Object(
       description: 'Serve anonymous clients on addresses other than this machine',
       default: false,
     }),
+    role: Type.Enum(['core', 'edge'], {
+      description: 'core: holds data and serves clients; edge: only serves clients, of data that cores hold',
+      default: 'core',
+    }),
     join: Type.Array(Type.String(), {
       description:
         'How other nodes are found: `auto` asks the local network, `host:port` are peer addresses, `dns:name` is looked up; `none` stays alone',

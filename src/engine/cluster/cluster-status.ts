@@ -1,6 +1,7 @@
 /** The cluster as one node sees it, for administrators. */
 import type { NodeId } from '../../base/ids.js';
 import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
+import type { Role } from '../../cluster/member.js';
 import type { MemberView } from '../../cluster/membership.js';
 import { ringShares } from '../../cluster/ring-shares.js';
 import type { Interval, RingTable } from '../../cluster/ring-table.js';
@@ -9,6 +10,7 @@ import type { ClusterStatus } from '../api.js';
 
 export interface StatusParts {
   readonly self: NodeId;
+  readonly role: Role;
   readonly table: RingTable;
   readonly isSettled: boolean;
   readonly isLooking: boolean;
@@ -21,16 +23,18 @@ export interface StatusParts {
 }
 
 export function clusterStatus(parts: StatusParts): ClusterStatus {
-  const { self, table, isSettled, isLooking, members, wanted, replica } = parts;
+  const { self, role, table, isSettled, isLooking, members, wanted, replica } = parts;
   const held = intervalsOf(table, self);
   const count = (has: (id: string) => boolean): number => held.filter(({ id }) => has(id)).length;
   return {
+    role,
     ringVersion: table.ring.version,
     settled: isSettled,
     looking: isLooking,
     members: members.map(({ node, state, profile }) => ({
       node,
       state,
+      role: profile.role,
       address: profile.peerAddress,
       linked: parts.isLinked(node),
       reachable: parts.isReachable(node),

@@ -24,7 +24,9 @@ test('shares of the ring, claims, and homes that are up to date and equal', asyn
       [0, true],
       [0, true],
     ]);
-    expect(Math.max(...homes.map(({ compared }) => compared!.agoMs))).toBeLessThan(limits.scrubIntervalMs + 5_000);
+    expect(Math.max(...homes.map(({ compared }) => compared!.agoMs))).toBeLessThan(
+      limits.scrubIntervalMs + 5_000,
+    );
   }
 });
 
