@@ -31,7 +31,13 @@ function sharesOf(table: RingTable): readonly RingShare[] {
       if (i === 0) sum.first += part;
     }
   }
-  return [...sums].map(([node, sum]) => ({ node, ...sum })).sort((a, b) => (a.node < b.node ? -1 : 1));
+  // Sums of many parts come to a little more or less than all.
+  const shares = [...sums].map(([node, { holds, first }]) => ({
+    node,
+    holds: Math.min(1, holds),
+    first: Math.min(1, first),
+  }));
+  return shares.sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
 /** Of the whole ring: 1 where it ends where it begins. */

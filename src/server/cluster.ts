@@ -74,7 +74,7 @@ export async function openCluster(
     membership: lan,
     ...(config.cluster.expelAfterMs > 0 && { expelAfterMs: config.cluster.expelAfterMs }),
     seeds: join.value.addresses,
-    joinsOthers: config.role === 'core',
+    joinsOthers: config.role === 'core' && !config.join.includes('none'),
   };
   return { peers, options, join: join.value, secret: key && derive(key, 'discovery', 32) };
 }
