@@ -30,6 +30,7 @@ const entries = [
   'src/protocol/index.ts',
   'src/server/index.ts',
   'src/server/worker.ts',
+  'src/peer/packet-thread.ts',
 ];
 
 /** Parts of the cluster are proven in the simulator before the engine composes them. */

@@ -73,6 +73,7 @@ async function serve({
     gateway.refuseNew();
     await engine.stop();
     cluster.peers.stop();
+    await cluster.peers.closed;
     await gateway.stop();
   };
   return { gateway, stop };
