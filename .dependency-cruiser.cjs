@@ -24,7 +24,14 @@ const mayImport = {
 };
 const pure = [...cores, 'engine'];
 const composing = ['cli', 'server'];
-const entries = ['src/cli/main.ts', 'src/client/index.ts', 'src/protocol/index.ts', 'src/server/index.ts'];
+const entries = [
+  'src/cli/main.ts',
+  'src/client/index.ts',
+  'src/protocol/index.ts',
+  'src/server/index.ts',
+  'src/server/worker.ts',
+  'src/peer/packet-thread.ts',
+];
 
 /** Parts of the cluster are proven in the simulator before the engine composes them. */
 const simulator = 'simulations/run.ts';

@@ -21,6 +21,7 @@ export function* reportLines(result: DemoResult): Generator<string, void, undefi
     ['failover after a cut', `${Math.round(result.cutMs)} ms`],
     ['restart of all to converged', `${Math.round(result.convergeMs)} ms`],
     ['entries in the stopped stores', count(verdict.entries)],
+    ['verify', verdict.isVerified ? 'clean' : 'not clean'],
     [
       'stores equal, histories in order',
       verdict.findings.length === 0 ? 'yes' : `no: ${verdict.findings.length} findings`,

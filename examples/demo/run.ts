@@ -90,6 +90,8 @@ class Demo {
     await this.#wipe();
     const convergeMs = await this.#restartAll();
     const { ring } = await this.#cluster.nodes[0]!.ring();
+    this.#view.tell('the nodes read their disks, and prove that they hold the same');
+    const proof = await this.#cluster.verify();
     this.#view.tell('all nodes are stopped, and their files are read');
     this.close();
     for (const node of this.#cluster.nodes) await node.stop();
@@ -97,7 +99,7 @@ class Demo {
       name,
       segmentsPath: process.segmentsPath,
     }));
-    const verdict = judge(this.#record, nodes);
+    const verdict = judge(this.#record, nodes, proof);
     return {
       verdict,
       nodes: ring!.members.length,

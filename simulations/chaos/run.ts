@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Random, seededRandom } from '../../src/base/random.js';
 import { waitUntil } from '../clients/wait.js';
 import { ClusterRecord } from '../cluster/record.js';
+import type { VerifyJson } from '../../src/cli/verify-pages.js';
 import { ProcessCluster } from '../processes/cluster.js';
 import { SteadyPublisher } from '../processes/publisher.js';
 import { SeenReader } from '../processes/reader.js';
@@ -120,13 +121,14 @@ class Chaos {
   async run(): Promise<ChaosResult> {
     await this.#orProblem(this.#goWrong());
     await this.#orProblem(this.#settle());
+    const proof = await this.#proof();
     this.close();
     for (const node of this.#cluster.nodes) await this.#orProblem(node.stop());
     const nodes = this.#cluster.nodes.map(({ name, process }) => ({
       name,
       segmentsPath: process.segmentsPath,
     }));
-    const verdict = judge(this.#record, nodes);
+    const verdict = judge(this.#record, nodes, proof);
     const refusals = new Map<string, number>();
     for (const publisher of this.#publishers)
       for (const [code, count] of publisher.refusals) refusals.set(code, (refusals.get(code) ?? 0) + count);
@@ -180,6 +182,15 @@ class Chaos {
     const haveAll = () => this.#readers.every(({ lines }) => lines.size >= this.#record.publishes.length);
     await waitUntil(haveAll, { what: 'readers have all', ...limits });
     await this.#cluster.becomes(() => this.#cluster.areEqual(channels), 'all nodes hold the same');
+  }
+
+  async #proof(): Promise<VerifyJson | undefined> {
+    try {
+      return await this.#cluster.verify();
+    } catch (error) {
+      this.#note(String(error));
+      return undefined;
+    }
   }
 
   #publish(): void {

@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { NodeProcess, freePort } from '../../test/support/node-process.js';
+import { type VerifyJson, type VerifyPageJson, verifyAll } from '../../src/cli/verify-pages.js';
 import { Proxies } from './proxies.js';
 
 export interface RingMember {
@@ -73,8 +74,8 @@ export class ClusterNode {
     rmSync(this.process.dataPath, { recursive: true, force: true });
   }
 
-  ask<T>(path: string, body?: object): Promise<T> {
-    return ask<T>(this, path, body);
+  ask<T>(path: string, body?: object, limitMs = askLimitMs): Promise<T> {
+    return ask<T>(this, path, body, limitMs);
   }
 
   status(): Promise<NodeView> {
@@ -95,6 +96,8 @@ export interface ClusterOptions {
 }
 
 const askLimitMs = 5_000;
+/** Of one page: whoever reads gets 20 s, and its answer some more. */
+const verifyLimitMs = 120_000;
 const togetherLimitMs = 240_000;
 
 export class ProcessCluster {
@@ -193,6 +196,20 @@ export class ProcessCluster {
     return true;
   }
 
+  /** What the nodes themselves prove of their disks, asked of one that runs. */
+  async verify(): Promise<VerifyJson> {
+    const node = this.nodes.find(({ isUp }) => isUp)!;
+    return await verifyAll({
+      after: undefined,
+      page: (after) =>
+        node.ask<VerifyPageJson>(
+          '/v1/admin/cluster/verify',
+          after === undefined ? {} : { after },
+          verifyLimitMs,
+        ),
+    });
+  }
+
   /** Of which node the process is that is this writer. */
   async nodeOf(writer: string): Promise<ClusterNode | undefined> {
     for (const node of this.nodes.filter(({ isUp }) => isUp)) {
@@ -257,11 +274,16 @@ interface Place {
   process: NodeProcess | undefined;
 }
 
-async function ask<T>({ url, process }: ClusterNode, path: string, body?: object): Promise<T> {
+async function ask<T>(
+  { url, process }: ClusterNode,
+  path: string,
+  body: object | undefined,
+  limitMs: number,
+): Promise<T> {
   const token = readFileSync(join(process.dataPath, 'admin-token'), 'utf8').trim();
   const answer = await fetch(`${url}${path}`, {
     headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
-    signal: AbortSignal.timeout(askLimitMs),
+    signal: AbortSignal.timeout(limitMs),
     ...(body && { method: 'POST', body: JSON.stringify(body) }),
   });
   if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);

@@ -7,6 +7,7 @@ import { type ChannelOrder, orderOf } from '../cluster/checkers/channel-order.js
 import type { Evidence } from '../cluster/checkers/evidence.js';
 import { type StoreLog, dotText, readStoreLog } from '../cluster/checkers/store-log.js';
 import type { ClusterRecord, Finding } from '../cluster/record.js';
+import type { VerifyJson } from '../../src/cli/verify-pages.js';
 
 export interface StoppedNode {
   readonly name: string;
@@ -24,6 +25,8 @@ export interface Verdict {
   readonly doubled: number;
   /** Publishes that two owners wrote before they knew of each other: their key makes them one for every client. */
   readonly twins: number;
+  /** The nodes proved, before they were stopped, that all of them hold the same. */
+  readonly isVerified: boolean;
   /** Of all stores together. */
   readonly entries: number;
 }
@@ -39,9 +42,13 @@ const simulatedOnly: ReadonlySet<string> = new Set([
   'I14 nothing twice',
 ]);
 
-/** All nodes hold all channels. */
-export function judge(record: ClusterRecord, nodes: readonly StoppedNode[]): Verdict {
-  const findings: Finding[] = [];
+/** All nodes hold all channels. `proof`: what they said of themselves at the end, undefined where that did not come about. */
+export function judge(
+  record: ClusterRecord,
+  nodes: readonly StoppedNode[],
+  proof: VerifyJson | undefined,
+): Verdict {
+  const findings: Finding[] = [...unproven(proof)];
   const conflict = (what: string): void => void findings.push({ checker: 'I4 one content', what });
   const stores = nodes.map(({ name, segmentsPath }) =>
     readStoreLog(name, filesIn(segmentsPath), conflict, { isAlone: false }),
@@ -58,11 +65,22 @@ export function judge(record: ClusterRecord, nodes: readonly StoppedNode[]): Ver
     lost: count('I1 acked is kept', 'I13 nothing skipped'),
     doubled: count('I14 nothing twice', 'I16 retries count once'),
     twins: twinsIn(orders),
+    isVerified: proof?.equal === true,
     entries: stores.reduce((sum, store) => sum + entriesIn(store), 0),
   };
 }
 
-/** One node reads what it would have to prove: replaced by what the product says of itself once it does. */
+/** I7: what the product says of itself, beside what is found in the files. */
+function* unproven(proof: VerifyJson | undefined): Generator<Finding, void, undefined> {
+  const checker = 'I7 verify is clean';
+  if (!proof) yield { checker, what: 'the nodes were not asked, or did not answer' };
+  else if (!proof.equal) {
+    const homes = proof.homes.map(({ node, state }) => `${node} ${state}`).join(', ');
+    const named = proof.differences.map(({ channel, kind }) => `${channel} ${kind}`).join(', ');
+    yield { checker, what: `${homes}; ${named}${proof.more > 0 ? ` and ${proof.more} more` : ''}` };
+  }
+}
+
 function filesIn(folder: string) {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.seg'))

@@ -248,6 +248,14 @@ export const limits = {
   peerWindowBytes: 4_194_304,
   /** Packets of a sender told apart from those heard already, behind the newest. */
   replayWindowPackets: 1_024,
+  /** A probe that the node's thread has not taken up after so long is answered by the thread of its packets, as long as the other
+   *  ran within the second (R37): half of what a direct answer may take, and a third of what is a stall. */
+  probeLateMs: 10,
+  loopProofMs: 250,
+  /** How often a thread notes that it runs. */
+  loopNoteMs: 50,
+  /** Packets, and probes among them, that wait for the node's thread; what is too many is lost, as packets may be. */
+  packetsWaitingMax: 1_024,
   /** The same notice about peers is told again after so long, and so many different ones are told apart. */
   peerNoticeMs: 30_000,
   peerNoticesMax: 256,
@@ -302,8 +310,10 @@ export const limits = {
   /** An answer waits so long for what is being read, then says that it is not ready; less than `reconcileAnswerMs`. */
   scrubPatienceMs: 2_000,
   /** Proofs that other nodes ask for at once, and how long what was read for one is kept between two questions. */
-  scrubProofsMax: 4,
+  scrubProofsMax: 8,
   scrubProofKeptMs: 60_000,
+  /** Where there are as many, one gives way to another node's that was not asked about for so long. */
+  scrubProofIdleMs: 5_000,
   /** Channels that wait to be compared entry by entry; the rest is found again. */
   scrubDifferingMax: 250_000,
   /** Rest between two batches of them. */
@@ -315,4 +325,20 @@ export const limits = {
   /** Channels that grow are compared again so often, with such a pause, before they are said to differ. */
   verifyTriesMax: 4,
   verifyPauseMs: 500,
+  /** A home that was asked to mend gets so long before what still differs is told. */
+  verifyRepairMs: 15_000,
+  /** A part of the ring that takes longer to read comes again in parts of a quarter; one that takes less than the second is
+   *  followed by a larger one. Well within what HTTP clients wait for an answer. */
+  verifyPageMs: 20_000,
+  verifyPageQuickMs: 2_000,
+  /** Parts of the ring, as powers of two: the first one, and the smallest, which may take ten times as long. */
+  verifyFirstPartBits: 4,
+  verifySmallestPartBits: 24,
+  /** Arcs in one question to another home for its proof; proofs under way that this node was asked for by others, and pages that
+   *  administrators ask it for. */
+  verifyArcsMax: 4_096,
+  verifyAskedMax: 4,
+  verifyPagesMax: 2,
+  /** Beyond the time that a home was given: for its answer to come. */
+  verifyAnswerMs: 30_000,
 } as const;

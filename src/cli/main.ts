@@ -11,6 +11,7 @@ import { addPubCommand } from './pub-command.js';
 import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
 import { terminalOn } from './terminal.js';
+import { addVerifyCommand } from './verify-command.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('ringlog')
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addNodeCommand(program);
   addKeyCommand(program);
   addBenchCommand(program);
+  addVerifyCommand(program);
   try {
     await program.parseAsync([...argv]);
     return exitCodes.done;

@@ -21,12 +21,25 @@ interface StatusJson {
   readonly channelsInMemory: number;
   readonly diskFull: boolean;
   readonly counters: Readonly<Record<string, number>>;
-  readonly cluster?: {
-    readonly ringVersion: number;
-    readonly settled: boolean;
-    readonly members: readonly MemberJson[];
-    readonly intervals: Readonly<Record<'all' | 'held' | 'wanted' | 'owned' | 'recovering', number>>;
+  readonly cluster?: ClusterStatusJson;
+}
+
+export interface ClusterStatusJson {
+  readonly ringVersion: number;
+  readonly settled: boolean;
+  readonly members: readonly MemberJson[];
+  readonly intervals: Readonly<Record<'all' | 'held' | 'wanted' | 'owned' | 'recovering', number>>;
+  readonly shares: readonly { readonly node: string; readonly holds: number; readonly first: number }[];
+  readonly claims: {
+    readonly owners: readonly { readonly node: string; readonly intervals: number }[];
+    readonly unowned: number;
   };
+  readonly waiting: number;
+  readonly homes: readonly {
+    readonly node: string;
+    readonly lacking?: number;
+    readonly compared?: { readonly agoMs: number; readonly equal: boolean };
+  }[];
 }
 
 export function addStatusCommand(program: Command): void {
@@ -70,19 +83,56 @@ function show({ style, line }: Pick<Terminal, 'style' | 'line'>, status: StatusJ
   say('connections', formatCount(status.connections));
   say('channels', `${formatCount(status.channelsInMemory)} in memory`);
   if (status.diskFull) say('disk', style.red('full: publishes are refused until there is space'));
-  if (status.cluster) showCluster(say, status.cluster);
+  if (status.cluster)
+    for (const [label, text] of clusterLines(status.nodeId, status.cluster)) say(label, text);
   for (const [name, value] of Object.entries(status.counters)) say(name, formatCount(value));
 }
 
-function showCluster(
-  say: (label: string, text: string) => void,
-  { ringVersion, settled, members, intervals }: NonNullable<StatusJson['cluster']>,
-): void {
+/** Label and text of each line. */
+export function* clusterLines(
+  self: string,
+  cluster: ClusterStatusJson,
+): Generator<readonly [string, string], void, undefined> {
+  const { ringVersion, settled, members, intervals, shares, claims, waiting, homes } = cluster;
   const { all, held, wanted, owned, recovering } = intervals;
   const linked = members.filter((member) => member.linked).length;
-  say('ring', `version ${ringVersion}${settled ? '' : ', not settled yet'}`);
-  say('peers', `${formatCount(members.length)} known, ${formatCount(linked)} linked`);
-  say('holds', `${formatCount(held)} of ${formatCount(all)} intervals`);
-  say('acts for', `${formatCount(owned)}${owned === wanted ? '' : `, should for ${formatCount(wanted)}`}`);
-  if (recovering > 0) say('recovers', formatCount(recovering));
+  yield ['ring', `version ${ringVersion}${settled ? '' : ', not settled yet'}`];
+  yield ['peers', `${formatCount(members.length)} known, ${formatCount(linked)} linked`];
+  yield ['holds', `${formatCount(held)} of ${formatCount(all)} intervals`];
+  yield ['acts for', `${formatCount(owned)}${owned === wanted ? '' : `, should for ${formatCount(wanted)}`}`];
+  if (recovering > 0) yield ['recovers', formatCount(recovering)];
+  if (claims.unowned > 0) yield ['without owner', `${formatCount(claims.unowned)} of those it holds`];
+  if (waiting > 0) yield ['waiting', `${formatCount(waiting)} entries for a majority`];
+  const owners = new Map(claims.owners.map(({ node, intervals: count }) => [node, count]));
+  const seen = new Map(members.map((member) => [member.node, member]));
+  const others = new Map(homes.map((home) => [home.node, home]));
+  for (const { node, holds, first } of shares) {
+    const told = [
+      `holds ${percent(holds)}, first ${percent(first)}, owns ${formatCount(owners.get(node) ?? 0)} here`,
+    ];
+    if (node === self) told.push('this node');
+    else {
+      const member = seen.get(node);
+      told.push(member?.reachable ? 'reachable' : (member?.state ?? 'not seen'));
+      const home = others.get(node);
+      if (home) told.push(lagOf(home), convergenceOf(home));
+    }
+    yield ['member', `${node}  ${told.join('; ')}`];
+  }
+  for (const { node, state, address, reachable } of members)
+    if (!shares.some((share) => share.node === node))
+      yield ['no member', `${node}  ${address}, ${reachable ? 'reachable' : state}`];
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** What this node lacks of it. */
+function lagOf({ lacking }: ClusterStatusJson['homes'][number]): string {
+  if (lacking === undefined) return 'not known how far behind it';
+  return lacking === 0 ? 'up to date with it' : `${formatCount(lacking)} channels behind it`;
+}
+
+function convergenceOf({ compared }: ClusterStatusJson['homes'][number]): string {
+  if (!compared) return 'not compared yet';
+  return `${compared.equal ? 'equal' : 'differed'} ${formatCount(Math.round(compared.agoMs / 1_000))} s ago`;
 }

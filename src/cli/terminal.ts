@@ -4,6 +4,8 @@ export interface Terminal {
   line(text?: string): void;
   /** Replaces the last progress line; does nothing where lines cannot be replaced. */
   progress(label: string, done: number, total: number): void;
+  /** Takes the progress line away. */
+  clear(): void;
   readonly isInteractive: boolean;
   readonly style: Style;
 }
@@ -37,6 +39,7 @@ export function terminalOn(
   return {
     isInteractive,
     style,
+    clear,
     line(text = '') {
       clear();
       output.write(`${text}\n`);

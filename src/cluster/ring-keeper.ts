@@ -23,7 +23,7 @@ import type { RingTable } from './ring-table.js';
 import { compareRings, forkText } from './ring-versions.js';
 import { type Wish, Wishes } from './ring-wishes.js';
 import { type Found, Yielding } from './ring-yielding.js';
-import { type Ring, memberStateOf, votersOf } from './ring.js';
+import { type Ring, isNowhere, memberStateOf, votersOf } from './ring.js';
 
 const backOffMs = { min: 50, max: 250 };
 /** A ring that was accepted and never told is brought to an end by whoever knows of it. */
@@ -168,7 +168,7 @@ export class RingKeeper {
     this.#linked.add(peer);
     this.#expelling.reached(peer);
     this.#report(peer);
-    if (this.#joining.isActive) this.#send(peer, { type: 'askRing' });
+    if (this.#joining.isActive || this.#isEdge) this.#send(peer, { type: 'askRing' });
     this.#ballots.linked(peer);
     this.#pump();
   }
@@ -320,17 +320,33 @@ export class RingKeeper {
 
   #toldForeign(ours: Ring, from: NodeId, found: Found): void {
     const { ring } = found;
+    if (this.#isEdge) {
+      if (this.#isToFollow(ours, from, ring)) this.#adopt(ring);
+      return;
+    }
     this.#yielding.told(from, found, this.#now);
     if (this.#joining.told(from, ours, found)) return this.#adopt(ring);
     const isNamed = memberStateOf(ring, this.#options.self) !== undefined && ours.members.length === 1;
     if (isNamed && !this.#joining.isActive) this.#effects.push({ type: 'named' });
   }
 
+  /** An edge node goes by whatever ring there is: the one it goes by is left once none of its other members is there, or for one
+   *  of several. */
+  #isToFollow(ours: Ring, from: NodeId, ring: Ring): boolean {
+    if (isNowhere(ring) || memberStateOf(ring, from) === undefined) return false;
+    const isOthersThere = ours.members.some(({ node }) => node !== from && this.#linked.has(node));
+    return !isOthersThere || (ours.members.length === 1 && ring.members.length > 1);
+  }
+
+  get #isEdge(): boolean {
+    return this.#options.role === 'edge';
+  }
+
   #reported(from: NodeId, report: Extract<RingMessage, { type: 'ringReport' }>): void {
     const ours = this.#adopting ?? this.ring;
     this.#steps.reported(from, report);
     if (report.digest === ringDigest(ours)) return this.#yielding.forget(from);
-    if (report.version > ours.version) this.#send(from, { type: 'askRing' });
+    if (report.version > ours.version || this.#isEdge) this.#send(from, { type: 'askRing' });
     else this.#send(from, { type: 'ring', ring: ours });
   }
 
@@ -394,6 +410,7 @@ export class RingKeeper {
   }
 
   #send(to: NodeId, message: RingMessage): void {
+    if (isNowhere(this.ring) && (message.type === 'ring' || message.type === 'ringReport')) return;
     const marked = this.#yielding.marked(message);
     if (this.#linked.has(to)) this.#effects.push({ type: 'send', to, message: marked });
   }

@@ -57,6 +57,17 @@ export function foundRing(cluster: ClusterId, node: NodeId, replicas: Replicas):
   return { cluster, version: 1, replicas, members: [{ node, state: 'active' }], lineage: [] };
 }
 
+const nobody = '0'.repeat(32);
+
+/** What an edge node goes by until it has found a ring: that of a node that is nowhere. It is told to nobody. */
+export function nowhereRing(): Ring {
+  return foundRing(nobody as ClusterId, nobody as NodeId, 1);
+}
+
+export function isNowhere({ cluster }: Ring): boolean {
+  return cluster === nobody;
+}
+
 /** `undefined` for a node that is gone, or never was there. */
 export function memberStateOf(ring: Ring, node: NodeId): RingMemberState | undefined {
   return ring.members.find((member) => member.node === node)?.state;

@@ -2,7 +2,9 @@
 import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
 import type { Result } from '../base/result.js';
 import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
+import type { Role } from '../cluster/member.js';
 import type { ChannelSize } from './ports.js';
+import type { ProofPage, ProofRefusal, ProofRequest, VerifiedState } from './cluster/proof.js';
 import type { RingStatus } from './cluster/ring-status.js';
 import type {
   DeliverySlice,
@@ -14,8 +16,10 @@ import type {
 } from '../protocol/messages.js';
 import type { Failure } from '../protocol/errors.js';
 import type { Entry, EntryKind, Timestamp } from '../log/entry.js';
-import type { Difference } from '../replication/reconcile-messages.js';
+import type { Difference, RingRange } from '../replication/reconcile-messages.js';
 import type { Dot, NodeId } from '../base/ids.js';
+
+export type { ProofPage, ProofRefusal } from './cluster/proof.js';
 
 /** Who asks. */
 export interface Principal {
@@ -134,6 +138,8 @@ export interface NodeStatus {
 }
 
 export interface ClusterStatus {
+  /** A core node holds data and serves sessions; an edge node only serves sessions. */
+  readonly role: Role;
   readonly ringVersion: number;
   readonly settled: boolean;
   /** It is empty, looks for others to join, and serves nobody before it has. */
@@ -141,6 +147,7 @@ export interface ClusterStatus {
   readonly members: readonly {
     readonly node: NodeId;
     readonly state: string;
+    readonly role: Role;
     /** Where other nodes find it. */
     readonly address: string;
     readonly linked: boolean;
@@ -156,6 +163,23 @@ export interface ClusterStatus {
     readonly owned: number;
     readonly recovering: number;
   };
+  /** Of each member of the ring, how much of it it holds and how much of it it is the first home of: 0 to 1. */
+  readonly shares: readonly { readonly node: NodeId; readonly holds: number; readonly first: number }[];
+  /** Of the intervals held here, how many each node owns as far as is known here, and how many nobody does. */
+  readonly claims: {
+    readonly owners: readonly { readonly node: NodeId; readonly intervals: number }[];
+    readonly unowned: number;
+  };
+  /** Entries stamped here that wait until a majority has them. */
+  readonly waiting: number;
+  /** The other homes of what is held here. */
+  readonly homes: readonly {
+    readonly node: NodeId;
+    /** Channels of which this node lacks what that one has; absent while that is not known. */
+    readonly lacking?: number;
+    /** How long ago all that both hold was compared in the background, and whether nothing differed. */
+    readonly compared?: { readonly agoMs: number; readonly equal: boolean };
+  }[];
 }
 
 /** Operations on the ring. They resolve when the change is decided, with the version it begins with; `ring` tells how far it
@@ -172,9 +196,17 @@ export interface ClusterApi {
   /** Reads everything this node holds from disk, has the other homes do the same, and compares: proof that they hold the same,
    *  or what differs. `undefined` while the node does not serve. */
   verify(options?: VerifyOptions): Promise<VerifyReport | undefined>;
+  /** The same for a part of the whole ring, by the homes of each interval wherever they are: see `ProofPage.next`. */
+  prove(request: ProofRequest): Promise<Result<ProofPage, ProofRefusal>>;
 }
 
 export interface VerifyOptions {
+  /** Rising parts of the ring; default: all of it. */
+  readonly arcs?: readonly RingRange[];
+  /** What differs is brought together by the means homes have for that, and compared again. */
+  readonly repair?: boolean;
+  /** After so long it ends as it is. */
+  readonly timeMs?: number;
   /** Called as this node reads: how much of what it holds together with that peer. */
   readonly progress?: (now: {
     readonly peer: NodeId;
@@ -185,8 +217,7 @@ export interface VerifyOptions {
 
 export interface VerifiedPeer {
   readonly peer: NodeId;
-  /** unreachable: there is no link to it. interrupted: the link broke, or the ring changed. */
-  readonly state: 'compared' | 'unreachable' | 'interrupted';
+  readonly state: VerifiedState;
   /** What this node holds together with the peer. */
   readonly channels: number;
   readonly entries: number;
@@ -194,11 +225,17 @@ export interface VerifiedPeer {
   readonly differences: readonly { readonly ref: ChannelRef; readonly difference: Difference }[];
   /** Further ones that are not named. */
   readonly more: number;
+  /** Channels that differed and do not any more. */
+  readonly repaired: number;
 }
 
 export interface VerifyReport {
   /** Every home was reached, and all hold the same. */
   readonly isEqual: boolean;
+  /** What this node holds of it. */
+  readonly channels: number;
+  readonly entries: number;
+  /** Where there are no others, this node itself: what it cannot read. */
   readonly peers: readonly VerifiedPeer[];
 }
 

@@ -5,7 +5,9 @@ import type { NodeId } from '../base/ids.js';
 import type { ClusterApi } from '../engine/api.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { GatewayContext } from './context.js';
+import { among } from './among.js';
 import { HttpFailure } from './problem.js';
+import { verifyRoute } from './verify-route.js';
 
 const nodeId = Type.String({ pattern: '^[0-9a-f]{32}$', description: 'Id of a node' });
 const changeBody = Type.Union([
@@ -44,8 +46,10 @@ type Refusal = Extract<Awaited<ReturnType<ClusterApi['join']>>, { ok: false }>['
 
 export const clusterRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = async (
   app,
-  { context: { api } },
+  { context },
 ) => {
+  const { api } = context;
+  await app.register(verifyRoute, { context });
   app.get(
     '/v1/admin/cluster',
     {
@@ -87,12 +91,6 @@ export const clusterRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext 
     async (request) => ({ version: versionOf(await among(api.cluster).join(request.body.address)) }),
   );
 };
-
-function among(cluster: ClusterApi | undefined): ClusterApi {
-  if (cluster) return cluster;
-  const message = 'This node is alone and goes by no ring. Start it with --join, or start others beside it.';
-  throw new HttpFailure(failure('INVALID', { message }));
-}
 
 function intentOf(
   body:

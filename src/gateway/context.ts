@@ -20,6 +20,10 @@ export interface GatewayOptions {
   readonly countLoopback?: boolean;
   readonly version: string;
   readonly logger?: FastifyBaseLogger;
+  /** Where clients reach it, when that is not `host`: another process takes their connections and hands them over. */
+  readonly facing?: string;
+  /** Of one that serves clients for another process: where what administrators ask is answered, as `http://host:port`. */
+  readonly administration?: string;
 }
 
 export interface GatewayPorts {

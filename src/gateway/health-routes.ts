@@ -27,6 +27,8 @@ function readiness({ api, stopping }: GatewayContext): string {
   if (stopping.aborted) return 'stopping';
   const { state, nodeId, cluster } = api.status();
   if (state === 'serving' && cluster?.looking === true) return 'joining';
+  // It holds nothing, so it is no member.
+  if (cluster?.role === 'edge') return state;
   const ring = state === 'serving' ? api.cluster?.ring() : undefined;
   if (!ring) return state;
   switch (ring.members.find(({ node }) => node === nodeId)?.state) {

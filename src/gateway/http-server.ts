@@ -17,6 +17,7 @@ import type { GatewayContext, GatewayOptions, GatewayPorts } from './context.js'
 import { endSocket } from './end-socket.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { originRefusal } from './origin.js';
+import { passingOn } from './passing-on.js';
 import { HttpFailure, failureOf, problemHeaders, problemOf, rawProblem } from './problem.js';
 import { registerRoutes } from './routes.js';
 import { WebSocketEndpoint } from './websocket.js';
@@ -24,6 +25,8 @@ import { WebSocketEndpoint } from './websocket.js';
 export interface Gateway {
   /** Where it listens, once it does. */
   readonly address: { readonly host: string; readonly port: number };
+  /** Takes in a connection that another process accepted. */
+  take(socket: Socket): void;
   /** Takes no new connections and ends streams; what is under way goes on. */
   refuseNew(): void;
   /** Ends what is left; resolves when every connection is gone. */
@@ -37,7 +40,7 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
     ...ports,
     anonymousAllowed: options.anonymousAllowed,
     version: options.version,
-    origins: { allowed: options.origins, loopback: isLoopback(options.host) },
+    origins: { allowed: options.origins, loopback: isLoopback(options.facing ?? options.host) },
     tickets: new Tickets(ports.clock, ports.random),
     connections: new ConnectionCounts({
       connectionsMax: options.connectionsMax ?? gatewayLimits.connectionsMax,
@@ -66,6 +69,7 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
   };
   return {
     address: { host, port },
+    take: (socket) => void app.server.emit('connection', socket),
     refuseNew: () => void refuseNew(),
     stop: async () => {
       const late = setTimeout(() => app.server.closeAllConnections(), gatewayLimits.stopGraceMs);
@@ -97,7 +101,7 @@ function createApp(options: GatewayOptions, context: GatewayContext): FastifyIns
     bodyLimit: limits.frameBytesMax,
     routerOptions: { maxParamLength: 1_024, ignoreTrailingSlash: false },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
-    serverFactory: (handler) => createHttpServer(handler, context),
+    serverFactory: (handler) => createHttpServer(passingOn(options.administration, handler), context),
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (_error, request, reply) => {
       const unreadable = failure('INVALID', { message: 'The address cannot be read.' });

@@ -7,15 +7,15 @@ import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Clock, Observer, PeerHandlers, Peers, Random, Timers } from '../engine/ports.js';
 import { AddressBook, parseAddress } from './addresses.js';
-import { Datagrams } from './datagrams.js';
 import { faultOf } from './faults.js';
 import { type Hello, protocolVersions } from './hello.js';
 import { Links } from './links.js';
 import { type ListenAt, type Listener, listen } from './listener.js';
 import { Notices } from './notices.js';
+import { type Packets, openPackets } from './packets.js';
 import { provenHello } from './proof.js';
 import { Questions, isSelf } from './questions.js';
-import { type PacketSeal, packetSeal } from './seal.js';
+import type { SealedUnder } from './seal.js';
 import type { Security } from './security.js';
 import { clientMaker, helloIn, metadataOf, peerService } from './service.js';
 
@@ -44,31 +44,29 @@ export class PeerPort implements Peers {
   readonly port: number;
   readonly #options: PeerPortOptions;
   readonly #listener: Listener;
-  readonly #datagrams: Datagrams;
-  readonly #seal: PacketSeal;
+  readonly #packets: Packets;
   readonly #addresses: AddressBook;
   readonly #notices: Notices;
   readonly links: Links;
   readonly #questions: Questions;
   #handlers: PeerHandlers | undefined;
   #isStopped = false;
+  /** Once stopped: its port is free. */
+  closed: Promise<void> = Promise.resolve();
   /** Addresses where somebody answered. */
   readonly #answered = new Set<string>();
 
   private constructor(options: PeerPortOptions, bound: Bound) {
-    const { cluster, node, random, security, clock, timers, observer } = options;
+    const { random, security, clock, timers, observer } = options;
     this.#options = options;
     this.port = bound.listener.port;
     this.own = {
-      cluster,
-      node,
-      boot: toHex(random.bytes(8)),
+      ...bound.under,
       ...(options.versions ?? protocolVersions),
       address: options.advertise(this.port),
     };
     this.#listener = bound.listener;
-    this.#datagrams = bound.datagrams;
-    this.#seal = packetSeal(this.own, security);
+    this.#packets = bound.packets;
     this.#addresses = new AddressBook(clock);
     this.#notices = new Notices(clock, observer);
     const parts = {
@@ -80,7 +78,7 @@ export class PeerPort implements Peers {
       notices: this.#notices,
       makeClient: clientMaker(security),
       cut: (from: string) => bound.listener.cut(from),
-      met: (hello: Hello) => this.#seal.met(hello),
+      met: (hello: Hello) => this.#packets.met(hello),
     };
     this.#questions = new Questions(parts);
     this.links = new Links(parts, {
@@ -116,12 +114,11 @@ export class PeerPort implements Peers {
 
   sendPacket(address: string, packet: Uint8Array): void {
     const to = parseAddress(address);
-    const sealed = this.isStarted ? this.#seal.seal(packet) : undefined;
-    if (!to || !sealed) return;
-    if (sealed.length > limits.gossipPacketBytesMax)
+    if (!to || !this.isStarted) return;
+    if (packet.length + this.#packets.overhead > limits.gossipPacketBytesMax)
       return void this.#questions.carry(address, packet).catch(() => undefined);
     const ip = this.#addresses.numberOf(to.host);
-    if (ip !== undefined) this.#datagrams.send(sealed, ip, to.port);
+    if (ip !== undefined) this.#packets.send(packet, ip, to.port);
   }
 
   async ask(address: string, question: Uint8Array): Promise<Uint8Array> {
@@ -150,15 +147,13 @@ export class PeerPort implements Peers {
     this.links.stop();
     this.#questions.stop();
     this.#listener.close();
-    this.#datagrams.close();
+    this.closed = this.#packets.close();
   }
 
   // What comes.
 
-  received(datagram: Uint8Array, from: string): void {
-    if (datagram.length > limits.gossipPacketBytesMax) return;
-    const packet = this.#seal.open(datagram);
-    if (packet) this.#handlers?.packet(from, packet);
+  received(packet: Uint8Array, from: string): void {
+    this.#handlers?.packet(from, packet);
   }
 
   asked(call: UnaryCall, answer: UnaryAnswer): void {
@@ -183,7 +178,7 @@ export class PeerPort implements Peers {
       answer({ code: grpc.status.FAILED_PRECONDITION, details: proven.error });
       return undefined;
     }
-    this.#seal.met(proven.value);
+    this.#packets.met(proven.value);
     call.sendMetadata(metadataOf(this.own));
     return proven.value;
   }
@@ -196,20 +191,22 @@ const starting = { code: grpc.status.UNAVAILABLE, details: 'The node starts, or 
 
 interface Bound {
   readonly listener: Listener;
-  readonly datagrams: Datagrams;
+  readonly packets: Packets;
+  readonly under: SealedUnder;
 }
 
 /** Where what comes goes; nowhere before the port is started. */
 type Started = () => PeerPort | undefined;
 
 /** The first port that is free for both. */
-async function bind({ listen: at, portsTried, security }: PeerPortOptions, started: Started): Promise<Bound> {
+async function bind(options: PeerPortOptions, started: Started): Promise<Bound> {
+  const { listen: at, portsTried } = options;
   for (let tries = 1; ; tries++) {
     // Any free one of TCP may be taken of UDP.
     const port = at.port === 0 ? 0 : at.port + tries - 1;
     if (port === portOfDiscovery && tries > 1) continue;
     try {
-      return await bindBoth({ host: at.host, port }, security, started);
+      return await bindBoth({ host: at.host, port }, options, started);
     } catch (error) {
       const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (!isTaken || tries >= portsTried || port >= 65_535) throw error;
@@ -217,15 +214,27 @@ async function bind({ listen: at, portsTried, security }: PeerPortOptions, start
   }
 }
 
-async function bindBoth(at: ListenAt, security: Security, started: Started): Promise<Bound> {
+async function bindBoth(
+  at: ListenAt,
+  { cluster, node, random, security, observer }: PeerPortOptions,
+  started: Started,
+): Promise<Bound> {
   const listener = await listen(at, security, (server) =>
     server.addService(peerService, servicesOf(started)),
   );
   try {
-    const datagrams = await Datagrams.open({ host: at.host, port: listener.port }, (datagram, from) =>
-      started()?.received(datagram, from),
-    );
-    return { listener, datagrams };
+    const under = { cluster, node, boot: toHex(random.bytes(8)) };
+    const packets = await openPackets({
+      at: { host: at.host, port: listener.port },
+      own: under,
+      security,
+      received: (packet, from) => started()?.received(packet, from),
+      failed: (error) => {
+        const message = `Packets of other nodes do not come any more (${error.message}): restart the node.`;
+        observer.observe({ type: 'alarm', code: 'PEER_PACKETS', message });
+      },
+    });
+    return { listener, packets, under };
   } catch (error) {
     listener.close();
     throw error;

@@ -333,6 +333,19 @@ export class CatchUp {
     this.#goOn(track, page, now);
   }
 
+  // How far it is.
+
+  /** Channels that were named by the peer and are not wholly here; `undefined` while it is not known what arrived there. */
+  leftOf(peer: NodeId): number | undefined {
+    const track = this.#tracks.get(peer);
+    if (!track?.isLinked || !track.checkpoint) return undefined;
+    const { page, uncompared } = track;
+    if (!page) return uncompared.size === 0 ? 0 : undefined;
+    return page.compared.length > 0 && !page.isListed
+      ? undefined
+      : page.left.length + this.#pulls.leftOf(peer);
+  }
+
   // Growing, and time.
 
   /** Something of the channel was synced. */

@@ -15,6 +15,15 @@ export class Outcomes {
     this.#context = context;
   }
 
+  /** Entries that wait until a majority has them. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { awaited } of this.#context.dueChannels.items())
+      for (const { level, firstSeq, lastSeq } of awaited)
+        if (level === 'quorum') waiting += lastSeq - firstSeq + 1;
+    return waiting;
+  }
+
   /** Gives an outcome to everything that has one; with the time also to what waited long enough. */
   settle(channel: Channel, now = -Infinity): void {
     if (channel.awaited.length === 0) return;

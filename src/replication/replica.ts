@@ -140,6 +140,18 @@ export class Replica {
     return this.#parts.context.intervals.get(id)?.owner;
   }
 
+  // How far it is.
+
+  /** Channels of which this home lacks what arrived at the peer; `undefined` while that is not known. */
+  lacking(peer: NodeId): number | undefined {
+    return this.#parts.catchUp.leftOf(peer);
+  }
+
+  /** Entries stamped here that wait until a majority has them. */
+  get waiting(): number {
+    return this.#parts.outcomes.waiting;
+  }
+
   // Peers.
 
   connected(peer: NodeId, now: number): void {

@@ -20,7 +20,7 @@ import type { PeerReader } from './wire-reader.js';
 import { putBytes, putNumber, putRef } from './wire-writer.js';
 
 /** By their number in the proto, less one. */
-const differences: readonly Difference[] = ['lacking', 'only', 'heads', 'content', 'damaged'];
+export const differences: readonly Difference[] = ['lacking', 'only', 'heads', 'content', 'damaged'];
 const kinds = ['sum', 'items', 'found'] as const;
 
 export function putReconcile(out: ByteWriter, message: Reconcile | Reconciled): void {
@@ -158,7 +158,7 @@ function readFound(reader: PeerReader): FoundItem {
   return { difference: difference ?? 'heads', id, ...(ref ? { ref } : {}) };
 }
 
-function readBound(reader: PeerReader): RingBound {
+export function readBound(reader: PeerReader): RingBound {
   const bytes = reader.chunk();
   if (bytes.length !== idBytes && bytes.length !== 2 * idBytes) reader.fail();
   return toHex(bytes);

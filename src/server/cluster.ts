@@ -5,7 +5,7 @@ import { toHex } from '../base/bytes.js';
 import type { NodeId } from '../base/ids.js';
 import { isLoopback } from '../base/loopback.js';
 import { lan } from '../cluster/parameters.js';
-import { type ClusterId, type Replicas, foundRing } from '../cluster/ring.js';
+import { type ClusterId, type Replicas, foundRing, nowhereRing } from '../cluster/ring.js';
 import type { ClusterOptions } from '../engine/options.js';
 import type { Observer } from '../engine/ports.js';
 import { formatAddress, parseAddress } from '../peer/addresses.js';
@@ -65,13 +65,16 @@ export async function openCluster(
     observer,
   });
   const options: ClusterOptions = {
-    ring: foundRing(toHex(systemRandom.bytes(16)) as ClusterId, node, replicasOf(config)),
+    ring:
+      config.role === 'edge'
+        ? nowhereRing()
+        : foundRing(toHex(systemRandom.bytes(16)) as ClusterId, node, replicasOf(config)),
     isFounding: true,
-    profile: { peerAddress: peers.own.address, clientAddresses, role: 'core', load: 0 },
+    profile: { peerAddress: peers.own.address, clientAddresses, role: config.role, load: 0 },
     membership: lan,
     ...(config.cluster.expelAfterMs > 0 && { expelAfterMs: config.cluster.expelAfterMs }),
     seeds: join.value.addresses,
-    joinsOthers: true,
+    joinsOthers: config.role === 'core' && !config.join.includes('none'),
   };
   return { peers, options, join: join.value, secret: key && derive(key, 'discovery', 32) };
 }

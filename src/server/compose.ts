@@ -2,25 +2,28 @@
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import type { NodeApi } from '../engine/api.js';
-import { Engine } from '../engine/engine.js';
-import type { EnginePorts, Observation, Observer } from '../engine/ports.js';
+import type { Engine } from '../engine/engine.js';
+import type { Observation, Observer } from '../engine/ports.js';
 import { type Gateway, startGateway } from '../gateway/http-server.js';
 import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
+import { openNotesStore } from '../storage/notes-store.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { storeMigrations } from '../../migrations/store/index.js';
 import { clientAddressesOf } from './client-addresses.js';
 import type { ClusterPlan } from './cluster.js';
 import { ConfigError } from './config-error.js';
-import { type Config, ruleConfigOf } from './config.js';
+import type { Config } from './config.js';
 import { CurrentNode } from './current-node.js';
 import { type DataDirectory, noteMember, openDataDirectory } from './data-directory.js';
 import { Finding } from './finding.js';
+import { gatewayOptions } from './gateway-options.js';
 import { type ListenAddress, formatListen, parseListen } from './listen-address.js';
 import { type LogDestination, createLogger, loggingObserver } from './logger.js';
-import { systemClock, systemHashing, systemRandom, systemTimers } from './system-ports.js';
-import { tokenVerifier } from './tokens.js';
-import { packageVersion } from './version.js';
+import { makeEngine } from './make-engine.js';
+import { systemClock, systemRandom } from './system-ports.js';
+import { workerStart } from './worker-start.js';
+import { Workers } from './workers.js';
 
 /** What a start goes through, for those who tell people about it. */
 export type BootStep =
@@ -49,12 +52,15 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** Of this machine alone, on any free port. */
+const anyLocal: ListenAddress = { host: '127.0.0.1', port: 0 };
 /** How far from the default port a free one is looked for. */
 const portsTriedMax = 100;
 
 export async function compose(config: Config, options: ServerOptions): Promise<RunningServer> {
   const logger = createLogger(config.log.level, options.logDestination ?? process.stderr);
-  const directory = await openDataDirectory(config.data, systemRandom);
+  refuseAloneEdge(config);
+  const directory = await openDataDirectory(config.data, systemRandom, config.role);
   for (const warning of directory.warnings) logger.warn({ type: 'data-directory' }, warning);
   options.onStep?.({ type: 'data-directory', directory });
 
@@ -66,22 +72,47 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
   const node = await startNode(config, directory, observer, early);
   let cluster = early;
   let gateway: Gateway | undefined;
+  let workers: Workers | undefined;
   let finding: Finding | undefined;
   let stopping: Promise<void> | undefined;
   const stop = async () => {
+    await workers?.stop();
     gateway?.refuseNew();
     await finding?.stop();
     await node.stop();
     cluster?.peers.stop();
+    await cluster?.peers.closed;
     await gateway?.stop();
     logger.info('Stopped.');
   };
   try {
-    gateway = await listen(config, options, node, logger as unknown as FastifyBaseLogger);
-    const url = `http://${formatListen({ ...gateway.address, host: reachable(gateway.address.host) })}`;
+    const ports = { api: node, clock: systemClock, random: systemRandom };
+    const startAt = (at: ListenAddress) =>
+      startGateway(gatewayOptions(config, at, logger as unknown as FastifyBaseLogger), ports);
+    if (config.workers > 0) {
+      workers = await listen(config, options, (at) => Workers.listen(at, logger));
+      const facing = workers.address.host;
+      gateway = await startGateway(
+        { ...gatewayOptions(config, anyLocal, logger as unknown as FastifyBaseLogger), facing },
+        ports,
+      );
+      const administration = `http://${formatListen(gateway.address)}`;
+      const { adminToken } = directory;
+      workers.start(
+        config.workers,
+        workerStart(config, cluster!.peers.port, {
+          ...secretOf(options),
+          adminToken,
+          facing,
+          administration,
+        }),
+      );
+    } else gateway = await listen(config, options, startAt);
+    const address = workers?.address ?? gateway.address;
+    const url = `http://${formatListen({ ...address, host: reachable(address.host) })}`;
     logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');
     options.onStep?.({ type: 'listening', url });
-    const addresses = clientAddressesOf(config, gateway.address);
+    const addresses = clientAddressesOf(config, address);
     node.cluster?.announce(addresses);
     cluster ??= await openPeers(addresses);
     if (cluster) finding = await find(config, directory, observer, { cluster, node, fail });
@@ -94,9 +125,17 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
 
 /** Then it does not begin alone. */
 function expectsOthers(config: Config, directory: DataDirectory, options: ServerOptions): boolean {
+  if (config.role === 'edge' || config.workers > 0) return true;
   const hasKey = config.cluster.keyFile !== '' || (options.clusterKey ?? '').trim() !== '';
   const named = config.join.some((item) => item !== 'auto' && item !== 'none');
   return directory.isMember || (!isToStayAlone(config) && (hasKey || named));
+}
+
+function refuseAloneEdge(config: Config): void {
+  if (config.role !== 'edge' || !isToStayAlone(config)) return;
+  throw new ConfigError(
+    'An edge node serves what other nodes hold: name one with --join host:port, or use auto.',
+  );
 }
 
 function isToStayAlone({ join: found }: Config): boolean {
@@ -110,7 +149,7 @@ async function clusterOf(
   options: ServerOptions,
   parts: { readonly clientAddresses: readonly string[]; readonly observer: Observer },
 ): Promise<ClusterPlan | undefined> {
-  if (isToStayAlone(config) && !directory.isMember) return undefined;
+  if (isToStayAlone(config) && !directory.isMember && config.workers === 0) return undefined;
   const { openCluster } = await import('./cluster.js');
   const cluster = await openCluster(config, {
     node: directory.nodeId,
@@ -130,7 +169,7 @@ async function startNode(
   cluster: ClusterPlan | undefined,
 ): Promise<CurrentNode> {
   try {
-    if (cluster) await noteMember(directory.path);
+    if (cluster && config.role === 'core') await noteMember(directory.path);
     const engine = startable(config, directory, observer, cluster);
     await engine.start();
     return new CurrentNode(engine);
@@ -175,15 +214,15 @@ function startable(
   observer: Observer,
   cluster: ClusterPlan | undefined,
 ): Engine {
-  const ports: EnginePorts = {
-    clock: systemClock,
-    timers: systemTimers,
-    random: systemRandom,
-    hashing: systemHashing,
+  return makeEngine({
+    config,
+    directory,
     observer,
-    ...(cluster && { peers: cluster.peers }),
-    openStore: () =>
-      openLogStore({
+    cluster,
+    openStore: async () => {
+      if (config.role === 'edge')
+        return openNotesStore(systemRandom, await nodeFiles().lock(join(directory.path, 'lock')));
+      return await openLogStore({
         directory: directory.path,
         files: nodeFiles(),
         openIndex: () => levelKeyValue(join(directory.storePath, 'index')),
@@ -194,18 +233,13 @@ function startable(
         clock: systemClock,
         random: systemRandom,
         observer,
-      }),
-  };
-  return new Engine(ports, {
-    nodeId: directory.nodeId,
-    version: packageVersion(),
-    rules: ruleConfigOf(config),
-    anonymous: config.auth.anonymous,
-    verifyToken: tokenVerifier(directory.adminToken),
-    session: config.session,
-    maintenanceIntervalMs: config.storage.maintenanceIntervalMs,
-    ...(cluster && { cluster: cluster.options }),
+      });
+    },
   });
+}
+
+function secretOf({ clusterKey }: ServerOptions): { readonly clusterKey?: string } {
+  return clusterKey === undefined ? {} : { clusterKey };
 }
 
 function observe(
@@ -224,42 +258,25 @@ function observe(
   return { observer, failed, fail: (message) => fail(message) };
 }
 
-async function listen(
+/** The configured address, or a port above it where nobody chose one. `open` rejects with Node's error where it is taken. */
+async function listen<T>(
   config: Config,
   options: ServerOptions,
-  api: NodeApi,
-  logger: FastifyBaseLogger,
-): Promise<Gateway> {
+  open: (address: ListenAddress) => Promise<T>,
+): Promise<T> {
   const asked = parseListen(config.listen);
   const tries = options.portIsDefault === true ? portsTriedMax : 1;
   for (let port = asked.port; ; port++) {
     try {
-      const gateway = await startGateway(gatewayOptions(config, { ...asked, port }, logger), {
-        api,
-        clock: systemClock,
-        random: systemRandom,
-      });
+      const opened = await open({ ...asked, port });
       if (port !== asked.port) options.onStep?.({ type: 'port-taken', asked: asked.port, used: port });
-      return gateway;
+      return opened;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const mayGoOn = code === 'EADDRINUSE' && port + 1 < asked.port + tries && port < 65_535;
       if (!mayGoOn) throw listenError(error as NodeJS.ErrnoException, asked);
     }
   }
-}
-
-function gatewayOptions(config: Config, { host, port }: ListenAddress, logger: FastifyBaseLogger) {
-  return {
-    host,
-    port,
-    origins: config.http.origins,
-    anonymousAllowed: config.auth.anonymous,
-    connectionsMax: config.http.connectionsMax,
-    connectionsPerAddressMax: config.http.connectionsPerAddressMax,
-    version: packageVersion(),
-    logger,
-  };
 }
 
 function listenError(error: NodeJS.ErrnoException, asked: ListenAddress): Error {

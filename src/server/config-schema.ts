@@ -53,6 +53,16 @@ export const configSchema = Type.Object(
       description: 'Serve anonymous clients on addresses other than this machine',
       default: false,
     }),
+    role: Type.Enum(['core', 'edge'], {
+      description: 'core: holds data and serves clients; edge: only serves clients, of data that cores hold',
+      default: 'core',
+    }),
+    workers: Type.Integer({
+      description: 'Processes that serve clients beside this one, sharing its port; 0: it serves them itself',
+      default: 0,
+      minimum: 0,
+      maximum: 64,
+    }),
     join: Type.Array(Type.String(), {
       description:
         'How other nodes are found: `auto` asks the local network, `host:port` are peer addresses, `dns:name` is looked up; `none` stays alone',

@@ -4,6 +4,7 @@ import { chmod, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs
 import { dirname, join, resolve } from 'node:path';
 import { toBase64Url, toHex } from '../base/bytes.js';
 import type { NodeId } from '../base/ids.js';
+import type { Role } from '../cluster/member.js';
 import type { Random } from '../engine/ports.js';
 import { ConfigError } from './config-error.js';
 
@@ -27,12 +28,17 @@ export interface DataDirectory {
   readonly warnings: readonly string[];
 }
 
-export async function openDataDirectory(path: string, random: Random): Promise<DataDirectory> {
+export async function openDataDirectory(
+  path: string,
+  random: Random,
+  role: Role = 'core',
+): Promise<DataDirectory> {
   const directory = resolve(path);
   const warnings: string[] = [];
   await makeDurably(directory);
   const known = await readIfThere(join(directory, nodeFile));
   if (known === undefined) await refuseForeign(directory);
+  if (role === 'edge') await refuseStore(directory);
   await restrict(directory, 0o700, warnings);
   const wasMember = (await readIfThere(join(directory, clusterFile))) !== undefined;
   const isStoreLost = wasMember && !(await readdir(directory)).includes('store');
@@ -71,6 +77,14 @@ export async function openDataDirectory(path: string, random: Random): Promise<D
 /** To be told before the node is among others for the first time. */
 export function noteMember(directory: string): Promise<void> {
   return writeDurably(directory, clusterFile, `${JSON.stringify({ format: 1 })}\n`);
+}
+
+/** Whoever holds data goes on holding it: others count on that. */
+async function refuseStore(directory: string): Promise<void> {
+  if (!(await readdir(directory)).includes('store')) return;
+  throw new ConfigError(
+    `${directory} holds the data of a core node. Start it without --role edge, or name an empty directory with --data.`,
+  );
 }
 
 /** A mistyped path should not turn somebody's folder into a data directory. */

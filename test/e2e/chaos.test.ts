@@ -47,6 +47,7 @@ describe('chaos', () => {
       kinds,
     ]);
     expect(output).toContain('lost 0, duplicated 0,');
+    expect(output).toContain('verify clean');
     expect(code, output).toBe(0);
   });
 
@@ -69,6 +70,7 @@ describe('the demonstration', () => {
       expect(output).toContain(step);
     expect(output).toMatch(/^lost +0$/m);
     expect(output).toMatch(/^duplicated +0$/m);
+    expect(output).toMatch(/^verify +clean$/m);
     expect(output).toMatch(/^failover after a kill +\d+ ms$/m);
   });
 

@@ -15,6 +15,7 @@ class World {
     },
     {
       isMeant: true,
+      isPatient: false,
       isAlone: () => this.members === 1,
       isAnybodyThere: () => this.isAnybodyThere,
     },

@@ -88,6 +88,17 @@ describe('addresses of other nodes', () => {
     expect(clientAddresses('d' as NodeId, { ...ring, members: leaving }, members)).toEqual(['http://b']);
   });
 
+  test('are of edge nodes too, once they go by a ring', () => {
+    const members = ['a', 'b', 'c'].map((node) => member(node));
+    const edge = (each: MemberView, ringVersion: number): MemberView => ({
+      ...each,
+      profile: { ...each.profile, role: 'edge', ringVersion },
+    });
+    const ring = ringOf(members.slice(0, 1));
+    const there = [members[0]!, edge(members[1]!, 3), edge(members[2]!, 0)];
+    expect(clientAddresses('d' as NodeId, ring, there)).toEqual(['http://a', 'http://b']);
+  });
+
   test('are no more than a client needs', () => {
     const members = Array.from({ length: 100 }, (_, i) => member(`n${i}`));
     expect(clientAddresses('n50' as NodeId, ringOf(members), members)).toHaveLength(limits.nodesToldMax);

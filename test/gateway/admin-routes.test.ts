@@ -221,6 +221,7 @@ describe('operation', () => {
       '/v1/admin/cluster',
       '/v1/admin/cluster/changes',
       '/v1/admin/cluster/join',
+      '/v1/admin/cluster/verify',
       '/v1/admin/hubs',
       '/v1/admin/hubs/{hub}/channels',
       '/v1/admin/hubs/{hub}/channels/{channel}/digest',

@@ -187,6 +187,8 @@ export class FakeNode implements NodeApi {
 
   /** Of the own node in its ring; left out: it is alone. */
   standing: RingMemberState | 'gone' | undefined;
+  /** Answers requests for a proof. */
+  prove: ClusterApi['prove'] = () => Promise.resolve(err('not-serving'));
 
   get cluster(): ClusterApi | undefined {
     const { standing } = this;
@@ -194,7 +196,7 @@ export class FakeNode implements NodeApi {
     const node = 'f'.repeat(32) as NodeId;
     const members = standing === 'gone' ? [] : [{ node, state: standing }];
     const ring = { cluster: 'c', version: 1, digest: '', replicas: 3 as const, members };
-    return { ring: () => ring } as Partial<ClusterApi> as ClusterApi;
+    return { ring: () => ring, prove: this.prove } as Partial<ClusterApi> as ClusterApi;
   }
 
   status(): NodeStatus {

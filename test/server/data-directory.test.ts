@@ -30,6 +30,14 @@ describe('a data directory', () => {
     expect(second).toEqual({ ...first, isNew: false, isTokenNew: false });
   });
 
+  test('that holds data is not that of an edge node', async () => {
+    const core = join(folder, 'core');
+    await openAt(core);
+    mkdirSync(join(core, 'store'));
+    await expect(openDataDirectory(core, random, 'edge')).rejects.toThrow('holds the data of a core node');
+    await openDataDirectory(join(folder, 'edge'), random, 'edge');
+  });
+
   test('of a member whose store is gone is that of a new node', async () => {
     const first = await openAt(folder);
     expect(first.isMember).toBe(false);

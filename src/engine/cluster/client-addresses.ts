@@ -11,10 +11,15 @@ export function clientAddresses(self: NodeId, ring: Ring, members: readonly Memb
   const active = new Set(ring.members.flatMap(({ node, state }) => (state === 'active' ? [node] : [])));
   const there = members
     .filter(({ state, reachable }) => reachable && (state === 'alive' || state === 'suspect'))
-    .filter(({ node }) => active.has(node))
+    .filter(({ node, profile }) => active.has(node) || isEdge(profile))
     .sort((a, b) => (a.node < b.node ? -1 : 1));
   const behind = there.filter(({ node }) => node > self);
   const before = there.filter(({ node }) => node < self);
   const addresses = [...behind, ...before].flatMap(({ profile }) => profile.clientAddresses);
   return [...new Set(addresses)].slice(0, limits.nodesToldMax);
+}
+
+/** It holds nothing and is no member; once it goes by a ring it serves all there is. */
+function isEdge({ role, ringVersion }: MemberView['profile']): boolean {
+  return role === 'edge' && ringVersion > 0;
 }

@@ -10,5 +10,6 @@ export function clusterApi(cluster: Cluster): ClusterApi {
     announce: (clientAddresses) => cluster.announce(clientAddresses),
     join: (address) => cluster.join(address),
     verify: (options = {}) => cluster.verify(options),
+    prove: (request) => cluster.prove(request),
   };
 }

@@ -3,6 +3,7 @@
 import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { holdsAll } from '../../cluster/intervals.js';
+import type { Result } from '../../base/result.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Signal } from '../../protocol/messages.js';
@@ -24,6 +25,8 @@ import type { VerifyOptions, VerifyReport } from '../api.js';
 import type { Fetched } from '../ordering.js';
 import type { EnginePorts, LogStore } from '../ports.js';
 import { Orphans } from './orphans.js';
+import type { ProofPage, ProofRefusal, ProofRequest } from './proof.js';
+import { Proving } from './proving.js';
 import { Rehoming } from './rehoming.js';
 import { replaceLog } from './replacing.js';
 import type { Replicated } from './replicated.js';
@@ -53,6 +56,7 @@ export class ClusterSide implements Attached, Away {
   readonly #orphans: Orphans;
   /** Peers whose entries are being taken in. */
   readonly #adopting = new Set<NodeId>();
+  readonly #proving: Proving;
   #taker: Taker | undefined;
   #rehoming: Rehoming | undefined;
   #channels: ChannelTable | undefined;
@@ -74,6 +78,16 @@ export class ClusterSide implements Attached, Away {
     this.#followers = this.#makeFollowers();
     this.#scrub = this.#makeScrub();
     this.#orphans = this.#makeOrphans();
+    this.#proving = new Proving({
+      clock,
+      timers,
+      self: cluster.self,
+      ring: () => cluster.table,
+      isLinked: (peer) => cluster.isLinked(peer),
+      tell: (peer, message) => cluster.tell(peer, message),
+      verify: (options) => this.#scrub.verify(options),
+      failed: (error) => parts.failed(error),
+    });
     this.logs = new RoutedLogs(store, parts.replicated.mending, this.#remote, (ref) => cluster.isHome(ref));
   }
 
@@ -118,6 +132,7 @@ export class ClusterSide implements Attached, Away {
     this.#rehoming?.stop();
     this.#remote.stop();
     this.#followers.stop();
+    this.#proving.stop();
     this.#scrub.stop();
     this.#orphans.stop();
   }
@@ -192,6 +207,9 @@ export class ClusterSide implements Attached, Away {
         return;
       case 'adopted':
         return this.#orphans.received(peer, message);
+      case 'verify':
+      case 'verified':
+        return this.#proving.received(peer, message);
       default:
         return this.#remote.received(peer, message);
     }
@@ -209,6 +227,7 @@ export class ClusterSide implements Attached, Away {
     this.#followers.unlinked(peer);
     this.#scrub.unlinked(peer);
     this.#orphans.unlinked(peer);
+    this.#proving.unlinked(peer);
   }
 
   want(interval: string, wanted: boolean): void {
@@ -248,6 +267,14 @@ export class ClusterSide implements Attached, Away {
 
   mend(scrubPart: number): Promise<void> {
     return this.#parts.replicated.mending.mend(scrubPart);
+  }
+
+  compared(node: NodeId): { readonly agoMs: number; readonly equal: boolean } | undefined {
+    return this.#scrub.compared(node);
+  }
+
+  prove(request: ProofRequest): Promise<Result<ProofPage, ProofRefusal>> {
+    return this.#proving.page(request);
   }
 
   get replica(): Replica {

@@ -1,34 +1,40 @@
 /** The cluster as one node sees it, for administrators. */
 import type { NodeId } from '../../base/ids.js';
-import { intervalsOf } from '../../cluster/intervals.js';
+import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
+import type { Role } from '../../cluster/member.js';
 import type { MemberView } from '../../cluster/membership.js';
-import type { RingTable } from '../../cluster/ring-table.js';
+import { ringShares } from '../../cluster/ring-shares.js';
+import type { Interval, RingTable } from '../../cluster/ring-table.js';
 import type { Replica } from '../../replication/replica.js';
 import type { ClusterStatus } from '../api.js';
 
 export interface StatusParts {
   readonly self: NodeId;
+  readonly role: Role;
   readonly table: RingTable;
   readonly isSettled: boolean;
   readonly isLooking: boolean;
   readonly members: readonly MemberView[];
   readonly wanted: number;
   readonly replica: Replica | undefined;
+  compared(node: NodeId): { readonly agoMs: number; readonly equal: boolean } | undefined;
   isReachable(node: NodeId): boolean;
   isLinked(node: NodeId): boolean;
 }
 
 export function clusterStatus(parts: StatusParts): ClusterStatus {
-  const { self, table, isSettled, isLooking, members, wanted, replica } = parts;
+  const { self, role, table, isSettled, isLooking, members, wanted, replica } = parts;
   const held = intervalsOf(table, self);
   const count = (has: (id: string) => boolean): number => held.filter(({ id }) => has(id)).length;
   return {
+    role,
     ringVersion: table.ring.version,
     settled: isSettled,
     looking: isLooking,
     members: members.map(({ node, state, profile }) => ({
       node,
       state,
+      role: profile.role,
       address: profile.peerAddress,
       linked: parts.isLinked(node),
       reachable: parts.isReachable(node),
@@ -41,5 +47,34 @@ export function clusterStatus(parts: StatusParts): ClusterStatus {
       owned: count((id) => replica?.claimOf(id) !== undefined),
       recovering: count((id) => replica?.isRecovering(id) === true),
     },
+    shares: ringShares(table),
+    claims: claimsOf(
+      held.map(({ id }) => id),
+      replica,
+    ),
+    waiting: replica?.waiting ?? 0,
+    homes: otherHomes(held, self).map((node) => {
+      const lacking = replica?.lacking(node);
+      const compared = parts.compared(node);
+      return { node, ...(lacking !== undefined && { lacking }), ...(compared && { compared }) };
+    }),
   };
+}
+
+function claimsOf(held: readonly string[], replica: Replica | undefined): ClusterStatus['claims'] {
+  const counts = new Map<NodeId, number>();
+  let unowned = 0;
+  for (const id of held) {
+    const owner = replica?.ownerOf(id);
+    if (owner === undefined) unowned++;
+    else counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  }
+  const owners = [...counts].map(([node, intervals]) => ({ node, intervals }));
+  return { owners: owners.sort((a, b) => (a.node < b.node ? -1 : 1)), unowned };
+}
+
+function otherHomes(held: readonly Interval[], self: NodeId): NodeId[] {
+  const homes = new Set(held.flatMap((interval) => holdersOf(interval)));
+  homes.delete(self);
+  return [...homes].sort();
 }

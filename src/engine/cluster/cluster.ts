@@ -4,11 +4,13 @@ import type { ChannelRef, NodeId } from '../../base/ids.js';
 import { type Result, err } from '../../base/result.js';
 import { Acting } from '../../cluster/acting.js';
 import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
+import type { Role } from '../../cluster/member.js';
 import type { PeerClocks } from '../../cluster/peer-clocks.js';
 import type { RingVote } from '../../cluster/ring-agreement.js';
 import { ringDigest } from '../../cluster/ring-codec.js';
 import type { IntervalId } from '../../cluster/ring-position.js';
 import type { Interval, RingTable } from '../../cluster/ring-table.js';
+import { type Ring, isNowhere } from '../../cluster/ring.js';
 import type { Frame } from '../../replication/messages.js';
 import type { RingPlan } from '../../replication/replica.js';
 import type { ClusterStatus, JoinRefusal, VerifyOptions, VerifyReport } from '../api.js';
@@ -22,6 +24,7 @@ import { Letters } from './letters.js';
 import { Looking } from './looking.js';
 import type { Acting as ActingNode, Neighbours } from './neighbours.js';
 import type { EngineOptions } from '../options.js';
+import type { ProofPage, ProofRefusal, ProofRequest } from './proof.js';
 import { type PeerMessage, isRingMessage } from './peer-messages.js';
 import type { EnginePorts, PeerHandlers, Peers } from '../ports.js';
 import { intervalOf } from './ring-plan.js';
@@ -30,9 +33,12 @@ import { TakingTurns } from './taking-turns.js';
 
 const here: ActingNode = { at: 'here' };
 const nowhere: ActingNode = { at: 'nowhere' };
+/** The version of a ring as others are told. */
+const told = (ring: Ring): number => (isNowhere(ring) ? 0 : ring.version);
 
 export class Cluster implements Neighbours {
   readonly self: NodeId;
+  readonly #role: Role;
   readonly #ports: EnginePorts;
   readonly #peers: Peers;
   readonly #seeds: readonly string[];
@@ -66,12 +72,13 @@ export class Cluster implements Neighbours {
   ) {
     const { profile, membership, seeds, expelAfterMs, joinsOthers } = cluster!;
     this.self = nodeId;
+    this.#role = profile.role;
     this.#ports = ports;
     this.#peers = peers;
     this.#seeds = seeds;
     this.#table = table;
     this.#letters = new Letters(peers, ports.timers, ports.observer);
-    const own = { ...profile, ringVersion: table.ring.version, settled: false };
+    const own = { ...profile, ringVersion: told(table.ring), settled: false };
     const gossip = { node: nodeId, profile: own, parameters: membership, clocks };
     this.#gossip = new Gossip(ports, peers, gossip, {
       reachable: (node, isReachable) => this.#route(node, isReachable),
@@ -80,9 +87,10 @@ export class Cluster implements Neighbours {
       left: () => this.#left?.(),
     });
     this.#looking = new Looking(ports, {
-      isMeant: joinsOthers === true && table.ring.members.length === 1,
-      isAlone: () => this.#table.ring.members.length === 1,
-      isAnybodyThere: () => this.#present().length > 0,
+      isMeant: this.#isEdge || (joinsOthers === true && table.ring.members.length === 1),
+      isPatient: this.#isEdge,
+      isAlone: () => (this.#isEdge ? isNowhere(this.#table.ring) : this.#table.ring.members.length === 1),
+      isAnybodyThere: () => this.#present().some(({ profile: { role } }) => role === 'core'),
     });
     this.#turns = new TakingTurns(ports, () => this.#keepLinks());
     this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
@@ -165,6 +173,10 @@ export class Cluster implements Neighbours {
     return await this.#attached?.verify(options);
   }
 
+  async prove(request: ProofRequest): Promise<Result<ProofPage, ProofRefusal>> {
+    return (await this.#attached?.prove(request)) ?? err('not-serving');
+  }
+
   /** Where clients find this node. */
   announce(addresses: readonly string[]): void {
     this.#gossip.say({ clientAddresses: addresses });
@@ -196,15 +208,21 @@ export class Cluster implements Neighbours {
   status(): ClusterStatus {
     return clusterStatus({
       self: this.self,
+      role: this.#role,
       table: this.#table,
       isSettled: this.#isSettled,
       isLooking: this.isLooking,
       members: this.#gossip.members(),
       wanted: this.#wanted.size,
       replica: this.#attached?.replica,
+      compared: (node) => this.#attached?.compared(node),
       isReachable: (node) => this.isReachable(node),
       isLinked: (node) => this.isLinked(node),
     });
+  }
+
+  get #isEdge(): boolean {
+    return this.#role === 'edge';
   }
 
   // Who holds what, and who acts.
@@ -306,7 +324,7 @@ export class Cluster implements Neighbours {
     for (const { id } of held) if (isRecovering(id)) this.#recover(id as IntervalId, true);
     this.#acting.plan(table, this.#now());
     for (const id of this.#recovering) if (!isRecovering(id)) this.#recover(id, false);
-    this.#gossip.say({ ringVersion: table.ring.version });
+    this.#gossip.say({ ringVersion: told(table.ring) });
   }
 
   #handlers(): PeerHandlers {

@@ -19,6 +19,7 @@ export interface ComparingPorts {
 interface Running {
   readonly peer: NodeId;
   readonly session: ReconcileSession;
+  readonly endsAt: number;
   found(findings: readonly Finding[]): void;
   ended(state: SessionState): void;
   cancelTimer: (() => void) | undefined;
@@ -40,12 +41,18 @@ export class Comparing {
     this.#ports = ports;
   }
 
-  /** Resolves when it has ended, however it did; `found` is called as differences are found. */
-  async run(peer: NodeId, options: Omit<SessionOptions, 'session'>, found: Running['found']): Promise<Ended> {
+  /** Resolves when it has ended, however it did; `found` is called as differences are found. `timeMs`: it ends as silent after
+   *  so long. */
+  async run(
+    peer: NodeId,
+    { timeMs = Infinity, ...options }: Omit<SessionOptions, 'session'> & { readonly timeMs?: number },
+    found: Running['found'],
+  ): Promise<Ended> {
+    const endsAt = this.#ports.clock.monotonicMs() + timeMs;
     const id = Math.floor(this.#ports.random.next() * Number.MAX_SAFE_INTEGER);
     const session = new ReconcileSession({ ...options, session: id });
     const state = await new Promise<SessionState>((ended) => {
-      const running: Running = { peer, session, found, ended, cancelTimer: undefined };
+      const running: Running = { peer, session, endsAt, found, ended, cancelTimer: undefined };
       this.#running.set(id, running);
       this.#goOn(running);
     });
@@ -71,12 +78,13 @@ export class Comparing {
   }
 
   #goOn(running: Running): void {
-    const { session, peer } = running;
+    const { session, peer, endsAt } = running;
     running.cancelTimer?.();
     const { clock, timers } = this.#ports;
+    if (session.state === 'going' && clock.monotonicMs() >= endsAt) return this.#end(running, 'silent');
     for (const question of session.questions(clock.monotonicMs())) this.#ports.say(peer, question);
     if (session.state !== 'going') return this.#end(running, session.state);
-    const waitMs = Math.max(0, session.deadline - clock.monotonicMs());
+    const waitMs = Math.max(0, Math.min(session.deadline, endsAt) - clock.monotonicMs());
     running.cancelTimer = timers.after(waitMs, () => this.#goOn(running));
   }
 

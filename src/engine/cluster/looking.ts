@@ -6,7 +6,9 @@ import type { EnginePorts } from '../ports.js';
 export interface LookingParts {
   /** The node may be one that is to join others. */
   readonly isMeant: boolean;
-  /** In its own ring. */
+  /** It holds nothing itself: without others there is nothing to serve. */
+  readonly isPatient: boolean;
+  /** In its own ring, or in none. */
   readonly isAlone: () => boolean;
   /** Another node is there, in whatever ring. */
   readonly isAnybodyThere: () => boolean;
@@ -43,7 +45,8 @@ export class Looking {
       this.#sinceMs = now;
       this.#patienceMs = limits.waitForOthersMs;
     }
-    this.#isOver = !this.#parts.isAlone() || now - this.#sinceMs >= this.#patienceMs;
+    const isEnough = !this.#parts.isPatient && now - this.#sinceMs >= this.#patienceMs;
+    this.#isOver = !this.#parts.isAlone() || isEnough;
     if (!this.#isOver) this.#ports.timers.after(limits.lookEveryMs, () => this.look());
   }
 }

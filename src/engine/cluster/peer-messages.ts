@@ -7,6 +7,8 @@ import type { Failure } from '../../protocol/errors.js';
 import type { Level, Signal } from '../../protocol/messages.js';
 import type { RingMessage } from '../../cluster/ring-messages.js';
 import type { Frame } from '../../replication/messages.js';
+import type { RingRange } from '../../replication/reconcile-messages.js';
+import type { VerifiedPeer } from '../api.js';
 import type { MissingRange, RecordSlice } from '../ports.js';
 
 export interface ReplicationMessage {
@@ -182,6 +184,27 @@ export interface Declined {
   readonly id: number;
 }
 
+/** Prove that every home of these parts of the ring holds what you do. */
+export interface VerifyAsked {
+  readonly type: 'verify';
+  readonly id: number;
+  /** Under another one it is not done. */
+  readonly ringVersion: number;
+  /** Rising. */
+  readonly arcs: readonly RingRange[];
+  readonly repair: boolean;
+  readonly timeMs: number;
+}
+
+export interface Verified {
+  readonly type: 'verified';
+  readonly id: number;
+  readonly channels: number;
+  readonly entries: number;
+  /** None where it could not be done now. */
+  readonly peers: readonly VerifiedPeer[];
+}
+
 /** About channels: publishes, and what is followed. */
 export type ChannelMessage =
   | PublishBatch
@@ -200,7 +223,9 @@ export type ChannelMessage =
   | Covered
   | Orphan
   | Adopted
-  | Declined;
+  | Declined
+  | VerifyAsked
+  | Verified;
 
 export type PeerMessage = ReplicationMessage | ChannelMessage | RingMessage;
 

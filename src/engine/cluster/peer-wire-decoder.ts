@@ -24,6 +24,7 @@ import {
 } from './peer-wire-follow-decoder.js';
 import { LetterReader, noBytes, noRef } from './peer-wire-reader.js';
 import { ringReaders } from './peer-wire-ring.js';
+import { readVerified, readVerify } from './peer-wire-verify.js';
 
 export function decodePeerMessages(bytes: Uint8Array): Result<PeerMessage[], string> {
   if (bytes.length > limits.peerFrameBytesMax) return err('the letter is too large');
@@ -76,6 +77,8 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.changeAnswer, ringReaders.changeAnswer],
   [partTags.orphan, readOrphan],
   [partTags.adopted, readAdopted],
+  [partTags.verify, readVerify],
+  [partTags.verified, readVerified],
 ]);
 
 function readReplication(reader: LetterReader): PeerMessage | undefined {

@@ -18,6 +18,7 @@ import {
   isRingMessage,
 } from './peer-messages.js';
 import { putRingMessage } from './peer-wire-ring.js';
+import { putVerifying } from './peer-wire-verify.js';
 import type { RecordSlice } from '../ports.js';
 
 /** Tags of the fields of `Part`. */
@@ -45,6 +46,8 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   ringReport: 0xaa,
   askChange: 0xb2,
   changeAnswer: 0xba,
+  verify: 0xc2,
+  verified: 0xca,
   orphan: 0xf2,
   adopted: 0xfa,
 };
@@ -104,6 +107,10 @@ function itemsOf(message: PeerMessage): number {
       return 1 + message.runs.length;
     case 'adopted':
       return 1 + (message.have?.size ?? 0);
+    case 'verify':
+      return 1 + message.arcs.length;
+    case 'verified':
+      return message.peers.reduce((sum, { differences }) => sum + 1 + differences.length, 1);
     default:
       // A frame of replication counts its own.
       return 1;
@@ -178,6 +185,9 @@ function putMembers(out: ByteWriter, message: Own): void {
     case 'adopted':
       if (message.have) return putVector(out, 0x12, message.have);
       return putFlag(out, 0x18, true);
+    case 'verify':
+    case 'verified':
+      return putVerifying(out, message);
     default:
       unreachable(message);
   }

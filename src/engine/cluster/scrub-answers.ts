@@ -18,6 +18,8 @@ export interface AnswersParts extends TablePorts {
   say(peer: NodeId, message: Reconciled): void;
   /** In a comparison that is to mend. */
   found(peer: NodeId, findings: readonly Finding[]): void;
+  /** A comparison that is to mend: whether nothing differed as far as it has come. */
+  compared(peer: NodeId, isEqual: boolean): void;
   failed(error: unknown): void;
 }
 
@@ -35,6 +37,8 @@ const unpaced: Pace = { share: 1, bytesPerSecond: Infinity };
 export class ScrubAnswers {
   readonly #parts: AnswersParts;
   readonly #asking = new Map<NodeId, number>();
+  /** By peer the last comparison in which something differed. */
+  readonly #differs = new Map<NodeId, number>();
   readonly #arcs = new Map<NodeId, { readonly ring: RingTable; readonly arcs: readonly RingRange[] }>();
   /** Of everything held, for whoever compares to mend. */
   #whole: Kept | undefined;
@@ -106,7 +110,10 @@ export class ScrubAnswers {
       more,
       arrival,
     });
-    if (purpose === 'mend') this.#parts.found(from, findings);
+    if (purpose !== 'mend') return;
+    this.#parts.found(from, findings);
+    if (told.length > 0) this.#differs.set(from, session);
+    this.#parts.compared(from, this.#differs.get(from) !== session);
   }
 
   /** All that is held here together with others, as it was a moment ago at most. */
@@ -147,7 +154,7 @@ export class ScrubAnswers {
       known.usedAt = now;
       return known;
     }
-    if (!known && this.#proofs.size >= limits.scrubProofsMax) return undefined;
+    if (!known && this.#proofs.size >= limits.scrubProofsMax && !this.#dropProof(from, now)) return undefined;
     const kept = this.#make({
       arcs: joined([...(known?.arcs ?? []), ...ranges.map(({ from: start, to }) => ({ from: start, to }))]),
       pace: unpaced,
@@ -155,6 +162,17 @@ export class ScrubAnswers {
     });
     this.#proofs.set(key, kept);
     return kept;
+  }
+
+  /** Room for another one: who asked for it before is done with it, as it seems. Where it is not, it is read again. */
+  #dropProof(from: NodeId, now: number): boolean {
+    let [oldest, usedAt] = ['', Infinity];
+    for (const [key, kept] of this.#proofs) {
+      const isIdle =
+        kept.isMade && (key.startsWith(`${from}/`) || now > kept.usedAt + limits.scrubProofIdleMs);
+      if (isIdle && kept.usedAt < usedAt) [oldest, usedAt] = [key, kept.usedAt];
+    }
+    return this.#proofs.delete(oldest);
   }
 
   #make({

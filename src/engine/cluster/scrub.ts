@@ -7,7 +7,7 @@ import { limits } from '../../base/limits.js';
 import type { RingTable } from '../../cluster/ring-table.js';
 import type { ItemTable } from '../../replication/reconcile-items.js';
 import type { Learned } from '../../replication/catch-up.js';
-import type { Difference, Reconcile, Reconciled } from '../../replication/reconcile-messages.js';
+import type { Difference, Reconcile, Reconciled, RingRange } from '../../replication/reconcile-messages.js';
 import type { Pace } from '../../replication/reconcile-pace.js';
 import type { Finding } from '../../replication/reconcile-ranges.js';
 import type { SessionState } from '../../replication/reconcile-session.js';
@@ -60,6 +60,8 @@ export class Scrub {
   readonly #pace: Pace = { share: limits.scrubShare, bytesPerSecond: limits.scrubBytesPerSecond };
   /** When each peer is to be compared with. */
   readonly #dueAt = new Map<NodeId, number>();
+  /** When all was last compared with each, by either of the two, and whether nothing differed. */
+  readonly #compared = new Map<NodeId, { readonly at: number; readonly isEqual: boolean }>();
   /** Content that differs as the index has it: to be read anew on both sides. */
   readonly #doubted = new Map<string, { readonly ref: ChannelRef; readonly peer: NodeId }>();
   #isRunning = false;
@@ -89,14 +91,18 @@ export class Scrub {
       ring: () => parts.ring(),
       say,
       found: (peer, findings) => this.#found(peer, findings),
+      compared: (peer, isEqual) => this.#compared.set(peer, { at: this.#now(), isEqual }),
       failed: (error) => parts.failed(error),
     });
     this.#verifying = new Verifying({
       ...this.#tablePorts,
+      self,
+      ring: () => parts.ring(),
       comparing: this.#comparing,
       isLinked: (peer) => parts.isLinked(peer),
       arcsWith: (peer) => this.#answers.arcsWith(peer),
       isStopped: () => this.#isStopped,
+      mend: async (peer, table, arcs) => void (await this.#compare(peer, table, arcs)),
     });
   }
 
@@ -114,11 +120,13 @@ export class Scrub {
   unlinked(peer: NodeId): void {
     this.#dueAt.delete(peer);
     this.#comparing.unlinked(peer);
+    this.#compared.delete(peer);
   }
 
   ringChanged(): void {
     // What was asked is not answered under another ring.
     this.#comparing.stop();
+    this.#compared.clear();
     for (const peer of this.#peers()) if (this.#parts.self < peer) this.#due(peer, limits.scrubSoonMs);
   }
 
@@ -138,6 +146,11 @@ export class Scrub {
   /** Proof that this node and its other homes hold the same, from both disks, now. */
   verify(options: VerifyOptions): Promise<VerifyReport> {
     return this.#verifying.run(this.#allPeers(), options);
+  }
+
+  compared(peer: NodeId): { readonly agoMs: number; readonly equal: boolean } | undefined {
+    const last = this.#compared.get(peer);
+    return last && { agoMs: Math.round(this.#now() - last.at), equal: last.isEqual };
   }
 
   #allPeers(): NodeId[] {
@@ -223,10 +236,13 @@ export class Scrub {
     return isWhole || refs.length > 0 ? { refs, arrival: isWhole ? arrival : 0, isWhole } : undefined;
   }
 
-  async #compare(peer: NodeId, table: ItemTable): Promise<SessionState> {
+  async #compare(
+    peer: NodeId,
+    table: ItemTable,
+    arcs: readonly RingRange[] = this.#answers.arcsWith(peer),
+  ): Promise<SessionState> {
     if (!this.#parts.isLinked(peer)) return 'silent';
     let isEqual = true;
-    const arcs = this.#answers.arcsWith(peer);
     const { state } = await this.#comparing.run(peer, { purpose: 'mend', table, arcs }, (findings) => {
       isEqual = false;
       this.#found(peer, findings);
@@ -235,6 +251,7 @@ export class Scrub {
     if (state === 'done') {
       this.counters.comparisons++;
       if (isEqual) this.counters.comparisonsEqual++;
+      if (arcs === this.#answers.arcsWith(peer)) this.#compared.set(peer, { at: this.#now(), isEqual });
     }
     return state;
   }

@@ -2,7 +2,7 @@
 import type { NodeId } from '../../base/ids.js';
 import { holdersOf } from '../../cluster/intervals.js';
 import { type RingPosition, intervalIdOf } from '../../cluster/ring-position.js';
-import type { RingTable } from '../../cluster/ring-table.js';
+import type { Interval, RingTable } from '../../cluster/ring-table.js';
 import { type RingRange, ringEnd, ringStart } from '../../replication/reconcile-messages.js';
 
 /** Rising, put together where they touch; none goes round the end of the ring. */
@@ -12,13 +12,9 @@ export function sharedArcs(table: RingTable, a: NodeId, b: NodeId): readonly Rin
     const interval = table.interval(index);
     const holders = holdersOf(interval);
     if (!holders.includes(a) || !holders.includes(b)) continue;
-    const from = next(interval.after);
-    const to = next(interval.end);
-    // The first interval goes round, and so does the only one.
-    if (from < to) parts.push({ from, to });
-    else parts.push({ from: ringStart, to: to === ringEnd ? ringStart : to }, { from, to: ringEnd });
+    parts.push(...arcsOf(interval));
   }
-  return joined(parts.filter(({ from, to }) => from < to));
+  return joined(parts);
 }
 
 /** Whether a range lies in one of the arcs. */
@@ -44,6 +40,32 @@ function arcBefore(arcs: readonly RingRange[], bound: string): RingRange | undef
     else high = middle;
   }
   return arcs[low - 1];
+}
+
+/** What is in both; each in order and without overlaps. */
+export function commonArcs(a: readonly RingRange[], b: readonly RingRange[]): readonly RingRange[] {
+  const out: RingRange[] = [];
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
+    const from = a[i]!.from > b[j]!.from ? a[i]!.from : b[j]!.from;
+    const to = a[i]!.to < b[j]!.to ? a[i]!.to : b[j]!.to;
+    if (from < to) out.push({ from, to });
+    if (a[i]!.to < b[j]!.to) i++;
+    else j++;
+  }
+  return out;
+}
+
+/** The parts of an interval: two where it goes round the end of the ring. */
+export function arcsOf(interval: Interval): readonly RingRange[] {
+  const from = next(interval.after);
+  const to = next(interval.end);
+  if (from < to) return [{ from, to }];
+  // The first interval goes round, and so does the only one.
+  const parts = [
+    { from: ringStart, to: to === ringEnd ? ringStart : to },
+    { from, to: ringEnd },
+  ];
+  return parts.filter((part) => part.from < part.to);
 }
 
 /** The same parts in order, as few as possible. */

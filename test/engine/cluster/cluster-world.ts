@@ -3,12 +3,19 @@ import { createHash } from 'node:crypto';
 import type { NodeId } from '../../../src/base/ids.js';
 import { type Random, seededRandom } from '../../../src/base/random.js';
 import { lan } from '../../../src/cluster/parameters.js';
-import { type ClusterId, type Replicas, type Ring, foundRing } from '../../../src/cluster/ring.js';
+import {
+  type ClusterId,
+  type Replicas,
+  type Ring,
+  foundRing,
+  nowhereRing,
+} from '../../../src/cluster/ring.js';
 import { Engine } from '../../../src/engine/engine.js';
 import type { ClusterOptions } from '../../../src/engine/options.js';
 import type { Observation, PeerHandlers, Peers } from '../../../src/engine/ports.js';
 import type { RuleConfig } from '../../../src/channels/rules.js';
 import { openLogStore } from '../../../src/storage/log-store.js';
+import { openNotesStore } from '../../../src/storage/notes-store.js';
 import { SimulatedClock } from '../../../simulations/world/clock.js';
 import { SimulatedDisk } from '../../../simulations/world/disk.js';
 import { SimulatedIndex } from '../../../simulations/world/key-value.js';
@@ -59,6 +66,7 @@ export class TestNode {
   engine!: Engine;
   /** To found with. */
   ring: Ring;
+  isEdge = false;
   /** Of the present process. */
   #life = {};
 
@@ -93,7 +101,7 @@ export class TestNode {
       profile: {
         peerAddress: this.address,
         clientAddresses: [`http://10.0.0.${this.number}`],
-        role: 'core',
+        role: this.isEdge ? 'edge' : 'core',
         load: 0,
       },
       membership: lan,
@@ -112,8 +120,9 @@ export class TestNode {
         random: this.random,
         hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
         observer,
-        openStore: () =>
-          openLogStore({
+        openStore: async () => {
+          if (this.isEdge) return openNotesStore(this.random);
+          return await openLogStore({
             directory: '/data',
             soleHome: false,
             plentyBytes: 1 << 40,
@@ -122,7 +131,8 @@ export class TestNode {
             clock,
             random: this.random,
             observer,
-          }),
+          });
+        },
         peers: this.#peers(),
       },
       {
@@ -279,6 +289,15 @@ export class ClusterWorld {
   /** One more node, alone in a ring of its own. */
   async addNode(): Promise<TestNode> {
     const node = this.#add();
+    await this.run(node.start(true));
+    return node;
+  }
+
+  /** One more node, which holds nothing. */
+  async addEdge(): Promise<TestNode> {
+    const node = this.#add();
+    node.isEdge = true;
+    node.ring = nowhereRing();
     await this.run(node.start(true));
     return node;
   }

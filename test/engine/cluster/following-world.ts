@@ -79,6 +79,8 @@ function dispatch(
     case 'published':
     case 'orphan':
     case 'adopted':
+    case 'verify':
+    case 'verified':
       return;
     default:
       return remote.received(from, message satisfies FollowingMessage);

@@ -6,6 +6,7 @@ import { joinNodes } from '../../../src/cluster/ring-change.js';
 import type { RingIntent } from '../../../src/cluster/ring-intent.js';
 import type { BallotOutcome } from '../../../src/cluster/ring-messages.js';
 import { type ClusterId, type Replicas, type RingDigest, foundRing } from '../../../src/cluster/ring.js';
+import type { VerifiedPeer } from '../../../src/engine/api.js';
 import type {
   ForwardedOutcome,
   ForwardedPublish,
@@ -13,6 +14,7 @@ import type {
 } from '../../../src/engine/cluster/peer-messages.js';
 import { errorCatalogue, type ErrorCode, type Failure } from '../../../src/protocol/errors.js';
 import type { Level, Signal } from '../../../src/protocol/messages.js';
+import type { Difference, RingRange } from '../../../src/replication/reconcile-messages.js';
 import { frame, ref } from '../../replication/arbitraries.js';
 
 const hex = (bytes: number) => fc.uint8Array({ minLength: bytes, maxLength: bytes }).map(toHex);
@@ -187,11 +189,56 @@ const ringMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   }),
 );
 
+const bound = fc.oneof(hex(8), hex(16));
+/** Rising. */
+const arcs = fc.uniqueArray(bound, { maxLength: 6 }).map((bounds) => {
+  const sorted = bounds.sort();
+  const pairs = Array.from({ length: Math.floor(sorted.length / 2) }, (_, i) => i);
+  return pairs.map((i): RingRange => ({ from: sorted[2 * i]!, to: sorted[2 * i + 1]! }));
+});
+const verifiedPeer: fc.Arbitrary<VerifiedPeer> = fc.record({
+  peer: node,
+  state: fc.constantFrom(
+    'compared' as const,
+    'unreachable' as const,
+    'interrupted' as const,
+    'late' as const,
+  ),
+  channels: number,
+  entries: number,
+  differences: list(
+    fc.record({
+      ref,
+      difference: fc.constantFrom<Difference>('lacking', 'only', 'heads', 'content', 'damaged'),
+    }),
+  ),
+  more: number,
+  repaired: number,
+});
+const verifying: fc.Arbitrary<PeerMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('verify' as const),
+    id,
+    ringVersion: number,
+    arcs,
+    repair: fc.boolean(),
+    timeMs: number,
+  }),
+  fc.record({
+    type: fc.constant('verified' as const),
+    id,
+    channels: number,
+    entries: number,
+    peers: list(verifiedPeer),
+  }),
+);
+
 export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   { arbitrary: ringMessage, weight: 3 },
   frame.map((each) => ({ type: 'replication' as const, frame: each })),
   { arbitrary: plain, weight: 8 },
   following,
   followed,
+  verifying,
 );
 export const peerMessages = fc.array(peerMessage, { maxLength: 4 });

@@ -18,7 +18,9 @@ import {
   encodeLetters,
   encodePeerMessages,
 } from '../../../src/engine/cluster/peer-wire.js';
+import type { VerifiedPeer } from '../../../src/engine/api.js';
 import type { Level } from '../../../src/protocol/messages.js';
+import { type RingRange, ringEnd, ringStart } from '../../../src/replication/reconcile-messages.js';
 import { encodeFrame } from '../../../src/replication/wire-encoder.js';
 import { peerMessages } from './peer-arbitraries.js';
 
@@ -36,6 +38,23 @@ const range = (each: { writer: WriterId; firstSeq: number; count: number }) => (
   firstSeq: each.firstSeq,
   count: each.count,
 });
+
+const arc = ({ from, to }: RingRange) => ({
+  ...(from === ringStart ? {} : { from: fromHex(from) }),
+  ...(to === ringEnd ? {} : { to: fromHex(to) }),
+});
+
+function verifiedHome({ peer, state, differences, ...fields }: VerifiedPeer): object {
+  return {
+    node: fromHex(peer),
+    state: { compared: 1, unreachable: 2, interrupted: 3, late: 4 }[state],
+    differences: differences.map(({ ref, difference }) => ({
+      ref,
+      difference: { lacking: 1, only: 2, heads: 3, content: 4, damaged: 5 }[difference],
+    })),
+    ...fields,
+  };
+}
 
 function outcomeToProto(outcome: ForwardedOutcome): object {
   const { id } = outcome;
@@ -172,6 +191,14 @@ function toProto(message: PeerMessage): object {
       return { took: { bytes: message.bytes } };
     case 'declined':
       return { declined: { id: message.id } };
+    case 'verify': {
+      const { type: _, arcs, ...fields } = message;
+      return { verify: { ...fields, arcs: arcs.map(arc) } };
+    }
+    case 'verified': {
+      const { id, channels, entries, peers } = message;
+      return { verified: { id, channels, entries, homes: peers.map(verifiedHome) } };
+    }
     default:
       return ringToProto(message);
   }

@@ -1,47 +1,14 @@
 /** Homes that compare what they hold: what one missed it gets although nobody uses the channel, and what is wrong is told. */
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../src/base/limits.js';
-import type { WriterId } from '../../../src/base/ids.js';
 import type { VerifyReport } from '../../../src/engine/api.js';
-import { openLogStore } from '../../../src/storage/log-store.js';
 import { TestSession, anonymous } from '../harness.js';
-import { TestWriter, ref } from '../../storage/support.js';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
-
-const writer = '0192f0c1a2b3000000000001' as WriterId;
+import { filledWorld } from './filled-world.js';
 
 async function restartAll(world: ClusterWorld): Promise<void> {
   for (const node of world.nodes) await world.run(node.engine.stop());
   await world.run(Promise.all(world.nodes.map((node) => node.start(false))));
-}
-
-/** Writes to a node's disk before its first start, as a home that another owner once wrote to. */
-async function fill(world: ClusterWorld, node: TestNode, channels: Record<string, readonly string[]>) {
-  const store = await openLogStore({
-    directory: '/data',
-    soleHome: false,
-    plentyBytes: 1 << 40,
-    files: node.disk.files(),
-    openIndex: () => node.index.keyValue(),
-    clock: world.clock,
-    random: node.random,
-    observer: { observe: () => undefined },
-  });
-  const a = new TestWriter(store, writer);
-  for (const [channel, texts] of Object.entries(channels)) {
-    // The same at every node, whatever else is there.
-    a.timestamp = 1_000_000;
-    await a.publish(ref(channel), ...texts);
-  }
-  await store.close();
-}
-
-async function filled(contents: readonly Record<string, readonly string[]>[]): Promise<ClusterWorld> {
-  const world = new ClusterWorld({ nodes: contents.length });
-  for (const [i, node] of world.nodes.entries()) await world.run(fill(world, node, contents[i]!));
-  await world.run(Promise.all(world.nodes.map((node) => node.start(true))));
-  await world.pass(3_000);
-  return world;
 }
 
 /** Flips a bit where this text is stored. */
@@ -77,7 +44,7 @@ const names = Array.from({ length: 60 }, (_, i) => `c:${i}`);
 
 test('homes that do not know how far they are learn what they lack, before homes compare in the background', async () => {
   const all = Object.fromEntries(names.map((name) => [name, ['x', 'y']]));
-  const world = await filled([all, {}, { 'c:7': ['x'], 'c:8': ['x', 'y'] }]);
+  const world = await filledWorld([all, {}, { 'c:7': ['x'], 'c:8': ['x', 'y'] }]);
   for (const node of world.nodes) {
     const report = await verify(world, node);
     expect([report.isEqual, report.peers.map(({ channels }) => channels)]).toEqual([true, [60, 60]]);
@@ -109,7 +76,7 @@ describe('in the background', () => {
     const all = Object.fromEntries(names.map((name) => [name, ['x', 'y']]));
     const some = Object.fromEntries(names.slice(0, 50).map((name) => [name, ['x', 'y']]));
     const less = { ...all, 'c:1': ['x'], more: ['z'] };
-    const world = await filled([all, some, less]);
+    const world = await filledWorld([all, some, less]);
     await world.pass(limits.scrubSoonMs + 5_000);
     for (const node of world.nodes) {
       const report = await verify(world, node);
@@ -124,7 +91,7 @@ describe('in the background', () => {
 
   test('the same entries with other records are told, once both have read them anew', async () => {
     const all = Object.fromEntries(names.map((name) => [name, ['x', 'y']]));
-    const world = await filled([all, { ...all, 'c:7': ['x', 'forged'] }, all]);
+    const world = await filledWorld([all, { ...all, 'c:7': ['x', 'forged'] }, all]);
     await world.pass(limits.scrubSoonMs + 5_000);
     expect(new Set(alarms(world))).toEqual(new Set(['DIGEST_DIFFERS']));
     const [, b] = world.nodes as [TestNode, TestNode, TestNode];
@@ -135,7 +102,7 @@ describe('in the background', () => {
 describe('a proof', () => {
   test('sees what rotted on a disk since it was summed up', async () => {
     const all = Object.fromEntries(names.map((name) => [name, ['x', `marked ${name}!`]]));
-    const world = await filled([all, all, all]);
+    const world = await filledWorld([all, all, all]);
     const [a, b, c] = world.nodes as [TestNode, TestNode, TestNode];
     await world.pass(limits.scrubSoonMs + 5_000);
     expect((await verify(world, a)).isEqual).toBe(true);
@@ -152,7 +119,7 @@ describe('a proof', () => {
 
   test('tells of homes that it could not ask', async () => {
     const all = Object.fromEntries(names.map((name) => [name, ['x']]));
-    const world = await filled([all, all, all]);
+    const world = await filledWorld([all, all, all]);
     const [a, b] = world.nodes as [TestNode, TestNode, TestNode];
     b.kill();
     await world.pass(1_000);
@@ -163,7 +130,7 @@ describe('a proof', () => {
 
   test('while somebody publishes: what only grows is not said to differ', async () => {
     const all = Object.fromEntries(names.map((name) => [name, ['x']]));
-    const world = await filled([all, all, all]);
+    const world = await filledWorld([all, all, all]);
     const [a] = world.nodes as [TestNode, TestNode, TestNode];
     const session = new TestSession(a as never, { principal: anonymous });
     let isOver = false;

@@ -1,0 +1,41 @@
+/** The engine of a node on this machine. */
+import { Engine } from '../engine/engine.js';
+import type { LogStore, Observer } from '../engine/ports.js';
+import type { ClusterPlan } from './cluster.js';
+import { type Config, ruleConfigOf } from './config.js';
+import type { DataDirectory } from './data-directory.js';
+import { systemClock, systemHashing, systemRandom, systemTimers } from './system-ports.js';
+import { tokenVerifier } from './tokens.js';
+import { packageVersion } from './version.js';
+
+export interface EngineParts {
+  readonly config: Config;
+  readonly directory: Pick<DataDirectory, 'nodeId' | 'adminToken'>;
+  readonly observer: Observer;
+  /** Left out by one that stays alone. */
+  readonly cluster: ClusterPlan | undefined;
+  openStore(): Promise<LogStore>;
+}
+
+export function makeEngine(parts: EngineParts): Engine {
+  const { config, directory, observer, cluster } = parts;
+  const ports = {
+    clock: systemClock,
+    timers: systemTimers,
+    random: systemRandom,
+    hashing: systemHashing,
+    observer,
+    ...(cluster && { peers: cluster.peers }),
+    openStore: () => parts.openStore(),
+  };
+  return new Engine(ports, {
+    nodeId: directory.nodeId,
+    version: packageVersion(),
+    rules: ruleConfigOf(config),
+    anonymous: config.auth.anonymous,
+    verifyToken: tokenVerifier(directory.adminToken),
+    session: config.session,
+    maintenanceIntervalMs: config.storage.maintenanceIntervalMs,
+    ...(cluster && { cluster: cluster.options }),
+  });
+}

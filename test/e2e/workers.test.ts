@@ -1,0 +1,162 @@
+/** Processes that serve clients beside their node, on one port. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { type Client, connect } from '../../src/client/index.js';
+import { NodeProcess, freePort } from '../support/node-process.js';
+
+/** Many starts of real processes: on a busy machine each takes its time. */
+const limitMs = 400_000;
+vi.setConfig({ testTimeout: limitMs, hookTimeout: limitMs });
+
+const nodes: NodeProcess[] = [];
+const clients: Client[] = [];
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+  await Promise.all(nodes.splice(0).map((node) => node.remove()));
+});
+
+async function until<T>(look: () => Promise<T | false> | T | false, what: string): Promise<T> {
+  const end = performance.now() + limitMs / 2;
+  for (;;) {
+    const found = await look();
+    if (found !== false) return found;
+    if (performance.now() > end) throw new Error(`${what}\n${nodes.map(({ output }) => output).join('\n')}`);
+    await pause(50);
+  }
+}
+
+interface Status {
+  readonly nodeId: string;
+  readonly cluster: { readonly members: { node: string; role: string; state: string; address: string }[] };
+}
+
+async function statusOf(node: NodeProcess): Promise<Status> {
+  const token = readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`${node.url}/v1/admin/status`, { headers });
+  return (await answer.json()) as Status;
+}
+
+const edgesOf = ({ cluster }: Status): string[] =>
+  cluster.members.flatMap(({ node, role, state }) => (role === 'edge' && state === 'alive' ? [node] : []));
+
+/** Processes that the node has started, as the system lists them. */
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return text === '' ? [] : text.split(' ').map(Number);
+}
+
+function listener(url: string): { readonly client: Client; readonly seen: unknown[] } {
+  const client = connect(url);
+  clients.push(client);
+  const seen: unknown[] = [];
+  client.subscribe('room', { start: 'beginning', onEntry: ({ data }) => void seen.push(data) });
+  return { client, seen };
+}
+
+async function startNode(...args: string[]): Promise<NodeProcess> {
+  const node = await NodeProcess.start({ args });
+  nodes.push(node);
+  return node;
+}
+
+test('serve clients on one port, and none that asks is told of the ports of their own', async () => {
+  const node = await startNode('--workers', '2');
+  const status = await until(async () => {
+    const found = await statusOf(node);
+    return edgesOf(found).length === 2 && found;
+  }, 'both are there');
+  const listeners = Array.from({ length: 4 }, () => listener(node.url));
+  const said: string[] = [];
+  for (const [i, { client }] of listeners.entries()) {
+    await client.publish('room', `from ${i}`);
+    said.push(`from ${i}`);
+  }
+  await until(() => listeners.every(({ seen }) => seen.length === said.length), 'all have all');
+  for (const { seen } of listeners) expect(seen).toEqual(said);
+
+  // What administrators ask is answered by the node, whichever process takes the connection.
+  for (let i = 0; i < 4; i++) expect((await statusOf(node)).nodeId).toBe(status.nodeId);
+  expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
+  expect((await fetch(`${node.url}/metrics`)).status).toBe(200);
+  expect((await fetch(`${node.url}/v1/admin/status`)).status).toBe(401);
+  expect((await fetch(`${node.url}/v1/openapi.json`)).status).toBe(200);
+
+  // Clients know of no other address than the one they came to.
+  const told: unknown[] = [];
+  const socket = new WebSocket(`${node.url.replace('http', 'ws')}/v1/hubs/default/ws`, 'ringlog.v1.json');
+  socket.on('message', (data: Buffer) => void told.push(JSON.parse(data.toString())));
+  await until(() => told.length > 0, 'the session begins');
+  await pause(500);
+  socket.close();
+  const urls = told.flatMap((message) => (message as { nodes?: { urls: string[] } }).nodes?.urls ?? []);
+  expect(new Set([...urls, node.url])).toEqual(new Set([node.url]));
+  expect((await node.stop()).code).toBe(0);
+});
+
+test.skipIf(process.platform !== 'linux')(
+  'one that is killed is replaced, and its clients go on; all end with their node',
+  async () => {
+    const node = await startNode('--workers', '2');
+    await until(async () => edgesOf(await statusOf(node)).length === 2, 'both are there');
+    const listeners = Array.from({ length: 4 }, () => listener(node.url));
+    const said: string[] = [];
+    const say = async (i: number): Promise<void> => {
+      const text = `${said.length}`;
+      await listeners[i % listeners.length]!.client.publish('room', text);
+      said.push(text);
+    };
+    for (let i = 0; i < 4; i++) await say(i);
+    const before = childrenOf(node.pid!);
+    expect(before).toHaveLength(2);
+    for (const victim of before) {
+      process.kill(victim, 'SIGKILL');
+      for (let i = 0; i < 8; i++) await say(i);
+      await until(() => {
+        const now = childrenOf(node.pid!);
+        return now.length === 2 && !now.includes(victim);
+      }, 'another one is started');
+    }
+    await until(() => listeners.every(({ seen }) => seen.length >= said.length), 'all have all');
+    for (const { seen } of listeners) expect(seen).toEqual(said);
+    const last = childrenOf(node.pid!);
+    await node.kill();
+    const isThere = (pid: number): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    await until(() => !last.some(isThere), 'none is left');
+  },
+);
+
+test('of two nodes serve the channels of both', async () => {
+  const cluster = `test-${randomBytes(6).toString('hex')}`;
+  const ports = [await freePort(), await freePort()];
+  const found = ports.map((port) => `127.0.0.1:${port}`).join();
+  const started = ports.map((port) =>
+    NodeProcess.start({
+      cluster,
+      args: ['--workers', '1', '--join', found, '--peer-listen', `127.0.0.1:${port}`],
+    }),
+  );
+  nodes.push(...(await Promise.all(started)));
+  const [one, two] = nodes.map(({ url }) => listener(url)) as [
+    ReturnType<typeof listener>,
+    ReturnType<typeof listener>,
+  ];
+  await one.client.publish('room', 'at one');
+  await two.client.publish('room', 'at two');
+  await until(() => one.seen.length === 2 && two.seen.length === 2, 'both have both');
+  expect([one.seen, two.seen]).toEqual([
+    ['at one', 'at two'],
+    ['at one', 'at two'],
+  ]);
+  for (const node of nodes) expect((await node.stop()).code).toBe(0);
+});
