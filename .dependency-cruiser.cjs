@@ -4,7 +4,7 @@ const { join } = require('node:path');
 
 const ports = 'engine/ports';
 const api = 'engine/api';
-const cores = ['base', 'log', 'protocol', 'cluster', 'replication', 'channels', 'sessions'];
+const cores = ['base', 'log', 'protocol', 'cluster', 'replication', 'channels', 'sessions', 'hubs'];
 
 /** `cli` and `server` compose everything, so they have no row. */
 const mayImport = {
@@ -14,11 +14,12 @@ const mayImport = {
   cluster: ['base'],
   replication: ['base', 'log', 'cluster'],
   channels: ['base', 'log', 'protocol'],
+  hubs: ['base', 'log', 'protocol', 'channels'],
   sessions: ['base', 'protocol', 'log', 'channels'],
   engine: cores,
   storage: ['base', 'log', ports],
   peer: ['base', 'log', 'cluster', 'replication', ports, api],
-  gateway: ['base', 'log', 'protocol', ports, api],
+  gateway: ['base', 'log', 'protocol', 'hubs', ports, api],
   services: ['base', 'log', 'protocol', ports, api],
   client: ['base', 'log', 'protocol'],
 };

@@ -297,4 +297,27 @@ export const limits = {
   /** Channels that grow are compared again so often, with such a pause, before they are said to differ. */
   verifyTriesMax: 4,
   verifyPauseMs: 500,
+  /** A pattern of channels, and how many of them one client may be granted for each action. */
+  channelPatternBytesMax: 255,
+  channelPatternsMax: 1_000,
+  /** Channels of which a client's right is remembered; beyond it all are looked at anew. */
+  grantedChannelsKnownMax: 1_024,
+  /** A setting's name: of a rule set, a namespace, a provider. */
+  settingNameBytesMax: 128,
+  /** Settings of a hub, by section: together they are one file that is exported, and one entry that imports it. */
+  settingsPerSectionMax: 10_000,
+  /** Hubs beside those of the configuration. */
+  hubsMax: 100_000,
+  /** Hubs that clients may bring about by using them, a minute and node. */
+  hubsMadePerMinuteMax: 60,
+  /** A hub that nobody used for this long leaves memory. */
+  hubIdleMs: 60_000,
+  /** What is known of a hub comes within this, or whoever asked is told to come back. */
+  hubReadyMs: 5_000,
+  /** A log of settings whose reading ended is read anew after this. */
+  foldRetryMs: 500,
+  /** Outcomes of changes that are remembered for whoever made them; an answer takes two turns. */
+  foldOutcomesMax: 4_096,
+  /** A change that is durable shows in what its node knows within this, or its outcome is not known. */
+  foldWaitMs: 10_000,
 } as const;

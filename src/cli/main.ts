@@ -4,6 +4,7 @@ import { packageVersion } from '../server/version.js';
 import { addBenchCommand } from './bench-command.js';
 import { addChannelsCommand } from './channels-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
+import { addHubCommand } from './hub-command.js';
 import { addKeyCommand } from './key-command.js';
 import { addLogCommand } from './log-command.js';
 import { addNodeCommand } from './node-command.js';
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addChannelsCommand(program);
   addStatusCommand(program);
   addNodeCommand(program);
+  addHubCommand(program);
   addKeyCommand(program);
   addBenchCommand(program);
   try {

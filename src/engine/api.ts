@@ -1,6 +1,7 @@
 /** What shells may ask of a node. A shell parses its transport, calls this, and turns the answer back. */
 import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
 import type { Result } from '../base/result.js';
+import type { Change, SettingsDocument } from '../hubs/change.js';
 import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
 import type { ChannelSize } from './ports.js';
 import type { RingStatus } from './cluster/ring-status.js';
@@ -24,6 +25,8 @@ export interface Principal {
   readonly authenticated: boolean;
   /** May do everything, system channels and the admin surface included. */
   readonly admin: boolean;
+  /** The one hub it is known in; left out for administrators and anonymous clients. */
+  readonly hub?: string;
 }
 
 /** One already encoded protocol frame, shared by all who get it. */
@@ -209,6 +212,8 @@ export type JoinRefusal = ChangeRefusal | 'not-alone' | 'has-entries';
 export interface NodeApi {
   /** The principal of a token; `undefined` token means anonymous. */
   authenticate(token: string | undefined): Result<Principal, Failure>;
+  /** The same for a client of a hub, once it is known what goes there: before anything else that a client asks. */
+  enter(hub: string, token: string | undefined): Promise<Result<Principal, Failure>>;
   openSession(request: OpenSession): Result<SessionHandle, Failure>;
   /** Results in the order of the messages. */
   publish(
@@ -222,6 +227,12 @@ export interface NodeApi {
   /** Resolves when the channel has an entry beyond the cursor, or after `waitMs`. */
   waitForMore(hub: string, channel: string, cursor: Uint8Array, waitMs: number): Promise<void>;
   hubs(): Promise<readonly HubName[]>;
+  /** True when it was made now, false when it was there. `actor`: who asked, for the log. */
+  createHub(hub: string, actor: string): Promise<Result<boolean, Failure>>;
+  /** What was set at run time. */
+  settings(hub: string): Promise<Result<SettingsDocument, Failure>>;
+  /** Durable, and in force at this node, once it resolves; at all others within a second. */
+  changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>>;
   channels(
     hub: string,
     options: { after?: string; limit: number },

@@ -6,11 +6,13 @@ import {
   type HubName,
   parseChannelName,
   parseHubName,
+  systemHub,
 } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { refusal } from '../channels/permissions.js';
-import { type RuleSet, defaultRules, rulesFor } from '../channels/rules.js';
+import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
+import type { Change, SettingsDocument } from '../hubs/change.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
@@ -29,15 +31,15 @@ import type {
 } from './api.js';
 import type { Cluster } from './cluster/cluster.js';
 import { clusterApi } from './cluster/cluster-api.js';
+import { BatchOrigin } from './batch-origin.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
+import { Hubs } from './hubs/hubs.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage, positionCovered } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
-import type { Accepted, Reached } from '../sessions/ack-range.js';
-import type { PublishOrigin } from './pending.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
@@ -53,6 +55,7 @@ export class Engine implements NodeApi {
   readonly #ports: EnginePorts;
   readonly #options: EngineOptions;
   readonly #sessions: Sessions;
+  readonly #hubs: Hubs;
   readonly #startedUnixMs: number;
   readonly #time: NodeTime;
   #state: State = 'reopening';
@@ -74,11 +77,28 @@ export class Engine implements NodeApi {
       core: () => this.#core,
       otherNodes: () => this.#cluster?.clientAddresses() ?? [],
       storeFailed: (error) => void this.#storeFailed(error),
+      rulesOf: (ref) => this.#hubs.rulesOf(ref) ?? this.#hubs.missing(ref.hub),
+      anonymousAllowed: (hub) => options.anonymous && this.#hubs.view(hub)?.anonymous !== false,
     });
+    const { createOnUse } = options.hubs ?? { createOnUse: false };
+    this.#hubs = new Hubs(
+      {
+        ports,
+        open: (ref, sink) => (this.#parts() ? this.#sessions.openReader(ref.hub, sink) : undefined),
+        publish: (ref, content, actor, origin) => {
+          const parts = this.#parts();
+          if (parts) parts.publishing.system(ref, content, actor, origin);
+          else origin.publishFailed(0, this.#unavailable());
+        },
+        changed: (hub) => this.#hubChanged(hub),
+      },
+      { config: options.rules, isKept: options.hubs !== undefined, createOnUse },
+    );
   }
 
   async start(): Promise<void> {
     await this.#openCore();
+    this.#hubs.start();
   }
 
   /** Refuses what waits, finishes the commit under way, closes every session with its cursors, and the store. */
@@ -92,6 +112,7 @@ export class Engine implements NodeApi {
     this.#isHandingOver = false;
     await core?.side?.answered();
     if (core) await core.committer.drained();
+    this.#hubs.stop();
     this.#sessions.closeAll('SHUTTING_DOWN');
     if (core) this.#endCore(core);
     this.#cluster?.stop();
@@ -110,20 +131,20 @@ export class Engine implements NodeApi {
     this.#core = core;
     this.#cluster = core.cluster;
     const { side } = core;
-    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side);
-    this.#maintenance = new Maintenance(
+    this.#publishing = new Publishing(
       core,
-      this.#ports,
-      this.#options.rules,
-      this.#options.maintenanceIntervalMs,
-      {
-        tick: () => {
-          this.#sessions.tick();
-          this.#time.watch();
-        },
-        failed: (error) => void this.#storeFailed(error),
-      },
+      (hub, channel) => this.#rules(hub, channel),
+      side,
+      (hub) => this.#hubs.missing(hub),
     );
+    this.#maintenance = new Maintenance(core, this.#ports, this.#hubs, this.#options.maintenanceIntervalMs, {
+      tick: () => {
+        this.#sessions.tick();
+        if (this.#hubs.isKept) this.#hubs.tick(this.#sessions.hubs);
+        this.#time.watch();
+      },
+      failed: (error) => void this.#storeFailed(error),
+    });
     this.#maintenance.start();
     this.#state = 'serving';
     side?.serve(this.#publishing);
@@ -196,7 +217,13 @@ export class Engine implements NodeApi {
   }
 
   #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
-    return rulesFor(this.#options.rules, hub, channel);
+    return this.#hubs.rulesOf({ hub, channel });
+  }
+
+  #hubChanged(hub: HubName): void {
+    for (const channel of this.#core?.channels ?? [])
+      if (channel.ref.hub === hub) channel.changeRules(this.#hubs.rulesOf(channel.ref) ?? closedRules);
+    this.#sessions.recheck(hub);
   }
 
   // --- NodeApi
@@ -207,10 +234,23 @@ export class Engine implements NodeApi {
     return principal ? ok(principal) : err(failure('UNAUTHENTICATED'));
   }
 
+  async enter(hub: string, token: string | undefined): Promise<Result<Principal, Failure>> {
+    if (!this.#parts()) return err(this.#unavailable());
+    const name = parseHubName(hub);
+    if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
+    const principal = this.authenticate(token);
+    if (!principal.ok) return principal;
+    const ready = await this.#hubs.ready(name.value);
+    return ready.ok ? principal : ready;
+  }
+
   openSession(request: OpenSession): Result<SessionHandle, Failure> {
     if (this.#state !== 'serving' || !this.#parts()) return err(this.#unavailable());
-    const hub = this.#hub(request.hub);
-    return hub.ok ? this.#sessions.open(hub.value, request) : hub;
+    const hub = this.#admit(request.principal, request.hub, true);
+    if (!hub.ok) return hub;
+    return this.#hubs.view(hub.value)
+      ? this.#sessions.open(hub.value, request)
+      : err(this.#hubs.missing(hub.value));
   }
 
   async publish(
@@ -241,7 +281,8 @@ export class Engine implements NodeApi {
     const channel = parseChannelName(request.channel);
     if (!channel.ok) return err(failure('BAD_NAME', { channel: request.channel, message: channel.error }));
     const rules = this.#rules(name.value, channel.value);
-    const refused = rules && refusal(principal, 'subscribe', channel.value, rules);
+    if (!rules) return err(this.#hubs.missing(name.value));
+    const refused = refusal(principal, 'subscribe', channel.value, rules);
     if (refused) return err(refused);
     return this.#withLog({ hub: name.value, channel: channel.value }, (scan) => historyPage(scan, request));
   }
@@ -274,7 +315,26 @@ export class Engine implements NodeApi {
   async hubs(): Promise<readonly HubName[]> {
     const stored = (await this.#core?.store.hubs()) ?? [];
     const configured = Object.keys(this.#options.rules.hubs) as HubName[];
-    return [...new Set([...configured, ...stored])].sort();
+    return [...new Set([...configured, ...stored, ...this.#hubs.made])].sort();
+  }
+
+  async createHub(hub: string, actor: string): Promise<Result<boolean, Failure>> {
+    const name = parseHubName(hub);
+    if (!name.ok || name.value === systemHub)
+      return err(failure('BAD_NAME', { message: name.ok ? 'That hub is the system’s.' : name.error }));
+    return this.#hubs.exists(name.value) ? ok(false) : this.#hubs.create(name.value, actor);
+  }
+
+  async changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>> {
+    const name = parseHubName(hub);
+    return name.ok
+      ? this.#hubs.change(name.value, change, actor)
+      : err(failure('BAD_NAME', { message: name.error }));
+  }
+
+  async settings(hub: string): Promise<Result<SettingsDocument, Failure>> {
+    const name = parseHubName(hub);
+    return name.ok ? this.#hubs.document(name.value) : err(failure('BAD_NAME', { message: name.error }));
   }
 
   async channels(hub: string, options: { after?: string; limit: number }) {
@@ -336,13 +396,20 @@ export class Engine implements NodeApi {
   #hub(hub: string): Result<HubName, Failure> {
     const name = parseHubName(hub);
     if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
-    return Object.hasOwn(this.#options.rules.hubs, hub) ? name : err(failure('HUB_NOT_FOUND'));
+    return this.#hubs.exists(name.value) ? name : err(this.#hubs.missing(name.value));
   }
 
-  #admit(principal: Principal, hub: string): Result<HubName, Failure> {
-    return principal.authenticated || this.#options.anonymous
-      ? this.#hub(hub)
-      : err(failure('UNAUTHENTICATED'));
+  /** `mayComeLater`: who is asked for a token may still show one. */
+  #admit(principal: Principal, hub: string, mayComeLater = false): Result<HubName, Failure> {
+    if (!principal.authenticated && !this.#options.anonymous && !mayComeLater)
+      return err(failure('UNAUTHENTICATED'));
+    const name = this.#hub(hub);
+    if (!name.ok) return name;
+    // A hub of the system is nobody else's business, and neither is a client of another hub this one's.
+    const isForeign = principal.hub !== undefined && principal.hub !== name.value;
+    if ((name.value === systemHub && !principal.admin) || isForeign) return err(failure('HUB_NOT_FOUND'));
+    const isOpen = this.#hubs.view(name.value)?.anonymous !== false;
+    return principal.authenticated || isOpen || mayComeLater ? name : err(failure('UNAUTHENTICATED'));
   }
 
   #ref(hub: string, channel: string): Result<ChannelRef, Failure> {
@@ -362,29 +429,3 @@ export class Engine implements NodeApi {
 }
 
 const reopensMax = 3;
-
-/** Gathers the results of one HTTP request. */
-class BatchOrigin implements PublishOrigin {
-  readonly #results: Result<PublishAccepted, Failure>[] = [];
-  #open: number;
-
-  constructor(
-    count: number,
-    readonly settled: (results: Result<PublishAccepted, Failure>[]) => void,
-  ) {
-    this.#open = count;
-  }
-
-  publishAccepted({ requestId, dot, timestamp, duplicate }: Accepted, reached: Reached): void {
-    this.#settle(requestId, ok({ ...(dot ? { dot } : {}), timestamp, ...reached, duplicate }));
-  }
-
-  publishFailed(requestId: number, error: Failure): void {
-    this.#settle(requestId, err(error));
-  }
-
-  #settle(index: number, result: Result<PublishAccepted, Failure>): void {
-    this.#results[index] = result;
-    if (--this.#open === 0) this.settled(this.#results);
-  }
-}

@@ -11,7 +11,6 @@ import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
 import type { HistoryMessage, PublishMessage, ServerMessage } from '../protocol/messages.js';
 import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
-import { rulesFor } from '../channels/rules.js';
 import {
   Session,
   type SessionHost,
@@ -19,7 +18,7 @@ import {
   type WantedSubscription,
 } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
-import type { OpenSession, SessionHandle } from './api.js';
+import type { OpenSession, Principal, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
@@ -29,7 +28,7 @@ import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
 import { scanOf } from './scan.js';
-import { openSubscriptions } from './subscribing.js';
+import { type RulesOf, openSubscriptions } from './subscribing.js';
 
 export interface Parts {
   readonly core: Core;
@@ -45,10 +44,17 @@ export interface SessionsNode {
   storeFailed(error: unknown): void;
   /** Where clients find the other nodes that are there. */
   otherNodes(): readonly string[];
+  readonly rulesOf: RulesOf;
+  /** Whether clients that do not authenticate are served in the hub. */
+  anonymousAllowed(hub: HubName): boolean;
 }
+
+const reader: Principal = { actor: '', authenticated: true, admin: true };
 
 export class Sessions implements SessionHost {
   readonly #sessions = new Set<Session>();
+  /** The node's own, by which it reads what it goes by. */
+  readonly #readers = new Set<Session>();
   readonly #nodes = new NodesTold();
   #touched: Session[] = [];
   #flushPlanned = false;
@@ -81,17 +87,7 @@ export class Sessions implements SessionHost {
           message: 'The node serves as many connections as it can. Try another node, or later.',
         }),
       );
-    const session = new Session(this, {
-      id: toHex(this.ports.random.bytes(12)),
-      hub,
-      encoding: request.encoding,
-      principal: request.principal,
-      sink: request.sink,
-      isLocal: isLoopback(request.remote),
-      anonymousAllowed: this.options.anonymous,
-      ...this.options.session,
-      nowMs: this.#nowMs(),
-    });
+    const session = this.#make(hub, request);
     this.#sessions.add(session);
     session.open();
     return ok({
@@ -105,9 +101,50 @@ export class Sessions implements SessionHost {
     });
   }
 
+  #make(hub: HubName, { encoding, principal, sink, remote }: Omit<OpenSession, 'hub'>): Session {
+    return new Session(this, {
+      id: toHex(this.ports.random.bytes(12)),
+      hub,
+      encoding,
+      principal,
+      sink,
+      isLocal: isLoopback(remote),
+      ...this.options.session,
+      nowMs: this.#nowMs(),
+    });
+  }
+
+  /** A session of the node's own: may read everything, and is told nothing but what it asks for. */
+  openReader(hub: HubName, sink: SessionSink): Session {
+    const session = this.#make(hub, { encoding: 'protobuf', principal: reader, sink });
+    this.#readers.add(session);
+    return session;
+  }
+
   closeAll(code: ErrorCode): void {
-    for (const session of this.#sessions) session.failAndClose(code);
+    for (const session of [...this.#sessions, ...this.#readers]) session.failAndClose(code);
     this.flush();
+  }
+
+  /** What goes for a hub is another: who has lost a right is told, and has it no longer. */
+  recheck(hub: HubName): void {
+    for (const session of this.#sessions) {
+      if (session.hub !== hub) continue;
+      if (!session.admitted) session.failAndClose('UNAUTHENTICATED');
+      for (const subscription of session.subscriptions.values()) {
+        const { channel } = subscription;
+        const rules = this.node.rulesOf({ hub, channel });
+        const refused = 'code' in rules ? rules : refusal(session.principal, 'subscribe', channel, rules);
+        if (refused) session.cut(subscription, refused);
+      }
+    }
+  }
+
+  /** Those that somebody is in. */
+  get hubs(): ReadonlySet<HubName> {
+    const hubs = new Set<HubName>();
+    for (const { hub } of this.#sessions) hubs.add(hub);
+    return hubs;
   }
 
   tick(): void {
@@ -117,6 +154,7 @@ export class Sessions implements SessionHost {
       session.tick(nowMs);
       this.admitted(session);
     }
+    for (const session of this.#readers) session.tick(nowMs);
   }
 
   // --- writing
@@ -166,12 +204,17 @@ export class Sessions implements SessionHost {
 
   disconnected(session: Session): void {
     this.#sessions.delete(session);
+    this.#readers.delete(session);
   }
 
   // --- what a session asks
 
   authenticate(token: string): SessionPrincipal | undefined {
     return token.length <= limits.tokenBytesMax ? this.options.verifyToken(token) : undefined;
+  }
+
+  anonymousAllowed({ hub }: Session): boolean {
+    return this.node.anonymousAllowed(hub);
   }
 
   publish(session: Session, requestId: number, message: PublishMessage): void {
@@ -195,8 +238,8 @@ export class Sessions implements SessionHost {
         requestId,
         failure('BAD_NAME', { channel: message.channel, message: channel.error }),
       );
-    const rules = rulesFor(this.options.rules, session.hub, channel.value);
-    const refused = rules && refusal(session.principal, 'subscribe', channel.value, rules);
+    const rules = this.node.rulesOf({ hub: session.hub, channel: channel.value });
+    const refused = 'code' in rules ? rules : refusal(session.principal, 'subscribe', channel.value, rules);
     if (refused) return session.fail(requestId, refused);
     if (!parts) return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     const { channels } = parts.core;
@@ -218,7 +261,7 @@ export class Sessions implements SessionHost {
       session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
-    void openSubscriptions(parts.core, this.options.rules, session, requestId, wanted)
+    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted)
       .then(
         () => this.#kick(session),
         (error: unknown) => this.#failed(error, session, requestId),
@@ -251,7 +294,7 @@ export class Sessions implements SessionHost {
       serverVersion: options.version,
       protocolVersion,
       authenticated: session.principal.authenticated,
-      anonymousAllowed: options.anonymous,
+      anonymousAllowed: this.anonymousAllowed(session),
       pingIntervalMs: options.session.pingIntervalMs,
       messageBytesMax: limits.messageBytesMax,
       frameBytesMax: limits.frameBytesMax,

@@ -49,7 +49,7 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   app.options('/*', { schema: { hide: true } }, async (_request, reply) =>
     reply
       .code(204)
-      .header('access-control-allow-methods', 'GET, POST')
+      .header('access-control-allow-methods', 'GET, POST, PUT, DELETE')
       .header('access-control-allow-headers', allowedHeaders)
       .header('access-control-max-age', '600')
       .send(),

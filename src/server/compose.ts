@@ -201,6 +201,7 @@ function startable(
     version: packageVersion(),
     rules: ruleConfigOf(config),
     anonymous: config.auth.anonymous,
+    hubs: { createOnUse: config.createHubs === 'on-use' },
     verifyToken: tokenVerifier(directory.adminToken),
     session: config.session,
     maintenanceIntervalMs: config.storage.maintenanceIntervalMs,

@@ -49,6 +49,10 @@ export const configSchema = Type.Object(
     }),
     data: Type.String({ description: 'Data directory', default: './ringlog-data', minLength: 1 }),
     hub: Type.String({ description: 'The hub that always exists', default: 'default' }),
+    createHubs: Type.Enum(['by-admin', 'on-use'], {
+      description: 'Who makes further hubs: administrators alone, or whoever uses one first',
+      default: 'by-admin',
+    }),
     insecure: Type.Boolean({
       description: 'Serve anonymous clients on addresses other than this machine',
       default: false,

@@ -44,6 +44,10 @@ export class CurrentNode implements NodeApi {
 
   authenticate: NodeApi['authenticate'] = (token) => this.#engine.authenticate(token);
   openSession: NodeApi['openSession'] = (request) => this.#engine.openSession(request);
+  enter: NodeApi['enter'] = (...request) => this.#engine.enter(...request);
+  createHub: NodeApi['createHub'] = (...request) => this.#engine.createHub(...request);
+  settings: NodeApi['settings'] = (hub) => this.#engine.settings(hub);
+  changeSettings: NodeApi['changeSettings'] = (...request) => this.#engine.changeSettings(...request);
   publish: NodeApi['publish'] = (...request) => this.#engine.publish(...request);
   history: NodeApi['history'] = (...request) => this.#engine.history(...request);
   queryLog: NodeApi['queryLog'] = (...request) => this.#engine.queryLog(...request);

@@ -37,6 +37,8 @@ export interface SessionPrincipal {
 /** What a session asks of its node. Answers come back through the session's own methods. */
 export interface SessionHost {
   authenticate(token: string): SessionPrincipal | undefined;
+  /** Whether its hub serves clients that do not authenticate. */
+  anonymousAllowed(session: Session): boolean;
   publish(session: Session, requestId: number, message: PublishMessage): void;
   history(session: Session, requestId: number, message: HistoryMessage): void;
   /** Opens subscriptions that were added to the session; answers the request once. */
@@ -68,8 +70,6 @@ export interface SessionOptions {
   readonly sink: FrameSink;
   /** The client runs on this machine, or a proxy does that it came by. */
   readonly isLocal: boolean;
-  /** Whether this hub serves clients that do not authenticate. */
-  readonly anonymousAllowed: boolean;
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
   readonly authTimeoutMs: number;
@@ -119,7 +119,7 @@ export class Session implements Subscriber {
   }
 
   get admitted(): boolean {
-    return this.principal.authenticated || this.#options.anonymousAllowed;
+    return this.principal.authenticated || this.#host.anonymousAllowed(this);
   }
 
   /** Sends what every session begins with. */
@@ -247,6 +247,12 @@ export class Session implements Subscriber {
     this.subscriptions.delete(subscription.channel);
     subscription.end();
     this.#host.unsubscribed(subscription);
+  }
+
+  /** The client has lost the right to it: it is told, with the place it had. */
+  cut(subscription: Subscription<Session>, error: Failure): void {
+    this.fail(0, { ...error, channel: subscription.channel });
+    this.drop(subscription);
   }
 
   // --- out

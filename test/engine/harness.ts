@@ -23,6 +23,8 @@ export const anonymous: Principal = { actor: '', authenticated: false, admin: fa
 export interface WorldOptions {
   readonly rules?: RuleConfig;
   readonly anonymous?: boolean;
+  /** Hubs can be made and set at run time. */
+  readonly hubs?: EngineOptions['hubs'];
   readonly messagesPerSecondMax?: number;
   readonly segmentBytes?: number;
   readonly seed?: number;
@@ -70,6 +72,7 @@ export class World {
       version: '0.0.0-test',
       rules: options.rules ?? openRules,
       anonymous: options.anonymous ?? true,
+      ...(options.hubs ? { hubs: options.hubs } : {}),
       verifyToken: (token) => (token === adminToken ? admin : undefined),
       session: {
         pingIntervalMs: 25_000,

@@ -130,6 +130,7 @@ export class TestNode {
         version: '0.0.0-test',
         rules: options.rules ?? openRules,
         anonymous: true,
+        ...(options.keepsSettings ? { hubs: { createOnUse: false } } : {}),
         verifyToken: (token) => (token === adminToken ? admin : undefined),
         session: {
           pingIntervalMs: 25_000,
@@ -241,6 +242,8 @@ export interface ClusterWorldOptions {
   readonly nodes: number;
   readonly replicas?: Replicas;
   readonly rules?: RuleConfig;
+  /** Hubs can be made and set at run time. */
+  readonly keepsSettings?: boolean;
   readonly trimGraceMs?: number;
   readonly seed?: number;
 }

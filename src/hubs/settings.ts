@@ -1,0 +1,69 @@
+/** A hub's settings: the fold over its `$settings`. */
+import { limits } from '../base/limits.js';
+import type { HubRules, RuleConfig, RuleSet } from '../channels/rules.js';
+import { type Change, type Section, type SettingsDocument, decodeChange, sections } from './change.js';
+import type { HubOptions } from './checks.js';
+import type { Fold, FoldedEntry, Outcome } from './fold.js';
+
+export class Settings implements Fold {
+  readonly #sections = new Map<Section, Map<string, unknown>>(sections.map((name) => [name, new Map()]));
+  /** All there was is known: entries that nobody has any more may have been anything. */
+  isWhole = true;
+
+  apply({ event, payload }: FoldedEntry): Outcome {
+    const change = decodeChange(event, payload);
+    if (!change.ok) return { isVoid: true, reason: change.error };
+    return this.#change(change.value);
+  }
+
+  lacks(): void {
+    this.isWhole = false;
+  }
+
+  #change(change: Change): Outcome {
+    if (change.type === 'replace') {
+      for (const section of sections) {
+        this.#sections.set(section, new Map(Object.entries(change.document[section] ?? {})));
+      }
+      this.isWhole = true;
+      return done;
+    }
+    const items = this.#sections.get(change.section)!;
+    if (change.type === 'remove') {
+      return items.delete(change.name) ? done : { isVoid: true, reason: 'There is no such setting.' };
+    }
+    if (items.size >= limits.settingsPerSectionMax && !items.has(change.name))
+      return { isVoid: true, reason: `A section has at most ${limits.settingsPerSectionMax} settings.` };
+    items.set(change.name, change.value);
+    return done;
+  }
+
+  /** Sections without settings are left out. */
+  document(): SettingsDocument {
+    const named = [...this.#sections].filter(([, items]) => items.size > 0);
+    // Each was checked when it was put.
+    return Object.fromEntries(named.map(([section, items]) => [section, Object.fromEntries(items)]));
+  }
+}
+
+const done: Outcome = { isVoid: false };
+
+/** What goes for a hub: its settings over what the configuration of the node says. */
+export interface HubView {
+  readonly rules: RuleConfig;
+  readonly anonymous: boolean;
+}
+
+/** `settings` is left out for a hub that has none. */
+export function viewOf(hub: string, config: RuleConfig, settings?: SettingsDocument): HubView {
+  const own: HubRules = Object.hasOwn(config.hubs, hub) ? config.hubs[hub]! : {};
+  const options: HubOptions = settings?.hub ?? {};
+  const rules = options.rules ?? own.rules;
+  const references: HubRules = {
+    ...(rules === undefined ? {} : { rules }),
+    namespaces: { ...own.namespaces, ...settings?.namespaces },
+    channels: { ...own.channels, ...settings?.channels },
+  };
+  const sets: Readonly<Record<string, Partial<RuleSet>>> = { ...config.sets, ...settings?.rules };
+  return { rules: { sets, hubs: { [hub]: references } }, anonymous: options.anonymous ?? true };
+}
