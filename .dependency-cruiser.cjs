@@ -20,7 +20,7 @@ const mayImport = {
   storage: ['base', 'log', ports],
   peer: ['base', 'log', 'cluster', 'replication', ports, api],
   gateway: ['base', 'log', 'protocol', 'hubs', ports, api],
-  services: ['base', 'log', 'protocol', ports, api],
+  services: ['base', 'log', 'protocol', 'hubs', ports, api],
   client: ['base', 'log', 'protocol'],
 };
 const pure = [...cores, 'engine'];

@@ -306,6 +306,43 @@ export const limits = {
   settingNameBytesMax: 128,
   /** Settings of a hub, by section: together they are one file that is exported, and one entry that imports it. */
   settingsPerSectionMax: 10_000,
+  /** A text among settings: an address, an issuer. */
+  settingTextBytesMax: 1_024,
+  providersPerHubMax: 16,
+  keysPerProviderMax: 32,
+  keyIdBytesMax: 128,
+  /** A token says when it ends; one that is good for longer is refused, so that revocations need not be kept longer. */
+  tokenLifeMsMax: 86_400_000,
+  /** Clocks of whoever signs tokens and of nodes differ by no more than this. */
+  tokenLeewayMs: 30_000,
+  /** Who a user is and what else is known of it. */
+  userIdBytesMax: 128,
+  metadataBytesMax: 4_096,
+  metadataDepthMax: 16,
+  /** Key sets are fetched anew after this; for a key nobody knows no more often than that; and serve no longer when they
+   *  cannot be fetched. */
+  keySetFreshMs: 600_000,
+  keySetRetryMs: 30_000,
+  keySetStaleMs: 3_600_000,
+  keySetsMax: 1_024,
+  /** Calls to providers: to connect, in all, what an answer may have, and how many of one hub are under way at once. */
+  outboundConnectMs: 3_000,
+  outboundTotalMs: 5_000,
+  outboundBytesMax: 65_536,
+  outboundPerHubMax: 32,
+  /** Failures in a row after which a service is left alone, and for how long. */
+  outboundFailuresMax: 5,
+  outboundRestMs: 5_000,
+  /** Signatures that are checked at once, each on a thread of the pool that syncs the store, and that wait for it. */
+  signaturesAtOnceMax: 2,
+  signaturesWaitingMax: 1_024,
+  /** Who a token stands for is known for so long, and of so many of each provider. */
+  identityKnownMs: 10_000,
+  identitiesKnownMax: 4_096,
+  /** How long a client is known by the word of a service that does not say how long. */
+  identityLifeMs: 900_000,
+  /** Frames of a client whose authentication is under way wait for it. */
+  heldFrameBytesMax: 65_536,
   /** Hubs beside those of the configuration. */
   hubsMax: 100_000,
   /** Hubs that clients may bring about by using them, a minute and node. */

@@ -28,6 +28,8 @@ Examples:
   ringlog hub create acme
   ringlog hub set rules members '{"public": false, "clientPublish": false}' --hub acme
   ringlog hub set namespaces room '"members"' --hub acme
+  ringlog hub set providers main "$(cat issuer.json)" --hub acme
+  ringlog hub revoke ada --hub acme
   ringlog hub export --hub acme > acme.json
   ringlog hub import acme.json --hub other`,
     );
@@ -57,6 +59,11 @@ Examples:
     'set <section> <name> <value>',
     'Put one setting; the value is JSON.',
     (http, target, section, name, value) => http.put(settingOf(target, section!, name!), jsonFrom(value!)),
+  );
+  add(
+    'revoke <user>',
+    'End a user’s sessions, and take none of the tokens it has by now.',
+    (http, target, user) => http.put(settingOf(target, 'revoked', user!), Date.now()),
   );
   add('unset <section> <name>', 'Remove one setting.', (http, target, section, name) =>
     http.delete(settingOf(target, section!, name!)),

@@ -1,6 +1,7 @@
 /** What shells may ask of a node. A shell parses its transport, calls this, and turns the answer back. */
 import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
 import type { Result } from '../base/result.js';
+import type { Grants } from '../channels/grants.js';
 import type { Change, SettingsDocument } from '../hubs/change.js';
 import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
 import type { ChannelSize } from './ports.js';
@@ -27,6 +28,14 @@ export interface Principal {
   readonly admin: boolean;
   /** The one hub it is known in; left out for administrators and anonymous clients. */
   readonly hub?: string;
+  /** By whose word, as the hub's settings name it. */
+  readonly provider?: string;
+  readonly grants?: Grants;
+  /** What the provider says of it, as JSON. */
+  readonly metadata?: string;
+  /** Unix milliseconds. */
+  readonly expiresAtMs?: number;
+  readonly issuedAtMs?: number;
 }
 
 /** One already encoded protocol frame, shared by all who get it. */
@@ -55,6 +64,8 @@ export interface OpenSession {
   readonly encoding: Encoding;
   readonly principal: Principal;
   readonly sink: SessionSink;
+  /** Where it was chosen before, so that whoever was asked about the client knows it: 24 hex digits. */
+  readonly id?: string;
   /** For logs and limits: the peer's address. */
   readonly remote?: string;
 }
@@ -213,7 +224,7 @@ export interface NodeApi {
   /** The principal of a token; `undefined` token means anonymous. */
   authenticate(token: string | undefined): Result<Principal, Failure>;
   /** The same for a client of a hub, once it is known what goes there: before anything else that a client asks. */
-  enter(hub: string, token: string | undefined): Promise<Result<Principal, Failure>>;
+  enter(hub: string, token: string | undefined, sessionId?: string): Promise<Result<Principal, Failure>>;
   openSession(request: OpenSession): Result<SessionHandle, Failure>;
   /** Results in the order of the messages. */
   publish(

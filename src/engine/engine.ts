@@ -8,7 +8,6 @@ import {
   parseHubName,
   systemHub,
 } from '../base/ids.js';
-import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { refusal } from '../channels/permissions.js';
 import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
@@ -35,6 +34,7 @@ import { BatchOrigin } from './batch-origin.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
 import { Hubs } from './hubs/hubs.js';
+import { Identifying } from './hubs/identifying.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage, positionCovered } from './history.js';
@@ -56,6 +56,7 @@ export class Engine implements NodeApi {
   readonly #options: EngineOptions;
   readonly #sessions: Sessions;
   readonly #hubs: Hubs;
+  readonly #clients: Identifying;
   readonly #startedUnixMs: number;
   readonly #time: NodeTime;
   #state: State = 'reopening';
@@ -78,6 +79,8 @@ export class Engine implements NodeApi {
       otherNodes: () => this.#cluster?.clientAddresses() ?? [],
       storeFailed: (error) => void this.#storeFailed(error),
       rulesOf: (ref) => this.#hubs.rulesOf(ref) ?? this.#hubs.missing(ref.hub),
+      identify: (hub, token, sessionId) => this.#clients.identify(hub, token, sessionId),
+      isCurrent: (hub, principal) => this.#clients.isCurrent(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#hubs.view(hub)?.anonymous !== false,
     });
     const { createOnUse } = options.hubs ?? { createOnUse: false };
@@ -94,6 +97,7 @@ export class Engine implements NodeApi {
       },
       { config: options.rules, isKept: options.hubs !== undefined, createOnUse },
     );
+    this.#clients = new Identifying(ports, options, (hub) => this.#hubs.view(hub));
   }
 
   async start(): Promise<void> {
@@ -230,18 +234,20 @@ export class Engine implements NodeApi {
 
   authenticate(token: string | undefined): Result<Principal, Failure> {
     if (token === undefined) return ok(anonymous);
-    const principal = token.length <= limits.tokenBytesMax ? this.#options.verifyToken(token) : undefined;
-    return principal ? ok(principal) : err(failure('UNAUTHENTICATED'));
+    return this.#clients.administrator(token);
   }
 
-  async enter(hub: string, token: string | undefined): Promise<Result<Principal, Failure>> {
+  async enter(
+    hub: string,
+    token: string | undefined,
+    sessionId?: string,
+  ): Promise<Result<Principal, Failure>> {
     if (!this.#parts()) return err(this.#unavailable());
     const name = parseHubName(hub);
     if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
-    const principal = this.authenticate(token);
-    if (!principal.ok) return principal;
     const ready = await this.#hubs.ready(name.value);
-    return ready.ok ? principal : ready;
+    if (!ready.ok) return ready;
+    return token === undefined ? ok(anonymous) : this.#clients.identify(name.value, token, sessionId);
   }
 
   openSession(request: OpenSession): Result<SessionHandle, Failure> {
@@ -408,6 +414,7 @@ export class Engine implements NodeApi {
     // A hub of the system is nobody else's business, and neither is a client of another hub this one's.
     const isForeign = principal.hub !== undefined && principal.hub !== name.value;
     if ((name.value === systemHub && !principal.admin) || isForeign) return err(failure('HUB_NOT_FOUND'));
+    if (!this.#clients.isCurrent(name.value, principal)) return err(failure('UNAUTHENTICATED'));
     const isOpen = this.#hubs.view(name.value)?.anonymous !== false;
     return principal.authenticated || isOpen || mayComeLater ? name : err(failure('UNAUTHENTICATED'));
   }

@@ -2,9 +2,12 @@
  *  in production and in the simulator. */
 import type { ChannelRef, HubName, NodeId, StoreId, WriterId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
+import type { Result } from '../base/result.js';
+import type { Provider } from '../hubs/provider.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Timestamp, Vector } from '../log/entry.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
+import type { Failure } from '../protocol/errors.js';
 
 export type { Random } from '../base/random.js';
 
@@ -257,6 +260,36 @@ export interface Peers {
   stop(): void;
 }
 
+/** Who a token stands for, as a provider says it. */
+export interface Identity {
+  readonly user: string;
+  /** As it came; to be checked. */
+  readonly permissions?: unknown;
+  /** JSON. */
+  readonly metadata?: string;
+  /** Unix milliseconds. */
+  readonly expiresAtMs?: number;
+  readonly issuedAtMs?: number;
+}
+
+export interface Identified {
+  /** The provider's name in the settings of the hub. */
+  readonly provider: string;
+  readonly identity: Identity;
+}
+
+export interface TokenCheck {
+  readonly hub: string;
+  readonly token: string;
+  /** Of the session that the client will have. */
+  readonly sessionId?: string;
+}
+
+/** Asks the providers of a hub. Bounded in time and number: it answers with a failure rather than late. */
+export interface Authenticator {
+  identify(providers: ReadonlyMap<string, Provider>, check: TokenCheck): Promise<Result<Identified, Failure>>;
+}
+
 export interface EnginePorts {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -265,6 +298,8 @@ export interface EnginePorts {
   readonly observer: Observer;
   /** Opens the node's store; called at start and again after the store failed. */
   openStore(): Promise<LogStore>;
+  /** Left out where hubs have no providers. */
+  readonly authenticator?: Authenticator;
   /** Left out by a node that stays alone. */
   readonly peers?: Peers;
 }

@@ -12,9 +12,9 @@ import type { HistoryMessage, PublishMessage, ServerMessage } from '../protocol/
 import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
 import {
+  type Authenticated,
   Session,
   type SessionHost,
-  type SessionPrincipal,
   type WantedSubscription,
 } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
@@ -47,6 +47,14 @@ export interface SessionsNode {
   readonly rulesOf: RulesOf;
   /** Whether clients that do not authenticate are served in the hub. */
   anonymousAllowed(hub: HubName): boolean;
+  /** Who a token stands for; a promise where somebody has to be asked. */
+  identify(
+    hub: HubName,
+    token: string,
+    sessionId: string,
+  ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
+  /** False for one whose time is over, or that was revoked. */
+  isCurrent(hub: HubName, principal: Principal): boolean;
 }
 
 const reader: Principal = { actor: '', authenticated: true, admin: true };
@@ -101,9 +109,10 @@ export class Sessions implements SessionHost {
     });
   }
 
-  #make(hub: HubName, { encoding, principal, sink, remote }: Omit<OpenSession, 'hub'>): Session {
+  #make(hub: HubName, request: Omit<OpenSession, 'hub'>): Session {
+    const { encoding, principal, sink, remote, id } = request;
     return new Session(this, {
-      id: toHex(this.ports.random.bytes(12)),
+      id: id ?? toHex(this.ports.random.bytes(12)),
       hub,
       encoding,
       principal,
@@ -128,15 +137,18 @@ export class Sessions implements SessionHost {
 
   /** What goes for a hub is another: who has lost a right is told, and has it no longer. */
   recheck(hub: HubName): void {
-    for (const session of this.#sessions) {
-      if (session.hub !== hub) continue;
-      if (!session.admitted) session.failAndClose('UNAUTHENTICATED');
-      for (const subscription of session.subscriptions.values()) {
-        const { channel } = subscription;
-        const rules = this.node.rulesOf({ hub, channel });
-        const refused = 'code' in rules ? rules : refusal(session.principal, 'subscribe', channel, rules);
-        if (refused) session.cut(subscription, refused);
-      }
+    for (const session of this.#sessions) if (session.hub === hub) this.#recheck(session);
+  }
+
+  #recheck(session: Session): void {
+    const { hub, principal } = session;
+    if (!session.admitted || !this.node.isCurrent(hub, principal))
+      return session.failAndClose('UNAUTHENTICATED');
+    for (const subscription of session.subscriptions.values()) {
+      const { channel } = subscription;
+      const rules = this.node.rulesOf({ hub, channel });
+      const refused = 'code' in rules ? rules : refusal(principal, 'subscribe', channel, rules);
+      if (refused) session.cut(subscription, refused);
     }
   }
 
@@ -151,6 +163,10 @@ export class Sessions implements SessionHost {
     const nowMs = this.#nowMs();
     this.#nodes.look(this.node.otherNodes(), this.#sessions.size);
     for (const session of this.#sessions) {
+      if (session.principal.expiresAtMs !== undefined && !this.node.isCurrent(session.hub, session.principal))
+        session.failAndClose('UNAUTHENTICATED', {
+          message: 'The token has expired. Connect with a new one.',
+        });
       session.tick(nowMs);
       this.admitted(session);
     }
@@ -209,8 +225,32 @@ export class Sessions implements SessionHost {
 
   // --- what a session asks
 
-  authenticate(token: string): SessionPrincipal | undefined {
-    return token.length <= limits.tokenBytesMax ? this.options.verifyToken(token) : undefined;
+  authenticate(session: Session, token: string, done: Authenticated): void {
+    const found = this.node.identify(session.hub, token, session.id);
+    if (!(found instanceof Promise)) return done(found, this.#nowMs());
+    void this.#answerOnce(session, found, done);
+  }
+
+  async #answerOnce(
+    session: Session,
+    found: Promise<Result<Principal, Failure>>,
+    done: Authenticated,
+  ): Promise<void> {
+    let result: Result<Principal, Failure>;
+    try {
+      result = await found;
+    } catch {
+      result = err(failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+    }
+    try {
+      done(result, this.#nowMs());
+    } catch (error) {
+      this.broken(session, error);
+    }
+  }
+
+  identified(session: Session): void {
+    this.#recheck(session);
   }
 
   anonymousAllowed({ hub }: Session): boolean {

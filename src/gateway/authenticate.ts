@@ -36,9 +36,10 @@ export async function enter(
   api: NodeApi,
   hub: string,
   headers: IncomingHttpHeaders,
+  sessionId?: string,
 ): Promise<Result<Principal, Failure>> {
   const token = bearerToken(headers);
-  return token.ok ? api.enter(hub, token.value) : token;
+  return token.ok ? api.enter(hub, token.value, sessionId) : token;
 }
 
 /** An administrator. */

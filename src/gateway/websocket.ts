@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { toHex } from '../base/bytes.js';
 import { parseHubName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Principal } from '../engine/api.js';
@@ -23,6 +24,8 @@ interface AcceptedUpgrade {
   readonly hub: string;
   readonly encoding: Encoding;
   readonly principal: Principal;
+  /** Of the session it will have. */
+  readonly id?: string;
   /** Told by a close code: a browser shows its page no status of a refused upgrade. */
   readonly refusal?: Failure;
 }
@@ -109,8 +112,9 @@ export class WebSocketEndpoint implements WebSocketSessionOwner {
         ? { hub: hub.value, encoding, principal: principal.value }
         : { hub: hub.value, encoding, principal: nobody, ...(!entered.ok && { refusal: entered.error }) };
     }
-    const principal = await enter(this.#context.api, hub.value, headers);
-    if (principal.ok) return { hub: hub.value, encoding, principal: principal.value };
+    const id = toHex(this.#context.random.bytes(12));
+    const principal = await enter(this.#context.api, hub.value, headers, id);
+    if (principal.ok) return { hub: hub.value, encoding, principal: principal.value, id };
     return principal.error.code === 'UNAUTHENTICATED'
       ? { refuse: principal.error }
       : { hub: hub.value, encoding, principal: nobody, refusal: principal.error };
@@ -135,6 +139,7 @@ export class WebSocketEndpoint implements WebSocketSessionOwner {
       encoding: accepted.encoding,
       principal: accepted.principal,
       sink: session,
+      ...(accepted.id !== undefined && { id: accepted.id }),
       ...(socket.remoteAddress !== undefined && { remote: socket.remoteAddress }),
     });
     if (opened.ok) session.attach(opened.value);

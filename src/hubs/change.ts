@@ -6,6 +6,7 @@ import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { RuleSet } from '../channels/rules.js';
 import { type HubOptions, checkHubOption, checkRuleSet } from './checks.js';
+import { type Provider, checkProvider } from './provider.js';
 
 /** A hub's settings as one value: the file that is exported and imported. */
 export interface SettingsDocument {
@@ -14,9 +15,12 @@ export interface SettingsDocument {
   /** Rule sets of namespaces and of single channels, by name. */
   readonly namespaces?: Readonly<Record<string, string>>;
   readonly channels?: Readonly<Record<string, string>>;
+  readonly providers?: Readonly<Record<string, Provider>>;
+  /** By user: what authenticated before that time (Unix milliseconds) no longer counts. */
+  readonly revoked?: Readonly<Record<string, number>>;
 }
 
-export const sections = ['hub', 'rules', 'namespaces', 'channels'] as const;
+export const sections = ['hub', 'rules', 'namespaces', 'channels', 'providers', 'revoked'] as const;
 export type Section = (typeof sections)[number];
 
 export type Change =
@@ -47,12 +51,20 @@ export function checkSetting(section: Section, name: string, value: unknown): Re
         value.length <= limits.settingNameBytesMax
         ? ok(value)
         : err('The value is the name of a rule set.');
+    case 'providers':
+      return checkProvider(value);
+    case 'revoked':
+      return Number.isSafeInteger(value) && (value as number) >= 0
+        ? ok(value)
+        : err('The value is a time in Unix milliseconds.');
   }
 }
 
 function checkName(section: Section, name: string): Result<string, string> {
   if (section === 'channels') return parseChannelName(name);
-  return namePattern.test(name) && name.length <= limits.settingNameBytesMax
+  // A user is whatever an authentication provider says it is.
+  const isName = section === 'revoked' ? name.length > 0 : namePattern.test(name);
+  return isName && name.length <= limits.settingNameBytesMax
     ? ok(name)
     : err(`A name in "${section}" has 1 to ${limits.settingNameBytesMax} of A-Z, a-z, 0-9 and ._~@+=-.`);
 }
@@ -64,14 +76,17 @@ export function checkDocument(value: unknown): Result<SettingsDocument, string> 
     if (!isSection(section)) return err(`There is no section "${section.slice(0, 32)}" in settings.`);
     if (!isObject(items)) return err(`"${section}" is an object of settings by name.`);
     const entries = Object.entries(items);
-    if (entries.length > limits.settingsPerSectionMax)
-      return err(`"${section}" has at most ${limits.settingsPerSectionMax} settings.`);
+    if (entries.length > mostOf(section)) return err(`"${section}" has at most ${mostOf(section)} settings.`);
     for (const [name, item] of entries) {
       const checked = checkSetting(section, name, item);
       if (!checked.ok) return err(`${section}.${name.slice(0, 64)}: ${checked.error}`);
     }
   }
   return ok(value);
+}
+
+export function mostOf(section: Section): number {
+  return section === 'providers' ? limits.providersPerHubMax : limits.settingsPerSectionMax;
 }
 
 /** As the payload of an entry. */

@@ -1,8 +1,16 @@
 /** A hub's settings: the fold over its `$settings`. */
 import { limits } from '../base/limits.js';
 import type { HubRules, RuleConfig, RuleSet } from '../channels/rules.js';
-import { type Change, type Section, type SettingsDocument, decodeChange, sections } from './change.js';
+import {
+  type Change,
+  type Section,
+  type SettingsDocument,
+  decodeChange,
+  mostOf,
+  sections,
+} from './change.js';
 import type { HubOptions } from './checks.js';
+import type { Provider } from './provider.js';
 import type { Fold, FoldedEntry, Outcome } from './fold.js';
 
 export class Settings implements Fold {
@@ -10,9 +18,10 @@ export class Settings implements Fold {
   /** All there was is known: entries that nobody has any more may have been anything. */
   isWhole = true;
 
-  apply({ event, payload }: FoldedEntry): Outcome {
+  apply({ event, payload, unixMs }: FoldedEntry): Outcome {
     const change = decodeChange(event, payload);
     if (!change.ok) return { isVoid: true, reason: change.error };
+    if (change.value.type === 'put' && change.value.section === 'revoked') this.#forgetRevoked(unixMs);
     return this.#change(change.value);
   }
 
@@ -32,10 +41,19 @@ export class Settings implements Fold {
     if (change.type === 'remove') {
       return items.delete(change.name) ? done : { isVoid: true, reason: 'There is no such setting.' };
     }
-    if (items.size >= limits.settingsPerSectionMax && !items.has(change.name))
-      return { isVoid: true, reason: `A section has at most ${limits.settingsPerSectionMax} settings.` };
+    const most = mostOf(change.section);
+    if (items.size >= most && !items.has(change.name))
+      return { isVoid: true, reason: `"${change.section}" has at most ${most} settings.` };
     items.set(change.name, change.value);
     return done;
+  }
+
+  /** What no token can be older than need not be kept. */
+  #forgetRevoked(unixMs: number): void {
+    const revoked = this.#sections.get('revoked')!;
+    for (const [user, beforeMs] of revoked) {
+      if ((beforeMs as number) < unixMs - limits.tokenLifeMsMax - limits.tokenLeewayMs) revoked.delete(user);
+    }
   }
 
   /** Sections without settings are left out. */
@@ -52,6 +70,9 @@ const done: Outcome = { isVoid: false };
 export interface HubView {
   readonly rules: RuleConfig;
   readonly anonymous: boolean;
+  /** By name, in the order of names. */
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly revoked: ReadonlyMap<string, number>;
 }
 
 /** `settings` is left out for a hub that has none. */
@@ -65,5 +86,11 @@ export function viewOf(hub: string, config: RuleConfig, settings?: SettingsDocum
     channels: { ...own.channels, ...settings?.channels },
   };
   const sets: Readonly<Record<string, Partial<RuleSet>>> = { ...config.sets, ...settings?.rules };
-  return { rules: { sets, hubs: { [hub]: references } }, anonymous: options.anonymous ?? true };
+  const providers = Object.entries(settings?.providers ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    rules: { sets, hubs: { [hub]: references } },
+    anonymous: options.anonymous ?? true,
+    providers: new Map(providers),
+    revoked: new Map(Object.entries(settings?.revoked ?? {})),
+  };
 }

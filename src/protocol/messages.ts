@@ -125,6 +125,19 @@ export interface SessionInfo {
   readonly time: Timestamp;
 }
 
+export interface AuthResult {
+  readonly type: 'auth';
+  readonly authenticated: boolean;
+  readonly actor?: string;
+  /** Channel patterns: what it may do beside what the rules allow everybody. */
+  readonly publish?: readonly string[];
+  readonly subscribe?: readonly string[];
+  /** What its provider says of it, as JSON. */
+  readonly metadata?: string;
+  /** Unix milliseconds: the session ends then, unless it authenticates anew. */
+  readonly expiresAt?: number;
+}
+
 /** Where else the cluster serves; replaces what was told before. */
 export interface Nodes {
   readonly type: 'nodes';
@@ -143,7 +156,7 @@ export interface SubscribedChannel {
 
 /** What a server sends; encoded by protocol/server-encoder.ts. */
 export type ServerMessage =
-  | { readonly type: 'auth'; readonly authenticated: boolean; readonly actor?: string }
+  | AuthResult
   | { readonly type: 'ping' }
   | { readonly type: 'pong' }
   | {

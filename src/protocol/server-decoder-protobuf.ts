@@ -78,13 +78,29 @@ function readEmpty(reader: WireReader, event: ServerEvent): ServerEvent {
 function readAuthResult(reader: WireReader): ServerEvent {
   let authenticated = false;
   let actor = '';
+  const publish: string[] = [];
+  const subscribe: string[] = [];
+  let metadata = '';
+  let expiresAt = 0;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 0x08) authenticated = reader.bool();
     else if (tag === 0x12) actor = reader.text('actor');
+    else if (tag === 0x1a) publish.push(reader.text('publish'));
+    else if (tag === 0x22) subscribe.push(reader.text('subscribe'));
+    else if (tag === 0x2a) metadata = reader.text('metadata');
+    else if (tag === 0x30) expiresAt = reader.varint();
     else reader.skip(tag);
   }
-  return { type: 'auth', authenticated, ...(actor === '' ? undefined : { actor }) };
+  return {
+    type: 'auth',
+    authenticated,
+    ...(actor === '' ? undefined : { actor }),
+    ...(publish.length > 0 ? { publish } : undefined),
+    ...(subscribe.length > 0 ? { subscribe } : undefined),
+    ...(metadata === '' ? undefined : { metadata }),
+    ...(expiresAt === 0 ? undefined : { expiresAt }),
+  };
 }
 
 function readClose(reader: WireReader): ServerEvent {

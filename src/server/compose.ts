@@ -18,6 +18,7 @@ import { type DataDirectory, noteMember, openDataDirectory } from './data-direct
 import { Finding } from './finding.js';
 import { type ListenAddress, formatListen, parseListen } from './listen-address.js';
 import { type LogDestination, createLogger, loggingObserver } from './logger.js';
+import { type LazyProviders, lazyProviders } from './providers.js';
 import { systemClock, systemHashing, systemRandom, systemTimers } from './system-ports.js';
 import { tokenVerifier } from './tokens.js';
 import { packageVersion } from './version.js';
@@ -59,11 +60,13 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
   options.onStep?.({ type: 'data-directory', directory });
 
   const { observer, failed, fail } = observe(loggingObserver(logger), options.onStep);
+  const providers = lazyProviders(config, observer);
   const openPeers = (clientAddresses: readonly string[]) =>
     clusterOf(config, directory, options, { clientAddresses, observer });
   // One that begins alone listens for clients first: what other nodes need takes a while to load.
   const early = expectsOthers(config, directory, options) ? await openPeers([]) : undefined;
-  const node = await startNode(config, directory, observer, early);
+  const parts: NodeParts = { config, directory, observer, providers };
+  const node = await startNode(parts, early);
   let cluster = early;
   let gateway: Gateway | undefined;
   let finding: Finding | undefined;
@@ -74,6 +77,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     await node.stop();
     cluster?.peers.stop();
     await gateway?.stop();
+    providers.stop();
     logger.info('Stopped.');
   };
   try {
@@ -84,7 +88,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     const addresses = clientAddressesOf(config, gateway.address);
     node.cluster?.announce(addresses);
     cluster ??= await openPeers(addresses);
-    if (cluster) finding = await find(config, directory, observer, { cluster, node, fail });
+    if (cluster) finding = await find(parts, { cluster, node, fail });
     return { url, config, directory, api: node, failed, stop: () => (stopping ??= stop()) };
   } catch (error) {
     await stop();
@@ -122,16 +126,19 @@ async function clusterOf(
   return cluster;
 }
 
+/** What every engine of this process is made of. */
+interface NodeParts {
+  readonly config: Config;
+  readonly directory: DataDirectory;
+  readonly observer: Observer;
+  readonly providers: LazyProviders;
+}
+
 /** Alone, where no others are expected. */
-async function startNode(
-  config: Config,
-  directory: DataDirectory,
-  observer: Observer,
-  cluster: ClusterPlan | undefined,
-): Promise<CurrentNode> {
+async function startNode(parts: NodeParts, cluster: ClusterPlan | undefined): Promise<CurrentNode> {
   try {
-    if (cluster) await noteMember(directory.path);
-    const engine = startable(config, directory, observer, cluster);
+    if (cluster) await noteMember(parts.directory.path);
+    const engine = startable(parts, cluster);
     await engine.start();
     return new CurrentNode(engine);
   } catch (error) {
@@ -141,11 +148,10 @@ async function startNode(
 }
 
 async function find(
-  config: Config,
-  directory: DataDirectory,
-  observer: Observer,
+  parts: NodeParts,
   { cluster, node, fail }: { cluster: ClusterPlan; node: CurrentNode; fail: (message: string) => void },
 ): Promise<Finding> {
+  const { directory, observer } = parts;
   const { cluster: name, node: id, address } = cluster.peers.own;
   const finding = new Finding({
     node,
@@ -157,7 +163,7 @@ async function find(
       try {
         await node.become(async () => {
           await noteMember(directory.path);
-          return startable(config, directory, observer, cluster);
+          return startable(parts, cluster);
         });
       } catch (error) {
         fail(error instanceof Error ? error.message : String(error));
@@ -170,9 +176,7 @@ async function find(
 }
 
 function startable(
-  config: Config,
-  directory: DataDirectory,
-  observer: Observer,
+  { config, directory, observer, providers }: NodeParts,
   cluster: ClusterPlan | undefined,
 ): Engine {
   const ports: EnginePorts = {
@@ -181,6 +185,7 @@ function startable(
     random: systemRandom,
     hashing: systemHashing,
     observer,
+    authenticator: providers,
     ...(cluster && { peers: cluster.peers }),
     openStore: () =>
       openLogStore({

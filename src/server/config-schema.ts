@@ -102,6 +102,11 @@ export const configSchema = Type.Object(
     auth: Type.Object(
       {
         anonymous: Type.Boolean({ description: 'Serve clients without a token', default: true }),
+        internalOrigins: Type.Array(Type.String({ pattern: '^https?://[^/@\\s]+$' }), {
+          description:
+            'Authentication services inside the own network that hubs may name, such as `http://10.0.0.5:9000`; all others must be public and speak TLS',
+          default: [],
+        }),
       },
       strict,
     ),

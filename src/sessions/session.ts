@@ -3,6 +3,7 @@
 import type { ChannelName, HubName } from '../base/ids.js';
 import { parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import type { Result } from '../base/result.js';
 import { decodeClientFrame } from '../protocol/client-decoder.js';
 import {
   type ErrorCode,
@@ -21,22 +22,22 @@ import type {
   Start,
 } from '../protocol/messages.js';
 import { encodeServerFrame } from '../protocol/server-encoder.js';
+import { HeldFrames, type SessionPrincipal, authResultOf } from './authentication.js';
 import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
 import { RateLimit } from './rate-limit.js';
 import type { FrameSink, SessionFrame, Subscriber } from './subscriber.js';
 import { Subscription } from './subscription.js';
 
-/** Who asks; the engine's `Principal`. */
-export interface SessionPrincipal {
-  readonly actor: string;
-  readonly authenticated: boolean;
-  readonly admin: boolean;
-}
+/** Who a token stands for, or why it does not count. */
+export type Authenticated = (result: Result<SessionPrincipal, Failure>, nowMs: number) => void;
 
 /** What a session asks of its node. Answers come back through the session's own methods. */
 export interface SessionHost {
-  authenticate(token: string): SessionPrincipal | undefined;
+  /** Calls `done` once, at once where nobody has to be asked. */
+  authenticate(session: Session, token: string, done: Authenticated): void;
+  /** The client is another by now: what it has no right to is cut. */
+  identified(session: Session): void;
   /** Whether its hub serves clients that do not authenticate. */
   anonymousAllowed(session: Session): boolean;
   publish(session: Session, requestId: number, message: PublishMessage): void;
@@ -103,6 +104,9 @@ export class Session implements Subscriber {
   #closing = false;
   #refusedInARow = 0;
   #requestsOpen = 0;
+  #isVerifying = false;
+  /** What waits for an authentication that is under way. */
+  #held: HeldFrames | undefined;
 
   constructor(host: SessionHost, options: SessionOptions) {
     this.#host = host;
@@ -133,11 +137,26 @@ export class Session implements Subscriber {
   receive(frame: Uint8Array, nowMs: number): void {
     if (this.closed) return;
     this.#heardMs = nowMs;
+    if (this.#held) this.#hold(frame, 0);
+    else this.#receive(frame, nowMs, 0);
+  }
+
+  /** Before it is known who the client is nothing else of it counts: what was sent behind Auth waits for its answer. */
+  #hold(frame: Uint8Array, from: number): void {
+    if (this.#held!.add(frame, from)) return;
+    const message = 'Wait for the answer to Auth before sending this much.';
+    this.failAndClose('OVERLOADED', { message });
+  }
+
+  /** `from`: the first of its envelopes that counts. */
+  #receive(frame: Uint8Array, nowMs: number, from: number): void {
     if (frame.length > limits.frameBytesMax) return this.failAndClose('FRAME_TOO_LARGE');
     const decoded = decodeClientFrame(this.encoding, frame);
     if (!decoded.ok) return this.failAndClose('BAD_FRAME', decoded.error);
-    for (const envelope of decoded.value) {
+    for (let i = from; i < decoded.value.length; i++) {
+      const envelope = decoded.value[i]!;
       if (this.closed) return;
+      if (this.#held) return this.#hold(frame, i);
       const waitMs = this.#rate.take(nowMs);
       if (waitMs > 0) this.#refuseFlood(envelope.requestId, waitMs);
       else if ('error' in envelope) this.fail(envelope.requestId, envelope.error);
@@ -195,17 +214,55 @@ export class Session implements Subscriber {
     this.#requestsOpen--;
   }
 
-  #authenticate(requestId: number, message: ClientMessage & { type: 'auth' }): void {
-    if (message.token !== undefined) {
-      const principal = this.#host.authenticate(message.token);
-      if (!principal) return this.failAndClose('UNAUTHENTICATED', {}, requestId);
-      this.principal = principal;
-    } else if (!this.admitted) {
-      return this.failAndClose('UNAUTHENTICATED', {}, requestId);
+  #authenticate(requestId: number, message: AuthMessage): void {
+    if (message.token === undefined) {
+      if (!this.admitted) return this.failAndClose('UNAUTHENTICATED', {}, requestId);
+      return this.#authenticated(requestId, message);
     }
+    if (this.#isVerifying) {
+      const text = 'Another authentication is under way. Wait for its answer.';
+      return this.fail(requestId, failure('RATE_LIMITED', { message: text, retryAfterMs: 100 }));
+    }
+    this.#isVerifying = true;
+    this.#host.authenticate(this, message.token, (result, nowMs) =>
+      this.#verified(requestId, message, result, nowMs),
+    );
+    // Who is known already goes on as who it was.
+    if (this.#isVerifying && !this.principal.authenticated) this.#held = new HeldFrames();
+  }
+
+  #verified(
+    requestId: number,
+    message: AuthMessage,
+    result: Result<SessionPrincipal, Failure>,
+    nowMs: number,
+  ): void {
+    this.#isVerifying = false;
+    if (this.closed) return;
+    if (result.ok) {
+      const wasKnown = this.principal.authenticated;
+      this.principal = result.value;
+      this.#authenticated(requestId, message);
+      if (wasKnown) this.#host.identified(this);
+    } else {
+      const { code, message: text } = result.error;
+      // Whoever cannot be asked has not said no.
+      if (this.principal.authenticated && code !== 'UNAUTHENTICATED') this.fail(requestId, result.error);
+      else return this.failAndClose(code, { message: text }, requestId);
+    }
+    const held = this.#held;
+    this.#held = undefined;
+    for (const { frame, from } of held?.frames ?? []) {
+      if (this.closed) return;
+      // One of them may have to be waited for in its turn.
+      if (this.#held) this.#hold(frame, from);
+      else this.#receive(frame, nowMs, from);
+    }
+  }
+
+  #authenticated(requestId: number, message: AuthMessage): void {
     if (message.publisher) this.publisher = message.publisher;
-    const { actor, authenticated } = this.principal;
-    this.answer(requestId, { type: 'auth', authenticated, ...(actor === '' ? {} : { actor }) });
+    this.answer(requestId, authResultOf(this.principal));
     this.#host.admitted(this);
   }
 
@@ -367,6 +424,8 @@ export class Session implements Subscriber {
     this.subscriptions.clear();
   }
 }
+
+type AuthMessage = ClientMessage & { readonly type: 'auth' };
 
 function closeCodeOf(code: ErrorCode): number {
   const definition: ErrorDefinition = errorCatalogue[code];

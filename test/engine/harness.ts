@@ -7,7 +7,7 @@ import type { RuleConfig } from '../../src/channels/rules.js';
 import type { OutFrame, Principal, SessionHandle, SessionSink } from '../../src/engine/api.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { EngineOptions } from '../../src/engine/options.js';
-import type { LogStore, Observation } from '../../src/engine/ports.js';
+import type { Authenticator, LogStore, Observation } from '../../src/engine/ports.js';
 import type { Encoding } from '../../src/protocol/messages.js';
 import type { Files, StoreFile } from '../../src/storage/files.js';
 import { openLogStore } from '../../src/storage/log-store.js';
@@ -25,6 +25,7 @@ export interface WorldOptions {
   readonly anonymous?: boolean;
   /** Hubs can be made and set at run time. */
   readonly hubs?: EngineOptions['hubs'];
+  readonly authenticator?: Authenticator;
   readonly messagesPerSecondMax?: number;
   readonly segmentBytes?: number;
   readonly seed?: number;
@@ -90,6 +91,7 @@ export class World {
         hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
         observer: { observe: (observation) => void this.observations.push(observation) },
         openStore: () => this.openStore(),
+        ...(options.authenticator ? { authenticator: options.authenticator } : {}),
       },
       engineOptions,
     );

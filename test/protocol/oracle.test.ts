@@ -213,8 +213,10 @@ function publishToProto(message: OutgoingPublish): object {
 
 function serverToProto(message: ServerMessage): object {
   switch (message.type) {
-    case 'auth':
-      return { auth: { authenticated: message.authenticated, actor: message.actor } };
+    case 'auth': {
+      const { authenticated, actor, publish, subscribe, metadata, expiresAt } = message;
+      return { auth: { authenticated, actor, publish, subscribe, metadata, expiresAt } };
+    }
     case 'ping':
       return { ping: {} };
     case 'pong':

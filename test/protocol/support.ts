@@ -220,7 +220,15 @@ const signal: fc.Arbitrary<Signal> = fc
 
 export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
   fc
-    .record({ type: fc.constant('auth' as const), authenticated: fc.boolean(), actor: maybe(text) })
+    .record({
+      type: fc.constant('auth' as const),
+      authenticated: fc.boolean(),
+      actor: maybe(text),
+      publish: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
+      subscribe: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
+      metadata: maybe(fc.json({ maxDepth: 3 })),
+      expiresAt: maybe(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
+    })
     .map(compact),
   fc.constant({ type: 'ping' as const }),
   fc.constant({ type: 'pong' as const }),
