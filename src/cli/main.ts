@@ -12,6 +12,7 @@ import { addPubCommand } from './pub-command.js';
 import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
 import { terminalOn } from './terminal.js';
+import { addUserCommand } from './user-command.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('ringlog')
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addStatusCommand(program);
   addNodeCommand(program);
   addHubCommand(program);
+  addUserCommand(program);
   addKeyCommand(program);
   addBenchCommand(program);
   try {

@@ -176,6 +176,15 @@ export class Client {
     });
   }
 
+  /** Asks the hub's directory; `ringlog/people` knows how. */
+  async askDirectory(action: string, request: object): Promise<unknown> {
+    if (this.#isEnding) throw this.#endError();
+    const message = { type: 'user', action, request } as const;
+    const answer = this.#requests.add(message, this.#link.nowMs + defaults.historyTimeoutMs);
+    this.#link.fillSoon();
+    return JSON.parse((await answer).answer) as unknown;
+  }
+
   /** A new token, for the connection there is and those to come. */
   setToken(token: NonNullable<ConnectOptions['token']>): void {
     this.#token = token;

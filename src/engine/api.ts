@@ -36,6 +36,8 @@ export interface Principal {
   /** Unix milliseconds. */
   readonly expiresAtMs?: number;
   readonly issuedAtMs?: number;
+  /** Of the hub's own directory: which account, as it was then. */
+  readonly account?: string;
 }
 
 /** One already encoded protocol frame, shared by all who get it. */
@@ -88,6 +90,9 @@ export interface PublishAccepted {
   readonly copies: number;
   readonly duplicate: boolean;
 }
+
+/** JSON. */
+export type PeopleAnswer = Readonly<Record<string, unknown>>;
 
 export interface HistoryPage {
   readonly channel: string;
@@ -225,6 +230,16 @@ export interface NodeApi {
   authenticate(token: string | undefined): Result<Principal, Failure>;
   /** The same for a client of a hub, once it is known what goes there: before anything else that a client asks. */
   enter(hub: string, token: string | undefined, sessionId?: string): Promise<Result<Principal, Failure>>;
+  /** What people ask of a hub's directory. `remote`: the address it comes from. */
+  people(
+    principal: Principal,
+    hub: string,
+    action: string,
+    request: unknown,
+    remote: string,
+  ): Promise<Result<PeopleAnswer, Failure>>;
+  /** Admin only: accounts by name, after `after`. */
+  users(hub: string, options: { after: string; limit: number }): Promise<Result<PeopleAnswer, Failure>>;
   openSession(request: OpenSession): Result<SessionHandle, Failure>;
   /** Results in the order of the messages. */
   publish(

@@ -11,7 +11,6 @@ import {
 import { type Result, err, ok } from '../base/result.js';
 import { refusal } from '../channels/permissions.js';
 import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
-import type { Change, SettingsDocument } from '../hubs/change.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
@@ -24,6 +23,7 @@ import type {
   NodeApi,
   NodeStatus,
   OpenSession,
+  PeopleAnswer,
   Principal,
   PublishAccepted,
   SessionHandle,
@@ -33,8 +33,7 @@ import { clusterApi } from './cluster/cluster-api.js';
 import { BatchOrigin } from './batch-origin.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
-import { Hubs } from './hubs/hubs.js';
-import { Identifying } from './hubs/identifying.js';
+import { Tenants } from './hubs/tenants.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage, positionCovered } from './history.js';
@@ -48,6 +47,8 @@ import { Sessions } from './sessions.js';
 import { StoreForgotError, StoreTwiceError } from './store-doubt.js';
 
 type State = NodeStatus['state'];
+/** Action, request, and the address it comes from. */
+type Asked = [action: string, request: unknown, remote: string];
 
 const anonymous: Principal = { actor: '', authenticated: false, admin: false };
 
@@ -55,8 +56,7 @@ export class Engine implements NodeApi {
   readonly #ports: EnginePorts;
   readonly #options: EngineOptions;
   readonly #sessions: Sessions;
-  readonly #hubs: Hubs;
-  readonly #clients: Identifying;
+  readonly #tenants: Tenants;
   readonly #startedUnixMs: number;
   readonly #time: NodeTime;
   #state: State = 'reopening';
@@ -78,31 +78,29 @@ export class Engine implements NodeApi {
       core: () => this.#core,
       otherNodes: () => this.#cluster?.clientAddresses() ?? [],
       storeFailed: (error) => void this.#storeFailed(error),
-      rulesOf: (ref) => this.#hubs.rulesOf(ref) ?? this.#hubs.missing(ref.hub),
-      identify: (hub, token, sessionId) => this.#clients.identify(hub, token, sessionId),
-      isCurrent: (hub, principal) => this.#clients.isCurrent(hub, principal),
-      anonymousAllowed: (hub) => options.anonymous && this.#hubs.view(hub)?.anonymous !== false,
+      rulesOf: (ref) => this.#tenants.hubs.rulesOf(ref) ?? this.#tenants.hubs.missing(ref.hub),
+      identify: (hub, token, sessionId) => this.#tenants.clients.identify(hub, token, sessionId),
+      people: ({ hub, principal, remote }, action, request) =>
+        this.#tenants.asked(principal, hub, action, request, remote),
+      isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
+      anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });
-    const { createOnUse } = options.hubs ?? { createOnUse: false };
-    this.#hubs = new Hubs(
-      {
-        ports,
-        open: (ref, sink) => (this.#parts() ? this.#sessions.openReader(ref.hub, sink) : undefined),
-        publish: (ref, content, actor, origin) => {
-          const parts = this.#parts();
-          if (parts) parts.publishing.system(ref, content, actor, origin);
-          else origin.publishFailed(0, this.#unavailable());
-        },
-        changed: (hub) => this.#hubChanged(hub),
+    this.#tenants = new Tenants(ports, options, {
+      open: (ref, sink) => (this.#parts() ? this.#sessions.openReader(ref.hub, sink) : undefined),
+      publish: (ref, content, actor, origin) => {
+        const parts = this.#parts();
+        if (parts) parts.publishing.system(ref, content, actor, origin);
+        else origin.publishFailed(0, this.#unavailable());
       },
-      { config: options.rules, isKept: options.hubs !== undefined, createOnUse },
-    );
-    this.#clients = new Identifying(ports, options, (hub) => this.#hubs.view(hub));
+      newest: ({ hub, channel }) => this.queryLog(hub, channel, { order: 'newest', limit: 1 }),
+      hubChanged: (hub) => this.#hubChanged(hub),
+      peopleChanged: (hub) => this.#sessions.recheck(hub),
+    });
   }
 
   async start(): Promise<void> {
     await this.#openCore();
-    this.#hubs.start();
+    this.#tenants.start();
   }
 
   /** Refuses what waits, finishes the commit under way, closes every session with its cursors, and the store. */
@@ -116,7 +114,7 @@ export class Engine implements NodeApi {
     this.#isHandingOver = false;
     await core?.side?.answered();
     if (core) await core.committer.drained();
-    this.#hubs.stop();
+    this.#tenants.stop();
     this.#sessions.closeAll('SHUTTING_DOWN');
     if (core) this.#endCore(core);
     this.#cluster?.stop();
@@ -139,16 +137,22 @@ export class Engine implements NodeApi {
       core,
       (hub, channel) => this.#rules(hub, channel),
       side,
-      (hub) => this.#hubs.missing(hub),
+      (hub) => this.#tenants.hubs.missing(hub),
     );
-    this.#maintenance = new Maintenance(core, this.#ports, this.#hubs, this.#options.maintenanceIntervalMs, {
-      tick: () => {
-        this.#sessions.tick();
-        if (this.#hubs.isKept) this.#hubs.tick(this.#sessions.hubs);
-        this.#time.watch();
+    this.#maintenance = new Maintenance(
+      core,
+      this.#ports,
+      this.#tenants.hubs,
+      this.#options.maintenanceIntervalMs,
+      {
+        tick: () => {
+          this.#sessions.tick();
+          this.#tenants.tick(() => this.#sessions.hubs);
+          this.#time.watch();
+        },
+        failed: (error) => void this.#storeFailed(error),
       },
-      failed: (error) => void this.#storeFailed(error),
-    });
+    );
     this.#maintenance.start();
     this.#state = 'serving';
     side?.serve(this.#publishing);
@@ -221,12 +225,13 @@ export class Engine implements NodeApi {
   }
 
   #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
-    return this.#hubs.rulesOf({ hub, channel });
+    return this.#tenants.hubs.rulesOf({ hub, channel });
   }
 
   #hubChanged(hub: HubName): void {
     for (const channel of this.#core?.channels ?? [])
-      if (channel.ref.hub === hub) channel.changeRules(this.#hubs.rulesOf(channel.ref) ?? closedRules);
+      if (channel.ref.hub === hub)
+        channel.changeRules(this.#tenants.hubs.rulesOf(channel.ref) ?? closedRules);
     this.#sessions.recheck(hub);
   }
 
@@ -234,7 +239,7 @@ export class Engine implements NodeApi {
 
   authenticate(token: string | undefined): Result<Principal, Failure> {
     if (token === undefined) return ok(anonymous);
-    return this.#clients.administrator(token);
+    return this.#tenants.clients.administrator(token);
   }
 
   async enter(
@@ -245,18 +250,24 @@ export class Engine implements NodeApi {
     if (!this.#parts()) return err(this.#unavailable());
     const name = parseHubName(hub);
     if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
-    const ready = await this.#hubs.ready(name.value);
+    const ready = await this.#tenants.hubs.ready(name.value);
     if (!ready.ok) return ready;
-    return token === undefined ? ok(anonymous) : this.#clients.identify(name.value, token, sessionId);
+    return token === undefined ? ok(anonymous) : this.#tenants.clients.identify(name.value, token, sessionId);
+  }
+
+  async people(principal: Principal, hub: string, ...asked: Asked): Promise<Result<PeopleAnswer, Failure>> {
+    if (!this.#parts()) return err(this.#unavailable());
+    const name = this.#admit(principal, hub, true);
+    return name.ok ? this.#tenants.asked(principal, name.value, ...asked) : name;
   }
 
   openSession(request: OpenSession): Result<SessionHandle, Failure> {
     if (this.#state !== 'serving' || !this.#parts()) return err(this.#unavailable());
     const hub = this.#admit(request.principal, request.hub, true);
     if (!hub.ok) return hub;
-    return this.#hubs.view(hub.value)
+    return this.#tenants.hubs.view(hub.value)
       ? this.#sessions.open(hub.value, request)
-      : err(this.#hubs.missing(hub.value));
+      : err(this.#tenants.hubs.missing(hub.value));
   }
 
   async publish(
@@ -287,7 +298,7 @@ export class Engine implements NodeApi {
     const channel = parseChannelName(request.channel);
     if (!channel.ok) return err(failure('BAD_NAME', { channel: request.channel, message: channel.error }));
     const rules = this.#rules(name.value, channel.value);
-    if (!rules) return err(this.#hubs.missing(name.value));
+    if (!rules) return err(this.#tenants.hubs.missing(name.value));
     const refused = refusal(principal, 'subscribe', channel.value, rules);
     if (refused) return err(refused);
     return this.#withLog({ hub: name.value, channel: channel.value }, (scan) => historyPage(scan, request));
@@ -321,27 +332,13 @@ export class Engine implements NodeApi {
   async hubs(): Promise<readonly HubName[]> {
     const stored = (await this.#core?.store.hubs()) ?? [];
     const configured = Object.keys(this.#options.rules.hubs) as HubName[];
-    return [...new Set([...configured, ...stored, ...this.#hubs.made])].sort();
+    return [...new Set([...configured, ...stored, ...this.#tenants.hubs.made])].sort();
   }
 
-  async createHub(hub: string, actor: string): Promise<Result<boolean, Failure>> {
-    const name = parseHubName(hub);
-    if (!name.ok || name.value === systemHub)
-      return err(failure('BAD_NAME', { message: name.ok ? 'That hub is the system’s.' : name.error }));
-    return this.#hubs.exists(name.value) ? ok(false) : this.#hubs.create(name.value, actor);
-  }
-
-  async changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>> {
-    const name = parseHubName(hub);
-    return name.ok
-      ? this.#hubs.change(name.value, change, actor)
-      : err(failure('BAD_NAME', { message: name.error }));
-  }
-
-  async settings(hub: string): Promise<Result<SettingsDocument, Failure>> {
-    const name = parseHubName(hub);
-    return name.ok ? this.#hubs.document(name.value) : err(failure('BAD_NAME', { message: name.error }));
-  }
+  createHub: NodeApi['createHub'] = (...request) => this.#tenants.createHub(...request);
+  changeSettings: NodeApi['changeSettings'] = (...request) => this.#tenants.changeSettings(...request);
+  settings: NodeApi['settings'] = (hub) => this.#tenants.settings(hub);
+  users: NodeApi['users'] = (...request) => this.#tenants.users(...request);
 
   async channels(hub: string, options: { after?: string; limit: number }) {
     const name = this.#hub(hub);
@@ -402,7 +399,7 @@ export class Engine implements NodeApi {
   #hub(hub: string): Result<HubName, Failure> {
     const name = parseHubName(hub);
     if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
-    return this.#hubs.exists(name.value) ? name : err(this.#hubs.missing(name.value));
+    return this.#tenants.hubs.exists(name.value) ? name : err(this.#tenants.hubs.missing(name.value));
   }
 
   /** `mayComeLater`: who is asked for a token may still show one. */
@@ -414,8 +411,8 @@ export class Engine implements NodeApi {
     // A hub of the system is nobody else's business, and neither is a client of another hub this one's.
     const isForeign = principal.hub !== undefined && principal.hub !== name.value;
     if ((name.value === systemHub && !principal.admin) || isForeign) return err(failure('HUB_NOT_FOUND'));
-    if (!this.#clients.isCurrent(name.value, principal)) return err(failure('UNAUTHENTICATED'));
-    const isOpen = this.#hubs.view(name.value)?.anonymous !== false;
+    if (!this.#tenants.clients.isCurrent(name.value, principal)) return err(failure('UNAUTHENTICATED'));
+    const isOpen = this.#tenants.hubs.view(name.value)?.anonymous !== false;
     return principal.authenticated || isOpen || mayComeLater ? name : err(failure('UNAUTHENTICATED'));
   }
 

@@ -8,6 +8,7 @@ import { trimPosition } from '../log/retention.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import type { Hubs } from './hubs/hubs.js';
+import { hasDirectory } from '../hubs/settings.js';
 import type { EnginePorts } from './ports.js';
 
 export interface MaintenanceHooks {
@@ -83,7 +84,8 @@ export class Maintenance {
   /** What goes for it must be known: what retention removes does not come back. */
   async #retains(hub: HubName): Promise<boolean> {
     const view = await this.hubs.looked(hub);
-    return view !== undefined && hasRetention(view.rules);
+    // Keys of people go by retention.
+    return view !== undefined && (hasRetention(view.rules) || hasDirectory(view));
   }
 
   /** Appends a trim where the channel's rule asks for one. */

@@ -270,6 +270,8 @@ export interface Identity {
   /** Unix milliseconds. */
   readonly expiresAtMs?: number;
   readonly issuedAtMs?: number;
+  /** Of a hub's own directory: which account, as it was then. */
+  readonly account?: string;
 }
 
 export interface Identified {
@@ -290,6 +292,24 @@ export interface Authenticator {
   identify(providers: ReadonlyMap<string, Provider>, check: TokenCheck): Promise<Result<Identified, Failure>>;
 }
 
+/** Cryptography for the people of a hub. What costs a thread answers `undefined` when too many wait. */
+export interface Secrets {
+  /** With parameters and salt, as it is to be kept. */
+  hashPassword(password: string): Promise<string> | undefined;
+  /** The same time where there is nothing to compare with. */
+  checkPassword(password: string, stored: string | undefined): Promise<boolean> | undefined;
+  /** Ed25519: false for keys for which anybody can make signatures. */
+  isUsableKey(publicKey: Uint8Array): boolean;
+  isSignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  mac(key: Uint8Array, bytes: Uint8Array): Uint8Array;
+  isMac(key: Uint8Array, bytes: Uint8Array, mac: Uint8Array): boolean;
+  /** Under a key of 32 bytes; opens for the same context only. */
+  seal(key: Uint8Array, bytes: Uint8Array, context: Uint8Array): Uint8Array;
+  open(key: Uint8Array, sealed: Uint8Array, context: Uint8Array): Uint8Array | undefined;
+  /** Nobody can guess. */
+  randomBytes(length: number): Uint8Array;
+}
+
 export interface EnginePorts {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -300,6 +320,8 @@ export interface EnginePorts {
   openStore(): Promise<LogStore>;
   /** Left out where hubs have no providers. */
   readonly authenticator?: Authenticator;
+  /** Left out where hubs have no directories. */
+  readonly secrets?: Secrets;
   /** Left out by a node that stays alone. */
   readonly peers?: Peers;
 }

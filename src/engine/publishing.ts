@@ -11,7 +11,7 @@ import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import { refusal } from '../channels/permissions.js';
 import { type RuleSet, defaultRules } from '../channels/rules.js';
-import { systemRules } from '../hubs/system-channels.js';
+import { systemRulesOf } from '../hubs/system-channels.js';
 import { contentHash } from '../log/entry-wire.js';
 import { keyScope } from '../log/run-layout.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
@@ -86,7 +86,10 @@ export class Publishing implements Taker {
   system(ref: ChannelRef, content: Uint8Array, actor: string, origin: PublishOrigin): void {
     const message: PublishMessage = { type: 'publish', channel: ref.channel, content };
     const principal: Principal = { actor, authenticated: true, admin: true };
-    this.#take({ origin, requestId: 0, hub: ref.hub, principal, message }, { ref, rules: systemRules });
+    this.#take(
+      { origin, requestId: 0, hub: ref.hub, principal, message },
+      { ref, rules: systemRulesOf(ref.channel) },
+    );
   }
 
   /** A publish that another node let in and sent here. */

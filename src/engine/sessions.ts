@@ -8,17 +8,13 @@ import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
-import type { HistoryMessage, PublishMessage, ServerMessage } from '../protocol/messages.js';
+import type { HistoryMessage, PublishMessage, ServerMessage, UserMessage } from '../protocol/messages.js';
 import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
-import {
-  type Authenticated,
-  Session,
-  type SessionHost,
-  type WantedSubscription,
-} from '../sessions/session.js';
+import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';
+import type { Authenticated } from '../sessions/authentication.js';
 import type { Subscription } from '../sessions/subscription.js';
-import type { OpenSession, Principal, SessionHandle, SessionSink } from './api.js';
+import type { OpenSession, PeopleAnswer, Principal, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
@@ -53,6 +49,7 @@ export interface SessionsNode {
     token: string,
     sessionId: string,
   ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
+  people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
   /** False for one whose time is over, or that was revoked. */
   isCurrent(hub: HubName, principal: Principal): boolean;
 }
@@ -118,6 +115,7 @@ export class Sessions implements SessionHost {
       principal,
       sink,
       isLocal: isLoopback(remote),
+      remote: remote ?? '',
       ...this.options.session,
       nowMs: this.#nowMs(),
     });
@@ -264,6 +262,20 @@ export class Sessions implements SessionHost {
     parts.publishing.publish({ origin: session, requestId, hub, principal, publisher, message });
     // Acks of signals, and refusals, are due now; acks of entries come with their commit.
     if (session.hasAcks) this.flushSoon(session);
+  }
+
+  people(session: Session, requestId: number, { action, request }: UserMessage): void {
+    void this.#answerPeople(session, requestId, action, request).finally(() => session.requestDone());
+  }
+
+  async #answerPeople(session: Session, requestId: number, action: string, request: unknown): Promise<void> {
+    try {
+      const answer = await this.node.people(session, action, request);
+      if (answer.ok) session.answer(requestId, { type: 'user', answer: JSON.stringify(answer.value) });
+      else session.fail(requestId, answer.error);
+    } catch (error) {
+      this.#failed(error, session, requestId);
+    }
   }
 
   history(session: Session, requestId: number, message: HistoryMessage): void {

@@ -1,6 +1,7 @@
 /** Who says who a client is: an authentication provider of a hub, as its settings name it. */
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
+import { type Permissions, checkPermissions } from '../channels/grants.js';
 import { problemOf } from './checks.js';
 
 /** Signed tokens (RFC 7519). Of a key its algorithm is fixed, and never what a token says. */
@@ -29,7 +30,16 @@ export interface HttpProvider {
   readonly timeoutMs?: number;
 }
 
-export type Provider = JwtProvider | HttpProvider;
+/** The hub's own people, in its `$users`. */
+export interface DirectoryProvider {
+  readonly type: 'directory';
+  /** Anybody may register; else administrators do it for others. */
+  readonly registration?: boolean;
+  /** What its people may beside what the rules allow everybody; "{user}" stands for the name. */
+  readonly permissions?: Permissions;
+}
+
+export type Provider = JwtProvider | HttpProvider | DirectoryProvider;
 
 export interface Jwk {
   readonly kid: string;
@@ -48,16 +58,23 @@ const algorithms: Readonly<Record<string, readonly string[]>> = {
 
 export function checkProvider(value: unknown): Result<Provider, string> {
   const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
-  if (type !== 'jwt' && type !== 'http') return err('A provider has a "type": "jwt" or "http".');
-  const problem = problemOf(value, type === 'jwt' ? jwtChecks : httpChecks);
+  if (type !== 'jwt' && type !== 'http' && type !== 'directory')
+    return err('A provider has a "type": "jwt", "http" or "directory".');
+  const problem = problemOf(value, { jwt: jwtChecks, http: httpChecks, directory: directoryChecks }[type]);
   if (problem !== undefined) return err(`A provider of type "${type}" ${problem}.`);
   const provider = value as Provider;
+  if (provider.type === 'directory') return ok(provider);
   if (provider.type === 'http')
     return provider.url ? ok(provider) : err('A provider of type "http" has a "url".');
   if (!provider.issuer) return err('A provider of type "jwt" has an "issuer".');
   return provider.keys?.length || provider.jwksUrl !== undefined
     ? ok(provider)
     : err('A provider of type "jwt" has "keys", or a "jwksUrl".');
+}
+
+/** Permissions as they are for one user. */
+export function grantedTo(user: string, permissions: unknown): unknown {
+  return JSON.parse(JSON.stringify(permissions).replaceAll('{user}', user));
 }
 
 /** Whether a key can be used at all, and only as its algorithm says; a sentence otherwise. */
@@ -106,6 +123,15 @@ const jwtChecks: Readonly<Record<keyof JwtProvider, (value: unknown) => string |
   permissionsClaim: text,
   metadataClaim: text,
   tokenType: text,
+};
+
+const directoryChecks: Readonly<Record<keyof DirectoryProvider, (value: unknown) => string | undefined>> = {
+  type: typed,
+  registration: (value) => (typeof value === 'boolean' ? undefined : 'is true or false'),
+  permissions: (value) => {
+    const checked = checkPermissions(grantedTo('name', value));
+    return checked.ok ? undefined : `is not right: ${checked.error}`;
+  },
 };
 
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;

@@ -75,6 +75,12 @@ export interface HubView {
   readonly revoked: ReadonlyMap<string, number>;
 }
 
+/** Once it had people, what is left of them is looked after. */
+export function hasDirectory({ providers }: HubView): boolean {
+  for (const { type } of providers.values()) if (type === 'directory') return true;
+  return false;
+}
+
 /** `settings` is left out for a hub that has none. */
 export function viewOf(hub: string, config: RuleConfig, settings?: SettingsDocument): HubView {
   const own: HubRules = Object.hasOwn(config.hubs, hub) ? config.hubs[hub]! : {};

@@ -11,6 +11,17 @@ export function settingsRef(hub: HubName): ChannelRef {
   return { hub, channel: '$settings' as ChannelName };
 }
 
+export function usersRef(hub: HubName): ChannelRef {
+  return { hub, channel: '$users' as ChannelName };
+}
+
+/** The key that what is known of a person is sealed under: the newest entry alone stays, so that a key can be destroyed. */
+export function personKeyRef(hub: HubName, id: string): ChannelRef {
+  return { hub, channel: `${personKeyPrefix}${id}` as ChannelName };
+}
+
+const personKeyPrefix = '$keys:';
+
 /** Decisions must be the same for all who read them: never written on a minority side, never trimmed. */
 export const systemRules: RuleSet = {
   ...defaultRules,
@@ -20,8 +31,14 @@ export const systemRules: RuleSet = {
   degrade: false,
 };
 
+const personKeyRules: RuleSet = { ...systemRules, retention: { maxCount: 1 } };
+
+export function systemRulesOf(channel: string): RuleSet {
+  return channel.startsWith(personKeyPrefix) ? personKeyRules : systemRules;
+}
+
 /** What kind of entry a message of this channel is. */
 export function entryKindOf(channel: string): EntryKind {
   if (!isSystemChannel(channel)) return 'publish';
-  return channel === '$users' ? 'member' : 'settings';
+  return channel === '$users' || channel.startsWith(personKeyPrefix) ? 'member' : 'settings';
 }

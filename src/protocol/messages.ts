@@ -43,6 +43,14 @@ export interface HistoryMessage {
   readonly including?: Dot;
 }
 
+/** Asks the hub's directory. */
+export interface UserMessage {
+  readonly type: 'user';
+  readonly action: string;
+  /** A JSON value, not checked any further. */
+  readonly request: unknown;
+}
+
 export type ClientMessage =
   | {
       readonly type: 'auth';
@@ -58,7 +66,8 @@ export type ClientMessage =
     }
   | { readonly type: 'unsubscribe'; readonly channels: readonly string[] }
   | PublishMessage
-  | HistoryMessage;
+  | HistoryMessage
+  | UserMessage;
 
 export interface ClientEnvelope {
   /** 0: no answer wanted. */
@@ -184,6 +193,11 @@ export type ServerMessage =
     }
   | SessionInfo
   | Nodes
+  | {
+      readonly type: 'user';
+      /** A JSON object as text. */
+      readonly answer: string;
+    }
   | { readonly type: 'delivery'; readonly delivery: DeliverySlice }
   | { readonly type: 'signals'; readonly channel: string; readonly signals: readonly Signal[] }
   | Gap

@@ -100,6 +100,7 @@ const readers = {
   gap: readGap,
   error: (members) => ({ type: 'error', error: readError(members) }),
   nodes: readNodesMessage,
+  user: (_members, source) => ({ type: 'user', answer: source.member('answer').text }),
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 
 const names = Object.keys(readers) as (keyof typeof readers)[];

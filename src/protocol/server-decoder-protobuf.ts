@@ -68,11 +68,22 @@ const readers: Readonly<Record<number, Read>> = {
   0x6a: readGap,
   0x72: (reader) => ({ type: 'error', error: readError(reader) }),
   0x7a: readNodes,
+  0x1e2: readUser,
 };
 
 function readEmpty(reader: WireReader, event: ServerEvent): ServerEvent {
   while (!reader.done) reader.skip(reader.tag());
   return event;
+}
+
+function readUser(reader: WireReader): ServerEvent {
+  let answer = '{}';
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) answer = reader.text('answer');
+    else reader.skip(tag);
+  }
+  return { type: 'user', answer };
 }
 
 function readAuthResult(reader: WireReader): ServerEvent {

@@ -60,6 +60,8 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
       return historyToJson(message);
     case 'sessionInfo':
       return sessionInfoToJson(message);
+    case 'user':
+      return `{"answer":${message.answer}}`;
     case 'nodes':
       return JSON.stringify({ urls: message.urls, spreadMs: message.spreadMs });
     case 'delivery':

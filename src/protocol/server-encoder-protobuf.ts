@@ -96,6 +96,7 @@ const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
   gap: 0x6a,
   error: 0x72,
   nodes: 0x7a,
+  user: 0x1e2,
 };
 
 function putMembers(out: ByteWriter, message: ServerMessage): void {
@@ -117,6 +118,8 @@ function putMembers(out: ByteWriter, message: ServerMessage): void {
       return putHistory(out, message);
     case 'sessionInfo':
       return putSessionInfo(out, message);
+    case 'user':
+      return putText(out, 0x0a, message.answer);
     case 'nodes':
       for (const url of message.urls) putText(out, 0x0a, url);
       return putNumber(out, 0x10, message.spreadMs);

@@ -23,4 +23,5 @@ export const protocolHistory: readonly {
     digest: '855ef958b21c9630',
     change: 'The answer to Auth says what the client may do, what is known of it, and until when.',
   },
+  { version: 1, digest: 'f6ddfe6b2b87ba97', change: 'People ask the directory of their hub.' },
 ];

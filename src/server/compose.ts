@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import type { NodeApi } from '../engine/api.js';
 import { Engine } from '../engine/engine.js';
-import type { EnginePorts, Observation, Observer } from '../engine/ports.js';
+import type { EnginePorts, Observation, Observer, Secrets } from '../engine/ports.js';
 import { type Gateway, startGateway } from '../gateway/http-server.js';
 import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
 import { nodeFiles } from '../storage/node-files.js';
+import { systemSecrets } from '../services/people/secrets.js';
 import { storeMigrations } from '../../migrations/store/index.js';
 import { clientAddressesOf } from './client-addresses.js';
 import type { ClusterPlan } from './cluster.js';
@@ -65,7 +66,8 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     clusterOf(config, directory, options, { clientAddresses, observer });
   // One that begins alone listens for clients first: what other nodes need takes a while to load.
   const early = expectsOthers(config, directory, options) ? await openPeers([]) : undefined;
-  const parts: NodeParts = { config, directory, observer, providers };
+  const secrets = systemSecrets();
+  const parts: NodeParts = { config, directory, observer, providers, secrets };
   const node = await startNode(parts, early);
   let cluster = early;
   let gateway: Gateway | undefined;
@@ -78,6 +80,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     cluster?.peers.stop();
     await gateway?.stop();
     providers.stop();
+    await secrets.stop();
     logger.info('Stopped.');
   };
   try {
@@ -132,6 +135,7 @@ interface NodeParts {
   readonly directory: DataDirectory;
   readonly observer: Observer;
   readonly providers: LazyProviders;
+  readonly secrets: Secrets;
 }
 
 /** Alone, where no others are expected. */
@@ -176,7 +180,7 @@ async function find(
 }
 
 function startable(
-  { config, directory, observer, providers }: NodeParts,
+  { config, directory, observer, providers, secrets }: NodeParts,
   cluster: ClusterPlan | undefined,
 ): Engine {
   const ports: EnginePorts = {
@@ -186,6 +190,7 @@ function startable(
     hashing: systemHashing,
     observer,
     authenticator: providers,
+    secrets,
     ...(cluster && { peers: cluster.peers }),
     openStore: () =>
       openLogStore({

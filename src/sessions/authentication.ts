@@ -1,6 +1,8 @@
 /** Who a session is, and what waits until that is known. */
 import { limits } from '../base/limits.js';
 import type { Grants } from '../channels/grants.js';
+import type { Result } from '../base/result.js';
+import type { Failure } from '../protocol/errors.js';
 import type { AuthResult } from '../protocol/messages.js';
 
 /** Who asks; the engine's `Principal`. */
@@ -14,6 +16,9 @@ export interface SessionPrincipal {
   /** Unix milliseconds. */
   readonly expiresAtMs?: number;
 }
+
+/** Who a token stands for, or why it does not count. */
+export type Authenticated = (result: Result<SessionPrincipal, Failure>, nowMs: number) => void;
 
 /** Frames that came behind an Auth without an answer yet. */
 export class HeldFrames {

@@ -20,17 +20,15 @@ import type {
   PublishMessage,
   ServerMessage,
   Start,
+  UserMessage,
 } from '../protocol/messages.js';
 import { encodeServerFrame } from '../protocol/server-encoder.js';
-import { HeldFrames, type SessionPrincipal, authResultOf } from './authentication.js';
+import { type Authenticated, HeldFrames, type SessionPrincipal, authResultOf } from './authentication.js';
 import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
 import { RateLimit } from './rate-limit.js';
 import type { FrameSink, SessionFrame, Subscriber } from './subscriber.js';
 import { Subscription } from './subscription.js';
-
-/** Who a token stands for, or why it does not count. */
-export type Authenticated = (result: Result<SessionPrincipal, Failure>, nowMs: number) => void;
 
 /** What a session asks of its node. Answers come back through the session's own methods. */
 export interface SessionHost {
@@ -42,6 +40,7 @@ export interface SessionHost {
   anonymousAllowed(session: Session): boolean;
   publish(session: Session, requestId: number, message: PublishMessage): void;
   history(session: Session, requestId: number, message: HistoryMessage): void;
+  people(session: Session, requestId: number, message: UserMessage): void;
   /** Opens subscriptions that were added to the session; answers the request once. */
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
   unsubscribed(subscription: Subscription<Session>): void;
@@ -71,6 +70,8 @@ export interface SessionOptions {
   readonly sink: FrameSink;
   /** The client runs on this machine, or a proxy does that it came by. */
   readonly isLocal: boolean;
+  /** Its address, where it is known. */
+  readonly remote: string;
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
   readonly authTimeoutMs: number;
@@ -87,6 +88,7 @@ export class Session implements Subscriber {
   readonly subscriptions = new Map<string, Subscription<Session>>();
   closed = false;
   readonly isLocal: boolean;
+  readonly remote: string;
   /** Version of what it was told of other nodes. */
   nodesTold = 0;
   /** Some subscription is replaying or opening: the engine's replay looks at this session. */
@@ -116,6 +118,7 @@ export class Session implements Subscriber {
     this.encoding = options.encoding;
     this.#sink = options.sink;
     this.isLocal = options.isLocal;
+    this.remote = options.remote;
     this.principal = options.principal;
     this.#rate = new RateLimit(options.messagesPerSecondMax, options.messagesPerSecondMax);
     this.#heardMs = options.nowMs;
@@ -172,7 +175,9 @@ export class Session implements Subscriber {
 
   #handle(requestId: number, message: ClientMessage): void {
     this.#refusedInARow = 0;
-    if (!this.admitted && message.type !== 'auth' && message.type !== 'close') {
+    // Whoever has no token yet gets one of the hub's directory.
+    const isEntry = message.type === 'auth' || message.type === 'close' || message.type === 'user';
+    if (!this.admitted && !isEntry) {
       return this.failAndClose(
         'UNAUTHENTICATED',
         { message: 'Send Auth with a valid token first.' },
@@ -194,6 +199,8 @@ export class Session implements Subscriber {
         return this.#unsubscribe(requestId, message.channels);
       case 'history':
         return this.#begin(requestId) ? this.#host.history(this, requestId, message) : undefined;
+      case 'user':
+        return this.#begin(requestId) ? this.#host.people(this, requestId, message) : undefined;
       case 'close':
         return this.end(1000, message.reason ?? 'closed by the client');
     }

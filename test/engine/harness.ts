@@ -7,7 +7,7 @@ import type { RuleConfig } from '../../src/channels/rules.js';
 import type { OutFrame, Principal, SessionHandle, SessionSink } from '../../src/engine/api.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { EngineOptions } from '../../src/engine/options.js';
-import type { Authenticator, LogStore, Observation } from '../../src/engine/ports.js';
+import type { Authenticator, LogStore, Observation, Secrets } from '../../src/engine/ports.js';
 import type { Encoding } from '../../src/protocol/messages.js';
 import type { Files, StoreFile } from '../../src/storage/files.js';
 import { openLogStore } from '../../src/storage/log-store.js';
@@ -26,6 +26,7 @@ export interface WorldOptions {
   /** Hubs can be made and set at run time. */
   readonly hubs?: EngineOptions['hubs'];
   readonly authenticator?: Authenticator;
+  readonly secrets?: Secrets;
   readonly messagesPerSecondMax?: number;
   readonly segmentBytes?: number;
   readonly seed?: number;
@@ -91,6 +92,7 @@ export class World {
         hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
         observer: { observe: (observation) => void this.observations.push(observation) },
         openStore: () => this.openStore(),
+        ...(options.secrets ? { secrets: options.secrets } : {}),
         ...(options.authenticator ? { authenticator: options.authenticator } : {}),
       },
       engineOptions,

@@ -65,6 +65,18 @@ export class FakeNode implements NodeApi {
     return this.authenticate(token);
   }
 
+  readonly asked: { principal: Principal; hub: string; action: string; request: object; remote: string }[] =
+    [];
+
+  async people(principal: Principal, hub: string, action: string, request: object, remote: string) {
+    this.asked.push({ principal, hub, action, request, remote });
+    return ok({ name: 'ada' });
+  }
+
+  async users(_hub: string, { after, limit }: { after: string; limit: number }) {
+    return ok({ users: [], after, limit });
+  }
+
   readonly changes: { hub: string; change: Change; actor: string }[] = [];
   document: SettingsDocument = {};
 

@@ -9,6 +9,7 @@ import { type Failure, failure } from '../../protocol/errors.js';
 import { isNestedWithin } from '../../protocol/json-text.js';
 import type { Principal } from '../api.js';
 import type { EngineOptions } from '../options.js';
+import type { People } from '../people/people.js';
 import type { EnginePorts, Identified } from '../ports.js';
 
 /** Control characters and names of the system's own would be taken for something else in logs. */
@@ -20,6 +21,7 @@ export class Identifying {
     readonly options: Pick<EngineOptions, 'verifyToken'>,
     /** What goes for a hub, as far as it is known. */
     readonly viewOf: (hub: HubName) => HubView | undefined,
+    readonly people: People | undefined,
   ) {}
 
   /** The one token that is known without asking anybody. */
@@ -37,10 +39,11 @@ export class Identifying {
     const known = this.administrator(token);
     const { authenticator } = this.ports;
     const view = this.viewOf(hub);
-    if (known.ok || token.length > limits.tokenBytesMax || !authenticator || !view?.providers.size)
-      return known;
+    if (known.ok || token.length > limits.tokenBytesMax || !view?.providers.size) return known;
     const check = { hub, token, ...(sessionId === undefined ? {} : { sessionId }) };
-    return authenticator.identify(view.providers, check).then((found) => {
+    const asked = this.people?.identify(hub, token) ?? authenticator?.identify(view.providers, check);
+    if (!asked) return known;
+    return asked.then((found) => {
       const principal = found.ok ? principalOf(hub, found.value) : found;
       if (!principal.ok || this.isCurrent(hub, principal.value)) return principal;
       return err(failure('UNAUTHENTICATED'));
@@ -48,11 +51,12 @@ export class Identifying {
   }
 
   /** False once its time is over, it was revoked, or its provider is none of the hub's any more. */
-  isCurrent(hub: HubName, { actor, provider, expiresAtMs, issuedAtMs }: Principal): boolean {
+  isCurrent(hub: HubName, { actor, provider, expiresAtMs, issuedAtMs, account }: Principal): boolean {
     if (provider === undefined) return true;
     const view = this.viewOf(hub);
     const isOver = expiresAtMs !== undefined && expiresAtMs <= this.ports.clock.wallMs();
     if (!view?.providers.has(provider) || isOver) return false;
+    if (account !== undefined && this.people?.isCurrent(hub, actor, account) !== true) return false;
     const revokedMs = view.revoked.get(actor);
     // One that does not say when it was issued may be older.
     return revokedMs === undefined || (issuedAtMs !== undefined && issuedAtMs > revokedMs);
@@ -61,7 +65,7 @@ export class Identifying {
 
 /** A provider is somebody else's program: what it says is checked like anything from outside. */
 function principalOf(hub: HubName, { provider, identity }: Identified): Result<Principal, Failure> {
-  const { user, permissions, metadata, expiresAtMs, issuedAtMs } = identity;
+  const { user, permissions, metadata, expiresAtMs, issuedAtMs, account } = identity;
   if (!userPattern.test(user) || utf8(user).length > limits.userIdBytesMax)
     return refused(`a user has 1 to ${limits.userIdBytesMax} bytes, no "$" first and no control characters`);
   const granted = permissions === undefined ? ok({}) : checkPermissions(permissions);
@@ -83,6 +87,7 @@ function principalOf(hub: HubName, { provider, identity }: Identified): Result<P
     ...(metadata === undefined ? {} : { metadata }),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
     ...(issuedAtMs === undefined ? {} : { issuedAtMs }),
+    ...(account === undefined ? {} : { account }),
   });
 }
 

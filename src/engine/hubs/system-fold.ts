@@ -91,9 +91,7 @@ export class SystemFold<F extends Fold> {
   /** Writes a change, and resolves with what became of it once the state here has it. */
   async change({ event, payload }: Change, actor: string): Promise<Result<Outcome, Failure>> {
     const content = encodeContent({ event, contentType: 'application/json', payload });
-    const written = await new Promise<Result<Dot, Failure>>((resolve) => {
-      this.host.publish(this.ref, content, actor, new Answer(resolve));
-    });
+    const written = await writeSystem(this.host, this.ref, content, actor);
     return written.ok ? this.#outcomeOf(dotText(written.value)) : written;
   }
 
@@ -214,6 +212,16 @@ export class SystemFold<F extends Fold> {
   #wake(): void {
     for (const wake of this.#waiting.splice(0)) wake();
   }
+}
+
+/** Resolves once it is durable. */
+export function writeSystem(
+  host: Pick<SystemFoldHost, 'publish'>,
+  ref: ChannelRef,
+  content: Uint8Array,
+  actor: string,
+): Promise<Result<Dot, Failure>> {
+  return new Promise((resolve) => host.publish(ref, content, actor, new Answer(resolve)));
 }
 
 class Answer implements PublishOrigin {

@@ -16,6 +16,9 @@ export interface ProvidersOptions extends OutboundOptions {
   readonly observer: Observer;
 }
 
+/** Those that somebody outside is asked for. */
+type Asked = JwtProvider | HttpProvider;
+
 interface Known {
   readonly identity: Identity;
   readonly untilMs: number;
@@ -65,7 +68,7 @@ export class Providers implements Authenticator {
     this.#outbound.stop();
   }
 
-  #ask(provider: Provider, check: TokenCheck): Promise<Result<Identity, Failure>> {
+  #ask(provider: Asked, check: TokenCheck): Promise<Result<Identity, Failure>> {
     return provider.type === 'jwt'
       ? this.#jwts.verify(check.hub, provider, check.token)
       : this.#askService(provider, check);
@@ -117,11 +120,14 @@ export class Providers implements Authenticator {
 function providerFor(
   providers: ReadonlyMap<string, Provider>,
   token: string,
-): readonly [string, Provider] | undefined {
+): readonly [string, Asked] | undefined {
   const issuer = issuerOf(token);
-  const all = [...providers];
-  const signed = all.find(([, each]) => each.type === 'jwt' && (each as JwtProvider).issuer === issuer);
-  return signed ?? all.find(([, each]) => each.type === 'http');
+  let service: readonly [string, HttpProvider] | undefined;
+  for (const [name, each] of providers) {
+    if (each.type === 'jwt' && each.issuer === issuer) return [name, each];
+    if (each.type === 'http') service ??= [name, each];
+  }
+  return service;
 }
 
 function identityFrom(body: string, nowMs: number): Identity {

@@ -6,7 +6,7 @@ import { lan } from '../../../src/cluster/parameters.js';
 import { type ClusterId, type Replicas, type Ring, foundRing } from '../../../src/cluster/ring.js';
 import { Engine } from '../../../src/engine/engine.js';
 import type { ClusterOptions } from '../../../src/engine/options.js';
-import type { Observation, PeerHandlers, Peers } from '../../../src/engine/ports.js';
+import type { Observation, PeerHandlers, Peers, Secrets } from '../../../src/engine/ports.js';
 import type { RuleConfig } from '../../../src/channels/rules.js';
 import { openLogStore } from '../../../src/storage/log-store.js';
 import { SimulatedClock } from '../../../simulations/world/clock.js';
@@ -124,6 +124,7 @@ export class TestNode {
             observer,
           }),
         peers: this.#peers(),
+        ...(options.secrets ? { secrets: options.secrets } : {}),
       },
       {
         nodeId: this.id,
@@ -244,6 +245,7 @@ export interface ClusterWorldOptions {
   readonly rules?: RuleConfig;
   /** Hubs can be made and set at run time. */
   readonly keepsSettings?: boolean;
+  readonly secrets?: Secrets;
   readonly trimGraceMs?: number;
   readonly seed?: number;
 }
