@@ -298,6 +298,8 @@ export interface Secrets {
   hashPassword(password: string): Promise<string> | undefined;
   /** The same time where there is nothing to compare with. */
   checkPassword(password: string, stored: string | undefined): Promise<boolean> | undefined;
+  /** Made with less than what is taken today. */
+  isOutdated(stored: string): boolean;
   /** Ed25519: false for keys for which anybody can make signatures. */
   isUsableKey(publicKey: Uint8Array): boolean;
   isSignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;

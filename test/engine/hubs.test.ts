@@ -216,6 +216,20 @@ test('settings that are lost close the hub until somebody says anew what goes', 
   expect((await alice.publish('vault', 'x')).ack).toBeDefined();
 });
 
+test('a store that failed and was opened again brings everything back, and changes go on', async () => {
+  const world = await start();
+  await change(world, 'default', ...closed);
+  const alice = await enter(world);
+  world.failNextWrite = 'ENOSPC';
+  await alice.publish('lobby', 'x');
+  await world.pass(2_000);
+  expect(world.observations).toContainEqual({ type: 'store-reopened' });
+  const bob = await enter(world);
+  expect((await bob.publish('vault', 'x')).error).toMatchObject({ code: 'DENIED' });
+  await change(world, 'default', { type: 'remove', section: 'channels', name: 'vault' });
+  expect((await bob.publish('vault', 'x')).ack).toBeDefined();
+});
+
 test('hubs nobody uses leave memory, and come back with all they had', async () => {
   const world = await start();
   await world.run(world.engine.createHub('acme', 'root'));

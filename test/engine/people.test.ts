@@ -156,6 +156,16 @@ test('attack 26: who fails again and again waits, and so do those behind one add
   expect(await ask(world, 'login', ada, anonymous, '10.0.0.3')).toBe('OVERLOADED');
 });
 
+test('attack 26: a hash of older days is made anew when its owner logs in, and nobody is put out', async () => {
+  const { world, secrets } = await start();
+  await register(world, { email: 'ada@example.org' });
+  const self = await who(world);
+  secrets.recipe = 'better hash';
+  for (let i = 0; i < 2; i++) expect(await ask(world, 'login', ada)).toMatchObject({ user: 'ada' });
+  expect(secrets.checks.at(-1)).toMatch(/^better hash/);
+  expect(await ask(world, 'profile', {}, self)).toMatchObject({ email: 'ada@example.org' });
+});
+
 test('profile, e-mail and metadata are one’s own to read and change', async () => {
   const { world } = await start();
   await register(world, { email: 'ada@example.org', metadata: { likes: 'engines' } });

@@ -5,14 +5,18 @@ import type { Secrets } from '../../src/engine/ports.js';
 export class TestSecrets {
   checks: (string | undefined)[] = [];
   isFull = false;
+  /** Of what hashes are made today. */
+  recipe = 'hash';
 
   get secrets(): Secrets {
     return {
       ...systemSecrets(),
-      hashPassword: (password) => (this.isFull ? undefined : Promise.resolve(`hash of ${password}`)),
+      isOutdated: (stored) => !stored.startsWith(this.recipe),
+      hashPassword: (password) =>
+        this.isFull ? undefined : Promise.resolve(`${this.recipe} of ${password}`),
       checkPassword: (password, stored) => {
         this.checks.push(stored);
-        return this.isFull ? undefined : Promise.resolve(stored === `hash of ${password}`);
+        return this.isFull ? undefined : Promise.resolve(stored?.endsWith(` of ${password}`) === true);
       },
     };
   }

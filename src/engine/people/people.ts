@@ -188,7 +188,9 @@ export class People {
       return err(failure('UNAUTHENTICATED', { message: 'The name, password or signature is not right.' }));
     }
     this.#logIns.succeeded(account, remote);
-    return this.#token(directory, user);
+    const token = await this.#token(directory, user);
+    if (token.ok && request.password !== undefined) await this.#renewHash(directory, user, request.password);
+    return token;
   }
 
   /** Takes the same time whether there is such a user or not. */
@@ -211,6 +213,25 @@ export class People {
       return invalid('A log-in has a "password", or a "challenge" and its "signature".');
     const checked = this.secrets.checkPassword(password, person.password);
     return checked ? ok(await checked) : tooMany();
+  }
+
+  /** What is taken for a hash rises over the years; a log-in is when there is a password to hash. That it fails now harms nothing. */
+  async #renewHash(
+    { hub, fold }: Directory,
+    { name, id, version, sealed }: User,
+    given: string,
+  ): Promise<void> {
+    const before = await this.#keys.open(hub, { id, sealed });
+    const stored = before.ok ? before.value.password : undefined;
+    if (!before.ok || stored === undefined || !this.secrets.isOutdated(stored)) return;
+    const password = await this.secrets.hashPassword(given);
+    if (password === undefined) return;
+    const renewed = await this.#keys.seal(hub, id, { ...before.value, password });
+    if (!renewed.ok) return;
+    await fold.change(
+      entryOf({ type: 'change', name, id, version, sealed: renewed.value, ends: false }),
+      name,
+    );
   }
 
   async #token(directory: Directory, user: User): Promise<Answer> {

@@ -36,7 +36,7 @@ export class PersonKeys {
     return first.ok ? this.#write(hub, id, 'destroyed', new Uint8Array(0)) : first;
   }
 
-  async open(hub: HubName, { id, sealed }: User): Promise<Result<Person, Failure>> {
+  async open(hub: HubName, { id, sealed }: Pick<User, 'id' | 'sealed'>): Promise<Result<Person, Failure>> {
     const key = await this.#key(hub, id);
     if (!key.ok) return key;
     const opened = sealed && this.host.secrets.open(key.value, sealed, contextOf(hub, id));

@@ -63,6 +63,11 @@ export class Passwords {
     return given?.then((hash) => timingSafeEqual(hash, expected));
   }
 
+  isOutdated(stored: string): boolean {
+    const [cost1, block1, parallel1] = (storedPattern.exec(stored) ?? []).slice(1, 4).map(Number);
+    return cost1 !== this.cost || block1 !== block || parallel1 !== parallel;
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true;
     for (const job of this.#waiting.splice(0)) job.reject(new Error('the node stops'));

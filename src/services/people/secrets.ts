@@ -12,6 +12,7 @@ export function systemSecrets(): Secrets & { stop(): Promise<void> } {
   return {
     hashPassword: (password) => passwords.hash(password),
     checkPassword: (password, stored) => passwords.check(password, stored),
+    isOutdated: (stored) => passwords.isOutdated(stored),
     isUsableKey,
     isSignature,
     mac: (key, bytes) => createHmac('sha256', key).update(bytes).digest(),

@@ -17,6 +17,7 @@ describe('passwords', () => {
     expect(await passwords.check('correct horsf', stored)).toBe(false);
     expect(await passwords.check('correct horse', undefined)).toBe(false);
     expect(await passwords.check('', 'scrypt$1$1$1$$')).toBe(false);
+    expect([passwords.isOutdated(stored!), new Passwords(16).isOutdated(stored!)]).toEqual([false, true]);
   });
 
   test('have a salt each, and one form of each character', async () => {
