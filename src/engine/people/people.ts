@@ -1,27 +1,20 @@
-/** The directories of hubs: people register, log in, change and delete their accounts. Each hub's is a fold over its `$users`, followed
- *  while somebody uses the hub. */
+/** What people ask of the directories of hubs: they register, log in, change and delete their accounts. */
 import { fromBase64, toBase64Url, toHex } from '../../base/bytes.js';
 import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
-import { type DirectoryProvider, grantedTo } from '../../hubs/provider.js';
-import type { HubView } from '../../hubs/settings.js';
-import { usersRef } from '../../hubs/system-channels.js';
+import { grantedTo } from '../../hubs/provider.js';
 import { type Person, type UserAction, type UserRequest, challengeText } from '../../people/requests.js';
 import { isDirectoryToken, parseToken, writeToken } from '../../people/tokens.js';
-import { type User, type UserChange, Users, encodeUserChange } from '../../people/users.js';
+import { type User, type UserChange, encodeUserChange } from '../../people/users.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { PeopleAnswer, Principal } from '../api.js';
-import { SystemFold, type SystemFoldHost } from '../hubs/system-fold.js';
 import type { Identified, Secrets } from '../ports.js';
+import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
 import { LogIns } from './log-ins.js';
 import { PersonKeys, type PersonKeysHost } from './person-keys.js';
 
-export interface PeopleHost extends SystemFoldHost, Omit<PersonKeysHost, 'secrets'> {
-  viewOf(hub: HubName): HubView | undefined;
-  /** Somebody's account is another: whoever is there by it is looked at anew. */
-  changed(hub: HubName): void;
-}
+export interface PeopleHost extends DirectoriesHost, Omit<PersonKeysHost, 'secrets'> {}
 
 export interface Asking {
   readonly principal: Principal;
@@ -31,48 +24,34 @@ export interface Asking {
 
 type Answer = Result<PeopleAnswer, Failure>;
 
-/** `users`: as they are now; read anew after every wait. */
-interface Directory {
-  readonly hub: HubName;
-  readonly fold: SystemFold<Users>;
-  readonly users: Users;
-}
-
 export class People {
-  readonly #folds = new Map<HubName, { readonly fold: SystemFold<Users>; usedMs: number }>();
+  readonly #directories: Directories;
   readonly #logIns = new LogIns();
   readonly #keys: PersonKeys;
   #open = 0;
-  readonly #rechecking = new Set<HubName>();
 
   constructor(
     readonly host: PeopleHost,
     readonly secrets: Secrets,
   ) {
     this.#keys = new PersonKeys({ ...host, secrets });
+    this.#directories = new Directories(host);
   }
 
   stop(): void {
-    for (const { fold } of this.#folds.values()) fold.stop();
-    this.#folds.clear();
+    this.#directories.stop();
   }
 
   /** Lets directories go that nobody uses. */
   tick(used: ReadonlySet<HubName>): void {
-    const nowMs = this.#nowMs();
-    for (const [hub, each] of this.#folds) {
-      if (used.has(hub)) each.usedMs = nowMs;
-      if (nowMs - each.usedMs < limits.hubIdleMs) continue;
-      this.#folds.delete(hub);
-      each.fold.stop();
-    }
+    this.#directories.tick(used);
   }
 
   async request(hub: HubName, action: UserAction, request: UserRequest, asking: Asking): Promise<Answer> {
     if (this.#open >= limits.peopleRequestsMax) return err(failure('OVERLOADED', { retryAfterMs: 500 }));
     this.#open++;
     try {
-      const directory = await this.#directory(hub);
+      const directory = await this.#directories.of(hub);
       return directory.ok ? await this.#answer(action, directory.value, request, asking) : directory;
     } finally {
       this.#open--;
@@ -80,7 +59,7 @@ export class People {
   }
 
   async list(hub: HubName, after: string, limit: number): Promise<Answer> {
-    const directory = await this.#directory(hub);
+    const directory = await this.#directories.of(hub);
     if (!directory.ok) return directory;
     const users = directory.value.users.list(after, Math.min(limit, limits.usersPageMax));
     const shown = users.map(({ name, sinceMs }) => ({ name, since: new Date(sinceMs).toISOString() }));
@@ -95,7 +74,7 @@ export class People {
   }
 
   async #identify(hub: HubName, token: string): Promise<Result<Identified, Failure>> {
-    const directory = await this.#directory(hub);
+    const directory = await this.#directories.of(hub);
     if (!directory.ok) return directory;
     const parsed = parseToken(hub, token);
     const key = directory.value.users.keys.find(({ id }) => id === parsed?.keyId);
@@ -112,7 +91,7 @@ export class People {
 
   /** Whether the account is still there, and what it was known by has not changed. */
   isCurrent(hub: HubName, name: string, account: string): boolean {
-    const state = this.#folds.get(hub)?.fold.state;
+    const state = this.#directories.known(hub);
     const user = state?.isWhole === true ? state.find(name) : undefined;
     return user?.sealed !== undefined && `${user.id} ${user.generation}` === account;
   }
@@ -331,56 +310,6 @@ export class People {
     });
   }
 
-  // The directory of a hub.
-
-  async #directory(hub: HubName): Promise<Result<Directory, Failure>> {
-    if (!providerIn(this.host.viewOf(hub))) return noDirectory();
-    const { fold } = this.#use(hub);
-    await fold.ready();
-    const users = fold.state;
-    return users?.isWhole === true
-      ? ok({
-          hub,
-          fold,
-          get users() {
-            return fold.state ?? users;
-          },
-        })
-      : err(
-          failure('UNAVAILABLE', {
-            message: 'The people of this hub are not known yet.',
-            retryAfterMs: 1_000,
-          }),
-        );
-  }
-
-  #use(hub: HubName) {
-    let each = this.#folds.get(hub);
-    if (!each) {
-      const fold = new SystemFold(
-        usersRef(hub),
-        this.host,
-        () => new Users(),
-        () => this.#recheckSoon(hub),
-      );
-      each = { fold, usedMs: 0 };
-      this.#folds.set(hub, each);
-      fold.start();
-    }
-    each.usedMs = this.#nowMs();
-    return each;
-  }
-
-  /** Not for every account: looking costs a step for each session. And who ended its own account is answered first. */
-  #recheckSoon(hub: HubName): void {
-    if (this.#rechecking.has(hub)) return;
-    this.#rechecking.add(hub);
-    this.host.ports.timers.after(limits.accountsRecheckMs, () => {
-      this.#rechecking.delete(hub);
-      this.host.changed(hub);
-    });
-  }
-
   #nowMs(): number {
     return this.host.ports.clock.monotonicMs();
   }
@@ -391,18 +320,6 @@ export const noPeople: Pick<People, 'request' | 'list'> = {
   request: () => Promise.resolve(noDirectory()),
   list: () => Promise.resolve(noDirectory()),
 };
-
-function noDirectory(): Result<never, Failure> {
-  return err(failure('UNSUPPORTED', { message: 'This hub has no directory of people.' }));
-}
-
-function providerIn(
-  view: HubView | undefined,
-): { readonly name: string; readonly directory: DirectoryProvider } | undefined {
-  for (const [name, provider] of view?.providers ?? [])
-    if (provider.type === 'directory') return { name, directory: provider };
-  return undefined;
-}
 
 const entryOf = (change: UserChange) => encodeUserChange(change);
 
