@@ -4,7 +4,7 @@ const { join } = require('node:path');
 
 const ports = 'engine/ports';
 const api = 'engine/api';
-const cores = ['base', 'log', 'protocol', 'cluster', 'replication', 'channels', 'sessions'];
+const cores = ['base', 'log', 'protocol', 'cluster', 'replication', 'channels', 'sessions', 'hubs', 'people'];
 
 /** `cli` and `server` compose everything, so they have no row. */
 const mayImport = {
@@ -14,12 +14,14 @@ const mayImport = {
   cluster: ['base'],
   replication: ['base', 'log', 'cluster'],
   channels: ['base', 'log', 'protocol'],
+  hubs: ['base', 'log', 'protocol', 'channels'],
+  people: ['base', 'hubs'],
   sessions: ['base', 'protocol', 'log', 'channels'],
   engine: cores,
   storage: ['base', 'log', ports],
   peer: ['base', 'log', 'cluster', 'replication', ports, api],
-  gateway: ['base', 'log', 'protocol', ports, api],
-  services: ['base', 'log', 'protocol', ports, api],
+  gateway: ['base', 'log', 'protocol', 'hubs', 'people', ports, api],
+  services: ['base', 'log', 'protocol', 'hubs', ports, api],
   client: ['base', 'log', 'protocol'],
 };
 const pure = [...cores, 'engine'];
@@ -27,6 +29,7 @@ const composing = ['cli', 'server'];
 const entries = [
   'src/cli/main.ts',
   'src/client/index.ts',
+  'src/client/people.ts',
   'src/protocol/index.ts',
   'src/server/index.ts',
   'src/server/worker.ts',

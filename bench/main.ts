@@ -18,6 +18,7 @@ import { fanOutSuite } from './suites/fan-out.js';
 import { idleSuite } from './suites/idle.js';
 import { publishSuite } from './suites/publish.js';
 import { replaySuite } from './suites/replay.js';
+import { rightsSuite } from './suites/rights.js';
 import { startSuite } from './suites/start.js';
 import { storeSuite } from './suites/store.js';
 import type { BenchContext, OpenSuite, Suite } from './suites/suite.js';
@@ -29,6 +30,7 @@ const suites: Readonly<Record<SuiteName, Suite>> = {
   idle: idleSuite,
   start: startSuite,
   store: storeSuite,
+  rights: rightsSuite,
 };
 const payloadBytes = 128;
 const projectRoot = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,7 +1,7 @@
 /** Arguments of `npm run bench`. */
 import { parseArgs } from 'node:util';
 
-export const suiteNames = ['publish', 'fanout', 'replay', 'idle', 'start', 'store'] as const;
+export const suiteNames = ['publish', 'fanout', 'replay', 'idle', 'start', 'store', 'rights'] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 export const usage = `usage: npm run bench -- [options]

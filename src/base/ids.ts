@@ -25,6 +25,9 @@ export interface ChannelRef {
 
 export const channelNameBytesMax = 255;
 
+/** What concerns the whole cluster is kept in channels of this hub; for administrators only. */
+export const systemHub = '$ringlog' as HubName;
+
 const hubPattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const plainCharacters = 'A-Za-z0-9._~@+=-';
 const segment = `(?:[${plainCharacters}]|%[0-9A-F]{2})+`;
@@ -34,7 +37,7 @@ const needlessEscape = /%(?:2[BDE]|3[0-9D]|4[0-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE]
 const writerPattern = /^[0-9a-f]{24}$/;
 
 export function parseHubName(text: string): Result<HubName, string> {
-  return hubPattern.test(text)
+  return hubPattern.test(text) || text === systemHub
     ? ok(text as HubName)
     : err('A hub name has 1 to 63 of a-z, 0-9 and "-", and does not start with "-".');
 }

@@ -341,4 +341,87 @@ export const limits = {
   verifyPagesMax: 2,
   /** Beyond the time that a home was given: for its answer to come. */
   verifyAnswerMs: 30_000,
+  /** A pattern of channels, and how many of them one client may be granted for each action. */
+  channelPatternBytesMax: 255,
+  channelPatternsMax: 1_000,
+  /** Channels of which a client's right is remembered; beyond it all are looked at anew. */
+  grantedChannelsKnownMax: 1_024,
+  /** A setting's name: of a rule set, a namespace, a provider. */
+  settingNameBytesMax: 128,
+  /** Settings of a hub, by section: together they are one file that is exported, and one entry that imports it. */
+  settingsPerSectionMax: 10_000,
+  /** A text among settings: an address, an issuer. */
+  settingTextBytesMax: 1_024,
+  providersPerHubMax: 16,
+  keysPerProviderMax: 32,
+  keyIdBytesMax: 128,
+  /** A token says when it ends; one that is good for longer is refused, so that revocations need not be kept longer. */
+  tokenLifeMsMax: 86_400_000,
+  /** Clocks of whoever signs tokens and of nodes differ by no more than this. */
+  tokenLeewayMs: 30_000,
+  /** Who a user is and what else is known of it. */
+  userIdBytesMax: 128,
+  metadataBytesMax: 4_096,
+  metadataDepthMax: 16,
+  /** Key sets are fetched anew after this; for a key nobody knows no more often than that; and serve no longer when they
+   *  cannot be fetched. */
+  keySetFreshMs: 600_000,
+  keySetRetryMs: 30_000,
+  keySetStaleMs: 3_600_000,
+  keySetsMax: 1_024,
+  /** Calls to providers: to connect, in all, what an answer may have, and how many of one hub are under way at once. */
+  outboundConnectMs: 3_000,
+  outboundTotalMs: 5_000,
+  outboundBytesMax: 65_536,
+  outboundPerHubMax: 32,
+  /** Failures in a row after which a service is left alone, and for how long. */
+  outboundFailuresMax: 5,
+  outboundRestMs: 5_000,
+  /** Signatures that are checked at once, each on a thread of the pool that syncs the store, and that wait for it. */
+  signaturesAtOnceMax: 2,
+  signaturesWaitingMax: 1_024,
+  /** Who a token stands for is known for so long, and of so many of each provider. */
+  identityKnownMs: 10_000,
+  identitiesKnownMax: 4_096,
+  /** How long a client is known by the word of a service that does not say how long. */
+  identityLifeMs: 900_000,
+  /** Frames of a client whose authentication is under way wait for it. */
+  heldFrameBytesMax: 65_536,
+  /** People of one hub: their names and sealed records are in the memory of nodes where the hub is used. */
+  usersPerHubMax: 100_000,
+  usersPageMax: 1_000,
+  passwordBytesMax: 1_024,
+  /** Password hashes made at once, each on a thread of its own with 32 MiB, and those that wait: a few seconds of work. */
+  passwordsAtOnceMax: 2,
+  passwordsWaitingMax: 64,
+  /** Keys that sign a directory's tokens: a new one a day, and those of before for tokens that are still good. */
+  signingKeysKept: 4,
+  signingKeyMs: 86_400_000,
+  directoryTokenMs: 900_000,
+  /** A challenge is good once, at the node that gave it, for so long. */
+  challengeMs: 30_000,
+  challengesMax: 10_000,
+  /** Failed log-ins of one account from one address, and of one address, after which the next one waits, longer each time. */
+  loginFailuresAccountMax: 5,
+  loginFailuresAddressMax: 50,
+  loginWaitMsMax: 60_000,
+  loginAttemptsKnownMax: 10_000,
+  /** Sessions of accounts that changed are looked at after this, and no more often. */
+  accountsRecheckMs: 1_000,
+  /** Requests of people under way at once at a node: each may hash a password. */
+  peopleRequestsMax: 256,
+  /** Hubs beside those of the configuration. */
+  hubsMax: 100_000,
+  /** Hubs that clients may bring about by using them, a minute and node. */
+  hubsMadePerMinuteMax: 60,
+  /** A hub that nobody used for this long leaves memory. */
+  hubIdleMs: 60_000,
+  /** What is known of a hub comes within this, or whoever asked is told to come back. */
+  hubReadyMs: 5_000,
+  /** A log of settings whose reading ended is read anew after this. */
+  foldRetryMs: 500,
+  /** Outcomes of changes that are remembered for whoever made them; an answer takes two turns. */
+  foldOutcomesMax: 4_096,
+  /** A change that is durable shows in what its node knows within this, or its outcome is not known. */
+  foldWaitMs: 10_000,
 } as const;

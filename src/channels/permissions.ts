@@ -1,13 +1,15 @@
-/** May this client do that on this channel? Administrators may do everything; others what the channel's rules allow. */
+/** May this client do that on this channel? Administrators may do everything; others what the channel's rules allow, and
+ *  what their authentication grants them. */
 import { type Failure, failure } from '../protocol/errors.js';
+import type { Action, Grants } from './grants.js';
 import { kindOf } from './kinds.js';
 import type { RuleSet } from './rules.js';
-
-export type Action = 'publish' | 'subscribe';
 
 export interface Asker {
   readonly authenticated: boolean;
   readonly admin: boolean;
+  /** What its authentication lets it do beside what the rules allow. */
+  readonly grants?: Grants | undefined;
 }
 
 /** `undefined` when allowed. */
@@ -25,5 +27,5 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
   const allowed = action === 'publish' ? rules.clientPublish : rules.public;
-  return allowed ? undefined : failure('DENIED', { channel });
+  return allowed || asker.grants?.allows(action, channel) ? undefined : failure('DENIED', { channel });
 }

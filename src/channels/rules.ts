@@ -42,6 +42,14 @@ export const defaultRules: RuleSet = {
   messageBytesMax: limits.messageBytesMax,
 };
 
+/** Of channels whose rule set is gone: what it allowed is not known. */
+export const closedRules: RuleSet = {
+  ...defaultRules,
+  public: false,
+  allowAnonymous: false,
+  clientPublish: false,
+};
+
 /** Names of rule sets for a hub, its namespaces and single channels. */
 export interface HubRules {
   readonly rules?: string;
@@ -55,7 +63,8 @@ export interface RuleConfig {
   readonly hubs: Readonly<Record<string, HubRules>>;
 }
 
-/** The rules of one channel; `undefined` when there is no such hub. A set's missing values are the defaults. */
+/** The rules of one channel; `undefined` when there is no such hub. A set's missing values are the defaults; where the set
+ *  itself is missing only administrators may do anything. */
 export function rulesFor(config: RuleConfig, hub: string, channel: string): RuleSet | undefined {
   if (!Object.hasOwn(config.hubs, hub)) return undefined;
   const references = config.hubs[hub]!;
@@ -64,8 +73,9 @@ export function rulesFor(config: RuleConfig, hub: string, channel: string): Rule
     own(references.channels, channel) ??
     (namespace === undefined ? undefined : own(references.namespaces, namespace)) ??
     references.rules;
-  const set = name === undefined ? undefined : own(config.sets, name);
-  return set ? { ...defaultRules, ...set } : defaultRules;
+  if (name === undefined) return defaultRules;
+  const set = own(config.sets, name);
+  return set ? { ...defaultRules, ...set } : closedRules;
 }
 
 /** Every name of a set that is referred to and not defined, for the configuration check. */
@@ -76,6 +86,11 @@ export function undefinedSets(config: RuleConfig): string[] {
     for (const name of names) if (name !== undefined && !Object.hasOwn(config.sets, name)) missing.add(name);
   }
   return [...missing];
+}
+
+/** Whether any channel may have something to be trimmed. */
+export function hasRetention(config: RuleConfig): boolean {
+  return Object.values(config.sets).some(({ retention }) => retention && Object.keys(retention).length > 0);
 }
 
 function own<T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined {

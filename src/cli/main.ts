@@ -4,6 +4,7 @@ import { packageVersion } from '../server/version.js';
 import { addBenchCommand } from './bench-command.js';
 import { addChannelsCommand } from './channels-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
+import { addHubCommand } from './hub-command.js';
 import { addKeyCommand } from './key-command.js';
 import { addLogCommand } from './log-command.js';
 import { addNodeCommand } from './node-command.js';
@@ -12,6 +13,7 @@ import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
 import { terminalOn } from './terminal.js';
 import { addVerifyCommand } from './verify-command.js';
+import { addUserCommand } from './user-command.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('ringlog')
@@ -28,6 +30,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   addChannelsCommand(program);
   addStatusCommand(program);
   addNodeCommand(program);
+  addHubCommand(program);
+  addUserCommand(program);
   addKeyCommand(program);
   addBenchCommand(program);
   addVerifyCommand(program);

@@ -5,6 +5,11 @@ import type { Target } from './target.js';
 
 export type Parameters = Readonly<Record<string, string | number | undefined>>;
 
+interface Sent {
+  readonly method?: 'POST' | 'PUT' | 'DELETE';
+  readonly value?: unknown;
+}
+
 export class NodeHttp {
   constructor(
     readonly target: Target,
@@ -16,7 +21,16 @@ export class NodeHttp {
   }
 
   async post(path: string, body: object): Promise<unknown> {
-    return this.#read(await this.#ask(path, {}, body));
+    return this.#read(await this.#ask(path, {}, { method: 'POST', value: body }));
+  }
+
+  /** Without a value there is no body. */
+  async put(path: string, value?: unknown): Promise<unknown> {
+    return this.#read(await this.#ask(path, {}, { method: 'PUT', value }));
+  }
+
+  async delete(path: string): Promise<unknown> {
+    return this.#read(await this.#ask(path, {}, { method: 'DELETE' }));
   }
 
   #read(answer: Response): Promise<unknown> {
@@ -41,21 +55,24 @@ export class NodeHttp {
     }
   }
 
-  async #ask(path: string, parameters: Parameters, body?: object): Promise<Response> {
+  async #ask(path: string, parameters: Parameters, sent: Sent = {}): Promise<Response> {
     const { url, token } = this.target;
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters)) {
       if (value !== undefined) query.set(name, String(value));
     }
     const address = `${url}${path}${query.size > 0 ? `?${query}` : ''}`;
+    const { method = 'GET', value } = sent;
+    const hasBody = value !== undefined;
     let answer: Response;
     try {
       answer = await fetch(address, {
+        method,
         headers: {
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...(body && { 'content-type': 'application/json' }),
+          ...(hasBody && { 'content-type': 'application/json' }),
         },
-        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+        ...(hasBody && { body: JSON.stringify(value) }),
         signal: this.signal,
       });
     } catch (error) {

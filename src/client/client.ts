@@ -12,6 +12,7 @@ import { contentOf } from './content.js';
 import { Emitter, type Listener } from './emitter.js';
 import { RinglogError, ownError, serverError } from './error.js';
 import { History, type HistoryOptions } from './history.js';
+import { type Identity, IdentityKeeper } from './identity.js';
 import { Link } from './link.js';
 import { type ConnectOptions, type Limits, type PublishOptions, defaults, limitsOf } from './options.js';
 import { type Platform, systemPlatform } from './platform.js';
@@ -59,6 +60,7 @@ export class Client {
   #state: ClientState = 'connecting';
   #closing: Promise<void> | undefined;
   #settled: (() => void) | undefined;
+  readonly #keeper = new IdentityKeeper();
 
   constructor(options: ConnectOptions) {
     const urls = typeof options.url === 'string' ? [options.url] : options.url;
@@ -102,6 +104,11 @@ export class Client {
   /** What the server said of itself and of this session; of the last one while there is none. */
   get session(): SessionInfo | undefined {
     return this.#session;
+  }
+
+  /** Who the server takes this client for; of the last session while there is none. */
+  get identity(): Identity | undefined {
+    return this.#keeper.identity;
   }
 
   /** Publishes without an outcome yet. */
@@ -167,6 +174,15 @@ export class Client {
       this.#link.fillSoon();
       return answer;
     });
+  }
+
+  /** Asks the hub's directory; `ringlog/people` knows how. */
+  async askDirectory(action: string, request: object): Promise<unknown> {
+    if (this.#isEnding) throw this.#endError();
+    const message = { type: 'user', action, request } as const;
+    const answer = this.#requests.add(message, this.#link.nowMs + defaults.historyTimeoutMs);
+    this.#link.fillSoon();
+    return JSON.parse((await answer).answer) as unknown;
   }
 
   /** A new token, for the connection there is and those to come. */
@@ -266,7 +282,9 @@ export class Client {
 
   #received(requestId: number, event: ServerEvent): void {
     const { nowMs } = this.#link;
-    if (event.type === 'ack') this.#queue.acked(requestId, event);
+    if (event.type === 'sessionInfo') this.#keeper.greeted(event, nowMs);
+    else if (event.type === 'auth') this.#keeper.answered(event, nowMs);
+    else if (event.type === 'ack') this.#queue.acked(requestId, event);
     else if (this.#subscriptions.received(requestId, event)) return;
     else if (this.#requests.received(requestId, event, nowMs)) return;
     else if (event.type === 'error' && !this.#queue.failed(requestId, event.error, nowMs)) {
@@ -279,17 +297,35 @@ export class Client {
     this.#queue.disconnected();
     this.#subscriptions.lost();
     this.#requests.lost();
+    this.#keeper.lost();
+  }
+
+  /** Before the token there is ends; the server would end the session, and it would have to be opened anew. */
+  #renew(nowMs: number): void {
+    const token = this.#token;
+    if (typeof token !== 'function') return this.#keeper.lost();
+    this.#keeper.asked(nowMs);
+    Promise.resolve()
+      .then(token)
+      .then(
+        (renewed) => {
+          if (renewed !== undefined && this.#link.isOpen) this.#link.renewToken(renewed);
+        },
+        (error: unknown) => this.#platform.report(error),
+      );
   }
 
   #tick(nowMs: number): void {
     this.#queue.tick(nowMs);
     this.#requests.tick(nowMs);
+    if (this.#link.isOpen && nowMs >= this.#keeper.renewAtMs) this.#renew(nowMs);
   }
 
   #nextDeadline(): number {
     const { isOpen } = this.#link;
     const subscriptions = isOpen ? this.#subscriptions.nextDeadline() : Infinity;
-    return Math.min(this.#queue.nextDeadline(), this.#requests.nextDeadline(), subscriptions);
+    const renewal = isOpen ? this.#keeper.renewAtMs : Infinity;
+    return Math.min(this.#queue.nextDeadline(), this.#requests.nextDeadline(), subscriptions, renewal);
   }
 
   #closed(error: RinglogError | undefined): void {

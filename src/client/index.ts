@@ -7,6 +7,7 @@
 export { Client, type ClientEvents, type ClientState, type SubscribeOptions, connect } from './client.js';
 export { type ClientErrorCode, RinglogError } from './error.js';
 export { History, type HistoryOptions, type HistoryPage } from './history.js';
+export type { Identity } from './identity.js';
 export { Message, SignalMessage } from './message.js';
 export type { ConnectOptions, PublishOptions } from './options.js';
 export type { Platform, Socket, SocketEvents, WebSocketConstructor, WebSocketLike } from './platform.js';

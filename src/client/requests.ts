@@ -1,13 +1,14 @@
-/** Requests that only read: asked again after an interruption, until they are answered or too old. */
-import type { HistoryMessage, ServerEvent } from '../protocol/messages.js';
+/** Requests: those that only read are asked again after an interruption, until they are answered or too old. */
+import type { HistoryMessage, ServerEvent, UserMessage } from '../protocol/messages.js';
 import { type RinglogError, ownError, serverError } from './error.js';
 
-type HistoryEvent = Extract<ServerEvent, { type: 'history' }>;
+export type Question = HistoryMessage | UserMessage;
+export type AnswerTo<Q extends Question> = Extract<ServerEvent, { type: Q['type'] }>;
 
 interface Request {
-  readonly message: HistoryMessage;
+  readonly message: Question;
   readonly deadlineMs: number;
-  readonly resolve: (event: HistoryEvent) => void;
+  readonly resolve: (event: ServerEvent) => void;
   readonly reject: (error: RinglogError) => void;
 }
 
@@ -20,13 +21,14 @@ export class Requests {
   readonly #waiting = new Map<Request, number>();
   readonly #sent = new Map<number, Request>();
 
-  add(message: HistoryMessage, deadlineMs: number): Promise<HistoryEvent> {
+  add<Q extends Question>(message: Q, deadlineMs: number): Promise<AnswerTo<Q>> {
     return new Promise((resolve, reject) => {
-      this.#waiting.set({ message, deadlineMs, resolve, reject }, 0);
+      const answered = (event: ServerEvent): void => resolve(event as AnswerTo<Q>);
+      this.#waiting.set({ message, deadlineMs, resolve: answered, reject }, 0);
     });
   }
 
-  fill(nowMs: number, send: (message: HistoryMessage) => number): void {
+  fill(nowMs: number, send: (message: Question) => number): void {
     for (const [request, fromMs] of this.#waiting) {
       if (fromMs > nowMs) continue;
       this.#waiting.delete(request);
@@ -39,15 +41,20 @@ export class Requests {
     const request = this.#sent.get(requestId);
     if (!request) return false;
     this.#sent.delete(requestId);
-    if (event.type === 'history') request.resolve(event);
-    else if (event.type === 'error' && retried.has(event.error.code)) {
+    const mayRepeat = request.message.type === 'history';
+    if (event.type === request.message.type) request.resolve(event);
+    else if (event.type === 'error' && mayRepeat && retried.has(event.error.code)) {
       this.#waiting.set(request, nowMs + (event.error.retryAfterMs ?? retryAfterDefaultMs));
     } else if (event.type === 'error') request.reject(serverError(event.error));
     return true;
   }
 
   lost(): void {
-    for (const request of this.#sent.values()) this.#waiting.set(request, 0);
+    for (const request of this.#sent.values()) {
+      if (request.message.type === 'history') this.#waiting.set(request, 0);
+      // What it asked for may be done.
+      else request.reject(ownError('UNREACHABLE', 'indeterminate'));
+    }
     this.#sent.clear();
   }
 
@@ -76,6 +83,9 @@ export class Requests {
   #giveUp(request: Request, requestId: number): void {
     this.#waiting.delete(request);
     this.#sent.delete(requestId);
-    request.reject(ownError('TIMEOUT', 'rejected', request.message.channel));
+    const { message } = request;
+    const mayBeDone = requestId !== 0 && message.type === 'user';
+    const channel = message.type === 'history' ? message.channel : undefined;
+    request.reject(ownError('TIMEOUT', mayBeDone ? 'indeterminate' : 'rejected', channel));
   }
 }

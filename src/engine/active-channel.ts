@@ -46,7 +46,7 @@ export class ActiveChannel {
 
   constructor(
     readonly ref: ChannelRef,
-    readonly rules: RuleSet,
+    public rules: RuleSet,
     nowMs: number,
   ) {
     this.lastUsedMs = nowMs;
@@ -135,6 +135,12 @@ export class ActiveChannel {
 
   get signals(): LiveHistory | undefined {
     return this.#signals;
+  }
+
+  /** What goes for it is another. */
+  changeRules(rules: RuleSet): void {
+    if (rules.liveHistory !== this.rules.liveHistory) this.#signals = undefined;
+    this.rules = rules;
   }
 
   keepSignals(): LiveHistory {

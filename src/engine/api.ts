@@ -1,6 +1,8 @@
 /** What shells may ask of a node. A shell parses its transport, calls this, and turns the answer back. */
 import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
 import type { Result } from '../base/result.js';
+import type { Grants } from '../channels/grants.js';
+import type { Change, SettingsDocument } from '../hubs/change.js';
 import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
 import type { Role } from '../cluster/member.js';
 import type { ChannelSize } from './ports.js';
@@ -28,6 +30,18 @@ export interface Principal {
   readonly authenticated: boolean;
   /** May do everything, system channels and the admin surface included. */
   readonly admin: boolean;
+  /** The one hub it is known in; left out for administrators and anonymous clients. */
+  readonly hub?: string;
+  /** By whose word, as the hub's settings name it. */
+  readonly provider?: string;
+  readonly grants?: Grants;
+  /** What the provider says of it, as JSON. */
+  readonly metadata?: string;
+  /** Unix milliseconds. */
+  readonly expiresAtMs?: number;
+  readonly issuedAtMs?: number;
+  /** Of the hub's own directory: which account, as it was then. */
+  readonly account?: string;
 }
 
 /** One already encoded protocol frame, shared by all who get it. */
@@ -56,6 +70,8 @@ export interface OpenSession {
   readonly encoding: Encoding;
   readonly principal: Principal;
   readonly sink: SessionSink;
+  /** Where it was chosen before, so that whoever was asked about the client knows it: 24 hex digits. */
+  readonly id?: string;
   /** For logs and limits: the peer's address. */
   readonly remote?: string;
 }
@@ -78,6 +94,9 @@ export interface PublishAccepted {
   readonly copies: number;
   readonly duplicate: boolean;
 }
+
+/** JSON. */
+export type PeopleAnswer = Readonly<Record<string, unknown>>;
 
 export interface HistoryPage {
   readonly channel: string;
@@ -246,6 +265,18 @@ export type JoinRefusal = ChangeRefusal | 'not-alone' | 'has-entries';
 export interface NodeApi {
   /** The principal of a token; `undefined` token means anonymous. */
   authenticate(token: string | undefined): Result<Principal, Failure>;
+  /** The same for a client of a hub, once it is known what goes there: before anything else that a client asks. */
+  enter(hub: string, token: string | undefined, sessionId?: string): Promise<Result<Principal, Failure>>;
+  /** What people ask of a hub's directory. `remote`: the address it comes from. */
+  people(
+    principal: Principal,
+    hub: string,
+    action: string,
+    request: unknown,
+    remote: string,
+  ): Promise<Result<PeopleAnswer, Failure>>;
+  /** Admin only: accounts by name, after `after`. */
+  users(hub: string, options: { after: string; limit: number }): Promise<Result<PeopleAnswer, Failure>>;
   openSession(request: OpenSession): Result<SessionHandle, Failure>;
   /** Results in the order of the messages. */
   publish(
@@ -259,6 +290,12 @@ export interface NodeApi {
   /** Resolves when the channel has an entry beyond the cursor, or after `waitMs`. */
   waitForMore(hub: string, channel: string, cursor: Uint8Array, waitMs: number): Promise<void>;
   hubs(): Promise<readonly HubName[]>;
+  /** True when it was made now, false when it was there. `actor`: who asked, for the log. */
+  createHub(hub: string, actor: string): Promise<Result<boolean, Failure>>;
+  /** What was set at run time. */
+  settings(hub: string): Promise<Result<SettingsDocument, Failure>>;
+  /** Durable, and in force at this node, once it resolves; at all others within a second. */
+  changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>>;
   channels(
     hub: string,
     options: { after?: string; limit: number },

@@ -6,11 +6,11 @@ import {
   type HubName,
   parseChannelName,
   parseHubName,
+  systemHub,
 } from '../base/ids.js';
-import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { refusal } from '../channels/permissions.js';
-import { type RuleSet, defaultRules, rulesFor } from '../channels/rules.js';
+import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
@@ -23,21 +23,22 @@ import type {
   NodeApi,
   NodeStatus,
   OpenSession,
+  PeopleAnswer,
   Principal,
   PublishAccepted,
   SessionHandle,
 } from './api.js';
 import type { Cluster } from './cluster/cluster.js';
 import { clusterApi } from './cluster/cluster-api.js';
+import { BatchOrigin } from './batch-origin.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
+import { Tenants } from './hubs/tenants.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage, positionCovered } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
-import type { Accepted, Reached } from '../sessions/ack-range.js';
-import type { PublishOrigin } from './pending.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
@@ -46,6 +47,8 @@ import { Sessions } from './sessions.js';
 import { StoreForgotError, StoreTwiceError } from './store-doubt.js';
 
 type State = NodeStatus['state'];
+/** Action, request, and the address it comes from. */
+type Asked = [action: string, request: unknown, remote: string];
 
 const anonymous: Principal = { actor: '', authenticated: false, admin: false };
 
@@ -53,6 +56,7 @@ export class Engine implements NodeApi {
   readonly #ports: EnginePorts;
   readonly #options: EngineOptions;
   readonly #sessions: Sessions;
+  readonly #tenants: Tenants;
   readonly #startedUnixMs: number;
   readonly #time: NodeTime;
   #state: State = 'reopening';
@@ -74,11 +78,29 @@ export class Engine implements NodeApi {
       core: () => this.#core,
       otherNodes: () => this.#cluster?.clientAddresses() ?? [],
       storeFailed: (error) => void this.#storeFailed(error),
+      rulesOf: (ref) => this.#tenants.hubs.rulesOf(ref) ?? this.#tenants.hubs.missing(ref.hub),
+      identify: (hub, token, sessionId) => this.#tenants.clients.identify(hub, token, sessionId),
+      people: ({ hub, principal, remote }, action, request) =>
+        this.#tenants.asked(principal, hub, action, request, remote),
+      isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
+      anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
+    });
+    this.#tenants = new Tenants(ports, options, {
+      open: (ref, sink) => (this.#parts() ? this.#sessions.openReader(ref.hub, sink) : undefined),
+      publish: (ref, content, actor, origin) => {
+        const parts = this.#parts();
+        if (parts) parts.publishing.system(ref, content, actor, origin);
+        else origin.publishFailed(0, this.#unavailable());
+      },
+      newest: ({ hub, channel }) => this.queryLog(hub, channel, { order: 'newest', limit: 1 }),
+      hubChanged: (hub) => this.#hubChanged(hub),
+      peopleChanged: (hub) => this.#sessions.recheck(hub),
     });
   }
 
   async start(): Promise<void> {
     await this.#openCore();
+    this.#tenants.start();
   }
 
   /** Refuses what waits, finishes the commit under way, closes every session with its cursors, and the store. */
@@ -92,6 +114,7 @@ export class Engine implements NodeApi {
     this.#isHandingOver = false;
     await core?.side?.answered();
     if (core) await core.committer.drained();
+    this.#tenants.stop();
     this.#sessions.closeAll('SHUTTING_DOWN');
     if (core) this.#endCore(core);
     this.#cluster?.stop();
@@ -110,15 +133,21 @@ export class Engine implements NodeApi {
     this.#core = core;
     this.#cluster = core.cluster;
     const { side } = core;
-    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side);
+    this.#publishing = new Publishing(
+      core,
+      (hub, channel) => this.#rules(hub, channel),
+      side,
+      (hub) => this.#tenants.hubs.missing(hub),
+    );
     this.#maintenance = new Maintenance(
       core,
       this.#ports,
-      this.#options.rules,
+      this.#tenants.hubs,
       this.#options.maintenanceIntervalMs,
       {
         tick: () => {
           this.#sessions.tick();
+          this.#tenants.tick(() => this.#sessions.hubs);
           this.#time.watch();
         },
         failed: (error) => void this.#storeFailed(error),
@@ -196,21 +225,49 @@ export class Engine implements NodeApi {
   }
 
   #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
-    return rulesFor(this.#options.rules, hub, channel);
+    return this.#tenants.hubs.rulesOf({ hub, channel });
+  }
+
+  #hubChanged(hub: HubName): void {
+    for (const channel of this.#core?.channels ?? [])
+      if (channel.ref.hub === hub)
+        channel.changeRules(this.#tenants.hubs.rulesOf(channel.ref) ?? closedRules);
+    this.#sessions.recheck(hub);
   }
 
   // --- NodeApi
 
   authenticate(token: string | undefined): Result<Principal, Failure> {
     if (token === undefined) return ok(anonymous);
-    const principal = token.length <= limits.tokenBytesMax ? this.#options.verifyToken(token) : undefined;
-    return principal ? ok(principal) : err(failure('UNAUTHENTICATED'));
+    return this.#tenants.clients.administrator(token);
+  }
+
+  async enter(
+    hub: string,
+    token: string | undefined,
+    sessionId?: string,
+  ): Promise<Result<Principal, Failure>> {
+    if (!this.#parts()) return err(this.#unavailable());
+    const name = parseHubName(hub);
+    if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
+    const ready = await this.#tenants.hubs.ready(name.value);
+    if (!ready.ok) return ready;
+    return token === undefined ? ok(anonymous) : this.#tenants.clients.identify(name.value, token, sessionId);
+  }
+
+  async people(principal: Principal, hub: string, ...asked: Asked): Promise<Result<PeopleAnswer, Failure>> {
+    if (!this.#parts()) return err(this.#unavailable());
+    const name = this.#admit(principal, hub, true);
+    return name.ok ? this.#tenants.asked(principal, name.value, ...asked) : name;
   }
 
   openSession(request: OpenSession): Result<SessionHandle, Failure> {
     if (this.#state !== 'serving' || !this.#parts()) return err(this.#unavailable());
-    const hub = this.#hub(request.hub);
-    return hub.ok ? this.#sessions.open(hub.value, request) : hub;
+    const hub = this.#admit(request.principal, request.hub, true);
+    if (!hub.ok) return hub;
+    return this.#tenants.hubs.view(hub.value)
+      ? this.#sessions.open(hub.value, request)
+      : err(this.#tenants.hubs.missing(hub.value));
   }
 
   async publish(
@@ -241,7 +298,8 @@ export class Engine implements NodeApi {
     const channel = parseChannelName(request.channel);
     if (!channel.ok) return err(failure('BAD_NAME', { channel: request.channel, message: channel.error }));
     const rules = this.#rules(name.value, channel.value);
-    const refused = rules && refusal(principal, 'subscribe', channel.value, rules);
+    if (!rules) return err(this.#tenants.hubs.missing(name.value));
+    const refused = refusal(principal, 'subscribe', channel.value, rules);
     if (refused) return err(refused);
     return this.#withLog({ hub: name.value, channel: channel.value }, (scan) => historyPage(scan, request));
   }
@@ -274,8 +332,13 @@ export class Engine implements NodeApi {
   async hubs(): Promise<readonly HubName[]> {
     const stored = (await this.#core?.store.hubs()) ?? [];
     const configured = Object.keys(this.#options.rules.hubs) as HubName[];
-    return [...new Set([...configured, ...stored])].sort();
+    return [...new Set([...configured, ...stored, ...this.#tenants.hubs.made])].sort();
   }
+
+  createHub: NodeApi['createHub'] = (...request) => this.#tenants.createHub(...request);
+  changeSettings: NodeApi['changeSettings'] = (...request) => this.#tenants.changeSettings(...request);
+  settings: NodeApi['settings'] = (hub) => this.#tenants.settings(hub);
+  users: NodeApi['users'] = (...request) => this.#tenants.users(...request);
 
   async channels(hub: string, options: { after?: string; limit: number }) {
     const name = this.#hub(hub);
@@ -336,13 +399,21 @@ export class Engine implements NodeApi {
   #hub(hub: string): Result<HubName, Failure> {
     const name = parseHubName(hub);
     if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
-    return Object.hasOwn(this.#options.rules.hubs, hub) ? name : err(failure('HUB_NOT_FOUND'));
+    return this.#tenants.hubs.exists(name.value) ? name : err(this.#tenants.hubs.missing(name.value));
   }
 
-  #admit(principal: Principal, hub: string): Result<HubName, Failure> {
-    return principal.authenticated || this.#options.anonymous
-      ? this.#hub(hub)
-      : err(failure('UNAUTHENTICATED'));
+  /** `mayComeLater`: who is asked for a token may still show one. */
+  #admit(principal: Principal, hub: string, mayComeLater = false): Result<HubName, Failure> {
+    if (!principal.authenticated && !this.#options.anonymous && !mayComeLater)
+      return err(failure('UNAUTHENTICATED'));
+    const name = this.#hub(hub);
+    if (!name.ok) return name;
+    // A hub of the system is nobody else's business, and neither is a client of another hub this one's.
+    const isForeign = principal.hub !== undefined && principal.hub !== name.value;
+    if ((name.value === systemHub && !principal.admin) || isForeign) return err(failure('HUB_NOT_FOUND'));
+    if (!this.#tenants.clients.isCurrent(name.value, principal)) return err(failure('UNAUTHENTICATED'));
+    const isOpen = this.#tenants.hubs.view(name.value)?.anonymous !== false;
+    return principal.authenticated || isOpen || mayComeLater ? name : err(failure('UNAUTHENTICATED'));
   }
 
   #ref(hub: string, channel: string): Result<ChannelRef, Failure> {
@@ -362,29 +433,3 @@ export class Engine implements NodeApi {
 }
 
 const reopensMax = 3;
-
-/** Gathers the results of one HTTP request. */
-class BatchOrigin implements PublishOrigin {
-  readonly #results: Result<PublishAccepted, Failure>[] = [];
-  #open: number;
-
-  constructor(
-    count: number,
-    readonly settled: (results: Result<PublishAccepted, Failure>[]) => void,
-  ) {
-    this.#open = count;
-  }
-
-  publishAccepted({ requestId, dot, timestamp, duplicate }: Accepted, reached: Reached): void {
-    this.#settle(requestId, ok({ ...(dot ? { dot } : {}), timestamp, ...reached, duplicate }));
-  }
-
-  publishFailed(requestId: number, error: Failure): void {
-    this.#settle(requestId, err(error));
-  }
-
-  #settle(index: number, result: Result<PublishAccepted, Failure>): void {
-    this.#results[index] = result;
-    if (--this.#open === 0) this.settled(this.#results);
-  }
-}

@@ -2,11 +2,13 @@
  *  store's own upkeep. */
 import type { HubName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import { type RuleConfig, type RuleSet, rulesFor } from '../channels/rules.js';
+import { type RuleSet, hasRetention } from '../channels/rules.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { trimPosition } from '../log/retention.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
+import type { Hubs } from './hubs/hubs.js';
+import { hasDirectory } from '../hubs/settings.js';
 import type { EnginePorts } from './ports.js';
 
 export interface MaintenanceHooks {
@@ -23,7 +25,7 @@ export class Maintenance {
   constructor(
     readonly core: Core,
     readonly ports: EnginePorts,
-    readonly rules: RuleConfig,
+    readonly hubs: Hubs,
     readonly intervalMs: number,
     readonly hooks: MaintenanceHooks,
   ) {}
@@ -56,14 +58,18 @@ export class Maintenance {
     const { store, ordering } = this.core;
     if (this.#sweep.hubs.length === 0) this.#sweep = { hubs: [...(await store.hubs())], after: undefined };
     const hub = this.#sweep.hubs[0];
-    if (hub === undefined || !hasRetention(this.rules)) return;
+    if (hub === undefined || !this.hubs.mayRetain) return;
+    if (this.hubs.isKept && !(await this.#retains(hub))) {
+      this.#sweep = { hubs: this.#sweep.hubs.slice(1), after: undefined };
+      return;
+    }
     const { after } = this.#sweep;
     const page = await store.channels(hub, {
       limit: limits.retentionPageMax,
       ...(after === undefined ? {} : { after }),
     });
     for (const size of page) {
-      const rules = rulesFor(this.rules, hub, size.ref.channel);
+      const rules = this.hubs.rulesOf(size.ref);
       // Others apply the owner's trims, and never decide themselves.
       if (!rules || !mayBeDue(rules, size) || ordering.acting(size.ref).at !== 'here') continue;
       await this.retainChannel(this.core.channels.use(size.ref));
@@ -74,6 +80,13 @@ export class Maintenance {
       this.#sweep.hubs.shift();
       this.#sweep.after = undefined;
     }
+  }
+
+  /** What goes for it must be known: what retention removes does not come back. */
+  async #retains(hub: HubName): Promise<boolean> {
+    const view = await this.hubs.looked(hub);
+    // Keys of people go by retention.
+    return view !== undefined && (hasRetention(view.rules) || hasDirectory(view));
   }
 
   /** Appends a trim where the channel's rule asks for one. */
@@ -97,10 +110,6 @@ export class Maintenance {
       committer.submit(channel, item);
     });
   }
-}
-
-function hasRetention(config: RuleConfig): boolean {
-  return Object.values(config.sets).some(({ retention }) => retention && Object.keys(retention).length > 0);
 }
 
 function mayBeDue(

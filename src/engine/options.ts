@@ -12,6 +12,11 @@ export interface EngineOptions {
   readonly rules: RuleConfig;
   /** Whether clients without a token are served at all. */
   readonly anonymous: boolean;
+  /** Hubs can be made and set at run time; left out: the configuration is all there is. */
+  readonly hubs?: {
+    /** A hub nobody knows is made by whoever uses it first. */
+    readonly createOnUse: boolean;
+  };
   /** The principal of a token; `undefined` for one that is not valid. */
   verifyToken(token: string): Principal | undefined;
   readonly session: {

@@ -2,9 +2,12 @@
  *  in production and in the simulator. */
 import type { ChannelRef, HubName, NodeId, StoreId, WriterId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
+import type { Result } from '../base/result.js';
+import type { Provider } from '../hubs/provider.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { LostRange, Timestamp, Vector } from '../log/entry.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
+import type { Failure } from '../protocol/errors.js';
 
 export type { Random } from '../base/random.js';
 
@@ -292,6 +295,58 @@ export interface Peers {
   stop(): void;
 }
 
+/** Who a token stands for, as a provider says it. */
+export interface Identity {
+  readonly user: string;
+  /** As it came; to be checked. */
+  readonly permissions?: unknown;
+  /** JSON. */
+  readonly metadata?: string;
+  /** Unix milliseconds. */
+  readonly expiresAtMs?: number;
+  readonly issuedAtMs?: number;
+  /** Of a hub's own directory: which account, as it was then. */
+  readonly account?: string;
+}
+
+export interface Identified {
+  /** The provider's name in the settings of the hub. */
+  readonly provider: string;
+  readonly identity: Identity;
+}
+
+export interface TokenCheck {
+  readonly hub: string;
+  readonly token: string;
+  /** Of the session that the client will have. */
+  readonly sessionId?: string;
+}
+
+/** Asks the providers of a hub. Bounded in time and number: it answers with a failure rather than late. */
+export interface Authenticator {
+  identify(providers: ReadonlyMap<string, Provider>, check: TokenCheck): Promise<Result<Identified, Failure>>;
+}
+
+/** Cryptography for the people of a hub. What costs a thread answers `undefined` when too many wait. */
+export interface Secrets {
+  /** With parameters and salt, as it is to be kept. */
+  hashPassword(password: string): Promise<string> | undefined;
+  /** The same time where there is nothing to compare with. */
+  checkPassword(password: string, stored: string | undefined): Promise<boolean> | undefined;
+  /** Made with less than what is taken today. */
+  isOutdated(stored: string): boolean;
+  /** Ed25519: false for keys for which anybody can make signatures. */
+  isUsableKey(publicKey: Uint8Array): boolean;
+  isSignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  mac(key: Uint8Array, bytes: Uint8Array): Uint8Array;
+  isMac(key: Uint8Array, bytes: Uint8Array, mac: Uint8Array): boolean;
+  /** Under a key of 32 bytes; opens for the same context only. */
+  seal(key: Uint8Array, bytes: Uint8Array, context: Uint8Array): Uint8Array;
+  open(key: Uint8Array, sealed: Uint8Array, context: Uint8Array): Uint8Array | undefined;
+  /** Nobody can guess. */
+  randomBytes(length: number): Uint8Array;
+}
+
 export interface EnginePorts {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -300,6 +355,10 @@ export interface EnginePorts {
   readonly observer: Observer;
   /** Opens the node's store; called at start and again after the store failed. */
   openStore(): Promise<LogStore>;
+  /** Left out where hubs have no providers. */
+  readonly authenticator?: Authenticator;
+  /** Left out where hubs have no directories. */
+  readonly secrets?: Secrets;
   /** Left out by a node that stays alone. */
   readonly peers?: Peers;
 }

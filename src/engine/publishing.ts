@@ -10,7 +10,8 @@ import {
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import { refusal } from '../channels/permissions.js';
-import type { RuleSet } from '../channels/rules.js';
+import { type RuleSet, defaultRules } from '../channels/rules.js';
+import { systemRulesOf } from '../hubs/system-channels.js';
 import { contentHash } from '../log/entry-wire.js';
 import { keyScope } from '../log/run-layout.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
@@ -46,6 +47,7 @@ export class Publishing implements Taker {
     readonly core: Core,
     readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet | undefined,
     readonly away?: Away,
+    readonly missing: (hub: HubName) => Failure = () => failure('HUB_NOT_FOUND'),
   ) {}
 
   publish(request: PublishRequest): void {
@@ -53,6 +55,10 @@ export class Publishing implements Taker {
     if ('code' in place) return this.#refuse(request, place);
     const denied = deniedOf(request, place.rules);
     if (denied) return this.#refuse(request, denied);
+    this.#take(request, place);
+  }
+
+  #take(request: PublishRequest, place: Place): void {
     const { at } = this.core.ordering.acting(place.ref);
     if (at === 'nowhere') {
       return this.#refuse(request, failure('UNAVAILABLE', { channel: place.ref.channel, retryAfterMs: 500 }));
@@ -76,11 +82,21 @@ export class Publishing implements Taker {
     this.#signal(channel, origin, requestId, principal.actor, message.content);
   }
 
+  /** What the node itself writes into a system channel. */
+  system(ref: ChannelRef, content: Uint8Array, actor: string, origin: PublishOrigin): void {
+    const message: PublishMessage = { type: 'publish', channel: ref.channel, content };
+    const principal: Principal = { actor, authenticated: true, admin: true };
+    this.#take(
+      { origin, requestId: 0, hub: ref.hub, principal, message },
+      { ref, rules: systemRulesOf(ref.channel) },
+    );
+  }
+
   /** A publish that another node let in and sent here. */
   forwarded(item: ForwardedPublish, origin: PublishOrigin): void {
     const { ref, content, level, publisher, idempotencyKey } = item;
-    const rules = this.rulesOf(ref.hub, ref.channel);
-    if (!rules) return origin.publishFailed(item.id, failure('HUB_NOT_FOUND'));
+    // The other node let it in; this one may not have heard of the hub yet.
+    const rules = this.rulesOf(ref.hub, ref.channel) ?? defaultRules;
     const place = this.core.channels.find(ref.hub, ref.channel) ?? { ref, rules };
     const full = this.#fullOf(place, content.length, level);
     if (full) return origin.publishFailed(item.id, full);
@@ -124,7 +140,7 @@ export class Publishing implements Taker {
     const name = parseChannelName(channel);
     if (!name.ok) return failure('BAD_NAME', { channel, message: name.error });
     const rules = this.rulesOf(hub, name.value);
-    if (!rules) return failure('HUB_NOT_FOUND');
+    if (!rules) return this.missing(hub);
     if (isSystemChannel(channel)) return failure('DENIED', { channel });
     return { ref: { hub, channel: name.value }, rules };
   }

@@ -8,18 +8,13 @@ import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
-import type { HistoryMessage, PublishMessage, ServerMessage } from '../protocol/messages.js';
+import type { HistoryMessage, PublishMessage, ServerMessage, UserMessage } from '../protocol/messages.js';
 import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
-import { rulesFor } from '../channels/rules.js';
-import {
-  Session,
-  type SessionHost,
-  type SessionPrincipal,
-  type WantedSubscription,
-} from '../sessions/session.js';
+import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';
+import type { Authenticated } from '../sessions/authentication.js';
 import type { Subscription } from '../sessions/subscription.js';
-import type { OpenSession, SessionHandle } from './api.js';
+import type { OpenSession, PeopleAnswer, Principal, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
@@ -29,7 +24,7 @@ import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
 import { scanOf } from './scan.js';
-import { openSubscriptions } from './subscribing.js';
+import { type RulesOf, openSubscriptions } from './subscribing.js';
 
 export interface Parts {
   readonly core: Core;
@@ -45,10 +40,26 @@ export interface SessionsNode {
   storeFailed(error: unknown): void;
   /** Where clients find the other nodes that are there. */
   otherNodes(): readonly string[];
+  readonly rulesOf: RulesOf;
+  /** Whether clients that do not authenticate are served in the hub. */
+  anonymousAllowed(hub: HubName): boolean;
+  /** Who a token stands for; a promise where somebody has to be asked. */
+  identify(
+    hub: HubName,
+    token: string,
+    sessionId: string,
+  ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
+  people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
+  /** False for one whose time is over, or that was revoked. */
+  isCurrent(hub: HubName, principal: Principal): boolean;
 }
+
+const reader: Principal = { actor: '', authenticated: true, admin: true };
 
 export class Sessions implements SessionHost {
   readonly #sessions = new Set<Session>();
+  /** The node's own, by which it reads what it goes by. */
+  readonly #readers = new Set<Session>();
   readonly #nodes = new NodesTold();
   #touched: Session[] = [];
   #flushPlanned = false;
@@ -81,17 +92,7 @@ export class Sessions implements SessionHost {
           message: 'The node serves as many connections as it can. Try another node, or later.',
         }),
       );
-    const session = new Session(this, {
-      id: toHex(this.ports.random.bytes(12)),
-      hub,
-      encoding: request.encoding,
-      principal: request.principal,
-      sink: request.sink,
-      isLocal: isLoopback(request.remote),
-      anonymousAllowed: this.options.anonymous,
-      ...this.options.session,
-      nowMs: this.#nowMs(),
-    });
+    const session = this.#make(hub, request);
     this.#sessions.add(session);
     session.open();
     return ok({
@@ -105,18 +106,69 @@ export class Sessions implements SessionHost {
     });
   }
 
+  #make(hub: HubName, request: Omit<OpenSession, 'hub'>): Session {
+    const { encoding, principal, sink, remote, id } = request;
+    return new Session(this, {
+      id: id ?? toHex(this.ports.random.bytes(12)),
+      hub,
+      encoding,
+      principal,
+      sink,
+      isLocal: isLoopback(remote),
+      remote: remote ?? '',
+      ...this.options.session,
+      nowMs: this.#nowMs(),
+    });
+  }
+
+  /** A session of the node's own: may read everything, and is told nothing but what it asks for. */
+  openReader(hub: HubName, sink: SessionSink): Session {
+    const session = this.#make(hub, { encoding: 'protobuf', principal: reader, sink });
+    this.#readers.add(session);
+    return session;
+  }
+
   closeAll(code: ErrorCode): void {
-    for (const session of this.#sessions) session.failAndClose(code);
+    for (const session of [...this.#sessions, ...this.#readers]) session.failAndClose(code);
     this.flush();
+  }
+
+  /** What goes for a hub is another: who has lost a right is told, and has it no longer. */
+  recheck(hub: HubName): void {
+    for (const session of this.#sessions) if (session.hub === hub) this.#recheck(session);
+  }
+
+  #recheck(session: Session): void {
+    const { hub, principal } = session;
+    if (!session.admitted || !this.node.isCurrent(hub, principal))
+      return session.failAndClose('UNAUTHENTICATED');
+    for (const subscription of session.subscriptions.values()) {
+      const { channel } = subscription;
+      const rules = this.node.rulesOf({ hub, channel });
+      const refused = 'code' in rules ? rules : refusal(principal, 'subscribe', channel, rules);
+      if (refused) session.cut(subscription, refused);
+    }
+  }
+
+  /** Those that somebody is in. */
+  get hubs(): ReadonlySet<HubName> {
+    const hubs = new Set<HubName>();
+    for (const { hub } of this.#sessions) hubs.add(hub);
+    return hubs;
   }
 
   tick(): void {
     const nowMs = this.#nowMs();
     this.#nodes.look(this.node.otherNodes(), this.#sessions.size);
     for (const session of this.#sessions) {
+      if (session.principal.expiresAtMs !== undefined && !this.node.isCurrent(session.hub, session.principal))
+        session.failAndClose('UNAUTHENTICATED', {
+          message: 'The token has expired. Connect with a new one.',
+        });
       session.tick(nowMs);
       this.admitted(session);
     }
+    for (const session of this.#readers) session.tick(nowMs);
   }
 
   // --- writing
@@ -166,12 +218,41 @@ export class Sessions implements SessionHost {
 
   disconnected(session: Session): void {
     this.#sessions.delete(session);
+    this.#readers.delete(session);
   }
 
   // --- what a session asks
 
-  authenticate(token: string): SessionPrincipal | undefined {
-    return token.length <= limits.tokenBytesMax ? this.options.verifyToken(token) : undefined;
+  authenticate(session: Session, token: string, done: Authenticated): void {
+    const found = this.node.identify(session.hub, token, session.id);
+    if (!(found instanceof Promise)) return done(found, this.#nowMs());
+    void this.#answerOnce(session, found, done);
+  }
+
+  async #answerOnce(
+    session: Session,
+    found: Promise<Result<Principal, Failure>>,
+    done: Authenticated,
+  ): Promise<void> {
+    let result: Result<Principal, Failure>;
+    try {
+      result = await found;
+    } catch {
+      result = err(failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+    }
+    try {
+      done(result, this.#nowMs());
+    } catch (error) {
+      this.broken(session, error);
+    }
+  }
+
+  identified(session: Session): void {
+    this.#recheck(session);
+  }
+
+  anonymousAllowed({ hub }: Session): boolean {
+    return this.node.anonymousAllowed(hub);
   }
 
   publish(session: Session, requestId: number, message: PublishMessage): void {
@@ -181,6 +262,20 @@ export class Sessions implements SessionHost {
     parts.publishing.publish({ origin: session, requestId, hub, principal, publisher, message });
     // Acks of signals, and refusals, are due now; acks of entries come with their commit.
     if (session.hasAcks) this.flushSoon(session);
+  }
+
+  people(session: Session, requestId: number, { action, request }: UserMessage): void {
+    void this.#answerPeople(session, requestId, action, request).finally(() => session.requestDone());
+  }
+
+  async #answerPeople(session: Session, requestId: number, action: string, request: unknown): Promise<void> {
+    try {
+      const answer = await this.node.people(session, action, request);
+      if (answer.ok) session.answer(requestId, { type: 'user', answer: JSON.stringify(answer.value) });
+      else session.fail(requestId, answer.error);
+    } catch (error) {
+      this.#failed(error, session, requestId);
+    }
   }
 
   history(session: Session, requestId: number, message: HistoryMessage): void {
@@ -195,8 +290,8 @@ export class Sessions implements SessionHost {
         requestId,
         failure('BAD_NAME', { channel: message.channel, message: channel.error }),
       );
-    const rules = rulesFor(this.options.rules, session.hub, channel.value);
-    const refused = rules && refusal(session.principal, 'subscribe', channel.value, rules);
+    const rules = this.node.rulesOf({ hub: session.hub, channel: channel.value });
+    const refused = 'code' in rules ? rules : refusal(session.principal, 'subscribe', channel.value, rules);
     if (refused) return session.fail(requestId, refused);
     if (!parts) return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     const { channels } = parts.core;
@@ -218,7 +313,7 @@ export class Sessions implements SessionHost {
       session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
-    void openSubscriptions(parts.core, this.options.rules, session, requestId, wanted)
+    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted)
       .then(
         () => this.#kick(session),
         (error: unknown) => this.#failed(error, session, requestId),
@@ -251,7 +346,7 @@ export class Sessions implements SessionHost {
       serverVersion: options.version,
       protocolVersion,
       authenticated: session.principal.authenticated,
-      anonymousAllowed: options.anonymous,
+      anonymousAllowed: this.anonymousAllowed(session),
       pingIntervalMs: options.session.pingIntervalMs,
       messageBytesMax: limits.messageBytesMax,
       frameBytesMax: limits.frameBytesMax,

@@ -7,6 +7,7 @@ import type { HybridClock } from '../log/hybrid-clock.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
 import { RunWriter } from '../log/run-writer.js';
 import { countersPerMs, timestampFromUnixMs } from '../log/timestamp.js';
+import { entryKindOf } from '../hubs/system-channels.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Stamped, Stamping } from './ordering.js';
@@ -113,7 +114,7 @@ export class Stamper {
     item.timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({
       timestamp: item.timestamp,
-      kind: 'publish',
+      kind: entryKindOf(channel.ref.channel),
       actor: item.actor === '' ? undefined : item.actor,
       publisher,
       idempotencyKey,

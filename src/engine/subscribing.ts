@@ -1,10 +1,11 @@
 /** Opens the channels of a Subscribe request, finds where each subscription starts, and answers with a cursor a channel.
  *  A thousand resumed channels are one request, loaded side by side. */
+import type { ChannelRef } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { ok } from '../base/result.js';
 import { planted } from '../base/planted.js';
 import { refusal } from '../channels/permissions.js';
-import { type RuleConfig, rulesFor } from '../channels/rules.js';
+import type { RuleSet } from '../channels/rules.js';
 import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
@@ -32,11 +33,14 @@ interface Opened {
   readonly lost: Gap | undefined;
 }
 
+/** What goes for a channel, or why nothing can be said of it. */
+export type RulesOf = (ref: ChannelRef) => RuleSet | Failure;
+
 type Outcome = Opened | { readonly result: SubscribedChannel };
 
 export async function openSubscriptions(
   core: Core,
-  rules: RuleConfig,
+  rulesOf: RulesOf,
   session: Session,
   requestId: number,
   wanted: readonly WantedSubscription[],
@@ -44,7 +48,7 @@ export async function openSubscriptions(
   const outcomes: Outcome[] = [];
   for (let i = 0; i < wanted.length; i += limits.parallelOpensMax) {
     const chunk = wanted.slice(i, i + limits.parallelOpensMax);
-    outcomes.push(...(await Promise.all(chunk.map((want) => openOne(core, rules, session, want)))));
+    outcomes.push(...(await Promise.all(chunk.map((want) => openOne(core, rulesOf, session, want)))));
   }
   if (session.closed) return;
   // The answer goes out before anything is delivered: entries may have been committed while channels were opened, and
@@ -74,7 +78,7 @@ function begin(session: Session, { channel, subscription, reader, log, resumed, 
 
 async function openOne(
   core: Core,
-  config: RuleConfig,
+  rulesOf: RulesOf,
   session: Session,
   want: WantedSubscription,
 ): Promise<Outcome> {
@@ -85,10 +89,8 @@ async function openOne(
     session.drop(subscription);
     return { result: { channel: want.channel, error } };
   };
-  const rules = rulesFor(config, ref.hub, ref.channel);
-  const refused = rules
-    ? refusal(session.principal, 'subscribe', ref.channel, rules)
-    : failure('HUB_NOT_FOUND');
+  const rules = rulesOf(ref);
+  const refused = 'code' in rules ? rules : refusal(session.principal, 'subscribe', ref.channel, rules);
   if (refused) return refuse(refused);
   if (core.channels.isFull && !core.channels.find(ref.hub, ref.channel)) {
     return refuse(failure('OVERLOADED', { channel: ref.channel, retryAfterMs: limits.channelIdleMs }));

@@ -8,6 +8,8 @@ import { clusterRoutes } from './cluster-routes.js';
 import type { GatewayContext } from './context.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { logRoute } from './log-route.js';
+import { hubRoutes } from './hub-routes.js';
+import { usersRoutes } from './people-route.js';
 import { HttpFailure } from './problem.js';
 import { need } from './request-values.js';
 import {
@@ -16,7 +18,6 @@ import {
   channelsQuery,
   digestAnswer,
   hubParams,
-  hubsAnswer,
   statusAnswer,
 } from './schemas.js';
 
@@ -33,11 +34,8 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
   });
   await app.register(logRoute, { context });
   await app.register(clusterRoutes, { context });
-  app.get(
-    '/v1/admin/hubs',
-    { schema: { summary: 'All hubs', tags: ['admin'], response: { 200: hubsAnswer } } },
-    async () => ({ hubs: [...(await api.hubs())] }),
-  );
+  await app.register(hubRoutes, { context });
+  await app.register(usersRoutes, { context });
   app.get(
     '/v1/admin/hubs/:hub/channels',
     {

@@ -31,15 +31,18 @@ export function refuseTokenInUrl(query: URLSearchParams): Failure | undefined {
       });
 }
 
-/** A WebSocket client without a token may still say who it is in its first frame. */
-export function authenticateUpgrade(api: NodeApi, headers: IncomingHttpHeaders): Result<Principal, Failure> {
+/** A client of a hub. Without a token it is anonymous, and may still say who it is in its first frame. */
+export async function enter(
+  api: NodeApi,
+  hub: string,
+  headers: IncomingHttpHeaders,
+  sessionId?: string,
+): Promise<Result<Principal, Failure>> {
   const token = bearerToken(headers);
-  if (!token.ok) return token;
-  if (token.value !== undefined) return api.authenticate(token.value);
-  const anonymous = api.authenticate(undefined);
-  return anonymous.ok ? anonymous : ok(nobody);
+  return token.ok ? api.enter(hub, token.value, sessionId) : token;
 }
 
+/** An administrator. */
 export function authenticate(api: NodeApi, headers: IncomingHttpHeaders): Result<Principal, Failure> {
   const token = bearerToken(headers);
   return token.ok ? api.authenticate(token.value) : token;

@@ -18,7 +18,7 @@ import { checkPublishContent } from '../protocol/content-check.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import { JsonSource, isNestedWithin } from '../protocol/json-text.js';
 import type { Level, PublishMessage } from '../protocol/messages.js';
-import { authenticate } from './authenticate.js';
+import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { need } from './request-values.js';
 import { batchAnswer, batchBody, channelParams, hubParams, publishAnswer, publishQuery } from './schemas.js';
@@ -48,7 +48,7 @@ export const publishRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
     },
     async (request) => {
       const { hub, channel } = request.params;
-      const principal = need(authenticate(context.api, request.headers));
+      const principal = need(await enter(context.api, request.params.hub, request.headers));
       const message = need(
         messageOf(channel, request.headers, request.query, request.body as Buffer | undefined),
       );
@@ -85,7 +85,7 @@ export const batchRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> 
       },
     },
     async (request) => {
-      const principal = need(authenticate(context.api, request.headers));
+      const principal = need(await enter(context.api, request.params.hub, request.headers));
       const messages = batchOf(rawBodies.get(request)!, request.body.messages.length);
       const results = await publishAll(messages, (valid) =>
         context.api.publish(principal, request.params.hub, valid),

@@ -6,6 +6,7 @@ import { adminRoutes } from './admin-routes.js';
 import type { GatewayContext } from './context.js';
 import { healthRoutes } from './health-routes.js';
 import { historyRoute } from './history-route.js';
+import { peopleRoute } from './people-route.js';
 import { batchRoute, publishRoute } from './publish-route.js';
 import { HttpFailure } from './problem.js';
 import { problem } from './schemas.js';
@@ -40,6 +41,7 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   await app.register(batchRoute, { context });
   await app.register(historyRoute, { context });
   await app.register(sseRoute, { context });
+  await app.register(peopleRoute, { context });
   await app.register(adminRoutes, { context });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   app.get('/v1/hubs/:hub/ws', { schema: { hide: true } }, async () => {
@@ -49,7 +51,7 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   app.options('/*', { schema: { hide: true } }, async (_request, reply) =>
     reply
       .code(204)
-      .header('access-control-allow-methods', 'GET, POST')
+      .header('access-control-allow-methods', 'GET, POST, PUT, DELETE')
       .header('access-control-allow-headers', allowedHeaders)
       .header('access-control-max-age', '600')
       .send(),

@@ -8,7 +8,7 @@ import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { Principal } from '../engine/api.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import { authenticate } from './authenticate.js';
+import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { HttpFailure } from './problem.js';
 import { need, timeFrom } from './request-values.js';
@@ -41,7 +41,7 @@ export const sseRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = 
       const channels = need(channelsOf(query.channels));
       const cursors = need(cursorsOf(channels, query, headers));
       const fresh = need(freshStart(query));
-      const principal = need(principalOf(context, hub.value, query, headers));
+      const principal = need(await principalOf(context, hub.value, query, headers));
       const session = new SseSession(reply.raw, channels, cursors);
       const { remoteAddress } = request.raw.socket;
       const handle = need(
@@ -104,15 +104,15 @@ function freshStart(query: Query): Result<FreshStart, Failure> {
   return since.ok ? ok({ since: since.value }) : since;
 }
 
-function principalOf(
+async function principalOf(
   context: GatewayContext,
   hub: string,
   query: Query,
   headers: IncomingHttpHeaders,
-): Result<Principal, Failure> {
+): Promise<Result<Principal, Failure>> {
   const principal =
     query.ticket === undefined
-      ? authenticate(context.api, headers)
+      ? await enter(context.api, hub, headers)
       : context.tickets.redeem(query.ticket, hub, headers.origin);
   if (!principal.ok) return principal;
   // A stream has no frame to authenticate with later.

@@ -3,12 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { toHex } from '../base/bytes.js';
 import { parseHubName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Principal } from '../engine/api.js';
 import { type Failure, errorCatalogue, failure } from '../protocol/errors.js';
 import type { Encoding } from '../protocol/messages.js';
-import { authenticateUpgrade, nobody, refuseTokenInUrl } from './authenticate.js';
+import { enter, nobody, refuseTokenInUrl } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { endSocket } from './end-socket.js';
 import { gatewayLimits } from './gateway-limits.js';
@@ -23,6 +24,8 @@ interface AcceptedUpgrade {
   readonly hub: string;
   readonly encoding: Encoding;
   readonly principal: Principal;
+  /** Of the session it will have. */
+  readonly id?: string;
   /** Told by a close code: a browser shows its page no status of a refused upgrade. */
   readonly refusal?: Failure;
 }
@@ -53,12 +56,15 @@ export class WebSocketEndpoint implements WebSocketSessionOwner {
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', destroyOnError);
-    const answer = this.#decide(request);
-    if ('refuse' in answer) {
-      endSocket(socket, rawProblem(answer.refuse));
-      return;
-    }
-    this.#server.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket as Socket, answer));
+    void this.#decide(request)
+      .catch((): UpgradeAnswer => ({ refuse: failure('INTERNAL') }))
+      .then((answer) => {
+        // It may be gone by now.
+        if (socket.destroyed) return;
+        if ('refuse' in answer) endSocket(socket, rawProblem(answer.refuse));
+        else
+          this.#server.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket as Socket, answer));
+      });
   }
 
   /** Ends what the engine has not ended; resolves when all connections are gone. */
@@ -78,7 +84,7 @@ export class WebSocketEndpoint implements WebSocketSessionOwner {
     if (this.#sessions.size === 0) this.#allEnded?.();
   }
 
-  #decide(request: IncomingMessage): UpgradeAnswer {
+  async #decide(request: IncomingMessage): Promise<UpgradeAnswer> {
     const { headers } = request;
     if (this.#context.stopping.aborted) return { refuse: failure('SHUTTING_DOWN') };
     if (headers.upgrade?.toLowerCase() !== 'websocket') {
@@ -101,14 +107,17 @@ export class WebSocketEndpoint implements WebSocketSessionOwner {
     const ticket = url.searchParams.get('ticket');
     if (ticket !== null) {
       const principal = this.#context.tickets.redeem(ticket, hub.value, headers.origin);
-      return principal.ok
+      const entered = principal.ok ? await this.#context.api.enter(hub.value, undefined) : principal;
+      return principal.ok && entered.ok
         ? { hub: hub.value, encoding, principal: principal.value }
-        : { hub: hub.value, encoding, principal: nobody, refusal: principal.error };
+        : { hub: hub.value, encoding, principal: nobody, ...(!entered.ok && { refusal: entered.error }) };
     }
-    const principal = authenticateUpgrade(this.#context.api, headers);
-    return principal.ok
-      ? { hub: hub.value, encoding, principal: principal.value }
-      : { refuse: principal.error };
+    const id = toHex(this.#context.random.bytes(12));
+    const principal = await enter(this.#context.api, hub.value, headers, id);
+    if (principal.ok) return { hub: hub.value, encoding, principal: principal.value, id };
+    return principal.error.code === 'UNAUTHENTICATED'
+      ? { refuse: principal.error }
+      : { hub: hub.value, encoding, principal: nobody, refusal: principal.error };
   }
 
   #open(ws: WebSocket, socket: Socket, accepted: AcceptedUpgrade): void {
@@ -130,6 +139,7 @@ export class WebSocketEndpoint implements WebSocketSessionOwner {
       encoding: accepted.encoding,
       principal: accepted.principal,
       sink: session,
+      ...(accepted.id !== undefined && { id: accepted.id }),
       ...(socket.remoteAddress !== undefined && { remote: socket.remoteAddress }),
     });
     if (opened.ok) session.attach(opened.value);

@@ -49,6 +49,7 @@ const readers = {
   unsubscribe: readUnsubscribe,
   publish: readPublish,
   history: readHistory,
+  user: readUser,
 } satisfies Readonly<Record<string, Read>>;
 
 const names = Object.keys(readers) as (keyof typeof readers)[];
@@ -104,6 +105,10 @@ function readAuth(members: JsonMembers): ClientMessage {
     ...(token ? { token } : undefined),
     ...(id ? { publisher: { id, epoch } } : undefined),
   };
+}
+
+function readUser(members: JsonMembers): ClientMessage {
+  return { type: 'user', action: members.text('action') ?? '', request: members.get('request') ?? {} };
 }
 
 function readClose(members: JsonMembers): ClientMessage {

@@ -1,9 +1,10 @@
 /** Client frames in protobuf. A publish's content is not decoded: it is walked once and stays a view of the frame. */
-import { equalBytes } from '../base/bytes.js';
+import { equalBytes, utf8 } from '../base/bytes.js';
 import { type Dot, channelNameBytesMax, parseDot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { checkPublishContent } from './content-check.js';
 import { type Failure, failure } from './errors.js';
+import { isNestedWithin } from './json-text.js';
 import { levelOf } from './levels.js';
 import type { ClientMessage, Level, ReceivedEnvelope, Start } from './messages.js';
 import { WireReader, textOf } from './wire.js';
@@ -97,6 +98,7 @@ const readers: Readonly<Record<number, Read>> = {
   58: readUnsubscribe,
   66: readPublish,
   74: readHistory,
+  482: readUser,
 };
 
 function readEmpty(reader: WireReader, message: ClientMessage): ClientMessage {
@@ -164,6 +166,24 @@ function readAuth(reader: WireReader): ClientMessage {
     ...(token === '' ? undefined : { token }),
     ...(id === '' ? undefined : { publisher: { id, epoch } }),
   };
+}
+
+function readUser(reader: WireReader): ClientMessage | Failure {
+  let action = '';
+  let request = '';
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 10) action = reader.text('action');
+    else if (tag === 18) request = reader.text('request', limits.metadataBytesMax * 2);
+    else reader.skip(tag);
+  }
+  if (request === '') return { type: 'user', action, request: {} };
+  try {
+    if (!isNestedWithin(limits.jsonDepthMax, utf8(request))) throw new SyntaxError('nested too deep');
+    return { type: 'user', action, request: JSON.parse(request) as unknown };
+  } catch {
+    return failure('INVALID', { message: '"request" is not JSON.' });
+  }
 }
 
 function readClose(reader: WireReader): ClientMessage {

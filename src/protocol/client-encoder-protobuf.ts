@@ -16,6 +16,7 @@ const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
   unsubscribe: 0x3a,
   publish: 0x42,
   history: 0x4a,
+  user: 0x1e2,
 };
 
 /** Adds an envelope to a frame: envelopes one after another are a frame. */
@@ -58,6 +59,9 @@ function putMembers(out: ByteWriter, message: ClientMessage): void {
       return putPublish(out, message);
     case 'history':
       return putHistory(out, message);
+    case 'user':
+      putText(out, 0x0a, message.action);
+      return putText(out, 0x12, JSON.stringify(message.request));
     default:
       unreachable(message);
   }

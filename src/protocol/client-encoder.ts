@@ -54,6 +54,8 @@ function messageToJson(message: OutgoingMessage): string {
       return JSON.stringify({
         channels: message.channels.map(({ channel, start }) => ({ channel, ...startMember(start) })),
       });
+    case 'user':
+      return JSON.stringify({ action: message.action, request: message.request });
     case 'unsubscribe':
       return JSON.stringify({ channels: message.channels });
     case 'publish':

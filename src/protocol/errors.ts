@@ -72,6 +72,11 @@ export const errorCatalogue = define({
     outcome: 'rejected',
     message: 'This idempotency key was used for another message. Use a new key.',
   },
+  NAME_TAKEN: {
+    status: 409,
+    outcome: 'rejected',
+    message: 'Somebody else has this name. Choose another.',
+  },
   OUT_OF_ORDER: {
     status: 409,
     outcome: 'rejected',

@@ -43,6 +43,14 @@ export interface HistoryMessage {
   readonly including?: Dot;
 }
 
+/** Asks the hub's directory. */
+export interface UserMessage {
+  readonly type: 'user';
+  readonly action: string;
+  /** A JSON value, not checked any further. */
+  readonly request: unknown;
+}
+
 export type ClientMessage =
   | {
       readonly type: 'auth';
@@ -58,7 +66,8 @@ export type ClientMessage =
     }
   | { readonly type: 'unsubscribe'; readonly channels: readonly string[] }
   | PublishMessage
-  | HistoryMessage;
+  | HistoryMessage
+  | UserMessage;
 
 export interface ClientEnvelope {
   /** 0: no answer wanted. */
@@ -125,6 +134,19 @@ export interface SessionInfo {
   readonly time: Timestamp;
 }
 
+export interface AuthResult {
+  readonly type: 'auth';
+  readonly authenticated: boolean;
+  readonly actor?: string;
+  /** Channel patterns: what it may do beside what the rules allow everybody. */
+  readonly publish?: readonly string[];
+  readonly subscribe?: readonly string[];
+  /** What its provider says of it, as JSON. */
+  readonly metadata?: string;
+  /** Unix milliseconds: the session ends then, unless it authenticates anew. */
+  readonly expiresAt?: number;
+}
+
 /** Where else the cluster serves; replaces what was told before. */
 export interface Nodes {
   readonly type: 'nodes';
@@ -143,7 +165,7 @@ export interface SubscribedChannel {
 
 /** What a server sends; encoded by protocol/server-encoder.ts. */
 export type ServerMessage =
-  | { readonly type: 'auth'; readonly authenticated: boolean; readonly actor?: string }
+  | AuthResult
   | { readonly type: 'ping' }
   | { readonly type: 'pong' }
   | {
@@ -171,6 +193,11 @@ export type ServerMessage =
     }
   | SessionInfo
   | Nodes
+  | {
+      readonly type: 'user';
+      /** A JSON object as text. */
+      readonly answer: string;
+    }
   | { readonly type: 'delivery'; readonly delivery: DeliverySlice }
   | { readonly type: 'signals'; readonly channel: string; readonly signals: readonly Signal[] }
   | Gap

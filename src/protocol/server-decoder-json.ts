@@ -100,14 +100,25 @@ const readers = {
   gap: readGap,
   error: (members) => ({ type: 'error', error: readError(members) }),
   nodes: readNodesMessage,
+  user: (_members, source) => ({ type: 'user', answer: source.member('answer').text }),
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 
 const names = Object.keys(readers) as (keyof typeof readers)[];
 
-function readAuthResult(members: JsonMembers): ServerEvent {
+function readAuthResult(members: JsonMembers, source: JsonSource): ServerEvent {
   const actor = members.text('actor');
-  const authenticated = members.flag('authenticated') ?? false;
-  return { type: 'auth', authenticated, ...(actor ? { actor } : undefined) };
+  const patterns = (name: string) => members.list(name).filter((each) => typeof each === 'string');
+  const [publish, subscribe] = [patterns('publish'), patterns('subscribe')];
+  const expiresAt = members.count('expiresAt');
+  return {
+    type: 'auth',
+    authenticated: members.flag('authenticated') ?? false,
+    ...(actor ? { actor } : undefined),
+    ...(publish.length > 0 ? { publish } : undefined),
+    ...(subscribe.length > 0 ? { subscribe } : undefined),
+    ...(members.has('metadata') ? { metadata: source.member('metadata').text } : undefined),
+    ...(expiresAt ? { expiresAt } : undefined),
+  };
 }
 
 function readClose(members: JsonMembers, source: JsonSource): ServerEvent {

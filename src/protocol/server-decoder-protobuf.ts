@@ -68,6 +68,7 @@ const readers: Readonly<Record<number, Read>> = {
   0x6a: readGap,
   0x72: (reader) => ({ type: 'error', error: readError(reader) }),
   0x7a: readNodes,
+  0x1e2: readUser,
 };
 
 function readEmpty(reader: WireReader, event: ServerEvent): ServerEvent {
@@ -75,16 +76,42 @@ function readEmpty(reader: WireReader, event: ServerEvent): ServerEvent {
   return event;
 }
 
+function readUser(reader: WireReader): ServerEvent {
+  let answer = '{}';
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) answer = reader.text('answer');
+    else reader.skip(tag);
+  }
+  return { type: 'user', answer };
+}
+
 function readAuthResult(reader: WireReader): ServerEvent {
   let authenticated = false;
   let actor = '';
+  const publish: string[] = [];
+  const subscribe: string[] = [];
+  let metadata = '';
+  let expiresAt = 0;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 0x08) authenticated = reader.bool();
     else if (tag === 0x12) actor = reader.text('actor');
+    else if (tag === 0x1a) publish.push(reader.text('publish'));
+    else if (tag === 0x22) subscribe.push(reader.text('subscribe'));
+    else if (tag === 0x2a) metadata = reader.text('metadata');
+    else if (tag === 0x30) expiresAt = reader.varint();
     else reader.skip(tag);
   }
-  return { type: 'auth', authenticated, ...(actor === '' ? undefined : { actor }) };
+  return {
+    type: 'auth',
+    authenticated,
+    ...(actor === '' ? undefined : { actor }),
+    ...(publish.length > 0 ? { publish } : undefined),
+    ...(subscribe.length > 0 ? { subscribe } : undefined),
+    ...(metadata === '' ? undefined : { metadata }),
+    ...(expiresAt === 0 ? undefined : { expiresAt }),
+  };
 }
 
 function readClose(reader: WireReader): ServerEvent {

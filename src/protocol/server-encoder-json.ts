@@ -3,7 +3,15 @@ import { unreachable } from '../base/assert.js';
 import { toBase64Url, utf8 } from '../base/bytes.js';
 import { deliveryToJson, entriesToJson, signalToJson, timeToJson } from './entry-json.js';
 import type { Failure } from './errors.js';
-import type { Ack, DeliverySlice, Gap, ServerMessage, SessionInfo, SubscribedChannel } from './messages.js';
+import type {
+  Ack,
+  AuthResult,
+  DeliverySlice,
+  Gap,
+  ServerMessage,
+  SessionInfo,
+  SubscribedChannel,
+} from './messages.js';
 
 export function encodeJsonDelivery(slice: DeliverySlice): Uint8Array {
   return utf8(`{"delivery":${deliveryToJson(slice)}}`);
@@ -38,7 +46,7 @@ function ackEnvelopes(requestId: number, ack: Ack): string[] {
 function membersOf(message: Exclude<ServerMessage, Ack>): string {
   switch (message.type) {
     case 'auth':
-      return JSON.stringify({ authenticated: message.authenticated, actor: message.actor });
+      return authToJson(message);
     case 'ping':
     case 'pong':
       return '{}';
@@ -52,6 +60,8 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
       return historyToJson(message);
     case 'sessionInfo':
       return sessionInfoToJson(message);
+    case 'user':
+      return `{"answer":${message.answer}}`;
     case 'nodes':
       return JSON.stringify({ urls: message.urls, spreadMs: message.spreadMs });
     case 'delivery':
@@ -80,6 +90,11 @@ const sessionInfoMembers: (keyof SessionInfo)[] = [
   'frameBytesMax',
   'subscriptionsMax',
 ];
+
+function authToJson({ authenticated, actor, publish, subscribe, metadata, expiresAt }: AuthResult): string {
+  const text = JSON.stringify({ authenticated, actor, publish, subscribe, expiresAt });
+  return metadata === undefined ? text : `${text.slice(0, -1)},"metadata":${metadata}}`;
+}
 
 function sessionInfoToJson(message: SessionInfo): string {
   return `{${JSON.stringify(message, sessionInfoMembers).slice(1, -1)},${timeToJson(message.time)}}`;

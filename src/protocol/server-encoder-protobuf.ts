@@ -6,7 +6,7 @@ import { varintLength } from '../base/bytes.js';
 import { closeField, openField, writeVarintField } from '../base/protobuf.js';
 import type { Failure } from './errors.js';
 import { levelNumber } from './levels.js';
-import type { Ack, DeliverySlice, Gap, ServerMessage, SessionInfo } from './messages.js';
+import type { Ack, AuthResult, DeliverySlice, Gap, ServerMessage, SessionInfo } from './messages.js';
 import { fieldLength, putBytes, putFlag, putNumber, putText, putWriter } from './wire.js';
 
 const envelopesTag = 0x0a;
@@ -96,13 +96,13 @@ const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
   gap: 0x6a,
   error: 0x72,
   nodes: 0x7a,
+  user: 0x1e2,
 };
 
 function putMembers(out: ByteWriter, message: ServerMessage): void {
   switch (message.type) {
     case 'auth':
-      putFlag(out, 0x08, message.authenticated);
-      return putText(out, 0x12, message.actor);
+      return putAuth(out, message);
     case 'ping':
     case 'pong':
       return;
@@ -118,6 +118,8 @@ function putMembers(out: ByteWriter, message: ServerMessage): void {
       return putHistory(out, message);
     case 'sessionInfo':
       return putSessionInfo(out, message);
+    case 'user':
+      return putText(out, 0x0a, message.answer);
     case 'nodes':
       for (const url of message.urls) putText(out, 0x0a, url);
       return putNumber(out, 0x10, message.spreadMs);
@@ -223,6 +225,15 @@ function putSessionInfo(out: ByteWriter, message: SessionInfo): void {
   for (const [name, tag] of Object.entries(sessionInfoNumbers)) {
     putNumber(out, tag, message[name as keyof typeof sessionInfoNumbers]);
   }
+}
+
+function putAuth(out: ByteWriter, message: AuthResult): void {
+  putFlag(out, 0x08, message.authenticated);
+  putText(out, 0x12, message.actor);
+  for (const pattern of message.publish ?? []) putText(out, 0x1a, pattern);
+  for (const pattern of message.subscribe ?? []) putText(out, 0x22, pattern);
+  putText(out, 0x2a, message.metadata);
+  putNumber(out, 0x30, message.expiresAt ?? 0);
 }
 
 function putGap(out: ByteWriter, gap: Gap): void {

@@ -18,4 +18,10 @@ export const protocolHistory: readonly {
     change: 'A page of history may be asked for of a log that has an entry.',
   },
   { version: 1, digest: '5f66064d1dc9eb74', change: 'A node tells where else the cluster serves.' },
+  {
+    version: 1,
+    digest: '855ef958b21c9630',
+    change: 'The answer to Auth says what the client may do, what is known of it, and until when.',
+  },
+  { version: 1, digest: 'f6ddfe6b2b87ba97', change: 'People ask the directory of their hub.' },
 ];

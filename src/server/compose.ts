@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import type { NodeApi } from '../engine/api.js';
 import type { Engine } from '../engine/engine.js';
-import type { Observation, Observer } from '../engine/ports.js';
+import type { Observation, Observer, Secrets } from '../engine/ports.js';
 import { type Gateway, startGateway } from '../gateway/http-server.js';
 import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
 import { openNotesStore } from '../storage/notes-store.js';
 import { nodeFiles } from '../storage/node-files.js';
+import { systemSecrets } from '../services/people/secrets.js';
 import { storeMigrations } from '../../migrations/store/index.js';
 import { clientAddressesOf } from './client-addresses.js';
 import type { ClusterPlan } from './cluster.js';
@@ -21,6 +22,7 @@ import { gatewayOptions } from './gateway-options.js';
 import { type ListenAddress, formatListen, parseListen } from './listen-address.js';
 import { type LogDestination, createLogger, loggingObserver } from './logger.js';
 import { makeEngine } from './make-engine.js';
+import { type LazyProviders, lazyProviders } from './providers.js';
 import { systemClock, systemRandom } from './system-ports.js';
 import { workerStart } from './worker-start.js';
 import { Workers } from './workers.js';
@@ -65,11 +67,14 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
   options.onStep?.({ type: 'data-directory', directory });
 
   const { observer, failed, fail } = observe(loggingObserver(logger), options.onStep);
+  const providers = lazyProviders(config, observer);
   const openPeers = (clientAddresses: readonly string[]) =>
     clusterOf(config, directory, options, { clientAddresses, observer });
   // One that begins alone listens for clients first: what other nodes need takes a while to load.
   const early = expectsOthers(config, directory, options) ? await openPeers([]) : undefined;
-  const node = await startNode(config, directory, observer, early);
+  const secrets = systemSecrets();
+  const parts: NodeParts = { config, directory, observer, providers, secrets };
+  const node = await startNode(parts, early);
   let cluster = early;
   let gateway: Gateway | undefined;
   let workers: Workers | undefined;
@@ -83,6 +88,8 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     cluster?.peers.stop();
     await cluster?.peers.closed;
     await gateway?.stop();
+    providers.stop();
+    await secrets.stop();
     logger.info('Stopped.');
   };
   try {
@@ -115,7 +122,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     const addresses = clientAddressesOf(config, address);
     node.cluster?.announce(addresses);
     cluster ??= await openPeers(addresses);
-    if (cluster) finding = await find(config, directory, observer, { cluster, node, fail });
+    if (cluster) finding = await find(parts, { cluster, node, fail });
     return { url, config, directory, api: node, failed, stop: () => (stopping ??= stop()) };
   } catch (error) {
     await stop();
@@ -161,16 +168,20 @@ async function clusterOf(
   return cluster;
 }
 
+/** What every engine of this process is made of. */
+interface NodeParts {
+  readonly config: Config;
+  readonly directory: DataDirectory;
+  readonly observer: Observer;
+  readonly providers: LazyProviders;
+  readonly secrets: Secrets;
+}
+
 /** Alone, where no others are expected. */
-async function startNode(
-  config: Config,
-  directory: DataDirectory,
-  observer: Observer,
-  cluster: ClusterPlan | undefined,
-): Promise<CurrentNode> {
+async function startNode(parts: NodeParts, cluster: ClusterPlan | undefined): Promise<CurrentNode> {
   try {
-    if (cluster && config.role === 'core') await noteMember(directory.path);
-    const engine = startable(config, directory, observer, cluster);
+    if (cluster && parts.config.role === 'core') await noteMember(parts.directory.path);
+    const engine = startable(parts, cluster);
     await engine.start();
     return new CurrentNode(engine);
   } catch (error) {
@@ -180,11 +191,10 @@ async function startNode(
 }
 
 async function find(
-  config: Config,
-  directory: DataDirectory,
-  observer: Observer,
+  parts: NodeParts,
   { cluster, node, fail }: { cluster: ClusterPlan; node: CurrentNode; fail: (message: string) => void },
 ): Promise<Finding> {
+  const { directory, observer } = parts;
   const { cluster: name, node: id, address } = cluster.peers.own;
   const finding = new Finding({
     node,
@@ -196,7 +206,7 @@ async function find(
       try {
         await node.become(async () => {
           await noteMember(directory.path);
-          return startable(config, directory, observer, cluster);
+          return startable(parts, cluster);
         });
       } catch (error) {
         fail(error instanceof Error ? error.message : String(error));
@@ -209,9 +219,7 @@ async function find(
 }
 
 function startable(
-  config: Config,
-  directory: DataDirectory,
-  observer: Observer,
+  { config, directory, observer, providers, secrets }: NodeParts,
   cluster: ClusterPlan | undefined,
 ): Engine {
   return makeEngine({
@@ -219,6 +227,8 @@ function startable(
     directory,
     observer,
     cluster,
+    authenticator: providers,
+    secrets,
     openStore: async () => {
       if (config.role === 'edge')
         return openNotesStore(systemRandom, await nodeFiles().lock(join(directory.path, 'lock')));

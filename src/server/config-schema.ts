@@ -49,6 +49,10 @@ export const configSchema = Type.Object(
     }),
     data: Type.String({ description: 'Data directory', default: './ringlog-data', minLength: 1 }),
     hub: Type.String({ description: 'The hub that always exists', default: 'default' }),
+    createHubs: Type.Enum(['by-admin', 'on-use'], {
+      description: 'Who makes further hubs: administrators alone, or whoever uses one first',
+      default: 'by-admin',
+    }),
     insecure: Type.Boolean({
       description: 'Serve anonymous clients on addresses other than this machine',
       default: false,
@@ -108,6 +112,11 @@ export const configSchema = Type.Object(
     auth: Type.Object(
       {
         anonymous: Type.Boolean({ description: 'Serve clients without a token', default: true }),
+        internalOrigins: Type.Array(Type.String({ pattern: '^https?://[^/@\\s]+$' }), {
+          description:
+            'Authentication services inside the own network that hubs may name, such as `http://10.0.0.5:9000`; all others must be public and speak TLS',
+          default: [],
+        }),
       },
       strict,
     ),

@@ -44,6 +44,12 @@ export class CurrentNode implements NodeApi {
 
   authenticate: NodeApi['authenticate'] = (token) => this.#engine.authenticate(token);
   openSession: NodeApi['openSession'] = (request) => this.#engine.openSession(request);
+  enter: NodeApi['enter'] = (...request) => this.#engine.enter(...request);
+  people: NodeApi['people'] = (...request) => this.#engine.people(...request);
+  users: NodeApi['users'] = (...request) => this.#engine.users(...request);
+  createHub: NodeApi['createHub'] = (...request) => this.#engine.createHub(...request);
+  settings: NodeApi['settings'] = (hub) => this.#engine.settings(hub);
+  changeSettings: NodeApi['changeSettings'] = (...request) => this.#engine.changeSettings(...request);
   publish: NodeApi['publish'] = (...request) => this.#engine.publish(...request);
   history: NodeApi['history'] = (...request) => this.#engine.history(...request);
   queryLog: NodeApi['queryLog'] = (...request) => this.#engine.queryLog(...request);

@@ -1,6 +1,6 @@
 /** The engine of a node on this machine. */
 import { Engine } from '../engine/engine.js';
-import type { LogStore, Observer } from '../engine/ports.js';
+import type { Authenticator, EnginePorts, LogStore, Observer, Secrets } from '../engine/ports.js';
 import type { ClusterPlan } from './cluster.js';
 import { type Config, ruleConfigOf } from './config.js';
 import type { DataDirectory } from './data-directory.js';
@@ -12,19 +12,23 @@ export interface EngineParts {
   readonly config: Config;
   readonly directory: Pick<DataDirectory, 'nodeId' | 'adminToken'>;
   readonly observer: Observer;
+  readonly authenticator: Authenticator;
+  readonly secrets: Secrets;
   /** Left out by one that stays alone. */
   readonly cluster: ClusterPlan | undefined;
   openStore(): Promise<LogStore>;
 }
 
 export function makeEngine(parts: EngineParts): Engine {
-  const { config, directory, observer, cluster } = parts;
-  const ports = {
+  const { config, directory, observer, cluster, authenticator, secrets } = parts;
+  const ports: EnginePorts = {
     clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
     hashing: systemHashing,
     observer,
+    authenticator,
+    secrets,
     ...(cluster && { peers: cluster.peers }),
     openStore: () => parts.openStore(),
   };
@@ -33,6 +37,7 @@ export function makeEngine(parts: EngineParts): Engine {
     version: packageVersion(),
     rules: ruleConfigOf(config),
     anonymous: config.auth.anonymous,
+    hubs: { createOnUse: config.createHubs === 'on-use' },
     verifyToken: tokenVerifier(directory.adminToken),
     session: config.session,
     maintenanceIntervalMs: config.storage.maintenanceIntervalMs,

@@ -9,10 +9,12 @@ import type { Engine } from '../engine/engine.js';
 import type { Observation } from '../engine/ports.js';
 import { type Gateway, startGateway } from '../gateway/http-server.js';
 import { openNotesStore } from '../storage/notes-store.js';
+import { systemSecrets } from '../services/people/secrets.js';
 import { openCluster } from './cluster.js';
 import { gatewayOptions } from './gateway-options.js';
 import { createLogger, loggingObserver } from './logger.js';
 import { makeEngine } from './make-engine.js';
+import { lazyProviders } from './providers.js';
 import { systemClock, systemRandom } from './system-ports.js';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-start.js';
 
@@ -60,7 +62,9 @@ async function serve({
   const cluster = await openCluster(config, { node, clientAddresses: [], secret: clusterKey, observer });
   const directory = { nodeId: node, adminToken };
   const openStore = async () => openNotesStore(systemRandom);
-  const engine = makeEngine({ config, directory, observer, cluster, openStore });
+  const authenticator = lazyProviders(config, observer);
+  const secrets = systemSecrets();
+  const engine = makeEngine({ config, directory, observer, cluster, authenticator, secrets, openStore });
   await engine.start();
   // Nobody is told of this port, and it answers as the public one does.
   const own = gatewayOptions(config, { host: '127.0.0.1', port: 0 }, logger as unknown as FastifyBaseLogger);
@@ -75,6 +79,8 @@ async function serve({
     cluster.peers.stop();
     await cluster.peers.closed;
     await gateway.stop();
+    authenticator.stop();
+    await secrets.stop();
   };
   return { gateway, stop };
 }

@@ -3,6 +3,7 @@
 import type { ChannelName, HubName } from '../base/ids.js';
 import { parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import type { Result } from '../base/result.js';
 import { decodeClientFrame } from '../protocol/client-decoder.js';
 import {
   type ErrorCode,
@@ -19,26 +20,27 @@ import type {
   PublishMessage,
   ServerMessage,
   Start,
+  UserMessage,
 } from '../protocol/messages.js';
 import { encodeServerFrame } from '../protocol/server-encoder.js';
+import { type Authenticated, HeldFrames, type SessionPrincipal, authResultOf } from './authentication.js';
 import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
 import { RateLimit } from './rate-limit.js';
 import type { FrameSink, SessionFrame, Subscriber } from './subscriber.js';
 import { Subscription } from './subscription.js';
 
-/** Who asks; the engine's `Principal`. */
-export interface SessionPrincipal {
-  readonly actor: string;
-  readonly authenticated: boolean;
-  readonly admin: boolean;
-}
-
 /** What a session asks of its node. Answers come back through the session's own methods. */
 export interface SessionHost {
-  authenticate(token: string): SessionPrincipal | undefined;
+  /** Calls `done` once, at once where nobody has to be asked. */
+  authenticate(session: Session, token: string, done: Authenticated): void;
+  /** The client is another by now: what it has no right to is cut. */
+  identified(session: Session): void;
+  /** Whether its hub serves clients that do not authenticate. */
+  anonymousAllowed(session: Session): boolean;
   publish(session: Session, requestId: number, message: PublishMessage): void;
   history(session: Session, requestId: number, message: HistoryMessage): void;
+  people(session: Session, requestId: number, message: UserMessage): void;
   /** Opens subscriptions that were added to the session; answers the request once. */
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
   unsubscribed(subscription: Subscription<Session>): void;
@@ -68,8 +70,8 @@ export interface SessionOptions {
   readonly sink: FrameSink;
   /** The client runs on this machine, or a proxy does that it came by. */
   readonly isLocal: boolean;
-  /** Whether this hub serves clients that do not authenticate. */
-  readonly anonymousAllowed: boolean;
+  /** Its address, where it is known. */
+  readonly remote: string;
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
   readonly authTimeoutMs: number;
@@ -86,6 +88,7 @@ export class Session implements Subscriber {
   readonly subscriptions = new Map<string, Subscription<Session>>();
   closed = false;
   readonly isLocal: boolean;
+  readonly remote: string;
   /** Version of what it was told of other nodes. */
   nodesTold = 0;
   /** Some subscription is replaying or opening: the engine's replay looks at this session. */
@@ -103,6 +106,9 @@ export class Session implements Subscriber {
   #closing = false;
   #refusedInARow = 0;
   #requestsOpen = 0;
+  #isVerifying = false;
+  /** What waits for an authentication that is under way. */
+  #held: HeldFrames | undefined;
 
   constructor(host: SessionHost, options: SessionOptions) {
     this.#host = host;
@@ -112,6 +118,7 @@ export class Session implements Subscriber {
     this.encoding = options.encoding;
     this.#sink = options.sink;
     this.isLocal = options.isLocal;
+    this.remote = options.remote;
     this.principal = options.principal;
     this.#rate = new RateLimit(options.messagesPerSecondMax, options.messagesPerSecondMax);
     this.#heardMs = options.nowMs;
@@ -119,7 +126,7 @@ export class Session implements Subscriber {
   }
 
   get admitted(): boolean {
-    return this.principal.authenticated || this.#options.anonymousAllowed;
+    return this.principal.authenticated || this.#host.anonymousAllowed(this);
   }
 
   /** Sends what every session begins with. */
@@ -133,11 +140,26 @@ export class Session implements Subscriber {
   receive(frame: Uint8Array, nowMs: number): void {
     if (this.closed) return;
     this.#heardMs = nowMs;
+    if (this.#held) this.#hold(frame, 0);
+    else this.#receive(frame, nowMs, 0);
+  }
+
+  /** Before it is known who the client is nothing else of it counts: what was sent behind Auth waits for its answer. */
+  #hold(frame: Uint8Array, from: number): void {
+    if (this.#held!.add(frame, from)) return;
+    const message = 'Wait for the answer to Auth before sending this much.';
+    this.failAndClose('OVERLOADED', { message });
+  }
+
+  /** `from`: the first of its envelopes that counts. */
+  #receive(frame: Uint8Array, nowMs: number, from: number): void {
     if (frame.length > limits.frameBytesMax) return this.failAndClose('FRAME_TOO_LARGE');
     const decoded = decodeClientFrame(this.encoding, frame);
     if (!decoded.ok) return this.failAndClose('BAD_FRAME', decoded.error);
-    for (const envelope of decoded.value) {
+    for (let i = from; i < decoded.value.length; i++) {
+      const envelope = decoded.value[i]!;
       if (this.closed) return;
+      if (this.#held) return this.#hold(frame, i);
       const waitMs = this.#rate.take(nowMs);
       if (waitMs > 0) this.#refuseFlood(envelope.requestId, waitMs);
       else if ('error' in envelope) this.fail(envelope.requestId, envelope.error);
@@ -153,7 +175,9 @@ export class Session implements Subscriber {
 
   #handle(requestId: number, message: ClientMessage): void {
     this.#refusedInARow = 0;
-    if (!this.admitted && message.type !== 'auth' && message.type !== 'close') {
+    // Whoever has no token yet gets one of the hub's directory.
+    const isEntry = message.type === 'auth' || message.type === 'close' || message.type === 'user';
+    if (!this.admitted && !isEntry) {
       return this.failAndClose(
         'UNAUTHENTICATED',
         { message: 'Send Auth with a valid token first.' },
@@ -175,6 +199,8 @@ export class Session implements Subscriber {
         return this.#unsubscribe(requestId, message.channels);
       case 'history':
         return this.#begin(requestId) ? this.#host.history(this, requestId, message) : undefined;
+      case 'user':
+        return this.#begin(requestId) ? this.#host.people(this, requestId, message) : undefined;
       case 'close':
         return this.end(1000, message.reason ?? 'closed by the client');
     }
@@ -195,17 +221,55 @@ export class Session implements Subscriber {
     this.#requestsOpen--;
   }
 
-  #authenticate(requestId: number, message: ClientMessage & { type: 'auth' }): void {
-    if (message.token !== undefined) {
-      const principal = this.#host.authenticate(message.token);
-      if (!principal) return this.failAndClose('UNAUTHENTICATED', {}, requestId);
-      this.principal = principal;
-    } else if (!this.admitted) {
-      return this.failAndClose('UNAUTHENTICATED', {}, requestId);
+  #authenticate(requestId: number, message: AuthMessage): void {
+    if (message.token === undefined) {
+      if (!this.admitted) return this.failAndClose('UNAUTHENTICATED', {}, requestId);
+      return this.#authenticated(requestId, message);
     }
+    if (this.#isVerifying) {
+      const text = 'Another authentication is under way. Wait for its answer.';
+      return this.fail(requestId, failure('RATE_LIMITED', { message: text, retryAfterMs: 100 }));
+    }
+    this.#isVerifying = true;
+    this.#host.authenticate(this, message.token, (result, nowMs) =>
+      this.#verified(requestId, message, result, nowMs),
+    );
+    // Who is known already goes on as who it was.
+    if (this.#isVerifying && !this.principal.authenticated) this.#held = new HeldFrames();
+  }
+
+  #verified(
+    requestId: number,
+    message: AuthMessage,
+    result: Result<SessionPrincipal, Failure>,
+    nowMs: number,
+  ): void {
+    this.#isVerifying = false;
+    if (this.closed) return;
+    if (result.ok) {
+      const wasKnown = this.principal.authenticated;
+      this.principal = result.value;
+      this.#authenticated(requestId, message);
+      if (wasKnown) this.#host.identified(this);
+    } else {
+      const { code, message: text } = result.error;
+      // Whoever cannot be asked has not said no.
+      if (this.principal.authenticated && code !== 'UNAUTHENTICATED') this.fail(requestId, result.error);
+      else return this.failAndClose(code, { message: text }, requestId);
+    }
+    const held = this.#held;
+    this.#held = undefined;
+    for (const { frame, from } of held?.frames ?? []) {
+      if (this.closed) return;
+      // One of them may have to be waited for in its turn.
+      if (this.#held) this.#hold(frame, from);
+      else this.#receive(frame, nowMs, from);
+    }
+  }
+
+  #authenticated(requestId: number, message: AuthMessage): void {
     if (message.publisher) this.publisher = message.publisher;
-    const { actor, authenticated } = this.principal;
-    this.answer(requestId, { type: 'auth', authenticated, ...(actor === '' ? {} : { actor }) });
+    this.answer(requestId, authResultOf(this.principal));
     this.#host.admitted(this);
   }
 
@@ -247,6 +311,12 @@ export class Session implements Subscriber {
     this.subscriptions.delete(subscription.channel);
     subscription.end();
     this.#host.unsubscribed(subscription);
+  }
+
+  /** The client has lost the right to it: it is told, with the place it had. */
+  cut(subscription: Subscription<Session>, error: Failure): void {
+    this.fail(0, { ...error, channel: subscription.channel });
+    this.drop(subscription);
   }
 
   // --- out
@@ -361,6 +431,8 @@ export class Session implements Subscriber {
     this.subscriptions.clear();
   }
 }
+
+type AuthMessage = ClientMessage & { readonly type: 'auth' };
 
 function closeCodeOf(code: ErrorCode): number {
   const definition: ErrorDefinition = errorCatalogue[code];

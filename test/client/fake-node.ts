@@ -171,6 +171,14 @@ export class FakeNode {
         return this.#publish(session, requestId, message);
       case 'history':
         return answer(this.#history(message));
+      case 'user': {
+        if (this.misbehaviour.silent) return;
+        const { action, request } = message;
+        return answer({
+          type: 'user',
+          answer: JSON.stringify({ action, request, token: `token of ${action}` }),
+        });
+      }
     }
   }
 

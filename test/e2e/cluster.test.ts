@@ -322,3 +322,55 @@ async function faultOfMulticast(): Promise<string | undefined> {
     socket.close();
   }
 }
+
+test('a hub, its settings and its people are at every node, also when one is killed', async () => {
+  const cluster = `hubs-${randomBytes(4).toString('hex')}`;
+  const first = await start({ cluster });
+  const others = [await start({ cluster }), await start({ cluster })];
+  await together(first, ...others);
+  const admin = async (node: NodeProcess, path: string, body?: unknown): Promise<number> => {
+    const answer = await fetch(`${node.url}/v1/admin/hubs/acme${path}`, {
+      method: 'PUT',
+      headers: {
+        authorization: `Bearer ${token(node)}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return answer.status;
+  };
+  const put = (node: NodeProcess, path: string, body?: unknown) =>
+    becomes(async () => (await admin(node, path, body)) === 200, `PUT ${path}`);
+  await put(first, '');
+  await put(others[0]!, '/settings/rules/closed', { clientPublish: false });
+  await put(others[1]!, '/settings/channels/vault', 'closed');
+  await put(first, '/settings/providers/people', { type: 'directory', registration: true });
+  const ada = { name: 'ada', password: 'correct horse' };
+  const ask = async (
+    node: NodeProcess,
+    action: string,
+  ): Promise<{ name?: string; token?: string; code?: string }> => {
+    const answer = await fetch(`${node.url}/v1/hubs/acme/users/${action}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(ada),
+    });
+    return (await answer.json()) as { name?: string; token?: string; code?: string };
+  };
+  await becomes(async () => {
+    const { name, code } = await ask(others[0]!, 'register');
+    return name === 'ada' || code === 'NAME_TAKEN';
+  }, 'a registration');
+  await first.kill();
+  for (const node of others) {
+    const { token: given } = await becomes(async () => {
+      const answer = await ask(node, 'login');
+      return answer.token !== undefined && answer;
+    }, 'a log-in');
+    const client = connect({ url: node.url, hub: 'acme', token: given! });
+    await client.ready();
+    expect(client.identity).toMatchObject({ user: 'ada' });
+    await expect(client.publish('vault', 'x')).rejects.toMatchObject({ code: 'DENIED' });
+    await client.close();
+  }
+});

@@ -7,7 +7,7 @@ import type { RuleConfig } from '../../src/channels/rules.js';
 import type { OutFrame, Principal, SessionHandle, SessionSink } from '../../src/engine/api.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { EngineOptions } from '../../src/engine/options.js';
-import type { LogStore, Observation } from '../../src/engine/ports.js';
+import type { Authenticator, LogStore, Observation, Secrets } from '../../src/engine/ports.js';
 import type { Encoding } from '../../src/protocol/messages.js';
 import type { Files, StoreFile } from '../../src/storage/files.js';
 import { openLogStore } from '../../src/storage/log-store.js';
@@ -23,6 +23,10 @@ export const anonymous: Principal = { actor: '', authenticated: false, admin: fa
 export interface WorldOptions {
   readonly rules?: RuleConfig;
   readonly anonymous?: boolean;
+  /** Hubs can be made and set at run time. */
+  readonly hubs?: EngineOptions['hubs'];
+  readonly authenticator?: Authenticator;
+  readonly secrets?: Secrets;
   readonly messagesPerSecondMax?: number;
   readonly segmentBytes?: number;
   readonly seed?: number;
@@ -70,6 +74,7 @@ export class World {
       version: '0.0.0-test',
       rules: options.rules ?? openRules,
       anonymous: options.anonymous ?? true,
+      ...(options.hubs ? { hubs: options.hubs } : {}),
       verifyToken: (token) => (token === adminToken ? admin : undefined),
       session: {
         pingIntervalMs: 25_000,
@@ -87,6 +92,8 @@ export class World {
         hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
         observer: { observe: (observation) => void this.observations.push(observation) },
         openStore: () => this.openStore(),
+        ...(options.secrets ? { secrets: options.secrets } : {}),
+        ...(options.authenticator ? { authenticator: options.authenticator } : {}),
       },
       engineOptions,
     );

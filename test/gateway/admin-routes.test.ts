@@ -223,15 +223,21 @@ describe('operation', () => {
       '/v1/admin/cluster/join',
       '/v1/admin/cluster/verify',
       '/v1/admin/hubs',
+      '/v1/admin/hubs/{hub}',
       '/v1/admin/hubs/{hub}/channels',
       '/v1/admin/hubs/{hub}/channels/{channel}/digest',
       '/v1/admin/hubs/{hub}/channels/{channel}/log',
+      '/v1/admin/hubs/{hub}/settings',
+      '/v1/admin/hubs/{hub}/settings/{section}/{name}',
+      '/v1/admin/hubs/{hub}/users',
+      '/v1/admin/hubs/{hub}/users/{name}',
       '/v1/admin/status',
       '/v1/hubs/{hub}/channels/{channel}/history',
       '/v1/hubs/{hub}/channels/{channel}/publish',
       '/v1/hubs/{hub}/publish',
       '/v1/hubs/{hub}/sse',
       '/v1/hubs/{hub}/tickets',
+      '/v1/hubs/{hub}/users/{action}',
     ]);
     const publish = description.paths['/v1/hubs/{hub}/publish']!['post']!;
     expect(Object.keys(publish.responses).sort()).toEqual(['200', 'default']);

@@ -19,6 +19,7 @@ import type {
 } from '../../src/engine/api.js';
 import type { GatewayOptions } from '../../src/gateway/context.js';
 import { type Gateway, startGateway } from '../../src/gateway/http-server.js';
+import type { Change, SettingsDocument } from '../../src/hubs/change.js';
 import { encodeCursor } from '../../src/log/cursor.js';
 import { encodeEntry, placeOf } from '../../src/log/entry-wire.js';
 import type { Entry } from '../../src/log/entry.js';
@@ -58,6 +59,38 @@ export class FakeNode implements NodeApi {
     if (token === adminToken) return ok({ actor: 'admin', authenticated: true, admin: true });
     if (token === userToken) return ok({ actor: 'ada', authenticated: true, admin: false });
     return err(failure('UNAUTHENTICATED'));
+  }
+
+  async enter(_hub: string, token: string | undefined): Promise<Result<Principal, Failure>> {
+    return this.authenticate(token);
+  }
+
+  readonly asked: { principal: Principal; hub: string; action: string; request: object; remote: string }[] =
+    [];
+
+  async people(principal: Principal, hub: string, action: string, request: object, remote: string) {
+    this.asked.push({ principal, hub, action, request, remote });
+    return ok({ name: 'ada' });
+  }
+
+  async users(_hub: string, { after, limit }: { after: string; limit: number }) {
+    return ok({ users: [], after, limit });
+  }
+
+  readonly changes: { hub: string; change: Change; actor: string }[] = [];
+  document: SettingsDocument = {};
+
+  async createHub(hub: string): Promise<Result<boolean, Failure>> {
+    return ok(hub !== 'default');
+  }
+
+  async settings(hub: string): Promise<Result<SettingsDocument, Failure>> {
+    return hub === 'default' ? ok(this.document) : err(failure('HUB_NOT_FOUND'));
+  }
+
+  async changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>> {
+    this.changes.push({ hub, change, actor });
+    return ok(undefined);
   }
 
   openSession(request: OpenSession): Result<SessionHandle, Failure> {

@@ -47,7 +47,7 @@ describe('every example', () => {
         .filter((name) => name !== 'requestId')
         .sort();
     };
-    const both = ['auth', 'close', 'history', 'ping', 'pong', 'subscribe', 'unsubscribe'];
+    const both = ['auth', 'close', 'history', 'ping', 'pong', 'subscribe', 'unsubscribe', 'user'];
     expect(shown(clientExamples)).toEqual([...both, 'publish'].sort());
     expect(shown(serverExamples)).toEqual(
       [...both, 'ack', 'delivery', 'error', 'gap', 'nodes', 'sessionInfo', 'signals'].sort(),

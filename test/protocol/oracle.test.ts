@@ -151,6 +151,8 @@ function withoutDefaults(value: unknown): unknown {
 
 function clientToProto(message: OutgoingMessage): object {
   switch (message.type) {
+    case 'user':
+      return { user: { action: message.action, request: JSON.stringify(message.request) } };
     case 'auth': {
       const { token, publisher } = message;
       return { auth: { token, publisherId: publisher?.id, publisherEpoch: publisher?.epoch } };
@@ -213,8 +215,12 @@ function publishToProto(message: OutgoingPublish): object {
 
 function serverToProto(message: ServerMessage): object {
   switch (message.type) {
-    case 'auth':
-      return { auth: { authenticated: message.authenticated, actor: message.actor } };
+    case 'user':
+      return { user: { answer: message.answer } };
+    case 'auth': {
+      const { authenticated, actor, publish, subscribe, metadata, expiresAt } = message;
+      return { auth: { authenticated, actor, publish, subscribe, metadata, expiresAt } };
+    }
     case 'ping':
       return { ping: {} };
     case 'pong':

@@ -90,6 +90,11 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
       publisher: maybe(fc.record({ id: text, epoch: count })),
     })
     .map(compact),
+  fc.record({
+    type: fc.constant('user' as const),
+    action: text,
+    request: fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.integer(), { maxKeys: 3 }),
+  }),
   fc.constant({ type: 'ping' as const }),
   fc.constant({ type: 'pong' as const }),
   fc.record({ type: fc.constant('close' as const), code: maybe(count), reason: maybe(text) }).map(compact),
@@ -220,8 +225,22 @@ const signal: fc.Arbitrary<Signal> = fc
 
 export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
   fc
-    .record({ type: fc.constant('auth' as const), authenticated: fc.boolean(), actor: maybe(text) })
+    .record({
+      type: fc.constant('auth' as const),
+      authenticated: fc.boolean(),
+      actor: maybe(text),
+      publish: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
+      subscribe: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
+      metadata: maybe(fc.json({ maxDepth: 3 })),
+      expiresAt: maybe(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
+    })
     .map(compact),
+  fc.record({
+    type: fc.constant('user' as const),
+    answer: fc
+      .dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.integer(), { maxKeys: 3 })
+      .map((value) => JSON.stringify(value)),
+  }),
   fc.constant({ type: 'ping' as const }),
   fc.constant({ type: 'pong' as const }),
   fc.record({

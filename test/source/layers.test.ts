@@ -20,6 +20,8 @@ const allowed: Tree = {
   'src/cluster/ring.ts': `export { result as ring } from '../base/result.js';`,
   'src/replication/claim.ts': `export { ring as claim } from '../cluster/ring.js';`,
   'src/channels/plain.ts': `export { entry as plain } from '../protocol/index.js';`,
+  'src/hubs/settings.ts': `export { plain as settings } from '../channels/plain.js';`,
+  'src/people/users.ts': `export { settings as users } from '../hubs/settings.js';`,
   'src/sessions/session.ts': `export { plain as session } from '../channels/plain.js';`,
   'src/engine/ports.ts': `export { entry as ports } from '../log/entry.js';`,
   'src/engine/api.ts': `export { ports as api } from './ports.js';`,
@@ -27,12 +29,14 @@ const allowed: Tree = {
     `export * from './api.js';`,
     `export * from '../replication/claim.js';`,
     `export * from '../sessions/session.js';`,
+    `export * from '../people/users.js';`,
   ].join('\n'),
   'src/storage/store.ts': `import 'node:fs';\nexport { ports as store } from '../engine/ports.js';`,
   'src/peer/link.ts': `import 'node:dgram';\nexport { api as link } from '../engine/api.js';`,
   'src/gateway/http.ts': `import 'fastify';\nexport { api as http } from '../engine/api.js';`,
   'src/services/nats.ts': `export { codec as nats } from '../protocol/index.js';`,
   'src/client/index.ts': `export { codec as client } from '../protocol/index.js';`,
+  'src/client/people.ts': `export { client as people } from './index.js';`,
   'src/server/index.ts': ['engine/engine', 'storage/store', 'peer/link', 'gateway/http', 'services/nats']
     .map((path) => `export * from '../${path}.js';`)
     .join('\n'),

@@ -12,7 +12,7 @@ import {
 } from '../../../src/cluster/ring.js';
 import { Engine } from '../../../src/engine/engine.js';
 import type { ClusterOptions } from '../../../src/engine/options.js';
-import type { Observation, PeerHandlers, Peers } from '../../../src/engine/ports.js';
+import type { Observation, PeerHandlers, Peers, Secrets } from '../../../src/engine/ports.js';
 import type { RuleConfig } from '../../../src/channels/rules.js';
 import { openLogStore } from '../../../src/storage/log-store.js';
 import { openNotesStore } from '../../../src/storage/notes-store.js';
@@ -134,12 +134,14 @@ export class TestNode {
           });
         },
         peers: this.#peers(),
+        ...(options.secrets ? { secrets: options.secrets } : {}),
       },
       {
         nodeId: this.id,
         version: '0.0.0-test',
         rules: options.rules ?? openRules,
         anonymous: true,
+        ...(options.keepsSettings ? { hubs: { createOnUse: false } } : {}),
         verifyToken: (token) => (token === adminToken ? admin : undefined),
         session: {
           pingIntervalMs: 25_000,
@@ -254,6 +256,9 @@ export interface ClusterWorldOptions {
   readonly nodes: number;
   readonly replicas?: Replicas;
   readonly rules?: RuleConfig;
+  /** Hubs can be made and set at run time. */
+  readonly keepsSettings?: boolean;
+  readonly secrets?: Secrets;
   readonly trimGraceMs?: number;
   readonly seed?: number;
 }

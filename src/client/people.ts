@@ -1,0 +1,124 @@
+/** The directory of a hub, as its people use it: `ringlog/people`.
+ *
+ *      const people = peopleOf(client);
+ *      await people.register({ name: 'ada', password });
+ *      await people.login({ name: 'ada', password });
+ */
+import type { Client } from './client.js';
+import { RinglogError, ownError } from './error.js';
+
+export interface Registration {
+  readonly name: string;
+  readonly password?: string;
+  /** Raw Ed25519, base64url: its owner logs in by a signature. */
+  readonly publicKey?: string;
+  readonly email?: string;
+  readonly metadata?: unknown;
+}
+
+export interface AccountChange extends Partial<Omit<Registration, 'name' | 'email'>> {
+  /** Asked for where the password or the key is changed, of who has a password. */
+  readonly currentPassword?: string;
+  readonly email?: string | null;
+}
+
+export interface Profile {
+  readonly name: string;
+  readonly since: string;
+  readonly hasPassword: boolean;
+  readonly publicKey?: string;
+  readonly email?: string;
+  readonly metadata?: unknown;
+}
+
+export interface LoggedIn {
+  readonly user: string;
+  readonly token: string;
+  /** Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
+export type LogIn =
+  | { readonly name: string; readonly password: string }
+  /** Signs bytes with the account's key; 64 bytes as base64url. */
+  | { readonly name: string; readonly sign: (message: Uint8Array) => string | Promise<string> };
+
+export function peopleOf(client: Client): People {
+  return new People(client);
+}
+
+/** Every method rejects with RinglogError. */
+class People {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** The first registration of a name wins: `NAME_TAKEN` for all others. */
+  register(registration: Registration): Promise<{ readonly name: string }> {
+    return this.#send('register', registration);
+  }
+
+  /** From now on this client is that user. */
+  async login(logIn: LogIn): Promise<LoggedIn> {
+    const proof = 'password' in logIn ? logIn : await this.#signed(logIn);
+    const loggedIn = await this.#send<LoggedIn>('login', proof);
+    this.#client.setToken(loggedIn.token);
+    return loggedIn;
+  }
+
+  profile(): Promise<Profile> {
+    return this.#send('profile', {});
+  }
+
+  /** A new password or key ends every session of the account, this one too: log in again. */
+  change(change: AccountChange): Promise<{ readonly name: string }> {
+    return this.#send('change', change);
+  }
+
+  /** All that is known of the user is gone; the name stays taken. */
+  delete(): Promise<{ readonly name: string }> {
+    return this.#send('delete', {});
+  }
+
+  async #signed({ name, sign }: Extract<LogIn, { sign: unknown }>): Promise<object> {
+    const { challenge } = await this.#send<{ readonly challenge: string }>('challenge', { name });
+    return { name, challenge, signature: await sign(loginMessage(this.#client.hub, name, challenge)) };
+  }
+
+  async #send<T>(action: string, request: object): Promise<T> {
+    return (await this.#client.askDirectory(action, request)) as T;
+  }
+}
+
+/** What an account's key signs to log in. */
+export function loginMessage(hub: string, name: string, challenge: string): Uint8Array {
+  return new TextEncoder().encode(`ringlog login v1\n${hub}\n${name}\n${challenge}`);
+}
+
+/** For `connect({ token })`: logs in whenever a token is due. Rejects, so that the client tries again, where no node answers. */
+export function passwordToken(options: {
+  /** `http(s)://` of a node. */
+  readonly url: string;
+  readonly hub?: string;
+  readonly name: string;
+  readonly password: string;
+}): () => Promise<string> {
+  const { url, hub = 'default', name, password } = options;
+  return async () => {
+    const answer = await fetch(`${url.replace(/\/+$/, '')}/v1/hubs/${hub}/users/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name, password }),
+    });
+    const { token, code, detail } = (await answer.json()) as {
+      token?: string;
+      code?: never;
+      detail?: string;
+    };
+    if (token !== undefined) return token;
+    if (code === undefined) throw ownError('UNREACHABLE');
+    throw new RinglogError({ code, outcome: 'rejected', message: detail ?? '' });
+  };
+}

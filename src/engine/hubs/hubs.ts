@@ -1,0 +1,245 @@
+/** The hubs as this node knows them: which there are, and what goes for each. A hub that has settings is followed while
+ *  somebody uses it, one without costs nothing; where a node is told to keep no settings the configuration is all there
+ *  is. */
+import type { ChannelRef, HubName } from '../../base/ids.js';
+import { isSystemChannel, systemHub } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import { type Result, err, ok } from '../../base/result.js';
+import { type RuleConfig, type RuleSet, hasRetention, rulesFor } from '../../channels/rules.js';
+import { Catalog, encodeCreate } from '../../hubs/catalog.js';
+import { type Change, type SettingsDocument, encodeChange } from '../../hubs/change.js';
+import { type HubView, Settings, viewOf } from '../../hubs/settings.js';
+import { catalogRef, settingsRef, systemRulesOf } from '../../hubs/system-channels.js';
+import { type Failure, failure } from '../../protocol/errors.js';
+import { SystemFold, type SystemFoldHost } from './system-fold.js';
+
+export interface HubsOptions {
+  /** What the configuration says; settings go over it. */
+  readonly config: RuleConfig;
+  /** Whether hubs can be made and set at run time; without it the configuration is all there is. */
+  readonly isKept: boolean;
+  /** A hub nobody knows is made by whoever uses it first. */
+  readonly createOnUse: boolean;
+}
+
+export interface HubsHost extends SystemFoldHost {
+  /** What goes for the hub is another: for all who are there. */
+  changed(hub: HubName): void;
+}
+
+interface Active {
+  readonly fold: SystemFold<Settings>;
+  view: HubView | undefined;
+  usedMs: number;
+}
+
+export class Hubs {
+  readonly #host: HubsHost;
+  readonly #options: HubsOptions;
+  readonly #catalog: SystemFold<Catalog> | undefined;
+  readonly #active = new Map<HubName, Active>();
+  /** Of hubs that have no settings. */
+  readonly #plain = new Map<HubName, HubView>();
+  #known = new Set<HubName>();
+  #made = { sinceMs: -Infinity, count: 0 };
+
+  constructor(host: HubsHost, options: HubsOptions) {
+    this.#host = host;
+    this.#options = options;
+    if (!options.isKept) return;
+    this.#catalog = new SystemFold(
+      catalogRef,
+      host,
+      () => new Catalog(),
+      () => this.#catalogChanged(),
+    );
+  }
+
+  start(): void {
+    this.#catalog?.start();
+  }
+
+  stop(): void {
+    this.#catalog?.stop();
+    for (const { fold } of this.#active.values()) fold.stop();
+    this.#active.clear();
+  }
+
+  /** Made at run time, as far as this node knows. */
+  get made(): readonly HubName[] {
+    return this.#catalog?.state?.hubs ?? [];
+  }
+
+  get isKept(): boolean {
+    return this.#catalog !== undefined;
+  }
+
+  /** Whether retention may remove anything, in any hub. */
+  get mayRetain(): boolean {
+    return this.isKept || hasRetention(this.#options.config);
+  }
+
+  exists(hub: HubName): boolean {
+    return hub === systemHub || Object.hasOwn(this.#options.config.hubs, hub) || this.#hasSettings(hub);
+  }
+
+  /** What goes for a hub; `undefined` where there is none, or it is not known yet. */
+  view(hub: HubName): HubView | undefined {
+    if (!this.exists(hub)) return undefined;
+    if (this.#catalog && !this.#catalog.state) return undefined;
+    if (this.#hasSettings(hub)) return this.#use(hub).view;
+    let view = this.#plain.get(hub);
+    if (!view) this.#plain.set(hub, (view = viewOf(hub, this.#options.config)));
+    return view;
+  }
+
+  /** What goes for a channel; `undefined` as for `view`. */
+  rulesOf({ hub, channel }: ChannelRef): RuleSet | undefined {
+    if (isSystemChannel(channel) && this.#catalog) return systemRulesOf(channel);
+    const view = this.view(hub);
+    return view && rulesFor(view.rules, hub, channel);
+  }
+
+  /** Why a hub that is asked for cannot be served. */
+  missing(hub: HubName): Failure {
+    return this.exists(hub) || (this.#catalog && !this.#catalog.state) ? notNow() : failure('HUB_NOT_FOUND');
+  }
+
+  /** Resolves once it is known what goes for the hub, which is made if that is how hubs come about. */
+  async ready(hub: HubName): Promise<Result<HubView, Failure>> {
+    const known = this.view(hub);
+    if (known) return ok(known);
+    if (this.#catalog && !(await this.#catalog.ready())) return err(notNow());
+    if (!this.exists(hub)) {
+      const made = this.#options.createOnUse ? await this.#makeOnUse(hub) : err(failure('HUB_NOT_FOUND'));
+      if (!made.ok) return made;
+    }
+    if (this.#hasSettings(hub)) await this.#use(hub).fold.ready();
+    const view = this.view(hub);
+    return view ? ok(view) : err(notNow());
+  }
+
+  /** For a look in passing, which does not keep the hub in memory. */
+  async looked(hub: HubName): Promise<HubView | undefined> {
+    const active = this.#active.get(hub);
+    const usedMs = active?.usedMs ?? 0;
+    const known = this.view(hub);
+    if (active) active.usedMs = usedMs;
+    if (known) return known;
+    const ready = await this.ready(hub);
+    return ready.ok ? ready.value : undefined;
+  }
+
+  /** True when it was made now, false when it was there. */
+  async create(hub: HubName, actor: string): Promise<Result<boolean, Failure>> {
+    if (!this.#catalog) return err(failure('UNSUPPORTED', { message: 'This node keeps no settings.' }));
+    if (!(await this.#catalog.ready())) return err(notNow());
+    if (this.#hasSettings(hub)) return ok(false);
+    const outcome = await this.#catalog.change(encodeCreate(hub), actor);
+    if (!outcome.ok) return outcome;
+    if (!this.#hasSettings(hub))
+      return err(failure('TOO_MANY', { message: outcome.value.isVoid ? outcome.value.reason : '' }));
+    return ok(!outcome.value.isVoid);
+  }
+
+  /** Durable, and in force here, once it resolves. */
+  async change(hub: HubName, change: Change, actor: string): Promise<Result<void, Failure>> {
+    if (hub === systemHub || !this.exists(hub)) return err(failure('HUB_NOT_FOUND'));
+    // A hub of the configuration is followed from its first setting on.
+    const listed = await this.create(hub, actor);
+    if (!listed.ok) return listed;
+    const { fold } = this.#use(hub);
+    if (!(await fold.ready())) return err(notNow());
+    const outcome = await fold.change(encodeChange(change), actor);
+    if (!outcome.ok) return outcome;
+    if (!outcome.value.isVoid) return ok(undefined);
+    return err(
+      failure(change.type === 'remove' ? 'NOT_FOUND' : 'INVALID', { message: outcome.value.reason }),
+    );
+  }
+
+  async document(hub: HubName): Promise<Result<SettingsDocument, Failure>> {
+    if (this.#catalog && !(await this.#catalog.ready())) return err(notNow());
+    if (hub === systemHub || !this.exists(hub)) return err(failure('HUB_NOT_FOUND'));
+    if (!this.#hasSettings(hub)) return ok({});
+    const { fold } = this.#use(hub);
+    await fold.ready();
+    return fold.state ? ok(fold.state.document()) : err(notNow());
+  }
+
+  /** Lets hubs go that nobody uses; `used`: those that somebody does. */
+  tick(used: ReadonlySet<HubName>): void {
+    const nowMs = this.#nowMs();
+    for (const [hub, active] of this.#active) {
+      if (used.has(hub)) active.usedMs = nowMs;
+      if (nowMs - active.usedMs < limits.hubIdleMs) continue;
+      this.#active.delete(hub);
+      active.fold.stop();
+    }
+    if (this.#plain.size > limits.settingsPerSectionMax) this.#plain.clear();
+  }
+
+  #hasSettings(hub: HubName): boolean {
+    const catalog = this.#catalog?.state;
+    return catalog !== undefined && hub !== systemHub && (catalog.has(hub) || !catalog.isWhole);
+  }
+
+  /** `view`: what goes until its settings are read, of a hub that had none. */
+  #use(hub: HubName, view?: HubView): Active {
+    let active = this.#active.get(hub);
+    if (!active) {
+      const made: Active = {
+        view,
+        usedMs: this.#nowMs(),
+        fold: new SystemFold(
+          settingsRef(hub),
+          this.#host,
+          () => new Settings(),
+          () => this.#settingsChanged(hub, made),
+        ),
+      };
+      this.#active.set(hub, (active = made));
+      active.fold.start();
+    }
+    active.usedMs = this.#nowMs();
+    return active;
+  }
+
+  #settingsChanged(hub: HubName, active: Active): void {
+    const { state } = active.fold;
+    if (!state || this.#active.get(hub) !== active) return;
+    // What is missing may have closed something: nobody is let in before an administrator has said anew what goes.
+    active.view = state.isWhole ? viewOf(hub, this.#options.config, state.document()) : undefined;
+    this.#host.changed(hub);
+  }
+
+  /** A hub that somebody is in may have its first settings. */
+  #catalogChanged(): void {
+    const catalog = this.#catalog?.state;
+    if (!catalog) return;
+    const { hubs } = catalog;
+    const news = hubs.filter((hub) => !this.#known.has(hub));
+    this.#known = new Set(hubs);
+    for (const hub of news) {
+      const view = this.#plain.get(hub);
+      if (view) this.#use(hub, view);
+      this.#plain.delete(hub);
+    }
+  }
+
+  async #makeOnUse(hub: HubName): Promise<Result<boolean, Failure>> {
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#made.sinceMs >= 60_000) this.#made = { sinceMs: nowMs, count: 0 };
+    if (++this.#made.count > limits.hubsMadePerMinuteMax)
+      return err(failure('RATE_LIMITED', { message: 'Too many new hubs at once.', retryAfterMs: 60_000 }));
+    return this.create(hub, '');
+  }
+
+  #nowMs(): number {
+    return this.#host.ports.clock.monotonicMs();
+  }
+}
+
+function notNow(): Failure {
+  return failure('UNAVAILABLE', { message: 'What goes for this hub is not known yet.', retryAfterMs: 1_000 });
+}

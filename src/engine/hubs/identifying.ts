@@ -1,0 +1,96 @@
+/** From what a provider says of a client to who it is in a hub, and whether that still holds. */
+import { utf8 } from '../../base/bytes.js';
+import type { HubName } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import { type Result, err, ok } from '../../base/result.js';
+import { Grants, checkPermissions } from '../../channels/grants.js';
+import type { HubView } from '../../hubs/settings.js';
+import { type Failure, failure } from '../../protocol/errors.js';
+import { isNestedWithin } from '../../protocol/json-text.js';
+import type { Principal } from '../api.js';
+import type { EngineOptions } from '../options.js';
+import type { People } from '../people/people.js';
+import type { EnginePorts, Identified } from '../ports.js';
+
+/** Control characters and names of the system's own would be taken for something else in logs. */
+const userPattern = /^[^\p{Cc}\p{Surrogate}$][^\p{Cc}\p{Surrogate}]*$/u;
+
+export class Identifying {
+  constructor(
+    readonly ports: Pick<EnginePorts, 'authenticator' | 'clock'>,
+    readonly options: Pick<EngineOptions, 'verifyToken'>,
+    /** What goes for a hub, as far as it is known. */
+    readonly viewOf: (hub: HubName) => HubView | undefined,
+    readonly people: People | undefined,
+  ) {}
+
+  /** The one token that is known without asking anybody. */
+  administrator(token: string): Result<Principal, Failure> {
+    const principal = token.length <= limits.tokenBytesMax ? this.options.verifyToken(token) : undefined;
+    return principal ? ok(principal) : err(failure('UNAUTHENTICATED'));
+  }
+
+  /** A promise where a provider of the hub has to be asked. */
+  identify(
+    hub: HubName,
+    token: string,
+    sessionId?: string,
+  ): Result<Principal, Failure> | Promise<Result<Principal, Failure>> {
+    const known = this.administrator(token);
+    const { authenticator } = this.ports;
+    const view = this.viewOf(hub);
+    if (known.ok || token.length > limits.tokenBytesMax || !view?.providers.size) return known;
+    const check = { hub, token, ...(sessionId === undefined ? {} : { sessionId }) };
+    const asked = this.people?.identify(hub, token) ?? authenticator?.identify(view.providers, check);
+    if (!asked) return known;
+    return asked.then((found) => {
+      const principal = found.ok ? principalOf(hub, found.value) : found;
+      if (!principal.ok || this.isCurrent(hub, principal.value)) return principal;
+      return err(failure('UNAUTHENTICATED'));
+    });
+  }
+
+  /** False once its time is over, it was revoked, or its provider is none of the hub's any more. */
+  isCurrent(hub: HubName, { actor, provider, expiresAtMs, issuedAtMs, account }: Principal): boolean {
+    if (provider === undefined) return true;
+    const view = this.viewOf(hub);
+    const isOver = expiresAtMs !== undefined && expiresAtMs <= this.ports.clock.wallMs();
+    if (!view?.providers.has(provider) || isOver) return false;
+    if (account !== undefined && this.people?.isCurrent(hub, actor, account) !== true) return false;
+    const revokedMs = view.revoked.get(actor);
+    // One that does not say when it was issued may be older.
+    return revokedMs === undefined || (issuedAtMs !== undefined && issuedAtMs > revokedMs);
+  }
+}
+
+/** A provider is somebody else's program: what it says is checked like anything from outside. */
+function principalOf(hub: HubName, { provider, identity }: Identified): Result<Principal, Failure> {
+  const { user, permissions, metadata, expiresAtMs, issuedAtMs, account } = identity;
+  if (!userPattern.test(user) || utf8(user).length > limits.userIdBytesMax)
+    return refused(`a user has 1 to ${limits.userIdBytesMax} bytes, no "$" first and no control characters`);
+  const granted = permissions === undefined ? ok({}) : checkPermissions(permissions);
+  if (!granted.ok) return refused(granted.error);
+  if (metadata !== undefined) {
+    const bytes = utf8(metadata);
+    if (bytes.length > limits.metadataBytesMax || !isNestedWithin(limits.metadataDepthMax, bytes))
+      return refused(
+        `metadata has at most ${limits.metadataBytesMax} bytes and ${limits.metadataDepthMax} levels`,
+      );
+  }
+  return ok({
+    actor: user,
+    authenticated: true,
+    admin: false,
+    hub,
+    provider,
+    grants: new Grants(granted.value),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+    ...(issuedAtMs === undefined ? {} : { issuedAtMs }),
+    ...(account === undefined ? {} : { account }),
+  });
+}
+
+function refused(why: string): Result<never, Failure> {
+  return err(failure('UNAUTHENTICATED', { message: `What the hub’s provider says cannot be used: ${why}` }));
+}

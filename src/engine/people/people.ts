@@ -1,0 +1,341 @@
+/** What people ask of the directories of hubs: they register, log in, change and delete their accounts. */
+import { fromBase64, toBase64Url, toHex } from '../../base/bytes.js';
+import type { HubName } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import { type Result, err, ok } from '../../base/result.js';
+import { grantedTo } from '../../hubs/provider.js';
+import { type Person, type UserAction, type UserRequest, challengeText } from '../../people/requests.js';
+import { isDirectoryToken, parseToken, writeToken } from '../../people/tokens.js';
+import { type User, type UserChange, encodeUserChange } from '../../people/users.js';
+import { type Failure, failure } from '../../protocol/errors.js';
+import type { PeopleAnswer, Principal } from '../api.js';
+import type { Identified, Secrets } from '../ports.js';
+import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
+import { LogIns } from './log-ins.js';
+import { PersonKeys, type PersonKeysHost } from './person-keys.js';
+
+export interface PeopleHost extends DirectoriesHost, Omit<PersonKeysHost, 'secrets'> {}
+
+export interface Asking {
+  readonly principal: Principal;
+  /** The address it comes from. */
+  readonly remote: string;
+}
+
+type Answer = Result<PeopleAnswer, Failure>;
+
+export class People {
+  readonly #directories: Directories;
+  readonly #logIns = new LogIns();
+  readonly #keys: PersonKeys;
+  #open = 0;
+
+  constructor(
+    readonly host: PeopleHost,
+    readonly secrets: Secrets,
+  ) {
+    this.#keys = new PersonKeys({ ...host, secrets });
+    this.#directories = new Directories(host);
+  }
+
+  stop(): void {
+    this.#directories.stop();
+  }
+
+  /** Lets directories go that nobody uses. */
+  tick(used: ReadonlySet<HubName>): void {
+    this.#directories.tick(used);
+  }
+
+  async request(hub: HubName, action: UserAction, request: UserRequest, asking: Asking): Promise<Answer> {
+    if (this.#open >= limits.peopleRequestsMax) return err(failure('OVERLOADED', { retryAfterMs: 500 }));
+    this.#open++;
+    try {
+      const directory = await this.#directories.of(hub);
+      return directory.ok ? await this.#answer(action, directory.value, request, asking) : directory;
+    } finally {
+      this.#open--;
+    }
+  }
+
+  async list(hub: HubName, after: string, limit: number): Promise<Answer> {
+    const directory = await this.#directories.of(hub);
+    if (!directory.ok) return directory;
+    const users = directory.value.users.list(after, Math.min(limit, limits.usersPageMax));
+    const shown = users.map(({ name, sinceMs }) => ({ name, since: new Date(sinceMs).toISOString() }));
+    return ok({ users: shown, ...(users.length === limit ? { next: users.at(-1)!.name } : {}) });
+  }
+
+  // Tokens.
+
+  /** `undefined` for what is no token of a directory. */
+  identify(hub: HubName, token: string): Promise<Result<Identified, Failure>> | undefined {
+    return isDirectoryToken(token) ? this.#identify(hub, token) : undefined;
+  }
+
+  async #identify(hub: HubName, token: string): Promise<Result<Identified, Failure>> {
+    const directory = await this.#directories.of(hub);
+    if (!directory.ok) return directory;
+    const parsed = parseToken(hub, token);
+    const key = directory.value.users.keys.find(({ id }) => id === parsed?.keyId);
+    if (!parsed || !key || !this.secrets.isMac(key.secret, parsed.signed, parsed.mac)) return notKnown();
+    const { name, expiresAtMs, issuedAtMs, id, generation } = parsed.claims;
+    const provider = providerIn(this.host.viewOf(hub));
+    if (!provider || expiresAtMs <= this.host.ports.clock.wallMs()) return notKnown();
+    const permissions = grantedTo(name, provider.directory.permissions ?? {});
+    const account = `${id} ${generation}`;
+    if (!this.isCurrent(hub, name, account)) return notKnown();
+    const identity = { user: name, permissions, expiresAtMs, issuedAtMs, account };
+    return ok({ provider: provider.name, identity });
+  }
+
+  /** Whether the account is still there, and what it was known by has not changed. */
+  isCurrent(hub: HubName, name: string, account: string): boolean {
+    const state = this.#directories.known(hub);
+    const user = state?.isWhole === true ? state.find(name) : undefined;
+    return user?.sealed !== undefined && `${user.id} ${user.generation}` === account;
+  }
+
+  // What people ask.
+
+  #answer(action: UserAction, directory: Directory, request: UserRequest, asking: Asking): Promise<Answer> {
+    switch (action) {
+      case 'register':
+        return this.#register(directory, request, asking);
+      case 'challenge':
+        return this.#challenge(directory, request);
+      case 'login':
+        return this.#logIn(directory, request, asking);
+      case 'profile':
+        return this.#profile(directory, request, asking);
+      case 'change':
+        return this.#change(directory, request, asking);
+      case 'delete':
+        return this.#delete(directory, request, asking);
+    }
+  }
+
+  async #register(directory: Directory, request: UserRequest, { principal }: Asking): Promise<Answer> {
+    const { hub, fold } = directory;
+    const provider = providerIn(this.host.viewOf(hub));
+    if (!principal.admin && provider?.directory.registration !== true)
+      return err(failure('DENIED', { message: 'Only administrators register people in this hub.' }));
+    const { name } = request;
+    if (name === undefined) return invalid('A registration has a "name".');
+    if (request.password === undefined && request.publicKey === undefined)
+      return invalid('A registration has a "password", a "publicKey", or both.');
+    if (directory.users.find(name)) return err(failure('NAME_TAKEN'));
+    const person = await this.#applied({}, request);
+    if (!person.ok) return person;
+    const id = toHex(this.secrets.randomBytes(12));
+    const sealed = await this.#keys.make(hub, id, person.value);
+    if (!sealed.ok) return sealed;
+    const outcome = await fold.change(entryOf({ type: 'register', name, id, sealed: sealed.value }), name);
+    if (!outcome.ok) return outcome;
+    if (!outcome.value.isVoid) return ok({ name });
+    // Somebody else was first in the order of the log. What was sealed for nobody is nobody's.
+    await this.#keys.destroy(hub, id);
+    return err(
+      directory.users.find(name)
+        ? failure('NAME_TAKEN')
+        : failure('TOO_MANY', { message: outcome.value.reason }),
+    );
+  }
+
+  async #challenge({ hub }: Directory, { name }: UserRequest): Promise<Answer> {
+    if (name === undefined) return invalid('A challenge is for a "name".');
+    const challenge = toBase64Url(this.secrets.randomBytes(24));
+    // Whether there is such a user is not told.
+    this.#logIns.challenged(challenge, `${hub} ${name}`, this.#nowMs());
+    return ok({ challenge, expiresInMs: limits.challengeMs });
+  }
+
+  async #logIn(directory: Directory, request: UserRequest, { remote }: Asking): Promise<Answer> {
+    const { hub, users } = directory;
+    const { name = '' } = request;
+    const account = `${hub} ${name}`;
+    const waitMs = this.#logIns.waitMs(account, remote, this.#nowMs());
+    if (waitMs > 0)
+      return err(
+        failure('RATE_LIMITED', { message: 'Too many failed log-ins. Wait.', retryAfterMs: waitMs }),
+      );
+    const user = users.find(name);
+    const proven = await this.#proves(hub, user, request);
+    if (!proven.ok) return proven;
+    if (!proven.value || !user) {
+      this.#logIns.failed(account, remote, this.#nowMs());
+      return err(failure('UNAUTHENTICATED', { message: 'The name, password or signature is not right.' }));
+    }
+    this.#logIns.succeeded(account, remote);
+    const token = await this.#token(directory, user);
+    if (token.ok && request.password !== undefined) await this.#renewHash(directory, user, request.password);
+    return token;
+  }
+
+  /** Takes the same time whether there is such a user or not. */
+  async #proves(
+    hub: HubName,
+    user: User | undefined,
+    request: UserRequest,
+  ): Promise<Result<boolean, Failure>> {
+    const { name = '', password, challenge, signature } = request;
+    const opened = user?.sealed ? await this.#keys.open(hub, user) : undefined;
+    if (opened && !opened.ok) return opened;
+    const person: Person = opened?.value ?? {};
+    if (challenge !== undefined || signature !== undefined) {
+      const isGiven = this.#logIns.redeem(challenge ?? '', `${hub} ${name}`, this.#nowMs());
+      if (!isGiven || signature === undefined || person.publicKey === undefined) return ok(false);
+      const [key, signed] = [fromBase64(person.publicKey)!, fromBase64(signature)!];
+      return ok(this.secrets.isSignature(key, challengeText(hub, name, challenge!), signed));
+    }
+    if (password === undefined)
+      return invalid('A log-in has a "password", or a "challenge" and its "signature".');
+    const checked = this.secrets.checkPassword(password, person.password);
+    return checked ? ok(await checked) : tooMany();
+  }
+
+  /** What is taken for a hash rises over the years; a log-in is when there is a password to hash. That it fails now harms nothing. */
+  async #renewHash(
+    { hub, fold }: Directory,
+    { name, id, version, sealed }: User,
+    given: string,
+  ): Promise<void> {
+    const before = await this.#keys.open(hub, { id, sealed });
+    const stored = before.ok ? before.value.password : undefined;
+    if (!before.ok || stored === undefined || !this.secrets.isOutdated(stored)) return;
+    const password = await this.secrets.hashPassword(given);
+    if (password === undefined) return;
+    const renewed = await this.#keys.seal(hub, id, { ...before.value, password });
+    if (!renewed.ok) return;
+    await fold.change(
+      entryOf({ type: 'change', name, id, version, sealed: renewed.value, ends: false }),
+      name,
+    );
+  }
+
+  async #token(directory: Directory, user: User): Promise<Answer> {
+    const { hub, fold } = directory;
+    const nowMs = Math.floor(this.host.ports.clock.wallMs());
+    const [newest] = directory.users.keys;
+    if (!newest || nowMs - newest.sinceMs >= limits.signingKeyMs) {
+      const id = toHex(this.secrets.randomBytes(12));
+      const secret = toBase64Url(this.secrets.randomBytes(32));
+      const made = await fold.change(entryOf({ type: 'key', id, secret }), '');
+      if (!made.ok) return made;
+    }
+    const key = directory.users.keys[0]!;
+    const { name, id, generation } = user;
+    const expiresAtMs = nowMs + limits.directoryTokenMs;
+    const claims = { name, id, generation, issuedAtMs: nowMs, expiresAtMs };
+    const token = writeToken(hub, key.id, claims, (bytes) => this.secrets.mac(key.secret, bytes));
+    return ok({ user: name, token, expiresAt: expiresAtMs });
+  }
+
+  async #profile(directory: Directory, request: UserRequest, asking: Asking): Promise<Answer> {
+    const user = this.#own(directory, request, asking);
+    if (!user.ok) return user;
+    const person = await this.#keys.open(directory.hub, user.value);
+    if (!person.ok) return person;
+    const { password, ...shown } = person.value;
+    const since = new Date(user.value.sinceMs).toISOString();
+    return ok({ name: user.value.name, since, hasPassword: password !== undefined, ...shown });
+  }
+
+  async #change(directory: Directory, request: UserRequest, asking: Asking): Promise<Answer> {
+    const { hub, fold } = directory;
+    const user = this.#own(directory, request, asking);
+    if (!user.ok) return user;
+    const before = await this.#keys.open(hub, user.value);
+    if (!before.ok) return before;
+    // What lets one in is changed only by who can show what lets one in now.
+    const ends = request.password !== undefined || request.publicKey !== undefined;
+    if (ends && !asking.principal.admin && before.value.password !== undefined) {
+      const checked = this.secrets.checkPassword(request.currentPassword ?? '', before.value.password);
+      if (!checked) return tooMany();
+      if (!(await checked)) return err(failure('DENIED', { message: '"currentPassword" is not right.' }));
+    }
+    const person = await this.#applied(before.value, request);
+    if (!person.ok) return person;
+    const sealed = await this.#keys.seal(hub, user.value.id, person.value);
+    if (!sealed.ok) return sealed;
+    const { name, id, version } = user.value;
+    const change = entryOf({ type: 'change', name, id, version, sealed: sealed.value, ends });
+    const outcome = await fold.change(change, asking.principal.actor);
+    if (!outcome.ok) return outcome;
+    return outcome.value.isVoid
+      ? err(failure('UNAVAILABLE', { message: outcome.value.reason, retryAfterMs: 100 }))
+      : ok({ name });
+  }
+
+  async #delete(directory: Directory, request: UserRequest, asking: Asking): Promise<Answer> {
+    const { hub, fold, users } = directory;
+    const { admin, actor } = asking.principal;
+    const name = admin ? request.name : actor;
+    const known = name === undefined ? undefined : users.find(name);
+    // Again where only the key is left: the one that asked first may not have come so far.
+    const user = admin && known && !known.sealed ? ok(known) : this.#own(directory, request, asking);
+    if (!user.ok) return user;
+    const { id } = user.value;
+    if (user.value.sealed) {
+      const outcome = await fold.change(entryOf({ type: 'delete', name: user.value.name, id }), actor);
+      if (!outcome.ok) return outcome;
+    }
+    const destroyed = await this.#keys.destroy(hub, id);
+    return destroyed.ok ? ok({ name: user.value.name }) : destroyed;
+  }
+
+  /** The account of who asks, or of the one an administrator names. */
+  #own({ users }: Directory, { name }: UserRequest, { principal }: Asking): Result<User, Failure> {
+    if (!principal.authenticated) return err(failure('UNAUTHENTICATED'));
+    const isOwn = principal.account !== undefined && (name === undefined || name === principal.actor);
+    if (!principal.admin && !isOwn) return err(failure('DENIED', { message: 'That is another’s account.' }));
+    const user = users.find(name ?? principal.actor);
+    return user?.sealed ? ok(user) : err(failure('NOT_FOUND', { message: 'There is no such user.' }));
+  }
+
+  async #applied(before: Person, request: UserRequest): Promise<Result<Person, Failure>> {
+    const { password, publicKey, email, metadata } = request;
+    if (publicKey !== undefined && !this.secrets.isUsableKey(fromBase64(publicKey)!))
+      return invalid('Anybody can make signatures for this "publicKey". Make a new one.');
+    const hashing = password === undefined ? undefined : this.secrets.hashPassword(password);
+    if (password !== undefined && !hashing) return tooMany();
+    const { email: emailBefore, ...rest } = before;
+    const kept = email === undefined ? emailBefore : email;
+    return ok({
+      ...rest,
+      ...(kept === null || kept === undefined ? {} : { email: kept }),
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(publicKey === undefined ? {} : { publicKey }),
+      ...(hashing ? { password: await hashing } : {}),
+    });
+  }
+
+  #nowMs(): number {
+    return this.host.ports.clock.monotonicMs();
+  }
+}
+
+/** Of a node that keeps none. */
+export const noPeople: Pick<People, 'request' | 'list'> = {
+  request: () => Promise.resolve(noDirectory()),
+  list: () => Promise.resolve(noDirectory()),
+};
+
+const entryOf = (change: UserChange) => encodeUserChange(change);
+
+function invalid(message: string): Result<never, Failure> {
+  return err(failure('INVALID', { message }));
+}
+
+function notKnown(): Result<never, Failure> {
+  return err(failure('UNAUTHENTICATED'));
+}
+
+function tooMany(): Result<never, Failure> {
+  return err(
+    failure('OVERLOADED', {
+      message: 'Too many log-ins at once. Wait, then try again.',
+      retryAfterMs: 1_000,
+    }),
+  );
+}

@@ -1,0 +1,81 @@
+/** The people of a hub: what they ask of its directory, and what administrators do. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { userActions } from '../people/requests.js';
+import { authenticate, enter } from './authenticate.js';
+import type { GatewayContext } from './context.js';
+import { gatewayLimits } from './gateway-limits.js';
+import { need } from './request-values.js';
+import { channelsQuery, hubParams } from './schemas.js';
+
+const open = { additionalProperties: true } as const;
+const actionParams = Type.Object({
+  hub: Type.String({ description: 'Name of a hub' }),
+  action: Type.Enum([...userActions]),
+});
+const userParams = Type.Object({
+  hub: Type.String({ description: 'Name of a hub' }),
+  name: Type.String({ description: 'Of a user' }),
+});
+const request = Type.Object({}, { ...open, description: 'As docs/people.md says for each action' });
+const answer = Type.Object({}, open);
+
+export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = async (
+  app,
+  { context: { api } },
+) => {
+  app.post(
+    '/v1/hubs/:hub/users/:action',
+    {
+      schema: {
+        summary: 'Register, log in, change or delete an account of the hub’s directory',
+        tags: ['people'],
+        params: actionParams,
+        body: request,
+        response: { 200: answer },
+      },
+    },
+    async ({ params, body, headers, raw }) => {
+      const principal = need(await enter(api, params.hub, headers));
+      const remote = raw.socket.remoteAddress ?? '';
+      return need(await api.people(principal, params.hub, params.action, body, remote));
+    },
+  );
+};
+
+/** For administrators: the check for that is where it is registered. */
+export const usersRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = async (
+  app,
+  { context: { api } },
+) => {
+  app.get(
+    '/v1/admin/hubs/:hub/users',
+    {
+      schema: {
+        summary: 'Accounts of a hub’s directory, by name',
+        tags: ['admin'],
+        params: hubParams,
+        querystring: channelsQuery,
+        response: { 200: answer },
+      },
+    },
+    async ({ params, query: { after = '', limit = gatewayLimits.channelsPageDefault } }) =>
+      need(await api.users(params.hub, { after, limit })),
+  );
+  app.delete(
+    '/v1/admin/hubs/:hub/users/:name',
+    {
+      schema: {
+        summary: 'Delete an account, and all that is known of the person',
+        tags: ['admin'],
+        params: userParams,
+        response: { 200: answer },
+      },
+    },
+    async ({ params: { hub, name }, headers }) => {
+      const principal = need(authenticate(api, headers));
+      need(await enter(api, hub, headers));
+      return need(await api.people(principal, hub, 'delete', { name }, ''));
+    },
+  );
+};

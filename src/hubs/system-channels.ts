@@ -1,0 +1,44 @@
+/** Channels in which the system keeps what it knows: which, how they are written, and what their entries are called. */
+import { type ChannelName, isSystemChannel, systemHub } from '../base/ids.js';
+import type { ChannelRef, HubName } from '../base/ids.js';
+import { type RuleSet, defaultRules } from '../channels/rules.js';
+import type { EntryKind } from '../log/entry.js';
+
+/** Which hubs there are beside those of the configuration. */
+export const catalogRef: ChannelRef = { hub: systemHub, channel: '$hubs' as ChannelName };
+
+export function settingsRef(hub: HubName): ChannelRef {
+  return { hub, channel: '$settings' as ChannelName };
+}
+
+export function usersRef(hub: HubName): ChannelRef {
+  return { hub, channel: '$users' as ChannelName };
+}
+
+/** The key that what is known of a person is sealed under: the newest entry alone stays, so that a key can be destroyed. */
+export function personKeyRef(hub: HubName, id: string): ChannelRef {
+  return { hub, channel: `${personKeyPrefix}${id}` as ChannelName };
+}
+
+const personKeyPrefix = '$keys:';
+
+/** Decisions must be the same for all who read them: never written on a minority side, never trimmed. */
+export const systemRules: RuleSet = {
+  ...defaultRules,
+  public: false,
+  allowAnonymous: false,
+  clientPublish: false,
+  degrade: false,
+};
+
+const personKeyRules: RuleSet = { ...systemRules, retention: { maxCount: 1 } };
+
+export function systemRulesOf(channel: string): RuleSet {
+  return channel.startsWith(personKeyPrefix) ? personKeyRules : systemRules;
+}
+
+/** What kind of entry a message of this channel is. */
+export function entryKindOf(channel: string): EntryKind {
+  if (!isSystemChannel(channel)) return 'publish';
+  return channel === '$users' || channel.startsWith(personKeyPrefix) ? 'member' : 'settings';
+}

@@ -1,0 +1,89 @@
+/** What people ask of a hub's directory, checked: the same by WebSocket and over HTTP. */
+import { fromBase64, utf8 } from '../base/bytes.js';
+import { limits } from '../base/limits.js';
+import { type Result, err, ok } from '../base/result.js';
+import { userNamePattern } from './users.js';
+
+export const userActions = ['register', 'challenge', 'login', 'profile', 'change', 'delete'] as const;
+export type UserAction = (typeof userActions)[number];
+
+/** What is known of a person, sealed in the log. */
+export interface Person {
+  /** As it is kept: parameters, salt and hash. */
+  readonly password?: string;
+  /** Raw Ed25519, base64url. */
+  readonly publicKey?: string;
+  readonly email?: string;
+  readonly metadata?: unknown;
+}
+
+/** Members that are not known here are refused, so that a misspelt one does not pass for one left out. */
+export interface UserRequest {
+  readonly name?: string;
+  readonly password?: string;
+  /** To prove who asks, where the password is changed. */
+  readonly currentPassword?: string;
+  readonly publicKey?: string;
+  readonly email?: string | null;
+  readonly metadata?: unknown;
+  readonly challenge?: string;
+  readonly signature?: string;
+}
+
+type Check = (value: unknown) => string | undefined;
+
+const password: Check = (value) =>
+  typeof value === 'string' && value.length >= 8 && utf8(value).length <= limits.passwordBytesMax
+    ? undefined
+    : `has 8 characters to ${limits.passwordBytesMax} bytes`;
+
+const bytesOf =
+  (length: number): Check =>
+  (value) =>
+    typeof value === 'string' && fromBase64(value)?.length === length
+      ? undefined
+      : `is ${length} bytes as base64url`;
+
+const checks: Readonly<Record<keyof UserRequest, Check>> = {
+  name: (value) =>
+    typeof value === 'string' && userNamePattern.test(value)
+      ? undefined
+      : 'has 1 to 64 of a-z, 0-9 and "._-", and begins with a letter or digit',
+  password,
+  currentPassword: (value) =>
+    typeof value === 'string' && value.length <= limits.passwordBytesMax ? undefined : 'is a text',
+  publicKey: bytesOf(32),
+  // More than that is for the letter that asks whether it is one.
+  email: (value) =>
+    value === null ||
+    (typeof value === 'string' && value.length <= 254 && /^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(value))
+      ? undefined
+      : 'is an e-mail address, or null',
+  metadata: (value) =>
+    utf8(JSON.stringify(value) ?? '').length <= limits.metadataBytesMax
+      ? undefined
+      : `has at most ${limits.metadataBytesMax} bytes`,
+  challenge: (value) => (typeof value === 'string' && value.length <= 64 ? undefined : 'is a text'),
+  signature: bytesOf(64),
+};
+
+export function isUserAction(text: string): text is UserAction {
+  return (userActions as readonly string[]).includes(text);
+}
+
+export function checkUserRequest(value: unknown): Result<UserRequest, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return err('The request is an object.');
+  for (const [member, item] of Object.entries(value)) {
+    if (!Object.hasOwn(checks, member))
+      return err(`The request has "${member.slice(0, 32)}", which is not known here.`);
+    const problem = checks[member as keyof UserRequest](item);
+    if (problem !== undefined) return err(`"${member}" ${problem}.`);
+  }
+  return ok(value);
+}
+
+/** What is signed to log in: of this use alone, so that no other signature of the same key can be taken for it. */
+export function challengeText(hub: string, name: string, challenge: string): Uint8Array {
+  return utf8(`ringlog login v1\n${hub}\n${name}\n${challenge}`);
+}

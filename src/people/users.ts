@@ -1,0 +1,140 @@
+/** The people of a hub: the fold over its `$users`. What is known of a person is sealed under a key of its own, which is kept
+ *  elsewhere and can be destroyed; a name is taken by whoever registered it first in the order of the log, for ever. */
+import { fromBase64, utf8, utf8Text } from '../base/bytes.js';
+import { limits } from '../base/limits.js';
+import type { Fold, FoldedEntry, Outcome } from '../hubs/fold.js';
+
+export interface User {
+  readonly name: string;
+  /** Of the person's key; never used again. */
+  readonly id: string;
+  readonly sinceMs: number;
+  /** Rises with every change: a change is of the version it was made from. */
+  readonly version: number;
+  /** Rises where tokens of before shall no longer count. */
+  readonly generation: number;
+  /** Absent once the account was deleted; the name stays taken. */
+  readonly sealed: Uint8Array | undefined;
+}
+
+export interface SigningKey {
+  readonly id: string;
+  readonly secret: Uint8Array;
+  readonly sinceMs: number;
+}
+
+export type UserChange =
+  | { readonly type: 'register'; readonly name: string; readonly id: string; readonly sealed: string }
+  | {
+      readonly type: 'change';
+      readonly name: string;
+      readonly id: string;
+      readonly version: number;
+      readonly sealed: string;
+      /** Tokens of before no longer count. */
+      readonly ends: boolean;
+    }
+  | { readonly type: 'delete'; readonly name: string; readonly id: string }
+  | { readonly type: 'key'; readonly id: string; readonly secret: string };
+
+/** Names of people are names in channels too, and no two look alike. */
+export const userNamePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+export class Users implements Fold {
+  readonly #users = new Map<string, User>();
+  #keys: readonly SigningKey[] = [];
+  /** Somebody may have registered what is missing: nobody registers, and nobody is let in. */
+  isWhole = true;
+
+  apply({ event, payload, unixMs }: FoldedEntry): Outcome {
+    const change = decodeUserChange(event, payload);
+    if (!change) return { isVoid: true, reason: 'The entry is no change of users.' };
+    if (change.type === 'register') return this.#register(change, unixMs);
+    if (change.type === 'key') {
+      const key = { id: change.id, secret: fromBase64(change.secret)!, sinceMs: unixMs };
+      this.#keys = [key, ...this.#keys].slice(0, limits.signingKeysKept);
+      return done;
+    }
+    const user = this.#users.get(change.name);
+    if (!user?.sealed || user.id !== change.id) return { isVoid: true, reason: 'There is no such user.' };
+    if (change.type === 'delete') {
+      this.#users.set(user.name, { ...user, sealed: undefined, generation: user.generation + 1 });
+      return done;
+    }
+    if (change.version !== user.version)
+      return { isVoid: true, reason: 'The account was changed by somebody else meanwhile. Try again.' };
+    this.#users.set(user.name, {
+      ...user,
+      version: user.version + 1,
+      generation: user.generation + (change.ends ? 1 : 0),
+      sealed: fromBase64(change.sealed)!,
+    });
+    return done;
+  }
+
+  lacks(): void {
+    this.isWhole = false;
+  }
+
+  find(name: string): User | undefined {
+    return this.#users.get(name);
+  }
+
+  /** Newest first. */
+  get keys(): readonly SigningKey[] {
+    return this.#keys;
+  }
+
+  get size(): number {
+    return this.#users.size;
+  }
+
+  /** Accounts that are there, by name, after `after`. */
+  list(after: string, limit: number): readonly User[] {
+    const names = [...this.#users.keys()].filter((name) => name > after).sort();
+    const users = names.map((name) => this.#users.get(name)!).filter(({ sealed }) => sealed);
+    return users.slice(0, limit);
+  }
+
+  #register({ name, id, sealed }: UserChange & { type: 'register' }, unixMs: number): Outcome {
+    if (this.#users.has(name)) return { isVoid: true, reason: 'The name is taken.' };
+    if (this.#users.size >= limits.usersPerHubMax)
+      return { isVoid: true, reason: `A hub has at most ${limits.usersPerHubMax} users.` };
+    const user = { name, id, sinceMs: unixMs, version: 1, generation: 1, sealed: fromBase64(sealed)! };
+    this.#users.set(name, user);
+    return done;
+  }
+}
+
+const done: Outcome = { isVoid: false };
+
+export function encodeUserChange(change: UserChange): {
+  readonly event: string;
+  readonly payload: Uint8Array;
+} {
+  const { type, ...rest } = change;
+  return { event: type, payload: utf8(JSON.stringify(rest)) };
+}
+
+/** `undefined` for what is none: written by a later version, or by nobody of us. */
+function decodeUserChange(event: string | undefined, payload: Uint8Array): UserChange | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8Text(payload));
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { name, id, sealed, secret, version, ends } = value as Readonly<Record<string, unknown>>;
+  const isText = (text: unknown): text is string => typeof text === 'string' && text !== '';
+  const isBytes = (text: unknown): text is string => isText(text) && fromBase64(text) !== undefined;
+  if (!isText(id) || !/^[0-9a-f]{24}$/.test(id)) return undefined;
+  if (event === 'key') return isBytes(secret) ? { type: 'key', id, secret } : undefined;
+  if (!isText(name) || !userNamePattern.test(name)) return undefined;
+  if (event === 'delete') return { type: 'delete', name, id };
+  if (!isBytes(sealed)) return undefined;
+  if (event === 'register') return { type: 'register', name, id, sealed };
+  return event === 'change' && Number.isSafeInteger(version) && typeof ends === 'boolean'
+    ? { type: 'change', name, id, version: version as number, sealed, ends }
+    : undefined;
+}

@@ -1,0 +1,38 @@
+/** The directory, as a client asks it. */
+import { expect, test } from 'vitest';
+import { loginMessage, peopleOf } from '../../src/client/people.js';
+import { World, errorOf } from './world.js';
+
+test('an action and its answer, and whoever logged in is that from then on', async () => {
+  const world = new World();
+  const client = world.connect();
+  const loggedIn = peopleOf(client).login({ name: 'ada', password: 'correct horse' });
+  await world.settle();
+  expect(await loggedIn).toEqual({
+    action: 'login',
+    request: { name: 'ada', password: 'correct horse' },
+    token: 'token of login',
+  });
+  await world.settle();
+  expect(client.identity).toMatchObject({ authenticated: true });
+});
+
+test('what is signed to log in names its use, hub, account and challenge', () => {
+  expect(new TextDecoder().decode(loginMessage('acme', 'ada', 'c'))).toBe('ringlog login v1\nacme\nada\nc');
+});
+
+test('a request without an answer may be done: it is not sent again', async () => {
+  const world = new World();
+  world.node.misbehaviour = { silent: true };
+  const client = world.connect();
+  const lost = errorOf(peopleOf(client).register({ name: 'ada', password: 'correct horse' }));
+  await world.settle();
+  world.cut();
+  expect(await lost).toMatchObject({ code: 'UNREACHABLE', outcome: 'indeterminate' });
+  await world.pass(1_000);
+  const late = errorOf(peopleOf(client).profile());
+  await world.pass(31_000);
+  expect(await late).toMatchObject({ code: 'TIMEOUT', outcome: 'indeterminate' });
+  await client.close();
+  expect(await errorOf(peopleOf(client).profile())).toMatchObject({ code: 'CLOSED' });
+});

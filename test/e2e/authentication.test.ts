@@ -1,0 +1,131 @@
+/** Clients with tokens of an issuer of their own, against a real node. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type Client, type ConnectOptions, type RinglogError, connect } from '../../src/client/index.js';
+import { Service, claims, issuer, keys, signers, token } from '../services/auth/tokens.js';
+import { NodeProcess } from '../support/node-process.js';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+let node: NodeProcess;
+let service: Service;
+const clients: Client[] = [];
+
+beforeAll(async () => {
+  service = await new Service().start();
+  node = await NodeProcess.start({ args: ['--auth-internal-origins', service.origin] });
+  await admin('PUT', '/v1/admin/hubs/acme');
+  await set('rules/closed', { public: false, clientPublish: false });
+  await set('hub/rules', 'closed');
+  await set('providers/issuer', { type: 'jwt', issuer, keys: [keys.rsa], jwksUrl: `${service.origin}/keys` });
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close();
+});
+afterAll(async () => {
+  service.stop();
+  await node.remove();
+});
+
+async function admin(method: string, path: string, body?: unknown): Promise<void> {
+  const secret = readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
+  const headers = {
+    authorization: `Bearer ${secret}`,
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
+  const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+  const answer = await fetch(`${node.url}${path}`, { method, headers, ...sent });
+  expect(answer.status, await answer.text()).toBe(200);
+}
+const set = (name: string, value: unknown) => admin('PUT', `/v1/admin/hubs/acme/settings/${name}`, value);
+
+const permissions = { publish: ['room:#'], subscribe: ['room:#'] };
+const header = { alg: 'RS256', kid: 'rsa' };
+const good = (more: object = {}) =>
+  token(header, claims({ permissions, metadata: { name: 'Ada' }, ...more }));
+
+function client(given: ConnectOptions['token']): Client {
+  const made = connect({ url: node.url, hub: 'acme', ...(given === undefined ? {} : { token: given }) });
+  clients.push(made);
+  return made;
+}
+
+test('a client with a token is who it says, may what it says, and is told so', async () => {
+  const ada = client(good());
+  await ada.ready();
+  expect(ada.identity).toMatchObject({
+    user: 'ada',
+    authenticated: true,
+    permissions,
+    metadata: { name: 'Ada' },
+  });
+  const seen = (async () => {
+    for await (const message of ada.subscribe('room:1', { start: 'beginning' })) return message;
+    return undefined;
+  })();
+  await ada.publish('room:1', 'hello');
+  expect(await seen).toMatchObject({ data: 'hello', actor: 'ada' });
+  await expect(ada.publish('hall', 'x')).rejects.toMatchObject({ code: 'DENIED' });
+  const nobody = client(undefined);
+  await nobody.ready();
+  expect(nobody.identity).toEqual({ authenticated: false, permissions: { publish: [], subscribe: [] } });
+  await expect(nobody.publish('room:1', 'x')).rejects.toMatchObject({ code: 'DENIED' });
+});
+
+test('a client with a token that is none is told, and does not come back', async () => {
+  const eve = client(token(header, claims({ aud: 'ringlog:other' })));
+  await expect(eve.ready()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+});
+
+test('a key that is published later is found', async () => {
+  service.answer = (response) => response.end(JSON.stringify({ keys: [keys.ed] }));
+  const ada = client(token({ alg: 'EdDSA', kid: 'ed' }, claims({ permissions }), signers.EdDSA));
+  await ada.ready();
+  expect(await ada.publish('room:1', 'by another key')).toMatchObject({ level: 'quorum' });
+});
+
+test('over HTTP, server-sent events and tickets a token is worth the same', async () => {
+  const headers = { authorization: `Bearer ${good()}` };
+  const at = (path: string, more: RequestInit = {}) => fetch(`${node.url}/v1/hubs/acme${path}`, more);
+  expect((await at('/channels/room:2/publish', { method: 'POST', body: 'x', headers })).status).toBe(200);
+  expect((await at('/channels/hall/publish', { method: 'POST', body: 'x', headers })).status).toBe(403);
+  expect((await at('/channels/room:2/publish', { method: 'POST', body: 'x' })).status).toBe(403);
+  expect((await at('/channels/room:2/history', { headers })).status).toBe(200);
+  const bad = { authorization: `Bearer ${good({ exp: 1 })}` };
+  expect((await at('/channels/room:2/history', { headers: bad })).status).toBe(401);
+  // In another hub it is worth nothing.
+  const elsewhere = `${node.url}/v1/hubs/default/channels/room:2/history`;
+  expect((await fetch(elsewhere, { headers })).status).toBe(401);
+  expect((await fetch(`${node.url}/v1/admin/status`, { headers })).status).toBe(401);
+
+  const { ticket } = (await (await at('/tickets', { method: 'POST', headers })).json()) as { ticket: string };
+  const stop = new AbortController();
+  const stream = await at(`/sse?channels=room:2&from=beginning&ticket=${ticket}`, { signal: stop.signal });
+  expect(stream.status).toBe(200);
+  stop.abort();
+});
+
+test('a client that can fetch tokens has the next one before the last one ends, on the same connection', async () => {
+  let fetched = 0;
+  const ada = client(() => {
+    fetched++;
+    return good({ exp: Math.floor(Date.now() / 1000) + 4 });
+  });
+  const states: string[] = [];
+  await ada.ready();
+  ada.on('state', ({ state }) => void states.push(state));
+  const until = Date.now() + 9_000;
+  while (Date.now() < until) {
+    await ada.publish('room:3', 'x');
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  expect(fetched).toBeGreaterThan(2);
+  expect(states).toEqual([]);
+});
+
+test('a user who is revoked is cut', async () => {
+  const ada = client(good({ sub: 'mallory' }));
+  await ada.ready();
+  const error = new Promise<RinglogError>((resolve) => void ada.on('error', resolve));
+  await set('revoked/mallory', Date.now());
+  expect(await error).toMatchObject({ code: 'UNAUTHENTICATED' });
+});

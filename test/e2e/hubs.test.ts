@@ -1,0 +1,77 @@
+/** Hubs and settings by the built command, and what a client of the SDK sees of them. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RinglogError, connect } from '../../src/client/index.js';
+import { NodeProcess } from '../support/node-process.js';
+import { projectRoot } from '../support/project-root.js';
+
+const program = join(projectRoot(), 'dist/cli/main.js');
+let node: NodeProcess;
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'ringlog-hubs-'));
+  node = await NodeProcess.start();
+});
+afterAll(async () => {
+  await node.remove();
+  rmSync(folder, { recursive: true });
+});
+
+function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const env = { PATH: process.env['PATH'], RINGLOG_URL: node.url, RINGLOG_DATA: node.dataPath };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...args], { cwd: folder, env }, (error, out, err) =>
+      resolve({ code: error ? Number(error.code) : 0, out, err }),
+    );
+  });
+}
+
+test('a hub is made, set, exported and imported, and its clients are told', async () => {
+  expect(await run('hub', 'create', 'acme')).toMatchObject({ code: 0, out: '{"created":true}\n' });
+  const client = connect({ url: node.url, hub: 'acme' });
+  await client.ready();
+  const subscription = client.subscribe('vault');
+  const ended = new Promise<RinglogError>((resolve) => void subscription.on('error', resolve));
+  await new Promise((resolve) => void subscription.on('subscribed', resolve));
+  const settings = [
+    ['set', 'rules', 'closed', '{"public":false,"clientPublish":false}'],
+    ['set', 'channels', 'vault', '"closed"'],
+  ];
+  for (const each of settings) expect(await run('hub', ...each, '--hub', 'acme')).toMatchObject({ code: 0 });
+  expect(await ended).toMatchObject({ code: 'DENIED', channel: 'vault' });
+  await expect(client.publish('vault', 'x')).rejects.toMatchObject({ code: 'DENIED' });
+  await client.publish('lobby', 'x');
+  await client.close();
+
+  const exported = await run('hub', 'export', '--hub', 'acme');
+  expect(JSON.parse(exported.out)).toEqual({
+    rules: { closed: { public: false, clientPublish: false } },
+    channels: { vault: 'closed' },
+  });
+  writeFileSync(join(folder, 'acme.json'), exported.out);
+  expect(await run('hub', 'import', 'acme.json')).toMatchObject({ code: 0 });
+  expect(await run('hub', 'export')).toEqual(exported);
+  expect((await run('hub', 'unset', 'channels', 'vault')).code).toBe(0);
+  const log = await run('log', '$settings', '--json');
+  const events = log.out
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : [JSON.parse(line).event as string]));
+  expect(events).toEqual(['replace', 'remove']);
+});
+
+test.each([
+  ['no such hub', ['hub', 'export', '--hub', 'nothing'], 1, 'HUB_NOT_FOUND'],
+  ['no such setting', ['hub', 'unset', 'rules', 'nothing'], 1, 'NOT_FOUND'],
+  ['no such section', ['hub', 'set', 'nothing', 'x', '1'], 1, 'INVALID'],
+  ['no JSON', ['hub', 'set', 'channels', 'x', 'closed'], 2, 'not JSON'],
+  ['no file', ['hub', 'import', 'nothing.json'], 2, 'cannot be read'],
+  ['no name', ['hub', 'create', 'No Good'], 2, 'BAD_NAME'],
+  ['no token', ['hub', 'list', '--token', 'wrong'], 4, 'UNAUTHENTICATED'],
+])('the command says what is wrong: %s', async (_, args, code, text) => {
+  const ended = await run(...args);
+  expect([ended.code, ended.err]).toEqual([code, expect.stringContaining(text)]);
+});

@@ -1,0 +1,119 @@
+/** The directory of a hub by the command, the SDK and a real node. */
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type Client, type ConnectOptions, type RinglogError, connect } from '../../src/client/index.js';
+import { passwordToken, peopleOf } from '../../src/client/people.js';
+import { NodeProcess } from '../support/node-process.js';
+import { projectRoot } from '../support/project-root.js';
+
+const program = join(projectRoot(), 'dist/cli/main.js');
+let node: NodeProcess;
+const clients: Client[] = [];
+
+beforeAll(async () => {
+  node = await NodeProcess.start();
+  const directory = '{"type":"directory","registration":true,"permissions":{"publish":["inbox:{user}"]}}';
+  for (const args of [
+    ['set', 'providers', 'people', directory],
+    ['set', 'rules', 'closed', '{"clientPublish":false}'],
+    ['set', 'hub', 'rules', '"closed"'],
+  ])
+    expect(await run(['hub', ...args])).toMatchObject({ code: 0 });
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close();
+});
+afterAll(() => node.remove());
+
+function run(
+  args: readonly string[],
+  input = '',
+): Promise<{ code: number | null; out: string; err: string }> {
+  const env = { PATH: process.env['PATH'], RINGLOG_URL: node.url, RINGLOG_DATA: node.dataPath };
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [program, ...args], { env });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (text: Buffer) => (out += text.toString()));
+    child.stderr.on('data', (text: Buffer) => (err += text.toString()));
+    child.once('close', (code) => resolve({ code, out, err }));
+    child.stdin.end(input);
+  });
+}
+
+function client(token?: ConnectOptions['token']): Client {
+  const made = connect({ url: node.url, ...(token === undefined ? {} : { token }) });
+  clients.push(made);
+  return made;
+}
+
+test('register, log in, publish as who one is, change and delete, by the SDK', async () => {
+  const ada = client();
+  await ada.ready();
+  expect(await peopleOf(ada).register({ name: 'ada', password: 'correct horse' })).toEqual({ name: 'ada' });
+  await expect(peopleOf(ada).register({ name: 'ada', password: 'another one' })).rejects.toMatchObject({
+    code: 'NAME_TAKEN',
+  });
+  await expect(ada.publish('inbox:ada', 'x')).rejects.toMatchObject({ code: 'DENIED' });
+  await expect(peopleOf(ada).login({ name: 'ada', password: 'wrong password' })).rejects.toMatchObject({
+    code: 'UNAUTHENTICATED',
+  });
+  expect(await peopleOf(ada).login({ name: 'ada', password: 'correct horse' })).toMatchObject({
+    user: 'ada',
+  });
+  await ada.publish('inbox:ada', 'hello');
+  expect(ada.identity).toMatchObject({ user: 'ada', permissions: { publish: ['inbox:ada'] } });
+  await peopleOf(ada).change({ email: 'ada@example.org' });
+  expect(await peopleOf(ada).profile()).toMatchObject({
+    name: 'ada',
+    email: 'ada@example.org',
+    hasPassword: true,
+  });
+  const error = new Promise<RinglogError>((resolve) => void ada.on('error', resolve));
+  await peopleOf(ada).delete();
+  expect(await error).toMatchObject({ code: 'UNAUTHENTICATED' });
+});
+
+test('log in by a signature, and by a token function that does it by password', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const key = publicKey.export({ format: 'jwk' }).x!;
+  const bob = client();
+  await peopleOf(bob).register({ name: 'bob', publicKey: key, password: 'correct horse' });
+  const signed = (message: Uint8Array) => sign(null, message, privateKey).toString('base64url');
+  expect(await peopleOf(bob).login({ name: 'bob', sign: signed })).toMatchObject({ user: 'bob' });
+  const again = client(passwordToken({ url: node.url, name: 'bob', password: 'correct horse' }));
+  await again.ready();
+  expect(again.identity).toMatchObject({ user: 'bob', authenticated: true });
+});
+
+test('the command does it all too', async () => {
+  const word = 'battery staple\n';
+  expect(await run(['user', 'register', 'eve', '--email', 'eve@example.org'], word)).toMatchObject({
+    code: 0,
+    out: '{"name":"eve"}\n',
+  });
+  const loggedIn = await run(['user', 'login', 'eve'], word);
+  const { token } = JSON.parse(loggedIn.out) as { token: string };
+  expect((await run(['pub', 'inbox:eve', 'hello', '--token', token])).code).toBe(0);
+  expect((await run(['pub', 'inbox:ada', 'hello', '--token', token])).code).toBe(4);
+  expect((await run(['user', 'passwd', 'eve'], 'a new password\n')).code).toBe(0);
+  expect(await run(['user', 'login', 'eve'], word)).toMatchObject({ code: 4 });
+  expect(JSON.parse((await run(['user', 'show', 'eve'])).out)).toMatchObject({ email: 'eve@example.org' });
+  expect((await run(['user', 'list'])).out).toContain('"name":"eve"');
+  expect((await run(['user', 'delete', 'eve'])).code).toBe(0);
+  expect((await run(['user', 'list'])).out).not.toContain('"name":"eve"');
+  expect(await run(['user', 'register', 'eve'], word)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('NAME_TAKEN') as string,
+  });
+  expect(await run(['user', 'register', 'mallory'])).toMatchObject({ code: 2 });
+});
+
+test('accounts outlive a kill of the node', async () => {
+  const carol = client();
+  await peopleOf(carol).register({ name: 'carol', password: 'correct horse' });
+  await node.kill();
+  await node.start();
+  expect(await run(['user', 'login', 'carol'], 'correct horse')).toMatchObject({ code: 0 });
+});

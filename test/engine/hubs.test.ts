@@ -1,0 +1,257 @@
+/** Hubs and settings that change while a node runs. */
+import { expect, test } from 'vitest';
+import { utf8 } from '../../src/base/bytes.js';
+import type { Change } from '../../src/hubs/change.js';
+import { type TestSession, World, admin, adminToken, anonymous } from './harness.js';
+
+const start = (createOnUse = false) => World.start({ hubs: { createOnUse } });
+
+const put = (section: 'hub' | 'rules' | 'namespaces' | 'channels', name: string, value: unknown): Change => ({
+  type: 'put',
+  section,
+  name,
+  value,
+});
+
+async function change(world: World, hub: string, ...changes: readonly Change[]): Promise<void> {
+  for (const each of changes)
+    expect(await world.run(world.engine.changeSettings(hub, each, 'root'))).toEqual({
+      ok: true,
+      value: undefined,
+    });
+  await world.settle();
+}
+
+async function enter(world: World, hub = 'default'): Promise<TestSession> {
+  expect(await world.run(world.engine.enter(hub, undefined))).toMatchObject({ ok: true });
+  return world.connect({ hub });
+}
+
+const closed = [
+  put('rules', 'closed', { public: false, clientPublish: false }),
+  put('channels', 'vault', 'closed'),
+];
+
+test('a rule that changes goes for channels in use at once, and who loses a right is told and cut', async () => {
+  const world = await start();
+  const [alice, bob] = [await enter(world), await enter(world)];
+  await bob.subscribe('vault');
+  await bob.subscribe('lobby');
+  await alice.publish('vault', 'before');
+  await change(world, 'default', ...closed);
+  expect(bob.messages.find((m) => m.error)).toMatchObject({ error: { code: 'DENIED', channel: 'vault' } });
+  expect((await alice.publish('vault', 'after')).error).toMatchObject({ code: 'DENIED' });
+  expect((await alice.publish('lobby', 'still')).ack).toBeDefined();
+  expect((await bob.subscribe('vault')).error).toMatchObject({ code: 'DENIED' });
+  expect([bob.data('vault'), bob.data('lobby')]).toEqual([['before'], ['still']]);
+  // And back.
+  await change(world, 'default', { type: 'remove', section: 'channels', name: 'vault' });
+  expect((await bob.subscribe('vault', { beginning: true })).error).toBeUndefined();
+  expect((await alice.publish('vault', 'again')).ack).toBeDefined();
+});
+
+test('settings outlive restarts and power losses, and are what they were before anybody is let in', async () => {
+  const world = await start();
+  await change(world, 'default', ...closed);
+  for (const again of [() => world.restart(), () => world.crash()]) {
+    await again();
+    const alice = await enter(world);
+    expect((await alice.publish('vault', 'x')).error).toMatchObject({ code: 'DENIED' });
+  }
+});
+
+test('nobody is let in before it is known what goes', async () => {
+  const world = await start();
+  await change(world, 'default', ...closed);
+  await world.restart();
+  const opened = world.engine.openSession({
+    hub: 'default',
+    encoding: 'json',
+    principal: anonymous,
+    sink: { write() {}, close() {}, bufferedBytes: 0 },
+  });
+  expect(opened).toMatchObject({ ok: false, error: { code: 'UNAVAILABLE' } });
+  const [published] = await world.run(
+    world.engine.publish(anonymous, 'default', [{ type: 'publish', channel: 'vault', content: utf8('') }]),
+  );
+  expect(published).toMatchObject({ ok: false, error: { code: 'UNAVAILABLE' } });
+});
+
+test('settings are entries like any other: who changed what is in the log', async () => {
+  const world = await start();
+  await change(world, 'default', put('hub', 'anonymous', true));
+  const page = await world.run(world.engine.queryLog('default', '$settings', {}));
+  expect(page).toMatchObject({
+    ok: true,
+    value: { entries: [{ entry: { kind: 'settings', actor: 'root', content: { event: 'put' } } }] },
+  });
+});
+
+test('a hub is made by an administrator, or by its first use where that is how hubs come about', async () => {
+  const world = await start();
+  expect(await world.run(world.engine.enter('acme', undefined))).toMatchObject({
+    error: { code: 'HUB_NOT_FOUND' },
+  });
+  expect(await world.run(world.engine.createHub('acme', 'root'))).toEqual({ ok: true, value: true });
+  expect(await world.run(world.engine.createHub('acme', 'root'))).toEqual({ ok: true, value: false });
+  const alice = await enter(world, 'acme');
+  expect((await alice.publish('lobby', 'hello')).ack).toBeDefined();
+  expect(await world.run(world.engine.hubs())).toContain('acme');
+  await world.restart();
+  await enter(world, 'acme');
+  const open = await start(true);
+  await enter(open, 'anything');
+  expect(await open.run(open.engine.hubs())).toContain('anything');
+});
+
+test('who makes hubs by using them is bounded', async () => {
+  const world = await start(true);
+  const codes = [];
+  for (let i = 0; i < 70; i++) {
+    const entered = await world.run(world.engine.enter(`hub-${i}`, undefined));
+    codes.push(entered.ok ? 'ok' : entered.error.code);
+  }
+  expect(codes.filter((code) => code === 'ok')).toHaveLength(60);
+  expect(new Set(codes.slice(60))).toEqual(new Set(['RATE_LIMITED']));
+});
+
+test('the hub of the system is there for administrators alone', async () => {
+  const world = await start();
+  await enter(world);
+  for (const hub of ['$ringlog', 'nothing', '$other', '../default', 'default%2f'])
+    expect(() => world.connect({ hub })).toThrow(/HUB_NOT_FOUND|BAD_NAME/);
+  await world.run(world.engine.createHub('acme', 'root'));
+  const root = world.connect({ hub: '$ringlog', principal: admin });
+  expect((await root.subscribe('$hubs', { beginning: true })).error).toBeUndefined();
+  await world.settle();
+  expect(root.entries('$hubs')).toMatchObject([{ event: 'create', kind: 'settings' }]);
+});
+
+test('system channels are written by the system alone, and read by administrators alone', async () => {
+  const world = await start();
+  const [alice, root] = [await enter(world), world.connect({ principal: admin })];
+  for (const channel of ['$settings', '$users', '$anything']) {
+    for (const session of [alice, root])
+      expect((await session.publish(channel, {})).error).toMatchObject({ code: 'DENIED' });
+    expect((await alice.subscribe(channel)).error).toMatchObject({ code: 'DENIED' });
+    expect((await alice.ask({ history: { channel } })).error).toMatchObject({ code: 'DENIED' });
+  }
+});
+
+test('a hub that is closed to anonymous clients ends those that are there', async () => {
+  const world = await start();
+  const [alice, root] = [await enter(world), world.connect({ principal: admin })];
+  await change(world, 'default', put('hub', 'anonymous', false));
+  expect(alice.closed).toMatchObject({ code: 4401 });
+  expect(root.closed).toBeUndefined();
+  const bob = await enter(world);
+  await world.settle();
+  expect(bob.messages[0]).toMatchObject({ sessionInfo: { anonymousAllowed: false } });
+  await world.pass(7_000);
+  expect(bob.closed).toMatchObject({ code: 4401 });
+  const carol = await enter(world);
+  await carol.ask({ auth: { token: adminToken } });
+  expect((await carol.publish('lobby', 'x')).ack).toBeDefined();
+});
+
+test('an export imported elsewhere gives the same settings, and an import leaves nothing of before', async () => {
+  const [one, other] = [await start(), await start()];
+  await change(
+    one,
+    'default',
+    ...closed,
+    put('hub', 'rules', 'quiet'),
+    put('rules', 'quiet', { store: false }),
+  );
+  const exported = await one.run(one.engine.settings('default'));
+  if (!exported.ok) throw new Error(exported.error.code);
+  expect(exported.value).toEqual({
+    hub: { rules: 'quiet' },
+    rules: { closed: { public: false, clientPublish: false }, quiet: { store: false } },
+    channels: { vault: 'closed' },
+  });
+  await change(other, 'default', put('namespaces', 'game', 'closed'));
+  await change(other, 'default', { type: 'replace', document: exported.value });
+  expect(await other.run(other.engine.settings('default'))).toEqual(exported);
+  const alice = await enter(other);
+  expect((await alice.publish('lobby', 'x')).ack).toMatchObject({ level: 'memory' });
+});
+
+test('a channel whose rule set is gone is closed, not open', async () => {
+  const world = await start();
+  await change(world, 'default', ...closed, { type: 'remove', section: 'rules', name: 'closed' });
+  const alice = await enter(world);
+  expect((await alice.publish('vault', 'x')).error).toMatchObject({ code: 'UNAUTHENTICATED' });
+});
+
+test('a change that no longer holds is void, and whoever asked is told', async () => {
+  const world = await start();
+  const removed = await world.run(
+    world.engine.changeSettings('default', { type: 'remove', section: 'rules', name: 'none' }, 'root'),
+  );
+  expect(removed).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } });
+});
+
+test('settings that are lost close the hub until somebody says anew what goes', async () => {
+  const world = await start();
+  await change(world, 'default', ...closed);
+  await world.run(world.engine.stop());
+  let damaged = 0;
+  for (const [path, inode] of world.disk.names.files()) {
+    if (!path.includes('segments')) continue;
+    inode.corrupt((bytes) => {
+      const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('"clientPublish"');
+      if (at < 0) return;
+      bytes[at]! ^= 1;
+      damaged++;
+    });
+  }
+  expect(damaged).toBe(1);
+  await world.boot();
+  const entered = await world.run(world.engine.enter('default', undefined));
+  expect(entered).toMatchObject({ ok: false, error: { code: 'UNAVAILABLE' } });
+  expect(world.observations).toContainEqual(expect.objectContaining({ code: 'SYSTEM_CHANNEL' }));
+  await change(world, 'default', { type: 'replace', document: {} });
+  const alice = await enter(world);
+  expect((await alice.publish('vault', 'x')).ack).toBeDefined();
+});
+
+test('a store that failed and was opened again brings everything back, and changes go on', async () => {
+  const world = await start();
+  await change(world, 'default', ...closed);
+  const alice = await enter(world);
+  world.failNextWrite = 'ENOSPC';
+  await alice.publish('lobby', 'x');
+  await world.pass(2_000);
+  expect(world.observations).toContainEqual({ type: 'store-reopened' });
+  const bob = await enter(world);
+  expect((await bob.publish('vault', 'x')).error).toMatchObject({ code: 'DENIED' });
+  await change(world, 'default', { type: 'remove', section: 'channels', name: 'vault' });
+  expect((await bob.publish('vault', 'x')).ack).toBeDefined();
+});
+
+test('hubs nobody uses leave memory, and come back with all they had', async () => {
+  const world = await start();
+  await world.run(world.engine.createHub('acme', 'root'));
+  await change(world, 'acme', ...closed);
+  await world.pass(200_000);
+  const alice = await enter(world, 'acme');
+  expect((await alice.publish('vault', 'x')).error).toMatchObject({ code: 'DENIED' });
+});
+
+test('retention that is set at run time trims', async () => {
+  const world = await start();
+  const alice = await enter(world);
+  for (let i = 0; i < 20; i++) await alice.publish('lobby', i);
+  await change(
+    world,
+    'default',
+    put('rules', 'short', { retention: { maxCount: 5 } }),
+    put('hub', 'rules', 'short'),
+  );
+  await world.pass(10_000);
+  const bob = await enter(world);
+  await bob.subscribe('lobby', { beginning: true });
+  await world.settle();
+  expect(bob.data('lobby')).toEqual([15, 16, 17, 18, 19]);
+});

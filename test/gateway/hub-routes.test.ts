@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeNode, type TestGateway, adminToken, gatewayInFront, userToken } from './fake-node.js';
+
+let node: FakeNode;
+let front: TestGateway;
+beforeEach(async () => {
+  node = new FakeNode();
+  front = await gatewayInFront(node);
+});
+afterEach(() => front.gateway.stop());
+
+const ask = (method: string, path: string, body?: unknown, token = adminToken) =>
+  front.fetch(path, {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+const settings = '/v1/admin/hubs/default/settings';
+
+test('a hub is made, and said to be there already', async () => {
+  expect(await (await ask('PUT', '/v1/admin/hubs/acme')).json()).toEqual({ created: true });
+  expect(await (await ask('PUT', '/v1/admin/hubs/default')).json()).toEqual({ created: false });
+});
+
+test('settings are put, removed, exported and replaced, by name', async () => {
+  await ask('PUT', `${settings}/rules/closed`, { public: false });
+  await ask('PUT', `${settings}/channels/room%3A1`, 'closed');
+  await ask('DELETE', `${settings}/rules/closed`);
+  await ask('PUT', settings, { hub: { anonymous: false } });
+  expect(node.changes).toEqual([
+    {
+      hub: 'default',
+      actor: 'admin',
+      change: { type: 'put', section: 'rules', name: 'closed', value: { public: false } },
+    },
+    {
+      hub: 'default',
+      actor: 'admin',
+      change: { type: 'put', section: 'channels', name: 'room:1', value: 'closed' },
+    },
+    { hub: 'default', actor: 'admin', change: { type: 'remove', section: 'rules', name: 'closed' } },
+    { hub: 'default', actor: 'admin', change: { type: 'replace', document: { hub: { anonymous: false } } } },
+  ]);
+  node.document = { hub: { anonymous: false } };
+  expect(await (await ask('GET', settings)).json()).toEqual(node.document);
+});
+
+describe('refused', () => {
+  test.each([
+    ['PUT', `${settings}/rules/closed`, { public: 'no' }],
+    ['PUT', `${settings}/rules/closed`, { unknown: 1 }],
+    ['PUT', `${settings}/nothing/x`, {}],
+    ['PUT', `${settings}/hub/unknown`, true],
+    ['PUT', settings, { rules: 1 }],
+    ['DELETE', `${settings}/nothing/x`, undefined],
+  ])('%s %s %j', async (method, path, body) => {
+    const answer = await ask(method, path, body);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ code: 'INVALID' });
+    expect(node.changes).toEqual([]);
+  });
+
+  test.each([
+    ['', 401],
+    [userToken, 403],
+    ['wrong', 401],
+  ])('whoever is no administrator: %j', async (token, status) => {
+    for (const [method, path] of [
+      ['GET', settings],
+      ['PUT', settings],
+      ['PUT', '/v1/admin/hubs/acme'],
+      ['DELETE', `${settings}/rules/x`],
+    ] as const) {
+      const headers = token === '' ? {} : { authorization: `Bearer ${token}` };
+      expect((await front.fetch(path, { method, headers })).status).toBe(status);
+    }
+    expect(node.changes).toEqual([]);
+  });
+});

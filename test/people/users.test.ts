@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { utf8 } from '../../src/base/bytes.js';
+import { type UserChange, Users, encodeUserChange } from '../../src/people/users.js';
+
+const id = (n: number) => String(n).padStart(24, '0');
+const folded = (change: UserChange, unixMs = 0) => ({
+  ...encodeUserChange(change),
+  unixMs,
+  actor: undefined,
+});
+const names = ['ada', 'bob', 'eve'];
+
+const anyChange: fc.Arbitrary<UserChange> = fc.oneof(
+  fc.record({
+    type: fc.constant('register' as const),
+    name: fc.constantFrom(...names),
+    id: fc.nat(5).map(id),
+    sealed: fc.constantFrom('QQ', 'Qg'),
+  }),
+  fc.record({
+    type: fc.constant('change' as const),
+    name: fc.constantFrom(...names),
+    id: fc.nat(5).map(id),
+    version: fc.integer({ min: 1, max: 3 }),
+    sealed: fc.constantFrom('QQ', 'Qg'),
+    ends: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('delete' as const),
+    name: fc.constantFrom(...names),
+    id: fc.nat(5).map(id),
+  }),
+);
+
+test('whatever is asked in whatever order, a name has one owner for ever', () => {
+  fc.assert(
+    fc.property(fc.array(anyChange, { maxLength: 40 }), (changes) => {
+      const users = new Users();
+      const owners = new Map<string, string>();
+      const gone = new Set<string>();
+      for (const change of changes) {
+        const { isVoid } = users.apply(folded(change));
+        if (change.type === 'key') continue;
+        const isOwner = owners.get(change.name) === change.id && !gone.has(change.name);
+        const isFree = !owners.has(change.name);
+        const mayCount = change.type === 'register' ? isFree : isOwner;
+        // A change is void also where its version is another.
+        expect([isVoid || mayCount, change.type === 'change' || isVoid !== mayCount]).toEqual([true, true]);
+        if (isVoid) continue;
+        if (change.type === 'register') owners.set(change.name, change.id);
+        if (change.type === 'delete') gone.add(change.name);
+        for (const [name, owner] of owners) {
+          const user = users.find(name);
+          expect([user?.id, user?.sealed === undefined]).toEqual([owner, gone.has(name)]);
+        }
+      }
+      expect(users.list('', 10).map(({ name }) => name)).toEqual(
+        [...owners.keys()].filter((name) => !gone.has(name)).sort(),
+      );
+    }),
+  );
+});
+
+test('of two changes from one version one counts', () => {
+  const users = new Users();
+  users.apply(folded({ type: 'register', name: 'ada', id: id(1), sealed: 'QQ' }));
+  const change = { type: 'change', name: 'ada', id: id(1), version: 1, sealed: 'Qg', ends: true } as const;
+  expect([users.apply(folded(change)).isVoid, users.apply(folded(change)).isVoid]).toEqual([false, true]);
+  expect(users.find('ada')).toMatchObject({ version: 2, generation: 2 });
+});
+
+test('keys that sign tokens: the newest first, a few of before', () => {
+  const users = new Users();
+  for (let i = 0; i < 9; i++) users.apply(folded({ type: 'key', id: id(i), secret: 'QQ' }, i));
+  expect(users.keys.map(({ sinceMs }) => sinceMs)).toEqual([8, 7, 6, 5]);
+});
+
+test('entries that nobody wrote change nothing', () => {
+  const events = fc.constantFrom('register', 'change', 'delete', 'key', undefined);
+  fc.assert(
+    fc.property(events, fc.oneof(fc.string(), fc.json()), (event, text) => {
+      const users = new Users();
+      expect(users.apply({ event, payload: utf8(text), unixMs: 0, actor: undefined }).isVoid).toBe(true);
+    }),
+  );
+});
