@@ -161,6 +161,11 @@ export class SystemFold<F extends Fold> {
   #event(event: ServerEvent): boolean {
     switch (event.type) {
       case 'delivery':
+        // Never at level `quorum`; should it be, the order is another than what was folded.
+        if (event.entries.some(({ late }) => late)) {
+          this.#again('entries came late');
+          return false;
+        }
         for (const { entry } of event.entries) this.#apply(entry);
         return true;
       case 'gap':
