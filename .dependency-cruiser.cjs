@@ -32,16 +32,16 @@ const entries = [
   'src/client/people.ts',
   'src/protocol/index.ts',
   'src/server/index.ts',
-  'src/server/worker.ts',
-  'src/peer/packet-thread.ts',
 ];
+/** Started as processes of their own. */
+const processes = ['src/server/worker.ts'];
 
 /** Parts of the cluster are proven in the simulator before the engine composes them. */
 const simulator = 'simulations/run.ts';
 const ahead = ['cluster', 'replication'];
 
-const entry = `^(${entries.join('|')})$`;
-const start = `^(${[...entries, simulator].join('|')})$`;
+const entry = `^(${[...entries, ...processes].join('|')})$`;
+const start = `^(${[...entries, ...processes, simulator].join('|')})$`;
 const below = (folders) => `^src/(${folders.join('|')})/`;
 const targets = (names) => names.map((name) => (name.includes('/') ? `${name}\\.ts$` : `${name}/`)).join('|');
 
