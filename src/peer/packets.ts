@@ -121,8 +121,6 @@ export async function openInThread(options: PacketsOptions, file: string): Promi
     close() {
       isClosing = true;
       clearInterval(noting);
-      // Whoever waits for its end may have nothing else to wait for.
-      thread.ref();
       tell({ type: 'close' });
       return ended;
     },
