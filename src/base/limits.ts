@@ -248,14 +248,6 @@ export const limits = {
   peerWindowBytes: 4_194_304,
   /** Packets of a sender told apart from those heard already, behind the newest. */
   replayWindowPackets: 1_024,
-  /** A probe that the node's thread has not taken up after so long is answered by the thread of its packets, as long as the other
-   *  ran within the second (R37): half of what a direct answer may take, and a third of what is a stall. */
-  probeLateMs: 10,
-  loopProofMs: 250,
-  /** How often a thread notes that it runs. */
-  loopNoteMs: 50,
-  /** Packets, and probes among them, that wait for the node's thread; what is too many is lost, as packets may be. */
-  packetsWaitingMax: 1_024,
   /** The same notice about peers is told again after so long, and so many different ones are told apart. */
   peerNoticeMs: 30_000,
   peerNoticesMax: 256,

@@ -13,9 +13,6 @@ export type Message =
   /** Nothing but news. */
   | { readonly type: 'gossip' };
 
-/** Before a packet, as it is handed to a transport: the sender's wall clock, Unix milliseconds, u64 little-endian. */
-export const packetTimeBytes = 8;
-
 /** What every packet and sync says of its sender: the sender's own word, as trustworthy as the transport's keys. */
 export interface Sender {
   readonly from: NodeId;

@@ -7,15 +7,15 @@ import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Clock, Observer, PeerHandlers, Peers, Random, Timers } from '../engine/ports.js';
 import { AddressBook, parseAddress } from './addresses.js';
+import { Datagrams } from './datagrams.js';
 import { faultOf } from './faults.js';
 import { type Hello, protocolVersions } from './hello.js';
 import { Links } from './links.js';
 import { type ListenAt, type Listener, listen } from './listener.js';
 import { Notices } from './notices.js';
-import { type Packets, openPackets } from './packets.js';
 import { provenHello } from './proof.js';
 import { Questions, isSelf } from './questions.js';
-import type { SealedUnder } from './seal.js';
+import { type PacketSeal, packetSeal } from './seal.js';
 import type { Security } from './security.js';
 import { clientMaker, helloIn, metadataOf, peerService } from './service.js';
 
@@ -44,29 +44,31 @@ export class PeerPort implements Peers {
   readonly port: number;
   readonly #options: PeerPortOptions;
   readonly #listener: Listener;
-  readonly #packets: Packets;
+  readonly #datagrams: Datagrams;
+  readonly #seal: PacketSeal;
   readonly #addresses: AddressBook;
   readonly #notices: Notices;
   readonly links: Links;
   readonly #questions: Questions;
   #handlers: PeerHandlers | undefined;
   #isStopped = false;
-  /** Once stopped: its port is free. */
-  closed: Promise<void> = Promise.resolve();
   /** Addresses where somebody answered. */
   readonly #answered = new Set<string>();
 
   private constructor(options: PeerPortOptions, bound: Bound) {
-    const { random, security, clock, timers, observer } = options;
+    const { cluster, node, random, security, clock, timers, observer } = options;
     this.#options = options;
     this.port = bound.listener.port;
     this.own = {
-      ...bound.under,
+      cluster,
+      node,
+      boot: toHex(random.bytes(8)),
       ...(options.versions ?? protocolVersions),
       address: options.advertise(this.port),
     };
     this.#listener = bound.listener;
-    this.#packets = bound.packets;
+    this.#datagrams = bound.datagrams;
+    this.#seal = packetSeal(this.own, security);
     this.#addresses = new AddressBook(clock);
     this.#notices = new Notices(clock, observer);
     const parts = {
@@ -78,7 +80,7 @@ export class PeerPort implements Peers {
       notices: this.#notices,
       makeClient: clientMaker(security),
       cut: (from: string) => bound.listener.cut(from),
-      met: (hello: Hello) => this.#packets.met(hello),
+      met: (hello: Hello) => this.#seal.met(hello),
     };
     this.#questions = new Questions(parts);
     this.links = new Links(parts, {
@@ -114,11 +116,12 @@ export class PeerPort implements Peers {
 
   sendPacket(address: string, packet: Uint8Array): void {
     const to = parseAddress(address);
-    if (!to || !this.isStarted) return;
-    if (packet.length + this.#packets.overhead > limits.gossipPacketBytesMax)
+    const sealed = this.isStarted ? this.#seal.seal(packet) : undefined;
+    if (!to || !sealed) return;
+    if (sealed.length > limits.gossipPacketBytesMax)
       return void this.#questions.carry(address, packet).catch(() => undefined);
     const ip = this.#addresses.numberOf(to.host);
-    if (ip !== undefined) this.#packets.send(packet, ip, to.port);
+    if (ip !== undefined) this.#datagrams.send(sealed, ip, to.port);
   }
 
   async ask(address: string, question: Uint8Array): Promise<Uint8Array> {
@@ -147,13 +150,15 @@ export class PeerPort implements Peers {
     this.links.stop();
     this.#questions.stop();
     this.#listener.close();
-    this.closed = this.#packets.close();
+    this.#datagrams.close();
   }
 
   // What comes.
 
-  received(packet: Uint8Array, from: string): void {
-    this.#handlers?.packet(from, packet);
+  received(datagram: Uint8Array, from: string): void {
+    if (datagram.length > limits.gossipPacketBytesMax) return;
+    const packet = this.#seal.open(datagram);
+    if (packet) this.#handlers?.packet(from, packet);
   }
 
   asked(call: UnaryCall, answer: UnaryAnswer): void {
@@ -178,7 +183,7 @@ export class PeerPort implements Peers {
       answer({ code: grpc.status.FAILED_PRECONDITION, details: proven.error });
       return undefined;
     }
-    this.#packets.met(proven.value);
+    this.#seal.met(proven.value);
     call.sendMetadata(metadataOf(this.own));
     return proven.value;
   }
@@ -191,22 +196,20 @@ const starting = { code: grpc.status.UNAVAILABLE, details: 'The node starts, or 
 
 interface Bound {
   readonly listener: Listener;
-  readonly packets: Packets;
-  readonly under: SealedUnder;
+  readonly datagrams: Datagrams;
 }
 
 /** Where what comes goes; nowhere before the port is started. */
 type Started = () => PeerPort | undefined;
 
 /** The first port that is free for both. */
-async function bind(options: PeerPortOptions, started: Started): Promise<Bound> {
-  const { listen: at, portsTried } = options;
+async function bind({ listen: at, portsTried, security }: PeerPortOptions, started: Started): Promise<Bound> {
   for (let tries = 1; ; tries++) {
     // Any free one of TCP may be taken of UDP.
     const port = at.port === 0 ? 0 : at.port + tries - 1;
     if (port === portOfDiscovery && tries > 1) continue;
     try {
-      return await bindBoth({ host: at.host, port }, options, started);
+      return await bindBoth({ host: at.host, port }, security, started);
     } catch (error) {
       const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (!isTaken || tries >= portsTried || port >= 65_535) throw error;
@@ -214,27 +217,15 @@ async function bind(options: PeerPortOptions, started: Started): Promise<Bound> 
   }
 }
 
-async function bindBoth(
-  at: ListenAt,
-  { cluster, node, random, security, observer }: PeerPortOptions,
-  started: Started,
-): Promise<Bound> {
+async function bindBoth(at: ListenAt, security: Security, started: Started): Promise<Bound> {
   const listener = await listen(at, security, (server) =>
     server.addService(peerService, servicesOf(started)),
   );
   try {
-    const under = { cluster, node, boot: toHex(random.bytes(8)) };
-    const packets = await openPackets({
-      at: { host: at.host, port: listener.port },
-      own: under,
-      security,
-      received: (packet, from) => started()?.received(packet, from),
-      failed: (error) => {
-        const message = `Packets of other nodes do not come any more (${error.message}): restart the node.`;
-        observer.observe({ type: 'alarm', code: 'PEER_PACKETS', message });
-      },
-    });
-    return { listener, packets, under };
+    const datagrams = await Datagrams.open({ host: at.host, port: listener.port }, (datagram, from) =>
+      started()?.received(datagram, from),
+    );
+    return { listener, datagrams };
   } catch (error) {
     listener.close();
     throw error;

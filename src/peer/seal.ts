@@ -11,6 +11,7 @@ import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Hello } from './hello.js';
 import { ReplayWindow } from './replay-window.js';
+import type { Security } from './security.js';
 
 const kinds = { plain: 1, sealed: 2 } as const;
 const nodeAt = 1;
@@ -30,20 +31,7 @@ export interface PacketSeal {
   met(hello: Pick<Hello, 'node' | 'boot'>): void;
 }
 
-/** What of a process its packets are sealed under. */
-export type SealedUnder = Pick<Hello, 'cluster' | 'node' | 'boot'>;
-
-/** Bytes that sealing adds. */
-export function sealBytes({ cluster }: SealedUnder, security: PacketSecurity): number {
-  return security.kind === 'plain' ? 2 + utf8(cluster).length : contentAt + tagBytes;
-}
-
-/** What of `Security` concerns packets. */
-export type PacketSecurity =
-  | { readonly kind: 'plain' }
-  | { readonly kind: 'sealed'; readonly packetSecret: Uint8Array };
-
-export function packetSeal(own: SealedUnder, security: PacketSecurity): PacketSeal {
+export function packetSeal(own: Hello, security: Security): PacketSeal {
   return security.kind === 'plain' ? new Plain(own.cluster) : new Sealed(own, security.packetSecret);
 }
 
@@ -75,13 +63,13 @@ interface Sender {
 
 class Sealed implements PacketSeal {
   readonly #cluster: string;
-  readonly #secret: Uint8Array;
+  readonly #secret: Buffer;
   readonly #key: Buffer;
   readonly #head: Buffer;
   readonly #senders = new Map<NodeId, Sender>();
   #counter = 0;
 
-  constructor({ cluster, node, boot }: SealedUnder, secret: Uint8Array) {
+  constructor({ cluster, node, boot }: Hello, secret: Buffer) {
     this.#cluster = cluster;
     this.#secret = secret;
     this.#key = this.#keyOf(node, boot);

@@ -86,7 +86,6 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     await finding?.stop();
     await node.stop();
     cluster?.peers.stop();
-    await cluster?.peers.closed;
     await gateway?.stop();
     providers.stop();
     await secrets.stop();

@@ -77,7 +77,6 @@ async function serve({
     gateway.refuseNew();
     await engine.stop();
     cluster.peers.stop();
-    await cluster.peers.closed;
     await gateway.stop();
     authenticator.stop();
     await secrets.stop();

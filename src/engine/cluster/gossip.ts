@@ -4,7 +4,6 @@ import { readFixed64, toHex, writeFixed64 } from '../../base/bytes.js';
 import type { NodeId } from '../../base/ids.js';
 import type { MembershipEffect } from '../../cluster/effects.js';
 import type { BootId, Profile } from '../../cluster/member.js';
-import { packetTimeBytes } from '../../cluster/packet.js';
 import { type MemberView, Membership } from '../../cluster/membership.js';
 import { decodePacket, decodeSync, encodePacket, encodeSync } from '../../cluster/membership-wire.js';
 import type { MembershipParameters } from '../../cluster/parameters.js';
@@ -27,6 +26,9 @@ export interface GossipOptions {
   /** Told of the times in packets. */
   readonly clocks: PeerClocks;
 }
+
+/** Of the time before a packet: Unix milliseconds, u64 little-endian. */
+const timeBytes = 8;
 
 /** First byte of a question. */
 const asks = { probe: 1, sync: 2 } as const;
@@ -93,7 +95,7 @@ export class Gossip {
   }
 
   packet(address: string, bytes: Uint8Array): void {
-    const packet = decodePacket(bytes.subarray(packetTimeBytes));
+    const packet = decodePacket(bytes.subarray(timeBytes));
     if (packet.ok) this.#clocks.heard(address, readFixed64(bytes, 0), this.#now());
     if (packet.ok) this.#membership.receive(packet.value, address, this.#now());
     this.#schedule();
@@ -143,9 +145,9 @@ export class Gossip {
 
   /** Before each packet the sender's wall clock. */
   #dated(packet: Uint8Array): Uint8Array {
-    const bytes = new Uint8Array(packetTimeBytes + packet.length);
+    const bytes = new Uint8Array(timeBytes + packet.length);
     writeFixed64(bytes, 0, Math.max(0, Math.floor(this.#ports.clock.wallMs())));
-    bytes.set(packet, packetTimeBytes);
+    bytes.set(packet, timeBytes);
     return bytes;
   }
 
