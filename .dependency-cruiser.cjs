@@ -4,7 +4,7 @@ const { join } = require('node:path');
 
 const ports = 'engine/ports';
 const api = 'engine/api';
-const cores = ['base', 'log', 'protocol', 'cluster', 'replication', 'channels', 'sessions'];
+const cores = ['base', 'log', 'protocol', 'cluster', 'replication', 'channels', 'sessions', 'documents'];
 
 /** `cli` and `server` compose everything, so they have no row. */
 const mayImport = {
@@ -20,6 +20,7 @@ const mayImport = {
   peer: ['base', 'log', 'cluster', 'replication', ports, api],
   gateway: ['base', 'log', 'protocol', ports, api],
   services: ['base', 'log', 'protocol', ports, api],
+  documents: ['base', 'log'],
   client: ['base', 'log', 'protocol'],
 };
 const pure = [...cores, 'engine'];

@@ -297,4 +297,23 @@ export const limits = {
   /** Channels that grow are compared again so often, with such a pause, before they are said to differ. */
   verifyTriesMax: 4,
   verifyPauseMs: 500,
+  /** A document, in canonical form: it goes into one entry as a snapshot, and to a client in one frame. */
+  documentBytesMax: 1_048_576,
+  /** How deep arrays and objects of documents nest: in a frame, and in a patch, they stay within `jsonDepthMax`. */
+  documentDepthMax: 48,
+  /** Operations of one patch, and the length of a pointer: what one request may ask of the owner. */
+  patchOperationsMax: 1_000,
+  pointerBytesMax: 1_024,
+  /** A document in memory is taken on by what was committed since; further behind it is sought anew from a snapshot. */
+  documentCatchUpEntries: 4_096,
+  /** Documents kept folded in memory, by what they weigh: their bytes so many times over, for what trees and values add. */
+  documentCacheBytes: 134_217_728,
+  documentWeight: 4,
+  documentWeightMin: 1_024,
+  /** A snapshot is written once so many bytes of records came since the last, and so many times the document's size:
+   *  reading on from it costs milliseconds, and it adds at most a quarter to what readers get. */
+  snapshotAfterBytes: 262_144,
+  snapshotAfterSizes: 4,
+  /** Entries looked at for one page of changes. */
+  changesScanMax: 20_000,
 } as const;

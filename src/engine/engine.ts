@@ -12,11 +12,18 @@ import { type Result, err, ok } from '../base/result.js';
 import { refusal } from '../channels/permissions.js';
 import { type RuleSet, defaultRules, rulesFor } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
+import type {
+  DocumentGetMessage,
+  DocumentState,
+  HistoryMessage,
+  PublishMessage,
+} from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
 import type {
   ChannelDigest,
   ClusterApi,
+  DocumentChanges,
+  DocumentChangesQuery,
   HistoryPage,
   LogPage,
   LogQuery,
@@ -31,6 +38,7 @@ import type { Cluster } from './cluster/cluster.js';
 import { clusterApi } from './cluster/cluster-api.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
+import { documentChanges, documentState } from './documents/reading.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage, positionCovered } from './history.js';
@@ -41,7 +49,7 @@ import type { PublishOrigin } from './pending.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
-import { type Scan, scanOf } from './scan.js';
+import { scanOf } from './scan.js';
 import { Sessions } from './sessions.js';
 import { StoreForgotError, StoreTwiceError } from './store-doubt.js';
 
@@ -236,19 +244,33 @@ export class Engine implements NodeApi {
     hub: string,
     request: HistoryMessage,
   ): Promise<Result<HistoryPage, Failure>> {
-    const name = this.#admit(principal, hub);
-    if (!name.ok) return name;
-    const channel = parseChannelName(request.channel);
-    if (!channel.ok) return err(failure('BAD_NAME', { channel: request.channel, message: channel.error }));
-    const rules = this.#rules(name.value, channel.value);
-    const refused = rules && refusal(principal, 'subscribe', channel.value, rules);
-    if (refused) return err(refused);
-    return this.#withLog({ hub: name.value, channel: channel.value }, (scan) => historyPage(scan, request));
+    return this.#asReader(principal, hub, request.channel, (core, channel) =>
+      historyPage(scanOf(core, channel), request),
+    );
+  }
+
+  document(
+    principal: Principal,
+    hub: string,
+    request: DocumentGetMessage,
+  ): Promise<Result<DocumentState, Failure>> {
+    return this.#asReader(principal, hub, request.channel, (core, channel) =>
+      documentState(core, channel, request),
+    );
+  }
+
+  documentChanges(
+    principal: Principal,
+    hub: string,
+    channel: string,
+    query: DocumentChangesQuery,
+  ): Promise<Result<DocumentChanges, Failure>> {
+    return this.#asReader(principal, hub, channel, (core, active) => documentChanges(core, active, query));
   }
 
   async queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
     const ref = this.#ref(hub, channel);
-    return ref.ok ? this.#withLog(ref.value, (scan) => queryLog(scan, query)) : ref;
+    return ref.ok ? this.#withLog(ref.value, (core, active) => queryLog(scanOf(core, active), query)) : ref;
   }
 
   async waitForMore(hub: string, channel: string, cursor: Uint8Array, waitMs: number): Promise<void> {
@@ -286,7 +308,9 @@ export class Engine implements NodeApi {
 
   async digest(hub: string, channel: string): Promise<Result<ChannelDigest, Failure>> {
     const ref = this.#ref(hub, channel);
-    return ref.ok ? this.#withLog(ref.value, (scan) => channelDigest(scan, this.#ports.hashing)) : ref;
+    return ref.ok
+      ? this.#withLog(ref.value, (core, active) => channelDigest(scanOf(core, active), this.#ports.hashing))
+      : ref;
   }
 
   status(): NodeStatus {
@@ -314,9 +338,25 @@ export class Engine implements NodeApi {
 
   // --- helpers
 
+  async #asReader<T>(
+    principal: Principal,
+    hub: string,
+    channel: string,
+    use: (core: Core, channel: ActiveChannel) => Promise<Result<T, Failure>>,
+  ): Promise<Result<T, Failure>> {
+    const name = this.#admit(principal, hub);
+    if (!name.ok) return name;
+    const parsed = parseChannelName(channel);
+    if (!parsed.ok) return err(failure('BAD_NAME', { channel, message: parsed.error }));
+    const rules = this.#rules(name.value, parsed.value);
+    const refused = rules && refusal(principal, 'subscribe', parsed.value, rules);
+    if (refused) return err(refused);
+    return this.#withLog({ hub: name.value, channel: parsed.value }, use);
+  }
+
   async #withLog<T>(
     ref: ChannelRef,
-    use: (scan: Scan) => Promise<Result<T, Failure>>,
+    use: (core: Core, channel: ActiveChannel) => Promise<Result<T, Failure>>,
   ): Promise<Result<T, Failure>> {
     const parts = this.#parts();
     if (!parts) return err(this.#unavailable());
@@ -324,7 +364,7 @@ export class Engine implements NodeApi {
     try {
       const active: ActiveChannel = channels.use(ref);
       await channels.readable(active);
-      return await use(scanOf(parts.core, active));
+      return await use(parts.core, active);
     } catch (error) {
       if (error instanceof RemoteUnavailableError) return err(failure('UNAVAILABLE', { retryAfterMs: 1000 }));
       if (!(error instanceof StoreFailedError)) throw error;
@@ -375,8 +415,9 @@ class BatchOrigin implements PublishOrigin {
     this.#open = count;
   }
 
-  publishAccepted({ requestId, dot, timestamp, duplicate }: Accepted, reached: Reached): void {
-    this.#settle(requestId, ok({ ...(dot ? { dot } : {}), timestamp, ...reached, duplicate }));
+  publishAccepted({ requestId, dot, timestamp, duplicate, version }: Accepted, reached: Reached): void {
+    const of = { ...(dot ? { dot } : {}), ...(version === undefined ? {} : { version }) };
+    this.#settle(requestId, ok({ ...of, timestamp, ...reached, duplicate }));
   }
 
   publishFailed(requestId: number, error: Failure): void {

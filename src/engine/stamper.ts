@@ -10,7 +10,19 @@ import { countersPerMs, timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Stamped, Stamping } from './ordering.js';
-import { type Pending, type PendingPublish, type PendingTrim, refuseUnwritten } from './pending.js';
+import {
+  type Pending,
+  type PendingMerge,
+  type PendingPublish,
+  type PendingTrim,
+  refuseUnwritten,
+} from './pending.js';
+import { type Change, type Fold, foldChange } from '../documents/fold.js';
+import { snapshotOf } from '../documents/snapshot.js';
+import { encodeContent } from '../log/entry-wire.js';
+import type { Documents } from './documents/documents.js';
+import { faultFailure } from './documents/fault-failure.js';
+import type { OpenDocument } from './documents/open-document.js';
 import type { LogStore } from './ports.js';
 import type { WriterId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
@@ -26,6 +38,14 @@ export interface StamperOptions {
   readonly clock: HybridClock;
   readonly physicalMs: () => number;
   readonly writer: WriterId;
+  readonly documents: Documents;
+}
+
+interface StampedEntry {
+  /** Behind it, where it changes something. */
+  readonly fold?: Fold | undefined;
+  readonly bytes?: number;
+  readonly isSnapshot?: boolean;
 }
 
 type Allowed = Extract<Stamping, { as: 'owner' | 'degraded' }>;
@@ -38,6 +58,8 @@ export class Stamper {
   /** Of the channel being stamped. */
   #allowed: Allowed | undefined;
   #isBegun = false;
+  /** Of that channel, where it is a document and known as far as its log goes. */
+  #document: OpenDocument | undefined;
 
   constructor(options: StamperOptions) {
     this.#options = options;
@@ -58,6 +80,7 @@ export class Stamper {
   stamp({ channel, items }: Group, allowed: Allowed): Stamped {
     this.#allowed = allowed;
     this.#isBegun = false;
+    this.#document = this.#options.documents.at(channel, allowed.parents);
     let kept = 0;
     for (const item of items) if (this.#take(channel, item)) items[kept++] = item;
     items.length = kept;
@@ -73,7 +96,9 @@ export class Stamper {
       case 'trim':
         return this.#trim(channel, item);
       case 'merge':
-        return this.#merge(channel);
+        return this.#merge(channel, item);
+      case 'snapshot':
+        return this.#snapshot(channel);
     }
   }
 
@@ -100,12 +125,14 @@ export class Stamper {
       refuseUnwritten(item);
       return false;
     }
+    const fold = item.change && this.#judge(channel, item, item.change);
+    if (fold === false) return false;
     if (isNumbered(publisher) && !isNext(channel, item, publisher)) return false;
     const parents = this.#open(channel);
     item.timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({
       timestamp: item.timestamp,
-      kind: 'publish',
+      kind: item.change ? 'patch' : 'publish',
       actor: item.actor === '' ? undefined : item.actor,
       publisher,
       idempotencyKey,
@@ -113,7 +140,8 @@ export class Stamper {
       retain: item.retain,
       content: item.content,
     });
-    channel.stampedSeq = seq;
+    this.#stamped(channel, seq, { fold, bytes: item.content.length });
+    item.version = fold?.version;
     item.dot = { writer: this.#options.writer, seq };
     if (idempotencyKey !== undefined) {
       const { dot, timestamp } = item;
@@ -141,18 +169,53 @@ export class Stamper {
     }
     const parents = this.#open(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    channel.stampedSeq = this.runs.append({ timestamp, kind: 'trim', trim, parents });
+    this.#stamped(channel, this.runs.append({ timestamp, kind: 'trim', trim, parents }));
     return true;
   }
 
   /** Only when no other entry of this run names what it would. */
-  #merge(channel: ActiveChannel): boolean {
+  #merge(channel: ActiveChannel, { isNeeded }: PendingMerge): boolean {
     const { as, parents } = this.#allowed!;
-    if (as !== 'owner' || this.#isBegun || !parents) return false;
+    if ((as !== 'owner' && !isNeeded) || this.#isBegun || !parents) return false;
     this.#open(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    channel.stampedSeq = this.runs.append({ timestamp, kind: 'merge', parents });
+    this.#stamped(channel, this.runs.append({ timestamp, kind: 'merge', parents }));
     return true;
+  }
+
+  // Documents.
+
+  /** The document behind the patch; what does not apply is refused, and never written. */
+  #judge(channel: ActiveChannel, item: PendingPublish, change: Change): Fold | false {
+    const document = this.#document;
+    if (!document) {
+      refuseUnwritten(item);
+      return false;
+    }
+    const { fold, fault } = foldChange(document.tip, change);
+    return fault ? refuse(item, faultFailure(channel.ref.channel, fault)) : fold;
+  }
+
+  /** Only under a claim: elsewhere it would say what nothing else goes by. */
+  #snapshot(channel: ActiveChannel): boolean {
+    const document = this.#document;
+    if (!document || this.#allowed!.as !== 'owner') return false;
+    const content = encodeContent(snapshotOf(document.tip));
+    const parents = this.#open(channel);
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    const seq = this.runs.append({ timestamp, kind: 'snapshot', parents, content });
+    this.#stamped(channel, seq, { isSnapshot: true });
+    document.snapshotStamped();
+    return true;
+  }
+
+  #stamped(channel: ActiveChannel, seq: number, of: StampedEntry = {}): void {
+    channel.stampedSeq = seq;
+    const document = this.#document;
+    if (!document) return;
+    const { fold = document.tip, bytes = 0, isSnapshot = false } = of;
+    document.push({ writer: this.#options.writer, seq, fold, isSnapshot });
+    document.grew(bytes);
   }
 
   // Keys.

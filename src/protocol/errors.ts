@@ -78,6 +78,16 @@ export const errorCatalogue = define({
     message:
       'The publish before this one is not in the log. Send again from the number after the last known one.',
   },
+  PATCH_FAILED: {
+    status: 409,
+    outcome: 'rejected',
+    message: 'The patch does not apply to the document as it is. Get the document, and change what it says.',
+  },
+  VERSION_MISMATCH: {
+    status: 412,
+    outcome: 'rejected',
+    message: 'The document is at another version. Get it, and decide anew.',
+  },
   TOO_LARGE: {
     status: 413,
     outcome: 'rejected',
@@ -167,6 +177,9 @@ export interface Failure {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly channel?: string;
+  /** Of a patch: the index of the operation, and the code of what is wrong with it. */
+  readonly operation?: number;
+  readonly reason?: string;
 }
 
 export interface FailureDetails {
@@ -175,6 +188,8 @@ export interface FailureDetails {
   readonly outcome?: Outcome;
   readonly retryAfterMs?: number;
   readonly channel?: string;
+  readonly operation?: number;
+  readonly reason?: string;
 }
 
 export function failure(code: ErrorCode, details: FailureDetails = {}): Failure {

@@ -18,4 +18,9 @@ export const protocolHistory: readonly {
     change: 'A page of history may be asked for of a log that has an entry.',
   },
   { version: 1, digest: '5f66064d1dc9eb74', change: 'A node tells where else the cluster serves.' },
+  {
+    version: 1,
+    digest: 'ac16f080d354420a',
+    change: 'Documents: patches, the document now and before, rebase.',
+  },
 ];

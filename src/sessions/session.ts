@@ -14,6 +14,7 @@ import {
 } from '../protocol/errors.js';
 import type {
   ClientMessage,
+  DocumentGetMessage,
   Encoding,
   HistoryMessage,
   PublishMessage,
@@ -39,6 +40,7 @@ export interface SessionHost {
   authenticate(token: string): SessionPrincipal | undefined;
   publish(session: Session, requestId: number, message: PublishMessage): void;
   history(session: Session, requestId: number, message: HistoryMessage): void;
+  document(session: Session, requestId: number, message: DocumentGetMessage): void;
   /** Opens subscriptions that were added to the session; answers the request once. */
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
   unsubscribed(subscription: Subscription<Session>): void;
@@ -175,6 +177,8 @@ export class Session implements Subscriber {
         return this.#unsubscribe(requestId, message.channels);
       case 'history':
         return this.#begin(requestId) ? this.#host.history(this, requestId, message) : undefined;
+      case 'documentGet':
+        return this.#begin(requestId) ? this.#host.document(this, requestId, message) : undefined;
       case 'close':
         return this.end(1000, message.reason ?? 'closed by the client');
     }

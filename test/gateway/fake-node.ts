@@ -98,6 +98,14 @@ export class FakeNode implements NodeApi {
     );
   }
 
+  document(): ReturnType<NodeApi['document']> {
+    return Promise.resolve(err(failure('NOT_FOUND')));
+  }
+
+  documentChanges(): ReturnType<NodeApi['documentChanges']> {
+    return Promise.resolve(err(failure('NOT_FOUND')));
+  }
+
   history(
     _principal: Principal,
     hub: string,
