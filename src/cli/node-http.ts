@@ -5,6 +5,13 @@ import type { Target } from './target.js';
 
 export type Parameters = Readonly<Record<string, string | number | undefined>>;
 
+interface Question {
+  readonly method?: 'GET' | 'POST' | 'PATCH';
+  readonly parameters?: Parameters;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
 export class NodeHttp {
   constructor(
     readonly target: Target,
@@ -12,11 +19,12 @@ export class NodeHttp {
   ) {}
 
   async json(path: string, parameters: Parameters = {}): Promise<unknown> {
-    return this.#read(await this.#ask(path, parameters));
+    return this.#read(await this.ask(path, { parameters }));
   }
 
   async post(path: string, body: object): Promise<unknown> {
-    return this.#read(await this.#ask(path, {}, body));
+    const headers = { 'content-type': 'application/json' };
+    return this.#read(await this.ask(path, { method: 'POST', body: JSON.stringify(body), headers }));
   }
 
   #read(answer: Response): Promise<unknown> {
@@ -27,7 +35,7 @@ export class NodeHttp {
 
   /** Each line of an NDJSON answer as it comes; the empty lines of a quiet tail are left out. */
   async *lines(path: string, parameters: Parameters = {}): AsyncGenerator<string> {
-    const answer = await this.#ask(path, parameters);
+    const answer = await this.ask(path, { parameters });
     const decoder = new TextDecoder();
     let rest = '';
     try {
@@ -41,8 +49,10 @@ export class NodeHttp {
     }
   }
 
-  async #ask(path: string, parameters: Parameters, body?: object): Promise<Response> {
+  /** The answer, where it is none of an error. */
+  async ask(path: string, question: Question): Promise<Response> {
     const { url, token } = this.target;
+    const { method = 'GET', parameters = {}, headers, body } = question;
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters)) {
       if (value !== undefined) query.set(name, String(value));
@@ -53,9 +63,10 @@ export class NodeHttp {
       answer = await fetch(address, {
         headers: {
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...(body && { 'content-type': 'application/json' }),
+          ...headers,
         },
-        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+        method,
+        ...(body !== undefined && { body }),
         signal: this.signal,
       });
     } catch (error) {

@@ -22,20 +22,20 @@ const words = [
   ['null', null],
 ] as const;
 
-/** Expects UTF-8. */
-export function readJson(bytes: Uint8Array): Json | Fault {
+/** Expects UTF-8. `itemsMax`: of the outermost array, where it is one; beyond it nothing more is read. */
+export function readJson(bytes: Uint8Array, itemsMax = Infinity): Json | Fault {
   let text: string;
   try {
     text = utf8Text(bytes);
   } catch {
     return new Fault('json', 'The text is not valid UTF-8.');
   }
-  return readJsonText(text);
+  return readJsonText(text, itemsMax);
 }
 
-export function readJsonText(text: string): Json | Fault {
+export function readJsonText(text: string, itemsMax = Infinity): Json | Fault {
   try {
-    return new JsonReader(text).document();
+    return new JsonReader(text, itemsMax).document();
   } catch (error) {
     if (error instanceof Stop) return error.fault;
     throw error;
@@ -52,7 +52,10 @@ class Stop extends Error {
 class JsonReader {
   #at = 0;
 
-  constructor(readonly text: string) {}
+  constructor(
+    readonly text: string,
+    readonly itemsMax: number,
+  ) {}
 
   document(): Json {
     const value = this.#value(0);
@@ -149,6 +152,8 @@ class JsonReader {
     this.#space();
     if (this.#took(closeBracket)) return List.of(items);
     for (;;) {
+      if (depth === 1 && items.length >= this.itemsMax)
+        this.#stop('too-many-operations', `There are more than ${this.itemsMax}`);
       items.push(this.#value(depth));
       this.#space();
       if (this.#took(closeBracket)) return List.of(items);

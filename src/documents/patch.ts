@@ -23,11 +23,10 @@ export type Patch = readonly Operation[];
 
 /** Expects the JSON text of a patch. */
 export function readPatch(bytes: Uint8Array | string): Patch | Fault {
-  const value = typeof bytes === 'string' ? readJsonText(bytes) : readJson(bytes);
+  const most = limits.patchOperationsMax;
+  const value = typeof bytes === 'string' ? readJsonText(bytes, most) : readJson(bytes, most);
   if (value instanceof Fault) return value;
   if (!(value instanceof List)) return new Fault('not-a-patch', 'A patch is an array of operations.');
-  if (value.length > limits.patchOperationsMax)
-    return new Fault('too-many-operations', `A patch has at most ${limits.patchOperationsMax} operations.`);
   const operations: Operation[] = [];
   for (const item of value) {
     const operation = readOperation(item);

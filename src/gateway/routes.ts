@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { failure } from '../protocol/errors.js';
 import { adminRoutes } from './admin-routes.js';
 import type { GatewayContext } from './context.js';
+import { documentRoutes, patchRoute } from './document-routes.js';
 import { healthRoutes } from './health-routes.js';
 import { historyRoute } from './history-route.js';
 import { batchRoute, publishRoute } from './publish-route.js';
@@ -12,7 +13,8 @@ import { problem } from './schemas.js';
 import { sseRoute } from './sse.js';
 import { installValidation } from './validation.js';
 
-const allowedHeaders = 'authorization, content-type, idempotency-key, last-event-id, x-ringlog-event';
+const allowedHeaders =
+  'authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-ringlog-event';
 
 export async function registerRoutes(app: FastifyInstance, context: GatewayContext): Promise<void> {
   installValidation(app);
@@ -39,6 +41,8 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   await app.register(publishRoute, { context });
   await app.register(batchRoute, { context });
   await app.register(historyRoute, { context });
+  await app.register(documentRoutes, { context });
+  await app.register(patchRoute, { context });
   await app.register(sseRoute, { context });
   await app.register(adminRoutes, { context });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
@@ -49,7 +53,7 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   app.options('/*', { schema: { hide: true } }, async (_request, reply) =>
     reply
       .code(204)
-      .header('access-control-allow-methods', 'GET, POST')
+      .header('access-control-allow-methods', 'GET, POST, PATCH')
       .header('access-control-allow-headers', allowedHeaders)
       .header('access-control-max-age', '600')
       .send(),

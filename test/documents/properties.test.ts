@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.js';
 import { applyPatch } from '../../src/documents/apply.js';
+import { diff } from '../../src/documents/diff.js';
 import { Fault } from '../../src/documents/faults.js';
 import { readJsonText } from '../../src/documents/json-reader.js';
 import { readPatch } from '../../src/documents/patch.js';
@@ -127,6 +128,20 @@ describe('values', () => {
         expect(depthOf(json)).toBe(2);
       }),
       { numRuns: 60 },
+    );
+  });
+
+  test('a difference leads from one document to the other', () => {
+    fc.assert(
+      fc.property(plain, plain, (a, b) => {
+        const patch = readPatch(diff(read(a), read(b)));
+        // A value that nests as deep as it may is too deep inside a patch.
+        fc.pre(!(patch instanceof Fault));
+        const result = applyPatch(read(a), patch);
+        if (result instanceof Fault) throw new Error(result.message);
+        expect(canonical(result)).toBe(plainCanonical(b));
+      }),
+      { numRuns: 40 },
     );
   });
 });

@@ -39,6 +39,8 @@ export type Readiness = 'ready' | 'loading' | 'merge';
 export class Documents {
   readonly #moving = new Map<ActiveChannel, Promise<void>>();
   readonly #preparing = new Set<ActiveChannel>();
+  /** How often in a row that did not make them ready. */
+  readonly #tries = new Map<ActiveChannel, number>();
   /** In order of use, with what they weigh. */
   readonly #kept = new Map<ActiveChannel, number>();
   #keptBytes = 0;
@@ -60,8 +62,12 @@ export class Documents {
     parents: readonly Dot[] | undefined,
   ): Readiness {
     if (!items.some(isPatch)) return 'ready';
-    if (this.at(channel, parents)) return 'ready';
-    const isMergeDue = (parents?.length ?? 0) > 1;
+    if (this.at(channel, parents)) {
+      this.#tries.delete(channel);
+      return 'ready';
+    }
+    // The writer's own last entry may be a head that parents do not name.
+    const isMergeDue = parents !== undefined && (parents.length > 1 || channel.log.heads().length > 1);
     return isMergeDue ? 'merge' : 'loading';
   }
 
@@ -78,10 +84,17 @@ export class Documents {
   prepare(channel: ActiveChannel, waiting: Waiting): void {
     if (this.#preparing.has(channel)) return;
     this.#preparing.add(channel);
-    void this.#prepare(channel)
+    const tries = (this.#tries.get(channel) ?? 0) + 1;
+    this.#tries.set(channel, tries);
+    void (
+      tries > triesMax
+        ? Promise.reject(new DocumentUnreadableError('It changes all the time.'))
+        : this.#prepare(channel)
+    )
       .then(
         () => waiting.resume(channel),
         (error: unknown) => {
+          this.#tries.delete(channel);
           waiting.refusePending(channel);
           if (error instanceof StoreFailedError) this.hooks.failed(error);
         },
