@@ -1,8 +1,10 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
+import { documentLimits } from './document-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
   ...wireLimits,
+  ...documentLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
   sseChannelsMax: 32,
@@ -297,13 +299,6 @@ export const limits = {
   /** Channels that grow are compared again so often, with such a pause, before they are said to differ. */
   verifyTriesMax: 4,
   verifyPauseMs: 500,
-  /** A document, in canonical form: it goes into one entry as a snapshot, and to a client in one frame. */
-  documentBytesMax: 1_048_576,
-  /** How deep arrays and objects of documents nest: in a frame, and in a patch, they stay within `jsonDepthMax`. */
-  documentDepthMax: 48,
-  /** Operations of one patch, and the length of a pointer: what one request may ask of the owner. */
-  patchOperationsMax: 1_000,
-  pointerBytesMax: 1_024,
   /** A document in memory is taken on by what was committed since; further behind it is sought anew from a snapshot. */
   documentCatchUpEntries: 4_096,
   /** Documents kept folded in memory, by what they weigh: their bytes so many times over, for what trees and values add. */

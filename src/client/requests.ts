@@ -1,13 +1,19 @@
 /** Requests that only read: asked again after an interruption, until they are answered or too old. */
-import type { HistoryMessage, ServerEvent } from '../protocol/messages.js';
+import type { DocumentGetMessage, HistoryMessage, ServerEvent } from '../protocol/messages.js';
 import { type RinglogError, ownError, serverError } from './error.js';
 
-type HistoryEvent = Extract<ServerEvent, { type: 'history' }>;
+export type ReadMessage = HistoryMessage | DocumentGetMessage;
+/** What answers it. */
+type AnswerTo<M extends ReadMessage> = Extract<
+  ServerEvent,
+  { type: M extends HistoryMessage ? 'history' : 'document' }
+>;
+type Answer = AnswerTo<HistoryMessage> | AnswerTo<DocumentGetMessage>;
 
 interface Request {
-  readonly message: HistoryMessage;
+  readonly message: ReadMessage;
   readonly deadlineMs: number;
-  readonly resolve: (event: HistoryEvent) => void;
+  readonly resolve: (event: Answer) => void;
   readonly reject: (error: RinglogError) => void;
 }
 
@@ -20,13 +26,13 @@ export class Requests {
   readonly #waiting = new Map<Request, number>();
   readonly #sent = new Map<number, Request>();
 
-  add(message: HistoryMessage, deadlineMs: number): Promise<HistoryEvent> {
-    return new Promise((resolve, reject) => {
+  add<M extends ReadMessage>(message: M, deadlineMs: number): Promise<AnswerTo<M>> {
+    return new Promise<Answer>((resolve, reject) => {
       this.#waiting.set({ message, deadlineMs, resolve, reject }, 0);
-    });
+    }) as Promise<AnswerTo<M>>;
   }
 
-  fill(nowMs: number, send: (message: HistoryMessage) => number): void {
+  fill(nowMs: number, send: (message: ReadMessage) => number): void {
     for (const [request, fromMs] of this.#waiting) {
       if (fromMs > nowMs) continue;
       this.#waiting.delete(request);
@@ -39,7 +45,7 @@ export class Requests {
     const request = this.#sent.get(requestId);
     if (!request) return false;
     this.#sent.delete(requestId);
-    if (event.type === 'history') request.resolve(event);
+    if (event.type === 'history' || event.type === 'document') request.resolve(event);
     else if (event.type === 'error' && retried.has(event.error.code)) {
       this.#waiting.set(request, nowMs + (event.error.retryAfterMs ?? retryAfterDefaultMs));
     } else if (event.type === 'error') request.reject(serverError(event.error));

@@ -1,6 +1,6 @@
 /** Applies a patch to a document: all operations or none. Own names only are ever looked at, by comparing texts, so no
  *  name is special. After every operation the document is within its bounds, which costs no look at it. */
-import { limits } from '../base/limits.js';
+import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault } from './faults.js';
 import type { Operation, Patch } from './patch.js';
 import { type Pointer, indexOf, pointerText } from './pointer.js';

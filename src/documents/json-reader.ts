@@ -1,7 +1,7 @@
 /** JSON text to values, more strictly than `JSON.parse`: a name comes once in an object, numbers survive the way there and
  *  back, texts are whole Unicode, and nesting has a bound. */
 import { fromBase64, toBase64Url, utf8Text } from '../base/bytes.js';
-import { limits } from '../base/limits.js';
+import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault, type FaultCode } from './faults.js';
 import { Bytes, Dict, type Json, List, type Member, Text, bytesMember, textOf } from './value.js';
 

@@ -1,6 +1,6 @@
 /** JSON Patch, RFC 6902, read into operations, with `splice` beside it: it changes part of a text.
  *  `{"op":"splice","path","at","remove","insert"}`, positions in UTF-16 units, `remove` and `insert` may be left out. */
-import { limits } from '../base/limits.js';
+import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault } from './faults.js';
 import { readJson, readJsonText } from './json-reader.js';
 import { type Pointer, readPointer } from './pointer.js';

@@ -1,6 +1,6 @@
 /** JSON Pointer, RFC 6901. */
 import { utf8 } from '../base/bytes.js';
-import { limits } from '../base/limits.js';
+import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault } from './faults.js';
 
 /** The names and indexes on the way; none for the whole document. */

@@ -208,7 +208,8 @@ export type ServerMessage =
   | { readonly type: 'signals'; readonly channel: string; readonly signals: readonly Signal[] }
   | Gap
   /** An answer; and, of itself, where the order has changed below what was delivered. */
-  | ({ readonly type: 'document' | 'rebase' } & DocumentState)
+  | ({ readonly type: 'document' } & DocumentState)
+  | ({ readonly type: 'rebase' } & DocumentState)
   | { readonly type: 'error'; readonly error: Failure };
 
 /** An entry as a client sees it, with the mark of its delivery. */

@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Client, connect } from '../../src/client/index.js';
+import { SharedDocument } from '../../src/client/documents-entry.js';
 import { JsonSource } from '../../src/protocol/json-text.js';
 import { testData } from '../support/data.js';
 import { NodeProcess } from '../support/node-process.js';
@@ -152,6 +154,81 @@ describe('by the command', () => {
       child.kill('SIGKILL');
     }
   }, 120_000);
+});
+
+describe('held by several clients', () => {
+  const clients: Client[] = [];
+  const open = async (channel: string): Promise<SharedDocument<Record<string, unknown>>> => {
+    const client = connect(node.url);
+    clients.push(client);
+    return await SharedDocument.open(client, channel);
+  };
+  const equal = async (...documents: SharedDocument[]): Promise<void> => {
+    await expect
+      .poll(() => new Set(documents.map(({ json, pending }) => `${pending} ${json}`)).size, {
+        timeout: 60_000,
+      })
+      .toBe(1);
+  };
+  afterAll(() => Promise.all(clients.map((client) => client.close({ timeoutMs: 0 }))));
+
+  test('a change shows at once, and all come to the same', async () => {
+    const [a, b] = [await open('doc:both'), await open('doc:both')];
+    const changed = a.change([{ op: 'add', path: '/text', value: 'hello' }]);
+    expect(a.value).toEqual({ text: 'hello' });
+    expect(a.pending).toBe(1);
+    expect(await changed).toMatchObject({ version: 1 });
+    await equal(a, b);
+    // Both at once, at different places of one text.
+    await Promise.all([
+      ...Array.from({ length: 20 }, (_, i) => a.splice('/text', 0, 0, `a${i}`)),
+      ...Array.from({ length: 20 }, (_, i) =>
+        b.splice('/text', b.text('/text')!.length, 0, `b${i}`).catch(() => undefined),
+      ),
+    ]);
+    await equal(a, b);
+    expect(a.version).toBeGreaterThanOrEqual(21);
+    expect(await (await fetch(url('doc:both'))).text()).toBe(a.json);
+  }, 120_000);
+
+  test('what is refused is taken back and told; what makes no sense throws', async () => {
+    const a = await open('doc:back');
+    await a.change([{ op: 'add', path: '/n', value: 1 }]);
+    const refused: (string | undefined)[] = [];
+    a.on('refused', ({ reason }) => void refused.push(reason));
+    const late = a.change([{ op: 'add', path: '/m', value: 2 }], { ifVersion: 7 });
+    expect(a.value).toEqual({ m: 2, n: 1 });
+    await expect(late).rejects.toMatchObject({ code: 'VERSION_MISMATCH' });
+    expect(a.value).toEqual({ n: 1 });
+    expect(refused).toEqual(['version']);
+    expect(() => void a.change([{ op: 'remove', path: '/none' }])).toThrow('There is nothing');
+  }, 120_000);
+
+  test('own changes are undone, those of others stay', async () => {
+    const [a, b] = [await open('doc:undo'), await open('doc:undo')];
+    await a.change([{ op: 'add', path: '/a', value: [1, 2, 3] }]);
+    await equal(a, b);
+    await a.change([{ op: 'remove', path: '/a/1' }]);
+    await equal(a, b);
+    await b.change([{ op: 'add', path: '/b', value: true }]);
+    await equal(a, b);
+    await a.undo();
+    await equal(a, b);
+    expect(b.value).toEqual({ a: [1, 2, 3], b: true });
+  }, 120_000);
+
+  test('changes wait while the node is away', async () => {
+    const [a, b] = [await open('doc:away'), await open('doc:away')];
+    await a.change([{ op: 'add', path: '/list', value: [] }]);
+    await equal(a, b);
+    await node.kill();
+    const waiting = [1, 2, 3].map((value) => a.change([{ op: 'add', path: '/list/-', value }]));
+    expect(a.value).toEqual({ list: [1, 2, 3] });
+    await node.start();
+    await Promise.all(waiting);
+    await equal(a, b);
+    expect(b.value).toEqual({ list: [1, 2, 3] });
+  }, 240_000);
 });
 
 describe.each(['json-patch/tests.json', 'json-patch/spec_tests.json'])(
