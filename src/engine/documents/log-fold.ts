@@ -1,6 +1,7 @@
 /** Folds what a channel's log has: from the nearest snapshot on, in bounded reads. */
 import type { ChannelRef, Dot } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
+import { planted } from '../../base/planted.js';
 import { type Step, emptyFold, foldEntry } from '../../documents/fold.js';
 import { readSnapshot } from '../../documents/snapshot.js';
 import type { ChannelLog } from '../../log/channel-log.js';
@@ -48,7 +49,8 @@ export async function foldStart(at: FoldedLog, position: number): Promise<Folded
   const { log, ref } = at;
   const { firstPosition, endPosition } = log;
   for await (const item of scanBackward({ ...at, ...whole }, Math.min(position + 1, endPosition))) {
-    if (item.type !== 'record' || !isSnapshot(item) || !log.isOnChain(item.position)) continue;
+    if (item.type !== 'record' || !isSnapshot(item)) continue;
+    if (!log.isOnChain(item.position) && !planted('snapshot-anywhere')) continue;
     const { content } = entryOf(ref, item);
     const fold = content && readSnapshot(content);
     if (fold) return { fold, position: item.position, snapshotAt: item.position, bytesSince: 0 };

@@ -1,6 +1,7 @@
 /** A document in memory, as a place in its channel's log: what the committed order before `position` folds to, and beyond
  *  it what this node has stamped and is not committed yet. Synchronous; entries are read elsewhere (documents.ts). */
 import type { Dot, WriterId } from '../../base/ids.js';
+import { planted } from '../../base/planted.js';
 import { type Fold, emptyFold } from '../../documents/fold.js';
 import { sizeOf } from '../../documents/value.js';
 import type { ChannelLog } from '../../log/channel-log.js';
@@ -90,7 +91,7 @@ export class OpenDocument {
     for (; position < log.endPosition && taken < this.#ahead.length; position++, taken++) {
       const dot = log.dotAt(position);
       // Ordered otherwise: what was ahead is no fold of anything.
-      if (!dot || !isSame(dot, this.#ahead[taken]!)) {
+      if (!dot || (!isSame(dot, this.#ahead[taken]!) && !planted('ahead-kept'))) {
         this.#ahead = [];
         return;
       }

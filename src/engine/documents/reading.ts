@@ -1,6 +1,7 @@
 /** What readers ask of documents: the state now or at an earlier place, and what changed between two. */
 import { dotText } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
+import { planted } from '../../base/planted.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { Fault } from '../../documents/faults.js';
 import { ifVersionHeader, patchText } from '../../documents/fold.js';
@@ -22,7 +23,12 @@ export async function documentState(
   { cursor, atUnixMs }: DocumentGetMessage,
 ): Promise<Result<DocumentState, Failure>> {
   return await readable(channel, async () => {
-    const at = await positionOf(core, channel, cursor ?? atUnixMs);
+    const place = cursor ?? atUnixMs;
+    const { log, ref } = channel;
+    // Just started, with nothing known to be committed of what is held: it is not the empty document.
+    if (place === undefined && log.endPosition === 0 && !log.isEmpty)
+      return err(failure('UNAVAILABLE', { channel: ref.channel, retryAfterMs: 200 }));
+    const at = await positionOf(core, channel, place);
     return at.ok ? ok(await stateAt(core, channel, at.value)) : at;
   });
 }
@@ -43,7 +49,7 @@ export async function rebase(
   position: number,
 ): Promise<boolean> {
   const state = await readable(channel, async () => ok(await stateAt(core, channel, position)));
-  if (state.ok) session.send(0, { type: 'rebase', ...state.value });
+  if (state.ok && !planted('rebase-untold')) session.send(0, { type: 'rebase', ...state.value });
   return state.ok;
 }
 

@@ -1,4 +1,5 @@
 /** Documents held by several nodes: judged by who orders, the same for all, whatever parts them. */
+import { plant } from '../../../simulations/replication/planting.js';
 import { expect, test } from 'vitest';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
 import { type Json, TestSession, anonymous } from '../harness.js';
@@ -131,4 +132,96 @@ test('who was given patches in an order that is none is told what the document i
   const patches = later.filter(({ kind }: Json) => kind === 'patch').map(({ data }: Json) => data);
   expect(value).toMatchObject({ here: 1, there: 2 });
   expect(patches).toEqual([add('/after', 3)]);
+});
+
+/** An owner that is cut off writes so much that it writes a snapshot too, which no other order has in that place. */
+async function snapshotAside(): Promise<void> {
+  const world = await ClusterWorld.start({ nodes: 3 });
+  const first = await change(connect(world.nodes[0]!), add('/log', []));
+  await world.pass(500);
+  const owner = world.nodes.find((node) => first.ack.id.startsWith(node.engine.status().writer))!;
+  const other = world.nodes.find((node) => node !== owner)!;
+  world.isolate(owner);
+  await world.pass(3_000);
+  await change(connect(other), add('/there', true));
+  const here = connect(owner);
+  for (let i = 0; i < 12; i++) await change(here, add('/big', `${i}`.repeat(30_000).slice(0, 30_000)));
+  world.mend();
+  await world.pass(12_000);
+  await change(connect(other), add('/end', true));
+  await world.pass(3_000);
+  const { history } = await connect(other).ask({ history: { channel, limit: 1_000 } });
+  const kinds: string[] = history.entries.map(({ kind }: Json) => kind);
+  expect(kinds).toContain('snapshot');
+  const behind = { channel, limit: kinds.indexOf('snapshot') + 2 };
+  const { cursor } = (await connect(other).ask({ history: behind })).history;
+  // Nobody remembers what it was.
+  for (const node of world.nodes) node.kill();
+  await world.run(Promise.all(world.nodes.map((node) => node.start(false))));
+  await world.pass(8_000);
+  // Whoever asks first may be told to come back: what is committed is found out anew.
+  for (const node of world.nodes) await get(connect(node));
+  await world.pass(3_000);
+  for (const node of world.nodes) {
+    const then = (await connect(node).ask({ documentGet: { channel, cursor } })).document;
+    expect({ ...then.value, big: then.value.big.length }).toEqual({ big: 30_000, log: [], there: true });
+  }
+  for (const node of world.nodes) {
+    const { value, voids } = await get(connect(node));
+    expect({ ...value, big: value.big.length, voids }).toEqual({
+      big: 30_000,
+      end: true,
+      log: [],
+      there: true,
+      voids: 0,
+    });
+  }
+}
+
+test('a snapshot from the side that lost is passed over', snapshotAside);
+
+test('a snapshot that is believed anywhere is found', async () => {
+  plant('snapshot-anywhere');
+  try {
+    await expect(snapshotAside()).rejects.toThrow();
+  } finally {
+    plant(undefined);
+  }
+});
+
+test('a node whose own entries stand beside the head of its claim judges patches behind both', async () => {
+  const world = await ClusterWorld.start({ nodes: 3 });
+  const [a, b, c] = world.nodes as [TestNode, TestNode, TestNode];
+  await change(connect(a), add('/list', []));
+  for (let i = 0; i < 6; i++) {
+    const alone = world.nodes[i % 3]!;
+    world.isolate(alone);
+    await world.pass(2_500);
+    const here = connect(alone);
+    here.sendText(
+      JSON.stringify({ publish: { channel, kind: 'patch', data: add('/list/-', `alone ${i}`) } }),
+    );
+    await world.pass(100);
+    const there = connect(world.nodes[(i + 1) % 3]!);
+    there.sendText(
+      JSON.stringify({ publish: { channel, kind: 'patch', data: add('/list/-', `both ${i}`) } }),
+    );
+    await world.pass(400);
+    // Who may merge it is gone as it comes back.
+    const gone = world.nodes[(i + 2) % 3]!;
+    gone.kill();
+    world.mend();
+    await world.pass(3_000);
+    const again = connect(alone);
+    const publish = { channel, kind: 'patch', data: add('/list/-', `after ${i}`) };
+    again.sendText(JSON.stringify({ requestId: 7, publish }));
+    await world.pass(3_000);
+    expect(again.messages.find(({ requestId }) => requestId === 7)).toHaveProperty('ack');
+    await world.run(gone.start(false));
+    await world.pass(7_000);
+  }
+  const states = [];
+  for (const node of [a, b, c]) states.push(await get(connect(node)));
+  for (const state of states) expect(state.hash).toBe(states[0].hash);
+  for (let i = 0; i < 6; i++) expect(states[0].value.list).toContain(`after ${i}`);
 });
