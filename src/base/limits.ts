@@ -301,6 +301,8 @@ export const limits = {
   verifyPauseMs: 500,
   /** A document in memory is taken on by what was committed since; further behind it is sought anew from a snapshot. */
   documentCatchUpEntries: 4_096,
+  /** Earlier folds kept of each, for readers that begin where the order has just been. */
+  documentRecentFolds: 64,
   /** Documents kept folded in memory, by what they weigh: their bytes so many times over, for what trees and values add. */
   documentCacheBytes: 134_217_728,
   documentWeight: 4,

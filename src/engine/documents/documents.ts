@@ -148,9 +148,11 @@ export class Documents {
 
   /** What the order before `position` folds to. Throws DocumentUnreadableError. */
   async before(channel: ActiveChannel, position: number): Promise<Fold> {
-    const document = this.#known(channel);
+    const isNow = position >= channel.log.endPosition;
+    const document = isNow ? await this.#atEnd(channel) : this.#known(channel);
     document?.settle();
-    if (document?.folded.position === position) return document.folded.fold;
+    const fold = document?.foldAt(position);
+    if (fold) return fold;
     const at = this.#folded(channel);
     return (await foldOn(at, await foldStart(at, position), position)).fold;
   }

@@ -1,6 +1,7 @@
 /** A document in memory, as a place in its channel's log: what the committed order before `position` folds to, and beyond
  *  it what this node has stamped and is not committed yet. Synchronous; entries are read elsewhere (documents.ts). */
 import type { Dot, WriterId } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
 import { type Fold, emptyFold } from '../../documents/fold.js';
 import { sizeOf } from '../../documents/value.js';
@@ -26,6 +27,8 @@ export interface Ahead extends Dot {
 
 export class OpenDocument {
   #folded: Folded = nothingFolded;
+  /** Folds of the last positions, for who asks for one that has just been passed; they share all but what changed. */
+  #recent: { readonly position: number; readonly fold: Fold }[] = [];
   /** In the order in which they follow: the order of the newest of them, beyond what is committed. */
   #ahead: Ahead[] = [];
   /** Entries are being read: what is known changes by that alone. */
@@ -98,6 +101,8 @@ export class OpenDocument {
     }
     if (taken === 0) return;
     const settled = this.#ahead.splice(0, taken);
+    const first = position - taken + 1;
+    this.#note(settled.map(({ fold }, i) => ({ position: first + i, fold })));
     const snapshot = settled.map(({ isSnapshot }) => isSnapshot).lastIndexOf(true);
     const at = position - taken + snapshot;
     this.#folded = {
@@ -106,6 +111,18 @@ export class OpenDocument {
       position,
       ...(snapshot >= 0 && log.isOnChain(at) ? { snapshotAt: at } : {}),
     };
+  }
+
+  /** What the order before `position` gives, where that is not long ago. */
+  foldAt(position: number): Fold | undefined {
+    if (position === this.#folded.position) return this.#folded.fold;
+    return this.#recent.find((recent) => recent.position === position)?.fold;
+  }
+
+  #note(folds: readonly { readonly position: number; readonly fold: Fold }[]): void {
+    this.#recent = [...this.#recent, ...folds.map(({ position, fold }) => ({ position, fold }))].slice(
+      -limits.documentRecentFolds,
+    );
   }
 
   /** A snapshot was stamped here at the tip. */
@@ -120,6 +137,7 @@ export class OpenDocument {
 
   moveTo(folded: Folded): void {
     this.#folded = folded;
+    this.#note([folded]);
     this.#ahead = [];
   }
 

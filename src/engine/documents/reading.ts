@@ -28,7 +28,10 @@ export async function documentState(
     // Just started, with nothing known to be committed of what is held: it is not the empty document.
     if (place === undefined && log.endPosition === 0 && !log.isEmpty)
       return err(failure('UNAVAILABLE', { channel: ref.channel, retryAfterMs: 200 }));
-    const at = await positionOf(core, channel, place);
+    const at =
+      place === undefined
+        ? ok((await core.documents.current(channel)).position)
+        : await positionOf(core, channel, place);
     return at.ok ? ok(await stateAt(core, channel, at.value)) : at;
   });
 }

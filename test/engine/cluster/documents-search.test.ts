@@ -208,7 +208,7 @@ test.each([
 ] as const)('the planted bug "%s" is found at seed %i', async (bug, seed) => {
   plant(bug);
   try {
-    await expect(search(seed)).rejects.toThrow();
+    await expect(search(seed)).rejects.toThrow('expected');
   } finally {
     plant(undefined);
   }

@@ -183,7 +183,7 @@ test('a snapshot from the side that lost is passed over', snapshotAside);
 test('a snapshot that is believed anywhere is found', async () => {
   plant('snapshot-anywhere');
   try {
-    await expect(snapshotAside()).rejects.toThrow();
+    await expect(snapshotAside()).rejects.toThrow('expected');
   } finally {
     plant(undefined);
   }
