@@ -84,7 +84,7 @@ describe('a snapshot', () => {
     // Content: type, payload, headers version, voids, fold.
     const expected = [
       ['1210', '6170706c69636174696f6e2f6a736f6e'],
-      ['1a2a', toHex(utf8('{"a":["\u{1f600}",1.5,null],"b":{"$bytes":"AQI="}}'))],
+      ['1a2d', toHex(utf8('{"a":["\u{1f600}",1.5,null],"b":{"$bytes":"AQI="}}'))],
       ['220c', `0a07${toHex(utf8('version'))}120132`],
       ['220a', `0a05${toHex(utf8('voids'))}120131`],
       ['2209', `0a04${toHex(utf8('fold'))}120131`],
