@@ -39,9 +39,14 @@ const headerPage = 4096;
 const commitBytes = 64;
 const commitMagic = 0x31434c52;
 
-/** Reads commit after commit of each file; behind anything else it looks for the next commit at every 64th byte. */
-export function readRawSegments(files: readonly RawFile[], lineage: string): RawSegments {
-  const scan = new RawScan(crc32(lineage));
+/** Reads commit after commit of each file; behind anything else it looks for the next commit at every 64th byte. `salvages`:
+ *  and there also for runs, and in a damaged run for records that are whole. */
+export function readRawSegments(
+  files: readonly RawFile[],
+  lineage: string,
+  options: { readonly salvages?: boolean } = {},
+): RawSegments {
+  const scan = new RawScan(crc32(lineage), options.salvages);
   for (const file of current(files)) scan.file(file);
   return scan;
 }
@@ -81,14 +86,50 @@ export class RawScan implements RawSegments {
   readonly #seeds = new PlaceSeeds();
   readonly #seed: number;
 
+  readonly #salvages: boolean;
+
   /** `seed` is the sum of the lineage. */
-  constructor(seed: number) {
+  constructor(seed: number, salvages = false) {
     this.#seed = seed;
+    this.#salvages = salvages;
   }
 
-  file({ name, bytes }: RawFile): void {
-    for (let at = headerPage; at + commitBytes <= bytes.length;) {
-      at += this.#isCommit(bytes, at) ? this.#commit(name, bytes, at) : commitBytes;
+  /** Returns where the last whole commit ends. */
+  file({ name, bytes }: RawFile, from = headerPage): number {
+    let end = from;
+    for (let at = from; at + commitBytes <= bytes.length;) {
+      const found = this.commits.length + this.records.length;
+      const length = this.#isCommit(bytes, at) ? this.#commit(name, bytes, at) : commitBytes;
+      if (this.commits.length + this.records.length > found) end = at + length;
+      else if (this.#salvages) this.#salvage(name, bytes, at, at + length);
+      at += length;
+    }
+    return end;
+  }
+
+  /** Runs that begin in this part, and what is whole of them. */
+  #salvage(name: string, bytes: Uint8Array, from: number, to: number): void {
+    for (let at = from; at < to; at++) {
+      if (!mayBeRun(bytes, at)) continue;
+      if (this.#run(name, bytes, at, bytes.length, 0, this.records) === undefined)
+        this.#wholeRecords(name, bytes, at);
+    }
+  }
+
+  /** Records of a damaged run, wherever in it they lie: what is before them may have lost its length. */
+  #wholeRecords(file: string, bytes: Uint8Array, at: number): void {
+    const start = at + (bytes[at + 4]! | (bytes[at + 5]! << 8));
+    const end = Math.min(bytes.length, start + fixed32(bytes, at + 8));
+    const place = this.#placeOf(bytes, at);
+    for (let position = start; position < end;) {
+      const record = recordAt(bytes, position, end, place.seed);
+      const { channel, writer, round } = place;
+      if (record) {
+        const view = bytes.slice(position, record.end);
+        const found = { channel, writer, round, seq: record.seq, bytes: view, arrival: 0, file };
+        this.records.push({ ...found, offset: position, runOffset: at });
+      }
+      position = record?.end ?? position + 1;
     }
   }
 
@@ -152,12 +193,7 @@ export class RawScan implements RawSegments {
     const end = start + fixed32(bytes, at + 8);
     if (start <= at + 46 || end <= start || end > limit) return undefined;
     if (crc32(bytes.subarray(at + 4, end)) !== fixed32(bytes, at)) return undefined;
-    const hubEnd = at + 45 + bytes[at + 44]!;
-    const hub = textOf(bytes, at + 45, hubEnd);
-    const channel = textOf(bytes, hubEnd + 1, hubEnd + 1 + bytes[hubEnd]!);
-    const writer = hexOf(bytes, at + 32, at + 44);
-    const round = fixed64(bytes, at + 24);
-    const seed = this.#seeds.of(hub, channel, writer, round);
+    const { channel, writer, round, seed } = this.#placeOf(bytes, at);
     let seq = fixed64(bytes, at + 16);
     let arrival = firstArrival;
     for (let position = start; position < end;) {
@@ -165,7 +201,7 @@ export class RawScan implements RawSegments {
       if (record?.seq !== seq) return undefined;
       const view = bytes.slice(position, record.end);
       found.push({
-        channel: `${hub}/${channel}`,
+        channel,
         writer,
         round,
         seq: seq++,
@@ -179,15 +215,32 @@ export class RawScan implements RawSegments {
     }
     return end;
   }
+
+  #placeOf(
+    bytes: Uint8Array,
+    at: number,
+  ): { readonly channel: string; readonly writer: string; readonly round: number; readonly seed: number } {
+    const hubEnd = at + 45 + bytes[at + 44]!;
+    const hub = textOf(bytes, at + 45, hubEnd);
+    const channel = textOf(bytes, hubEnd + 1, hubEnd + 1 + bytes[hubEnd]!);
+    const writer = hexOf(bytes, at + 32, at + 44);
+    const round = fixed64(bytes, at + 24);
+    return { channel: `${hub}/${channel}`, writer, round, seed: this.#seeds.of(hub, channel, writer, round) };
+  }
 }
 
-/** The record at `at`, its checksum verified. */
-function recordAt(
-  bytes: Uint8Array,
-  at: number,
-  limit: number,
-  seed: number,
-): { readonly end: number; readonly seq: number } | undefined {
+function mayBeRun(bytes: Uint8Array, at: number): boolean {
+  const headerBytes = bytes[at + 4]! | (bytes[at + 5]! << 8);
+  if (headerBytes < 48 || at + headerBytes > bytes.length) return false;
+  const hubLength = bytes[at + 44]!;
+  if (headerBytes !== 46 + hubLength + bytes[at + 45 + hubLength]!) return false;
+  for (let i = at + 45; i < at + headerBytes; i++)
+    if (i !== at + 45 + hubLength && (bytes[i]! < 33 || bytes[i]! > 126)) return false;
+  return true;
+}
+
+/** Where a record's length says that it ends. */
+function recordEnd(bytes: Uint8Array, at: number, limit: number): number | undefined {
   let length = 0;
   let position = at + 1;
   for (let shift = 0; ; shift += 7) {
@@ -197,7 +250,22 @@ function recordAt(
     if (byte < 0x80) break;
   }
   const end = position + length;
-  if (bytes[at] !== 0x12 || end > limit || length < 28) return undefined;
+  return bytes[at] === 0x12 && end <= limit ? end : undefined;
+}
+
+/** The record at `at`, its checksum verified. */
+function recordAt(
+  bytes: Uint8Array,
+  at: number,
+  limit: number,
+  seed: number,
+): { readonly end: number; readonly seq: number } | undefined {
+  const end = recordEnd(bytes, at, limit);
+  if (end === undefined) return undefined;
+  let position = at + 1;
+  while (bytes[position++]! >= 0x80);
+  // The sum does not cover the tag before it.
+  if (end - position < 28 || bytes[position] !== 0x0d) return undefined;
   if (crc32(bytes.subarray(position + 5, end), seed) !== fixed32(bytes, position + 1)) return undefined;
   return { end, seq: fixed64(bytes, position + 11) };
 }

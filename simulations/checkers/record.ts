@@ -14,6 +14,12 @@ export interface RecordTrim {
   readonly floors: ReadonlyMap<string, number>;
 }
 
+export interface RecordRange {
+  readonly writer: string;
+  readonly fromSeq: number;
+  readonly toSeq: number;
+}
+
 export interface LogRecord {
   readonly checksum: number;
   readonly previous: number;
@@ -23,6 +29,8 @@ export interface LogRecord {
   readonly kind: number;
   readonly parents: readonly RecordDot[];
   readonly trim: RecordTrim | undefined;
+  /** What it gives up. */
+  readonly lost?: RecordRange | undefined;
   /** A view of the bytes it was decoded from. */
   readonly payload: Uint8Array;
   /** The checksum over the bytes, in the place they were found. */
@@ -38,6 +46,7 @@ const field = {
   kind: 5,
   parent: 9,
   trim: 10,
+  lost: 11,
   content: 15,
 } as const;
 const payloadField = 3;
@@ -54,6 +63,7 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
     kind: 0,
     parents: noParents,
     trim: undefined as RecordTrim | undefined,
+    lost: undefined as RecordRange | undefined,
     payload: none,
     isWhole: false,
   };
@@ -80,6 +90,9 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
         break;
       case field.trim:
         record.trim = decodeTrim(reader.nested());
+        break;
+      case field.lost:
+        record.lost = decodeRange(reader.nested());
         break;
       case field.content:
         record.payload = payloadOf(reader.nested());
@@ -141,6 +154,16 @@ function decodeTrim(reader: ProtobufReader): RecordTrim {
     }
   }
   return { through, floors };
+}
+
+function decodeRange(reader: ProtobufReader): RecordRange {
+  const range = { writer: '', fromSeq: 0, toSeq: 0 };
+  while (reader.next()) {
+    if (reader.field === 1) range.writer = hexOf(reader.bytes, reader.start, reader.end);
+    else if (reader.field === 2) range.fromSeq = reader.value;
+    else if (reader.field === 3) range.toSeq = reader.value;
+  }
+  return range;
 }
 
 function payloadOf(content: ProtobufReader): Uint8Array {

@@ -187,7 +187,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'follow-uncovered',
     what: 'readers at a node without the log go on at a home that lacks what they had',
-    seed: 24,
+    seed: 20,
     steering: {
       nodes: 5,
       faults: { kill: 3, isolate: 6, split: 4 },
@@ -223,6 +223,18 @@ export const clusterBugs: readonly ClusterBug[] = [
     what: 'a home that lost its disk acks and grants',
     seed: 3,
     steering: { faults: { duel: 3, 'lost-disk': 2, tail: 2 } },
+  },
+  {
+    bug: 'damage-served',
+    what: 'a record that does not fit its checksum is handed out, to readers and to other homes',
+    story: 'D10 bit rot: an entry',
+    steering: { faults: { rot: 12, kill: 2 } },
+  },
+  {
+    bug: 'gap-by-majority',
+    what: 'an entry is given up before all homes were asked',
+    story: 'Rot while the one that has it is away',
+    steering: { faults: { rot: 12, isolate: 5 } },
   },
 ];
 

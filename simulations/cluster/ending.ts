@@ -31,6 +31,8 @@ export type LivenessChecker = (typeof livenessCheckers)[number];
 const convergenceMs = 60_000;
 const canaryMs = 10_000;
 const ringMs = 120_000;
+/** A node tries again every 30 s. */
+const orphansMs = 90_000;
 const restMs = 3_000;
 
 export class Ending {
@@ -61,6 +63,7 @@ export class Ending {
     const canaries = isUp ? await this.#sendCanaries() : [];
     const fresh = this.#readAll('final');
     await this.#catchUp([...readers, ...fresh], canaries);
+    await world.becomes(() => this.#areOrphansHome(), orphansMs);
     // Whether they are by then is for a checker to say.
     await world.becomes(this.#restsEqual(), convergenceMs);
     for (const client of [...publishers, ...readers, ...fresh]) client.close();
@@ -178,6 +181,22 @@ export class Ending {
     };
   }
 
+  /** What nodes hold of channels that they are no home of any more, some home has. */
+  #areOrphansHome(): boolean {
+    const { nodes } = this.#world;
+    return this.#plan.channels.every((channel) => {
+      const homes = this.#world.homesOf(channel);
+      const held = new Map<string, number>();
+      const place = `default/${channel}`;
+      const newestAt = (isHome: boolean) =>
+        nodes
+          .filter(({ name }) => homes.includes(name) === isHome)
+          .flatMap(({ rawDisk }) => [...rawDisk.newest(place)]);
+      for (const [writer, seq] of newestAt(true)) held.set(writer, Math.max(seq, held.get(writer) ?? 0));
+      return newestAt(false).every(([writer, seq]) => (held.get(writer) ?? 0) >= seq);
+    });
+  }
+
   #areHomesEqual(): boolean {
     const { nodes } = this.#world;
     return this.#plan.channels.every((channel) => {
@@ -238,7 +257,9 @@ export class Ending {
     const world = this.#world;
     const conflict = (what: string): void => world.conflict(`two contents of ${what}`);
     const isAlone = world.plan.replicas === undefined;
-    const stores = world.nodes.map((node) => readStoreLog(node.name, node.segmentFiles(), conflict, isAlone));
+    const stores = world.nodes.map((node) =>
+      readStoreLog(node.name, node.segmentFiles(), conflict, { isAlone, salvages: node.rawDisk.isRotten }),
+    );
     const { archive } = world;
     const homesOf = (channel: string): StoreLog[] =>
       world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);

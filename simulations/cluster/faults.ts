@@ -25,6 +25,7 @@ export const faultKinds = [
   'tail',
   'ambush',
   'ring',
+  'rot',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -56,7 +57,8 @@ export function drawRates(random: Random, nodes: number, lengthMs: number): Map<
   const rates = new Map<FaultKind, number>();
   const share = pick(random, [0.1, 0.25, 0.5, 0.8]);
   for (const kind of faultKinds) {
-    if (kind === 'ambush' || kind === 'ring') continue;
+    // Drawn apart: drawRot.
+    if (kind === 'ambush' || kind === 'ring' || kind === 'rot') continue;
     const isMeant = random.next() < share;
     const times = logBetween(random, 1, 12);
     if (!isMeant || (nodes === 1 && betweenNodes.has(kind))) continue;
@@ -73,17 +75,35 @@ export function drawAmbushRate(random: Random, lengthMs: number): Map<FaultKind,
 
 export function drawFaults(random: Random, plan: FaultPlan): Fault[] {
   const faults: Fault[] = [];
-  let lostDisks = 0;
+  // What rots counts as one of those that may be lost.
+  let lostDisks = plan.rates.has('rot') ? 1 : 0;
+  let rotten: number | undefined;
   for (const [kind, rate] of plan.rates) {
     let atMs = plan.fromMs;
     while ((atMs += interval(random, rate / 60)) < plan.toMs) {
       if (kind === 'lost-disk' && lostDisks++ >= plan.lostDisksMax) break;
       const fault = drawFault(random, kind, atMs, plan.nodes);
       const isSparing = kind === 'duel' && losesDisk(fault) && lostDisks++ >= plan.lostDisksMax;
-      faults.push(isSparing ? { ...fault, amount: 1 } : fault);
+      if (kind === 'rot') faults.push({ ...fault, node: (rotten ??= fault.node) });
+      else faults.push(isSparing ? { ...fault, amount: 1 } : fault);
     }
   }
   return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** In some runs: one disk of which bytes change now and then, in the place of disks that are lost. */
+export function drawRot(
+  random: Random,
+  plan: Omit<FaultPlan, 'rates'>,
+  faults: readonly Fault[],
+): readonly Fault[] {
+  if (plan.lostDisksMax < 1 || random.next() < 0.85) return faults;
+  const times = logBetween(random, 1, 12);
+  const rates = new Map<FaultKind, number>([['rot', (times * 60_000) / (plan.toMs - plan.fromMs)]]);
+  const others = faults
+    .filter(({ kind }) => kind !== 'lost-disk')
+    .map((fault) => (fault.kind === 'duel' && losesDisk(fault) ? { ...fault, amount: 1 } : fault));
+  return [...others, ...drawFaults(random, { ...plan, rates })].sort((a, b) => a.atMs - b.atMs);
 }
 
 /** Of a duel: whether a third home's disk is lost in it. */

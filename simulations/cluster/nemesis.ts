@@ -6,7 +6,10 @@ import { type Fault, type FaultKind, losesDisk } from './faults.js';
 import type { SimulatedNode } from './node.js';
 import { Operator } from './operator.js';
 import { calm } from './weather.js';
+import { type RotKind, rot } from './rot.js';
 import type { World } from './world.js';
+
+const rotKinds: readonly RotKind[] = ['flip', 'flip', 'flip', 'zero', 'misplace', 'index'];
 
 export interface Firings {
   total: number;
@@ -155,9 +158,18 @@ export class Nemesis {
       case 'failed-write':
         disk.faults.failWrite = amount;
         return true;
+      case 'rot':
+        return this.#rot(node, amount);
       default:
         return false;
     }
+  }
+
+  #rot(node: SimulatedNode, amount: number): boolean {
+    const kind = rotKinds[Math.floor(amount * rotKinds.length)]!;
+    if (!rot(node, kind, this.#random)) return false;
+    node.rotted(kind);
+    return true;
   }
 
   #crash({ kind, amount, forMs }: Fault, node: SimulatedNode): boolean {

@@ -5,7 +5,7 @@ import type { ChannelName, HubName, NodeId } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { ClusterOptions, EngineOptions } from '../../src/engine/options.js';
-import type { EnginePorts, Observation } from '../../src/engine/ports.js';
+import { type EnginePorts, type Observation, StoreFailedError } from '../../src/engine/ports.js';
 import { openLogStore } from '../../src/storage/log-store.js';
 import { SimulatedDisk } from '../world/disk.js';
 import { SimulatedIndex } from '../world/key-value.js';
@@ -364,6 +364,16 @@ export class SimulatedNode {
 
   /** The digests that the store tells of these channels, by what it summed up before; only while down. */
   async digests(channels: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    try {
+      return await this.#digestsNow(channels);
+    } catch (error) {
+      // It noted that it doubts its index, and makes it anew.
+      if (!this.rawDisk.isRotten || !(error instanceof StoreFailedError)) throw error;
+      return await this.#digestsNow(channels);
+    }
+  }
+
+  async #digestsNow(channels: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const { line } = this.machine;
     const store = await openLogStore({
       ...this.#storeOptions(),
@@ -372,14 +382,17 @@ export class SimulatedNode {
       observer: { observe: () => undefined },
       files: this.disk.files(),
     });
-    const told = new Map<string, string>();
-    for (const channel of channels) {
-      const ref = { hub: 'default' as HubName, channel: channel as ChannelName };
-      const digest = await store.digest(ref);
-      if (digest && digest.missing.length === 0) told.set(channel, toHex(digest.digest));
+    try {
+      const told = new Map<string, string>();
+      for (const channel of channels) {
+        const ref = { hub: 'default' as HubName, channel: channel as ChannelName };
+        const digest = await store.digest(ref);
+        if (digest && digest.missing.length === 0) told.set(channel, toHex(digest.digest));
+      }
+      return told;
+    } finally {
+      await store.close();
     }
-    await store.close();
-    return told;
   }
 
   #storeOptions() {
@@ -391,6 +404,14 @@ export class SimulatedNode {
       segmentBytes: this.#options.segmentBytes,
       openIndex: () => this.index.keyValue(),
     };
+  }
+
+  /** Something on its disk changed by itself, and nobody was told. */
+  rotted(what: string): void {
+    this.#world.trace.tell(`${this.name} rots: ${what}`);
+    this.rawDisk.isRotten = true;
+    this.#world.record.lostDisks.set(this.rawDisk.number, this.#world.nowMs());
+    this.#world.record.rotten.add(this.rawDisk.number);
   }
 
   /** Segment files as they are now. */

@@ -31,6 +31,8 @@ export class RawDisk {
   readonly #floors = new Map<string, ReadonlyMap<string, number>>();
   readonly #places = new Map<string, { scan: RawScan; at: number }>();
   readonly #options: RawDiskOptions;
+  /** Bytes on it have changed by themselves. */
+  isRotten = false;
 
   constructor(options: RawDiskOptions) {
     this.#options = options;
@@ -53,10 +55,11 @@ export class RawDisk {
     if (!place) {
       const lineage = lineageOf(file);
       if (lineage === undefined) return;
-      place = { scan: new RawScan(crc32(lineage)), at: 0 };
+      place = { scan: new RawScan(crc32(lineage)), at: 4_096 };
       this.#places.set(name, place);
     }
-    place.at = place.scan.tail(file, place.at);
+    // Damage is passed over, and so may hide what it does not hit: a disk without any is read without a gap.
+    place.at = this.isRotten ? place.scan.file(file, place.at) : place.scan.tail(file, place.at);
     for (const record of place.scan.records.splice(0)) this.#note(record);
   }
 

@@ -116,6 +116,8 @@ export class ClusterRecord {
   readonly readers: Reader[] = [];
   /** Disks that are gone for good, with when. */
   readonly lostDisks = new Map<number, number>();
+  /** Of these the disks that are there, and of which some bytes are gone. */
+  readonly rotten = new Set<number>();
   /** By id, in the order in which they were noticed. */
   readonly writers = new Map<string, SeenWriter>();
   /** By channel. */

@@ -2,7 +2,7 @@
 import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
 import type { Random } from '../../src/base/random.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
-import { type Fault, type FaultKind, drawAmbushRate, drawFaults, drawRates } from './faults.js';
+import { type Fault, type FaultKind, drawAmbushRate, drawFaults, drawRates, drawRot } from './faults.js';
 import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
@@ -49,41 +49,25 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   const publishers = drawPublishers(seed, channels, lengthMs);
   const rates = drawRates(random, nodes, lengthMs);
   const copies = replicaCount(replicas ?? 1, nodes);
-  const faults = drawFaults(random, {
-    nodes,
-    fromMs: 1_000,
-    toMs: lengthMs,
-    lostDisksMax: appendQuorum(copies) - 1,
-    rates,
-  });
+  const lostDisksMax = appendQuorum(copies) - 1;
+  const span = { nodes, fromMs: 1_000, toMs: lengthMs };
+  const plan = { ...span, lostDisksMax };
+  const faults = drawRot(chanceFor(seed, 'rot'), plan, drawFaults(random, { ...plan, rates }));
   const ambushing = chanceFor(seed, 'ambushes');
   const ambushRates = drawAmbushRate(ambushing, lengthMs);
-  const ambushes = drawFaults(ambushing, {
-    nodes,
-    fromMs: 1_000,
-    toMs: lengthMs,
-    lostDisksMax: 0,
-    rates: ambushRates,
-  });
+  const ambushes = drawFaults(ambushing, { ...span, lostDisksMax: 0, rates: ambushRates });
   const ringing = chanceFor(seed, 'ring changes');
   const spares = drawSpares(ringing, world);
   const ringRates = new Map<FaultKind, number>(
     spares === undefined ? [] : [['ring', (logBetween(ringing, 1, 6) * 60_000) / lengthMs]],
   );
-  const changes = drawFaults(ringing, {
-    nodes,
-    fromMs: 1_000,
-    toMs: lengthMs,
-    lostDisksMax: 0,
-    rates: ringRates,
-  });
+  const changes = drawFaults(ringing, { ...span, lostDisksMax: 0, rates: ringRates });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
     // Nothing is trimmed where the ring changes.
     world: spares === undefined ? world : { ...world, spares, retention: undefined },
     channels,
-    // What is acknowledged at one node alone stays there when it leaves the ring: those who may lose it are left out.
-    publishers: spares === undefined ? publishers : publishers.map(atQuorum),
+    publishers,
     plainPublishers: spares === undefined ? drawPlainPublishers(seed, channels, publishers) : [],
     readers: drawReaders(seed, channels),
     histories: drawHistories(seed, channels),
@@ -145,10 +129,6 @@ function drawPublishers(seed: number, channels: readonly string[], lengthMs: num
     timeoutMs: pick(random, [2_000, 20_000, 120_000]),
     restartsPerMinute: pick(random, [0, 0, 1, 6]),
   }));
-}
-
-function atQuorum(plan: PublisherPlan): PublisherPlan {
-  return { ...plan, levels: ['quorum'], degrade: false };
 }
 
 /** In few runs: nobody is to ask for quorum alone where these are. */

@@ -44,7 +44,7 @@ export function judge(record: ClusterRecord, nodes: readonly StoppedNode[]): Ver
   const findings: Finding[] = [];
   const conflict = (what: string): void => void findings.push({ checker: 'I4 one content', what });
   const stores = nodes.map(({ name, segmentsPath }) =>
-    readStoreLog(name, filesIn(segmentsPath), conflict, false),
+    readStoreLog(name, filesIn(segmentsPath), conflict, { isAlone: false }),
   );
   const orders = ordersOf(stores);
   findings.push(...check(evidenceOf(record, stores, orders), simulatedOnly));

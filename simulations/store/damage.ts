@@ -18,6 +18,16 @@ export class Damage {
   /** By dot, where each record lay when it was last seen whole. */
   readonly #places = new Map<string, RawRecord>();
 
+  /** Stored more than once. A run salvaged from a damaged commit is not taken into a hole: it could be a message's content. */
+  readonly #repaired = new Set<string>();
+
+  repaired(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.excused.delete(key);
+      this.#repaired.add(key);
+    }
+  }
+
   /** Damages something. `isClean`: the store was closed, so the index knows of every commit. */
   strike(world: StoreWorld, model: Model, isClean: boolean): void {
     const { random } = world;
@@ -26,7 +36,12 @@ export class Damage {
       : ['flip'];
     const kind = kinds[Math.floor(random.next() * kinds.length)]!;
     const before = rawOf(world);
-    for (const record of before.records) this.#places.set(keyOf(record), record);
+    for (const record of before.records) {
+      const key = keyOf(record);
+      const known = this.#places.get(key);
+      if (known && (known.file !== record.file || known.offset !== record.offset)) this.#repaired.add(key);
+      this.#places.set(key, record);
+    }
     const intact = new Stored(world);
     const headers = new Map([...this.#places].map(([key, record]) => [key, intact.header(record)]));
     world.trace.add(`damage: ${kind}`);
@@ -34,9 +49,11 @@ export class Damage {
     if (kind === 'identity') flip(world, '/data/store/store.json', 0);
     else damageSegment(world, kind);
     const stored = new Stored(world);
+    const hasChanged = !stored.isAsIn(intact);
     for (const [key, record] of this.#places) {
       const isSame = equalBytes(stored.bytes(record.file, record.offset, record.bytes.length), record.bytes);
-      if (!isSame || !equalBytes(stored.header(record), headers.get(key)!)) this.excused.add(key);
+      const isHit = this.#repaired.has(key) && hasChanged;
+      if (!isSame || isHit || !equalBytes(stored.header(record), headers.get(key)!)) this.excused.add(key);
     }
     // Of the newest commit nothing but the index says that it was ever whole.
     if (kind !== 'flip') this.#excuseNewest(model);
@@ -66,7 +83,14 @@ class Stored {
   readonly #files: ReadonlyMap<string, Uint8Array>;
 
   constructor(world: StoreWorld) {
-    this.#files = new Map(world.segmentFiles().map(({ name, bytes }) => [name, bytes]));
+    this.#files = new Map(world.segmentFiles().map(({ name, bytes }) => [name, bytes.slice()]));
+  }
+
+  isAsIn(other: Stored): boolean {
+    const names = new Set([...this.#files.keys(), ...other.#files.keys()]);
+    return [...names].every((name) =>
+      equalBytes(this.bytes(name, 0, Infinity), other.bytes(name, 0, Infinity)),
+    );
   }
 
   /** A copy. */

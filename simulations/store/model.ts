@@ -16,6 +16,9 @@ export interface ModelEntry {
   readonly trim: Trim | undefined;
   /** Counts commits begun. */
   readonly commit: number;
+  /** Of its claim. */
+  readonly round: number;
+  /** 0 where it is not known. */
   arrival: number;
   state: State;
 }
@@ -44,6 +47,8 @@ export class Model {
   unknown: ModelCommit | undefined;
   acked = 0;
   round = 0;
+  /** The newest number given; `undefined` where a commit that stores something again was not answered. */
+  lastArrival: number | undefined = 0;
   commits = 0;
 
   channel(ref: ChannelRef): ModelChannel {
@@ -66,8 +71,14 @@ export class Model {
     this.unknown = commit;
   }
 
-  ack(firstArrival: number): void {
+  /** `again`: entries of it that were held before, behind the others. */
+  ack(firstArrival: number, again: readonly ModelEntry[] = []): void {
     if (!this.unknown) throw new Error('no commit was begun');
+    const { length } = this.unknown.entries;
+    again.forEach((entry, i) => {
+      entry.arrival = firstArrival + length + i;
+    });
+    this.lastArrival = firstArrival + length + again.length - 1;
     this.settle(true, firstArrival);
   }
 
@@ -75,6 +86,8 @@ export class Model {
   settle(isThere: boolean, firstArrival?: number): void {
     const { entries, notes } = this.unknown ?? { entries: [], notes: new Map<string, string>() };
     this.unknown = undefined;
+    if (isThere && firstArrival !== undefined && entries.length > 0)
+      this.lastArrival = Math.max(this.lastArrival ?? 0, firstArrival + entries.length - 1);
     entries.forEach(({ channel, writer, entry }, i) => {
       if (isThere) {
         entry.state = 'acked';

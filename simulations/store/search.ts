@@ -32,6 +32,7 @@ export async function runStoreSeed(seed: number, onWorld?: (world: StoreWorld) =
   const probe = new StoreWorld(seed, 65_536);
   const plan = makePlan(probe);
   const world = new StoreWorld(seed, plan.segmentBytes);
+  world.soleHome = plan.habits.repairs === 0;
   onWorld?.(world);
   const model = new Model();
   const damage = new Damage();
@@ -55,18 +56,21 @@ async function manyStarts(world: StoreWorld, model: Model, plan: Plan, damage: D
 }
 
 function makePlan({ random }: StoreWorld): Plan {
+  // Nothing is stored again where nobody else has it; and of many homes none trims yet.
+  const isShared = random.next() < 0.4;
   const often = (most: number): number => (random.next() < 0.3 ? 0 : random.next() * most);
   const pick = <T>(...values: readonly T[]): T => values[Math.floor(random.next() * values.length)]!;
   return {
     habits: {
       channels: pick(1, 2, 5, 12),
       hubs: pick(1, 3),
-      trims: often(pick(0.1, 0.5)),
+      trims: isShared ? 0 : often(pick(0.1, 0.5)),
       floors: pick(0, 0, 0.1, 0.3),
       notes: often(0.3),
       keys: often(0.3),
       maintenance: often(0.4),
       reads: often(0.15),
+      repairs: isShared ? pick(0.05, 0.3) : 0,
       clockSteps: pick(0, 0.05),
       payloadBytesMax: pick(30, 400, 3_000),
       runsMax: pick(1, 3, 8),

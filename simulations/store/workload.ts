@@ -12,6 +12,8 @@ import { floorRun, floorWriter } from '../../src/log/floors.js';
 import type { RunSummary } from '../../src/log/run.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { checkChannel } from './checks.js';
+import type { Damage } from './damage.js';
+import { type Repair, repairedKeys, someRepair } from './repairs.js';
 import type { Model, ModelCommit, ModelEntry } from './model.js';
 import type { StoreWorld } from './world.js';
 
@@ -26,6 +28,8 @@ export interface Habits {
   readonly keys: number;
   readonly maintenance: number;
   readonly reads: number;
+  /** Commits that store something again. */
+  readonly repairs: number;
   /** Steps of the wall clock beyond the window of idempotency keys. */
   readonly clockSteps: number;
   readonly payloadBytesMax: number;
@@ -54,7 +58,7 @@ export class Workload {
     world: StoreWorld,
     model: Model,
     habits: Habits,
-    readonly damage: { readonly done: boolean; readonly excused: ReadonlySet<string> },
+    readonly damage: Damage,
   ) {
     this.#world = world;
     this.#model = model;
@@ -83,14 +87,14 @@ export class Workload {
   }
 
   async #commit(): Promise<void> {
-    const { runsMax, notes } = this.#habits;
+    const { runsMax, notes, repairs } = this.#habits;
     const opened: ChannelRef[] = [];
     const entries: ModelCommit['entries'][number][] = [];
     this.#runs.clear();
     this.#model.commits++;
     try {
-      const runs = this.#random.next() < 0.05 ? 0 : 1 + Math.floor(this.#random.next() * runsMax);
-      for (const ref of this.#someChannels(runs)) {
+      const channels = this.#random.next() < 0.05 ? 0 : 1 + Math.floor(this.#random.next() * runsMax);
+      for (const ref of this.#someChannels(channels)) {
         await this.store.open(ref);
         opened.push(ref);
         entries.push(...(this.#addFloors(ref) ?? this.#addRun(ref)));
@@ -98,13 +102,18 @@ export class Workload {
       const noted = new Map<string, string>();
       if (this.#random.next() < notes || entries.length === 0)
         noted.set(`note${this.#below(3)}`, this.#text(40));
+      const repair = this.#random.next() < repairs ? await this.#repair(opened) : undefined;
+      const runs = [...this.#runs.runs];
+      const again = repair && this.#runs.add(repair.bytes, repair.run);
       this.#model.begin({ entries, notes: noted });
       const receipt = await this.store.commit({
         bytes: this.#runs.bytes(),
-        runs: [...this.#runs.runs],
+        runs,
+        ...(again && { repairs: [again] }),
         notes: new Map([...noted].map(([name, value]) => [name, new TextEncoder().encode(value)])),
       });
-      this.#model.ack(receipt.firstArrival);
+      this.#model.ack(receipt.firstArrival, repair?.entries);
+      if (repair) this.damage.repaired(repairedKeys(repair));
     } finally {
       for (const ref of opened) this.store.release(ref);
     }
@@ -116,8 +125,8 @@ export class Workload {
     const { firstPosition, endPosition } = log;
     if (log.isEmpty || this.#random.next() >= this.#habits.floors) return undefined;
     const position = firstPosition + this.#below(endPosition - firstPosition + 1);
-    const trim =
-      this.#random.next() < 0.5 ? log.trimAt(position) : this.#foreignTrim(log.vectorAt(endPosition));
+    const held = new Map(log.writers().map(({ writer, seq }) => [writer, seq]));
+    const trim = this.#random.next() < 0.5 ? log.trimAt(position) : this.#foreignTrim(held);
     if (!trim) return undefined;
     const { bytes, run } = floorRun(ref, trim);
     this.#runs.add(bytes, run);
@@ -131,6 +140,7 @@ export class Workload {
       key: undefined,
       trim,
       commit,
+      round: 0,
       arrival: 0,
       state: 'unknown',
     };
@@ -140,6 +150,17 @@ export class Workload {
   #foreignTrim(held: Vector): Trim {
     const through = { writer: toHex(this.#random.bytes(12)) as WriterId, seq: 1 + this.#below(50) };
     return { through, floors: new Map([...held, [through.writer, through.seq]]), round: this.#round - 1 };
+  }
+
+  /** Until the commit is answered nobody knows under which arrival numbers what follows is stored. */
+  async #repair(opened: ChannelRef[]): Promise<Repair | undefined> {
+    const repair = await someRepair(this.store, this.#model, this.#random);
+    if (!repair) return undefined;
+    await this.store.open(repair.ref);
+    opened.push(repair.ref);
+    for (const entry of repair.entries) entry.arrival = 0;
+    this.#model.lastArrival = undefined;
+    return repair;
   }
 
   #addRun(ref: ChannelRef): ModelCommit['entries'][number][] {
@@ -169,6 +190,7 @@ export class Workload {
       key: idempotencyKey,
       trim,
       commit: this.#model.commits,
+      round: this.#round,
       arrival: 0,
       state: 'unknown',
     }));

@@ -15,6 +15,8 @@ export class StoreWorld {
   readonly index: SimulatedIndex;
   /** Decides what the workload does; the disk has its own chance, so that a fault shifts no other. */
   readonly random: Random;
+  /** Else somebody says what is committed. */
+  soleHome = true;
   readonly observations: Observation[] = [];
   readonly trace = new Trace();
   readonly #storeRandom: Random;
@@ -41,7 +43,7 @@ export class StoreWorld {
       observer: { observe: (observation) => this.#observe(observation) },
       clock: this.clock,
       random: this.#storeRandom,
-      soleHome: true,
+      soleHome: this.soleHome,
       segmentBytes: this.segmentBytes,
       reserveBytes: 65_536,
       plentyBytes: 0,

@@ -121,6 +121,10 @@ export const limits = {
   followPauseMsMax: 500,
   /** A followed channel that nobody uses is let go after this. */
   followIdleMs: 1_000,
+  /** After a start or a change of the ring a node looks for channels it holds and is no home of; again after the longer time
+   *  where some could not be brought to their homes. */
+  orphansLookMs: 2_000,
+  orphansRetryMs: 30_000,
   /** Questions to one node under way at once; further ones wait here. The answering node takes some more. */
   peerQuestionsMax: 32,
   peerQuestionsTakenMax: 64,
@@ -172,6 +176,20 @@ export const limits = {
   handOverLookMs: 10,
   /** And so long for answers to what its clients published elsewhere. */
   lastAnswersMs: 500,
+  /** Damaged runs remembered until they are repaired; further ones are found again. */
+  damagedRunsMax: 10_000,
+  /** Channels in which comparing found something damaged and that are looked at one after another; the rest is found again. */
+  damagedChannelsMax: 1_024,
+  /** Damaged runs that a node looks for elsewhere at once: some megabytes each. */
+  repairsMax: 16,
+  /** Ranges of a log that were given up which one message names; further ones once those are there. */
+  givenUpToldMax: 256,
+  /** A read waits so long for what cannot be read here to come from another home; then it is to be tried again. */
+  mendWaitMs: 1_000,
+  /** Damaged runs taken up at once beside those that were read for somebody. */
+  mendsAtOnce: 4,
+  /** All that is stored is read through within this, so that damage is found while other homes have what it hit. */
+  scrubPassMs: 604_800_000,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */
@@ -289,9 +307,9 @@ export const limits = {
   scrubProofsMax: 4,
   scrubProofKeptMs: 60_000,
   /** Channels that wait to be compared entry by entry; the rest is found again. */
-  scrubMendingMax: 250_000,
+  scrubDifferingMax: 250_000,
   /** Rest between two batches of them. */
-  scrubMendRestMs: 20,
+  scrubDifferingRestMs: 20,
   /** Channels whose content is in doubt until both ends have read it anew. */
   scrubDoubtedMax: 1_024,
   /** Differences that a proof names. */

@@ -87,6 +87,12 @@ export function intervalsOf(table: RingTable, node: NodeId): readonly Interval[]
   return out;
 }
 
+/** Whether the node gets the entries of all of them. */
+export function holdsAll(table: RingTable, node: NodeId): boolean {
+  for (const index of table.indexes()) if (!holdersOf(table.interval(index)).includes(node)) return false;
+  return true;
+}
+
 /** Indexes of the intervals of an earlier (or later) ring that share positions with this one. Its promise starts as the
  *  highest of theirs: a promise may be too high, never too low. No interval goes round a whole other ring, which has 256
  *  arcs at least. */

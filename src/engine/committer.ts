@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
+import type { LostRange } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import type { ActiveChannel } from './active-channel.js';
 import { encodeClockNote, noteNames } from './notes.js';
@@ -173,12 +174,19 @@ export class Committer {
       if (one.run) runs.push(one.run);
     }
     const writer = this.#stamper.runs;
-    if (companion) for (const { bytes, run } of companion.runs) runs.push(writer.add(bytes, run));
+    const lost = new Map<number, readonly LostRange[]>();
+    for (const foreign of companion?.runs ?? []) {
+      if (foreign.lost) lost.set(runs.length, foreign.lost);
+      runs.push(writer.add(foreign.bytes, foreign.run));
+    }
+    const repairs = companion?.repairs.map(({ bytes, run }) => writer.add(bytes, run)) ?? [];
     const bytes = writer.bytes();
     ordering.built(stamped, bytes);
     const notes = notesOf(companion, bound);
-    if (runs.length > 0 || notes) {
-      await store.commit({ bytes, runs, ...(notes ? { notes } : {}) });
+    if (runs.length + repairs.length > 0 || notes) {
+      const again = repairs.length > 0 ? { repairs } : {};
+      const hurt = lost.size > 0 ? { lost } : {};
+      await store.commit({ bytes, runs, ...hurt, ...again, ...(notes ? { notes } : {}) });
       this.#counters.commits++;
     }
     underWay.stamped = [];

@@ -47,6 +47,7 @@ export class Maintenance {
       this.core.channels.dropIdle();
       this.core.channels.forgetKeys();
       if (!this.#stopped) await this.core.store.maintain(this.core.physicalMs());
+      if (!this.#stopped) await this.core.side?.mend(Math.min(1, this.intervalMs / limits.scrubPassMs));
     } catch (error) {
       if (!this.#stopped) this.hooks.failed(error);
     }

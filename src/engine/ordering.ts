@@ -1,6 +1,7 @@
 /** What decides how entries are stamped, and when they are acknowledged and delivered: a node alone does so by itself
  *  (alone.ts), one of a cluster with the other homes (replicated.ts). */
 import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
+import type { LostRange } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Acting } from './cluster/neighbours.js';
@@ -24,6 +25,8 @@ export interface Companion {
   readonly token: number;
   /** In this order. */
   readonly runs: readonly ForeignRun[];
+  /** Behind all others: entries that could not be read, to be stored again. */
+  readonly repairs: readonly ForeignRun[];
   readonly notes: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -31,6 +34,8 @@ export interface Companion {
 export interface ForeignRun {
   readonly bytes: Uint8Array;
   readonly run: RunSummary;
+  /** Entries it stands on which were given up. */
+  readonly lost?: readonly LostRange[];
 }
 
 /** What was stamped in one channel for one commit. */

@@ -1,7 +1,7 @@
 /** A mutation that waits for the next commit. Plain objects, one a message; no promise, timer or closure each. */
 import type { Dot } from '../base/ids.js';
 import type { Change } from '../documents/fold.js';
-import type { Timestamp } from '../log/entry.js';
+import type { LostRange, Timestamp } from '../log/entry.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Level } from '../protocol/messages.js';
 import type { Accepted, Reached } from '../sessions/ack-range.js';
@@ -68,7 +68,13 @@ export interface PendingSnapshot {
 
 export const pendingSnapshot: PendingSnapshot = { kind: 'snapshot' };
 
-export type Pending = PendingPublish | PendingTrim | PendingMerge | PendingSnapshot;
+/** No home can read these any more: an entry that says so. */
+export interface PendingGap {
+  readonly kind: 'gap';
+  readonly lost: LostRange;
+}
+
+export type Pending = PendingPublish | PendingTrim | PendingMerge | PendingSnapshot | PendingGap;
 
 /** What it counts for in the bounds of what may wait. */
 export function weight(item: Pending): number {

@@ -3,7 +3,7 @@
 import type { ChannelRef, HubName, NodeId, StoreId, WriterId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import type { ChannelLog } from '../log/channel-log.js';
-import type { Timestamp, Vector } from '../log/entry.js';
+import type { LostRange, Timestamp, Vector } from '../log/entry.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
 
 export type { Random } from '../base/random.js';
@@ -33,6 +33,12 @@ export interface Commit {
    *  its promise, so the caller may reuse the buffer once that promise is settled. */
   readonly bytes: Uint8Array;
   readonly runs: readonly RunSummary[];
+  /** For runs at these places of `runs`: entries that are missing and that they stand on, which the log counts as held from
+   *  then on. */
+  readonly lost?: ReadonlyMap<number, readonly LostRange[]>;
+  /** Runs that follow them in `bytes`: entries that the log has and that could not be read, stored again as they were.
+   *  Their logs need not accept them. */
+  readonly repairs?: readonly RunSummary[];
   readonly notes?: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -58,6 +64,25 @@ export interface MissingRange {
   readonly writer: WriterId;
   readonly fromSeq: number;
   readonly toSeq: number;
+}
+
+/** Entries that lie together and of which some cannot be read. */
+export interface DamagedRun {
+  readonly ref: ChannelRef;
+  readonly writer: WriterId;
+  readonly firstSeq: number;
+  readonly count: number;
+}
+
+/** All that is known of such entries: what is to take their place must fit it. */
+export interface Damage extends DamagedRun {
+  /** `undefined` where nothing is known of them but that they were there. */
+  readonly known: { readonly round: number; readonly recordBytes: number | undefined } | undefined;
+  /** What of them can be read, in order. */
+  readonly whole: readonly RecordSlice[];
+  /** Checksums of the entry before the first (0 where there is none) and of the last, where something says so. */
+  readonly before: number | undefined;
+  readonly last: number | undefined;
 }
 
 export interface ReadRange {
@@ -106,6 +131,7 @@ export interface StoredDigest {
   readonly through: Vector;
   /** For each writer that has one the seq above which it begins. */
   readonly floors: Vector;
+  /** What cannot be read. What the log gave up is neither missing nor in the digest, whoever still has it. */
   readonly missing: readonly MissingRange[];
   /** Unix milliseconds, by this store's clock: all of it was read from disk then or later. */
   readonly readAt: number;
@@ -182,6 +208,15 @@ export interface LogStore {
   hubs(): Promise<readonly HubName[]>;
   /** Channels of a hub with at least one entry, by name, after `after`. */
   channels(hub: HubName, options: { after?: string; limit: number }): Promise<readonly ChannelSize[]>;
+
+  /** Runs found damaged by reading, and not repaired yet: the oldest findings, at most so many. */
+  damaged(limit: number): readonly DamagedRun[];
+  /** What is known of the damaged run an entry is in, or of the lost entries around it; `undefined` where it can be read,
+   *  or need not be. */
+  examine(ref: ChannelRef, writer: WriterId, seq: number): Promise<Damage | undefined>;
+  /** Reads on through everything stored, about this part (0 to 1) of it, so that damage is found before it is asked for.
+   *  Begins anew behind the end: true then. The place reached outlasts a restart. */
+  scrub(part: number): Promise<boolean>;
 
   /** Background duties that are due: compaction, index flush, forgetting keys. Returns when one bounded step is done.
    *  `unixMs`: physical time as entries are stamped with; a wall clock that was just set must not make keys old. */

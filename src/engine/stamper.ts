@@ -13,6 +13,7 @@ import type { Stamped, Stamping } from './ordering.js';
 import {
   type Pending,
   type PendingMerge,
+  type PendingGap,
   type PendingPublish,
   type PendingTrim,
   refuseUnwritten,
@@ -99,6 +100,8 @@ export class Stamper {
         return this.#merge(channel, item);
       case 'snapshot':
         return this.#snapshot(channel);
+      case 'gap':
+        return this.#gap(channel, item);
     }
   }
 
@@ -216,6 +219,16 @@ export class Stamper {
     const { fold = document.tip, bytes = 0, isSnapshot = false } = of;
     document.push({ writer: this.#options.writer, seq, fold, isSnapshot });
     document.grew(bytes);
+  }
+
+  /** Unless an earlier one says the same. */
+  #gap(channel: ActiveChannel, { lost }: PendingGap): boolean {
+    const { writer, fromSeq, toSeq } = lost;
+    if (this.#allowed!.as !== 'owner' || channel.log.isGivenUp(writer, fromSeq, toSeq)) return false;
+    const parents = this.#open(channel);
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    this.#stamped(channel, this.runs.append({ timestamp, kind: 'gap', lost, parents }));
+    return true;
   }
 
   // Keys.

@@ -166,11 +166,12 @@ function readOrder(
 }
 
 const checksumKnown = 1;
+const hasGiven = 2;
 
 function writeSubLog(out: ByteWriter, subLog: SubLog, indexes: ReadonlyMap<WriterId, number>): void {
   const { floor, seq, lastChecksum } = subLog;
   out.raw(fromHex(subLog.writer));
-  out.u8(lastChecksum === undefined ? 0 : checksumKnown);
+  out.u8((lastChecksum === undefined ? 0 : checksumKnown) | (subLog.given.length > 0 ? hasGiven : 0));
   out.varint(floor);
   out.varint(seq - floor);
   out.fixed32(lastChecksum ?? 0);
@@ -183,6 +184,7 @@ function writeSubLog(out: ByteWriter, subLog: SubLog, indexes: ReadonlyMap<Write
   );
   writeNumbers(out, subLog.lost);
   writeNumbers(out, subLog.retained);
+  if (subLog.given.length > 0) writeNumbers(out, subLog.given);
   out.varint(subLog.marks.length);
   for (const { seq: at, parents } of subLog.marks) {
     out.varint(at);
@@ -216,11 +218,13 @@ function readSubLog(reader: ByteReader): ReadSubLog {
   const times = readNumbers(reader).map((value, i) => value - (i % 2));
   const lost = readNumbers(reader);
   const retained = readNumbers(reader);
+  const given = flags & hasGiven ? readNumbers(reader) : [];
   // The empty lists of a new sub-log are shared by all.
   if (rounds.length > 0) subLog.rounds = rounds;
   if (times.length > 0) subLog.times = times;
   if (lost.length > 0) subLog.lost = lost;
   if (retained.length > 0) subLog.retained = retained;
+  if (given.length > 0) subLog.given = given;
   const parents = readList(reader, () => {
     const seq = reader.varint();
     return { seq, dots: readList(reader, () => ({ index: reader.varint(), seq: reader.varint() })) };

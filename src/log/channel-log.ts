@@ -19,15 +19,16 @@ import { floorsIn, isFloorRun, trimmedCount } from './floors.js';
 import { Heads } from './heads.js';
 import { Intake } from './intake.js';
 import { type SeqRange, lackingRanges } from './lacking.js';
-import { type HeldTrim, type LogParts, SubLogs } from './log-parts.js';
+import { type HeldTrim, type LogParts, SubLogs, entriesOf } from './log-parts.js';
 import { extendPrefix, maximal, pastOf, vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
-import type { SubLog } from './sub-log.js';
+import { type WriterState, stateOf } from './writer-state.js';
 import {
   type DueTrims,
   type FloorsVerdict,
   dueTrims,
   forgetTrims,
+  forgetTrimsOf,
   holdTrims,
   judgeFloors,
   rises,
@@ -37,18 +38,7 @@ import {
 export type { Refusal } from './acceptance.js';
 export type { Span } from './committed-order.js';
 export type { SeqRange } from './lacking.js';
-
-export interface WriterState {
-  readonly writer: WriterId;
-  /** Everything through it is held, or below the floor. */
-  readonly seq: number;
-  /** Of the newest entry; 0 when it is below the floor. */
-  readonly round: number;
-  /** Of the newest entry; 0 when it was never seen whole: lost, or trimmed before it came here. */
-  readonly lastChecksum: number;
-  readonly lastTimestamp: Timestamp;
-  readonly floor: number;
-}
+export type { WriterState } from './writer-state.js';
 
 /** Where a set of entries lies in the committed order: all before `position`, and each writer's through its seq in
  *  `beyond`. Below `firstPosition` when the newest trimmed entry is not among them. */
@@ -66,6 +56,9 @@ export class ChannelLog {
   #entries = 0;
   #bytes = 0;
   #lastTimestamp: Timestamp = 0;
+  /** Nearly no log ever lost anything, and this is asked with every append. */
+  #hasLost = false;
+  #hasGivenUp = false;
 
   constructor(ref: ChannelRef) {
     this.ref = ref;
@@ -87,6 +80,8 @@ export class ChannelLog {
     log.#bytes = decoded.value.bytes;
     log.#lastTimestamp = decoded.value.lastTimestamp;
     log.#entries = entriesOf(log.#parts);
+    log.#hasLost = log.#parts.subLogs.values().some(({ lost }) => lost.length > 0);
+    log.#hasGivenUp = log.#parts.subLogs.values().some(({ given }) => given.length > 0);
     log.#heads.restore(decoded.value.heads, decoded.value.trimIsHead);
     return ok(log);
   }
@@ -173,8 +168,52 @@ export class ChannelLog {
     const subLog = this.#parts.subLogs.obtain(writer);
     const before = subLog.seq;
     subLog.lose(fromSeq, toSeq);
+    this.#hasLost = true;
     this.#entries += subLog.seq - before;
     if (subLog.seq > before) this.#heads.grown(subLog, false);
+  }
+
+  /** Takes in again what was lost of a run that is stored now; whether there was any. */
+  restore(run: RunSummary): boolean {
+    const subLog = this.#parts.subLogs.get(run.writer);
+    if (!subLog || !this.#hasLost) return false;
+    // What it names was not known to be missing as long as it was missing itself.
+    for (const { seq, parents = [] } of run.marked) {
+      if (!subLog.isLost(seq)) continue;
+      for (const { writer, seq: toSeq } of parents)
+        if (toSeq > this.have(writer)) this.lose({ writer, fromSeq: this.have(writer) + 1, toSeq });
+    }
+    const { writer, marked } = run;
+    const restored = marked.filter(({ seq }) => subLog.isLost(seq));
+    if (!subLog.restore(run)) return false;
+    holdTrims(this.#parts, { writer, marked: restored });
+    for (const entry of restored) if (entry.lost) this.#giveUp(entry.lost);
+    this.#lastTimestamp = Math.max(this.#lastTimestamp, run.lastTimestamp);
+    this.#heads.renew();
+    return true;
+  }
+
+  /** What was lost and not given up: to be looked for elsewhere. */
+  holes(): readonly LostRange[] {
+    if (!this.#hasLost) return [];
+    return this.#parts.subLogs.values().flatMap((subLog) => (subLog.lost.length > 0 ? subLog.holes() : []));
+  }
+
+  /** What the log says no home has, in order of seq of each writer. */
+  givenUp(): readonly LostRange[] {
+    if (!this.#hasGivenUp) return [];
+    return this.#parts.subLogs.values().flatMap((subLog) => subLog.givenUpRanges());
+  }
+
+  /** Whether the log says of all these that no home has them. */
+  isGivenUp(writer: WriterId, fromSeq: number, toSeq: number): boolean {
+    return this.#parts.subLogs.get(writer)?.isGivenUp(fromSeq, toSeq) ?? false;
+  }
+
+  /** Whether entries that have no place yet are lost and not given up: what they stood on is not known, so nothing can be
+   *  placed now as other homes place it. */
+  get hasUnplacedHole(): boolean {
+    return this.#hasLost && this.holes().some(({ writer, toSeq }) => toSeq > this.committedSeq(writer));
   }
 
   /** What a replica with `have` lacks of what is held here, in an order in which it can take it. Whatever lies at or
@@ -371,10 +410,15 @@ export class ChannelLog {
     this.#bytes = Math.max(0, this.#bytes - bytes);
   }
 
-  /** The log itself says that no home could read these: what of them is not here by now is not waited for. */
+  /** The log itself says that no home has these: what of them is not here by now is not waited for, and what is known of
+   *  the others is as little everywhere. */
   #giveUp({ writer, fromSeq, toSeq }: LostRange): void {
     const next = this.have(writer) + 1;
     if (fromSeq <= next && next <= toSeq) this.lose({ writer, fromSeq: next, toSeq });
+    this.#hasGivenUp = true;
+    forgetTrimsOf(this.#parts, { writer, fromSeq, toSeq });
+    this.#parts.subLogs.get(writer)?.giveUp(fromSeq, toSeq);
+    this.#heads.renew();
   }
 
   #isTrimmedThrough({ writer, seq }: Dot): boolean {
@@ -385,14 +429,3 @@ export class ChannelLog {
 
 const accepted = ok<void>(undefined);
 const known: Result<void, Refusal> = err({ type: 'duplicate' });
-
-function entriesOf({ subLogs }: LogParts): number {
-  let entries = 0;
-  for (const { seq, floor } of subLogs.values()) entries += seq - floor;
-  return entries;
-}
-
-function stateOf(subLog: SubLog): WriterState {
-  const { writer, seq, lastTimestamp, floor, lastChecksum = 0 } = subLog;
-  return { writer, seq, round: subLog.roundOf(seq), lastChecksum, lastTimestamp, floor };
-}

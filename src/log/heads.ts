@@ -45,6 +45,14 @@ export class Heads {
     else if (!this.#subLogs.includes(subLog)) this.#subLogs.push(subLog);
   }
 
+  /** What is known of entries below the newest ones has changed. */
+  renew(): void {
+    const all = this.#log.subLogs.values();
+    const dots = new Set(maximal(this.#log, all.map(newest)).map(({ writer }) => writer));
+    this.#subLogs = all.filter(({ writer }) => dots.has(writer));
+    this.trimmed();
+  }
+
   /** Floors have risen. */
   trimmed(): void {
     this.#atEnd = undefined;

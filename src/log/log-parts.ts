@@ -22,6 +22,13 @@ export interface LogParts {
   retained: Dot | undefined;
 }
 
+/** How many are held above the floors. */
+export function entriesOf({ subLogs }: LogParts): number {
+  let entries = 0;
+  for (const { seq, floor } of subLogs.values()) entries += seq - floor;
+  return entries;
+}
+
 /** Sub-logs by writer. */
 export class SubLogs extends ByWriter<SubLog> {
   /** The sub-log of a writer, an empty one if there was none. */

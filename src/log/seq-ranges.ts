@@ -47,3 +47,33 @@ export function rangesAbove(ranges: readonly number[], floor: number): number[] 
   }
   return out;
 }
+
+/** The set as pairs. */
+export function pairsOf(ranges: readonly number[]): (readonly [from: number, to: number])[] {
+  return overlaps(ranges, -Infinity, Infinity);
+}
+
+/** What of the set lies in [from, to]. */
+export function overlaps(
+  ranges: readonly number[],
+  from: number,
+  to: number,
+): (readonly [from: number, to: number])[] {
+  const out: (readonly [number, number])[] = [];
+  for (let i = 0; i < ranges.length; i += 2) {
+    const [first, last] = [Math.max(from, ranges[i]!), Math.min(to, ranges[i + 1]!)];
+    if (first <= last) out.push([first, last]);
+  }
+  return out;
+}
+
+/** The set without [from, to]. */
+export function rangesWithout(ranges: readonly number[], from: number, to: number): number[] {
+  const out: number[] = [];
+  for (let i = 0; i < ranges.length; i += 2) {
+    const [first, last] = [ranges[i]!, ranges[i + 1]!];
+    if (first < from) out.push(first, Math.min(last, from - 1));
+    if (last > to) out.push(Math.max(first, to + 1), last);
+  }
+  return out;
+}

@@ -5,7 +5,15 @@ import { planted } from '../base/planted.js';
 import type { Dot, WriterId } from '../base/ids.js';
 import type { LostRange, Timestamp } from './entry.js';
 import type { RunSummary } from './run.js';
-import { addRange, lastSeqIn, mergedRanges, rangesAbove } from './seq-ranges.js';
+import {
+  addRange,
+  lastSeqIn,
+  mergedRanges,
+  overlaps,
+  pairsOf,
+  rangesAbove,
+  rangesWithout,
+} from './seq-ranges.js';
 
 /** An entry that names what it follows. */
 export interface Mark {
@@ -46,6 +54,8 @@ export class SubLog {
   times: number[] = none;
   /** Flat pairs of first and last seq. */
   lost: number[] = none;
+  /** What an entry gave up: no home has these, so they are not looked for. */
+  given: number[] = none;
   /** Of entries not placed yet those marked `retain`: flat pairs of first and last seq. */
   retained: number[] = none;
   placements: PlacedSpan[] = none;
@@ -80,6 +90,77 @@ export class SubLog {
     this.times = pushed(this.times, this.seq + 1, lostTimestamp);
     this.seq = toSeq;
     this.lastChecksum = undefined;
+  }
+
+  /** Entries of a run that were lost have been found again: what is known of them is as if they had never been. */
+  restore(run: RunSummary): boolean {
+    const found = overlaps(this.lost, run.firstSeq, run.firstSeq + run.count - 1);
+    for (const [from, to] of found) {
+      this.lost = rangesWithout(this.lost, from, to);
+      this.rounds = replaced(this.rounds, from, to, [from, run.round], this.roundOf(to + 1), this.seq);
+      const unplaced = Math.max(from, this.placed + 1);
+      if (unplaced <= to) this.#restoreUnplaced(run, unplaced, to);
+      if (to !== this.seq) continue;
+      this.lastChecksum = run.lastChecksum;
+      this.lastTimestamp = run.lastTimestamp;
+    }
+    return found.length > 0;
+  }
+
+  #restoreUnplaced(run: RunSummary, from: number, to: number): void {
+    const stepsOfRun = [run.firstSeq, run.firstTimestamp, ...(run.timestampSteps ?? [])];
+    this.times = replaced(
+      this.times,
+      from,
+      to,
+      timesIn(stepsOfRun, from, to),
+      this.timestampOf(to + 1),
+      this.seq,
+    );
+    const marks = run.marked.flatMap(({ seq, parents }) =>
+      parents && seq >= from && seq <= to ? [{ seq, parents }] : [],
+    );
+    if (marks.length > 0) this.marks = [...this.marks, ...marks].sort((a, b) => a.seq - b.seq);
+    for (const [first, last] of overlaps(run.retained ?? none, from, to))
+      this.retained = mergedRanges(this.retained, first, last);
+  }
+
+  /** The log says that no home can read these. A home that once could knows more of them than the others; it forgets that,
+   *  so that they have one place everywhere. */
+  giveUp(fromSeq: number, toSeq: number): void {
+    const from = Math.max(fromSeq, this.floor + 1);
+    const to = Math.min(toSeq, this.seq);
+    if (from > to) return;
+    this.given = mergedRanges(this.given, from, to);
+    const unplaced = Math.max(from, this.placed + 1);
+    if (unplaced > to) return;
+    this.times = replaced(
+      this.times,
+      unplaced,
+      to,
+      [unplaced, lostTimestamp],
+      this.timestampOf(to + 1),
+      this.seq,
+    );
+    this.marks = this.marks.filter(({ seq }) => seq < unplaced || seq > to);
+    this.retained = rangesWithout(this.retained, unplaced, to);
+  }
+
+  isGivenUp(from: number, to: number): boolean {
+    return overlaps(this.given, from, to).some(([first, last]) => first === from && last === to);
+  }
+
+  givenUpRanges(): LostRange[] {
+    const { writer, given } = this;
+    return pairsOf(given).map(([fromSeq, toSeq]) => ({ writer, fromSeq, toSeq }));
+  }
+
+  /** Lost, and not given up. */
+  holes(): LostRange[] {
+    const { writer } = this;
+    let ranges = this.lost;
+    for (const [from, to] of pairsOf(this.given)) ranges = rangesWithout(ranges, from, to);
+    return pairsOf(ranges).map(([fromSeq, toSeq]) => ({ writer, fromSeq, toSeq }));
   }
 
   lostRanges(): LostRange[] {
@@ -191,6 +272,7 @@ export class SubLog {
     this.rounds = floor === this.seq ? none : fromPairAt(this.rounds, floor + 1);
     this.marks = this.marks.filter((mark) => mark.seq > floor);
     this.lost = rangesAbove(this.lost, floor);
+    this.given = rangesAbove(this.given, floor);
   }
 
   /** After the order dropped what lies below the floors. */
@@ -242,6 +324,34 @@ function pairAt(pairs: readonly number[], seq: number): number {
 function fromPairAt(pairs: number[], seq: number): number[] {
   const at = pairAt(pairs, seq);
   return at <= 0 ? pairs : pairs.slice(at);
+}
+
+/** The pairs with those of [from, to] in the place of what was said of it; `after` is said from `to` + 1 on, as before. */
+function replaced(
+  pairs: readonly number[],
+  from: number,
+  to: number,
+  inner: readonly number[],
+  after: number,
+  end: number,
+): number[] {
+  const before: number[] = [];
+  const behind: number[] = [];
+  for (let i = 0; i < pairs.length; i += 2) {
+    const seq = pairs[i]!;
+    if (seq < from) before.push(seq, pairs[i + 1]!);
+    else if (seq > to) behind.push(seq, pairs[i + 1]!);
+  }
+  const goesOn = to < end && behind[0] !== to + 1;
+  return [...before, ...inner, ...(goesOn ? [to + 1, after] : []), ...behind];
+}
+
+/** Timestamps of [from, to] of a run. */
+function timesIn(steps: readonly number[], from: number, to: number): number[] {
+  const at = pairAt(steps, from);
+  const out = [from, steps[at + 1]! + from - steps[at]!];
+  for (let i = at + 2; i < steps.length && steps[i]! <= to; i += 2) out.push(steps[i]!, steps[i + 1]!);
+  return out;
 }
 
 function firstAbove(marks: readonly Mark[], seq: number): number {

@@ -5,10 +5,11 @@ import type { Dot, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { HeldWriters } from './acceptance.js';
-import type { Trim, Vector } from './entry.js';
+import type { LostRange, Trim, Vector } from './entry.js';
 import type { LogParts } from './log-parts.js';
 import { vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
+import type { SubLog } from './sub-log.js';
 
 export interface DueTrims {
   /** The one that removes most of those that are committed. */
@@ -45,12 +46,23 @@ export function trimAt(parts: LogParts, position: number): Trim | undefined {
 }
 
 /** Remembers the trims of a run. Of more than a few that wait the oldest are let go: the next one removes as much. */
-export function holdTrims({ trims, trim: last }: LogParts, { writer, marked }: RunSummary): void {
+export function holdTrims(
+  { trims, trim: last }: LogParts,
+  { writer, marked }: Pick<RunSummary, 'writer' | 'marked'>,
+): void {
   for (const { seq, trim } of marked) {
     if (!trim || !rises(trim.floors, last?.floors ?? nothing)) continue;
     trims.push({ dot: { writer, seq }, trim });
     if (trims.length > limits.heldTrimsMax) trims.shift();
   }
+}
+
+/** Forgets the trims among entries that are given up before they were committed: other homes cannot know of them. */
+export function forgetTrimsOf(parts: LogParts, { writer, fromSeq, toSeq }: LostRange): void {
+  const placed = parts.subLogs.get(writer)?.placed ?? 0;
+  const isGone = ({ dot }: LogParts['trims'][number]): boolean =>
+    dot.writer === writer && dot.seq >= fromSeq && dot.seq <= toSeq && dot.seq > placed;
+  if (parts.trims.some(isGone)) parts.trims = parts.trims.filter((held) => !isGone(held));
 }
 
 /** Looks at the trims that are held; forgets those that never take effect. */
@@ -85,7 +97,7 @@ export function judgeFloors(parts: LogParts, held: HeldWriters, { floors }: Trim
   }
   // Not all that they remove is held, so neither is the entry they were computed from: it comes after all that is
   // committed here. (Where entries were lost, what is committed here may be in another order.)
-  const isWhole = subLogs.values().every(({ lost }) => lost.length === 0);
+  const isWhole = subLogs.values().every(isUnhurt);
   const cuts = subLogs.values().some(({ writer, placed }) => placed > (floors.get(writer) ?? 0));
   return isWhole && cuts ? 'conflict' : 'behind';
 }
@@ -105,11 +117,16 @@ function isTrue(parts: LogParts, { through, floors, round }: Trim): boolean {
   const span = subLog?.placementOf(through.seq);
   if (!subLog || !span?.onChain || subLog.roundOf(through.seq) !== round) return false;
   // Where entries were lost their parents are not known, and a past may seem smaller than it is.
-  if (subLogs.values().some(({ lost }) => lost.length > 0)) {
+  if (!subLogs.values().every(isUnhurt)) {
     return [...floors].every(([writer, floor]) => floor <= (subLogs.get(writer)?.placed ?? 0));
   }
   const base = span.position + through.seq - span.firstSeq + 1;
   return sameVector(floors, vectorOf(parts, { base, beyond: nothing }));
+}
+
+/** Nothing of it is lost, here or by what the log says. */
+function isUnhurt({ lost, given }: SubLog): boolean {
+  return lost.length === 0 && given.length === 0;
 }
 
 function sameVector(a: Vector, b: Vector): boolean {

@@ -3,10 +3,12 @@
 import { type ChannelRef, type Dot, type NodeId, type WriterId, channelKey } from '../base/ids.js';
 import { planted } from '../base/planted.js';
 import type { ChannelLog } from '../log/channel-log.js';
-import type { Vector } from '../log/entry.js';
+import { limits } from '../base/limits.js';
+import type { LostRange, Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Interval } from './interval.js';
-import type { WithTrim } from './messages.js';
+import type { WithGivenUp, WithTrim } from './messages.js';
+import type { Repair } from './repair.js';
 
 /** What another home has of a channel. */
 export class Link {
@@ -100,10 +102,16 @@ export class Channel {
   opened: Claim | undefined;
   opening: Opening | undefined;
   readonly links = new Map<NodeId, Link>();
+  /** What was given up in the log of somebody who sent something that may stand on it: the last word of one of them. */
+  toldGivenUp: readonly LostRange[] = [];
+  /** Of writers the newest entry that something stands on which a home sent and that could not be taken. */
+  named: Map<WriterId, number> | undefined;
   /** Committed as others said, and not held yet. */
   readonly told: { readonly dot: Dot; readonly from: NodeId }[] = [];
   awaited: Awaited[] = [];
   fetches: Fetch[] = [];
+  /** Entries that cannot be read and are looked for elsewhere. */
+  readonly repairs: Repair[] = [];
   mergeAt: number | undefined;
   /** Entries that the floors cover which wait for a commit; 0 when none do. */
   floorsDue = 0;
@@ -144,6 +152,19 @@ export class Channel {
     return new Map(this.log.writers().map(({ writer, seq }) => [writer, seq]));
   }
 
+  /** What of it can be sent as far as is known: what cannot be read, and what stands behind it, is left out. */
+  readable(): Map<WriterId, number> {
+    const have = this.have();
+    const lower = (writer: WriterId, seq: number): void => {
+      have.set(writer, Math.min(have.get(writer) ?? 0, seq - 1));
+    };
+    for (const { writer, fromSeq } of this.log.holes()) lower(writer, fromSeq);
+    for (const { kind, damaged, firstSeq } of this.repairs)
+      if (kind === 'mend') lower(damaged.writer, firstSeq);
+    for (const [writer, seq] of have) if (seq === 0) have.delete(writer);
+    return have;
+  }
+
   /** When something is due here; Infinity when nothing is. */
   get deadline(): number {
     if (this.isHurried) return -Infinity;
@@ -151,6 +172,7 @@ export class Channel {
     next = Math.min(next, this.offer?.at ?? Infinity);
     for (const { deadline } of this.awaited) next = Math.min(next, deadline);
     for (const { askAt, deadline } of this.fetches) next = Math.min(next, askAt, deadline);
+    for (const { queued, askAt } of this.repairs) if (queued === 0) next = Math.min(next, askAt);
     for (const { resendAt } of this.links.values()) next = Math.min(next, resendAt ?? Infinity);
     return next;
   }
@@ -159,6 +181,8 @@ export class Channel {
     return (
       this.awaited.length === 0 &&
       this.fetches.length === 0 &&
+      this.repairs.length === 0 &&
+      !this.log.hasUnplacedHole &&
       !this.opening &&
       !this.waitsForCheck &&
       this.mergeAt === undefined &&
@@ -178,6 +202,12 @@ export class Channel {
 /** The newest trim in force, as messages carry it. */
 export function trimOf({ log }: Channel): WithTrim {
   return log.trim && !planted('floors-untold') ? { trim: log.trim } : {};
+}
+
+/** What the log gave up of entries that a home with `have` lacks, as messages carry it. */
+export function givenUpFor({ log }: Channel, have: Vector | undefined): WithGivenUp {
+  const givenUp = log.givenUp().filter(({ writer, toSeq }) => toSeq > (have?.get(writer) ?? 0));
+  return givenUp.length === 0 ? {} : { givenUp: givenUp.slice(0, limits.givenUpToldMax) };
 }
 
 /** Whether `inner` has nothing that `outer` lacks. */

@@ -4,7 +4,7 @@ import type { NodeId, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Refusal } from '../log/acceptance.js';
 import type { Intake } from '../log/intake.js';
-import type { Trim, Vector } from '../log/entry.js';
+import type { LostRange, Trim, Vector } from '../log/entry.js';
 import { floorRun } from '../log/floors.js';
 import { planted } from '../base/planted.js';
 import type { RunSummary } from '../log/run.js';
@@ -15,7 +15,8 @@ import { rises } from '../log/trims.js';
 import type { Channel } from './channel.js';
 import { type Claim, type IntervalNote, encodeIntervalNote, noteOf } from './claim.js';
 import type { Gathering, Interval } from './interval.js';
-import type { Find } from './messages.js';
+import type { Find, Mend } from './messages.js';
+import type { Repair } from './repair.js';
 
 /** Done once everything before it is synced. */
 export type Duty =
@@ -24,6 +25,8 @@ export type Duty =
   | { readonly type: 'state'; readonly channel: Channel; readonly to: NodeId; readonly pull: PullTerms }
   | { readonly type: 'giveBack'; readonly interval: Interval; readonly to: NodeId; readonly session: number }
   | { readonly type: 'found'; readonly channel: Channel; readonly to: NodeId; readonly find: Find }
+  | { readonly type: 'mend'; readonly channel: Channel; readonly to: NodeId; readonly mend: Mend }
+  | { readonly type: 'adopt'; readonly channel: Channel; readonly id: number }
   /** A note about a peer, written in the commit itself like that of an interval. */
   | {
       readonly type: 'keep';
@@ -65,11 +68,23 @@ export interface DueFloors {
   readonly from?: NodeId;
 }
 
+/** A run to be stored again: its entries are held, and could not be read. */
+export interface RepairRun {
+  readonly type: 'repair';
+  readonly channel: Channel;
+  readonly bytes: Uint8Array;
+  readonly run: RunSummary;
+  /** Absent where nothing had to be looked for. */
+  readonly repair?: Repair;
+}
+
 /** A run to be stored: `run.offset` is its place in `bytes`. */
 export interface AcceptedRun {
   readonly channel: Channel;
   readonly bytes: Uint8Array;
   readonly run: RunSummary;
+  /** Entries it stands on which were given up: the log counts them as held first. */
+  readonly lost?: readonly LostRange[];
 }
 
 export interface RefusedRun {
@@ -80,6 +95,7 @@ export interface RefusedRun {
 
 export interface Cut {
   readonly runs: readonly AcceptedRun[];
+  readonly repairs: readonly RepairRun[];
   readonly notes: ReadonlyMap<string, Uint8Array>;
   readonly duties: readonly Duty[];
   readonly refused: readonly RefusedRun[];
@@ -87,7 +103,7 @@ export interface Cut {
   readonly conflicts: readonly DueFloors[];
 }
 
-type Item = ReceivedRun | DueFloors | Duty;
+type Item = ReceivedRun | RepairRun | DueFloors | Duty;
 
 export class CommitQueue {
   #items: Item[] = [];
@@ -112,6 +128,13 @@ export class CommitQueue {
     this.#items.push(floors);
   }
 
+  /** Bounded by the repairs there may be at once. */
+  repair(item: RepairRun): void {
+    this.#bytes += item.bytes.length;
+    item.channel.queued++;
+    this.#items.push(item);
+  }
+
   duty(duty: Duty): void {
     if ('channel' in duty) duty.channel.queued++;
     this.#items.push(duty);
@@ -120,7 +143,7 @@ export class CommitQueue {
   /** Puts others in the place of what waits; `undefined` for nothing. */
   renew(renewed: (item: Item) => Item | undefined): void {
     this.#items = this.#items.flatMap((item) => renewed(item) ?? []);
-    this.#bytes = this.#items.reduce((sum, item) => sum + (item.type === 'run' ? item.bytes.length : 0), 0);
+    this.#bytes = this.#items.reduce((sum, item) => sum + bytesOf(item), 0);
   }
 
   /** Takes what fits into a commit. */
@@ -128,6 +151,7 @@ export class CommitQueue {
     const deciding = new Deciding();
     const notes = new Map<string, Uint8Array>();
     const duties: Duty[] = [];
+    const repairs: RepairRun[] = [];
     for (const item of this.#take(bytesMax)) {
       if (item.type === 'run') {
         deciding.take(item);
@@ -137,12 +161,16 @@ export class CommitQueue {
         deciding.raise(item);
         continue;
       }
+      if (item.type === 'repair') {
+        repairs.push(item);
+        continue;
+      }
       if (item.type === 'note') notes.set(noteOf(item.interval.id), encodeIntervalNote(item.note));
       else if (item.type === 'keep') notes.set(item.name, item.value);
       duties.push(item);
     }
     const { runs, refused, conflicts } = deciding;
-    return { runs, notes, duties, refused, conflicts };
+    return { runs, repairs, notes, duties, refused, conflicts };
   }
 
   #take(bytesMax: number): readonly Item[] {
@@ -151,13 +179,17 @@ export class CommitQueue {
     while (taken < this.#items.length && bytes < bytesMax) {
       const item = this.#items[taken++]!;
       if ('channel' in item) item.channel.queued--;
-      if (item.type === 'run') bytes += item.bytes.length;
+      bytes += bytesOf(item);
     }
     const items = this.#items.slice(0, taken);
     this.#items = this.#items.slice(taken);
     this.#bytes -= bytes;
     return items;
   }
+}
+
+function bytesOf(item: Item): number {
+  return 'bytes' in item ? item.bytes.length : 0;
 }
 
 /** Which runs of a commit are taken, each on top of those before it. */
@@ -178,7 +210,9 @@ class Deciding {
     const refusal = taken.error;
     if (refusal.type === 'duplicate' || refusal.type === 'trimmed') return;
     if (refusal.type !== 'overlap') {
-      this.refused.push({ channel, from, refusal });
+      const behind = this.#intake(channel).takeBehind(run, channel.toldGivenUp);
+      if (behind.ok) this.runs.push({ channel, bytes, run, lost: behind.value });
+      else this.refused.push({ channel, from, refusal });
       return;
     }
     const rest = runFrom(bytes, run, refusal.expected.seq);

@@ -2,7 +2,7 @@
 import { type ChannelRef, type NodeId, type StoreId, type WriterId, channelKey } from '../base/ids.js';
 import { Agenda } from '../base/agenda.js';
 import type { Random } from '../base/random.js';
-import type { Trim } from '../log/entry.js';
+import type { LostRange, Trim } from '../log/entry.js';
 import { isFloorRun, trimmedCount } from '../log/floors.js';
 import type { ChannelLog, SeqRange } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
@@ -12,7 +12,7 @@ import { type Claim, compareClaims, sameClaim } from './claim.js';
 import { CommitQueue } from './commit-queue.js';
 import type { AlarmCode } from './effects.js';
 import type { Interval } from './interval.js';
-import type { IntervalId } from './messages.js';
+import type { IntervalId, WithGivenUp, WithTrim } from './messages.js';
 import { Outbox } from './outbox.js';
 import { limits } from '../base/limits.js';
 import { timing } from './timing.js';
@@ -65,6 +65,7 @@ export type Reading =
       /** What was held when the pull was answered. */
       readonly have: ReadonlyMap<WriterId, number>;
       readonly limited?: true;
+      readonly givenUp?: readonly LostRange[];
     };
 
 export class Context {
@@ -118,8 +119,15 @@ export class Context {
       channel = new Channel(ref, interval, this.options.logOf(ref));
       this.channels.set(key, channel);
       this.#enter(channel);
+      this.lookForHoles(channel);
     }
     return channel;
+  }
+
+  /** Nothing can be placed above a hole that the log does not give up: what is in it is looked for at the other homes. */
+  lookForHoles({ ref, log }: Channel): void {
+    for (const { writer, fromSeq } of log.holes())
+      this.outbox.add({ type: 'examine', ref, writer, seq: fromSeq });
   }
 
   #enter(channel: Channel): void {
@@ -248,6 +256,13 @@ export class Context {
    *  nobody is known to, any home. Only what this home is behind of is taken over, see `judgeFloors`. */
   takeFloors(channel: Channel, from: NodeId, trim: Trim | undefined): void {
     if (trim && this.believes(channel, from)) this.raise(channel, trim, from);
+  }
+
+  /** What a home that sends entries has not any more, trimmed or given up: they may stand on it. Believed as far as floors
+   *  are. */
+  takeGone(channel: Channel, from: NodeId, { trim, givenUp = [] }: WithTrim & WithGivenUp): void {
+    this.takeFloors(channel, from, trim);
+    if (this.believes(channel, from)) channel.toldGivenUp = givenUp;
   }
 
   /** About floors: who owns, and any home while nobody else is known to. */

@@ -1,6 +1,7 @@
 /** What the engine is to do. Values; a batch for everything that happened since the last one. */
 import type { ChannelRef, Dot, NodeId, WriterId } from '../base/ids.js';
 import type { SeqRange } from '../log/channel-log.js';
+import type { LostRange, Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalId } from './messages.js';
 import type { Reconcile, Reconciled } from './reconcile-messages.js';
@@ -100,6 +101,14 @@ export type Effect =
       readonly missing: readonly Dot[];
       readonly certain: boolean;
     }
+  /** Find out what is known of an entry that may be unreadable, then call `damaged`, unless it can be read. */
+  | { readonly type: 'examine'; readonly ref: ChannelRef; readonly writer: WriterId; readonly seq: number }
+  /** What was looked for elsewhere is stored again, or is in no home: who waited for it goes on. */
+  | { readonly type: 'repairsChanged'; readonly ref: ChannelRef; readonly interval: IntervalId }
+  /** No home can read these: stamp an entry that says so. */
+  /** What was brought by who is no home, for the id `adopt` returned, is synced: what is held now. */
+  | { readonly type: 'adopted'; readonly id: number; readonly have: Vector }
+  | { readonly type: 'giveUp'; readonly ref: ChannelRef; readonly lost: LostRange }
   /** Publishes that waited for `stamping` may be tried again. */
   | { readonly type: 'ready'; readonly ref: ChannelRef }
   /** Stamp a merge in the next commit, unless another entry that carries the parents due comes first. */

@@ -21,7 +21,7 @@ export class Homes {
   onAppend(from: NodeId, append: Append, now: number): void {
     const interval = this.#context.intervalFor(from, append.interval);
     if (!interval || !this.#context.mayUse(interval, append.claim, from)) return;
-    const { claim, ref, runs, committed, trim } = append;
+    const { claim, ref, runs, committed } = append;
     const order = compareClaims(claim, interval.promise);
     if (order < 0 && !planted('stale-fence')) {
       return this.#context.outbox.to(from).fence(interval.id, interval.promise);
@@ -30,7 +30,7 @@ export class Homes {
     if (!channel) return;
     if (order > 0) this.#context.promise(interval, claim, now);
     interval.heardFrom(from, claim);
-    this.#context.takeFloors(channel, from, trim);
+    this.#context.takeGone(channel, from, append);
     const taken = this.#context.take(channel, from, runs);
     this.#learn(channel, from, committed);
     if (runs.length === 0) return;

@@ -48,6 +48,9 @@ export interface Gathering {
   readonly session: number;
   readonly answers: Map<NodeId, GivenBack>;
   retryAt: number;
+  /** Of a lost store: holes in what is left of it are known. */
+  surveyed: boolean;
+  tries: number;
   /** Enough was given back: ends with the commit that says so. */
   ending: boolean;
 }

@@ -2,7 +2,7 @@
  *  was made under and the store of its sender, since what a store has said is void once the store is another.
  *  All are safe to lose, repeat and reorder. The wire form: wire-encoder.ts, wire-decoder.ts, proto/peer.proto. */
 import type { ChannelRef, Dot, StoreId, WriterId } from '../base/ids.js';
-import type { Trim, Vector } from '../log/entry.js';
+import type { LostRange, Trim, Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Reconcile, Reconciled } from './reconcile-messages.js';
 
@@ -61,8 +61,14 @@ export interface WithTrim {
   readonly trim?: Trim;
 }
 
+/** What the log of the sender gave up and the other lacks: what is sent may stand on it, and the entry that says so may
+ *  stand behind that. */
+export interface WithGivenUp {
+  readonly givenUp?: readonly LostRange[];
+}
+
 /** Entries of one channel under a claim, in an order in which they can be taken. */
-export interface Append extends WithTrim {
+export interface Append extends WithTrim, WithGivenUp {
   readonly type: 'append';
   readonly interval: IntervalId;
   readonly claim: Claim;
@@ -103,7 +109,7 @@ export interface Pull extends WithTrim {
 
 /** What was held when a pull was answered, and some of what the other lacked. The pull is answered once the other holds
  *  all of `have`: parts may get lost. */
-export interface State extends WithTrim {
+export interface State extends WithTrim, WithGivenUp {
   readonly type: 'state';
   readonly interval: IntervalId;
   readonly ref: ChannelRef;
@@ -204,6 +210,33 @@ export interface Reminded {
   readonly statement: Statement;
 }
 
+/** These cannot be read here: who can? */
+export interface Mend {
+  readonly type: 'mend';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  /** Random, so that an answer belongs to this question. */
+  readonly session: number;
+  readonly writer: WriterId;
+  readonly firstSeq: number;
+  readonly count: number;
+}
+
+/** All that can be read of them, from the first that was asked for through `through`: of what is not among the runs this
+ *  home has nothing whole. */
+export interface Mended {
+  readonly type: 'mended';
+  readonly interval: IntervalId;
+  readonly ref: ChannelRef;
+  readonly session: number;
+  readonly through: number;
+  /** Nothing at or below it is kept. */
+  readonly floor: number;
+  /** Its sender's store is not what it was: what it lacks proves nothing. */
+  readonly recovering: boolean;
+  readonly runs: readonly Uint8Array[];
+}
+
 export type PeerMessage =
   | Ask
   | Asked
@@ -224,7 +257,9 @@ export type PeerMessage =
   | Arrived
   | Reminded
   | Reconcile
-  | Reconciled;
+  | Reconciled
+  | Mend
+  | Mended;
 
 /** Every channel whose log must be open before the message is received. */
 export function channelsOf(message: PeerMessage): readonly ChannelRef[] {

@@ -11,6 +11,7 @@ import type {
   IntervalClaim,
   IntervalId,
   PeerMessage,
+  WithGivenUp,
   WithTrim,
 } from './messages.js';
 
@@ -93,6 +94,11 @@ class PeerOutbox {
   tellTrim(ref: ChannelRef, { trim }: WithTrim): void {
     const append = this.#appends.get(channelKey(ref));
     if (append && trim) append.trim = trim;
+  }
+
+  tellGivenUp(ref: ChannelRef, { givenUp }: WithGivenUp): void {
+    const append = this.#appends.get(channelKey(ref));
+    if (append && givenUp) append.givenUp = givenUp;
   }
 
   ack(interval: IntervalId, claim: Claim, ref: ChannelRef, seq: number): void {

@@ -135,7 +135,7 @@ export class Owning {
   advance(channel: Channel): void {
     const { interval, log } = channel;
     const { held } = interval;
-    if (!held || !this.#context.owns(channel)) return;
+    if (!held || log.hasUnplacedHole || !this.#context.owns(channel)) return;
     const { writer } = this.#context;
     const seq = Math.min(
       log.have(writer),
@@ -179,7 +179,7 @@ export class Owning {
   learn(channel: Channel, from: NodeId, dot: Dot | undefined): void {
     if (!dot) return;
     const { log, told } = channel;
-    if (dot.seq > log.have(dot.writer)) {
+    if (dot.seq > log.have(dot.writer) || log.hasUnplacedHole) {
       if (!told.some(({ dot: each }) => each.writer === dot.writer && each.seq >= dot.seq)) {
         if (told.length < toldMax) told.push({ dot, from });
       }

@@ -1,6 +1,6 @@
 /** The parts of a replica, and which of them deals with what. */
 import { unreachable } from '../base/assert.js';
-import { type NodeId, dotText } from '../base/ids.js';
+import { type Dot, type NodeId, dotText } from '../base/ids.js';
 import type { Vector } from '../log/entry.js';
 import { rises } from '../log/trims.js';
 import { Arrivals } from './catch-up-answers.js';
@@ -11,12 +11,13 @@ import type { DueFloors, Duty, RefusedRun } from './commit-queue.js';
 import { Context, type ReplicaOptions } from './context.js';
 import { Fetching } from './fetching.js';
 import { Homes } from './homes.js';
-import type { IntervalId, PeerMessage, WithTrim } from './messages.js';
+import type { IntervalId, Mended, PeerMessage, WithTrim } from './messages.js';
 import { Offering } from './offering.js';
 import { Outcomes } from './outcomes.js';
 import { Owning } from './owning.js';
 import { PeerStores } from './peer-stores.js';
 import { Recovering } from './recovering.js';
+import { Repairing } from './repairing.js';
 import { Statements } from './statements.js';
 import { Transfer } from './transfer.js';
 
@@ -34,6 +35,7 @@ export interface Parts {
   readonly statements: Statements;
   readonly catchUp: CatchUp;
   readonly arrivals: Arrivals;
+  readonly repairing: Repairing;
 }
 
 export function makeParts(options: ReplicaOptions): Parts {
@@ -41,6 +43,7 @@ export function makeParts(options: ReplicaOptions): Parts {
   const transfer = new Transfer(context);
   const outcomes = new Outcomes(context);
   const owning = new Owning(context, transfer, outcomes);
+  const repairing = new Repairing(context, transfer);
   outcomes.copiesOf = (channel, seq) => owning.copies(channel, seq);
   const stores = new PeerStores(context);
   const statements = new Statements(context, stores);
@@ -52,19 +55,20 @@ export function makeParts(options: ReplicaOptions): Parts {
     outcomes,
     owning,
     homes: new Homes(context, (channel, from, dot) => owning.learn(channel, from, dot)),
-    recovering: new Recovering(context, transfer),
+    recovering: new Recovering(context, transfer, repairing),
     fetching: new Fetching(context, transfer),
     offering: new Offering(context, transfer),
     stores,
     statements,
     catchUp,
     arrivals: new Arrivals(context, statements),
+    repairing,
   };
 }
 
 /** A message of the present ring version. */
 export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage, now: number): void {
-  const { claims, transfer, owning, homes, recovering, fetching } = parts;
+  const { claims, transfer, owning, homes, recovering, fetching, repairing } = parts;
   switch (message.type) {
     case 'ask':
       for (const claim of message.claims) claims.onAsk(from, claim);
@@ -100,7 +104,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       });
     case 'state':
       return withChannel(parts, from, message, (channel) => {
-        parts.context.takeFloors(channel, from, message.trim);
+        parts.context.takeGone(channel, from, message);
         parts.context.take(channel, from, message.runs);
         owning.hear(channel, from, message.committed);
         owning.onState(channel, from, message, now);
@@ -125,14 +129,23 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
     case 'reconcile':
     case 'reconciled':
       return parts.context.outbox.add({ type: 'compared', from, message });
+    case 'mend':
+      return withChannel(parts, from, message, (channel) => repairing.onMend(channel, from, message));
+    case 'mended':
+      return withChannel(parts, from, message, (channel) => mended(parts, channel, from, message, now));
     default:
       unreachable(message);
   }
 }
 
+function mended(parts: Parts, channel: Channel, from: NodeId, message: Mended, now: number): void {
+  parts.repairing.onMended(channel, from, message, now);
+  parts.recovering.mended(channel.interval);
+}
+
 /** What was to be done once a commit is synced. */
 export function discharge(parts: Parts, duty: Duty, now: number): void {
-  const { claims, transfer, homes, recovering, fetching } = parts;
+  const { claims, transfer, homes, recovering, fetching, repairing } = parts;
   switch (duty.type) {
     case 'note':
       duty.interval.durable = duty.note.promise;
@@ -151,6 +164,10 @@ export function discharge(parts: Parts, duty: Duty, now: number): void {
     case 'keep':
       if (duty.checkpoint) parts.catchUp.noted(duty.peer, duty.checkpoint);
       return;
+    case 'mend':
+      return repairing.answer(duty.channel, duty.to, duty.mend);
+    case 'adopt':
+      return parts.context.outbox.add({ type: 'adopted', id: duty.id, have: duty.channel.have() });
     default:
       unreachable(duty);
   }
@@ -172,12 +189,24 @@ export function tellRefused({ context }: Parts, { channel, from, refusal }: Refu
       from,
     );
   } else {
+    if (refusal.type === 'parents' && interval.others.includes(from)) nameMissing(channel, refusal.missing);
     const { id } = interval;
     context.outbox
       .to(from)
       .other({ type: 'refused', interval: id, ref, have: channel.have(), ...trimOf(channel) });
   }
 }
+
+/** They exist, or existed: who cannot read one of them is not alone in saying so. */
+function nameMissing(channel: Channel, dots: readonly Dot[]): void {
+  const named = (channel.named ??= new Map());
+  for (const { writer, seq } of dots) {
+    if (named.size < namedMax || named.has(writer)) named.set(writer, Math.max(seq, named.get(writer) ?? 0));
+  }
+}
+
+/** Writers of missing parents in one channel: further ones once those are there. */
+const namedMax = 64;
 
 /** Where both hold a trim and only one of them knows that it is committed, an owner finds out by opening the channel. */
 function haveOtherFloors({ log }: Channel, { trim }: WithTrim): boolean {

@@ -51,6 +51,7 @@ export class PeerStores {
     for (const channel of channels.values()) {
       channel.links.get(from)?.forget();
       for (const { answers } of channel.fetches) answers.delete(from);
+      for (const { answers } of channel.repairs) answers.delete(from);
     }
     for (const { gathering } of intervals.values()) gathering?.answers.delete(from);
   }

@@ -10,6 +10,7 @@ import type { GatherKind, Gathering, GivenBack, Interval } from './interval.js';
 import type { Recover, Recovery } from './messages.js';
 import { type Returned, meetsGathering, meetsRecovery } from './quorum.js';
 import { timing } from './timing.js';
+import type { Repairing } from './repairing.js';
 import type { Transfer } from './transfer.js';
 
 /** Channels in one message of an answer. */
@@ -21,22 +22,67 @@ interface Listing {
   readonly session: number;
 }
 
+/** Asks for an answer anew after so many pauses: its giver may have found out that it cannot give all it said. */
+const triesAnAnswer = 8;
+
 export class Recovering {
   readonly #context: Context;
   readonly #transfer: Transfer;
+  readonly #repairing: Repairing;
   readonly #listings = new Map<number, Listing>();
+  readonly #surveys = new Map<number, { readonly interval: Interval; readonly gathering: Gathering }>();
 
-  constructor(context: Context, transfer: Transfer) {
+  constructor(context: Context, transfer: Transfer, repairing: Repairing) {
     this.#context = context;
     this.#transfer = transfer;
+    this.#repairing = repairing;
   }
 
   // The home that recovers.
 
   begin(interval: Interval, kind: GatherKind, now: number): void {
     const session = Math.floor(this.#context.options.random.next() * Number.MAX_SAFE_INTEGER);
-    interval.gathering = { kind, session, answers: new Map(), retryAt: now, ending: false };
+    const surveyed = kind !== 'lost';
+    const gathering = { kind, session, answers: new Map(), retryAt: now, surveyed, tries: 0, ending: false };
+    interval.gathering = gathering;
     this.#context.dueIntervals.changed(interval);
+    if (!surveyed) this.#survey(interval, gathering);
+    this.#endIfGivenBack(interval);
+  }
+
+  /** What is left of the store may have holes. */
+  #survey(interval: Interval, gathering: Gathering): void {
+    const id = this.#context.nextId();
+    this.#surveys.set(id, { interval, gathering });
+    this.#context.outbox.add({ type: 'list', id, interval: interval.id });
+  }
+
+  #surveyed(
+    { interval, gathering }: { interval: Interval; gathering: Gathering },
+    refs: readonly ChannelRef[],
+  ): void {
+    for (const ref of refs) {
+      for (const { writer, fromSeq: seq } of this.#context.options.logOf(ref).holes()) {
+        this.#context.channel(interval, ref);
+        this.#context.outbox.add({ type: 'examine', ref, writer, seq });
+      }
+    }
+    gathering.surveyed = true;
+    this.#endIfGivenBack(interval);
+  }
+
+  /** Those that were too many at once. */
+  #findHoles(interval: Interval): void {
+    for (const { log, ref, repairs } of this.#context.channelsIn(interval)) {
+      const hole = log
+        .holes()
+        .find(({ writer }) => !repairs.some(({ damaged }) => damaged.writer === writer));
+      if (hole) this.#context.outbox.add({ type: 'examine', ref, writer: hole.writer, seq: hole.fromSeq });
+    }
+  }
+
+  /** Something was repaired, or is in no home. */
+  mended(interval: Interval): void {
     this.#endIfGivenBack(interval);
   }
 
@@ -44,8 +90,10 @@ export class Recovering {
     const { gathering } = interval;
     if (!gathering || gathering.ending || now < gathering.retryAt) return;
     gathering.retryAt = now + timing.recoverMs;
+    gathering.tries++;
     this.#context.dueIntervals.changed(interval);
     for (const home of interval.others) this.#askHome(interval, gathering, home, now);
+    if (gathering.kind === 'lost') this.#findHoles(interval);
   }
 
   connected(interval: Interval, peer: NodeId, now: number): void {
@@ -91,7 +139,8 @@ export class Recovering {
 
   #askHome(interval: Interval, gathering: Gathering, home: NodeId, now: number): void {
     const given = gathering.answers.get(home);
-    if (!given || given.recovering || given.seen.size < given.parts) {
+    const isStale = given !== undefined && given.waiting.size > 0 && gathering.tries % triesAnAnswer === 0;
+    if (!given || isStale || given.recovering || given.seen.size < given.parts) {
       const { session } = gathering;
       this.#context.outbox.to(home).other({ type: 'recover', interval: interval.id, session });
       return;
@@ -107,6 +156,7 @@ export class Recovering {
   #endIfGivenBack(interval: Interval): void {
     const { gathering } = interval;
     if (!gathering || gathering.ending || !isGiven(interval, gathering)) return;
+    if (!gathering.surveyed || (gathering.kind === 'lost' && !this.#repairing.isMended(interval))) return;
     gathering.ending = true;
     this.#context.dueIntervals.changed(interval);
     this.#context.queue.duty({ type: 'note', interval, note: interval.note, ends: gathering });
@@ -126,6 +176,7 @@ export class Recovering {
   /** The ring has changed: who asked under the last one asks anew. */
   forgetListings(): void {
     this.#listings.clear();
+    this.#surveys.clear();
   }
 
   // The homes that give back.
@@ -156,13 +207,17 @@ export class Recovering {
     this.#context.outbox.add({ type: 'list', id, interval: interval.id });
   }
 
-  /** All channels of the interval that have entries; their logs are open. */
+  /** All channels of the interval that have entries; their logs are open. What cannot be read here is not said to be held:
+   *  who recovers would wait for it, and it must rest on nothing that cannot be given. */
   listed(id: number, refs: readonly ChannelRef[]): void {
+    const survey = this.#surveys.get(id);
+    this.#surveys.delete(id);
+    if (survey) return this.#surveyed(survey, refs);
     const listing = this.#listings.get(id);
     this.#listings.delete(id);
     if (!listing) return;
     const { interval, to, session } = listing;
-    const channels = refs.map((ref) => ({ ref, have: this.#context.channel(interval, ref).have() }));
+    const channels = refs.map((ref) => ({ ref, have: this.#context.channel(interval, ref).readable() }));
     const parts = Math.max(1, Math.ceil(channels.length / channelsPerPart));
     const promise = interval.promise ? { promise: interval.promise } : {};
     for (let part = 0; part < parts; part++) {

@@ -146,6 +146,7 @@ export class Replanning {
       for (const node of channel.links.keys()) if (!others.has(node)) channel.links.delete(node);
       // An append under the last version may have been refused.
       for (const link of channel.links.values()) if (link.sent) link.resendAt ??= now + timing.hedgeMs;
+      this.#parts.repairing.replanned(channel, now);
       this.#context.dueChannels.changed(channel);
     }
   }
@@ -158,6 +159,7 @@ export class Replanning {
       this.#context.outbox.add({ type: 'fetched', id, ref, missing, certain: false });
     }
     channel.fetches = [];
+    this.#parts.repairing.forget(channel);
     channel.awaited = [];
     this.#context.release(channel);
   }

@@ -28,6 +28,8 @@ export interface CommitPart {
   readonly token: number;
   /** In this order. */
   readonly runs: readonly AcceptedRun[];
+  /** Behind all others: entries that are held, to be stored again. */
+  readonly repairs: readonly AcceptedRun[];
   readonly notes: ReadonlyMap<string, Uint8Array>;
 }
 

@@ -22,7 +22,7 @@
  *  7. *Ring.* `ringVersion` and the home sets of each interval are the engine's to set; frames of an older version are
  *     refused, of a newer one dropped with the effect `ringBehind`. */
 import { assert } from '../base/assert.js';
-import { type ChannelRef, type Dot, type NodeId, channelKey } from '../base/ids.js';
+import { type ChannelRef, type Dot, type NodeId, type WriterId, channelKey } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { RunSummary } from '../log/run.js';
@@ -39,6 +39,8 @@ import type { Reconcile, Reconciled } from './reconcile-messages.js';
 import type { Changing, HomeSet } from './quorum.js';
 import { Replanning, type RingPlan } from './replanning.js';
 import type { AwaitTerms, AwaitedRange, CommitPart, IntervalStart, Stamping } from './replica-terms.js';
+import { stampingOf } from './stamping.js';
+import type { Damaged } from './repair-pieces.js';
 import { timing } from './timing.js';
 import type { StoredSlice } from './transfer.js';
 
@@ -149,6 +151,8 @@ export class Replica {
       if (!interval.others.includes(peer)) continue;
       this.#parts.claims.connected(interval, peer);
       this.#parts.recovering.connected(interval, peer, now);
+      for (const channel of this.#parts.context.channelsIn(interval))
+        this.#parts.repairing.connected(channel, peer);
       this.#parts.transfer.connected(interval, peer, now);
     }
   }
@@ -194,31 +198,12 @@ export class Replica {
     const cut = this.#parts.context.queue.cut(bytesMax);
     const token = this.#parts.context.nextId();
     this.#underWay = { token, cut, stamped: [] };
-    return { token, runs: cut.runs, notes: cut.notes };
+    return { token, runs: cut.runs, repairs: cut.repairs, notes: cut.notes };
   }
 
   /** How the next entry of a channel is stamped, asked between `cut` and its commit or before. */
   stamping(ref: ChannelRef, now: number): Stamping {
-    const channel = this.#parts.context.channels.get(channelKey(ref));
-    assert(channel, 'a channel is touched before it is stamped');
-    this.#parts.owning.open(channel, now);
-    const { interval, log, opening } = channel;
-    const { writer } = this.#parts.context;
-    const { held } = interval;
-    if (held && interval.check) {
-      channel.waitsForCheck = true;
-      return { as: 'wait' };
-    }
-    if (held && this.#parts.context.owns(channel)) {
-      const own = log.writer(writer);
-      const isOpening = own === undefined || log.roundOf({ writer, seq: own.seq }) !== held.claim.round;
-      return { as: 'owner', round: held.claim.round, parents: log.parentsFor(writer, isOpening) };
-    }
-    const isOpening = opening !== undefined && now < opening.since + timing.claimMs;
-    const isReclaimed = !held && interval.wanted && interval.reclaimBy !== undefined;
-    if (interval.attempt || isOpening || isReclaimed) return { as: 'wait' };
-    const round = planted('degraded-round') ? (interval.promise?.round ?? 0) : 0;
-    return { as: 'degraded', round: round as 0, parents: log.parentsFor(writer, false) };
+    return stampingOf(this.#parts, this.#touched(ref), now);
   }
 
   /** A run was stamped for the commit of the last cut. `bytes` are kept until they are sent. */
@@ -250,10 +235,16 @@ export class Replica {
     for (const refused of cut.refused) tellRefused(this.#parts, refused);
     for (const conflict of cut.conflicts) tellConflict(this.#parts, conflict);
     for (const duty of cut.duties) discharge(this.#parts, duty, now);
-    const { owning, recovering, outcomes, fetching, catchUp, offering } = this.#parts;
-    for (const { channel } of cut.runs) channel.grownAt = now;
-    for (const channel of new Set([...cut.runs.map((run) => run.channel), ...stamped])) {
+    const { context, owning, recovering, outcomes, fetching, catchUp, offering, repairing } = this.#parts;
+    for (const { channel, lost } of cut.runs) {
+      channel.grownAt = now;
+      if (lost) context.lookForHoles(channel);
+    }
+    for (const { channel, repair } of cut.repairs) repairing.stored(channel, repair, now);
+    const grown = [...cut.runs, ...cut.repairs].map(({ channel }) => channel);
+    for (const channel of new Set([...grown, ...stamped])) {
       owning.trimmed(channel);
+      repairing.settle(channel, now);
       owning.grown(channel, now);
       recovering.grown(channel);
       fetching.settle(channel);
@@ -289,10 +280,36 @@ export class Replica {
     return this.#parts.fetching.begin(this.#touched(ref), dots, now);
   }
 
+  /** Takes runs of a channel from a node that is no home of it, and tells what is held once they are synced: one effect
+   *  `adopted` with the id returned, unless the ring changes meanwhile. */
+  adopt(ref: ChannelRef, from: NodeId, runs: readonly Uint8Array[]): number {
+    const { context } = this.#parts;
+    const channel = this.#touched(ref);
+    context.take(channel, from, runs);
+    const id = context.nextId();
+    context.queue.duty({ type: 'adopt', channel, id });
+    return id;
+  }
+
   /** Position of a channel up to which retention may remove something here; 0 where this node does not own. */
   trimLimit(ref: ChannelRef, graceMs: number, now: number): number {
     const channel = this.#parts.context.channels.get(channelKey(ref));
     return channel ? this.#parts.owning.trimLimit(channel, graceMs, now) : 0;
+  }
+
+  /** Something stored here cannot be read: it is looked for at the other homes. */
+  damaged(id: IntervalId, damaged: Damaged, now: number): void {
+    const { context, repairing, recovering } = this.#parts;
+    const interval = context.intervals.get(id);
+    if (!interval) return;
+    repairing.begin(context.channel(interval, damaged.ref), damaged, now);
+    recovering.mended(interval);
+  }
+
+  /** Whether another home may still give an entry that cannot be read here. */
+  mayMend(ref: ChannelRef, writer: WriterId, seq: number): boolean {
+    const channel = this.#parts.context.channels.get(channelKey(ref));
+    return channel === undefined || this.#parts.repairing.mayMend(channel, writer, seq);
   }
 
   #touched(ref: ChannelRef): Channel {
@@ -336,6 +353,7 @@ export class Replica {
   }
 
   loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {
+    if (this.#parts.repairing.loaded(id, slices, isDamaged)) return;
     this.#parts.transfer.loaded(id, slices, isDamaged, now);
   }
 
@@ -380,7 +398,8 @@ export class Replica {
   }
 
   tick(now: number): void {
-    const { context, claims, recovering, owning, transfer, outcomes, fetching, offering } = this.#parts;
+    const { context, claims, recovering, owning, transfer, outcomes, fetching, offering, repairing } =
+      this.#parts;
     for (const interval of context.dueIntervals.take(now)) {
       claims.tick(interval, now);
       recovering.tick(interval, now);
@@ -392,6 +411,9 @@ export class Replica {
       outcomes.settle(channel, now);
       fetching.tick(channel, now);
       offering.tick(channel, now);
+      if (channel.repairs.length === 0) continue;
+      repairing.tick(channel, now);
+      recovering.mended(channel.interval);
     }
     this.#parts.catchUp.tick(now);
   }

@@ -20,6 +20,8 @@ export const timing = {
   /** What is held and not committed is offered after that, then after twice that, and so on. */
   offerMinMs: 1_000,
   offerMaxMs: 16_000,
+  /** What nobody could give is asked for again within this. */
+  mendMaxMs: 30_000,
   /** A recovering home asks again. */
   recoverMs: 500,
   /** A home that has everything asks its peers again what arrived there: what this much time brought is named once more after

@@ -7,19 +7,16 @@ import type { SeqRange } from '../log/channel-log.js';
 import type { Vector } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import { runOf } from '../log/run-bytes.js';
-import { type Channel, type Link, isWithin, raise, trimOf } from './channel.js';
+import { type Channel, type Link, givenUpFor, isWithin, raise, trimOf } from './channel.js';
 import { compareClaims, sameClaim } from './claim.js';
 import type { PullTerms } from './commit-queue.js';
 import type { Context, Reading } from './context.js';
 import type { Interval } from './interval.js';
 import type { Pull, Refused } from './messages.js';
+import type { StoredSlice } from './stored-slice.js';
 import { timing } from './timing.js';
 
-/** Whole records of one run, as stored. */
-export interface StoredSlice extends SeqRange {
-  readonly round: number;
-  readonly records: Uint8Array;
-}
+export type { StoredSlice } from './stored-slice.js';
 
 export class Transfer {
   readonly #context: Context;
@@ -194,7 +191,8 @@ export class Transfer {
     if (claim && !sameClaim(interval.promise, claim)) return;
     const counts = interval.recovery && !planted('recovering-acks') ? undefined : claim;
     const terms = { channel, peer: to, claim: counts, have: channel.have() };
-    const reading = { type: 'state', ...terms, ...(limited ? { limited } : {}) } as const;
+    const about = givenUpFor(channel, have);
+    const reading = { type: 'state', ...terms, ...about, ...(limited ? { limited } : {}) } as const;
     const ranges = log.lacking(have);
     if (ranges.length === 0) this.#state(reading, []);
     else this.#read(reading, ranges);
@@ -235,7 +233,7 @@ export class Transfer {
   }
 
   #state(
-    { channel, peer, claim, have }: Extract<Reading, { type: 'state' }>,
+    { channel, peer, claim, have, givenUp }: Extract<Reading, { type: 'state' }>,
     runs: readonly Uint8Array[],
   ): void {
     const { ref, interval, log } = channel;
@@ -249,6 +247,7 @@ export class Transfer {
       ...(committed ? { committed } : {}),
       ...(claim ? { claim } : {}),
       ...trimOf(channel),
+      ...(givenUp ? { givenUp } : {}),
     });
   }
 
@@ -262,6 +261,7 @@ export class Transfer {
       outbox.tellTrim(ref, trimOf(channel));
       if (link.sent) raise(link.sent, log.floors);
     }
+    outbox.tellGivenUp(ref, givenUpFor(channel, link.have));
     if (log.committed) {
       outbox.tellCommitted(ref, log.committed);
       link.toldCommitted = log.committed;

@@ -3,7 +3,8 @@
 import type { ChannelRef, Dot, StoreId, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
-import type { Trim } from '../log/entry.js';
+import type { LostRange, Trim } from '../log/entry.js';
+import { floorWriter } from '../log/floors.js';
 import type { Claim } from './claim.js';
 import type { Asked, Frame, IntervalClaim, PeerMessage } from './messages.js';
 import { readArrived, readAskArrived, readHeld, readReminded } from './wire-catch-up.js';
@@ -64,6 +65,8 @@ const readers: ReadonlyMap<number, (reader: PeerReader) => PeerMessage> = new Ma
   [messageTags.reminded, readReminded],
   [messageTags.reconcile, readReconcile],
   [messageTags.reconciled, readReconciled],
+  [messageTags.mend, readMend],
+  [messageTags.mended, readMended],
 ]);
 
 const nobody: Claim = { round: 0, writer: '' as WriterId };
@@ -119,6 +122,7 @@ function readAppend(reader: PeerReader): PeerMessage {
   const runs: Uint8Array[] = [];
   let committed: Dot | undefined;
   let trim: Trim | undefined;
+  const givenUp: LostRange[] = [];
   reader.nested((tag) => {
     if (tag === 0x0a) interval = reader.interval();
     else if (tag === 0x12) claim = reader.claim();
@@ -126,12 +130,13 @@ function readAppend(reader: PeerReader): PeerMessage {
     else if (tag === 0x22) runs.push(readRun(reader));
     else if (tag === 0x2a) committed = reader.dot();
     else if (tag === 0x32) trim = reader.trim();
+    else if (tag === 0x3a) givenUp.push(reader.lost());
     else return false;
     return true;
   });
   if (interval === '' || claim === nobody || ref === noRef) reader.fail();
-  const append = { type: 'append', interval, claim, ref, runs } as const;
-  return { ...append, ...(committed ? { committed } : {}), ...(trim ? { trim } : {}) };
+  const append = { type: 'append', interval, claim, ref, runs, ...(trim ? { trim } : {}) } as const;
+  return { ...append, ...(committed ? { committed } : {}), ...(givenUp.length > 0 ? { givenUp } : {}) };
 }
 
 function readAcks(reader: PeerReader): PeerMessage {
@@ -172,6 +177,7 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
   let claim: Claim | undefined;
   let isLimited = false;
   let trim: Trim | undefined;
+  const givenUp: LostRange[] = [];
   const claimTag = type === 'pull' ? 0x22 : 0x32;
   const trimTag = { refused: 0x22, pull: 0x2a, state: 0x3a }[type];
   reader.nested((tag) => {
@@ -183,6 +189,7 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
     else if (tag === claimTag && type !== 'refused') claim = reader.claim();
     else if (tag === 0x78 && type === 'pull') isLimited = reader.varint() !== 0;
     else if (tag === trimTag) trim = reader.trim();
+    else if (tag === 0x42 && type === 'state') givenUp.push(reader.lost());
     else return false;
     return true;
   });
@@ -191,7 +198,8 @@ function readOfChannel(reader: PeerReader, type: 'refused' | 'pull' | 'state'): 
   if (type === 'refused') return { type, interval, ref, have, ...(trim ? { trim } : {}) };
   if (type === 'pull')
     return { type, interval, ref, have, ...terms, ...(isLimited ? { limited: true } : {}) };
-  return { type, interval, ref, have, runs, ...(committed ? { committed } : {}), ...terms };
+  const more = { ...(committed ? { committed } : {}), ...(givenUp.length > 0 ? { givenUp } : {}) };
+  return { type, interval, ref, have, runs, ...terms, ...more };
 }
 
 function readRecover(reader: PeerReader): PeerMessage {
@@ -247,6 +255,50 @@ function readLooking(reader: PeerReader, type: 'find' | 'found'): PeerMessage {
   if (interval === '' || ref === noRef) reader.fail();
   if (type === 'find') return { type, interval, ref, session, wanted: have };
   return { type, interval, ref, session, have, recovering };
+}
+
+function readMend(reader: PeerReader): PeerMessage {
+  let interval = '';
+  let ref = noRef;
+  let writer = '' as WriterId;
+  const numbers = { session: 0, firstSeq: 0, count: 0 };
+  reader.nested((tag) => {
+    if (tag === 0x0a) interval = reader.interval();
+    else if (tag === 0x12) ref = reader.ref();
+    else if (tag === 0x18) numbers.session = reader.varint();
+    else if (tag === 0x22) writer = reader.writer();
+    else if (tag === 0x28) numbers.firstSeq = reader.varint();
+    else if (tag === 0x30) numbers.count = reader.varint();
+    else return false;
+    return true;
+  });
+  const { firstSeq, count } = numbers;
+  const isRange = firstSeq >= 1 && count >= 1 && Number.isSafeInteger(firstSeq + count);
+  // Floors are each store's own.
+  const isEntries = isRange && writer !== '' && writer !== floorWriter;
+  if (interval === '' || ref === noRef || !isEntries) reader.fail();
+  return { type: 'mend', interval, ref, writer, ...numbers };
+}
+
+function readMended(reader: PeerReader): PeerMessage {
+  let interval = '';
+  let ref = noRef;
+  let recovering = false;
+  const numbers = { session: 0, through: 0, floor: 0 };
+  const runs: Uint8Array[] = [];
+  reader.nested((tag) => {
+    if (tag === 0x0a) interval = reader.interval();
+    else if (tag === 0x12) ref = reader.ref();
+    else if (tag === 0x18) numbers.session = reader.varint();
+    else if (tag === 0x20) numbers.through = reader.varint();
+    else if (tag === 0x28) numbers.floor = reader.varint();
+    else if (tag === 0x30) recovering = reader.varint() !== 0;
+    else if (tag === 0x3a) runs.push(readRun(reader));
+    else return false;
+    return true;
+  });
+  if (interval === '' || ref === noRef) reader.fail();
+  return { type: 'mended', interval, ref, ...numbers, recovering, runs };
 }
 
 function readRun(reader: PeerReader): Uint8Array {

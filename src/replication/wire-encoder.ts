@@ -7,7 +7,7 @@ import { closeField, openField } from '../base/protobuf.js';
 import type { Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Frame, IntervalClaim, PeerMessage, Statement } from './messages.js';
-import { putBytes, putDot, putNumber, putRef, putText, putTrim, putVector } from './wire-writer.js';
+import { putBytes, putDot, putLost, putNumber, putRef, putText, putTrim, putVector } from './wire-writer.js';
 import { putReconcile } from './wire-reconcile.js';
 
 /** Tags of the fields of `Message`. */
@@ -32,6 +32,8 @@ export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
   reminded: 0xd2,
   reconcile: 0xe2,
   reconciled: 0xea,
+  mend: 0xf2,
+  mended: 0xfa,
 };
 
 export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Array {
@@ -73,7 +75,8 @@ function putMembers(out: ByteWriter, message: PeerMessage): void {
       putRef(out, 0x1a, message.ref);
       for (const run of message.runs) putBytes(out, 0x22, run);
       putDot(out, 0x2a, message.committed);
-      return putTrim(out, 0x32, message.trim);
+      putTrim(out, 0x32, message.trim);
+      return putLost(out, 0x3a, message.givenUp);
     case 'ack':
       putText(out, 0x0a, message.interval);
       putClaim(out, 0x12, message.claim);
@@ -112,7 +115,7 @@ function putOfChannel(
   out: ByteWriter,
   message: Extract<
     PeerMessage,
-    { type: 'refused' | 'pull' | 'state' | 'recover' | 'recovery' | 'find' | 'found' }
+    { type: 'refused' | 'pull' | 'state' | 'recover' | 'recovery' | 'find' | 'found' | 'mend' | 'mended' }
   >,
 ): void {
   putText(out, 0x0a, message.interval);
@@ -133,7 +136,8 @@ function putOfChannel(
       for (const run of message.runs) putBytes(out, 0x22, run);
       putDot(out, 0x2a, message.committed);
       putClaim(out, 0x32, message.claim);
-      return putTrim(out, 0x3a, message.trim);
+      putTrim(out, 0x3a, message.trim);
+      return putLost(out, 0x42, message.givenUp);
     case 'recover':
       return putNumber(out, 0x10, message.session);
     case 'recovery':
@@ -152,6 +156,20 @@ function putOfChannel(
       putNumber(out, 0x18, message.session);
       putVector(out, 0x22, message.have);
       return putNumber(out, 0x28, message.recovering ? 1 : 0);
+    case 'mend':
+      putRef(out, 0x12, message.ref);
+      putNumber(out, 0x18, message.session);
+      putBytes(out, 0x22, fromHex(message.writer));
+      putNumber(out, 0x28, message.firstSeq);
+      return putNumber(out, 0x30, message.count);
+    case 'mended':
+      putRef(out, 0x12, message.ref);
+      putNumber(out, 0x18, message.session);
+      putNumber(out, 0x20, message.through);
+      putNumber(out, 0x28, message.floor);
+      putNumber(out, 0x30, message.recovering ? 1 : 0);
+      for (const run of message.runs) putBytes(out, 0x3a, run);
+      return;
     default:
       unreachable(message);
   }

@@ -14,7 +14,7 @@ import {
 import { limits } from '../base/limits.js';
 import { FieldReader, isUtf8 } from '../base/protobuf.js';
 import { floorWriter, trimmedCount } from '../log/floors.js';
-import type { Trim } from '../log/entry.js';
+import type { LostRange, Trim } from '../log/entry.js';
 import type { Claim } from './claim.js';
 
 const writerBytes = 12;
@@ -118,6 +118,22 @@ export class PeerReader extends FieldReader {
     if (through === noDot || floors.get(through.writer) !== through.seq) this.fail();
     if (floors.has(floorWriter) || !Number.isSafeInteger(trimmedCount(floors))) this.fail();
     return { through, round, floors };
+  }
+
+  lost(): LostRange {
+    this.item();
+    let writer = nobody;
+    let fromSeq = 0;
+    let toSeq = 0;
+    this.nested((tag) => {
+      if (tag === 0x0a) writer = this.writer();
+      else if (tag === 0x10) fromSeq = this.varint();
+      else if (tag === 0x18) toSeq = this.varint();
+      else return false;
+      return true;
+    });
+    if (writer === nobody || writer === floorWriter || fromSeq < 1 || toSeq < fromSeq) this.fail();
+    return { writer, fromSeq, toSeq };
   }
 
   ref(): ChannelRef {

@@ -1,7 +1,7 @@
 /** The fields that messages between nodes are made of. */
 import { type ByteWriter, fromHex } from '../base/bytes.js';
 import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
-import type { Trim, Vector } from '../log/entry.js';
+import type { LostRange, Trim, Vector } from '../log/entry.js';
 import { closeField, openField, writeText, writeVarintField } from '../base/protobuf.js';
 
 export function putRef(out: ByteWriter, tag: number, { hub, channel }: ChannelRef): void {
@@ -33,6 +33,16 @@ export function putTrim(out: ByteWriter, tag: number, trim: Trim | undefined): v
   putNumber(out, 0x10, trim.round);
   putVector(out, 0x1a, trim.floors);
   closeField(out, field);
+}
+
+export function putLost(out: ByteWriter, tag: number, ranges: readonly LostRange[] = []): void {
+  for (const { writer, fromSeq, toSeq } of ranges) {
+    const field = openField(out, tag);
+    putBytes(out, 0x0a, fromHex(writer));
+    putNumber(out, 0x10, fromSeq);
+    putNumber(out, 0x18, toSeq);
+    closeField(out, field);
+  }
 }
 
 /** Proto3 leaves out what has its default value. */

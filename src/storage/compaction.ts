@@ -17,7 +17,8 @@ import {
   writeCommitHeader,
 } from './commit-format.js';
 import { type StoreFile, removeIfPresent } from './files.js';
-import { decodeRun } from './index-rows.js';
+import { decodeRun, tagged, tags } from './index-rows.js';
+import { rowsOf } from './index-tables.js';
 import { type KeptRun, arrivalsOf, rowKeyOf } from './kept-run.js';
 import { type StoreParts, keysSince, storeDirectory } from './options.js';
 import type { Timestamp } from '../log/entry.js';
@@ -47,8 +48,8 @@ export async function compactStep(parts: StoreParts, postponed: Postponed, unixM
   for (const segment of group) {
     const obstacle = await collect(parts, segment, keysSince(unixMs), bytes, kept);
     if (obstacle) {
-      // What cannot be read now may still be repaired; it is not thrown away. Keys are found in a rebuilt index only as
-      // long as their entries are stored.
+      // What cannot be read and is not stored elsewhere by now may still be repaired: it is not thrown away. Keys are found
+      // in a rebuilt index only as long as their entries are stored.
       const waitMs = obstacle === 'keys' ? 2 * limits.idempotencyWindowMs : Number.POSITIVE_INFINITY;
       postponed.set(segment.number, parts.options.clock.monotonicMs() + waitMs);
       return true;
@@ -115,18 +116,46 @@ async function collect(
     },
   };
   let lastCommit = 0;
+  let skips = false;
+  const isNeeded = async (from: number, to: number): Promise<boolean> => {
+    skips = true;
+    return await hasRows(index, segment, from, to);
+  };
   for await (const items of scanSegment(source, segmentHeaderBytes, lineageSeed(lineage), new RefCache())) {
     for (const item of items) {
-      if (item.type === 'damage') return 'damage';
+      if (item.type === 'damage') {
+        if (await isNeeded(item.from, item.to)) return 'damage';
+        continue;
+      }
       if (item.type === 'end') {
-        if (item.garbage > item.content || item.content < segment.end) return 'damage';
+        const isWhole = item.garbage <= item.content && item.content >= segment.end;
+        if (!isWhole && (await isNeeded(item.content, Math.max(item.garbage, segment.end)))) return 'damage';
         continue;
       }
       if (item.header.kind === 'written') lastCommit = item.header.number;
       if (!(await keepLive(index, segment, item, since, bytes, kept))) return 'keys';
     }
   }
-  return segment.generation > 0 || lastCommit === segment.lastCommit ? undefined : 'damage';
+  return segment.generation > 0 || skips || lastCommit === segment.lastCommit ? undefined : 'damage';
+}
+
+/** Whether something in this part of a segment is still read from there. Rows do not lie in the order of places, so all are
+ *  looked at: that is for damage alone. */
+async function hasRows(
+  { keyValue }: StoreParts['index'],
+  { number, generation }: Segment,
+  from: number,
+  to: number,
+): Promise<boolean> {
+  for await (const [key, value] of rowsOf(keyValue, tagged(tags.run))) {
+    const place = decodeRun(key, value);
+    // One that cannot be read is told of where it is used.
+    if (!place) return true;
+    const isHere = place.segment === number && place.generation === generation;
+    if (isHere && place.offset < to && place.offset + place.headerBytes + place.recordBytes > from)
+      return true;
+  }
+  return false;
 }
 
 /** False when a run that is trimmed has keys to be remembered. */

@@ -7,6 +7,7 @@ import { ByteReader, ByteWriter, fromHex, toHex } from '../base/bytes.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
 import type { MissingRange } from '../engine/ports.js';
 import type { ChannelLog } from '../log/channel-log.js';
+import type { LostRange } from '../log/entry.js';
 import { HashSum, hashSumBytes } from '../log/hash-sum.js';
 import { channelBytes, isSealed, seal, tagged, tags, valueStart } from './index-rows.js';
 
@@ -21,7 +22,7 @@ export interface DigestRow {
   readonly readAt: number;
   readonly sum: HashSum;
   readonly writers: ReadonlyMap<WriterId, Stretch>;
-  /** Within the stretches, and not in the sum. */
+  /** Within the stretches, and not in the sum: in order of seq of each writer. All that was given up is among it. */
   readonly missing: readonly MissingRange[];
 }
 
@@ -72,13 +73,22 @@ export function decodeDigestRow(key: Uint8Array, value: Uint8Array): DigestRow |
   return reader.failed ? undefined : { readAt, sum, writers, missing };
 }
 
-/** Whether the row can be gone on from: nothing it covers was trimmed, or is gone. */
-export function isBegun({ writers }: DigestRow, log: ChannelLog): boolean {
+/** Whether the row can be gone on from: nothing it covers was trimmed, or given up since, or is gone. */
+export function isBegun(row: DigestRow, log: ChannelLog): boolean {
+  const { writers } = row;
   for (const [writer, { floor, through }] of writers) {
     const state = log.writer(writer);
     if (!state || state.floor !== floor || state.seq < through) return false;
   }
-  return true;
+  return log.givenUp().every((range) => isLeftOut(row, range));
+}
+
+function isLeftOut({ writers, missing }: DigestRow, { writer, fromSeq, toSeq }: LostRange): boolean {
+  const last = Math.min(toSeq, writers.get(writer)?.through ?? 0);
+  let next = fromSeq;
+  for (const range of missing)
+    if (range.writer === writer && range.fromSeq <= next && range.toSeq >= next) next = range.toSeq + 1;
+  return next > last;
 }
 
 /** Whether the row covers exactly what is held now. */

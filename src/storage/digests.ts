@@ -1,7 +1,7 @@
 /** Digests of channels from checked records on disk, in bounded steps: what was summed up before is gone on from, and read
  *  anew once it is old, so that neither a bug of counting nor a bit that flipped later stays unseen. */
 import { ChannelMap } from '../base/channel-map.js';
-import type { HubName, WriterId } from '../base/ids.js';
+import type { ChannelRef, HubName, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type {
   ChannelContent,
@@ -13,7 +13,9 @@ import type {
 } from '../engine/ports.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { ChannelDigestSum } from '../log/digest.js';
+import type { LostRange } from '../log/entry.js';
 import { HashSum } from '../log/hash-sum.js';
+import { pairsOf, rangesWithout } from '../log/seq-ranges.js';
 import { listChannels } from './channel-list.js';
 import {
   type DigestRow,
@@ -45,6 +47,8 @@ export class Digests {
   readonly #options: DigestsOptions;
   readonly #recent = new ChannelMap<DigestRow>();
   readonly #recentSlots = new Set<Slot['ref']>();
+  /** How often something was stored again: what was missing to a reading that was under way is there now. */
+  #repairs = 0;
 
   constructor(options: DigestsOptions) {
     this.#options = options;
@@ -54,14 +58,22 @@ export class Digests {
   async of(slot: Slot, { notBefore, pause }: DigestOptions = {}): Promise<StoredDigest | undefined> {
     const known = await this.#row(slot);
     for (let tries = 0; tries < triesMax; tries++) {
-      const begun = known && isBegun(known, slot.log) && !this.#isOld(known, notBefore) ? known : undefined;
-      if (begun && isWhole(begun, slot.log)) return digestOf(begun);
+      const begun =
+        known && isBegun(known, slot.log) && !this.#isOld(known, slot.log, notBefore) ? known : undefined;
+      if (begun && isWhole(begun, slot.log)) return digestOf(begun, slot.log);
       const row = await this.#read(slot, begun, pause);
       if (!row) continue;
       this.#keep(slot, row);
-      return digestOf(row);
+      return digestOf(row, slot.log);
     }
     return undefined;
+  }
+
+  /** Something of it was stored again: what the row misses may be there now. */
+  forget(ref: ChannelRef): void {
+    this.#repairs++;
+    this.#recent.delete(ref);
+    this.#options.index.addWrites([{ key: digestKey(ref) }]);
   }
 
   /** What channels hold, by name, with the digests that are known of exactly that. */
@@ -75,8 +87,9 @@ export class Digests {
       const value = values[i];
       const row = this.#recent.get(ref) ?? (value && decodeDigestRow(keys[i]!, value));
       const log = logs[i]!;
-      const isKnown = row !== undefined && isWhole(row, log) && !this.#isOld(row, undefined);
-      return { ref, ...heldOf(log), ...(isKnown ? { digest: digestOf(row) } : {}) };
+      const isKnown =
+        row !== undefined && isBegun(row, log) && isWhole(row, log) && !this.#isOld(row, log, undefined);
+      return { ref, ...heldOf(log), ...(isKnown ? { digest: digestOf(row, log) } : {}) };
     });
   }
 
@@ -88,20 +101,23 @@ export class Digests {
     return value && decodeDigestRow(key, value);
   }
 
-  /** One with holes is looked at again sooner: they may have been repaired. */
-  #isOld({ readAt, missing }: DigestRow, notBefore: number | undefined): boolean {
+  /** One with holes is looked at again sooner: a disk may give back later what it did not give then. */
+  #isOld(row: DigestRow, log: ChannelLog, notBefore: number | undefined): boolean {
+    const { readAt } = row;
     const now = this.#options.clock.wallMs();
-    const ageMaxMs = missing.length > 0 ? limits.digestDamagedAgeMs : limits.digestAgeMs;
+    const ageMaxMs = missedIn(row, log).length > 0 ? limits.digestDamagedAgeMs : limits.digestAgeMs;
     // A time to come is from a clock that was set back since.
     return readAt > now || readAt < (notBefore ?? now - ageMaxMs);
   }
 
-  /** Reads what `begun` lacks of what is held now; `undefined` when some of it was trimmed meanwhile. */
+  /** Reads what `begun` lacks of what is held now; `undefined` when some of it was trimmed, stored again or given up
+   *  meanwhile. */
   async #read(
     slot: Slot,
     begun: DigestRow | undefined,
     pause: DigestOptions['pause'],
   ): Promise<DigestRow | undefined> {
+    const repairs = this.#repairs;
     const readAt = begun?.readAt ?? Math.floor(this.#options.clock.wallMs());
     const held = stretchesOf(slot.log);
     // Whoever else has the row goes on from the same sum.
@@ -109,15 +125,26 @@ export class Digests {
     const missing = [...(begun?.missing ?? [])];
     for (const [writer, { floor, through }] of held) {
       const from = begun?.writers.get(writer)?.through ?? floor;
+      const given = slot.log.givenUp().filter((range) => range.writer === writer);
       for (let next = from + 1; next <= through;) {
-        const range = { writer, firstSeq: next, count: through - next + 1 };
+        const ahead = given.find(({ toSeq }) => toSeq >= next);
+        if (ahead && ahead.fromSeq <= next) {
+          const toSeq = Math.min(ahead.toSeq, through);
+          missing.push({ writer, fromSeq: next, toSeq });
+          next = toSeq + 1;
+          continue;
+        }
+        const last = Math.min(through, (ahead?.fromSeq ?? Infinity) - 1);
+        const range = { writer, firstSeq: next, count: last - next + 1 };
         const step = await this.#step(slot, range, sum, missing);
         next = step.next;
         await pause?.(step.bytes);
       }
     }
     const isTrimmed = [...held].some(([writer, { floor }]) => slot.log.writer(writer)?.floor !== floor);
-    return isTrimmed ? undefined : { readAt, sum: sum.sum, writers: held, missing };
+    const row = { readAt, sum: sum.sum, writers: held, missing };
+    const isRepaired = repairs !== this.#repairs && missing.length > 0;
+    return isTrimmed || isRepaired || !isBegun(row, slot.log) ? undefined : row;
   }
 
   async #step(
@@ -169,7 +196,8 @@ function heldOf(log: ChannelLog): Pick<ChannelContent, 'through' | 'floors'> {
   };
 }
 
-function digestOf({ readAt, sum, writers, missing }: DigestRow): StoredDigest {
+function digestOf(row: DigestRow, log: ChannelLog): StoredDigest {
+  const { readAt, sum, writers } = row;
   const floors = new Map<WriterId, number>();
   for (const [writer, { floor }] of writers) if (floor > 0) floors.set(writer, floor);
   return {
@@ -177,7 +205,21 @@ function digestOf({ readAt, sum, writers, missing }: DigestRow): StoredDigest {
     entries: sum.count,
     through: new Map([...writers].map(([writer, { through }]) => [writer, through])),
     floors,
-    missing,
+    missing: missedIn(row, log),
     readAt,
   };
+}
+
+/** What is given up is in no digest, whoever still has it, and nobody misses it. */
+function missedIn({ missing }: DigestRow, log: ChannelLog): readonly MissingRange[] {
+  if (missing.length === 0) return missing;
+  const given = log.givenUp();
+  return missing.flatMap((range) => withoutGiven(range, given));
+}
+
+function withoutGiven({ writer, fromSeq, toSeq }: MissingRange, given: readonly LostRange[]): MissingRange[] {
+  let pairs = [fromSeq, toSeq];
+  for (const each of given)
+    if (each.writer === writer) pairs = rangesWithout(pairs, each.fromSeq, each.toSeq);
+  return pairsOf(pairs).map(([from, to]) => ({ writer, fromSeq: from, toSeq: to }));
 }

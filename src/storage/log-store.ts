@@ -1,13 +1,15 @@
 /** The store of one node: segments as the truth, an index that can be rebuilt from them, and the channel logs in use.
  *  docs/architecture.md tells how they fit together; the promises are those of `LogStore` in engine/ports.ts. */
 import { assert } from '../base/assert.js';
-import type { ChannelRef, HubName, StoreId } from '../base/ids.js';
+import type { ChannelRef, HubName, StoreId, WriterId } from '../base/ids.js';
 import {
   type ArrivedRuns,
   type ChannelContent,
   type ChannelSize,
   type Commit,
   type CommitReceipt,
+  type Damage,
+  type DamagedRun,
   type DigestOptions,
   type LogStore,
   type ReadRange,
@@ -17,18 +19,22 @@ import {
 } from '../engine/ports.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { Timestamp, Trim, Vector } from '../log/entry.js';
-import type { KeyRow } from '../log/run.js';
+import type { KeyRow, RunSummary } from '../log/run.js';
 import { arrivedSince } from './arrivals.js';
 import { listChannels, listHubs } from './channel-list.js';
 import { Digests } from './digests.js';
+import { DamageBook } from './damage-book.js';
+import { examine } from './examining.js';
 import { isFull } from './files.js';
 import { renamed, writeIdentity } from './identity.js';
 import { markDoubt } from './index-open.js';
 import type { WantedKey } from './key-buckets.js';
 import { Maintenance } from './maintenance.js';
+import { Mending } from './mending.js';
 import { openParts } from './open.js';
 import { type LogStoreOptions, type StoreParts, storeDirectory } from './options.js';
 import { Reader } from './reader.js';
+import { Scrub } from './scrub.js';
 import type { Appended } from './segment-writer.js';
 import type { Slot } from './slots.js';
 import { IndexDoubtError } from './index-doubt.js';
@@ -56,6 +62,8 @@ class SegmentedLogStore implements LogStore {
   readonly #reader: Reader;
   readonly #digests: Digests;
   readonly #maintenance: Maintenance;
+  readonly #damage = new DamageBook();
+  readonly #scrub: Scrub;
   #failure: StoreFailedError | undefined;
   #closed: Promise<void> | undefined;
   #committing = false;
@@ -66,8 +74,9 @@ class SegmentedLogStore implements LogStore {
     this.storeId = parts.storeId;
     this.notes = parts.notes;
     const { index, segments, options } = parts;
-    this.#reader = new Reader({ index, segments, observer: options.observer });
+    this.#reader = new Reader({ index, segments, observer: options.observer, damage: this.#damage });
     this.#digests = new Digests({ index, reader: this.#reader, clock: options.clock });
+    this.#scrub = new Scrub({ index, segments, reader: this.#reader });
     this.#maintenance = new Maintenance(parts);
   }
 
@@ -87,7 +96,7 @@ class SegmentedLogStore implements LogStore {
   async commit(commit: Commit): Promise<CommitReceipt> {
     this.#mustWork();
     assert(!this.#committing, 'one commit at a time');
-    const slots = this.#slotsOf(commit);
+    const slots = this.#slotsOf(commit.runs);
     this.#committing = true;
     try {
       return await this.#guard(() => this.#commit(commit, slots));
@@ -99,12 +108,18 @@ class SegmentedLogStore implements LogStore {
   async #commit(commit: Commit, slots: readonly Slot[]): Promise<CommitReceipt> {
     const { writer, index, space } = this.#parts;
     if (index.pendingRows > waitingRowsMax) await index.flush();
+    const mendings = commit.repairs && (await this.#plan(commit.repairs));
     const appended = await writer.append(commit, () => this.#notesWith(commit));
     // A step ahead of the commits may have failed meanwhile: then it is not said whether this one holds.
     this.#mustWork();
     const trims = this.#apply(commit, slots, appended);
+    if (mendings) this.#mend(commit, mendings, appended);
     if (trims) for (const [slot, trim] of trims) await this.#parts.applier.trim(slot, trim);
-    this.#flushIfDue();
+    if (mendings) {
+      await index.flushAll();
+      this.#reader.forget();
+      for (const { ref } of commit.repairs ?? []) this.#digests.forget(ref);
+    } else this.#flushIfDue();
     space.written(writer.writtenBytes);
     const { number, firstArrival } = appended.header;
     return { number, firstArrival };
@@ -162,6 +177,24 @@ class SegmentedLogStore implements LogStore {
   ): Promise<readonly ChannelContent[]> {
     this.#mustWork();
     return await this.#guard(() => this.#digests.list(hub, options));
+  }
+
+  damaged(limit: number): readonly DamagedRun[] {
+    return this.#damage.take(limit);
+  }
+
+  async examine(ref: ChannelRef, writer: WriterId, seq: number): Promise<Damage | undefined> {
+    const { index } = this.#parts;
+    return await this.#withSlot(ref, async (slot) => {
+      const damage = await examine({ index, reader: this.#reader }, slot, writer, seq);
+      if (!damage) this.#damage.forget({ ref, writer, firstSeq: seq, count: 1 });
+      return damage;
+    });
+  }
+
+  async scrub(part: number): Promise<boolean> {
+    this.#mustWork();
+    return await this.#guard(() => this.#scrub.step(part));
   }
 
   async maintain(unixMs: number): Promise<void> {
@@ -222,12 +255,37 @@ class SegmentedLogStore implements LogStore {
     if (index.pendingRows >= batchRows && !index.isFlushing) void index.flush().catch(() => undefined);
   }
 
-  #slotsOf(commit: Commit): Slot[] {
-    return commit.runs.map((run) => {
+  #slotsOf(runs: readonly RunSummary[]): Slot[] {
+    return runs.map((run) => {
       const slot = this.#parts.index.slots.get(run.ref);
       assert(slot && slot.users > 0, 'the channels of a commit are open');
       return slot;
     });
+  }
+
+  /** What becomes of the runs that are stored again. */
+  async #plan(repairs: readonly RunSummary[]): Promise<(Mending | undefined)[]> {
+    const { index, segments, applier } = this.#parts;
+    const slots = this.#slotsOf(repairs);
+    const parts = { index, segments, applier };
+    await index.flushAll();
+    return await Promise.all(repairs.map((run, i) => Mending.plan(parts, slots[i]!, run)));
+  }
+
+  /** From now on they are read from their new places. */
+  #mend(
+    { runs, repairs = [] }: Commit,
+    mendings: readonly (Mending | undefined)[],
+    { header, segment, runsAt }: Appended,
+  ): void {
+    let arrival = header.firstArrival;
+    for (const { count } of runs) arrival += count;
+    for (const [i, run] of repairs.entries()) {
+      mendings[i]?.apply({ segment, offset: runsAt + run.offset, headerBytes: run.headerBytes, arrival });
+      arrival += run.count;
+      this.#damage.forget(run);
+    }
+    this.#maintenance.mended();
   }
 
   /** Only when a segment begins. */
@@ -244,12 +302,13 @@ class SegmentedLogStore implements LogStore {
     for (let i = 0; i < slots.length; i++) {
       const run = commit.runs[i]!;
       const at = { segment, offset: runsAt + run.offset, headerBytes: run.headerBytes, arrival };
+      for (const range of commit.lost?.get(i) ?? []) slots[i]!.log.lose(range);
       for (const trim of applier.apply(slots[i]!, run, at)) (trims ??= []).push([slots[i]!, trim]);
       arrival += run.count;
     }
     const { number: segmentNumber, generation } = segment;
     const { offset } = header;
-    if (slots.length > 0) {
+    if (header.entryCount > 0) {
       const { firstArrival, entryCount: entries } = header;
       const place = {
         arrival: firstArrival,

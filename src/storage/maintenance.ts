@@ -30,6 +30,11 @@ export class Maintenance {
     return this.#running;
   }
 
+  /** Something was stored again elsewhere: what stood in the way of compaction may be gone. */
+  mended(): void {
+    this.#postponed.clear();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running?.catch(() => undefined);

@@ -25,6 +25,10 @@ export class PlacesAhead {
     return ahead.subLog === subLog ? ahead.places : undefined;
   }
 
+  clear(): void {
+    this.#ahead.clear();
+  }
+
   /** Keeps the rest of a lookup: `seq` is what its reader will ask for. */
   keep(subLog: SubLog, seq: number, places: readonly RunPlace[]): void {
     if (places.length === 0) return;

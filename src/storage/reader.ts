@@ -2,7 +2,8 @@
  *  one record by record. Runs that lie near one another are read at once and handed out as one slice. */
 import type { WriterId } from '../base/ids.js';
 import { channelKey } from '../base/ids.js';
-import type { MissingRange, Observer, ReadRange, ReadResult, RecordSlice } from '../engine/ports.js';
+import { planted } from '../base/planted.js';
+import type { Observer, ReadRange, ReadResult } from '../engine/ports.js';
 import { RecordWalk, placeSeed, recordIsWhole, recordSeq, recordTimestamp } from '../log/entry-wire.js';
 import { RefCache, parseRunHeader } from '../log/run-reader.js';
 import type { Timestamp, Vector } from '../log/entry.js';
@@ -11,9 +12,11 @@ import { type Stretch, wholeStretches } from './damaged-run.js';
 import { errorCode } from './files.js';
 import type { RunPlace } from './index-rows.js';
 import { PlacesAhead } from './places-ahead.js';
+import { ResultBuilder } from './read-result.js';
 import { segmentFileName } from './segment-format.js';
 import type { SegmentSet } from './segments.js';
 import type { Slot, SubLog } from './slots.js';
+import type { DamageBook } from './damage-book.js';
 import { IndexDoubtError } from './index-doubt.js';
 import type { StoreIndex } from './store-index.js';
 
@@ -21,6 +24,7 @@ export interface ReaderOptions {
   readonly index: StoreIndex;
   readonly segments: SegmentSet;
   readonly observer: Observer;
+  readonly damage: DamageBook;
 }
 
 /** Bytes between two runs that are read along rather than read around. */
@@ -50,6 +54,24 @@ export class Reader {
       await this.#readRange(slot, writer, firstSeq, firstSeq + count - 1, result);
     }
     return result.done();
+  }
+
+  /** Whether the run is whole, its header too; where it is not, that is written down. */
+  async verify(slot: Slot, writer: WriterId, place: RunPlace): Promise<boolean> {
+    const segment = this.#options.segments.get(place.segment, place.generation);
+    // Compaction moves it.
+    if (!segment && this.#options.segments.covers(place.segment)) return true;
+    const length = placeEnd(place) - place.offset;
+    const bytes = segment ? await this.#bytes(segment, place.offset, length) : new Uint8Array(0);
+    if (isWholePlace(slot, writer, place, bytes, 0)) return true;
+    this.#alarm(slot, writer, place);
+    return false;
+  }
+
+  /** Runs were moved for another reason than compaction: what was looked up before does not hold. */
+  forget(): void {
+    this.#ahead.clear();
+    this.#large = undefined;
   }
 
   /** The first seq of a writer stamped at or after `timestamp`, for each writer that has one. */
@@ -129,7 +151,7 @@ export class Reader {
     const last = group.at(-1)!;
     const segment = this.#options.segments.get(first.segment, first.generation);
     if (!segment)
-      return this.#options.segments.covers(first.segment) ? undefined : group.map(() => noStretches);
+      return this.#options.segments.covers(first.segment) ? undefined : this.#gone(slot, writer, group);
     const length = placeEnd(last) - first.offset;
     const bytes = await this.#bytes(segment, first.offset, length);
     const found = group.map((place) =>
@@ -137,6 +159,14 @@ export class Reader {
     );
     if (group.length === 1 && length > readBytesMax) this.#large = { place: first, stretches: found[0]! };
     return found;
+  }
+
+  /** The segment itself is missing. */
+  #gone(slot: Slot, writer: WriterId, group: readonly RunPlace[]): (readonly Stretch[])[] {
+    return group.map((place) => {
+      this.#alarm(slot, writer, place);
+      return noStretches;
+    });
   }
 
   async #bytes(
@@ -165,10 +195,7 @@ export class Reader {
     const start = at + headerBytes;
     const end = start + recordBytes;
     const isWhole =
-      end <= bytes.length &&
-      (headerBytes > 0
-        ? isWholeRun(bytes, at, writer, place)
-        : areWholeRecords(bytes, start, end, placeSeed(slot.ref, writer, round)));
+      isWholePlace(slot, writer, place, bytes, at) || (planted('damage-served') && end <= bytes.length);
     if (isWhole) return [{ bytes, start, end, round, firstSeq, count }];
     this.#alarm(slot, writer, place);
     return at < bytes.length ? wholeStretches(slot.ref, writer, place, bytes.subarray(at, end)) : noStretches;
@@ -176,6 +203,8 @@ export class Reader {
 
   #alarm(slot: Slot, writer: WriterId, place: RunPlace): void {
     const { segment, generation, offset, firstSeq, count } = place;
+    if (!slot.log.isGivenUp(writer, firstSeq, firstSeq + count - 1))
+      this.#options.damage.add({ ref: slot.ref, writer, firstSeq, count });
     const name = `${segmentFileName(segment, generation)}:${offset}`;
     if (this.#alarmed.has(name) || this.#alarmed.size >= alarmsMax) return;
     this.#alarmed.add(name);
@@ -194,7 +223,10 @@ export class Reader {
           `it has no place for entry ${seq} of writer ${writer} in ${channelKey(slot.ref)}`,
         );
       }
-      seq = range.toSeq + 1;
+      const { fromSeq: first, toSeq: last } = range;
+      if (!slot.log.isGivenUp(writer, first, last))
+        this.#options.damage.add({ ref: slot.ref, writer, firstSeq: first, count: last - first + 1 });
+      seq = last + 1;
     }
     result.addMissing({ writer, fromSeq, toSeq });
   }
@@ -233,87 +265,6 @@ export class Reader {
 const names = new RefCache();
 const noStretches: readonly Stretch[] = [];
 
-/** Collects slices, joining what follows one another, and stops when there is enough. */
-class ResultBuilder {
-  readonly #slices: (Stretch & { readonly writer: WriterId })[] = [];
-  readonly #missing: MissingRange[] = [];
-  readonly #bytesMax: number;
-  #bytes = 0;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
-  get isFull(): boolean {
-    return this.#bytes >= this.#bytesMax;
-  }
-
-  get room(): number {
-    return Math.max(0, this.#bytesMax - this.#bytes);
-  }
-
-  addMissing(range: MissingRange): void {
-    const last = this.#missing.at(-1);
-    if (last && last.writer === range.writer && last.toSeq + 1 === range.fromSeq) {
-      this.#missing[this.#missing.length - 1] = { ...last, toSeq: range.toSeq };
-    } else this.#missing.push(range);
-  }
-
-  /** Adds fromSeq … toSeq of a run, of which the stretches are whole; returns the seq after the last one dealt with. */
-  addRun(writer: WriterId, stretches: readonly Stretch[], fromSeq: number, toSeq: number): number {
-    let seq = fromSeq;
-    for (const stretch of stretches) {
-      const last = stretch.firstSeq + stretch.count - 1;
-      if (last < seq || stretch.firstSeq > toSeq) continue;
-      if (stretch.firstSeq > seq) this.addMissing({ writer, fromSeq: seq, toSeq: stretch.firstSeq - 1 });
-      seq = Math.max(seq, stretch.firstSeq);
-      seq = this.#addStretch(writer, stretch, seq, Math.min(toSeq, last));
-      if (this.isFull) return seq;
-    }
-    if (seq <= toSeq) this.addMissing({ writer, fromSeq: seq, toSeq });
-    return toSeq + 1;
-  }
-
-  #addStretch(writer: WriterId, whole: Stretch, fromSeq: number, toSeq: number): number {
-    const part = cutStretch(whole, fromSeq, toSeq, Math.max(1, this.room));
-    this.#bytes += part.end - part.start;
-    const last = this.#slices.at(-1);
-    const joins =
-      last?.writer === writer &&
-      last.round === part.round &&
-      last.bytes === part.bytes &&
-      last.firstSeq + last.count === part.firstSeq &&
-      last.end <= part.start;
-    if (joins) {
-      // Headers between the two are not handed out: close the gap. These bytes were verified and are ours alone.
-      last.bytes.copyWithin(last.end, part.start, part.end);
-      last.end += part.end - part.start;
-      last.count += part.count;
-    } else this.#slices.push({ ...part, writer });
-    return part.firstSeq + part.count;
-  }
-
-  done(): ReadResult {
-    const slices = this.#slices.map(({ writer, round, firstSeq, count, bytes, start, end }): RecordSlice => {
-      return { writer, round, firstSeq, count, records: bytes.subarray(start, end) };
-    });
-    return { slices, missing: this.#missing };
-  }
-}
-
-/** Records fromSeq … toSeq, the last of them that which reaches `bytesMax`. */
-function cutStretch(whole: Stretch, fromSeq: number, toSeq: number, bytesMax: number): Stretch {
-  const { bytes, round } = whole;
-  const isAll = fromSeq === whole.firstSeq && toSeq === whole.firstSeq + whole.count - 1;
-  if (isAll && whole.end - whole.start <= bytesMax) return { ...whole };
-  const walk = new RecordWalk(bytes, whole.start, whole.end);
-  for (let seq = whole.firstSeq; seq < fromSeq; seq++) walk.next();
-  const start = walk.end;
-  let count = 0;
-  while (fromSeq + count <= toSeq && walk.end - start < bytesMax && walk.next()) count++;
-  return { bytes, start, end: walk.end, round, firstSeq: fromSeq, count };
-}
-
 /** How many places from `from` on are read at once. */
 function groupEnd(places: readonly RunPlace[], from: number, bytesMax: number): number {
   const first = places[from]!;
@@ -350,6 +301,20 @@ function placeEnd({ offset, headerBytes, recordBytes }: RunPlace): number {
 
 function samePlace(a: RunPlace, b: RunPlace): boolean {
   return a.segment === b.segment && a.generation === b.generation && a.offset === b.offset;
+}
+
+function isWholePlace(
+  { ref }: Slot,
+  writer: WriterId,
+  place: RunPlace,
+  bytes: Uint8Array,
+  at: number,
+): boolean {
+  const start = at + place.headerBytes;
+  const end = start + place.recordBytes;
+  if (end > bytes.length) return false;
+  if (place.headerBytes > 0) return isWholeRun(bytes, at, writer, place);
+  return areWholeRecords(bytes, start, end, placeSeed(ref, writer, place.round));
 }
 
 function isWholeRun(bytes: Uint8Array, at: number, writer: WriterId, place: RunPlace): boolean {

@@ -37,7 +37,7 @@ export class RecoveryReport {
   lost(index: StoreIndex, channels: Iterable<ChannelRef>): boolean {
     let any = false;
     for (const ref of channels) {
-      for (const { writer, fromSeq, toSeq } of index.slots.get(ref)?.log.lostRanges() ?? []) {
+      for (const { writer, fromSeq, toSeq } of index.slots.get(ref)?.log.holes() ?? []) {
         any = true;
         this.#observe(channelKey(ref), `entries ${fromSeq} to ${toSeq} of writer ${writer} are lost`);
       }

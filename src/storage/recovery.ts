@@ -1,11 +1,11 @@
 /** What happens between opening the index and the first commit: segments are read from where the index ends, whole
  *  commits are taken in, damage is salvaged, and the tail is made fit to be written behind. */
-import type { ChannelRef } from '../base/ids.js';
-import { channelKey } from '../base/ids.js';
+import { type ChannelRef, channelKey } from '../base/ids.js';
 import type { Trim } from '../log/entry.js';
 import { isFloorRun } from '../log/floors.js';
 import { RefCache } from '../log/run-reader.js';
 import type { RunSummary } from '../log/run.js';
+import { Again } from './again.js';
 import type { StoredAt } from './applier.js';
 import { type CommitHeader, lineageSeed } from './commit-format.js';
 import type { FoundSegment } from './directory.js';
@@ -43,12 +43,14 @@ class Recovery {
   #forgot = false;
   readonly #report: RecoveryReport;
   readonly #strays = new Strays();
+  readonly #again: Again;
   /** Channels in which something had to be marked as lost. */
   readonly #holed = new Map<string, ChannelRef>();
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
     this.#report = new RecoveryReport(options.observer);
+    this.#again = new Again(options);
     this.#seed = lineageSeed(options.lineage);
     this.#lastCommit = options.covered.commit;
     this.#nextArrival = options.covered.nextArrival;
@@ -75,6 +77,7 @@ class Recovery {
     const repaired = await this.#repair(end);
     await this.#settle();
     await this.#takeStrays();
+    await this.#again.mend();
     if (this.#report.lost(this.#options.index, this.#holed.values())) this.#forgot = true;
     return {
       commits: this.#commits,
@@ -216,7 +219,7 @@ class Recovery {
       const slot = this.#slotOf(run);
       // Nearly always: nothing has to be found for it first.
       if (slot.log.accepts(run).ok) this.#takeIn(slot, run, at, trims);
-      else this.#fitIn(slot, run, at, trims);
+      else this.#fitIn(slot, run, at, trims, header.kind);
       this.#nextArrival = Math.max(this.#nextArrival, arrival + run.count);
       if (header.kind === 'rewritten') {
         const bytes = run.headerBytes + run.recordBytes;
@@ -232,12 +235,11 @@ class Recovery {
     this.#commits++;
     index.touchSegment(segment);
     const { number, generation } = segment;
-    const { offset } = header;
     index.cover({
       commit: this.#lastCommit,
       segment: number,
       generation,
-      offset,
+      offset: header.offset,
       end,
       nextArrival: this.#nextArrival,
     });
@@ -256,13 +258,23 @@ class Recovery {
   }
 
   /** Takes a run in, and before it what was salvaged that it stands on. */
-  #fitIn(slot: Slot, run: RunSummary, at: StoredAt, trims: DueTrim[]): void {
+  #fitIn(
+    slot: Slot,
+    run: RunSummary,
+    at: StoredAt,
+    trims: DueTrim[],
+    kind: CommitHeader['kind'] | 'stray' = 'stray',
+  ): void {
     const refusal = fit(slot.log, run, {
       strays: this.#strays,
       apply: (stray) => this.#takeIn(slot, stray.run, stray.at, trims),
       lost: () => this.#holed.set(channelKey(run.ref), run.ref),
     });
     if (!refusal) return this.#takeIn(slot, run, at, trims);
+    if (kind !== 'stray' && !isFloorRun(run) && this.#again.take(slot.log, run, at, { kind, refusal })) {
+      this.#holed.set(channelKey(run.ref), run.ref);
+      return;
+    }
     // Present twice, or below the floor already: compaction was interrupted, or is behind.
     if (refusal.type === 'duplicate' || refusal.type === 'trimmed') return;
     this.#report.tell(

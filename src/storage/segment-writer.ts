@@ -177,9 +177,9 @@ export class SegmentWriter {
       kind: 'written',
       sectionBytes: runsAt - start - commitHeaderBytes,
       runsBytes: commit.bytes.length,
-      runCount: commit.runs.length,
+      runCount: runsOf(commit).length,
       entryCount: entryCount(commit),
-      ...bodySums(out.buffer, start + commitHeaderBytes, runsAt, commit.runs),
+      ...bodySums(out.buffer, start + commitHeaderBytes, runsAt, runsOf(commit)),
       number: this.#commit + 1,
       firstArrival: this.#nextArrival,
       segment: segment.number,
@@ -289,6 +289,10 @@ function emptySegment(number: number): Segment {
 
 function entryCount(commit: Commit): number {
   let count = 0;
-  for (const run of commit.runs) count += run.count;
+  for (const run of runsOf(commit)) count += run.count;
   return count;
+}
+
+function runsOf({ runs, repairs }: Commit): Commit['runs'] {
+  return repairs ? [...runs, ...repairs] : runs;
 }

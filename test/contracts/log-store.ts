@@ -6,6 +6,8 @@ import { ChannelDigestSum } from '../../src/log/digest.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { floorRun, floorWriter } from '../../src/log/floors.js';
 import { sha256 } from '../../src/storage/sha256.js';
+import { runOf } from '../../src/log/run-bytes.js';
+import { verifyRun } from '../../src/log/run-reader.js';
 import { crc32 } from '../../src/base/crc32.js';
 import { TestWriter, content, ref, seqsOf, writerId } from '../storage/support.js';
 
@@ -327,6 +329,61 @@ export function logStoreContract(name: string, make: () => Promise<LogStoreUnder
         await again.close();
       },
     );
+
+    scenario(
+      'what is stored again is what it was, arrives anew, and raises nothing',
+      async (world, store) => {
+        const a = new TestWriter(store, first);
+        await a.publish(room, 'one', 'two');
+        await a.publish(room, 'three');
+        const { slices } = await store.read(room, [{ writer: first, firstSeq: 1, count: 2 }], 1e6);
+        const { round, records } = slices[0]!;
+        const bytes = runOf({ ref: room, writer: first, round, firstSeq: 1, count: 2, records });
+        const run = verifyRun(bytes, 0, bytes.length);
+        if (!run.ok) throw new Error(run.error);
+        await store.open(ref('other'));
+        const fresh = new TestWriter(store, second, 2_000_000);
+        await fresh.publish(ref('other'), 'before');
+        const before = store.newestArrival;
+        const { firstArrival } = await store.commit({ bytes, runs: [], repairs: [run.value] });
+        expect([firstArrival, store.newestArrival]).toEqual([before + 1, before + 2]);
+        await fresh.publish(ref('other'), 'after');
+        const check = async (opened: LogStore): Promise<void> => {
+          const log = await opened.open(room);
+          expect([log.have(first), log.entries, log.holes()]).toEqual([3, 3, []]);
+          expect(await seqs(opened, room, 1, 3)).toEqual([1, 2, 3]);
+          const { runs } = await opened.arrivedSince(before, 10);
+          expect(runs.map(({ writer, firstSeq, count }) => [writer, firstSeq, count])).toEqual([
+            [first, 1, 2],
+            [second, 2, 1],
+          ]);
+        };
+        await check(store);
+        await store.close();
+        const again = await world.open();
+        await check(again);
+        await again.close();
+      },
+    );
+
+    scenario('nothing is damaged where all can be read', async (_, store) => {
+      const a = new TestWriter(store, first);
+      await a.publish(room, 'one', 'two');
+      await a.raise(ref('other'), {
+        through: { writer: second, seq: 3 },
+        floors: new Map([[second, 3]]),
+        round: 1,
+      });
+      await a.commit();
+      let steps = 0;
+      while (!(await store.scrub(1))) expect(++steps).toBeLessThan(10);
+      expect(store.damaged(10)).toEqual([]);
+      for (const writer of [first, second, floorWriter])
+        expect(await store.examine(room, writer, 1)).toBe(undefined);
+      expect(await store.examine(ref('other'), second, 2)).toBe(undefined);
+      expect(await store.examine(ref('other'), floorWriter, 3)).toBe(undefined);
+      await store.close();
+    });
 
     scenario(
       'a run that does not follow is a mistake of the caller, and ends the store',

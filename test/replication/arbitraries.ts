@@ -38,6 +38,12 @@ const trim = fc
     return { through, round, floors: new Map([...floors, [through.writer, through.seq] as const]) };
   })
   .filter(({ floors }) => Number.isSafeInteger(trimmedCount(floors)) && !floors.has(floorWriter));
+const givenUp = fc.array(
+  fc
+    .tuple(writer, seq, seq)
+    .map(([of, a, b]) => ({ writer: of, fromSeq: Math.min(a, b), toSeq: Math.max(a, b) })),
+  { minLength: 1, maxLength: 3 },
+);
 const runs = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 3 });
 const intervalClaims = fc.array(fc.record({ interval, claim }), { maxLength: 3 });
 const optional = { requiredKeys: ['interval', 'claim'] } as const;
@@ -92,7 +98,7 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.constant({ type: 'staleRing' as const }),
   fc
     .record(
-      { interval, claim, ref, runs, committed: dot, trim },
+      { interval, claim, ref, runs, committed: dot, trim, givenUp },
       { requiredKeys: ['interval', 'claim', 'ref', 'runs'] },
     )
     .map((fields) => ({ type: 'append' as const, ...fields }) as PeerMessage),
@@ -110,7 +116,7 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     .map((fields) => ({ type: 'pull' as const, ...fields }) as PeerMessage),
   fc
     .record(
-      { interval, ref, have, runs, committed: dot, claim, trim },
+      { interval, ref, have, runs, committed: dot, claim, trim, givenUp },
       { requiredKeys: ['interval', 'ref', 'have', 'runs'] },
     )
     .map((fields) => ({ type: 'state' as const, ...fields }) as PeerMessage),
@@ -123,6 +129,27 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc
     .record({ interval, ref, session: fc.maxSafeNat(), have, recovering: fc.boolean() })
     .map((fields) => ({ type: 'found' as const, ...fields })),
+  fc
+    .record({
+      interval,
+      ref,
+      session: fc.maxSafeNat(),
+      writer: hex(24).map((text) => text as WriterId),
+      firstSeq: fc.integer({ min: 1, max: 2 ** 50 }),
+      count: fc.integer({ min: 1, max: 2 ** 30 }),
+    })
+    .map((fields) => ({ type: 'mend' as const, ...fields })),
+  fc
+    .record({
+      interval,
+      ref,
+      session: fc.maxSafeNat(),
+      through: fc.maxSafeNat(),
+      floor: fc.maxSafeNat(),
+      recovering: fc.boolean(),
+      runs,
+    })
+    .map((fields) => ({ type: 'mended' as const, ...fields })),
   fc
     .record(
       {

@@ -46,6 +46,9 @@ export class Home {
     this.replica.ringVersion = 1;
     this.replica.addInterval('i', [homeSet(homes.split('').map(nodeId))], start, this.now);
     this.sync();
+    // What is left of a lost store has no holes: there is nothing left.
+    for (const effect of this.effects) if (effect.type === 'list') this.replica.listed(effect.id, []);
+    this.sync();
   }
 
   /** A frame from `from` with the present ring version. */

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../src/base/bytes.js';
 import type { ChannelRef, Dot, StoreId, WriterId } from '../../src/base/ids.js';
 import { limits } from '../../src/base/limits.js';
-import type { Trim, Vector } from '../../src/log/entry.js';
+import type { LostRange, Trim, Vector } from '../../src/log/entry.js';
 import type { Claim } from '../../src/replication/claim.js';
 import type { Frame, PeerMessage, Statement } from '../../src/replication/messages.js';
 import { type ComparedRange, ringEnd, ringStart } from '../../src/replication/reconcile-messages.js';
@@ -26,6 +26,8 @@ const refOf = ({ hub, channel }: ChannelRef) => ({ hub, channel });
 const haveOf = (have: Vector) => [...have].map(([each, seq]) => ({ writer: fromHex(each), seq }));
 const trimOf = (trim: Trim | undefined) =>
   trim && { through: dotOf(trim.through), round: trim.round, floors: haveOf(trim.floors) };
+const lostOf = (ranges: readonly LostRange[] | undefined) =>
+  ranges?.map(({ writer: of, fromSeq, toSeq }) => ({ writer: fromHex(of), fromSeq, toSeq }));
 const claimsOf = (claims: readonly { interval: string; claim: Claim }[]) => ({
   claims: claims.map(({ interval, claim }) => ({ interval, claim: claimOf(claim) })),
 });
@@ -76,8 +78,8 @@ function toProto(message: PeerMessage): object {
     case 'staleRing':
       return { staleRing: {} };
     case 'append': {
-      const { interval, claim, ref, runs, committed, trim } = message;
-      const fields = { committed: dotOf(committed), trim: trimOf(trim) };
+      const { interval, claim, ref, runs, committed, trim, givenUp } = message;
+      const fields = { committed: dotOf(committed), trim: trimOf(trim), givenUp: lostOf(givenUp) };
       return { append: { interval, claim: claimOf(claim), ref: refOf(ref), runs, ...fields } };
     }
     case 'ack': {
@@ -94,8 +96,9 @@ function toProto(message: PeerMessage): object {
       return { pull: { interval, ref, have: haveOf(have), ...fields } };
     }
     case 'state': {
-      const { interval, ref, have, runs, committed, claim, trim } = message;
-      const fields = { committed: dotOf(committed), claim: claimOf(claim), trim: trimOf(trim) };
+      const { interval, ref, have, runs, committed, claim, trim, givenUp } = message;
+      const told = { committed: dotOf(committed), trim: trimOf(trim), givenUp: lostOf(givenUp) };
+      const fields = { claim: claimOf(claim), ...told };
       return { state: { interval, ref, have: haveOf(have), runs, ...fields } };
     }
     case 'recover':
@@ -134,6 +137,14 @@ function toProto(message: PeerMessage): object {
     case 'reconciled': {
       const { session, number, isBusy, ranges, more, arrival } = message;
       return { reconciled: { session, number, busy: isBusy, ranges: rangesOf(ranges), more, arrival } };
+    }
+    case 'mend': {
+      const { type: _type, ref, writer, ...fields } = message;
+      return { mend: { ...fields, ref: refOf(ref), writer: fromHex(writer) } };
+    }
+    case 'mended': {
+      const { type: _type, ref, ...fields } = message;
+      return { mended: { ...fields, ref: refOf(ref) } };
     }
     case 'recovery': {
       const { type: _type, promise, channels, ...fields } = message;

@@ -6,6 +6,7 @@ import type { Evidence } from '../../simulations/cluster/checkers/evidence.js';
 import { check, checkers } from '../../simulations/cluster/checkers/index.js';
 import type { SeenFloors } from '../../simulations/cluster/archive.js';
 import { type StoredEntry, digestText } from '../../simulations/cluster/checkers/store-log.js';
+import type { RecordRange } from '../../simulations/checkers/record.js';
 import type { RawDisk } from '../../simulations/cluster/raw-disks.js';
 import {
   ClusterRecord,
@@ -29,6 +30,10 @@ interface Entry {
   /** Nodes on whose disks it is, and at what time. */
   on: Map<string, number>;
   timestamp: number;
+  kind?: number;
+  lost?: RecordRange;
+  /** Its disk once had it. */
+  goneFrom?: string;
 }
 
 /** All that happened, to be changed by a test before it is made evidence. */
@@ -108,18 +113,30 @@ class Story {
     const writers = new Map<string, StoredEntry[]>();
     for (const entry of this.entries) {
       const floor = this.floors.get(node)?.get(entry.writer) ?? 0;
-      if (!entry.on.has(node) || entry.seq <= floor) continue;
-      const { writer, seq, round, line, parents, timestamp } = entry;
+      if (!entry.on.has(node) || entry.goneFrom === node || entry.seq <= floor) continue;
+      const { writer, seq, round, line, parents, timestamp, kind = 0, lost } = entry;
       const own = writers.get(writer) ?? [];
       writers.set(writer, own);
-      own.push({ writer, seq, round, line, parents, timestamp, kind: 0, sum: seq, hash: BigInt(seq) });
+      own.push({
+        writer,
+        seq,
+        round,
+        line,
+        parents,
+        timestamp,
+        kind,
+        lost,
+        sum: seq,
+        payloadSum: 0,
+        hash: BigInt(seq),
+      });
     }
     return { name: channel, writers, floors: this.floors.get(node) ?? new Map() };
   }
 
   #digestOf(node: string): string {
     const entries = [...this.#channelOn(node).writers.values()].flat();
-    return digestText(entries.slice(node === this.liar ? 1 : 0).map(({ hash }) => hash));
+    return digestText(entries.slice(node === this.liar ? 1 : 0).flatMap(({ hash }) => hash ?? []));
   }
 
   /** A disk as the followers of syncs would have it. */
@@ -289,6 +306,32 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
     (story) => {
       story.record.lostDisks.set(7, 100);
       story.r1.events.splice(2, 0, eventOf({ ...story.entries[0]!, writer: 'd1', line: 9 }));
+    },
+  ],
+  [
+    'I20 nothing vanishes',
+    'what a disk had is not in its store',
+    ({ entries }) => void (entries.at(-1)!.goneFrom = 'n3'),
+  ],
+  [
+    'I20 given up is nowhere',
+    'an entry gives up what two disks have',
+    (story) => {
+      const lost = { writer: 'a1', fromSeq: 2, toSeq: 2 };
+      Object.assign(story.publish('b1', 3, 2, 2_100), { kind: 8, lost });
+    },
+  ],
+  [
+    'I21 rot is not served',
+    'a reader got other content than is stored',
+    ({ r1 }) => void (r1.events[0] = { ...(r1.events[0] as EntryEvent), crc: 9 }),
+  ],
+  [
+    'I21 damage is everywhere',
+    'a reader was told of damage where disks have it',
+    ({ r1 }) => {
+      const ranges = [{ writer: 'a1', fromSeq: 1, toSeq: 1 }];
+      r1.events.push({ type: 'gap', atMs: 3_000, reason: 'damaged', ranges });
     },
   ],
   ['I14 nothing twice', 'an entry again', ({ r1, entries }) => void r1.events.push(eventOf(entries[4]!))],

@@ -26,6 +26,8 @@ describe('a planted bug shows', () => {
     ['empty-is-new', 'D6 empty twin', 'story'],
     ['rollback-unnoticed', 'D7 rollback', 'story'],
     ['twin-unnoticed', 'D7 twice', 'story'],
+    ['damage-served', 'D10 bit rot: an entry', 'I4 whole entries'],
+    ['gap-by-majority', 'Rot while the one that has it is away', 'I20 given up is nowhere'],
   ];
 
   test.each(shown)('%s in %s', async (bug, name, checker) => {

@@ -91,6 +91,30 @@ test('within a week everything is read anew', async () => {
   });
 });
 
+test('what is given up is in no digest, whether it was summed up before or could not be read', async () => {
+  const digests: string[] = [];
+  for (const isDamaged of [false, true]) {
+    const { clock, flip, open, run } = machine();
+    await run(async () => {
+      const store = await filled(open);
+      if (isDamaged) flip('three-is-hit');
+      expect((await store.digest(room))!.entries).toBe(isDamaged ? 4 : 5);
+      const b = new TestWriter(store, writerId(2), 2_000_000);
+      await b.add(room, { kind: 'gap', lost: { writer: first, fromSeq: 3, toSeq: 3 } });
+      await b.commit();
+      const { digest, entries, missing } = (await store.digest(room))!;
+      expect([entries, missing]).toEqual([5, []]);
+      const [told] = await store.contents(room.hub, { limit: 1 });
+      expect(told!.digest?.digest).toEqual(digest);
+      digests.push(toHex(digest));
+      await clock.sleep(limits.digestAgeMs + 1);
+      digests.push(toHex((await store.digest(room))!.digest));
+      await store.close();
+    });
+  }
+  expect(new Set(digests).size).toBe(1);
+});
+
 test('the row of a digest keeps its bytes, and is made anew where they are wrong', () => {
   const sum = new HashSum();
   sum.add(sha256(new Uint8Array([1])));

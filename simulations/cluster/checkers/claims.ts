@@ -2,7 +2,7 @@
 import { type SeenAck, compareClaims } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
 import type { Checker, Evidence } from './evidence.js';
-import { type StoredEntry, dotText } from './store-log.js';
+import { dotText, givenUpKind, type StoredEntry } from './store-log.js';
 
 /** What one owner stamped under one claim. */
 interface Stint {
@@ -84,6 +84,9 @@ function* missedByClaims(evidence: Evidence): Generator<Missed, void, undefined>
       for (const stint of stints) {
         const first = stint.entries[0]!;
         if (compareClaims(stint, counted) <= 0 || order.isBelow(entry, first)) continue;
+        // What named the entry is gone, as the log says.
+        const before = order.positions.get(dotText({ writer: first.writer, seq: first.seq - 1 }));
+        if (before !== undefined && order.entries[before]!.kind === givenUpKind) continue;
         const isLater = firstSynced(evidence, channel, first) > ack.atMs;
         const claim = `claim ${stint.round} of ${stint.writer}`;
         yield { isLater, what: `${claim} in ${channel} does not stand on ${dotText(entry)}, ${toldOf(ack)}` };

@@ -19,12 +19,14 @@ function entriesByWriter({ stores }: Evidence): Map<string, StoredEntry[]> {
   return new Map([...seen].map(([writer, entries]) => [writer, [...entries.values()]]));
 }
 
-/** I10: what a node stamps after a start is later than all it stamped before, as long as it has its disk. */
+/** I10: what a node stamps after a start is later than all it stamped before, as long as it has its disk, all of it: rot may
+ *  take the bound of its clock, and what it stamped last. */
 export const clocksRise: Checker = function* (evidence) {
   const entries = entriesByWriter(evidence);
   const newest = new Map<string, StoredEntry>();
   for (const [writer, { process, disk }] of evidence.record.writers) {
     const own = (entries.get(writer) ?? []).sort((a, b) => a.timestamp - b.timestamp);
+    if (evidence.disks[disk]?.isRotten === true) continue;
     const key = `${process.node} ${disk}`;
     const before = newest.get(key);
     const [first] = own;

@@ -6,6 +6,7 @@ import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
+import * as rot from './rot.js';
 import * as stores from './stores.js';
 import * as trims from './trims.js';
 
@@ -37,6 +38,10 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I19 floors are trims': trims.floorsAreTrims,
   'I19 floors are equal': trims.floorsAreEqual,
   'I19 trimmed stays away': trims.trimmedStaysAway,
+  'I20 nothing vanishes': rot.nothingVanishes,
+  'I20 given up is nowhere': rot.givenUpIsNowhere,
+  'I21 rot is not served': rot.rotIsNotServed,
+  'I21 damage is everywhere': rot.damageIsEverywhere,
   'I23 acks are honest': publishes.acksAreHonest,
   'I23 outcomes are true': publishes.outcomesAreTrue,
   'I23 rejected is nowhere': publishes.rejectedIsNowhere,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { lineOf } from '../../checkers/ledger.js';
 import { type RawFile, lineageOf, readRawSegments } from '../../checkers/raw-segments.js';
-import { type RecordTrim, decodeRecord } from '../../checkers/record.js';
+import { type RecordRange, type RecordTrim, decodeRecord } from '../../checkers/record.js';
 import type { SeenDot } from '../record.js';
 
 export type StoredTrim = RecordTrim;
@@ -19,11 +19,19 @@ export interface StoredEntry extends SeenDot {
   readonly kind: number;
   readonly parents: readonly SeenDot[];
   readonly trim?: StoredTrim | undefined;
+  /** What it gives up. */
+  readonly lost?: RecordRange | undefined;
   readonly line: number;
   readonly sum: number;
-  /** SHA-256 over dot and record, as a number that is little-endian. */
-  readonly hash: bigint;
+  /** SHA-256 over dot and record, as a number that is little-endian; absent for what was given up, which is in no digest. */
+  readonly hash?: bigint | undefined;
+  readonly payloadSum: number;
 }
+
+/** Number of `EntryKind`. */
+export const gapKind = 8;
+/** Stands for an entry that another one gave up. */
+export const givenUpKind = -1;
 
 export interface StoredChannel {
   readonly name: string;
@@ -43,33 +51,35 @@ export function dotText({ writer, seq }: SeenDot): string {
 }
 
 /** `onConflict` is told of a dot that is there twice, with different contents. `isAlone`: no cluster, where a trim is in force
- *  as soon as it is stored. */
+ *  as soon as it is stored. `salvages`: whole records of damaged commits count. */
 export function readStoreLog(
   node: string,
   files: readonly RawFile[],
   onConflict: (what: string) => void,
-  isAlone: boolean,
+  options: { readonly isAlone: boolean; readonly salvages?: boolean },
 ): StoreLog {
   const lineage = files.map(lineageOf).find((found) => found !== undefined);
   const channels = new Map<string, Read>();
-  const { records } = readRawSegments(files, lineage ?? '');
+  const { records } = readRawSegments(files, lineage ?? '', options);
   for (const { channel: place, writer, round, seq, bytes } of records) {
     const name = place.slice(place.indexOf('/') + 1);
     const channel = channels.get(name) ?? { name, writers: new Map(), floors: new Map() };
     channels.set(name, channel);
     const entry = entryOf({ writer, seq }, round, bytes);
-    if (entry.trim && (writer === floorWriter || isAlone)) raise(channel.floors, entry.trim);
+    if (entry.trim && (writer === floorWriter || options.isAlone)) raise(channel.floors, entry.trim);
     if (writer === floorWriter) continue;
     const entries = channel.writers.get(writer) ?? [];
     channel.writers.set(writer, entries);
     entries.push(entry);
   }
-  for (const { name, writers, floors } of channels.values()) {
+  for (const channel of channels.values()) {
+    const { name, writers, floors } = channel;
     for (const [writer, entries] of writers) {
       const kept = entries.filter(({ seq }) => seq > (floors.get(writer) ?? 0));
       if (kept.length > 0) writers.set(writer, once(name, kept, onConflict));
       else writers.delete(writer);
     }
+    for (const { lost } of [...writers.values()].flat()) if (lost) giveUp(channel, lost);
   }
   return { node, channels };
 }
@@ -99,10 +109,11 @@ export function untrimmed(
 export function entryOf(dot: SeenDot, round: number, bytes: Uint8Array): StoredEntry {
   let start = 1;
   while (bytes[start++]! >= 0x80);
-  const { timestamp, kind, parents, payload, trim } = decodeRecord(bytes, start, bytes.length, 0);
+  const { timestamp, kind, parents, payload, trim, lost } = decodeRecord(bytes, start, bytes.length, 0);
   const line = kind === 0 ? lineOf(payload) : 0;
   const hash = hashOf(dot, bytes.subarray(start));
-  return { ...dot, round, timestamp, kind, parents, trim, line, sum: crc32(bytes), hash };
+  const sums = { sum: crc32(bytes), payloadSum: crc32(payload) };
+  return { ...dot, round, timestamp, kind, parents, trim, lost, line, ...sums, hash };
 }
 
 function hashOf({ writer, seq }: SeenDot, body: Uint8Array): bigint {
@@ -120,6 +131,22 @@ export function digestText(hashes: readonly bigint[]): string {
   Buffer.from(sum.toString(16).padStart(64, '0'), 'hex').reverse().copy(whole);
   whole.writeBigUInt64LE(BigInt(hashes.length), 32);
   return createHash('sha256').update(whole).digest('hex');
+}
+
+/** What is missing of it above the floor has a place all the same: right behind its predecessor. */
+function giveUp({ writers, floors }: Read, { writer, fromSeq, toSeq }: RecordRange): void {
+  const entries = writers.get(writer) ?? [];
+  for (let seq = Math.max(fromSeq, (floors.get(writer) ?? 0) + 1); seq <= toSeq; seq++) {
+    const at = entries.findIndex((entry) => entry.seq >= seq);
+    const held = entries[at];
+    if (held?.seq === seq) {
+      entries[at] = { ...held, hash: undefined };
+      continue;
+    }
+    const lost = { writer, seq, round: 0, timestamp: -1, kind: givenUpKind, parents: [] };
+    entries.splice(at < 0 ? entries.length : at, 0, { ...lost, line: 0, sum: 0, payloadSum: 0 });
+  }
+  if (entries.length > 0) writers.set(writer, entries);
 }
 
 /** Compaction leaves copies behind until the old file is removed. */

@@ -4,6 +4,16 @@ import { plant } from '../../replication/planting.js';
 import type { Finding } from '../record.js';
 import { churn, hole, lostTail, orderlyReturn, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
 import { emptyTwin, rolledBack, twice } from './returns.js';
+import {
+  fullDisk,
+  rottenAlone,
+  rottenBeneath,
+  rottenWhileAway,
+  rottenEntry,
+  rottenIdentity,
+  rottenIndex,
+  rottenWhileDown,
+} from './disks.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { zombie } from './trims.js';
 import { Story, type StoryOptions, type Told } from './story.js';
@@ -35,6 +45,14 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     { told: zombie, options: { isStrict: false, retention: { maxCount: 10 }, trimGraceMs: 5_000 } },
   ],
   ['D8 six hours ahead', { told: sixHoursAhead, options: { isStrict: false } }],
+  ['D9 full disk', { told: fullDisk, options: { isStrict: false } }],
+  ['D10 bit rot: an entry', { told: rottenEntry }],
+  ['D10 bit rot: entries, found at start', { told: rottenWhileDown }],
+  ['D10 bit rot: the index', { told: rottenIndex }],
+  ['D10 bit rot: store.json', { told: rottenIdentity }],
+  ['Rot of what one home has', { told: rottenAlone, options: { isStrict: false } }],
+  ['Rot beneath what one home has', { told: rottenBeneath, options: { isStrict: false } }],
+  ['Rot while the one that has it is away', { told: rottenWhileAway, options: { isStrict: false } }],
   ...orders.flatMap((order) =>
     [100, 4_000].map((gapMs): [string, Entry] => [
       `D11 lights out: ${order.map((at) => `n${at + 1}`).join(', ')}, ${gapMs} ms apart`,

@@ -222,14 +222,20 @@ export class Story {
     const { world } = story;
     const ending = new Ending(world, { channels: [story.channel], reconnectMaxMs: 500, checkersOff: off });
     const broken = await world.watched(async () => {
-      await told(story);
+      try {
+        await told(story);
+      } catch (error) {
+        // What the checkers say then tells why.
+        if (!(error instanceof StoryError)) throw error;
+        world.record.findings.push({ checker: 'story', what: error.stack ?? error.message });
+      }
       story.mend();
       story.#nemesis.heal();
       await ending.all(story.#publishers, story.#readers);
     });
     if (broken !== undefined) {
       const what = broken instanceof Error ? (broken.stack ?? broken.message) : JSON.stringify(broken);
-      world.record.findings.push({ checker: broken instanceof StoryError ? 'story' : 'crash', what });
+      world.record.findings.push({ checker: 'crash', what });
     }
     return ending.findings(broken);
   }

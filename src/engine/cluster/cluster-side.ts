@@ -2,6 +2,7 @@
  *  their way to whoever orders them, channels followed for sessions elsewhere. */
 import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
+import { holdsAll } from '../../cluster/intervals.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import type { RunSummary } from '../../log/run.js';
 import type { Signal } from '../../protocol/messages.js';
@@ -16,12 +17,13 @@ import { Followers } from './followers.js';
 import { RemoteLogs } from './following.js';
 import { Forwarding } from './forwarding.js';
 import type { Away, Taker } from './neighbours.js';
-import type { ChannelMessage } from './peer-messages.js';
+import type { ChannelMessage, Orphan } from './peer-messages.js';
 import type { PendingPublish } from '../pending.js';
 import { Listening } from './listening.js';
 import type { VerifyOptions, VerifyReport } from '../api.js';
 import type { Fetched } from '../ordering.js';
 import type { EnginePorts, LogStore } from '../ports.js';
+import { Orphans } from './orphans.js';
 import { Rehoming } from './rehoming.js';
 import { replaceLog } from './replacing.js';
 import type { Replicated } from './replicated.js';
@@ -48,6 +50,9 @@ export class ClusterSide implements Attached, Away {
   readonly #followers: Followers;
   readonly #listening: Listening;
   readonly #scrub: Scrub;
+  readonly #orphans: Orphans;
+  /** Peers whose entries are being taken in. */
+  readonly #adopting = new Set<NodeId>();
   #taker: Taker | undefined;
   #rehoming: Rehoming | undefined;
   #channels: ChannelTable | undefined;
@@ -68,7 +73,8 @@ export class ClusterSide implements Attached, Away {
     this.#listening = new Listening(this.#remote, (ref) => cluster.isHome(ref));
     this.#followers = this.#makeFollowers();
     this.#scrub = this.#makeScrub();
-    this.logs = new RoutedLogs(store, this.#remote, (ref) => cluster.isHome(ref));
+    this.#orphans = this.#makeOrphans();
+    this.logs = new RoutedLogs(store, parts.replicated.mending, this.#remote, (ref) => cluster.isHome(ref));
   }
 
   attach(channels: ChannelTable): void {
@@ -92,6 +98,7 @@ export class ClusterSide implements Attached, Away {
   /** From now on publishes of other nodes are taken. */
   serve(taker: Taker): void {
     this.#taker = taker;
+    this.#orphans.look();
   }
 
   get counters() {
@@ -112,6 +119,7 @@ export class ClusterSide implements Attached, Away {
     this.#remote.stop();
     this.#followers.stop();
     this.#scrub.stop();
+    this.#orphans.stop();
   }
 
   // To other nodes.
@@ -179,6 +187,11 @@ export class ClusterSide implements Attached, Away {
       case 'since':
       case 'cover':
         return this.#followers.received(peer, message);
+      case 'orphan':
+        void this.#adopt(peer, message);
+        return;
+      case 'adopted':
+        return this.#orphans.received(peer, message);
       default:
         return this.#remote.received(peer, message);
     }
@@ -195,6 +208,7 @@ export class ClusterSide implements Attached, Away {
     this.#remote.unlinked(peer);
     this.#followers.unlinked(peer);
     this.#scrub.unlinked(peer);
+    this.#orphans.unlinked(peer);
   }
 
   want(interval: string, wanted: boolean): void {
@@ -210,6 +224,7 @@ export class ClusterSide implements Attached, Away {
     this.#listening.ringChanged();
     this.#rehoming?.ringChanged();
     this.#scrub.ringChanged();
+    this.#orphans.look();
   }
 
   isMirrored(ref: ChannelRef): boolean {
@@ -231,6 +246,10 @@ export class ClusterSide implements Attached, Away {
     return this.#scrub.verify(options);
   }
 
+  mend(scrubPart: number): Promise<void> {
+    return this.#parts.replicated.mending.mend(scrubPart);
+  }
+
   get replica(): Replica {
     return this.#parts.replicated.replica;
   }
@@ -248,10 +267,41 @@ export class ClusterSide implements Attached, Away {
       isLinked: (peer) => cluster.isLinked(peer),
       say: (peer, message) => driver.say(peer, message),
       compare: (refs, peer) => driver.compare(refs, peer),
+      damaged: (ref) => replicated.mending.damaged(ref),
       failed: (error) => this.#parts.failed(error),
     });
     driver.comparedHere = scrub;
     return scrub;
+  }
+
+  // What lies where no home is any more.
+
+  #makeOrphans(): Orphans {
+    const { ports, cluster, store } = this.#parts;
+    return new Orphans({
+      ports,
+      store,
+      holdsAll: () => holdsAll(cluster.table, cluster.self),
+      isHeld: (ref) => cluster.heldInterval(ref) !== undefined,
+      homesOf: (ref) => cluster.reachableHomes(ref),
+      tell: (peer, message) => cluster.tell(peer, message),
+      failed: (error) => this.#parts.failed(error),
+    });
+  }
+
+  /** One at a time of each peer. */
+  async #adopt(peer: NodeId, { id, ref, runs }: Orphan): Promise<void> {
+    const { cluster, replicated } = this.#parts;
+    const takes = cluster.isHome(ref) && !this.#adopting.has(peer);
+    if (!takes) return cluster.tell(peer, { type: 'adopted', id });
+    this.#adopting.add(peer);
+    try {
+      const have = await replicated.driver.adopt(ref, peer, runs);
+      cluster.tell(peer, { type: 'adopted', id, ...(have ? { have } : {}) });
+    } catch (error) {
+      this.#parts.failed(error);
+    }
+    this.#adopting.delete(peer);
   }
 
   // Channels followed elsewhere.
@@ -310,7 +360,7 @@ export class ClusterSide implements Attached, Away {
       },
       release: (ref) => this.unlisten(ref),
       fetch: (ref, dots) => replicated.fetch(ref, dots),
-      read: (ref, ranges, bytesMax) => store.read(ref, ranges, bytesMax),
+      read: (ref, ranges, bytesMax) => replicated.mending.read(ref, ranges, bytesMax),
       seqsSince: (ref, timestamp) => store.seqsSince(ref, timestamp),
       // Brings the channel in: its owner merges what is not committed.
       keptSignals: (ref) => this.#table.use(ref).signals?.signals ?? [],

@@ -1,76 +1,113 @@
-/** Channels that were found to differ from another home's, until they were compared with it entry by entry. A few at a time:
- *  their logs are opened here and there, and what one lacks is read from the other's disk. */
-import { type ChannelRef, type NodeId, channelKey } from '../../base/ids.js';
+/** What becomes of entries that cannot be read here while other homes may have them: a client's read waits for them, so a gap
+ *  is told only of what no home has; and all that is stored is read through in the background. */
+import { type ChannelRef, type WriterId, channelKey } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
-import type { Timers } from '../ports.js';
+import type { LogStore, MissingRange, ReadRange, ReadResult, Timers } from '../ports.js';
+import { RemoteUnavailableError } from './followed-channel.js';
 
-export interface MendingParts {
+export interface MendingOptions {
+  readonly store: Pick<LogStore, 'read' | 'peek' | 'scrub' | 'damaged' | 'digest'>;
   readonly timers: Timers;
-  /** Opens them and asks the peer what it has of each. */
-  compare(refs: readonly ChannelRef[], peer: NodeId): Promise<void>;
-  isLinked(peer: NodeId): boolean;
-  failed(error: unknown): void;
+  /** Has an entry that cannot be read looked for elsewhere. */
+  readonly examine: (ref: ChannelRef, writer: WriterId, seq: number) => Promise<void>;
+  /** Whether it may still be found. */
+  readonly mayMend: (ref: ChannelRef, writer: WriterId, seq: number) => boolean;
 }
 
 export class Mending {
-  readonly #parts: MendingParts;
-  readonly #waiting = new Map<NodeId, Map<string, ChannelRef>>();
-  #count = 0;
-  #isWorking = false;
-  #isStopped = false;
+  readonly #options: MendingOptions;
+  readonly #waiting = new Map<string, Set<() => void>>();
+  /** Channels of which something cannot be read, here or at a home that was compared with. */
+  readonly #damaged = new Map<string, ChannelRef>();
 
-  constructor(parts: MendingParts) {
-    this.#parts = parts;
+  constructor(options: MendingOptions) {
+    this.#options = options;
   }
 
-  /** What finds no room is found again in the next comparison. */
-  add(peer: NodeId, refs: readonly ChannelRef[]): void {
-    let waiting = this.#waiting.get(peer);
-    if (!waiting) this.#waiting.set(peer, (waiting = new Map()));
-    for (const ref of refs) {
-      if (this.#count >= limits.scrubMendingMax) break;
-      const key = channelKey(ref);
-      if (!waiting.has(key)) this.#count++;
-      waiting.set(key, ref);
-    }
-    if (!this.#isWorking && this.#count > 0) void this.#work();
+  /** As `LogStore.read`, but what can be read is given before what cannot be is waited for. Rejects with
+   *  RemoteUnavailableError when that takes long. */
+  async read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult> {
+    const { store, examine, mayMend } = this.#options;
+    const started = await store.read(ref, ranges, bytesMax);
+    const first = this.#wanted(ref, started)[0];
+    if (!first) return started;
+    await examine(ref, first.writer, first.fromSeq);
+    const before = slicesBefore(started, first, ranges);
+    if (before.length > 0) return { slices: before, missing: [] };
+    if (mayMend(ref, first.writer, first.fromSeq)) await this.#changed(ref);
+    const result = await store.read(ref, ranges, bytesMax);
+    const left = this.#wanted(ref, result).find(({ writer, fromSeq }) => mayMend(ref, writer, fromSeq));
+    if (!left) return result;
+    const some = slicesBefore(result, left, ranges);
+    if (some.length > 0) return { slices: some, missing: [] };
+    throw new RemoteUnavailableError(`entries of ${ref.channel} are damaged here and with no other home now`);
   }
 
-  stop(): void {
-    this.#isStopped = true;
+  /** Reads on through about this part of what is stored, and takes up some of what was found damaged. */
+  async mend(scrubPart: number): Promise<void> {
+    const { store, examine } = this.#options;
+    await store.scrub(scrubPart);
+    for (const { ref, writer, firstSeq } of store.damaged(limits.mendsAtOnce))
+      await examine(ref, writer, firstSeq);
+    const [next] = this.#damaged;
+    if (!next) return;
+    const [key, ref] = next;
+    this.#damaged.delete(key);
+    const { missing = [] } = (await store.digest(ref)) ?? {};
+    for (const { writer, fromSeq } of missing.slice(0, limits.mendsAtOnce))
+      await examine(ref, writer, fromSeq);
   }
 
-  async #work(): Promise<void> {
-    this.#isWorking = true;
-    try {
-      for (;;) {
-        const [next] = this.#waiting;
-        if (!next || this.#isStopped) break;
-        const [peer, waiting] = next;
-        // The next turn is another peer's.
-        this.#waiting.delete(peer);
-        const refs = this.#take(waiting);
-        if (waiting.size > 0 && this.#parts.isLinked(peer)) this.#waiting.set(peer, waiting);
-        else this.#count -= waiting.size;
-        if (this.#parts.isLinked(peer)) await this.#parts.compare(refs, peer);
-        await new Promise<void>((resolve) => {
-          this.#parts.timers.after(limits.scrubMendRestMs, resolve);
-        });
-      }
-    } catch (error) {
-      if (!this.#isStopped) this.#parts.failed(error);
-    }
-    this.#isWorking = false;
+  /** A comparison of homes came upon something that cannot be read: what of it is damaged here is looked for elsewhere, a
+   *  few at a time. What finds no room is found again in the next comparison. */
+  damaged(ref: ChannelRef): void {
+    if (this.#damaged.size < limits.damagedChannelsMax) this.#damaged.set(channelKey(ref), ref);
   }
 
-  #take(waiting: Map<string, ChannelRef>): ChannelRef[] {
-    const refs: ChannelRef[] = [];
-    for (const [key, ref] of waiting) {
-      if (refs.length >= limits.parallelOpensMax) break;
-      refs.push(ref);
-      waiting.delete(key);
-    }
-    this.#count -= refs.length;
-    return refs;
+  /** Something of the channel was stored again, or is in no home. */
+  changed(ref: ChannelRef): void {
+    for (const wake of this.#waiting.get(channelKey(ref)) ?? []) wake();
   }
+
+  #wanted(ref: ChannelRef, { missing }: ReadResult): readonly MissingRange[] {
+    const log = this.#options.store.peek(ref);
+    // What was trimmed meanwhile is not missed.
+    return missing.filter(
+      ({ writer, fromSeq, toSeq }) =>
+        toSeq > (log?.floors.get(writer) ?? 0) && log?.isGivenUp(writer, fromSeq, toSeq) !== true,
+    );
+  }
+
+  #changed(ref: ChannelRef): Promise<void> {
+    const key = channelKey(ref);
+    return new Promise((resolve) => {
+      const waiting = this.#waiting.get(key) ?? new Set();
+      this.#waiting.set(key, waiting);
+      const wake = (): void => {
+        cancel();
+        waiting.delete(wake);
+        if (waiting.size === 0) this.#waiting.delete(key);
+        resolve();
+      };
+      const cancel = this.#options.timers.after(limits.mendWaitMs, wake);
+      waiting.add(wake);
+    });
+  }
+}
+
+/** What was read before the first entry that is missing, in the order asked for. */
+function slicesBefore(
+  { slices }: ReadResult,
+  missing: MissingRange,
+  ranges: readonly ReadRange[],
+): ReadResult['slices'] {
+  const rank = (writer: WriterId, seq: number): number =>
+    ranges.findIndex(
+      (range) => range.writer === writer && range.firstSeq <= seq && seq < range.firstSeq + range.count,
+    );
+  const limit = rank(missing.writer, missing.fromSeq);
+  return slices.filter(({ writer, firstSeq }) => {
+    const at = rank(writer, firstSeq);
+    return at < limit || (at === limit && firstSeq < missing.fromSeq);
+  });
 }

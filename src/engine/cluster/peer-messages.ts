@@ -163,6 +163,23 @@ export interface Covered {
   readonly lost: readonly Dot[];
 }
 
+/** Entries of a channel whose home the sender is no more, or none at first: take them, and say what you hold. */
+export interface Orphan {
+  readonly type: 'orphan';
+  readonly id: number;
+  readonly ref: ChannelRef;
+  /** In their stored form and in an order in which they can be taken. */
+  readonly runs: readonly Uint8Array[];
+}
+
+/** What is held of the channel and synced, with what came with the question. */
+export interface Adopted {
+  readonly type: 'adopted';
+  readonly id: number;
+  /** Absent where the sender is no home either. */
+  readonly have?: Vector;
+}
+
 /** A question cannot be answered here (now). */
 export interface Declined {
   readonly type: 'declined';
@@ -185,6 +202,8 @@ export type ChannelMessage =
   | SinceAnswer
   | Cover
   | Covered
+  | Orphan
+  | Adopted
   | Declined;
 
 export type PeerMessage = ReplicationMessage | ChannelMessage | RingMessage;

@@ -9,12 +9,14 @@ import { decodeFrame } from '../../replication/wire-decoder.js';
 import type { ForwardedOutcome, ForwardedPublish, PeerMessage } from './peer-messages.js';
 import { partTags } from './peer-wire-encoder.js';
 import {
+  readAdopted,
   readCover,
   readCovered,
   readFollow,
   readFollowEnded,
   readFollowed,
   readFollowing,
+  readOrphan,
   readRead,
   readReadAnswer,
   readSince,
@@ -72,6 +74,8 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.ringReport, ringReaders.ringReport],
   [partTags.askChange, ringReaders.askChange],
   [partTags.changeAnswer, ringReaders.changeAnswer],
+  [partTags.orphan, readOrphan],
+  [partTags.adopted, readAdopted],
 ]);
 
 function readReplication(reader: LetterReader): PeerMessage | undefined {

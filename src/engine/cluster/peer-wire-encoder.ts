@@ -45,6 +45,8 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   ringReport: 0xaa,
   askChange: 0xb2,
   changeAnswer: 0xba,
+  orphan: 0xf2,
+  adopted: 0xfa,
 };
 
 /** One letter; a view of a buffer of its own. */
@@ -98,6 +100,10 @@ function itemsOf(message: PeerMessage): number {
       return 1 + message.dots.length;
     case 'covered':
       return 1 + message.lost.length;
+    case 'orphan':
+      return 1 + message.runs.length;
+    case 'adopted':
+      return 1 + (message.have?.size ?? 0);
     default:
       // A frame of replication counts its own.
       return 1;
@@ -165,6 +171,13 @@ function putMembers(out: ByteWriter, message: Own): void {
     case 'covered':
       for (const dot of message.lost) putDot(out, 0x12, dot);
       return;
+    case 'orphan':
+      putRef(out, 0x12, message.ref);
+      for (const run of message.runs) putBytes(out, 0x1a, run);
+      return;
+    case 'adopted':
+      if (message.have) return putVector(out, 0x12, message.have);
+      return putFlag(out, 0x18, true);
     default:
       unreachable(message);
   }

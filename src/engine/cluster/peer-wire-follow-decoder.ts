@@ -177,3 +177,28 @@ export function readCovered(reader: LetterReader): PeerMessage {
   });
   return { type: 'covered', id, lost };
 }
+
+export function readOrphan(reader: LetterReader): PeerMessage {
+  let ref = noRef;
+  const runs: Uint8Array[] = [];
+  const id = reader.withId((tag) => {
+    if (tag === 0x12) ref = reader.ref();
+    else if (tag === 0x1a) runs.push(reader.chunk());
+    else return false;
+    return true;
+  });
+  if (ref === noRef) reader.fail();
+  return { type: 'orphan', id, ref, runs };
+}
+
+export function readAdopted(reader: LetterReader): PeerMessage {
+  const have = new Map<WriterId, number>();
+  let isDeclined = false;
+  const id = reader.withId((tag) => {
+    if (tag === 0x12) reader.into(have);
+    else if (tag === 0x18) isDeclined = reader.varint() !== 0;
+    else return false;
+    return true;
+  });
+  return { type: 'adopted', id, ...(isDeclined ? {} : { have }) };
+}

@@ -1,7 +1,8 @@
 /** Runs a replica: opens the logs a frame speaks of before it is taken in, takes effects once a turn, reads and lists, and
  *  wakes it when its time has come. */
-import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
+import type { ChannelRef, Dot, NodeId, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
+import type { Vector } from '../../log/entry.js';
 import type { Effect } from '../../replication/effects.js';
 import { type Frame, type PeerMessage, channelsOf } from '../../replication/messages.js';
 import type { Reconcile, Reconciled } from '../../replication/reconcile-messages.js';
@@ -9,6 +10,8 @@ import type { Learned } from '../../replication/catch-up.js';
 import type { Replica } from '../../replication/replica.js';
 import type { Fetched } from '../ordering.js';
 import type { Clock, LogStore, Timers } from '../ports.js';
+import { allChannels } from './all-channels.js';
+import { fetchedOf, intervalsIn, isPassing } from './frame-facts.js';
 
 export interface DriverPorts {
   readonly clock: Clock;
@@ -27,7 +30,9 @@ export interface DriverLogs {
 export interface DriverHooks {
   heldInterval(ref: ChannelRef): string | undefined;
   readonly logs: DriverLogs;
-  effect(effect: Exclude<Effect, DriverEffect>): void;
+  effect(effect: OuterEffect): void;
+  /** Something that could not be read is stored again, or is in no home. */
+  repairsChanged(ref: ChannelRef): void;
   /** All effects of a turn were handed out. */
   done(): void;
   /** Another node owns an interval, as far as is known. */
@@ -37,10 +42,24 @@ export interface DriverHooks {
   failed(error: unknown): void;
 }
 
-/** What the driver does itself. */
-export type DriverEffect = {
-  type: 'read' | 'list' | 'arrived' | 'open' | 'close' | 'fetched' | 'reconcile' | 'compared';
-};
+/** What the driver leaves to others. */
+export type OuterEffect = Exclude<
+  Effect,
+  {
+    type:
+      | 'read'
+      | 'list'
+      | 'arrived'
+      | 'open'
+      | 'close'
+      | 'fetched'
+      | 'reconcile'
+      | 'compared'
+      | 'adopted'
+      | 'examine'
+      | 'repairsChanged';
+  }
+>;
 
 type ListEffect = Extract<Effect, { type: 'list' }>;
 
@@ -62,6 +81,7 @@ export class ReplicaDriver {
   /** Frames of a peer that wait until the logs of the first one are open. */
   readonly #inbound = new Map<NodeId, Frame[]>();
   readonly #fetches = new Map<number, (fetched: Fetched) => void>();
+  readonly #adopting = new Map<number, (have: Vector | undefined) => void>();
   #lists: ListEffect[] = [];
   #isListing = false;
   #isPumpPlanned = false;
@@ -102,6 +122,13 @@ export class ReplicaDriver {
     this.#cancelTimer?.();
     for (const settle of this.#fetches.values()) settle({ type: 'unknown' });
     this.#fetches.clear();
+    this.ringChanged();
+  }
+
+  /** What was asked under the last version may have gone with it. */
+  ringChanged(): void {
+    for (const settle of this.#adopting.values()) settle(undefined);
+    this.#adopting.clear();
   }
 
   // Frames.
@@ -186,6 +213,19 @@ export class ReplicaDriver {
     this.pumpSoon();
   }
 
+  /** Takes entries of a channel that is held here from a node that holds it no more; what is held once they are synced. */
+  async adopt(ref: ChannelRef, from: NodeId, runs: readonly Uint8Array[]): Promise<Vector | undefined> {
+    await this.#open([ref]);
+    const interval = this.#hooks.heldInterval(ref);
+    if (this.#stopped || interval === undefined) return undefined;
+    this.#replica.touch(interval, ref, this.#now());
+    const id = this.#replica.adopt(ref, from, runs);
+    return await new Promise((resolve) => {
+      this.#adopting.set(id, resolve);
+      this.pumpSoon();
+    });
+  }
+
   say(peer: NodeId, message: Reconcile | Reconciled): void {
     if (this.#stopped) return;
     this.#replica.say(peer, message);
@@ -242,6 +282,10 @@ export class ReplicaDriver {
         return;
       case 'close':
         return this.#hooks.logs.close(effect.refs);
+      case 'adopted':
+        this.#adopting.get(effect.id)?.(effect.have);
+        this.#adopting.delete(effect.id);
+        return;
       case 'fetched': {
         const settle = this.#fetches.get(effect.id);
         this.#fetches.delete(effect.id);
@@ -252,6 +296,11 @@ export class ReplicaDriver {
         return;
       case 'compared':
         return this.comparedHere?.received(effect.from, effect.message);
+      case 'examine':
+        void this.examine(effect.ref, effect.writer, effect.seq);
+        return;
+      case 'repairsChanged':
+        return this.#hooks.repairsChanged(effect.ref);
       default:
         return this.#hooks.effect(effect);
     }
@@ -266,8 +315,26 @@ export class ReplicaDriver {
       });
       // What was trimmed meanwhile is not missed.
       const floors = this.#store.peek(ref)?.floors;
-      const isDamaged = missing.some(({ writer, toSeq }) => toSeq > (floors?.get(writer) ?? 0));
-      this.#replica.loaded(id, read, isDamaged, this.#now());
+      const floorOf = (writer: WriterId): number => floors?.get(writer) ?? 0;
+      const damaged = missing.filter(({ writer, toSeq }) => toSeq > floorOf(writer));
+      this.#replica.loaded(id, read, damaged.length > 0, this.#now());
+      for (const { writer, fromSeq } of damaged)
+        await this.examine(ref, writer, Math.max(fromSeq, floorOf(writer) + 1));
+      this.pumpSoon();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
+  /** Has an entry that may be unreadable looked for at the other homes. */
+  async examine(ref: ChannelRef, writer: WriterId, seq: number): Promise<void> {
+    try {
+      const damage = await this.#store.examine(ref, writer, seq);
+      if (!damage || this.#stopped || this.#hooks.heldInterval(ref) === undefined) return;
+      await this.#open([ref]);
+      const interval = this.#hooks.heldInterval(ref);
+      if (this.#stopped || interval === undefined) return;
+      this.#replica.damaged(interval, damage, this.#now());
       this.pumpSoon();
     } catch (error) {
       this.#hooks.failed(error);
@@ -335,20 +402,12 @@ export class ReplicaDriver {
 
   async #channelsOf(intervals: ReadonlySet<string>): Promise<Map<string, ChannelRef[]>> {
     const found = new Map<string, ChannelRef[]>();
-    for (const hub of await this.#store.hubs()) {
-      for (let after: string | undefined; ;) {
-        const limit = limits.retentionPageMax;
-        const page = await this.#store.channels(hub, after === undefined ? { limit } : { after, limit });
-        for (const { ref } of page) {
-          const interval = this.#hooks.heldInterval(ref);
-          if (interval === undefined || !intervals.has(interval)) continue;
-          const refs = found.get(interval);
-          if (refs) refs.push(ref);
-          else found.set(interval, [ref]);
-        }
-        if (page.length < limit) break;
-        after = page.at(-1)!.ref.channel;
-      }
+    for await (const ref of allChannels(this.#store)) {
+      const interval = this.#hooks.heldInterval(ref);
+      if (interval === undefined || !intervals.has(interval)) continue;
+      const refs = found.get(interval);
+      if (refs) refs.push(ref);
+      else found.set(interval, [ref]);
     }
     return found;
   }
@@ -376,27 +435,4 @@ export class ReplicaDriver {
   #now(): number {
     return this.#ports.clock.monotonicMs();
   }
-}
-
-/** What is held of all channels is compared: few of them are used soon. */
-function isPassing({ type }: PeerMessage): boolean {
-  return type === 'recovery';
-}
-
-/** Those that a message may give another owner. */
-function intervalsIn(message: PeerMessage): readonly string[] {
-  switch (message.type) {
-    case 'claim':
-      return message.claims.map(({ interval }) => interval);
-    case 'append':
-    case 'pull':
-      return [message.interval];
-    default:
-      return [];
-  }
-}
-
-function fetchedOf({ missing, certain }: Extract<Effect, { type: 'fetched' }>): Fetched {
-  if (missing.length === 0) return { type: 'held' };
-  return certain ? { type: 'lost', dots: missing } : { type: 'unknown' };
 }

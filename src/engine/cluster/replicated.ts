@@ -18,13 +18,16 @@ import { awaitRepeats, awaitedOf, untilCommitted } from './awaited.js';
 import { type Pending, pendingMerge } from '../pending.js';
 import { StoreForgotError, StoreTwiceError } from '../store-doubt.js';
 import { HeldLogs } from './held-logs.js';
-import { type DriverEffect, ReplicaDriver } from './replica-driver.js';
-import type { ReplicatedOptions } from './replicated-options.js';
+import { Mending } from './mending.js';
+import { type OuterEffect, ReplicaDriver } from './replica-driver.js';
 import { type Writing, Writings } from './writings.js';
+import type { ReplicatedOptions } from './replicated-options.js';
 import { SharedChannel } from './shared-channel.js';
 
 export class Replicated implements Ordering {
   readonly replica: Replica;
+  /** Clients read what is held here through it. */
+  readonly mending: Mending;
   readonly #options: ReplicatedOptions;
   readonly driver: ReplicaDriver;
   readonly #held: HeldLogs;
@@ -50,11 +53,16 @@ export class Replicated implements Ordering {
       heldInterval: (ref) => options.surroundings.heldInterval(ref),
       logs: this.#held,
       effect: (effect) => this.#do(effect),
+      repairsChanged: (ref) => this.mending.changed(ref),
       done: () => this.#pumped(),
       ownerChanged: () => (this.#isRerouted = true),
       ticked: () => this.#resumeWaiting(),
       failed: (error) => options.failed(error),
     });
+    const { store, ports } = options;
+    const examine = this.driver.examine.bind(this.driver);
+    const mayMend = this.replica.mayMend.bind(this.replica);
+    this.mending = new Mending({ store, timers: ports.timers, examine, mayMend });
   }
 
   attach(channels: ChannelTable, committer: Committer): void {
@@ -80,6 +88,7 @@ export class Replicated implements Ordering {
   /** Goes by another version of the ring: channels lie in other intervals, or are held here no more, or only now. */
   changeRing(plan: RingPlan): void {
     this.replica.changeRing(plan, this.#now());
+    this.driver.ringChanged();
     for (const channel of this.#table) if (channel.isLoaded) this.#place(channel, plan);
     this.#held.place();
     this.#resumeWaiting();
@@ -287,7 +296,7 @@ export class Replicated implements Ordering {
 
   // What the replica wants done.
 
-  #do(effect: Exclude<Effect, DriverEffect>): void {
+  #do(effect: OuterEffect): void {
     const { surroundings, ports } = this.#options;
     switch (effect.type) {
       case 'send':
@@ -301,7 +310,9 @@ export class Replicated implements Ordering {
       case 'ready':
         return this.#resume(effect.ref);
       case 'merge':
-        return this.#merge(effect.ref);
+        return this.#submit(effect.ref, pendingMerge);
+      case 'giveUp':
+        return this.#submit(effect.ref, { kind: 'gap', lost: effect.lost });
       case 'overtaken': {
         const channel = this.#held.find(effect.ref);
         channel?.settleTip();
@@ -347,11 +358,11 @@ export class Replicated implements Ordering {
     this.#resumeWaiting();
   }
 
-  #merge(ref: ChannelRef): void {
+  #submit(ref: ChannelRef, item: Pending): void {
     const channel = this.#held.find(ref);
     if (!channel) return;
-    this.#committerNow.admit(pendingMerge);
-    this.#committerNow.submit(channel, pendingMerge);
+    this.#committerNow.admit(item);
+    this.#committerNow.submit(channel, item);
   }
 
   #resume(ref: ChannelRef): void {

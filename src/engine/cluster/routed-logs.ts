@@ -12,11 +12,19 @@ type Place = 'store' | 'remote';
 export class RoutedLogs implements Logs {
   readonly #store: LogStore;
   readonly #remote: RemoteLogs;
+  readonly #mended: Pick<Logs, 'read'>;
   readonly #isHome: (ref: ChannelRef) => boolean;
   readonly #places = new ChannelMap<Place>();
 
-  constructor(store: LogStore, remote: RemoteLogs, isHome: (ref: ChannelRef) => boolean) {
+  /** `mended` reads the store. */
+  constructor(
+    store: LogStore,
+    mended: Pick<Logs, 'read'>,
+    remote: RemoteLogs,
+    isHome: (ref: ChannelRef) => boolean,
+  ) {
     this.#store = store;
+    this.#mended = mended;
     this.#remote = remote;
     this.#isHome = isHome;
   }
@@ -52,7 +60,8 @@ export class RoutedLogs implements Logs {
   }
 
   read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult> {
-    return this.#logsOf(ref).read(ref, ranges, bytesMax);
+    const logs = this.placeOf(ref) === 'store' ? this.#mended : this.#remote;
+    return logs.read(ref, ranges, bytesMax);
   }
 
   seqsSince(ref: ChannelRef, timestamp: Timestamp): Promise<Vector> {

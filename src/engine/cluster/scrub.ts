@@ -14,7 +14,7 @@ import type { SessionState } from '../../replication/reconcile-session.js';
 import type { VerifyOptions, VerifyReport } from '../api.js';
 import type { EnginePorts, LogStore } from '../ports.js';
 import { Comparing } from './comparing.js';
-import { Mending } from './mending.js';
+import { Differing } from './differing.js';
 import { ScrubAnswers } from './scrub-answers.js';
 import { type TablePorts, makeTable } from './scrub-tables.js';
 import { Verifying } from './verifying.js';
@@ -29,10 +29,8 @@ export interface ScrubParts {
   say(peer: NodeId, message: Reconcile | Reconciled): void;
   compare(refs: readonly ChannelRef[], peer: NodeId): Promise<void>;
   failed(error: unknown): void;
-  /** Both hold the same entries of the channel, read from disk just now, and their records differ. */
-  contentDiffers?(ref: ChannelRef, peer: NodeId): void;
-  /** One of the two cannot read all it holds of the channel. */
-  isDamaged?(ref: ChannelRef, peer: NodeId): void;
+  /** This node or a peer cannot read all it holds of the channel: what is damaged here is looked for elsewhere. */
+  damaged(ref: ChannelRef): void;
 }
 
 export type ScrubCounters = {
@@ -57,7 +55,7 @@ export class Scrub {
   readonly #tablePorts: TablePorts;
   readonly #comparing: Comparing;
   readonly #answers: ScrubAnswers;
-  readonly #mending: Mending;
+  readonly #differing: Differing;
   readonly #verifying: Verifying;
   readonly #pace: Pace = { share: limits.scrubShare, bytesPerSecond: limits.scrubBytesPerSecond };
   /** When each peer is to be compared with. */
@@ -77,7 +75,7 @@ export class Scrub {
     this.#tablePorts = { store, clock, timers, sha256 };
     const say = (peer: NodeId, message: Reconcile | Reconciled): void => parts.say(peer, message);
     this.#comparing = new Comparing({ clock, timers, random, say });
-    this.#mending = new Mending({
+    this.#differing = new Differing({
       timers,
       compare: (refs, peer) => parts.compare(refs, peer),
       isLinked: (peer) => parts.isLinked(peer),
@@ -134,7 +132,7 @@ export class Scrub {
     this.#cancelTimer?.();
     this.#comparing.stop();
     this.#answers.stop();
-    this.#mending.stop();
+    this.#differing.stop();
   }
 
   /** Proof that this node and its other homes hold the same, from both disks, now. */
@@ -262,11 +260,11 @@ export class Scrub {
       if (difference === 'content') this.#doubt(ref, peer);
       else if (difference === 'damaged') {
         this.counters.channelsDamaged++;
-        this.#parts.isDamaged?.(ref, peer);
+        this.#parts.damaged(ref);
       } else refs.push(ref);
     }
     this.counters.channelsDiffering += refs.length;
-    if (refs.length > 0) this.#mending.add(peer, refs);
+    if (refs.length > 0) this.#differing.add(peer, refs);
   }
 
   #doubt(ref: ChannelRef, peer: NodeId): void {
@@ -303,7 +301,6 @@ export class Scrub {
         this.counters.channelsOtherContent++;
         const message = `${channelKey(ref)}: node ${peer} holds the same entries with other records.`;
         this.#alarm('DIGEST_DIFFERS', message);
-        this.#parts.contentDiffers?.(ref, peer);
       }
     }
   }

@@ -237,6 +237,9 @@ export class TestNode {
   }
 }
 
+/** Points of a node on the ring: few, so that changes cost little. */
+export const virtualNodes = 16;
+
 export interface ClusterWorldOptions {
   readonly nodes: number;
   readonly replicas?: Replicas;
@@ -259,7 +262,7 @@ export class ClusterWorld {
       version: 1,
       replicas: options.replicas ?? 3,
       // Fewer than usual: what a start and a change of the ring cost goes with them.
-      virtualNodes: 16,
+      virtualNodes,
       members: members.sort((a, b) => (a.node < b.node ? -1 : 1)),
       lineage: [],
     };

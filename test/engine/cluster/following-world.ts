@@ -77,6 +77,8 @@ function dispatch(
     case 'replication':
     case 'publish':
     case 'published':
+    case 'orphan':
+    case 'adopted':
       return;
     default:
       return remote.received(from, message satisfies FollowingMessage);

@@ -103,6 +103,11 @@ const plain: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({ type: fc.constant('took' as const), bytes: number }),
   fc.record({ type: fc.constant('cover' as const), id, ref, dots }),
   fc.record({ type: fc.constant('covered' as const), id, lost: dots }),
+  fc.record({ type: fc.constant('orphan' as const), id, ref, runs: list(bytes) }),
+  fc.oneof(
+    fc.record({ type: fc.constant('adopted' as const), id, have: vector.map((pairs) => new Map(pairs)) }),
+    fc.record({ type: fc.constant('adopted' as const), id }),
+  ),
   fc.record({ type: fc.constant('followEnded' as const), id, moved: some(node) }),
   fc.record({ type: fc.constant('read' as const), id, ref, ranges: list(range), bytesMax: number }),
   fc.record({

@@ -166,6 +166,12 @@ function toProto(message: PeerMessage): object {
       return { cover: { id: message.id, ref: message.ref, dots: message.dots.map(dot) } };
     case 'covered':
       return { covered: { id: message.id, lost: message.lost.map(dot) } };
+    case 'orphan':
+      return { orphan: { id: message.id, ref: message.ref, runs: message.runs } };
+    case 'adopted': {
+      const have = message.have && [...message.have].map(([writer, seq]) => dot({ writer, seq }));
+      return { adopted: { id: message.id, ...(have ? { have } : { declined: true }) } };
+    }
     case 'took':
       return { took: { bytes: message.bytes } };
     case 'declined':

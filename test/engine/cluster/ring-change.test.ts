@@ -1,6 +1,8 @@
 /** Changes of the ring in running nodes. */
 import { describe, expect, test } from 'vitest';
+import { plant } from '../../../simulations/replication/planting.js';
 import type { TestNode } from './cluster-world.js';
+import { TestSession, anonymous } from '../harness.js';
 import { RingWorld } from './ring-world.js';
 
 const ok = (value: number) => ({ ok: true, value });
@@ -122,6 +124,67 @@ describe('a change of the ring under load', () => {
       await world.subscribeAt(node);
     }
     await verify(world);
+  });
+});
+
+describe('what a node acknowledged alone', () => {
+  /** A node that is cut off, and what it acknowledged then; the others take it out of the ring. */
+  const leftAlone = async () => {
+    const world = await RingWorld.begin({ nodes: 4 });
+    const [a, b] = world.nodes as [TestNode, TestNode];
+    world.load();
+    await world.pass(1_000);
+    await world.rest();
+    world.isolate(a);
+    await world.pass(3_000);
+    const session = new TestSession(a as never, { principal: anonymous });
+    let count = 0;
+    for (const channel of world.channels) {
+      if (!world.homes(channel).includes(a)) continue;
+      const data = `alone in ${channel}`;
+      const answer = await session.publish(channel, data, { level: 'owner', degrade: true });
+      expect(answer.ack?.level ?? answer.error).toBe('owner');
+      world.acked.set(channel, [...(world.acked.get(channel) ?? []), data]);
+      count++;
+    }
+    expect(count).toBeGreaterThan(3);
+    expect((await world.change(b, { kind: 'remove', node: a.id })).ok).toBe(true);
+    await world.pass(6_000);
+    return { world, a };
+  };
+
+  test('comes to the homes, although it is none of them any more', async () => {
+    const { world } = await leftAlone();
+    world.mend();
+    await world.settled();
+    await world.pass(10_000);
+    await world.check();
+    expect(world.alarms()).toEqual([]);
+  });
+
+  test('is missed at them where nobody brings it (planted: orphans-left)', async () => {
+    plant('orphans-left');
+    try {
+      const { world } = await leftAlone();
+      world.mend();
+      await world.settled();
+      await world.pass(10_000);
+      await expect(world.check()).rejects.toThrow('expected [');
+    } finally {
+      plant(undefined);
+    }
+  });
+
+  test('comes to them after its next start too', async () => {
+    const { world, a } = await leftAlone();
+    a.kill();
+    world.mend();
+    await world.pass(1_000);
+    await world.run(a.start(false));
+    await world.settled();
+    await world.pass(10_000);
+    await world.check();
+    expect(world.alarms()).toEqual([]);
   });
 });
 

@@ -5,7 +5,7 @@ import type { RingIntent } from '../../../src/cluster/ring-intent.js';
 import { channelPosition } from '../../../src/cluster/ring-position.js';
 import { RingTable } from '../../../src/cluster/ring-table.js';
 import type { ClusterId, Ring } from '../../../src/cluster/ring.js';
-import { ClusterWorld, type ClusterWorldOptions, type TestNode } from './cluster-world.js';
+import { ClusterWorld, type ClusterWorldOptions, type TestNode, virtualNodes } from './cluster-world.js';
 import { type Json, TestSession, anonymous } from '../harness.js';
 
 const channels = ['news', 'chat:1', 'chat:2', 'chat:3', 'doc', 'a', 'b', 'c', 'd', 'e', 'f', 'g'];
@@ -13,6 +13,7 @@ const channels = ['news', 'chat:1', 'chat:2', 'chat:3', 'doc', 'a', 'b', 'c', 'd
 export class RingWorld extends ClusterWorld {
   /** Of each channel what was acknowledged at level `quorum`. */
   readonly acked = new Map<string, unknown[]>();
+  readonly channels = channels;
   readonly levels: string[] = [];
   readonly failures: string[] = [];
   #sessions = new Map<TestNode, { readonly session: TestSession; readonly engine: unknown }>();
@@ -116,7 +117,14 @@ export class RingWorld extends ClusterWorld {
   homes(channel: string): TestNode[] {
     const ref = { hub: 'default', channel } as ChannelRef;
     const { cluster, version, replicas, members } = this.up[0]!.engine.cluster!.ring();
-    const ring: Ring = { cluster: cluster as ClusterId, version, replicas, members, lineage: [] };
+    const ring: Ring = {
+      cluster: cluster as ClusterId,
+      version,
+      replicas,
+      virtualNodes,
+      members,
+      lineage: [],
+    };
     const { homes } = new RingTable(ring).intervalOf(channelPosition(ref));
     return this.up.filter(({ id }) => homes.includes(id));
   }

@@ -1,0 +1,138 @@
+/** Putting a run together again from what is left of it here and what other homes sent. Nothing is taken that does not fit all
+ *  that is known of it: its own checksum, the checksum each entry names of the one before, and the run's length. */
+import type { ChannelRef, WriterId } from '../base/ids.js';
+import {
+  RecordWalk,
+  placeSeed,
+  recordChecksum,
+  recordIsWhole,
+  recordPrevious,
+  recordSeq,
+} from '../log/record-layout.js';
+import { runOf } from '../log/run-bytes.js';
+import { verifyRun } from '../log/run-reader.js';
+import type { RunSummary } from '../log/run.js';
+import type { StoredSlice } from './stored-slice.js';
+
+/** Entries of which some cannot be read here. */
+export interface Damaged {
+  readonly ref: ChannelRef;
+  readonly writer: WriterId;
+  readonly firstSeq: number;
+  readonly count: number;
+  /** `undefined` where nothing is known but that they were there: then a beginning of them is as good. */
+  readonly known: { readonly round: number; readonly recordBytes: number | undefined } | undefined;
+  /** What of them can be read. */
+  readonly whole: readonly StoredSlice[];
+  /** Checksums of the entry before the first, and of the last. */
+  readonly before: number | undefined;
+  readonly last: number | undefined;
+}
+
+/** One entry as it is stored. */
+export interface Piece {
+  readonly round: number;
+  readonly record: Uint8Array;
+  readonly checksum: number;
+  readonly previous: number;
+}
+
+export type Pieces = ReadonlyMap<number, Piece>;
+
+export interface Composed {
+  readonly bytes: Uint8Array;
+  readonly run: RunSummary;
+}
+
+/** Entries of a run that a home sent; only those whose own checksum fits. */
+export function piecesOfRun(
+  bytes: Uint8Array,
+  { ref, writer, round, headerBytes, recordBytes }: RunSummary,
+): Pieces {
+  const records = bytes.subarray(headerBytes, headerBytes + recordBytes);
+  return piecesOf(records, round, placeSeed(ref, writer, round));
+}
+
+export function piecesHere({ ref, writer, whole }: Damaged): Pieces {
+  const pieces = new Map<number, Piece>();
+  for (const { round, records } of whole) {
+    for (const [seq, piece] of piecesOf(records, round, placeSeed(ref, writer, round)))
+      pieces.set(seq, piece);
+  }
+  return pieces;
+}
+
+function piecesOf(records: Uint8Array, round: number, seed: number): Pieces {
+  const pieces = new Map<number, Piece>();
+  for (const walk = new RecordWalk(records); walk.next();) {
+    const { start, bodyStart, end } = walk;
+    if (!recordIsWhole(records, bodyStart, end, seed)) continue;
+    pieces.set(recordSeq(records, bodyStart), {
+      round,
+      record: records.slice(start, end),
+      checksum: recordChecksum(records, bodyStart),
+      previous: recordPrevious(records, bodyStart),
+    });
+  }
+  return pieces;
+}
+
+/** The seqs of which no piece is here. */
+export function missingIn({ firstSeq, count }: Damaged, pieces: Pieces): number[] {
+  const missing: number[] = [];
+  for (let seq = firstSeq; seq < firstSeq + count; seq++) if (!pieces.has(seq)) missing.push(seq);
+  return missing;
+}
+
+/** The run, in parts where its round changes. `missing` while there is not enough of it, `other` when what there is does not
+ *  fit what is known. */
+export function compose(damaged: Damaged, pieces: Pieces): readonly Composed[] | 'missing' | 'other' {
+  const { firstSeq, count, known, before, last } = damaged;
+  const taken: Piece[] = [];
+  let expected = before;
+  let bytes = 0;
+  for (
+    let piece = pieces.get(firstSeq);
+    piece && taken.length < count;
+    piece = pieces.get(firstSeq + taken.length)
+  ) {
+    const follows = expected === undefined || piece.previous === expected;
+    if (!(follows && (!known || piece.round === known.round))) return 'other';
+    taken.push(piece);
+    expected = piece.checksum;
+    bytes += piece.record.length;
+  }
+  const isAll = taken.length === count;
+  if (taken.length === 0 || (known && !isAll)) return 'missing';
+  if (isAll) {
+    if (last !== undefined && expected !== last) return 'other';
+    if (known?.recordBytes !== undefined && known.recordBytes !== bytes) return 'other';
+  }
+  return inRuns(damaged, taken);
+}
+
+function inRuns({ ref, writer, firstSeq }: Damaged, pieces: readonly Piece[]): readonly Composed[] | 'other' {
+  const runs: Composed[] = [];
+  for (let from = 0; from < pieces.length;) {
+    const { round } = pieces[from]!;
+    let to = from + 1;
+    while (to < pieces.length && pieces[to]!.round === round) to++;
+    const records = joined(pieces.slice(from, to));
+    const bytes = runOf({ ref, writer, round, firstSeq: firstSeq + from, count: to - from, records });
+    const run = verifyRun(bytes, 0, bytes.length);
+    if (!run.ok) return 'other';
+    runs.push({ bytes, run: run.value });
+    from = to;
+  }
+  return runs;
+}
+
+function joined(pieces: readonly Piece[]): Uint8Array {
+  const out = new Uint8Array(pieces.reduce((sum, { record }) => sum + record.length, 0));
+  let at = 0;
+  for (const { record } of pieces) {
+    out.set(record, at);
+    at += record.length;
+  }
+  return out;
+}

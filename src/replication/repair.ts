@@ -1,0 +1,31 @@
+/** One search for entries that cannot be read: see repairing.ts. */
+import type { NodeId } from '../base/ids.js';
+import type { Damaged, Piece, Pieces } from './repair-pieces.js';
+
+/** What one home said so far. */
+export interface Answer {
+  readonly pieces: Map<number, Piece>;
+  /** It is to go on with this. */
+  next: number;
+  recovering: boolean;
+  floor: number;
+}
+
+export interface Repair {
+  /** mend: held here, to be stored again. search: held elsewhere, and it stands in the way of what follows it. */
+  readonly kind: 'mend' | 'search';
+  /** Random, so that an answer belongs to this question. */
+  readonly session: number;
+  readonly damaged: Damaged;
+  readonly here: Pieces;
+  readonly answers: Map<NodeId, Answer>;
+  /** Entries asked for; of a search one more, whose existence proves theirs. */
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  askAt: number;
+  tries: number;
+  /** All answered, and nobody has what is missing. */
+  isNowhere: boolean;
+  /** Runs of it wait for a commit. */
+  queued: number;
+}

@@ -1,0 +1,56 @@
+/** What comparing homes came upon is looked for elsewhere by whoever has it damaged. */
+import { expect, test } from 'vitest';
+import { limits } from '../../../src/base/limits.js';
+import type { WriterId } from '../../../src/base/ids.js';
+import { Mending } from '../../../src/engine/cluster/mending.js';
+import { ref, writerId } from '../../storage/support.js';
+
+const writer = writerId(1);
+const missing = (seqs: readonly number[]) => seqs.map((seq) => ({ writer, fromSeq: seq, toSeq: seq }));
+
+function mending(channels: Record<string, readonly number[]>) {
+  const examined: string[] = [];
+  const digested: string[] = [];
+  const made = new Mending({
+    store: {
+      read: () => Promise.resolve({ slices: [], missing: [] }),
+      peek: () => undefined,
+      scrub: () => Promise.resolve(false),
+      damaged: () => [],
+      digest: ({ channel }) => {
+        digested.push(channel);
+        const empty = { digest: new Uint8Array(32), entries: 0, through: new Map<WriterId, number>() };
+        return Promise.resolve({
+          ...empty,
+          floors: new Map(),
+          missing: missing(channels[channel]!),
+          readAt: 0,
+        });
+      },
+    },
+    timers: { after: () => () => undefined, soon: () => undefined },
+    examine: ({ channel }, _writer, seq) => {
+      examined.push(`${channel} ${seq}`);
+      return Promise.resolve();
+    },
+    mayMend: () => true,
+  });
+  return { made, examined, digested };
+}
+
+test('a channel that is damaged is examined once for each time it was found, a few entries at a time', async () => {
+  const { made, examined, digested } = mending({ one: [1, 3, 5, 7, 9], two: [], three: [4] });
+  for (const name of ['one', 'one', 'two', 'three']) made.damaged(ref(name));
+  for (let i = 0; i < 5; i++) await made.mend(0.1);
+  expect(digested).toEqual(['one', 'two', 'three']);
+  expect(examined).toEqual(['one 1', 'one 3', 'one 5', 'one 7', 'three 4']);
+  expect(examined).toHaveLength(limits.mendsAtOnce + 1);
+});
+
+test('more channels than are kept in mind are left for the next comparison', async () => {
+  const names = Array.from({ length: limits.damagedChannelsMax + 3 }, (_, i) => `c${i}`);
+  const { made, digested } = mending(Object.fromEntries(names.map((name) => [name, []])));
+  for (const name of names) made.damaged(ref(name));
+  for (let i = 0; i < names.length; i++) await made.mend(0.1);
+  expect(digested).toHaveLength(limits.damagedChannelsMax);
+});

@@ -1,0 +1,201 @@
+/** What takes the place of a record that cannot be read must fit all that is known of it; what no home has is given up. */
+import { describe, expect, test } from 'vitest';
+import type { WriterId } from '../../src/base/ids.js';
+import {
+  type Damaged,
+  compose,
+  missingIn,
+  piecesHere,
+  piecesOfRun,
+} from '../../src/replication/repair-pieces.js';
+import { encodeContent } from '../../src/log/entry-wire.js';
+import { RunWriter } from '../../src/log/run-writer.js';
+import type { RunSummary } from '../../src/log/run.js';
+import { type Home, nodeId, ownerOfThree, openingState, ref, runOf as oneEntry } from './cluster.js';
+
+const writer = 'd'.repeat(24) as WriterId;
+
+function runOf(texts: readonly string[], round = 1): { bytes: Uint8Array; run: RunSummary } {
+  const out = new RunWriter();
+  out.begin(ref, writer, round, 1, 0);
+  texts.forEach((text, i) =>
+    out.append({
+      timestamp: 100 + i,
+      kind: 'publish',
+      content: encodeContent({ payload: new TextEncoder().encode(text) }),
+    }),
+  );
+  const run = out.end();
+  return { bytes: out.bytes().slice(), run };
+}
+
+const good = runOf(['one', 'two', 'three']);
+
+function damaged(changes: Partial<Damaged> = {}): Damaged {
+  const { run, bytes } = good;
+  const all = bytes.subarray(run.headerBytes, run.headerBytes + run.recordBytes);
+  const third = Math.floor(all.length / 3);
+  return {
+    ref,
+    writer,
+    firstSeq: 1,
+    count: 3,
+    known: { round: 1, recordBytes: run.recordBytes },
+    whole: [{ writer, firstSeq: 1, count: 1, round: 1, records: all.subarray(0, third) }],
+    before: 0,
+    last: run.lastChecksum,
+    ...changes,
+  };
+}
+
+describe('a run put together again', () => {
+  test('is the one that was written', () => {
+    const damage = damaged();
+    const here = piecesHere(damage);
+    expect(missingIn(damage, here)).toEqual([2, 3]);
+    const composed = compose(damage, new Map([...piecesOfRun(good.bytes, good.run), ...here]));
+    const bytes = typeof composed === 'object' ? composed.map((each) => each.bytes.slice()) : composed;
+    expect(bytes).toEqual([good.bytes]);
+  });
+
+  test.each([
+    ['another content', runOf(['one', 'two', 'other'])],
+    ['another length', runOf(['one', 'two', 'three and more'])],
+    ['another round', runOf(['one', 'two', 'three'], 2)],
+    ['another entry before it', runOf(['other', 'two', 'three'])],
+  ])('is refused with %s', (_, { bytes, run }) => {
+    const damage = damaged();
+    expect(compose(damage, new Map([...piecesOfRun(bytes, run), ...piecesHere(damage)]))).toBe('other');
+  });
+
+  test('is waited for until all of it is there; of a hole a beginning will do', () => {
+    const part = new Map([...piecesOfRun(good.bytes, good.run)].filter(([seq]) => seq !== 3));
+    expect(compose(damaged({ whole: [] }), part)).toBe('missing');
+    const composed = compose(damaged({ whole: [], known: undefined }), part);
+    expect(typeof composed === 'object' && composed.map(({ run }) => run.count)).toEqual([2]);
+  });
+});
+
+describe('an owner', () => {
+  const damage = damaged({ whole: [] });
+
+  function asked(): { home: Home; session: number } {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', openingState(home));
+    home.log.apply(good.run);
+    home.said();
+    home.replica.damaged('i', damage, home.now);
+    home.drain();
+    const mend = home.said().find(({ type }) => type === 'mend');
+    return { home, session: mend?.type === 'mend' ? mend.session : -1 };
+  }
+
+  const answer = { type: 'mended', interval: 'i', ref, through: 3, floor: 0, recovering: false } as const;
+  const givenUp = (home: Home): boolean => home.effects.some(({ type }) => type === 'giveUp');
+
+  test('stores again what one home sends', () => {
+    const { home, session } = asked();
+    home.hear('b', { ...answer, session, runs: [good.bytes] });
+    const part = home.replica.cut();
+    expect(part.repairs.map(({ run }) => [run.firstSeq, run.count])).toEqual([[1, 3]]);
+    home.replica.synced(part.token, home.now);
+    expect(home.replica.mayMend(ref, writer, 1)).toBe(true);
+  });
+
+  test('tells of other content, and does not store it', () => {
+    const { home, session } = asked();
+    home.hear('b', { ...answer, session, runs: [runOf(['one', 'two', 'other']).bytes] });
+    expect(home.replica.cut().repairs).toEqual([]);
+    expect(home.effects).toContainEqual(expect.objectContaining({ type: 'alarm', code: 'DOT_CONFLICT' }));
+  });
+
+  test('gives up what all others lack, and nothing before all have answered', () => {
+    const { home, session } = asked();
+    home.hear('b', { ...answer, session, runs: [] });
+    expect(givenUp(home)).toBe(false);
+    home.hear('c', { ...answer, session, runs: [], recovering: true });
+    expect(givenUp(home)).toBe(false);
+    expect(home.replica.mayMend(ref, writer, 1)).toBe(true);
+    home.hear('c', { ...answer, session, runs: [] });
+    expect(home.effects).toContainEqual({ type: 'giveUp', ref, lost: { writer, fromSeq: 1, toSeq: 3 } });
+    expect(home.replica.mayMend(ref, writer, 1)).toBe(false);
+  });
+
+  test('gives up nothing that another home has trimmed: it asks that home for its floors', () => {
+    const { home, session } = asked();
+    home.hear('b', { ...answer, session, runs: [], floor: 3 });
+    expect(home.said()).toContainEqual(expect.objectContaining({ type: 'pull', ref }));
+    home.hear('c', { ...answer, session, runs: [] });
+    expect(givenUp(home)).toBe(false);
+    expect(home.replica.mayMend(ref, writer, 1)).toBe(true);
+  });
+
+  test('asks the other homes too for what one of them cannot read and it lacks itself', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', openingState(home));
+    home.sync();
+    home.said();
+    const mend = { type: 'mend', interval: 'i', ref, session: 1, writer, firstSeq: 1, count: 2 } as const;
+    home.hear('b', mend);
+    home.sync();
+    const questions = home.said().flatMap((each) => (each.type === 'mend' ? [each] : []));
+    expect(questions.map(({ firstSeq, count }) => [firstSeq, count])).toEqual([
+      [1, 3],
+      [1, 3],
+    ]);
+    const { session } = questions[0]!;
+    for (const peer of 'bc') home.hear(peer, { ...answer, session, runs: [] });
+    expect(givenUp(home)).toBe(false);
+    // Nobody showed an entry behind it: it is looked for anew only when somebody asks anew.
+    home.hear('b', mend);
+    home.sync();
+    expect(home.said().filter(({ type }) => type === 'mend')).toHaveLength(2);
+  });
+
+  test('gives that up once somebody sends what stands on it', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', openingState(home));
+    home.sync();
+    const out = new RunWriter();
+    const above = 'e'.repeat(24) as WriterId;
+    out.begin(ref, above, 0, 1, 0);
+    const parents = [{ writer, seq: 2 }];
+    out.append({
+      timestamp: 200,
+      kind: 'publish',
+      parents,
+      content: encodeContent({ payload: new Uint8Array(1) }),
+    });
+    out.end();
+    const have = new Map([
+      [writer, 2],
+      [above, 1],
+    ]);
+    home.hear('b', { type: 'state', interval: 'i', ref, have, runs: [out.bytes().slice()] });
+    home.sync();
+    home.said();
+    home.hear('b', { type: 'mend', interval: 'i', ref, session: 1, writer, firstSeq: 2, count: 3 });
+    home.sync();
+    const session = home.said().flatMap((each) => (each.type === 'mend' ? [each.session] : []))[0]!;
+    for (const peer of 'bc') home.hear(peer, { ...answer, session, through: 5, runs: [] });
+    // Entry 2 was named; of 3 and 4 only who lost them speaks. Without entry 1 nothing can be said of any.
+    expect(givenUp(home)).toBe(false);
+    home.hear('b', { type: 'mend', interval: 'i', ref, session: 2, writer, firstSeq: 1, count: 4 });
+    home.sync();
+    const again = home.said().flatMap((each) => (each.type === 'mend' ? [each.session] : []))[0]!;
+    for (const peer of 'bc') home.hear(peer, { ...answer, session: again, through: 5, runs: [] });
+    expect(home.effects).toContainEqual({ type: 'giveUp', ref, lost: { writer, fromSeq: 1, toSeq: 2 } });
+  });
+
+  test('hears nothing from who is no home, or was not asked', () => {
+    const { home, session } = asked();
+    home.hear('x', { ...answer, session, runs: [good.bytes] });
+    home.hear('b', { ...answer, session: session + 1, runs: [good.bytes] });
+    home.hear('b', { ...answer, session, runs: [oneEntry(writer, 5, 1).bytes.subarray(0, 40)] });
+    expect(home.replica.cut().repairs).toEqual([]);
+    expect(nodeId('b')).not.toBe(nodeId('x'));
+  });
+});

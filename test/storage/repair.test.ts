@@ -1,0 +1,226 @@
+/** Runs that could not be read are stored again: reads, restarts, rebuilt indexes and compaction see the whole ones. */
+import { describe, expect, test } from 'vitest';
+import type { WriterId } from '../../src/base/ids.js';
+import { seededRandom } from '../../src/base/random.js';
+import type { Damage, LogStore } from '../../src/engine/ports.js';
+import { runOf } from '../../src/log/run-bytes.js';
+import { verifyRun } from '../../src/log/run-reader.js';
+import { openLogStore } from '../../src/storage/log-store.js';
+import { SimulatedClock } from '../../simulations/world/clock.js';
+import { SimulatedDisk } from '../../simulations/world/disk.js';
+import { SimulatedIndex } from '../../simulations/world/key-value.js';
+import { Recorder, TestWriter, baseOptions, ref, seqsOf, writerId } from './support.js';
+
+const room = ref('room');
+const first = writerId(1);
+
+class Machine {
+  readonly clock = new SimulatedClock();
+  readonly observer = new Recorder();
+  readonly disk = new SimulatedDisk({ clock: this.clock, random: seededRandom(3) });
+  readonly index = new SimulatedIndex({ clock: this.clock, random: seededRandom(4) });
+
+  open(): Promise<LogStore> {
+    return openLogStore({
+      ...baseOptions('/data', seededRandom(5)),
+      soleHome: false,
+      files: this.disk.files(),
+      openIndex: () => this.index.keyValue(),
+      clock: this.clock,
+      observer: this.observer,
+      segmentBytes: 16_384,
+      plentyBytes: 0,
+    });
+  }
+
+  run<T>(task: () => Promise<T>): Promise<T> {
+    return this.clock.until(task());
+  }
+
+  /** Flips a bit wherever this text is stored. */
+  rot(text: string): void {
+    const wanted = Buffer.from(text);
+    for (const [path, inode] of this.disk.names.files()) {
+      if (!path.endsWith('.seg')) continue;
+      inode.corrupt((bytes) => {
+        const found = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+        for (let at = found.indexOf(wanted); at >= 0; at = found.indexOf(wanted, at + 1)) bytes[at]! ^= 1;
+      });
+    }
+  }
+}
+
+/** What another home would send: the records as they were written. */
+class Elsewhere {
+  readonly #records = new Map<string, { round: number; bytes: Uint8Array }>();
+
+  async copy(store: LogStore, writer: WriterId, count: number): Promise<void> {
+    for (let seq = 1; seq <= count; seq++) {
+      const { slices } = await store.read(room, [{ writer, firstSeq: seq, count: 1 }], 1);
+      this.#records.set(`${writer}-${seq}`, { round: slices[0]!.round, bytes: slices[0]!.records.slice() });
+    }
+  }
+
+  /** Stores the damaged run again. */
+  async repair(store: LogStore, { ref: of, writer, firstSeq, count }: Damage): Promise<void> {
+    const found = Array.from({ length: count }, (_, i) => this.#records.get(`${writer}-${firstSeq + i}`)!);
+    const records = Buffer.concat(found.map(({ bytes }) => bytes));
+    const bytes = runOf({ ref: of, writer, round: found[0]!.round, firstSeq, count, records });
+    const run = verifyRun(bytes, 0, bytes.length);
+    if (!run.ok) throw new Error(run.error);
+    await store.open(of);
+    await store.commit({ bytes, runs: [], repairs: [run.value] });
+    store.release(of);
+  }
+}
+
+async function seqs(store: LogStore, count: number, writer = first) {
+  return seqsOf(await store.read(room, [{ writer, firstSeq: 1, count }], 1e6));
+}
+
+const all = (count: number) => ({ read: Array.from({ length: count }, (_, i) => i + 1), missing: [] });
+
+async function damaged(machine: Machine) {
+  const store = await machine.open();
+  const a = new TestWriter(store, first);
+  await a.publish(room, 'one', 'two', 'three');
+  await a.publish(room, 'four', 'five', 'six');
+  await a.publish(room, 'seven');
+  const elsewhere = new Elsewhere();
+  await elsewhere.copy(store, first, 7);
+  machine.rot('five');
+  return { store, elsewhere, a };
+}
+
+describe('a damaged run', () => {
+  test('is told with all that is known of it, stored again, and read from there', async () => {
+    const machine = new Machine();
+    await machine.run(async () => {
+      const { store, elsewhere } = await damaged(machine);
+      expect(store.damaged(10)).toEqual([]);
+      expect(await seqs(store, 7)).toEqual({ read: [1, 2, 3, 4, 6, 7], missing: [5] });
+      expect(store.damaged(10)).toEqual([{ ref: room, writer: first, firstSeq: 4, count: 3 }]);
+      const damage = await store.examine(room, first, 5);
+      expect(damage?.whole.map(({ firstSeq, count }) => [firstSeq, count])).toEqual([
+        [4, 1],
+        [6, 1],
+      ]);
+      expect(damage?.known?.round).toBe(1);
+      expect([damage?.before, damage?.last].every((sum) => typeof sum === 'number' && sum > 0)).toBe(true);
+      const broken = await store.digest(room);
+      expect(broken?.missing).toEqual([{ writer: first, fromSeq: 5, toSeq: 5 }]);
+      await elsewhere.repair(store, damage!);
+      const { digest, entries, missing } = (await store.digest(room))!;
+      expect([entries, missing]).toEqual([7, []]);
+      expect(digest).toEqual((await store.digest(room, { notBefore: machine.clock.wallMs() + 1 }))!.digest);
+      expect(await seqs(store, 7)).toEqual(all(7));
+      expect(store.damaged(10)).toEqual([]);
+      expect(await store.examine(room, first, 5)).toBe(undefined);
+      expect((await store.arrivedSince(7, 10)).runs.map(({ firstSeq, count }) => [firstSeq, count])).toEqual([
+        [4, 3],
+      ]);
+      await store.close();
+    });
+  });
+
+  test.each(['kept', 'lost', 'dropped'] as const)('is whole after a restart, the index %s', async (index) => {
+    const machine = new Machine();
+    await machine.run(async () => {
+      const { store, elsewhere } = await damaged(machine);
+      expect((await store.digest(room))?.missing).toHaveLength(1);
+      await elsewhere.repair(store, (await store.examine(room, first, 5))!);
+      if (index !== 'lost') await store.close();
+    });
+    machine.disk.kill();
+    machine.index.kill();
+    if (index === 'lost') machine.index.loseBatch();
+    if (index === 'dropped') machine.index.drop();
+    await machine.run(async () => {
+      const store = await machine.open();
+      expect((await store.digest(room))?.missing).toEqual([]);
+      expect(await seqs(store, 7)).toEqual(all(7));
+      expect((await store.open(room)).lostRanges()).toEqual([]);
+      expect(store.damaged(10)).toEqual([]);
+      await store.close();
+    });
+  });
+
+  test('that a start found is a hole until it is stored again', async () => {
+    const machine = new Machine();
+    let elsewhere = new Elsewhere();
+    await machine.run(async () => {
+      const made = await damaged(machine);
+      elsewhere = made.elsewhere;
+      await made.store.close();
+    });
+    machine.index.drop();
+    const check = async (store: LogStore): Promise<void> => {
+      const log = await store.open(room);
+      expect([log.have(first), log.holes(), log.hasUnplacedHole]).toEqual([7, [], false]);
+      expect(log.writer(first)?.round).toBe(1);
+      expect(log.heads()).toEqual([{ writer: first, seq: 7 }]);
+      expect(await seqs(store, 7)).toEqual(all(7));
+      store.release(room);
+    };
+    await machine.run(async () => {
+      const store = await machine.open();
+      const log = await store.open(room);
+      expect([log.have(first), log.holes()]).toEqual([7, [{ writer: first, fromSeq: 5, toSeq: 5 }]]);
+      expect(log.hasUnplacedHole).toBe(true);
+      store.release(room);
+      const damage = await store.examine(room, first, 5);
+      expect(damage).toMatchObject({ firstSeq: 5, count: 1, known: undefined });
+      await elsewhere.repair(store, damage!);
+      await check(store);
+      await store.close();
+    });
+    for (const drops of [false, true]) {
+      if (drops) machine.index.drop();
+      await machine.run(async () => {
+        const store = await machine.open();
+        await check(store);
+        await store.close();
+      });
+    }
+  });
+
+  test('is found by scrubbing, which goes on where the last process stopped', async () => {
+    const machine = new Machine();
+    await machine.run(async () => {
+      const { store } = await damaged(machine);
+      await store.maintain(Date.now());
+      expect(await store.scrub(1)).toBe(true);
+      expect(store.damaged(10)).toEqual([{ ref: room, writer: first, firstSeq: 4, count: 3 }]);
+      await store.close();
+    });
+  });
+
+  test('stands in the way of compaction only until it is stored again', async () => {
+    const machine = new Machine();
+    await machine.run(async () => {
+      const { store, elsewhere, a } = await damaged(machine);
+      for (let i = 0; i < 40; i++) await a.publish(ref('other'), 'x'.repeat(2_000));
+      const log = await store.open(ref('other'));
+      log.commitThrough({ writer: first, seq: 40 });
+      await a.raise(ref('other'), log.trimAt(40)!);
+      await a.commit();
+      const files = () => machine.disk.names.files().filter(([path]) => path.endsWith('.seg'));
+      for (let i = 0; i < 20; i++) await store.maintain(Date.now());
+      const before = files().map(([path]) => path);
+      expect(before.some((path) => path.endsWith('/0000000001.seg'))).toBe(true);
+      await seqs(store, 7);
+      await elsewhere.repair(store, (await store.examine(room, first, 5))!);
+      for (let i = 0; i < 20; i++) await store.maintain(Date.now());
+      expect(files().some(([path]) => path.endsWith('/0000000001.seg'))).toBe(false);
+      expect(await seqs(store, 7)).toEqual(all(7));
+      await store.close();
+    });
+    machine.index.drop();
+    await machine.run(async () => {
+      const store = await machine.open();
+      expect(await seqs(store, 7)).toEqual(all(7));
+      expect((await store.open(room)).lostRanges()).toEqual([]);
+      await store.close();
+    });
+  });
+});
