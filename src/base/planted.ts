@@ -2,6 +2,9 @@
  *  `__RINGLOG_PLANTED__` but the searches, before the code under test is loaded; everywhere else every answer is a
  *  constant `false`. */
 export type PlantedBug =
+  | 'ahead-kept'
+  | 'rebase-untold'
+  | 'snapshot-anywhere'
   | 'ack-before-sync'
   | 'ack-counted-twice'
   | 'alive-quorum'

@@ -15,8 +15,7 @@ export interface Asker {
 /** `undefined` when allowed. */
 export function refusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
   const kind = kindOf(channel);
-  if (kind === 'document' || kind === 'notification' || kind === 'user')
-    return failure('UNSUPPORTED', { channel });
+  if (kind === 'notification' || kind === 'user') return failure('UNSUPPORTED', { channel });
   if (kind === 'system' && action === 'publish') {
     return failure('DENIED', {
       channel,

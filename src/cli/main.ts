@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../server/version.js';
 import { addBenchCommand } from './bench-command.js';
 import { addChannelsCommand } from './channels-command.js';
+import { addDocCommand } from './doc-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { addHubCommand } from './hub-command.js';
 import { addKeyCommand } from './key-command.js';
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addPubCommand(program);
   addSubCommand(program);
   addLogCommand(program);
+  addDocCommand(program);
   addChannelsCommand(program);
   addStatusCommand(program);
   addNodeCommand(program);

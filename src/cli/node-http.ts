@@ -5,9 +5,12 @@ import type { Target } from './target.js';
 
 export type Parameters = Readonly<Record<string, string | number | undefined>>;
 
-interface Sent {
-  readonly method?: 'POST' | 'PUT' | 'DELETE';
-  readonly value?: unknown;
+/** What is asked of a path. */
+interface Question {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly parameters?: Parameters;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 export class NodeHttp {
@@ -17,20 +20,20 @@ export class NodeHttp {
   ) {}
 
   async json(path: string, parameters: Parameters = {}): Promise<unknown> {
-    return this.#read(await this.#ask(path, parameters));
+    return this.#read(await this.ask(path, { parameters }));
   }
 
   async post(path: string, body: object): Promise<unknown> {
-    return this.#read(await this.#ask(path, {}, { method: 'POST', value: body }));
+    return this.#read(await this.ask(path, { method: 'POST', ...jsonBody(body) }));
   }
 
   /** Without a value there is no body. */
   async put(path: string, value?: unknown): Promise<unknown> {
-    return this.#read(await this.#ask(path, {}, { method: 'PUT', value }));
+    return this.#read(await this.ask(path, { method: 'PUT', ...jsonBody(value) }));
   }
 
   async delete(path: string): Promise<unknown> {
-    return this.#read(await this.#ask(path, {}, { method: 'DELETE' }));
+    return this.#read(await this.ask(path, { method: 'DELETE' }));
   }
 
   #read(answer: Response): Promise<unknown> {
@@ -41,7 +44,7 @@ export class NodeHttp {
 
   /** Each line of an NDJSON answer as it comes; the empty lines of a quiet tail are left out. */
   async *lines(path: string, parameters: Parameters = {}): AsyncGenerator<string> {
-    const answer = await this.#ask(path, parameters);
+    const answer = await this.ask(path, { parameters });
     const decoder = new TextDecoder();
     let rest = '';
     try {
@@ -55,24 +58,24 @@ export class NodeHttp {
     }
   }
 
-  async #ask(path: string, parameters: Parameters, sent: Sent = {}): Promise<Response> {
+  /** The answer, where it is none of an error. */
+  async ask(path: string, question: Question): Promise<Response> {
     const { url, token } = this.target;
+    const { method = 'GET', parameters = {}, headers, body } = question;
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters)) {
       if (value !== undefined) query.set(name, String(value));
     }
     const address = `${url}${path}${query.size > 0 ? `?${query}` : ''}`;
-    const { method = 'GET', value } = sent;
-    const hasBody = value !== undefined;
     let answer: Response;
     try {
       answer = await fetch(address, {
         method,
         headers: {
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...(hasBody && { 'content-type': 'application/json' }),
+          ...headers,
         },
-        ...(hasBody && { body: JSON.stringify(value) }),
+        ...(body !== undefined && { body }),
         signal: this.signal,
       });
     } catch (error) {
@@ -100,6 +103,11 @@ export class NodeHttp {
     }
     return refusal(this.target, exitCodeOfRefusal(code, outcome), code, detail);
   }
+}
+
+function jsonBody(value: unknown): Pick<Question, 'headers' | 'body'> {
+  if (value === undefined) return {};
+  return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) };
 }
 
 /** A failure of the catalogue for people, with what to do where the command line has an answer. */

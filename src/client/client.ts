@@ -4,6 +4,7 @@ import { toBase64Url } from '../base/bytes.js';
 import { type ChannelName, type HubName, channelNameFor, parseChannelName } from '../base/ids.js';
 import { wireLimits } from '../base/wire-limits.js';
 import { encodeContent } from '../log/entry-wire.js';
+import { jsonPatchType } from '../protocol/content-type.js';
 import { failure } from '../protocol/errors.js';
 import type { ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { hubOf, webSocketUrl } from './address.js';
@@ -11,7 +12,13 @@ import type { ConnectionState } from './connection.js';
 import { contentOf } from './content.js';
 import { Emitter, type Listener } from './emitter.js';
 import { RinglogError, ownError, serverError } from './error.js';
-import { History, type HistoryOptions } from './history.js';
+import {
+  type DocumentOptions,
+  DocumentSnapshot,
+  type PatchOperation,
+  type PatchOptions,
+} from './documents.js';
+import { History, type HistoryOptions, cursorBytes, unixMs } from './history.js';
 import { type Identity, IdentityKeeper } from './identity.js';
 import { Link } from './link.js';
 import { type ConnectOptions, type Limits, type PublishOptions, defaults, limitsOf } from './options.js';
@@ -145,6 +152,38 @@ export class Client {
     });
   }
 
+  /** Changes a document, all operations or none; the node that orders the channel decides whether they apply. Rejects with
+   *  RinglogError: PATCH_FAILED names the operation. */
+  patch(channel: string, patch: readonly PatchOperation[], options: PatchOptions = {}): Promise<Published> {
+    const { ifVersion, ...rest } = options;
+    const headers = ifVersion === undefined ? {} : { headers: { 'if-version': String(ifVersion) } };
+    return new Promise((resolve, reject) => {
+      const all = { ...rest, ...headers, contentType: jsonPatchType };
+      const refused = this.#publish(channel, patch, all, resolve, reject, true);
+      if (refused) reject(refused);
+      else this.#link.fillSoon();
+    });
+  }
+
+  /** A document as it is, or as it was. */
+  async document(channel: string, options: DocumentOptions = {}): Promise<DocumentSnapshot> {
+    if (this.#state === 'closed') throw this.#endError();
+    const { at, timeoutMs = defaults.historyTimeoutMs } = options;
+    const isTime = typeof at === 'number' || at instanceof Date;
+    const message = {
+      type: 'documentGet' as const,
+      channel: channelNameFor(channel),
+      ...(isTime
+        ? { atUnixMs: unixMs(at) }
+        : at === undefined
+          ? undefined
+          : { cursor: cursorBytes(channel, at) }),
+    };
+    const answer = this.#requests.add(message, this.#link.nowMs + timeoutMs);
+    this.#link.fillSoon();
+    return new DocumentSnapshot(await answer);
+  }
+
   /** Delivers the channel from `start` on (`live` by default) until it is closed. One subscription a channel. Throws
    *  RinglogError for a name or cursor that is none, and for a channel that has a subscription. */
   subscribe(channel: string, options: SubscribeOptions = {}): Subscription {
@@ -183,6 +222,16 @@ export class Client {
     const answer = this.#requests.add(message, this.#link.nowMs + defaults.historyTimeoutMs);
     this.#link.fillSoon();
     return JSON.parse((await answer).answer) as unknown;
+  }
+
+  /** @internal An idempotency key that nobody else has. */
+  newKey(): string {
+    return this.#nextKey();
+  }
+
+  /** @internal */
+  report(error: unknown): void {
+    this.#platform.report(error);
   }
 
   /** A new token, for the connection there is and those to come. */
@@ -227,6 +276,7 @@ export class Client {
     options: PublishOptions,
     accept: (published: Published) => void,
     refused: (error: RinglogError) => void,
+    isPatch = false,
   ): RinglogError | undefined {
     if (this.#isEnding) return this.#endError();
     try {
@@ -243,6 +293,7 @@ export class Client {
         ...(isSignal ? undefined : { idempotencyKey: idempotencyKey ?? this.#nextKey() }),
         ...(level === undefined ? undefined : { level }),
         ...(degrade === undefined ? undefined : { degrade }),
+        ...(isPatch ? { isPatch } : undefined),
         accepted: (ack: Parameters<typeof publishedOf>[0]) => {
           accept(publishedOf(ack));
           this.#settle();

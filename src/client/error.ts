@@ -19,6 +19,9 @@ export class RinglogError extends Error {
   readonly outcome: Outcome;
   readonly retryAfterMs: number | undefined;
   readonly channel: string | undefined;
+  /** Of a patch: index of the operation, and what is wrong with it. */
+  readonly operation: number | undefined;
+  readonly reason: string | undefined;
 
   constructor(details: {
     readonly code: ClientErrorCode;
@@ -26,12 +29,16 @@ export class RinglogError extends Error {
     readonly message: string;
     readonly retryAfterMs?: number;
     readonly channel?: string;
+    readonly operation?: number;
+    readonly reason?: string;
   }) {
     super(details.message);
     this.code = details.code;
     this.outcome = details.outcome;
     this.retryAfterMs = details.retryAfterMs;
     this.channel = details.channel;
+    this.operation = details.operation;
+    this.reason = details.reason;
   }
 }
 

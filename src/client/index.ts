@@ -5,6 +5,12 @@
  *      for await (const message of client.subscribe('lobby', { start: { last: 10 } })) console.log(message.data);
  */
 export { Client, type ClientEvents, type ClientState, type SubscribeOptions, connect } from './client.js';
+export {
+  type DocumentOptions,
+  DocumentSnapshot,
+  type PatchOperation,
+  type PatchOptions,
+} from './documents.js';
 export { type ClientErrorCode, RinglogError } from './error.js';
 export { History, type HistoryOptions, type HistoryPage } from './history.js';
 export type { Identity } from './identity.js';

@@ -12,6 +12,8 @@ export interface PublishRequest {
   readonly idempotencyKey?: string;
   readonly level?: Level;
   readonly degrade?: boolean;
+  /** A patch of a document. */
+  readonly isPatch?: boolean;
   readonly timeoutMs: number;
   accepted(ack: Ack): void;
   refused(error: RinglogError): void;
@@ -66,7 +68,7 @@ export function isTaken(item: Item): boolean {
 
 export function messageOf(item: Item): PublishMessage {
   const { seq, lane } = item;
-  const { channel, content, idempotencyKey, level, degrade } = item.request;
+  const { channel, content, idempotencyKey, level, degrade, isPatch } = item.request;
   return {
     type: 'publish',
     channel,
@@ -75,6 +77,7 @@ export function messageOf(item: Item): PublishMessage {
     ...(seq === undefined ? undefined : { publisherSeq: seq, ackedThrough: lane.doneThrough }),
     ...(level === undefined ? undefined : { level }),
     ...(degrade === undefined ? undefined : { degrade }),
+    ...(isPatch === undefined ? undefined : { isPatch }),
   };
 }
 

@@ -107,6 +107,7 @@ export class PublishQueue {
         count: 1,
         timestamp: ack.timestamp + i,
         ...(dot && { dot: { writer: dot.writer, seq: dot.seq + i } }),
+        ...(ack.version !== undefined && { version: ack.version + i }),
       });
     }
   }

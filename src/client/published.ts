@@ -14,9 +14,12 @@ export interface Published {
   readonly copies: number;
   /** The idempotency key was taken before: this is what became of the first. */
   readonly duplicate: boolean;
+  /** Of a patch: the document's version behind it. */
+  readonly version?: number | undefined;
 }
 
-export function publishedOf({ dot, timestamp, level, copies, duplicate }: Ack): Published {
+export function publishedOf({ dot, timestamp, level, copies, duplicate, version }: Ack): Published {
   const id = dot && dotText(dot);
-  return { id, dot, timestamp, time: new Date(unixMsOf(timestamp)), level, copies, duplicate };
+  const time = new Date(unixMsOf(timestamp));
+  return { id, dot, timestamp, time, level, copies, duplicate, ...(version && { version }) };
 }

@@ -74,7 +74,8 @@ export class Reading {
     const isNew = this.#seen.add(entry);
     this.#heads = advanceHeads(this.#heads ?? [], entry, entry.parents);
     if (lost) return lost;
-    return isNew && entry.content !== undefined ? 'shown' : 'hidden';
+    // A snapshot says what a reader of the patches before it has made of them.
+    return isNew && entry.content !== undefined && entry.kind !== 'snapshot' ? 'shown' : 'hidden';
   }
 
   #gapOf(entry: Entry, lost: LostRange): GapNotice | undefined {

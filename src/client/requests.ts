@@ -1,9 +1,11 @@
 /** Requests: those that only read are asked again after an interruption, until they are answered or too old. */
-import type { HistoryMessage, ServerEvent, UserMessage } from '../protocol/messages.js';
+import type { DocumentGetMessage, HistoryMessage, ServerEvent, UserMessage } from '../protocol/messages.js';
 import { type RinglogError, ownError, serverError } from './error.js';
 
-export type Question = HistoryMessage | UserMessage;
-export type AnswerTo<Q extends Question> = Extract<ServerEvent, { type: Q['type'] }>;
+export type Question = HistoryMessage | DocumentGetMessage | UserMessage;
+/** The type of what answers each. */
+const answerTypes = { history: 'history', documentGet: 'document', user: 'user' } as const;
+export type AnswerTo<Q extends Question> = Extract<ServerEvent, { type: (typeof answerTypes)[Q['type']] }>;
 
 interface Request {
   readonly message: Question;
@@ -15,6 +17,11 @@ interface Request {
 /** Answers after which asking again helps. */
 const retried = new Set<string>(['RATE_LIMITED', 'OVERLOADED', 'UNAVAILABLE', 'SHUTTING_DOWN', 'INTERNAL']);
 const retryAfterDefaultMs = 500;
+
+/** Of those that only read. */
+function mayRepeat({ type }: Question): boolean {
+  return type !== 'user';
+}
 
 export class Requests {
   /** To be sent, from when on. */
@@ -41,9 +48,9 @@ export class Requests {
     const request = this.#sent.get(requestId);
     if (!request) return false;
     this.#sent.delete(requestId);
-    const mayRepeat = request.message.type === 'history';
-    if (event.type === request.message.type) request.resolve(event);
-    else if (event.type === 'error' && mayRepeat && retried.has(event.error.code)) {
+    const { type } = request.message;
+    if (event.type === answerTypes[type]) request.resolve(event);
+    else if (event.type === 'error' && mayRepeat(request.message) && retried.has(event.error.code)) {
       this.#waiting.set(request, nowMs + (event.error.retryAfterMs ?? retryAfterDefaultMs));
     } else if (event.type === 'error') request.reject(serverError(event.error));
     return true;
@@ -51,7 +58,7 @@ export class Requests {
 
   lost(): void {
     for (const request of this.#sent.values()) {
-      if (request.message.type === 'history') this.#waiting.set(request, 0);
+      if (mayRepeat(request.message)) this.#waiting.set(request, 0);
       // What it asked for may be done.
       else request.reject(ownError('UNREACHABLE', 'indeterminate'));
     }
@@ -84,8 +91,8 @@ export class Requests {
     this.#waiting.delete(request);
     this.#sent.delete(requestId);
     const { message } = request;
-    const mayBeDone = requestId !== 0 && message.type === 'user';
-    const channel = message.type === 'history' ? message.channel : undefined;
+    const mayBeDone = requestId !== 0 && !mayRepeat(message);
+    const channel = message.type === 'user' ? undefined : message.channel;
     request.reject(ownError('TIMEOUT', mayBeDone ? 'indeterminate' : 'rejected', channel));
   }
 }

@@ -1,7 +1,15 @@
 /** One channel as an application reads it: listen to events, or iterate. Survives every connection. */
 import type { Dot } from '../base/ids.js';
 import type { Failure } from '../protocol/errors.js';
-import type { DeliveredEntry, DeliveredSignal, Gap, Start, SubscribedEvent } from '../protocol/messages.js';
+import { DocumentSnapshot } from './documents.js';
+import type {
+  DeliveredEntry,
+  DeliveredSignal,
+  DocumentState,
+  Gap,
+  Start,
+  SubscribedEvent,
+} from '../protocol/messages.js';
 import { Emitter, type Listener } from './emitter.js';
 import { type BufferLimits, EntryBuffer } from './entry-buffer.js';
 import { type RinglogError, ownError, serverError } from './error.js';
@@ -14,6 +22,8 @@ export interface SubscriptionEvents {
   readonly signal: SignalMessage;
   /** Entries that will not come, told at their place. */
   readonly gap: GapNotice;
+  /** Of a document: patches came in an order that did not last. This is what it is here; patches that follow apply to it. */
+  readonly rebase: DocumentSnapshot;
   /** The server delivers from here on; `resumed` after an interruption. */
   readonly subscribed: { readonly cursor: string; readonly resumed: boolean };
   /** The iterating reader is behind and its buffer full: the server was told to stop, nothing is lost. */
@@ -182,6 +192,11 @@ export class Subscription implements AsyncIterable<Message> {
   signalled(signals: readonly DeliveredSignal[]): void {
     if (this.#state !== 'live') return;
     for (const signal of signals) this.#events.emit('signal', new SignalMessage(signal));
+  }
+
+  /** @internal */
+  rebase(state: DocumentState): void {
+    if (this.#state === 'live') this.#events.emit('rebase', new DocumentSnapshot(state));
   }
 
   /** @internal */

@@ -114,6 +114,9 @@ export class Subscriptions implements SubscriptionHost {
       case 'signals':
         this.get(event.channel)?.signalled(event.signals);
         return true;
+      case 'rebase':
+        this.get(event.channel)?.rebase(event);
+        return true;
       case 'gap':
         this.get(event.channel)?.gap(event);
         return true;

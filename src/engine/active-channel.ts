@@ -14,6 +14,7 @@ import type { Session } from '../sessions/session.js';
 import { LiveHistory } from '../sessions/live-history.js';
 import type { Pending } from './pending.js';
 import type { SharedChannel } from './cluster/shared-channel.js';
+import type { OpenDocument } from './documents/open-document.js';
 
 export class ActiveChannel {
   /** Waiting for a commit, in order of receipt; an empty list is `nothing`, see `wait`. */
@@ -36,6 +37,8 @@ export class ActiveChannel {
   shared: SharedChannel | undefined;
   /** The newest entry to be delivered before it is committed: at level `owner`, or written without a claim. */
   tip: Dot | undefined;
+  /** Where it is a document that somebody asked for. */
+  document: OpenDocument | undefined;
   /** Administrators and streams that wait for entries beyond what they have. */
   #waiters: Set<() => void> | undefined;
   #fanOut: FanOut<Session> | undefined;

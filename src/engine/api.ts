@@ -10,6 +10,8 @@ import type { ProofPage, ProofRefusal, ProofRequest, VerifiedState } from './clu
 import type { RingStatus } from './cluster/ring-status.js';
 import type {
   DeliverySlice,
+  DocumentGetMessage,
+  DocumentState,
   Encoding,
   Gap,
   HistoryMessage,
@@ -93,6 +95,8 @@ export interface PublishAccepted {
   readonly level: Level;
   readonly copies: number;
   readonly duplicate: boolean;
+  /** Of a patch: the document's version behind it. */
+  readonly version?: number;
 }
 
 /** JSON. */
@@ -126,6 +130,39 @@ export interface LogPage {
   readonly entries: readonly { readonly entry: Entry; readonly bytes: number }[];
   readonly gaps: readonly Gap[];
   /** Goes on from here; with `follow` as a live tail. */
+  readonly cursor: Uint8Array;
+  readonly more: boolean;
+}
+
+export interface DocumentChangesQuery {
+  /** Behind what the cursor covers, or from this time on (Unix milliseconds). */
+  readonly since?: number | Uint8Array;
+  /** What the cursor covers, or what was stamped before this time. */
+  readonly until?: number | Uint8Array;
+  readonly limit?: number;
+}
+
+/** A patch as the order has it. */
+export interface DocumentChange {
+  readonly id: string;
+  readonly timestamp: Timestamp;
+  readonly actor?: string;
+  /** The document's behind it. */
+  readonly version: number;
+  /** JSON. */
+  readonly patch?: string;
+  readonly ifVersion?: number;
+  /** Why it is void. */
+  readonly fault?: {
+    readonly code: string;
+    readonly message: string;
+    readonly operation?: number | undefined;
+  };
+}
+
+export interface DocumentChanges {
+  readonly changes: readonly DocumentChange[];
+  /** Goes on from here. */
   readonly cursor: Uint8Array;
   readonly more: boolean;
 }
@@ -285,6 +322,17 @@ export interface NodeApi {
     messages: readonly PublishMessage[],
   ): Promise<Result<PublishAccepted, Failure>[]>;
   history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>>;
+  document(
+    principal: Principal,
+    hub: string,
+    request: DocumentGetMessage,
+  ): Promise<Result<DocumentState, Failure>>;
+  documentChanges(
+    principal: Principal,
+    hub: string,
+    channel: string,
+    query: DocumentChangesQuery,
+  ): Promise<Result<DocumentChanges, Failure>>;
   /** Admin only, as the rest below. */
   queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>>;
   /** Resolves when the channel has an entry beyond the cursor, or after `waitMs`. */

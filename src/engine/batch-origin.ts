@@ -16,8 +16,9 @@ export class BatchOrigin implements PublishOrigin {
     this.#open = count;
   }
 
-  publishAccepted({ requestId, dot, timestamp, duplicate }: Accepted, reached: Reached): void {
-    this.#settle(requestId, ok({ ...(dot ? { dot } : {}), timestamp, ...reached, duplicate }));
+  publishAccepted({ requestId, dot, timestamp, duplicate, version }: Accepted, reached: Reached): void {
+    const of = { ...(dot ? { dot } : {}), ...(version === undefined ? {} : { version }) };
+    this.#settle(requestId, ok({ ...of, timestamp, ...reached, duplicate }));
   }
 
   publishFailed(requestId: number, error: Failure): void {

@@ -8,7 +8,15 @@ import type { RunSummary } from '../log/run.js';
 import type { ActiveChannel } from './active-channel.js';
 import { encodeClockNote, noteNames } from './notes.js';
 import type { Companion, Ordering, Stamped } from './ordering.js';
-import { type Pending, refuseUnwritten, tellIndeterminate, weight } from './pending.js';
+import { isSnapshotDue } from './documents/documents.js';
+import {
+  type Pending,
+  neededMerge,
+  pendingSnapshot,
+  refuseUnwritten,
+  tellIndeterminate,
+  weight,
+} from './pending.js';
 import type { LogStore, Timers } from './ports.js';
 import { type Group, Stamper, type StamperOptions } from './stamper.js';
 
@@ -191,14 +199,33 @@ export class Committer {
     const { ordering } = this.#options;
     const { channel, items } = group;
     const stamping = ordering.stamping(channel);
-    if (stamping.as === 'owner' || stamping.as === 'degraded') return this.#stamper.stamp(group, stamping);
     if (stamping.as === 'elsewhere') this.#giveBack(channel, items);
-    else {
-      for (const item of items) this.admit(item);
-      channel.pending = channel.pending.length === 0 ? items : [...items, ...channel.pending];
+    else if (stamping.as === 'wait') {
+      this.#putBack(channel, items);
       ordering.waits(channel);
+    } else {
+      const { documents } = this.#options;
+      const readiness = documents.readiness(channel, items, stamping.parents);
+      if (readiness === 'ready') return this.#written(this.#stamper.stamp(group, stamping));
+      this.#putBack(channel, items);
+      documents.prepare(channel, this);
+      if (readiness === 'merge') return this.#stamper.stamp({ channel, items: [neededMerge] }, stamping);
     }
     return undefined;
+  }
+
+  #putBack(channel: ActiveChannel, items: Pending[]): void {
+    for (const item of items) this.admit(item);
+    channel.pending = channel.pending.length === 0 ? items : [...items, ...channel.pending];
+  }
+
+  #written(stamped: Stamped): Stamped {
+    const { document } = stamped.channel;
+    if (!stamped.run || !document || !isSnapshotDue(document)) return stamped;
+    document.isSnapshotAsked = true;
+    this.admit(pendingSnapshot);
+    this.submit(stamped.channel, pendingSnapshot);
+    return stamped;
   }
 
   /** All that waits in the channel, so that nothing that comes later overtakes it on the other way. */

@@ -10,6 +10,7 @@ import { HybridClock } from '../log/hybrid-clock.js';
 import { Replica } from '../replication/replica.js';
 import { Alone } from './alone.js';
 import { ChannelTable } from './channel-table.js';
+import { Documents } from './documents/documents.js';
 import { ClusterSide } from './cluster/cluster-side.js';
 import { Cluster } from './cluster/cluster.js';
 import { Committer, type CommitterHooks } from './committer.js';
@@ -39,6 +40,7 @@ export interface Core {
   readonly clock: HybridClock;
   readonly channels: ChannelTable;
   readonly committer: Committer;
+  readonly documents: Documents;
   readonly delivery: Delivery;
   readonly physicalMs: () => number;
   /** Of a node among others. */
@@ -176,8 +178,12 @@ function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, pl
   const logs = side?.logs ?? store;
   const rulesOf: CoreHooks['rulesOf'] = (hub, channel) => hooks.rulesOf(hub, channel);
   const channels = new ChannelTable(logs, ordering, rulesOf, () => ports.clock.monotonicMs());
-  const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering }, hooks);
-  const core = { store, logs, ordering, clock, channels, committer, delivery, physicalMs };
+  const documents = new Documents(logs, ordering.writer, ports.hashing, hooks);
+  const committer = new Committer(
+    { store, timers: ports.timers, clock, physicalMs, ordering, documents },
+    hooks,
+  );
+  const core = { store, logs, ordering, clock, channels, committer, delivery, physicalMs, documents };
   if (!side || !cluster || !plan.table || !(ordering instanceof Replicated)) return core;
   ordering.attach(channels, committer);
   side.attach(channels);

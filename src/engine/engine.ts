@@ -1,22 +1,21 @@
 /** One node: publish → authorize → stamp → commit → deliver, history, subscriptions. It composes the pure parts and
  *  awaits only its ports. See docs/architecture.md for the path of a message. */
-import {
-  type ChannelName,
-  type ChannelRef,
-  type HubName,
-  parseChannelName,
-  parseHubName,
-  systemHub,
-} from '../base/ids.js';
+import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
-import { refusal } from '../channels/permissions.js';
 import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
+import type {
+  DocumentGetMessage,
+  DocumentState,
+  HistoryMessage,
+  PublishMessage,
+} from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
 import type {
   ChannelDigest,
   ClusterApi,
+  DocumentChanges,
+  DocumentChangesQuery,
   HistoryPage,
   LogPage,
   LogQuery,
@@ -33,6 +32,8 @@ import { clusterApi } from './cluster/cluster-api.js';
 import { BatchOrigin } from './batch-origin.js';
 import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
+import { documentChanges, documentState } from './documents/reading.js';
+import { Admission } from './hubs/admission.js';
 import { Tenants } from './hubs/tenants.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
@@ -42,7 +43,7 @@ import { Maintenance } from './maintenance.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
-import { type Scan, scanOf } from './scan.js';
+import { scanOf } from './scan.js';
 import { Sessions } from './sessions.js';
 import { StoreForgotError, StoreTwiceError } from './store-doubt.js';
 
@@ -57,6 +58,7 @@ export class Engine implements NodeApi {
   readonly #options: EngineOptions;
   readonly #sessions: Sessions;
   readonly #tenants: Tenants;
+  readonly #admission: Admission;
   readonly #startedUnixMs: number;
   readonly #time: NodeTime;
   #state: State = 'reopening';
@@ -96,6 +98,7 @@ export class Engine implements NodeApi {
       hubChanged: (hub) => this.#hubChanged(hub),
       peopleChanged: (hub) => this.#sessions.recheck(hub),
     });
+    this.#admission = new Admission(this.#tenants, options.anonymous);
   }
 
   async start(): Promise<void> {
@@ -257,13 +260,13 @@ export class Engine implements NodeApi {
 
   async people(principal: Principal, hub: string, ...asked: Asked): Promise<Result<PeopleAnswer, Failure>> {
     if (!this.#parts()) return err(this.#unavailable());
-    const name = this.#admit(principal, hub, true);
+    const name = this.#admission.client(principal, hub, true);
     return name.ok ? this.#tenants.asked(principal, name.value, ...asked) : name;
   }
 
   openSession(request: OpenSession): Result<SessionHandle, Failure> {
     if (this.#state !== 'serving' || !this.#parts()) return err(this.#unavailable());
-    const hub = this.#admit(request.principal, request.hub, true);
+    const hub = this.#admission.client(request.principal, request.hub, true);
     if (!hub.ok) return hub;
     return this.#tenants.hubs.view(hub.value)
       ? this.#sessions.open(hub.value, request)
@@ -276,7 +279,7 @@ export class Engine implements NodeApi {
     messages: readonly PublishMessage[],
   ): Promise<Result<PublishAccepted, Failure>[]> {
     const parts = this.#parts();
-    const name = this.#admit(principal, hub);
+    const name = this.#admission.client(principal, hub);
     const refused = !parts ? this.#unavailable() : name.ok ? undefined : name.error;
     if (refused || !parts || !name.ok) return messages.map(() => err(refused!));
     if (messages.length === 0) return [];
@@ -288,29 +291,38 @@ export class Engine implements NodeApi {
     });
   }
 
-  async history(
+  history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>> {
+    return this.#asReader(principal, hub, request.channel, (core, channel) =>
+      historyPage(scanOf(core, channel), request),
+    );
+  }
+
+  document(
     principal: Principal,
     hub: string,
-    request: HistoryMessage,
-  ): Promise<Result<HistoryPage, Failure>> {
-    const name = this.#admit(principal, hub);
-    if (!name.ok) return name;
-    const channel = parseChannelName(request.channel);
-    if (!channel.ok) return err(failure('BAD_NAME', { channel: request.channel, message: channel.error }));
-    const rules = this.#rules(name.value, channel.value);
-    if (!rules) return err(this.#tenants.hubs.missing(name.value));
-    const refused = refusal(principal, 'subscribe', channel.value, rules);
-    if (refused) return err(refused);
-    return this.#withLog({ hub: name.value, channel: channel.value }, (scan) => historyPage(scan, request));
+    request: DocumentGetMessage,
+  ): Promise<Result<DocumentState, Failure>> {
+    return this.#asReader(principal, hub, request.channel, (core, channel) =>
+      documentState(core, channel, request),
+    );
+  }
+
+  documentChanges(
+    principal: Principal,
+    hub: string,
+    channel: string,
+    query: DocumentChangesQuery,
+  ): Promise<Result<DocumentChanges, Failure>> {
+    return this.#asReader(principal, hub, channel, (core, active) => documentChanges(core, active, query));
   }
 
   async queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
-    const ref = this.#ref(hub, channel);
-    return ref.ok ? this.#withLog(ref.value, (scan) => queryLog(scan, query)) : ref;
+    const ref = this.#admission.channel(hub, channel);
+    return ref.ok ? this.#withLog(ref.value, (core, active) => queryLog(scanOf(core, active), query)) : ref;
   }
 
   async waitForMore(hub: string, channel: string, cursor: Uint8Array, waitMs: number): Promise<void> {
-    const ref = this.#ref(hub, channel);
+    const ref = this.#admission.channel(hub, channel);
     const parts = this.#parts();
     if (!ref.ok || !parts) return;
     const heads = cursorHeads(ref.value, cursor);
@@ -341,15 +353,17 @@ export class Engine implements NodeApi {
   users: NodeApi['users'] = (...request) => this.#tenants.users(...request);
 
   async channels(hub: string, options: { after?: string; limit: number }) {
-    const name = this.#hub(hub);
+    const name = this.#admission.hub(hub);
     if (!name.ok) return name;
     const parts = this.#parts();
     return parts ? ok(await parts.core.store.channels(name.value, options)) : err(this.#unavailable());
   }
 
   async digest(hub: string, channel: string): Promise<Result<ChannelDigest, Failure>> {
-    const ref = this.#ref(hub, channel);
-    return ref.ok ? this.#withLog(ref.value, (scan) => channelDigest(scan, this.#ports.hashing)) : ref;
+    const ref = this.#admission.channel(hub, channel);
+    return ref.ok
+      ? this.#withLog(ref.value, (core, active) => channelDigest(scanOf(core, active), this.#ports.hashing))
+      : ref;
   }
 
   status(): NodeStatus {
@@ -377,9 +391,19 @@ export class Engine implements NodeApi {
 
   // --- helpers
 
+  async #asReader<T>(
+    principal: Principal,
+    hub: string,
+    channel: string,
+    use: (core: Core, channel: ActiveChannel) => Promise<Result<T, Failure>>,
+  ): Promise<Result<T, Failure>> {
+    const ref = this.#admission.reader(principal, hub, channel);
+    return ref.ok ? this.#withLog(ref.value, use) : ref;
+  }
+
   async #withLog<T>(
     ref: ChannelRef,
-    use: (scan: Scan) => Promise<Result<T, Failure>>,
+    use: (core: Core, channel: ActiveChannel) => Promise<Result<T, Failure>>,
   ): Promise<Result<T, Failure>> {
     const parts = this.#parts();
     if (!parts) return err(this.#unavailable());
@@ -387,42 +411,13 @@ export class Engine implements NodeApi {
     try {
       const active: ActiveChannel = channels.use(ref);
       await channels.readable(active);
-      return await use(scanOf(parts.core, active));
+      return await use(parts.core, active);
     } catch (error) {
       if (error instanceof RemoteUnavailableError) return err(failure('UNAVAILABLE', { retryAfterMs: 1000 }));
       if (!(error instanceof StoreFailedError)) throw error;
       void this.#storeFailed(error);
       return err(this.#unavailable());
     }
-  }
-
-  #hub(hub: string): Result<HubName, Failure> {
-    const name = parseHubName(hub);
-    if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
-    return this.#tenants.hubs.exists(name.value) ? name : err(this.#tenants.hubs.missing(name.value));
-  }
-
-  /** `mayComeLater`: who is asked for a token may still show one. */
-  #admit(principal: Principal, hub: string, mayComeLater = false): Result<HubName, Failure> {
-    if (!principal.authenticated && !this.#options.anonymous && !mayComeLater)
-      return err(failure('UNAUTHENTICATED'));
-    const name = this.#hub(hub);
-    if (!name.ok) return name;
-    // A hub of the system is nobody else's business, and neither is a client of another hub this one's.
-    const isForeign = principal.hub !== undefined && principal.hub !== name.value;
-    if ((name.value === systemHub && !principal.admin) || isForeign) return err(failure('HUB_NOT_FOUND'));
-    if (!this.#tenants.clients.isCurrent(name.value, principal)) return err(failure('UNAUTHENTICATED'));
-    const isOpen = this.#tenants.hubs.view(name.value)?.anonymous !== false;
-    return principal.authenticated || isOpen || mayComeLater ? name : err(failure('UNAUTHENTICATED'));
-  }
-
-  #ref(hub: string, channel: string): Result<ChannelRef, Failure> {
-    const hubName = this.#hub(hub);
-    if (!hubName.ok) return hubName;
-    const name = parseChannelName(channel);
-    return name.ok
-      ? ok({ hub: hubName.value, channel: name.value })
-      : err(failure('BAD_NAME', { channel, message: name.error }));
   }
 
   #unavailable(): Failure {

@@ -2,13 +2,16 @@
  *  store's own upkeep. */
 import type { HubName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { kindOf } from '../channels/kinds.js';
 import { type RuleSet, hasRetention } from '../channels/rules.js';
+import { sizeOf } from '../documents/value.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { trimPosition } from '../log/retention.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import type { Hubs } from './hubs/hubs.js';
 import { hasDirectory } from '../hubs/settings.js';
+import { pendingSnapshot } from './pending.js';
 import type { EnginePorts } from './ports.js';
 
 export interface MaintenanceHooks {
@@ -102,13 +105,27 @@ export class Maintenance {
         ? undefined
         : await store.seqsSince(channel.ref, timestampFromUnixMs(Math.floor(physicalMs() - maxAgeMs)));
     const wanted = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
-    const position = Math.min(wanted ?? 0, limit);
+    const allowed = Math.min(wanted ?? 0, limit);
+    const position = await this.#keepingDocument(channel, allowed);
     if (position <= channel.log.firstPosition) return;
     await new Promise<void>((settled) => {
       const item = { kind: 'trim', position, settled: () => settled() } as const;
       committer.admit(item);
       committer.submit(channel, item);
     });
+  }
+
+  /** Of a document nothing goes that its newest snapshot does not stand for; a newer one is asked for where it would take a
+   *  good deal with it. */
+  async #keepingDocument(channel: ActiveChannel, position: number): Promise<number> {
+    if (kindOf(channel.ref.channel) !== 'document' || position <= channel.log.firstPosition) return position;
+    const { documents, committer } = this.core;
+    const { snapshotAt = 0, fold, bytesSince } = await documents.current(channel);
+    if (snapshotAt < position && bytesSince >= sizeOf(fold.document)) {
+      committer.admit(pendingSnapshot);
+      committer.submit(channel, pendingSnapshot);
+    }
+    return Math.min(position, snapshotAt);
   }
 }
 

@@ -1,5 +1,6 @@
 /** A mutation that waits for the next commit. Plain objects, one a message; no promise, timer or closure each. */
 import type { Dot } from '../base/ids.js';
+import type { Change } from '../documents/fold.js';
 import type { LostRange, Timestamp } from '../log/entry.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Level } from '../protocol/messages.js';
@@ -32,10 +33,14 @@ export interface PendingPublish extends Accepted {
   readonly scope: string;
   /** Of the content, where there is a key to tell a repetition from a conflict. */
   readonly contentHash: number;
+  /** Of a document: what it changes. */
+  readonly change?: Change | undefined;
   /** Set when stamped, or taken from the first entry of the same key. */
   dot: Dot | undefined;
   timestamp: Timestamp;
   duplicate: boolean;
+  /** Of a document: its version behind the change. */
+  version?: number | undefined;
 }
 
 /** Retention: everything before `position` may go. */
@@ -48,9 +53,20 @@ export interface PendingTrim {
 /** Entries of others were taken in: one that names them, unless another entry does so first. */
 export interface PendingMerge {
   readonly kind: 'merge';
+  /** Also without a claim. */
+  readonly isNeeded: boolean;
 }
 
-export const pendingMerge: PendingMerge = { kind: 'merge' };
+export const pendingMerge: PendingMerge = { kind: 'merge', isNeeded: false };
+/** A patch can be judged only where the log has one end. */
+export const neededMerge: PendingMerge = { kind: 'merge', isNeeded: true };
+
+/** What the document is by now, so that nobody has to read all of its past. */
+export interface PendingSnapshot {
+  readonly kind: 'snapshot';
+}
+
+export const pendingSnapshot: PendingSnapshot = { kind: 'snapshot' };
 
 /** No home can read these any more: an entry that says so. */
 export interface PendingGap {
@@ -58,7 +74,7 @@ export interface PendingGap {
   readonly lost: LostRange;
 }
 
-export type Pending = PendingPublish | PendingTrim | PendingMerge | PendingGap;
+export type Pending = PendingPublish | PendingTrim | PendingMerge | PendingSnapshot | PendingGap;
 
 /** What it counts for in the bounds of what may wait. */
 export function weight(item: Pending): number {

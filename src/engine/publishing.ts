@@ -11,8 +11,11 @@ import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import { refusal } from '../channels/permissions.js';
 import { type RuleSet, defaultRules } from '../channels/rules.js';
+import { kindOf } from '../channels/kinds.js';
+import { Fault } from '../documents/faults.js';
+import { type Change, readChange } from '../documents/fold.js';
 import { systemRulesOf } from '../hubs/system-channels.js';
-import { contentHash } from '../log/entry-wire.js';
+import { contentHash, decodeContent } from '../log/entry-wire.js';
 import { keyScope } from '../log/run-layout.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
@@ -21,6 +24,7 @@ import type { Reached } from '../sessions/ack-range.js';
 import { ActiveChannel } from './active-channel.js';
 import type { Principal } from './api.js';
 import type { Core } from './core.js';
+import { faultFailure } from './documents/fault-failure.js';
 import type { Away, Taker } from './cluster/neighbours.js';
 import type { ForwardedPublish } from './cluster/peer-messages.js';
 import type { PendingPublish, PublishOrigin } from './pending.js';
@@ -63,6 +67,8 @@ export class Publishing implements Taker {
     if (at === 'nowhere') {
       return this.#refuse(request, failure('UNAVAILABLE', { channel: place.ref.channel, retryAfterMs: 500 }));
     }
+    const change = request.message.isPatch ? changeIn(place.ref.channel, request.message.content) : undefined;
+    if (change && 'outcome' in change) return this.#refuse(request, change);
     const level = levelOf(request.message, place.rules);
     if (level === 'memory') this.counters.signals++;
     else this.counters.published++;
@@ -73,11 +79,11 @@ export class Publishing implements Taker {
       !isWaiting &&
       (at === 'peer' || (this.away.holds(place.ref) && !planted('here-overtakes')))
     )
-      return this.away.forward(pendingOf(request, place.rules, level), place.ref);
+      return this.away.forward(pendingOf(request, place.rules, level, change), place.ref);
     const full = this.#fullOf(place, request.message.content.length, level);
     if (full) return this.#refuse(request, full);
     const channel = place instanceof ActiveChannel ? place : this.core.channels.use(place.ref);
-    if (level !== 'memory') return this.#append(channel, pendingOf(request, place.rules, level));
+    if (level !== 'memory') return this.#append(channel, pendingOf(request, place.rules, level, change));
     const { origin, requestId, principal, message } = request;
     this.#signal(channel, origin, requestId, principal.actor, message.content);
   }
@@ -102,8 +108,11 @@ export class Publishing implements Taker {
     if (full) return origin.publishFailed(item.id, full);
     const channel = place instanceof ActiveChannel ? place : this.core.channels.use(ref);
     if (level === 'memory') return this.#signal(channel, origin, item.id, item.actor, content);
+    const change = item.isPatch ? changeIn(ref.channel, content) : undefined;
+    if (change && 'outcome' in change) return origin.publishFailed(item.id, change);
     this.#append(channel, {
       kind: 'publish',
+      change,
       origin,
       requestId: item.id,
       content,
@@ -207,6 +216,12 @@ function deniedOf({ message, principal, publisher }: PublishRequest, rules: Rule
     });
   }
   const unstored = !rules.store || message.store === false;
+  if (message.isPatch) {
+    if (kindOf(channel) !== 'document')
+      return failure('INVALID', { channel, message: 'Only documents are patched: channels called "doc:…".' });
+    if (unstored || message.level === 'memory')
+      return failure('INVALID', { channel, message: 'A patch is always stored.' });
+  }
   if (unstored && message.level !== undefined && message.level !== 'memory') {
     const text = 'A publish that is not stored can only be acknowledged at level "memory".';
     return failure('INVALID', { channel, message: text });
@@ -222,17 +237,20 @@ function pendingOf(
   { origin, requestId, principal, publisher, message }: PublishRequest,
   rules: RuleSet,
   level: Level,
+  change: Change | undefined,
 ): PendingPublish {
   const stored = publisher && storedPublisher(publisher, message);
   return {
     kind: 'publish',
+    change,
     origin,
     requestId,
     content: message.content,
     actor: principal.actor,
     publisher: stored,
     idempotencyKey: message.idempotencyKey,
-    retain: message.retain ?? rules.retain,
+    // The document is what is retained of patches.
+    retain: !change && (message.retain ?? rules.retain),
     level,
     degrade: message.degrade ?? rules.degrade,
     scope: keyScope(principal.actor, stored),
@@ -241,6 +259,14 @@ function pendingOf(
     timestamp: 0,
     duplicate: false,
   };
+}
+
+/** What a patch says, or why it makes no sense. */
+function changeIn(channel: string, bytes: Uint8Array): Change | Failure {
+  const content = decodeContent(bytes);
+  if (!content.ok) return failure('INVALID', { channel });
+  const change = readChange(content.value);
+  return change instanceof Fault ? faultFailure(channel, change) : change;
 }
 
 /** What the entry will say of its publisher. A key is known within its publisher, at every owner and after every start:

@@ -2,7 +2,9 @@
  *  fan-out at the exact position reached. One pump a session, so a thousand resumed channels share one queue. */
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
+import { kindOf } from '../channels/kinds.js';
 import { encodeCursor } from '../log/cursor.js';
+import { RecordWalk, recordKind } from '../log/record-layout.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { LogReader } from '../log/reader.js';
 import { encodeDeliveryFrame } from '../protocol/server-encoder.js';
@@ -19,6 +21,8 @@ export interface ReplayHost {
   failed(session: Session, error: unknown): void;
   /** Calls `kick` again after a while. */
   retryLater(session: Session): void;
+  /** Sends the document as whoever has all before `position` has it; false where it cannot be read now. */
+  rebase(session: Session, channel: ActiveChannel, position: number): Promise<boolean>;
 }
 
 type EntriesStep = Extract<ReturnType<LogReader['next']>, { type: 'entries' }>;
@@ -71,6 +75,24 @@ export class Replay {
     }
   }
 
+  /** Once it has nothing beyond the order: what it has is then a version of the document. False where that must wait. */
+  async #rebase(
+    session: Session,
+    channel: ActiveChannel,
+    subscription: Subscription<Session>,
+    reader: LogReader,
+  ): Promise<boolean> {
+    // Settles what it has beyond.
+    const isAtEnd = reader.isAtEnd(channel.log);
+    if (reader.isBeyond) return !isAtEnd;
+    if (!(await this.host.rebase(session, channel, reader.position))) {
+      this.host.retryLater(session);
+      return false;
+    }
+    subscription.isRebaseDue = false;
+    return true;
+  }
+
   /** One chunk of one subscription; true once it is live or ended. */
   async #step(session: Session, subscription: Subscription<Session>): Promise<boolean> {
     const channel = this.channels.use({ hub: session.hub, channel: subscription.channel });
@@ -78,6 +100,9 @@ export class Replay {
     const { state } = subscription;
     if (state.state !== 'replaying') return true;
     const { log } = channel;
+    if (subscription.isRebaseDue && !(await this.#rebase(session, channel, subscription, state.reader)))
+      return true;
+    if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
     if (goesLive(channel, subscription)) return true;
     const { step, isProvisional } = nextStep(channel, state.reader);
     // A reader that has something beyond the order is told when there is more.
@@ -93,6 +118,7 @@ export class Replay {
     // Unsubscribed, or trimmed away, while the disk was read.
     if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
     deliverRead(session, channel, state.reader, { step, isProvisional }, read);
+    if (step.late && hasPatch(channel, read)) subscription.isRebaseDue = true;
     if (planted('live-before-end')) subscription.state = { state: 'live', from: log.endPosition };
     this.host.flushSoon(session);
     return goesLive(channel, subscription);
@@ -114,6 +140,15 @@ function nextStep({ log, tip }: ActiveChannel, reader: LogReader): NextStep {
   const step = reader.next(log, limits.replayEntriesMax);
   if (step.type !== 'end' || !tip) return { step, isProvisional: false };
   return { step: reader.nextProvisional(log, tip, limits.replayEntriesMax), isProvisional: true };
+}
+
+function hasPatch({ ref }: ActiveChannel, { slices }: ReadResult): boolean {
+  if (kindOf(ref.channel) !== 'document') return false;
+  return slices.some(({ records }) => {
+    for (const walk = new RecordWalk(records); walk.next();)
+      if (recordKind(records, walk.bodyStart, walk.end) === 'patch') return true;
+    return false;
+  });
 }
 
 /** Sends what was read in order of seq, and a gap where something could not be. */

@@ -2,8 +2,7 @@
 import type { ChannelRef, Dot } from '../base/ids.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { ActiveChannel } from './active-channel.js';
-import type { Core } from './core.js';
-import type { Fetched } from './ordering.js';
+import type { Fetched, Ordering } from './ordering.js';
 import type { Logs } from './ports.js';
 
 export interface Scan {
@@ -16,8 +15,13 @@ export interface Scan {
   settled(): Promise<void>;
 }
 
+interface Reachable {
+  readonly logs: Logs;
+  readonly ordering: Pick<Ordering, 'fetch' | 'known'>;
+}
+
 /** Of a channel that is loaded. */
-export function scanOf({ logs, ordering }: Core, channel: ActiveChannel): Scan {
+export function scanOf({ logs, ordering }: Reachable, channel: ActiveChannel): Scan {
   const { ref } = channel;
   return {
     logs,

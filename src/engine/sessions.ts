@@ -8,12 +8,20 @@ import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
-import type { HistoryMessage, PublishMessage, ServerMessage, UserMessage } from '../protocol/messages.js';
+import type {
+  DocumentGetMessage,
+  HistoryMessage,
+  PublishMessage,
+  ServerMessage,
+  UserMessage,
+} from '../protocol/messages.js';
 import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
 import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';
 import type { Authenticated } from '../sessions/authentication.js';
 import type { Subscription } from '../sessions/subscription.js';
+import type { ActiveChannel } from './active-channel.js';
+import { documentState, rebase } from './documents/reading.js';
 import type { OpenSession, PeopleAnswer, Principal, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
@@ -279,17 +287,29 @@ export class Sessions implements SessionHost {
   }
 
   history(session: Session, requestId: number, message: HistoryMessage): void {
-    void this.#answerHistory(session, requestId, message).finally(() => session.requestDone());
+    void this.#answer(session, requestId, message.channel, async (core, channel) => {
+      const page = await historyPage(scanOf(core, channel), message);
+      return page.ok ? ok({ type: 'history', ...page.value }) : page;
+    }).finally(() => session.requestDone());
   }
 
-  async #answerHistory(session: Session, requestId: number, message: HistoryMessage): Promise<void> {
+  document(session: Session, requestId: number, message: DocumentGetMessage): void {
+    void this.#answer(session, requestId, message.channel, async (core, channel) => {
+      const state = await documentState(core, channel, message);
+      return state.ok ? ok({ type: 'document', ...state.value }) : state;
+    }).finally(() => session.requestDone());
+  }
+
+  async #answer(
+    session: Session,
+    requestId: number,
+    name: string,
+    read: (core: Core, channel: ActiveChannel) => Promise<Result<ServerMessage, Failure>>,
+  ): Promise<void> {
     const parts = this.node.serving();
-    const channel = parseChannelName(message.channel);
+    const channel = parseChannelName(name);
     if (!channel.ok)
-      return session.fail(
-        requestId,
-        failure('BAD_NAME', { channel: message.channel, message: channel.error }),
-      );
+      return session.fail(requestId, failure('BAD_NAME', { channel: name, message: channel.error }));
     const rules = this.node.rulesOf({ hub: session.hub, channel: channel.value });
     const refused = 'code' in rules ? rules : refusal(session.principal, 'subscribe', channel.value, rules);
     if (refused) return session.fail(requestId, refused);
@@ -298,9 +318,9 @@ export class Sessions implements SessionHost {
     try {
       const active = channels.use({ hub: session.hub, channel: channel.value });
       await channels.readable(active);
-      const page = await historyPage(scanOf(parts.core, active), message);
-      if (page.ok) session.answer(requestId, { type: 'history', ...page.value });
-      else session.fail(requestId, page.error);
+      const answer = await read(parts.core, active);
+      if (answer.ok) session.answer(requestId, answer.value);
+      else session.fail(requestId, answer.error);
     } catch (error) {
       this.#failed(error, session, requestId);
     }
@@ -376,6 +396,7 @@ export class Sessions implements SessionHost {
           flushSoon: (s) => this.flushSoon(s),
           failed: (session, error) => this.#failed(error, session, 0),
           retryLater: (session) => this.#retryLater(session),
+          rebase: (session, channel, position) => rebase(core, session, channel, position),
         }),
       };
     }

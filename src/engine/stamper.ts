@@ -13,11 +13,18 @@ import type { ActiveChannel } from './active-channel.js';
 import type { Stamped, Stamping } from './ordering.js';
 import {
   type Pending,
+  type PendingMerge,
   type PendingGap,
   type PendingPublish,
   type PendingTrim,
   refuseUnwritten,
 } from './pending.js';
+import { type Change, type Fold, foldChange } from '../documents/fold.js';
+import { snapshotOf } from '../documents/snapshot.js';
+import { encodeContent } from '../log/entry-wire.js';
+import type { Documents } from './documents/documents.js';
+import { faultFailure } from './documents/fault-failure.js';
+import type { OpenDocument } from './documents/open-document.js';
 import type { LogStore } from './ports.js';
 import type { WriterId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
@@ -33,6 +40,14 @@ export interface StamperOptions {
   readonly clock: HybridClock;
   readonly physicalMs: () => number;
   readonly writer: WriterId;
+  readonly documents: Documents;
+}
+
+interface StampedEntry {
+  /** Behind it, where it changes something. */
+  readonly fold?: Fold | undefined;
+  readonly bytes?: number;
+  readonly isSnapshot?: boolean;
 }
 
 type Allowed = Extract<Stamping, { as: 'owner' | 'degraded' }>;
@@ -45,6 +60,8 @@ export class Stamper {
   /** Of the channel being stamped. */
   #allowed: Allowed | undefined;
   #isBegun = false;
+  /** Of that channel, where it is a document and known as far as its log goes. */
+  #document: OpenDocument | undefined;
 
   constructor(options: StamperOptions) {
     this.#options = options;
@@ -65,6 +82,7 @@ export class Stamper {
   stamp({ channel, items }: Group, allowed: Allowed): Stamped {
     this.#allowed = allowed;
     this.#isBegun = false;
+    this.#document = this.#options.documents.at(channel, allowed.parents);
     let kept = 0;
     for (const item of items) if (this.#take(channel, item)) items[kept++] = item;
     items.length = kept;
@@ -80,7 +98,9 @@ export class Stamper {
       case 'trim':
         return this.#trim(channel, item);
       case 'merge':
-        return this.#merge(channel);
+        return this.#merge(channel, item);
+      case 'snapshot':
+        return this.#snapshot(channel);
       case 'gap':
         return this.#gap(channel, item);
     }
@@ -109,12 +129,14 @@ export class Stamper {
       refuseUnwritten(item);
       return false;
     }
+    const fold = item.change && this.#judge(channel, item, item.change);
+    if (fold === false) return false;
     if (isNumbered(publisher) && !isNext(channel, item, publisher)) return false;
     const parents = this.#open(channel);
     item.timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({
       timestamp: item.timestamp,
-      kind: entryKindOf(channel.ref.channel),
+      kind: item.change ? 'patch' : entryKindOf(channel.ref.channel),
       actor: item.actor === '' ? undefined : item.actor,
       publisher,
       idempotencyKey,
@@ -122,7 +144,8 @@ export class Stamper {
       retain: item.retain,
       content: item.content,
     });
-    channel.stampedSeq = seq;
+    this.#stamped(channel, seq, { fold, bytes: item.content.length });
+    item.version = fold?.version;
     item.dot = { writer: this.#options.writer, seq };
     if (idempotencyKey !== undefined) {
       const { dot, timestamp } = item;
@@ -150,18 +173,53 @@ export class Stamper {
     }
     const parents = this.#open(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    channel.stampedSeq = this.runs.append({ timestamp, kind: 'trim', trim, parents });
+    this.#stamped(channel, this.runs.append({ timestamp, kind: 'trim', trim, parents }));
     return true;
   }
 
   /** Only when no other entry of this run names what it would. */
-  #merge(channel: ActiveChannel): boolean {
+  #merge(channel: ActiveChannel, { isNeeded }: PendingMerge): boolean {
     const { as, parents } = this.#allowed!;
-    if (as !== 'owner' || this.#isBegun || !parents) return false;
+    if ((as !== 'owner' && !isNeeded) || this.#isBegun || !parents) return false;
     this.#open(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    channel.stampedSeq = this.runs.append({ timestamp, kind: 'merge', parents });
+    this.#stamped(channel, this.runs.append({ timestamp, kind: 'merge', parents }));
     return true;
+  }
+
+  // Documents.
+
+  /** The document behind the patch; what does not apply is refused, and never written. */
+  #judge(channel: ActiveChannel, item: PendingPublish, change: Change): Fold | false {
+    const document = this.#document;
+    if (!document) {
+      refuseUnwritten(item);
+      return false;
+    }
+    const { fold, fault } = foldChange(document.tip, change);
+    return fault ? refuse(item, faultFailure(channel.ref.channel, fault)) : fold;
+  }
+
+  /** Only under a claim: elsewhere it would say what nothing else goes by. */
+  #snapshot(channel: ActiveChannel): boolean {
+    const document = this.#document;
+    if (!document || this.#allowed!.as !== 'owner') return false;
+    const content = encodeContent(snapshotOf(document.tip));
+    const parents = this.#open(channel);
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    const seq = this.runs.append({ timestamp, kind: 'snapshot', parents, content });
+    this.#stamped(channel, seq, { isSnapshot: true });
+    document.snapshotStamped();
+    return true;
+  }
+
+  #stamped(channel: ActiveChannel, seq: number, of: StampedEntry = {}): void {
+    channel.stampedSeq = seq;
+    const document = this.#document;
+    if (!document) return;
+    const { fold = document.tip, bytes = 0, isSnapshot = false } = of;
+    document.push({ writer: this.#options.writer, seq, fold, isSnapshot });
+    document.grew(bytes);
   }
 
   /** Unless an earlier one says the same. */
@@ -170,7 +228,7 @@ export class Stamper {
     if (this.#allowed!.as !== 'owner' || channel.log.isGivenUp(writer, fromSeq, toSeq)) return false;
     const parents = this.#open(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    channel.stampedSeq = this.runs.append({ timestamp, kind: 'gap', lost, parents });
+    this.#stamped(channel, this.runs.append({ timestamp, kind: 'gap', lost, parents }));
     return true;
   }
 

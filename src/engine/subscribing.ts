@@ -4,18 +4,20 @@ import type { ChannelRef } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { ok } from '../base/result.js';
 import { planted } from '../base/planted.js';
+import { kindOf } from '../channels/kinds.js';
 import { refusal } from '../channels/permissions.js';
 import type { RuleSet } from '../channels/rules.js';
 import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { Gap, Start, SubscribedChannel } from '../protocol/messages.js';
+import type { DocumentInfo, Gap, Start, SubscribedChannel } from '../protocol/messages.js';
 import type { Session, WantedSubscription } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import { signalFrame } from './delivery.js';
+import { DocumentUnreadableError } from './documents/log-fold.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { retainedSlice } from './retained.js';
 import { goesLive } from './replay.js';
@@ -105,6 +107,21 @@ async function openOne(
   }
 }
 
+/** Of a document, where it can be read. */
+async function infoAt(
+  { documents }: Core,
+  channel: ActiveChannel,
+  position: number,
+): Promise<DocumentInfo | undefined> {
+  if (kindOf(channel.ref.channel) !== 'document') return undefined;
+  try {
+    return documents.info(await documents.before(channel, position));
+  } catch (error) {
+    if (error instanceof DocumentUnreadableError) return undefined;
+    throw error;
+  }
+}
+
 async function openAt(
   core: Core,
   want: Extract<WantedSubscription, { start: Start }>,
@@ -125,8 +142,14 @@ async function openAt(
   const { reader, lost } = position.value;
   const retained = start.type === 'live' ? await retainedSlice(core.logs, channel) : undefined;
   const cursor = encodeCursor(ref, reader.heads(log));
+  const document = start.type === 'live' ? await infoAt(core, channel, reader.position) : undefined;
   return {
-    result: { channel: want.channel, cursor, ...(retained ? { retained } : {}) },
+    result: {
+      channel: want.channel,
+      cursor,
+      ...(retained ? { retained } : {}),
+      ...(document ? { document } : {}),
+    },
     channel,
     subscription,
     reader,

@@ -13,6 +13,8 @@ export interface Problem {
   readonly outcome: 'rejected' | 'indeterminate';
   readonly retryAfterMs?: number;
   readonly channel?: string;
+  readonly operation?: number;
+  readonly reason?: string;
   readonly requestId?: string;
 }
 
@@ -27,6 +29,8 @@ export function problemOf(error: Failure, requestId?: string): Problem {
     outcome: error.outcome,
     ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
     ...(error.channel !== undefined && { channel: error.channel }),
+    ...(error.operation !== undefined && { operation: error.operation }),
+    ...(error.reason !== undefined && { reason: error.reason }),
     ...(requestId !== undefined && { requestId }),
   };
 }

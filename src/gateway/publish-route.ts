@@ -182,7 +182,7 @@ function batchOf(body: Buffer, count: number): Result<PublishMessage, Failure>[]
   );
 }
 
-function acceptedOf({ dot, timestamp, level, copies, duplicate }: PublishAccepted) {
+export function acceptedOf({ dot, timestamp, level, copies, duplicate, version }: PublishAccepted) {
   return {
     ...(dot && { id: dotText(dot) }),
     timestamp,
@@ -190,6 +190,7 @@ function acceptedOf({ dot, timestamp, level, copies, duplicate }: PublishAccepte
     level,
     copies,
     ...(duplicate && { duplicate }),
+    ...(version !== undefined && { version }),
   };
 }
 

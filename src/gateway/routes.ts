@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { failure } from '../protocol/errors.js';
 import { adminRoutes } from './admin-routes.js';
 import type { GatewayContext } from './context.js';
+import { documentRoutes, patchRoute } from './document-routes.js';
 import { healthRoutes } from './health-routes.js';
 import { historyRoute } from './history-route.js';
 import { peopleRoute } from './people-route.js';
@@ -13,7 +14,8 @@ import { problem } from './schemas.js';
 import { sseRoute } from './sse.js';
 import { installValidation } from './validation.js';
 
-const allowedHeaders = 'authorization, content-type, idempotency-key, last-event-id, x-ringlog-event';
+const allowedHeaders =
+  'authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-ringlog-event';
 
 export async function registerRoutes(app: FastifyInstance, context: GatewayContext): Promise<void> {
   installValidation(app);
@@ -40,6 +42,8 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   await app.register(publishRoute, { context });
   await app.register(batchRoute, { context });
   await app.register(historyRoute, { context });
+  await app.register(documentRoutes, { context });
+  await app.register(patchRoute, { context });
   await app.register(sseRoute, { context });
   await app.register(peopleRoute, { context });
   await app.register(adminRoutes, { context });
@@ -51,7 +55,7 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   app.options('/*', { schema: { hide: true } }, async (_request, reply) =>
     reply
       .code(204)
-      .header('access-control-allow-methods', 'GET, POST, PUT, DELETE')
+      .header('access-control-allow-methods', 'GET, POST, PUT, PATCH, DELETE')
       .header('access-control-allow-headers', allowedHeaders)
       .header('access-control-max-age', '600')
       .send(),

@@ -31,10 +31,28 @@ export const publishQuery = Type.Object(
   strict,
 );
 
+export const patchQuery = Type.Object(
+  {
+    level: Type.Optional(level),
+    degrade: Type.Optional(flag('Whether a minority side may take it at level `owner`')),
+  },
+  strict,
+);
+
+export const documentQuery = Type.Object(
+  {
+    at: Type.Optional(
+      Type.String({ description: 'ISO time or Unix milliseconds: before it; or a cursor', maxLength: 4_096 }),
+    ),
+  },
+  strict,
+);
+
 /** One message of a batch. The wire form of `Publish` in JSON, which checks the rest. */
 const batchMessage = Type.Object(
   {
     channel: Type.String(),
+    kind: Type.Optional(Type.Enum(['publish', 'patch'], { description: '`patch`: of a document' })),
     event: Type.Optional(Type.String()),
     data: Type.Optional(Type.Unknown({ description: 'Text, or any JSON value' })),
     dataBase64: Type.Optional(Type.String()),
@@ -69,6 +87,7 @@ const accepted = {
   level: Type.Enum(['memory', 'owner', 'quorum'], { description: 'The level reached' }),
   copies: Type.Integer(),
   duplicate: Type.Optional(Type.Boolean({ description: 'The idempotency key was taken before' })),
+  version: Type.Optional(Type.Integer({ description: "Of a patch: the document's behind it" })),
 };
 
 export const publishAnswer = Type.Object(accepted);
@@ -78,6 +97,8 @@ const failureFields = {
   outcome: Type.Enum(['rejected', 'indeterminate']),
   retryAfterMs: Type.Optional(Type.Integer()),
   channel: Type.Optional(Type.String()),
+  operation: Type.Optional(Type.Integer({ description: 'Of a patch: index of the operation' })),
+  reason: Type.Optional(Type.String({ description: 'Of a patch: what is wrong with it' })),
 };
 
 export const batchAnswer = Type.Object({
@@ -150,6 +171,40 @@ export const entriesAnswer = Type.Object({
   entries: Type.Array(entry),
   gaps: Type.Array(gap),
   cursor: Type.String(),
+  more: Type.Boolean(),
+});
+
+export const changesQuery = Type.Object(
+  {
+    since: Type.Optional(time('From here, inclusive')),
+    until: Type.Optional(time('To here, exclusive')),
+    limit: Type.Optional(limit(limits.historyEntriesDefault, limits.historyEntriesMax)),
+  },
+  strict,
+);
+
+export const changesAnswer = Type.Object({
+  changes: Type.Array(
+    Type.Object(
+      {
+        id: Type.String(),
+        timestamp: Type.Integer(),
+        time: Type.String({ format: 'date-time' }),
+        version: Type.Integer({ description: 'Of the document behind it' }),
+        actor: Type.Optional(Type.String()),
+        ifVersion: Type.Optional(Type.Integer()),
+        patch: Type.Optional(Type.Array(Type.Unknown())),
+        void: Type.Optional(
+          Type.Object(
+            { reason: Type.String(), message: Type.String() },
+            { ...open, description: 'It does not apply where the order has it' },
+          ),
+        ),
+      },
+      open,
+    ),
+  ),
+  cursor: Type.String({ description: 'Give this as `since` for the next page' }),
   more: Type.Boolean(),
 });
 

@@ -295,6 +295,11 @@ export class ChannelLog {
     return this.#parts.order.from(position);
   }
 
+  /** Whether the entry at a position is of the primary chain: what lies before it in the order is its past, for good. */
+  isOnChain(position: number): boolean {
+    return this.#parts.order.at(position)?.onChain === true;
+  }
+
   dotAt(position: number): Dot | undefined {
     const span = this.spanAt(position);
     return span && { writer: span.writer, seq: span.firstSeq };

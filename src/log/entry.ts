@@ -42,6 +42,11 @@ export interface Trim {
   readonly round: number;
 }
 
+/** Kinds whose entries say nothing to the log itself: what is in them is for those who read it. */
+export function isContentKind(kind: EntryKind): boolean {
+  return kind === 'publish' || kind === 'patch' || kind === 'snapshot';
+}
+
 export interface LostRange {
   readonly writer: WriterId;
   readonly fromSeq: number;

@@ -2,7 +2,7 @@
 import { ByteWriter, fromHex, readFixed32, readFixed64 } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
-import type { Timestamp } from './entry.js';
+import { type EntryKind, type Timestamp, entryKinds } from './entry.js';
 import { utf8Length, writeUtf8 } from '../base/protobuf.js';
 
 /** Where entries belong; their checksums start with `seed`. */
@@ -31,6 +31,13 @@ export const entryTags = {
   retain: 0x60,
   content: 0x7a,
 } as const;
+
+/** Of a whole record's body; `undefined` for one of a later version. */
+export function recordKind(bytes: Uint8Array, bodyStart: number, end: number): EntryKind | undefined {
+  const at = bodyStart + fixedFieldsBytes;
+  // The kind comes first of what need not be there, and is left out where it is 0.
+  return at + 1 < end && bytes[at] === entryTags.kind ? entryKinds[bytes[at + 1]!] : 'publish';
+}
 
 /** CRC-32 of: hub length u8, hub, channel length u8, channel, writer 12, round u64 little-endian. */
 export function placeSeed(ref: ChannelRef, writer: WriterId, round: number): number {

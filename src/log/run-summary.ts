@@ -2,7 +2,7 @@
 import { ByteReader } from '../base/bytes.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
 import { contentHash } from './content-wire.js';
-import type { Entry, Timestamp } from './entry.js';
+import { type Entry, type Timestamp, isContentKind } from './entry.js';
 import { decodeEntry } from './entry-decoder.js';
 import { readTag, skipValue } from '../base/protobuf.js';
 import {
@@ -130,7 +130,7 @@ class Findings {
     const decoded = decodeEntry(this.#bytes.slice(bodyStart, end), this.#place);
     if (!decoded.ok) return decoded.error === 'unknown-kind';
     const entry = decoded.value;
-    if (entry.kind !== 'publish' || entry.parents) {
+    if (!isContentKind(entry.kind) || entry.parents) {
       if (this.marked === noEntries) this.marked = [];
       this.marked.push(entry);
     }

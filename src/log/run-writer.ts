@@ -4,7 +4,7 @@ import { assert } from '../base/assert.js';
 import { ByteWriter, readFixed32 } from '../base/bytes.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
 import { contentHash, decodeContent } from './content-wire.js';
-import type { Entry, Timestamp } from './entry.js';
+import { type Entry, type Timestamp, isContentKind } from './entry.js';
 import { type RunEntry, writeRecord } from './entry-encoder.js';
 import { placeSeed } from './record-layout.js';
 import type { KeyRow, RunSummary } from './run.js';
@@ -110,7 +110,7 @@ export class RunWriter {
     this.#entryCount++;
     if (entry.retain) addSeq(run.retained, seq);
     if (entry.idempotencyKey) run.keys.push(this.#keyRow(run, seq, entry));
-    if (entry.kind !== 'publish' || entry.parents?.length)
+    if (!isContentKind(entry.kind) || entry.parents?.length)
       run.marked.push(this.#entry(run, seq, previous, entry));
     return seq;
   }

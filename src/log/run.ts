@@ -28,7 +28,7 @@ export interface RunSummary {
   readonly lastChecksum: number;
   /** Bytes of all records, headers left out. */
   readonly recordBytes: number;
-  /** Entries that do more than publish: those with parents, and of any kind but publish. In order of seq. */
+  /** Entries that the log itself goes by: those with parents, and of any kind but `isContentKind`. In order of seq. */
   readonly marked: readonly Entry[];
   /** Idempotency keys in this run. */
   readonly keys: readonly KeyRow[];

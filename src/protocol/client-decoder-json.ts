@@ -49,6 +49,7 @@ const readers = {
   unsubscribe: readUnsubscribe,
   publish: readPublish,
   history: readHistory,
+  documentGet: readDocumentGet,
   user: readUser,
 } satisfies Readonly<Record<string, Read>>;
 
@@ -78,6 +79,7 @@ function readPublish(members: JsonMembers, dataText: () => string): ClientMessag
   const ackedThrough = members.count('ackedThrough');
   const level = members.oneOf('level', levels);
   const degrade = members.flag('degrade');
+  const isPatch = members.oneOf('kind', ['publish', 'patch']) === 'patch';
   const content = encodeContent(contentFromJson(members, dataText));
   const checked = checkPublishContent(content, channel);
   if (!checked.ok) return checked.error;
@@ -93,6 +95,7 @@ function readPublish(members: JsonMembers, dataText: () => string): ClientMessag
     ...(ackedThrough ? { ackedThrough } : undefined),
     ...(level === undefined ? undefined : { level }),
     ...(degrade === undefined ? undefined : { degrade }),
+    ...(isPatch ? { isPatch } : undefined),
   };
 }
 
@@ -142,6 +145,18 @@ function readStart(members: JsonMembers): Start {
   const count = members.count('last', requestIdMax);
   if (count !== undefined) return { type: 'last', count };
   return members.flag('beginning') ? { type: 'beginning' } : { type: 'live' };
+}
+
+function readDocumentGet(members: JsonMembers): ClientMessage {
+  const channel = members.text('channel') ?? '';
+  const cursor = members.base64('cursor', limits.cursorBytesMax);
+  const atUnixMs = members.count('at');
+  return {
+    type: 'documentGet',
+    channel,
+    ...(cursor && cursor.length > 0 ? { cursor } : undefined),
+    ...(atUnixMs ? { atUnixMs } : undefined),
+  };
 }
 
 function readUnsubscribe(members: JsonMembers): ClientMessage | Failure {

@@ -98,6 +98,7 @@ const readers: Readonly<Record<number, Read>> = {
   58: readUnsubscribe,
   66: readPublish,
   74: readHistory,
+  322: readDocumentGet,
   482: readUser,
 };
 
@@ -114,6 +115,7 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
   let ackedThrough = 0;
   let level: Level | undefined;
   let degrade: boolean | undefined;
+  let isPatch: boolean | undefined;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 10) channel = channelNames.read(reader);
@@ -123,6 +125,7 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
     else if (tag === 40) ackedThrough = reader.varint();
     else if (tag === 48) level = readLevel(reader);
     else if (tag === 56) degrade = reader.bool();
+    else if (tag === 320) isPatch = readIsPatch(reader);
     else reader.skip(tag);
   }
   const checked = checkPublishContent(content, channel);
@@ -140,7 +143,14 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
     ackedThrough: ackedThrough === 0 ? undefined : ackedThrough,
     level,
     degrade,
+    isPatch,
   };
+}
+
+function readIsPatch(reader: WireReader): boolean | undefined {
+  const kind = reader.varint();
+  if (kind > 1) reader.invalid ??= `Entries of kind ${kind} are not published.`;
+  return kind === 1 ? true : undefined;
 }
 
 function readLevel(reader: WireReader): Level | undefined {
@@ -230,6 +240,25 @@ function readSubscribeChannel(reader: WireReader): { channel: string; start: Sta
     else reader.skip(tag);
   }
   return { channel, start };
+}
+
+function readDocumentGet(reader: WireReader): ClientMessage {
+  let channel = '';
+  let cursor: Uint8Array | undefined;
+  let atUnixMs = 0;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 10) channel = reader.text('channel');
+    else if (tag === 18) cursor = readCursor(reader);
+    else if (tag === 24) atUnixMs = reader.varint();
+    else reader.skip(tag);
+  }
+  return {
+    type: 'documentGet',
+    channel,
+    ...(cursor === undefined || cursor.length === 0 ? undefined : { cursor }),
+    ...(atUnixMs === 0 ? undefined : { atUnixMs }),
+  };
 }
 
 function readCursor(reader: WireReader): Uint8Array {

@@ -16,6 +16,7 @@ const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
   unsubscribe: 0x3a,
   publish: 0x42,
   history: 0x4a,
+  documentGet: 0x142,
   user: 0x1e2,
 };
 
@@ -59,6 +60,10 @@ function putMembers(out: ByteWriter, message: ClientMessage): void {
       return putPublish(out, message);
     case 'history':
       return putHistory(out, message);
+    case 'documentGet':
+      putText(out, 0x0a, message.channel);
+      if (message.cursor) putBytes(out, 0x12, message.cursor);
+      return putNumber(out, 0x18, message.atUnixMs);
     case 'user':
       putText(out, 0x0a, message.action);
       return putText(out, 0x12, JSON.stringify(message.request));
@@ -85,6 +90,7 @@ function putPublish(out: ByteWriter, message: PublishMessage): void {
   putNumber(out, 0x28, message.ackedThrough);
   if (message.level) writeVarintField(out, 0x30, levelNumber(message.level));
   if (message.degrade !== undefined) writeVarintField(out, 0x38, message.degrade ? 1 : 0);
+  if (message.isPatch) writeVarintField(out, 0x140, 1);
 }
 
 function putHistory(out: ByteWriter, message: HistoryMessage): void {

@@ -62,6 +62,10 @@ function messageToJson(message: OutgoingMessage): string {
       return publishToJson(message);
     case 'history':
       return historyToJson(message);
+    case 'documentGet': {
+      const { channel, cursor, atUnixMs } = message;
+      return JSON.stringify({ channel, cursor: cursor && toBase64Url(cursor), at: atUnixMs });
+    }
   }
 }
 
@@ -82,7 +86,8 @@ function startMember(start: Start): object {
 
 function publishToJson(message: OutgoingPublish): string {
   const { channel, content, idempotencyKey, publisherSeq, ackedThrough, level, degrade } = message;
-  const rest = JSON.stringify({ channel, idempotencyKey, publisherSeq, ackedThrough, level, degrade });
+  const kind = message.isPatch ? 'patch' : undefined;
+  const rest = JSON.stringify({ channel, kind, idempotencyKey, publisherSeq, ackedThrough, level, degrade });
   return `${rest.slice(0, -1)},${contentToJson(content).join(',')}}`;
 }
 

@@ -1,5 +1,6 @@
 /** What a payload is, by its content type. */
 export const jsonType = 'application/json';
+export const jsonPatchType = 'application/json-patch+json';
 export const binaryType = 'application/octet-stream';
 
 export function isJsonType(contentType: string): boolean {

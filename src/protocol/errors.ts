@@ -83,6 +83,16 @@ export const errorCatalogue = define({
     message:
       'The publish before this one is not in the log. Send again from the number after the last known one.',
   },
+  PATCH_FAILED: {
+    status: 409,
+    outcome: 'rejected',
+    message: 'The patch does not apply to the document as it is. Get the document, and change what it says.',
+  },
+  VERSION_MISMATCH: {
+    status: 412,
+    outcome: 'rejected',
+    message: 'The document is at another version. Get it, and decide anew.',
+  },
   TOO_LARGE: {
     status: 413,
     outcome: 'rejected',
@@ -172,6 +182,9 @@ export interface Failure {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly channel?: string;
+  /** Of a patch: the index of the operation, and the code of what is wrong with it. */
+  readonly operation?: number;
+  readonly reason?: string;
 }
 
 export interface FailureDetails {
@@ -180,6 +193,8 @@ export interface FailureDetails {
   readonly outcome?: Outcome;
   readonly retryAfterMs?: number;
   readonly channel?: string;
+  readonly operation?: number;
+  readonly reason?: string;
 }
 
 export function failure(code: ErrorCode, details: FailureDetails = {}): Failure {
@@ -189,4 +204,10 @@ export function failure(code: ErrorCode, details: FailureDetails = {}): Failure 
 
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(errorCatalogue, text);
+}
+
+/** Of a connection that ends with it. */
+export function closeCodeOf(code: ErrorCode): number {
+  const definition: ErrorDefinition = errorCatalogue[code];
+  return definition.close ?? 4500;
 }

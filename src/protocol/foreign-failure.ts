@@ -8,6 +8,8 @@ export function foreignFailure(error: {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly channel?: string;
+  readonly operation?: number;
+  readonly reason?: string;
 }): Failure {
   const { code, ...details } = error;
   if (isErrorCode(code)) return failure(code, details);

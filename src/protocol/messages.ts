@@ -29,6 +29,16 @@ export interface PublishMessage {
   readonly ackedThrough?: number | undefined;
   readonly level?: Level | undefined;
   readonly degrade?: boolean | undefined;
+  /** The payload is a patch of the channel's document. */
+  readonly isPatch?: boolean | undefined;
+}
+
+/** Asks for a document: as it is now, or as it was. */
+export interface DocumentGetMessage {
+  readonly type: 'documentGet';
+  readonly channel: string;
+  readonly cursor?: Uint8Array;
+  readonly atUnixMs?: number;
 }
 
 export interface HistoryMessage {
@@ -67,6 +77,7 @@ export type ClientMessage =
   | { readonly type: 'unsubscribe'; readonly channels: readonly string[] }
   | PublishMessage
   | HistoryMessage
+  | DocumentGetMessage
   | UserMessage;
 
 export interface ClientEnvelope {
@@ -100,6 +111,26 @@ export interface Ack {
   /** Request ids, seqs and timestamps of `count` acks rise by one from the first; the JSON form writes each. */
   readonly count: number;
   readonly duplicate: boolean;
+  /** Of patches: the document's behind the first. */
+  readonly version?: number | undefined;
+}
+
+export interface DocumentInfo {
+  /** How many patches took effect, and how many did not where the order has them. */
+  readonly version: number;
+  readonly voids: number;
+  /** SHA-256 of the canonical form, and its length in bytes. */
+  readonly hash: Uint8Array;
+  readonly size: number;
+}
+
+export interface DocumentState {
+  readonly channel: string;
+  readonly info: DocumentInfo;
+  /** Canonical JSON. */
+  readonly value: Uint8Array;
+  /** Of a reader that has what it is made of. */
+  readonly cursor: Uint8Array;
 }
 
 export interface Gap {
@@ -161,6 +192,8 @@ export interface SubscribedChannel {
   readonly error?: Failure;
   /** On a live start: the channel's retained message. It does not move the cursor. */
   readonly retained?: DeliverySlice;
+  /** On a live start of a document. */
+  readonly document?: DocumentInfo;
 }
 
 /** What a server sends; encoded by protocol/server-encoder.ts. */
@@ -201,6 +234,9 @@ export type ServerMessage =
   | { readonly type: 'delivery'; readonly delivery: DeliverySlice }
   | { readonly type: 'signals'; readonly channel: string; readonly signals: readonly Signal[] }
   | Gap
+  /** An answer; and, of itself, where the order has changed below what was delivered. */
+  | ({ readonly type: 'document' } & DocumentState)
+  | ({ readonly type: 'rebase' } & DocumentState)
   | { readonly type: 'error'; readonly error: Failure };
 
 /** An entry as a client sees it, with the mark of its delivery. */

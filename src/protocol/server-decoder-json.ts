@@ -3,6 +3,7 @@ import { type Dot, type WriterId, parseDot, parseWriterId } from '../base/ids.js
 import { limits } from '../base/limits.js';
 import { type Content, type Entry, type Trim, entryKinds } from '../log/entry.js';
 import { contentFromJson } from './content-json.js';
+import { documentFromJson, infoFromJson } from './document-decoder.js';
 import type { Failure } from './errors.js';
 import { foreignFailure } from './foreign-failure.js';
 import { JsonMembers, isJsonObject } from './json-members.js';
@@ -100,6 +101,8 @@ const readers = {
   gap: readGap,
   error: (members) => ({ type: 'error', error: readError(members) }),
   nodes: readNodesMessage,
+  document: (members, source) => ({ type: 'document', ...documentFromJson(members, source) }),
+  rebase: (members, source) => ({ type: 'rebase', ...documentFromJson(members, source) }),
   user: (_members, source) => ({ type: 'user', answer: source.member('answer').text }),
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 
@@ -140,11 +143,13 @@ function readSubscribed(members: JsonMembers, source: JsonSource): SubscribedEve
   const retained = readNode(members, 'retained', source, (each, entry) =>
     readDelivered(each, entry, channel),
   );
+  const document = readNode(members, 'document', source, infoFromJson);
   return {
     channel,
     ...(cursor === undefined ? undefined : { cursor }),
     ...(error === undefined ? undefined : { error }),
     ...(retained === undefined ? undefined : { retained }),
+    ...(document === undefined ? undefined : { document }),
   };
 }
 
@@ -155,6 +160,7 @@ function readUnsubscribed(members: JsonMembers, source: JsonSource): { channel: 
 
 function readAck(members: JsonMembers): Ack {
   const dot = readDot(members, 'id');
+  const version = members.count('version');
   return {
     type: 'ack',
     ...(dot === undefined ? undefined : { dot }),
@@ -163,6 +169,7 @@ function readAck(members: JsonMembers): Ack {
     copies: members.count('copies') ?? 0,
     count: 1,
     duplicate: members.flag('duplicate') ?? false,
+    ...(version === undefined ? undefined : { version }),
   };
 }
 
@@ -239,12 +246,16 @@ function readGap(members: JsonMembers, source: JsonSource): Gap {
 function readError(members: JsonMembers): Failure {
   const retryAfterMs = members.count('retryAfterMs');
   const channel = members.text('channel');
+  const operation = members.count('operation');
+  const reason = members.text('reason');
   return foreignFailure({
     code: members.text('code') ?? '',
     outcome: members.oneOf('outcome', ['rejected', 'indeterminate']) ?? 'rejected',
     message: members.text('message') ?? '',
     ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
     ...(channel === undefined ? undefined : { channel }),
+    ...(operation === undefined ? undefined : { operation }),
+    ...(reason === undefined ? undefined : { reason }),
   });
 }
 

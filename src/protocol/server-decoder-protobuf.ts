@@ -1,12 +1,14 @@
 /** Server frames in protobuf. */
 import type { HubName, WriterId } from '../base/ids.js';
 import { readDelivery, readSignals } from './delivery-decoder.js';
+import { readDocument, readDocumentInfo } from './document-decoder.js';
 import type { Failure } from './errors.js';
 import { foreignFailure } from './foreign-failure.js';
 import { levelOf } from './levels.js';
 import type {
   Ack,
   DeliveredEntry,
+  DocumentInfo,
   Gap,
   GapReason,
   ServerEnvelope,
@@ -68,6 +70,8 @@ const readers: Readonly<Record<number, Read>> = {
   0x6a: readGap,
   0x72: (reader) => ({ type: 'error', error: readError(reader) }),
   0x7a: readNodes,
+  0x142: (reader) => ({ type: 'document', ...readDocument(reader) }),
+  0x14a: (reader) => ({ type: 'rebase', ...readDocument(reader) }),
   0x1e2: readUser,
 };
 
@@ -155,12 +159,14 @@ function readSubscribed(reader: WireReader, hub: HubName): SubscribedEvent {
   let cursor: Uint8Array | undefined;
   let error: Failure | undefined;
   let retained: DeliveredEntry | undefined;
+  let document: DocumentInfo | undefined;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 0x0a) channel = reader.text('channel');
     else if (tag === 0x12) cursor = reader.chunk();
     else if (tag === 0x1a) error = reader.nested(readError);
     else if (tag === 0x22) retained = reader.nested(() => readDelivery(reader, hub)).entries[0];
+    else if (tag === 0x142) document = reader.nested(readDocumentInfo);
     else reader.skip(tag);
   }
   return {
@@ -168,6 +174,7 @@ function readSubscribed(reader: WireReader, hub: HubName): SubscribedEvent {
     ...(cursor === undefined ? undefined : { cursor }),
     ...(error === undefined ? undefined : { error }),
     ...(retained === undefined ? undefined : { retained }),
+    ...(document === undefined ? undefined : { document }),
   };
 }
 
@@ -198,6 +205,7 @@ function readAck(reader: WireReader): Ack {
   let seq = 0;
   const ack = { timestamp: 0, copies: 0, count: 1, duplicate: false };
   let level = 0;
+  let version = 0;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 0x0a) writer = reader.writerId();
@@ -207,6 +215,7 @@ function readAck(reader: WireReader): Ack {
     else if (tag === 0x28) ack.copies = reader.varint();
     else if (tag === 0x30) ack.count = Math.max(1, reader.varint());
     else if (tag === 0x38) ack.duplicate = reader.bool();
+    else if (tag === 0x140) version = reader.varint();
     else reader.skip(tag);
   }
   return {
@@ -215,6 +224,7 @@ function readAck(reader: WireReader): Ack {
     ...ack,
     // A level of a newer version: at least the least is reached.
     level: levelOf(level) ?? 'memory',
+    ...(version === 0 ? undefined : { version }),
   };
 }
 
@@ -320,6 +330,8 @@ function readError(reader: WireReader): Failure {
   let message = '';
   let retryAfterMs = 0;
   let channel = '';
+  let operation: number | undefined;
+  let reason = '';
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 0x0a) code = reader.text('code');
@@ -327,6 +339,8 @@ function readError(reader: WireReader): Failure {
     else if (tag === 0x1a) message = reader.text('message');
     else if (tag === 0x20) retryAfterMs = reader.varint();
     else if (tag === 0x2a) channel = reader.text('channel');
+    else if (tag === 0x140) operation = reader.varint();
+    else if (tag === 0x14a) reason = reader.text('reason');
     else reader.skip(tag);
   }
   return foreignFailure({
@@ -335,5 +349,7 @@ function readError(reader: WireReader): Failure {
     message,
     ...(retryAfterMs === 0 ? undefined : { retryAfterMs }),
     ...(channel === '' ? undefined : { channel }),
+    ...(operation === undefined ? undefined : { operation }),
+    ...(reason === '' ? undefined : { reason }),
   });
 }

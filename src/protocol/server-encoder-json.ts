@@ -1,12 +1,14 @@
 /** Server messages in JSON, written as text: a payload that is JSON goes in as it was published. */
 import { unreachable } from '../base/assert.js';
-import { toBase64Url, utf8 } from '../base/bytes.js';
+import { toBase64Url, toHex, utf8, utf8Text } from '../base/bytes.js';
 import { deliveryToJson, entriesToJson, signalToJson, timeToJson } from './entry-json.js';
 import type { Failure } from './errors.js';
 import type {
   Ack,
   AuthResult,
   DeliverySlice,
+  DocumentInfo,
+  DocumentState,
   Gap,
   ServerMessage,
   SessionInfo,
@@ -38,7 +40,8 @@ function ackEnvelopes(requestId: number, ack: Ack): string[] {
   return Array.from({ length: ack.count }, (_, i) => {
     const id = dot ? `"id":"${dot.writer}-${dot.seq + i}",` : '';
     const duplicate = ack.duplicate ? ',"duplicate":true' : '';
-    const value = `{${id}${timeToJson(ack.timestamp + i)},"level":"${level}","copies":${copies}${duplicate}}`;
+    const version = ack.version === undefined ? '' : `,"version":${ack.version + i}`;
+    const value = `{${id}${timeToJson(ack.timestamp + i)},"level":"${level}","copies":${copies}${duplicate}${version}}`;
     return envelope(requestId + i, 'ack', value);
   });
 }
@@ -70,6 +73,9 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
       return `{"channel":${JSON.stringify(message.channel)},"signals":[${message.signals.map(signalToJson).join(',')}]}`;
     case 'gap':
       return gapToJson(message);
+    case 'document':
+    case 'rebase':
+      return documentToJson(message);
     case 'error':
       return failureToJson(message.error);
     default:
@@ -105,10 +111,21 @@ function closeToJson({ code, reason, cursors }: Extract<ServerMessage, { type: '
   return JSON.stringify({ code, reason, cursors: texts });
 }
 
-function subscribedToJson({ channel, cursor, error, retained }: SubscribedChannel): string {
+/** The value as it is: it is JSON already. */
+export function documentToJson({ channel, info, value, cursor }: DocumentState): string {
+  const about = JSON.stringify({ channel, ...infoMembers(info), cursor: toBase64Url(cursor) });
+  return `${about.slice(0, -1)},"value":${utf8Text(value)}}`;
+}
+
+export function infoMembers({ version, voids, hash, size }: DocumentInfo) {
+  return { version, voids, hash: toHex(hash), size };
+}
+
+function subscribedToJson({ channel, cursor, error, retained, document }: SubscribedChannel): string {
   const members = [`"channel":${JSON.stringify(channel)}`];
   if (cursor) members.push(`"cursor":"${toBase64Url(cursor)}"`);
   if (error) members.push(`"error":${failureToJson(error)}`);
+  if (document) members.push(`"document":${JSON.stringify(infoMembers(document))}`);
   const entry = retained && entriesToJson(retained)[0];
   if (entry !== undefined) members.push(`"retained":${entry}`);
   return `{${members.join(',')}}`;
@@ -136,6 +153,7 @@ export function gapToJson(gap: Gap): string {
   });
 }
 
-export function failureToJson({ code, outcome, message, retryAfterMs, channel }: Failure): string {
-  return JSON.stringify({ code, outcome, message, retryAfterMs, channel });
+export function failureToJson(error: Failure): string {
+  const { code, outcome, message, retryAfterMs, channel, operation, reason } = error;
+  return JSON.stringify({ code, outcome, message, retryAfterMs, channel, operation, reason });
 }

@@ -6,7 +6,16 @@ import { varintLength } from '../base/bytes.js';
 import { closeField, openField, writeVarintField } from '../base/protobuf.js';
 import type { Failure } from './errors.js';
 import { levelNumber } from './levels.js';
-import type { Ack, AuthResult, DeliverySlice, Gap, ServerMessage, SessionInfo } from './messages.js';
+import type {
+  Ack,
+  AuthResult,
+  DeliverySlice,
+  DocumentInfo,
+  DocumentState,
+  Gap,
+  ServerMessage,
+  SessionInfo,
+} from './messages.js';
 import { fieldLength, putBytes, putFlag, putNumber, putText, putWriter } from './wire.js';
 
 const envelopesTag = 0x0a;
@@ -96,6 +105,8 @@ const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
   gap: 0x6a,
   error: 0x72,
   nodes: 0x7a,
+  document: 0x142,
+  rebase: 0x14a,
   user: 0x1e2,
 };
 
@@ -129,6 +140,9 @@ function putMembers(out: ByteWriter, message: ServerMessage): void {
       return putSignals(out, message);
     case 'gap':
       return putGap(out, message);
+    case 'document':
+    case 'rebase':
+      return putDocument(out, message);
     case 'error':
       return putError(out, message.error);
     default:
@@ -150,12 +164,13 @@ function putClose(out: ByteWriter, message: Of<'close'>): void {
 }
 
 function putSubscribeResult(out: ByteWriter, message: Of<'subscribe'>): void {
-  for (const { channel, cursor, error, retained } of message.results) {
+  for (const { channel, cursor, error, retained, document } of message.results) {
     const field = openField(out, 0x0a);
     putText(out, 0x0a, channel);
     if (cursor) putBytes(out, 0x12, cursor);
     if (error) putField(out, 0x1a, () => putError(out, error));
     if (retained) putField(out, 0x22, () => putDelivery(out, retained));
+    if (document) putField(out, 0x142, () => putInfo(out, document));
     closeField(out, field);
   }
 }
@@ -179,6 +194,7 @@ function putAck(out: ByteWriter, ack: Ack): void {
   putNumber(out, 0x28, ack.copies);
   if (ack.count > 1) writeVarintField(out, 0x30, ack.count);
   putFlag(out, 0x38, ack.duplicate);
+  putNumber(out, 0x140, ack.version);
 }
 
 function putHistory(out: ByteWriter, message: Of<'history'>): void {
@@ -255,6 +271,22 @@ function putError(out: ByteWriter, error: Failure): void {
   putText(out, 0x1a, error.message);
   putNumber(out, 0x20, error.retryAfterMs === undefined ? undefined : Math.ceil(error.retryAfterMs));
   putText(out, 0x2a, error.channel);
+  if (error.operation !== undefined) writeVarintField(out, 0x140, error.operation);
+  putText(out, 0x14a, error.reason);
+}
+
+function putDocument(out: ByteWriter, { channel, info, value, cursor }: DocumentState): void {
+  putText(out, 0x0a, channel);
+  putField(out, 0x12, () => putInfo(out, info));
+  putBytes(out, 0x1a, value);
+  putBytes(out, 0x22, cursor);
+}
+
+function putInfo(out: ByteWriter, { version, voids, hash, size }: DocumentInfo): void {
+  putNumber(out, 0x08, version);
+  putNumber(out, 0x10, voids);
+  putBytes(out, 0x1a, hash);
+  putNumber(out, 0x20, size);
 }
 
 function putField(out: ByteWriter, tag: number, members: () => void): void {

@@ -24,4 +24,9 @@ export const protocolHistory: readonly {
     change: 'The answer to Auth says what the client may do, what is known of it, and until when.',
   },
   { version: 1, digest: 'f6ddfe6b2b87ba97', change: 'People ask the directory of their hub.' },
+  {
+    version: 1,
+    digest: '60b7408f2d75fac9',
+    change: 'Documents: patches, the document now and before, rebase.',
+  },
 ];

@@ -52,6 +52,8 @@ export class CurrentNode implements NodeApi {
   changeSettings: NodeApi['changeSettings'] = (...request) => this.#engine.changeSettings(...request);
   publish: NodeApi['publish'] = (...request) => this.#engine.publish(...request);
   history: NodeApi['history'] = (...request) => this.#engine.history(...request);
+  document: NodeApi['document'] = (...request) => this.#engine.document(...request);
+  documentChanges: NodeApi['documentChanges'] = (...request) => this.#engine.documentChanges(...request);
   queryLog: NodeApi['queryLog'] = (...request) => this.#engine.queryLog(...request);
   waitForMore: NodeApi['waitForMore'] = (...request) => this.#engine.waitForMore(...request);
   channels: NodeApi['channels'] = (...request) => this.#engine.channels(...request);

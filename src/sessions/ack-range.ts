@@ -11,6 +11,8 @@ export interface Accepted {
   readonly timestamp: Timestamp;
   /** Its key was taken before: dot and timestamp are the first one's. */
   readonly duplicate: boolean;
+  /** Of a patch: the document's version behind it. */
+  readonly version?: number | undefined;
 }
 
 /** What an ack claims: the same for all publishes of a commit. */
@@ -38,6 +40,7 @@ export class AckRange {
       next.dot.writer === first.dot.writer &&
       next.dot.seq === first.dot.seq + count &&
       next.timestamp === first.timestamp + count &&
+      next.version === (first.version === undefined ? undefined : first.version + count) &&
       reached.level === this.#reached?.level &&
       reached.copies === this.#reached.copies;
     if (follows) this.#count++;
@@ -55,11 +58,11 @@ export class AckRange {
     const [first, reached] = [this.#first, this.#reached];
     if (!first || !reached) return undefined;
     this.#first = undefined;
-    const { requestId, dot, timestamp, duplicate } = first;
+    const { requestId, dot, timestamp, duplicate, version } = first;
     const { level, copies } = reached;
     return {
       requestId,
-      message: { type: 'ack', dot, timestamp, level, copies, count: this.#count, duplicate },
+      message: { type: 'ack', dot, timestamp, level, copies, count: this.#count, duplicate, version },
     };
   }
 }

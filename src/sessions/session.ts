@@ -7,14 +7,14 @@ import type { Result } from '../base/result.js';
 import { decodeClientFrame } from '../protocol/client-decoder.js';
 import {
   type ErrorCode,
-  type ErrorDefinition,
   type Failure,
   type FailureDetails,
-  errorCatalogue,
+  closeCodeOf,
   failure,
 } from '../protocol/errors.js';
 import type {
   ClientMessage,
+  DocumentGetMessage,
   Encoding,
   HistoryMessage,
   PublishMessage,
@@ -40,6 +40,7 @@ export interface SessionHost {
   anonymousAllowed(session: Session): boolean;
   publish(session: Session, requestId: number, message: PublishMessage): void;
   history(session: Session, requestId: number, message: HistoryMessage): void;
+  document(session: Session, requestId: number, message: DocumentGetMessage): void;
   people(session: Session, requestId: number, message: UserMessage): void;
   /** Opens subscriptions that were added to the session; answers the request once. */
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
@@ -199,6 +200,8 @@ export class Session implements Subscriber {
         return this.#unsubscribe(requestId, message.channels);
       case 'history':
         return this.#begin(requestId) ? this.#host.history(this, requestId, message) : undefined;
+      case 'documentGet':
+        return this.#begin(requestId) ? this.#host.document(this, requestId, message) : undefined;
       case 'user':
         return this.#begin(requestId) ? this.#host.people(this, requestId, message) : undefined;
       case 'close':
@@ -433,8 +436,3 @@ export class Session implements Subscriber {
 }
 
 type AuthMessage = ClientMessage & { readonly type: 'auth' };
-
-function closeCodeOf(code: ErrorCode): number {
-  const definition: ErrorDefinition = errorCatalogue[code];
-  return definition.close ?? 4500;
-}

@@ -19,6 +19,8 @@ export class Subscription<S extends Subscriber = Subscriber> {
   state: SubscriptionState = { state: 'opening' };
   /** Place in the channel's list of subscribers, so that leaving costs O(1). */
   slot = -1;
+  /** Of a document: a patch was delivered late, so what its reader made of it is none of its versions. */
+  isRebaseDue = false;
 
   constructor(
     readonly session: S,
@@ -33,7 +35,7 @@ export class Subscription<S extends Subscriber = Subscriber> {
    *  stays a reader until the order has it too. */
   goLiveIfAtEnd(log: ChannelLog): boolean {
     if (this.state.state !== 'replaying' || !this.state.reader.isAtEnd(log)) return false;
-    if (this.state.reader.isBeyond) return false;
+    if (this.state.reader.isBeyond || this.isRebaseDue) return false;
     this.state = { state: 'live', from: log.endPosition };
     return true;
   }

@@ -171,6 +171,8 @@ export class FakeNode {
         return this.#publish(session, requestId, message);
       case 'history':
         return answer(this.#history(message));
+      case 'documentGet':
+        return answer({ type: 'error', error: failure('NOT_FOUND') });
       case 'user': {
         if (this.misbehaviour.silent) return;
         const { action, request } = message;

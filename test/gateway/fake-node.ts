@@ -78,14 +78,14 @@ export class FakeNode implements NodeApi {
   }
 
   readonly changes: { hub: string; change: Change; actor: string }[] = [];
-  document: SettingsDocument = {};
+  settingsDocument: SettingsDocument = {};
 
   async createHub(hub: string): Promise<Result<boolean, Failure>> {
     return ok(hub !== 'default');
   }
 
   async settings(hub: string): Promise<Result<SettingsDocument, Failure>> {
-    return hub === 'default' ? ok(this.document) : err(failure('HUB_NOT_FOUND'));
+    return hub === 'default' ? ok(this.settingsDocument) : err(failure('HUB_NOT_FOUND'));
   }
 
   async changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>> {
@@ -129,6 +129,14 @@ export class FakeNode implements NodeApi {
             }),
       ),
     );
+  }
+
+  document(): ReturnType<NodeApi['document']> {
+    return Promise.resolve(err(failure('NOT_FOUND')));
+  }
+
+  documentChanges(): ReturnType<NodeApi['documentChanges']> {
+    return Promise.resolve(err(failure('NOT_FOUND')));
   }
 
   history(

@@ -44,8 +44,8 @@ test('settings are put, removed, exported and replaced, by name', async () => {
     { hub: 'default', actor: 'admin', change: { type: 'remove', section: 'rules', name: 'closed' } },
     { hub: 'default', actor: 'admin', change: { type: 'replace', document: { hub: { anonymous: false } } } },
   ]);
-  node.document = { hub: { anonymous: false } };
-  expect(await (await ask('GET', settings)).json()).toEqual(node.document);
+  node.settingsDocument = { hub: { anonymous: false } };
+  expect(await (await ask('GET', settings)).json()).toEqual(node.settingsDocument);
 });
 
 describe('refused', () => {

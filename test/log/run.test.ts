@@ -103,7 +103,8 @@ describe('runs', () => {
           timestamp = step >= 0 ? steps[step + 1]! : timestamp + 1;
           expect(timestamp).toBe(entry.timestamp);
         });
-        const isMarked = ({ kind, parents }: RunEntry) => kind !== 'publish' || parents !== undefined;
+        const isMarked = ({ kind, parents }: RunEntry) =>
+          !['publish', 'patch', 'snapshot'].includes(kind) || parents !== undefined;
         const seqsOf = (holds: (entry: RunEntry) => boolean) =>
           plan.entries.flatMap((entry, i) => (holds(entry) ? [plan.firstSeq + i] : []));
         expect(marked.map(({ seq }) => seq)).toEqual(seqsOf(isMarked));
@@ -306,7 +307,7 @@ describe('the run writer', () => {
     const runWriter = new RunWriter();
     const content = encodeContent({ payload: new Uint8Array([1, 2, 3]) });
     runWriter.begin(ref, writer, 1, 1, 0);
-    runWriter.append({ timestamp: 5, kind: 'patch', content });
+    runWriter.append({ timestamp: 5, kind: 'member', content });
     const { marked } = runWriter.end();
     const read = verifyRun(runWriter.bytes(), 0, runWriter.bytes().length);
     content.fill(0);

@@ -48,9 +48,20 @@ describe('every example', () => {
         .sort();
     };
     const both = ['auth', 'close', 'history', 'ping', 'pong', 'subscribe', 'unsubscribe', 'user'];
-    expect(shown(clientExamples)).toEqual([...both, 'publish'].sort());
+    expect(shown(clientExamples)).toEqual([...both, 'documentGet', 'publish'].sort());
     expect(shown(serverExamples)).toEqual(
-      [...both, 'ack', 'delivery', 'error', 'gap', 'nodes', 'sessionInfo', 'signals'].sort(),
+      [
+        ...both,
+        'ack',
+        'delivery',
+        'document',
+        'error',
+        'gap',
+        'nodes',
+        'rebase',
+        'sessionInfo',
+        'signals',
+      ].sort(),
     );
   });
 });

@@ -178,6 +178,10 @@ function clientToProto(message: OutgoingMessage): object {
         history: { channel, cursor, since, until, limit, backward: backward || undefined, including },
       };
     }
+    case 'documentGet': {
+      const { channel, cursor, atUnixMs: at } = message;
+      return { documentGet: { channel, cursor, at } };
+    }
   }
 }
 
@@ -203,6 +207,7 @@ function startToProto(start: Start): object {
 function publishToProto(message: OutgoingPublish): object {
   const { channel, content, idempotencyKey, publisherSeq, ackedThrough, level, degrade } = message;
   return {
+    kind: message.isPatch ? 'PATCH' : undefined,
     channel,
     content: type('Content').toObject(type('Content').decode(encodeContent(content)), asObject),
     idempotencyKey,
@@ -228,7 +233,8 @@ function serverToProto(message: ServerMessage): object {
     case 'close':
       return { close: { code: message.code, reason: message.reason, ...list('cursors', message.cursors) } };
     case 'subscribe': {
-      const results = message.results.map(({ channel, cursor, error, retained }) => ({
+      const results = message.results.map(({ channel, cursor, error, retained, document }) => ({
+        document,
         channel,
         cursor,
         error: error && failureToProto(error),
@@ -271,6 +277,11 @@ function serverToProto(message: ServerMessage): object {
     }
     case 'gap':
       return { gap: gapToProto(message) };
+    case 'document':
+    case 'rebase': {
+      const { type: name, ...state } = message;
+      return { [name]: state };
+    }
     case 'error':
       return { error: failureToProto(message.error) };
   }
@@ -278,8 +289,9 @@ function serverToProto(message: ServerMessage): object {
 
 const dotToProto = ({ writer, seq }: Dot) => ({ writer: fromHex(writer), seq });
 
-function ackToProto({ dot, timestamp, level, copies, count, duplicate }: Ack): object {
+function ackToProto({ dot, timestamp, level, copies, count, duplicate, version }: Ack): object {
   return {
+    version,
     ...(dot && dotToProto(dot)),
     timestamp,
     level: level.toUpperCase(),
@@ -299,6 +311,6 @@ function gapToProto({ channel, reason, ranges, cursor }: Gap): object {
   return { channel, reason, cursor, ...list('ranges', all) };
 }
 
-function failureToProto({ code, outcome, message, retryAfterMs, channel }: Failure): object {
-  return { code, outcome: outcome.toUpperCase(), message, retryAfterMs, channel };
+function failureToProto({ outcome, ...rest }: Failure): object {
+  return { outcome: outcome.toUpperCase(), ...rest };
 }

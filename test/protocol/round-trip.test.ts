@@ -123,6 +123,7 @@ test('a range of acks is one message in protobuf and one each in JSON', () => {
           count: 1,
           timestamp: message.timestamp + i,
           ...(message.dot && { dot: { ...message.dot, seq: message.dot.seq + i } }),
+          ...(message.version !== undefined && { version: message.version + i }),
         },
       }));
       expect(decoded).toEqual({ ok: true, value: expected });

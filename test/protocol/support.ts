@@ -113,6 +113,15 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
       ackedThrough: maybe(seq),
       level: maybe(level),
       degrade: maybe(fc.boolean()),
+      isPatch: maybe(fc.constant(true)),
+    })
+    .map(compact),
+  fc
+    .record({
+      type: fc.constant('documentGet' as const),
+      channel: name,
+      cursor: maybe(cursor),
+      atUnixMs: maybe(unixMs),
     })
     .map(compact),
   fc
@@ -208,6 +217,8 @@ const failure: fc.Arbitrary<Failure> = fc
     message: text,
     retryAfterMs: maybe(count),
     channel: maybe(name),
+    operation: maybe(fc.nat(999)),
+    reason: maybe(name),
   })
   .map(compact);
 
@@ -216,6 +227,21 @@ const gap: fc.Arbitrary<Gap> = fc.record({
   channel: name,
   reason: fc.constantFrom('trimmed' as const, 'damaged' as const, 'lost' as const),
   ranges: fc.array(fc.record({ writer, fromSeq: seq, toSeq: seq }), { maxLength: 3 }),
+  cursor,
+});
+
+const info = fc.record({
+  version: fc.nat(),
+  voids: fc.nat(),
+  hash: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+  size: fc.nat(),
+});
+
+const documentState = fc.record({
+  type: fc.constantFrom('document' as const, 'rebase' as const),
+  channel: name,
+  info,
+  value: fc.jsonValue().map((value) => new Uint8Array(Buffer.from(JSON.stringify(value)))),
   cursor,
 });
 
@@ -253,7 +279,13 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
     type: fc.constant('subscribe' as const),
     results: fc.array(
       fc
-        .record({ channel: name, cursor: maybe(cursor), error: maybe(failure), retained: maybe(sliceOf(1)) })
+        .record({
+          channel: name,
+          cursor: maybe(cursor),
+          error: maybe(failure),
+          retained: maybe(sliceOf(1)),
+          document: maybe(info),
+        })
         .map(({ retained, ...rest }) =>
           compact({ ...rest, retained: retained && { ...retained, channel: rest.channel } }),
         )
@@ -274,6 +306,7 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
       copies: fc.integer({ min: 0, max: 9 }),
       count: fc.integer({ min: 1, max: 5 }),
       duplicate: fc.boolean(),
+      version: maybe(count),
     })
     .map(compact),
   fc
@@ -314,6 +347,7 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
     signals: fc.array(signal, { maxLength: 3 }),
   }),
   gap,
+  documentState,
   failure.map((error) => ({ type: 'error' as const, error })),
 ) as fc.Arbitrary<ServerMessage>;
 

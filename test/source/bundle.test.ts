@@ -7,8 +7,12 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { browserFlags, chromium } from '../support/services.js';
 
 const entry = fileURLToPath(new URL('../../src/client/index.ts', import.meta.url));
-/** Protobuf, checksums and everything else included. */
+/** Protobuf, checksums and everything else included: what documents and the questions to a hub's directory need together,
+ *  rounded up to the next KiB. */
 const compressedBytesMax = 21_504;
+/** With documents that several hold at once. */
+const documentsEntry = fileURLToPath(new URL('../../src/client/documents-entry.ts', import.meta.url));
+const documentsBytesMax = 10_240;
 const globalName = 'ringlog';
 const browser = await chromium();
 
@@ -24,6 +28,19 @@ describe('the client bundle', () => {
 
   test('stays within its size', () => {
     expect(gzipSync(code).length).toBeLessThan(compressedBytesMax);
+  });
+
+  test('leaves shared documents to an entry of their own, which is small too', async () => {
+    const options = { bundle: true, minify: true, write: false, logLevel: 'silent' } as const;
+    const result = await build({
+      ...options,
+      entryPoints: [documentsEntry],
+      platform: 'browser',
+      globalName,
+    });
+    const documents = result.outputFiles[0]?.text ?? '';
+    expect(gzipSync(documents).length).toBeLessThan(documentsBytesMax);
+    expect(documents).not.toMatch(/node:|\brequire\(|\bprocess\.|\bBuffer\b/);
   });
 
   test('names nothing of Node, and no package', () => {

@@ -246,6 +246,7 @@ export class Forwarding {
         pending.dot = outcome.dot;
         pending.timestamp = outcome.timestamp;
         pending.duplicate = outcome.duplicate;
+        pending.version = outcome.version;
         pending.origin.publishAccepted(pending, this.#reachedOf(outcome));
       }
     }
@@ -342,7 +343,7 @@ export class Forwarding {
 }
 
 function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem): ForwardedPublish {
-  const { actor, content, publisher, idempotencyKey, retain } = pending;
+  const { actor, content, publisher, idempotencyKey, retain, change } = pending;
   return {
     id,
     ref: lane.ref,
@@ -354,5 +355,6 @@ function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem
     level,
     degrade,
     first: isFirst,
+    ...(change ? { isPatch: true } : {}),
   };
 }

@@ -34,6 +34,8 @@ export interface ForwardedPublish {
   /** All of its channel that the asking node sent before has its answer. After one was not taken, those behind it are
    *  not taken either up to such a one: they keep their order. */
   readonly first: boolean;
+  /** A patch of a document. */
+  readonly isPatch?: boolean;
 }
 
 export interface PublishBatch {
@@ -50,6 +52,8 @@ export type ForwardedOutcome =
       readonly duplicate: boolean;
       readonly level: Level;
       readonly copies: number;
+      /** Of a patch: the document's behind it. */
+      readonly version?: number | undefined;
     }
   | { readonly id: number; readonly failure: Failure }
   /** Not taken: another node acts, that one if it is known. */

@@ -106,7 +106,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   let publisher: ForwardedPublish['publisher'];
   let idempotencyKey = '';
   let level: ForwardedPublish['level'] | undefined;
-  const flags = { retain: false, degrade: false, first: false };
+  const flags = { retain: false, degrade: false, first: false, isPatch: false };
   const id = reader.withId((tag) => {
     if (tag === 0x12) ref = reader.ref();
     else if (tag === 0x1a) actor = reader.text(limits.tokenBytesMax);
@@ -117,6 +117,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     else if (tag === 0x40) level = reader.level();
     else if (tag === 0x48) flags.degrade = reader.varint() !== 0;
     else if (tag === 0x50) flags.first = reader.varint() !== 0;
+    else if (tag === 0x140) flags.isPatch = reader.varint() !== 0;
     else return false;
     return true;
   });
@@ -132,6 +133,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     level: level ?? 'quorum',
     degrade: flags.degrade,
     first: flags.first,
+    ...(flags.isPatch ? { isPatch: true } : {}),
   };
 }
 
@@ -188,17 +190,20 @@ function readAccepted(reader: LetterReader, id: number): Accepted {
   let duplicate = false;
   let level: Accepted['level'] | undefined;
   let copies = 0;
+  let version = 0;
   reader.nested((tag) => {
     if (tag === 0x0a) dot = reader.dot();
     else if (tag === 0x10) timestamp = reader.varint();
     else if (tag === 0x18) duplicate = reader.varint() !== 0;
     else if (tag === 0x20) level = reader.level();
     else if (tag === 0x28) copies = reader.varint();
+    else if (tag === 0x140) version = reader.varint();
     else return false;
     return true;
   });
   if (!level) reader.fail();
-  return { id, dot, timestamp, duplicate, level: level ?? 'memory', copies };
+  const accepted = { id, dot, timestamp, duplicate, level: level ?? ('memory' as const), copies };
+  return version === 0 ? accepted : { ...accepted, version };
 }
 
 function readFailure(reader: LetterReader): Failure {
@@ -207,12 +212,16 @@ function readFailure(reader: LetterReader): Failure {
   let message = '';
   let retryAfterMs = 0;
   let channel = '';
+  let operation: number | undefined;
+  let reason = '';
   reader.nested((tag) => {
     if (tag === 0x0a) code = reader.text(limits.intervalIdBytesMax);
     else if (tag === 0x10) outcome = reader.varint() === 0 ? 'rejected' : 'indeterminate';
     else if (tag === 0x1a) message = reader.text(limits.tokenBytesMax);
     else if (tag === 0x20) retryAfterMs = reader.varint();
     else if (tag === 0x2a) channel = reader.text(limits.cursorBytesMax);
+    else if (tag === 0x140) operation = reader.varint();
+    else if (tag === 0x14a) reason = reader.text(limits.intervalIdBytesMax);
     else return false;
     return true;
   });
@@ -224,5 +233,7 @@ function readFailure(reader: LetterReader): Failure {
     message,
     ...(retryAfterMs === 0 ? {} : { retryAfterMs }),
     ...(channel === '' ? {} : { channel }),
+    ...(operation === undefined ? {} : { operation }),
+    ...(reason === '' ? {} : { reason }),
   };
 }

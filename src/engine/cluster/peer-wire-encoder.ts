@@ -3,7 +3,7 @@ import { unreachable } from '../../base/assert.js';
 import { ByteWriter, fromHex } from '../../base/bytes.js';
 import type { NodeId, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
-import { closeField, openField } from '../../base/protobuf.js';
+import { closeField, openField, writeVarintField } from '../../base/protobuf.js';
 import type { Failure } from '../../protocol/errors.js';
 import { levelNumber } from '../../protocol/levels.js';
 import type { Signal } from '../../protocol/messages.js';
@@ -213,6 +213,7 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   putNumber(out, 0x40, levelNumber(publish.level));
   putFlag(out, 0x48, publish.degrade);
   putFlag(out, 0x50, publish.first);
+  putFlag(out, 0x140, publish.isPatch === true);
   closeField(out, field);
 }
 
@@ -228,18 +229,22 @@ function putOutcome(out: ByteWriter, outcome: ForwardedOutcome): void {
     putFlag(out, 0x18, outcome.duplicate);
     putNumber(out, 0x20, levelNumber(outcome.level));
     putNumber(out, 0x28, outcome.copies);
+    putNumber(out, 0x140, outcome.version ?? 0);
     closeField(out, inner);
   }
   closeField(out, field);
 }
 
-function putFailure(out: ByteWriter, { code, outcome, message, retryAfterMs, channel }: Failure): void {
+function putFailure(out: ByteWriter, error: Failure): void {
+  const { code, outcome, message, retryAfterMs, channel, operation, reason } = error;
   const field = openField(out, 0x1a);
   putText(out, 0x0a, code);
   putFlag(out, 0x10, outcome === 'indeterminate');
   putText(out, 0x1a, message);
   putNumber(out, 0x20, retryAfterMs ?? 0);
   putText(out, 0x2a, channel ?? '');
+  if (operation !== undefined) writeVarintField(out, 0x140, operation);
+  putText(out, 0x14a, reason ?? '');
   closeField(out, field);
 }
 

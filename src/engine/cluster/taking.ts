@@ -66,8 +66,9 @@ export class PeerOrigin implements PublishOrigin {
     return first || !this.#moved.has(channelKey(ref));
   }
 
-  publishAccepted({ requestId, dot, timestamp, duplicate }: Accepted, { level, copies }: Reached): void {
-    this.#add({ id: requestId, dot, timestamp, duplicate, level, copies });
+  publishAccepted(accepted: Accepted, { level, copies }: Reached): void {
+    const { requestId, dot, timestamp, duplicate, version } = accepted;
+    this.#add({ id: requestId, dot, timestamp, duplicate, level, copies, version });
   }
 
   publishFailed(requestId: number, failure: Failure): void {

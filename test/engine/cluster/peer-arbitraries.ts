@@ -50,6 +50,7 @@ const publish = compacted<ForwardedPublish>(
     level,
     degrade: fc.boolean(),
     first: fc.boolean(),
+    isPatch: some(fc.constant(true)),
   }),
 );
 const failure = compacted<Failure>(
@@ -59,10 +60,20 @@ const failure = compacted<Failure>(
     message: text,
     retryAfterMs: some(fc.integer({ min: 1, max: 100_000 })),
     channel: some(text),
+    operation: some(fc.nat(999)),
+    reason: some(text),
   }),
 );
 const accepted = compacted<ForwardedOutcome>(
-  fc.record({ id, dot: some(dot), timestamp: number, duplicate: fc.boolean(), level, copies: fc.nat(9) }),
+  fc.record({
+    id,
+    dot: some(dot),
+    timestamp: number,
+    duplicate: fc.boolean(),
+    level,
+    copies: fc.nat(9),
+    version: some(fc.integer({ min: 1 })),
+  }),
 );
 const outcome: fc.Arbitrary<ForwardedOutcome> = fc.oneof(
   accepted,

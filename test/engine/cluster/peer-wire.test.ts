@@ -63,10 +63,10 @@ function outcomeToProto(outcome: ForwardedOutcome): object {
     const { outcome: kind, ...fields } = outcome.failure;
     return { id, failure: { ...fields, indeterminate: kind === 'indeterminate' } };
   }
-  const { timestamp, duplicate, copies } = outcome;
+  const { timestamp, duplicate, copies, version } = outcome;
   return {
     id,
-    accepted: { dot: dot(outcome.dot), timestamp, duplicate, copies, level: levelOf(outcome.level) },
+    accepted: { dot: dot(outcome.dot), timestamp, duplicate, copies, version, level: levelOf(outcome.level) },
   };
 }
 
@@ -135,7 +135,11 @@ function toProto(message: PeerMessage): object {
     case 'replication':
       return { replication: Frame.decode(encodeFrame(message.frame)) };
     case 'publish': {
-      const publishes = message.publishes.map((each) => ({ ...each, level: levelOf(each.level) }));
+      const publishes = message.publishes.map((each) => ({
+        ...each,
+        level: levelOf(each.level),
+        patch: each.isPatch,
+      }));
       return { publish: { publishes } };
     }
     case 'published':

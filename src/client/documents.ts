@@ -1,0 +1,77 @@
+/** Documents as an application reads and changes them. */
+import { toBase64Url, utf8Text } from '../base/bytes.js';
+import type { DocumentState, Level } from '../protocol/messages.js';
+
+/** JSON Patch (RFC 6902), and `splice`, which changes a part of a text: positions in UTF-16 units. */
+export type PatchOperation =
+  | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'remove'; readonly path: string }
+  | { readonly op: 'move' | 'copy'; readonly from: string; readonly path: string }
+  | {
+      readonly op: 'splice';
+      readonly path: string;
+      readonly at: number;
+      readonly remove?: number;
+      readonly insert?: string;
+    };
+
+export interface PatchOptions {
+  /** Only where the document is at that version, else VERSION_MISMATCH. */
+  readonly ifVersion?: number;
+  readonly level?: Exclude<Level, 'memory'>;
+  readonly degrade?: boolean;
+  /** Makes this change the same as another one with the same key; by default each has its own. */
+  readonly idempotencyKey?: string;
+  readonly timeoutMs?: number;
+}
+
+export interface DocumentOptions {
+  /** As it was for a reader with this cursor, or before anything stamped from this time on (Unix milliseconds). */
+  readonly at?: string | Uint8Array | Date | number;
+  /** How long it may take, interruptions included. */
+  readonly timeoutMs?: number;
+}
+
+/** A document at one version. */
+export class DocumentSnapshot {
+  readonly #state: DocumentState;
+  #value: { readonly value: unknown } | undefined;
+
+  constructor(state: DocumentState) {
+    this.#state = state;
+  }
+
+  get channel(): string {
+    return this.#state.channel;
+  }
+
+  /** How many patches took effect. */
+  get version(): number {
+    return this.#state.info.version;
+  }
+
+  /** How many did not, where the order has them. */
+  get voids(): number {
+    return this.#state.info.voids;
+  }
+
+  /** SHA-256 of `text`. */
+  get hash(): Uint8Array {
+    return this.#state.info.hash;
+  }
+
+  /** Subscribe from here to get what changes it. */
+  get cursor(): string {
+    return toBase64Url(this.#state.cursor);
+  }
+
+  /** Canonical JSON. */
+  get text(): string {
+    return utf8Text(this.#state.value);
+  }
+
+  get value(): unknown {
+    this.#value ??= { value: JSON.parse(this.text) };
+    return this.#value.value;
+  }
+}

@@ -1,0 +1,238 @@
+/** A document as several hold it at once: the server's order of it, and one's own changes on top of that until the order has
+ *  them. A change shows at once; what others change meanwhile moves below it, and what turns out not to apply is taken back. */
+import { Fault } from '../documents/faults.js';
+import { type Fold, foldChange, foldEntry } from '../documents/fold.js';
+import { applyPatch, find } from '../documents/apply.js';
+import { diff } from '../documents/diff.js';
+import { readJsonText } from '../documents/json-reader.js';
+import { type Patch, readPatch } from '../documents/patch.js';
+import { readPointer } from '../documents/pointer.js';
+import { type Json, Text, canonical } from '../documents/value.js';
+import type { Client } from './client.js';
+import type { DocumentSnapshot, PatchOperation, PatchOptions } from './documents.js';
+import { Emitter, type Listener } from './emitter.js';
+import { RinglogError } from './error.js';
+import type { Message } from './message.js';
+import type { Published } from './published.js';
+import type { Subscription } from './subscription.js';
+
+export interface SharedDocumentEvents {
+  /** The value is another one: by whom, and at which version of the order. */
+  readonly change: { readonly version: number; readonly isOwn: boolean };
+  /** An own change was taken back: it was refused, or is void where the order has it. */
+  readonly refused: RinglogError;
+  /** The end, for a reason. */
+  readonly error: RinglogError;
+}
+
+export interface SharedDocumentOptions<T> {
+  /** Makes a value of the type, or throws; without it any JSON is one. */
+  readonly parse?: (value: unknown) => T;
+}
+
+/** Not in the order yet, as far as this client has it. */
+interface OwnChange {
+  readonly key: string;
+  readonly patch: Patch;
+}
+
+const undoMax = 100;
+
+export class SharedDocument<T = unknown> {
+  readonly channel: string;
+  readonly #client: Client;
+  readonly #parse: (value: unknown) => T;
+  readonly #events: Emitter<SharedDocumentEvents>;
+  readonly #subscription: Subscription;
+  /** What the order gives, as far as it was delivered. */
+  #base: Fold | undefined;
+  #own: OwnChange[] = [];
+  #view: Json = null;
+  #value: { readonly value: T } | undefined;
+  /** Delivered while the document is being fetched. */
+  #waiting: Message[] | undefined = [];
+  /** Patches came late: what was made of them is none of the document's versions. */
+  #isStale = false;
+  /** Own changes that took effect: the document before and behind each. */
+  readonly #undo: { readonly before: Json; readonly after: Json }[] = [];
+  readonly #opened: Promise<void>;
+
+  private constructor(client: Client, channel: string, options: SharedDocumentOptions<T>) {
+    this.channel = channel;
+    this.#client = client;
+    this.#parse = options.parse ?? ((value) => value as T);
+    this.#events = new Emitter((error) => this.#report(error));
+    this.#subscription = client.subscribe(channel);
+    this.#opened = new Promise((resolve, reject) => {
+      this.#subscription.on('subscribed', ({ cursor, resumed }) => {
+        if (!resumed || this.#isStale) void this.#fetch(cursor).then(resolve, reject);
+      });
+      this.#subscription.on('error', (error) => {
+        reject(error);
+        this.#events.emit('error', error);
+      });
+    });
+    this.#subscription.on('entry', (message) => this.#received(message));
+    this.#subscription.on('rebase', (state) => this.#rebased(state));
+    this.#subscription.on(
+      'gap',
+      () => void this.#fetch(this.#subscription.cursor).catch((error) => this.#report(error)),
+    );
+  }
+
+  /** Follows the document from now on. */
+  static async open<T = unknown>(
+    client: Client,
+    channel: string,
+    options: SharedDocumentOptions<T> = {},
+  ): Promise<SharedDocument<T>> {
+    const document = new SharedDocument<T>(client, channel, options);
+    await document.#opened;
+    return document;
+  }
+
+  /** The document with the own changes that are on their way. Throws what `parse` throws. */
+  get value(): T {
+    this.#value ??= { value: this.#parse(JSON.parse(canonical(this.#view))) };
+    return this.#value.value;
+  }
+
+  /** The same as canonical JSON. */
+  get json(): string {
+    return canonical(this.#view);
+  }
+
+  /** Of the order, own changes on their way not counted. */
+  get version(): number {
+    return this.#base?.version ?? 0;
+  }
+
+  /** Own changes on their way. */
+  get pending(): number {
+    return this.#own.length;
+  }
+
+  /** A text in it, without making a value of everything; `undefined` where there is none. */
+  text(path: string): string | undefined {
+    const pointer = readPointer(path);
+    const value = pointer instanceof Fault ? pointer : find(this.#view, pointer);
+    return typeof value === 'string' || value instanceof Text ? String(value) : undefined;
+  }
+
+  on<K extends keyof SharedDocumentEvents>(name: K, listener: Listener<SharedDocumentEvents[K]>): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Shows at once; resolves when the order has it. Throws RinglogError for what does not apply to what is shown. */
+  change(operations: readonly PatchOperation[], options: PatchOptions = {}): Promise<Published> {
+    const patch = readPatch(JSON.stringify(operations));
+    const next = patch instanceof Fault ? patch : applyPatch(this.#view, patch);
+    if (patch instanceof Fault || next instanceof Fault) throw errorOf(this.channel, next as Fault);
+    const key = options.idempotencyKey ?? this.#client.newKey();
+    const own = { key, patch };
+    this.#own.push(own);
+    this.#show(next, true);
+    return this.#client
+      .patch(this.channel, operations, { ...options, idempotencyKey: key })
+      .catch((error: unknown) => {
+        this.#takeBack(own, error);
+        throw error;
+      });
+  }
+
+  /** Changes part of a text; positions in UTF-16 units. */
+  splice(path: string, at: number, remove: number, insert: string): Promise<Published> {
+    return this.change([{ op: 'splice', path, at, remove, insert }]);
+  }
+
+  /** Takes the newest own change back that took effect, by another change; `undefined` without one. What others did since
+   *  stays, and may make that impossible: it then throws as `change` does. */
+  undo(): Promise<Published> | undefined {
+    const last = this.#undo.pop();
+    return last && this.change(JSON.parse(diff(last.after, last.before)) as PatchOperation[]);
+  }
+
+  close(): void {
+    this.#subscription.close();
+  }
+
+  // What comes.
+
+  async #fetch(cursor: string | undefined): Promise<void> {
+    this.#waiting ??= [];
+    const state = await this.#client.document(this.channel, cursor === undefined ? {} : { at: cursor });
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.#rebased(state);
+    for (const message of waiting) this.#received(message);
+  }
+
+  #received(message: Message): void {
+    if (message.kind !== 'patch') return;
+    if (this.#waiting) return void this.#waiting.push(message);
+    this.#isStale ||= message.late;
+    const before = this.#base!;
+    const isOwn = this.#settled(message.idempotencyKey);
+    if (!this.#isStale) {
+      const { fold, fault } = foldEntry(before, message.entry);
+      this.#base = fold;
+      if (isOwn && fault) this.#events.emit('refused', errorOf(this.channel, fault));
+      else if (isOwn) this.#remember(before.document, fold.document);
+    }
+    this.#show(this.#replayed(), isOwn);
+  }
+
+  #remember(before: Json, after: Json): void {
+    this.#undo.push({ before, after });
+    if (this.#undo.length > undoMax) this.#undo.shift();
+  }
+
+  #rebased(state: DocumentSnapshot): void {
+    const document = readJsonText(state.text);
+    if (document instanceof Fault) return this.#report(new Error(document.message));
+    const { version, voids } = state;
+    this.#base = { document, version, voids };
+    this.#isStale = false;
+    this.#show(this.#replayed(), false);
+  }
+
+  /** The order has it now. */
+  #settled(key: string | undefined): boolean {
+    const at = key === undefined ? -1 : this.#own.findIndex((own) => own.key === key);
+    if (at >= 0) this.#own.splice(at, 1);
+    return at >= 0;
+  }
+
+  #takeBack(own: OwnChange, error: unknown): void {
+    if (!this.#settled(own.key)) return;
+    this.#show(this.#replayed(), true);
+    if (error instanceof RinglogError) this.#events.emit('refused', error);
+  }
+
+  /** Own changes on top of the order; one that does not apply now is left out, and judged by the server. */
+  #replayed(): Json {
+    let fold = this.#base!;
+    for (const { patch } of this.#own) {
+      const next = foldChange(fold, { patch, ifVersion: undefined });
+      if (!next.fault) ({ fold } = next);
+    }
+    return fold.document;
+  }
+
+  #show(view: Json, isOwn: boolean): void {
+    if (view === this.#view) return;
+    this.#view = view;
+    this.#value = undefined;
+    this.#events.emit('change', { version: this.version, isOwn });
+  }
+
+  #report(error: unknown): void {
+    if (error instanceof RinglogError) this.#events.emit('error', error);
+    else this.#client.report(error);
+  }
+}
+
+function errorOf(channel: string, { code: reason, message, operation }: Fault): RinglogError {
+  const details = { channel, reason, ...(operation === undefined ? undefined : { operation }) };
+  return new RinglogError({ code: 'PATCH_FAILED', outcome: 'rejected', message, ...details });
+}

@@ -1,0 +1,202 @@
+/** JSON text to values, more strictly than `JSON.parse`: a name comes once in an object, numbers survive the way there and
+ *  back, texts are whole Unicode, and nesting has a bound. */
+import { fromBase64, toBase64Url, utf8Text } from '../base/bytes.js';
+import { documentLimits as limits } from '../base/document-limits.js';
+import { Fault, type FaultCode } from './faults.js';
+import { Bytes, Dict, type Json, List, type Member, Text, bytesMember, textOf } from './value.js';
+
+const quote = 34;
+const comma = 44;
+const minus = 45;
+const colon = 58;
+const openBracket = 91;
+const backslash = 92;
+const closeBracket = 93;
+const openBrace = 123;
+const closeBrace = 125;
+
+const numberPattern = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+const words = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+] as const;
+
+/** Expects UTF-8. `itemsMax`: of the outermost array, where it is one; beyond it nothing more is read. */
+export function readJson(bytes: Uint8Array, itemsMax = Infinity): Json | Fault {
+  let text: string;
+  try {
+    text = utf8Text(bytes);
+  } catch {
+    return new Fault('json', 'The text is not valid UTF-8.');
+  }
+  return readJsonText(text, itemsMax);
+}
+
+export function readJsonText(text: string, itemsMax = Infinity): Json | Fault {
+  try {
+    return new JsonReader(text, itemsMax).document();
+  } catch (error) {
+    if (error instanceof Stop) return error.fault;
+    throw error;
+  }
+}
+
+/** Ends the reading at once, however deep it is; caught above, and nowhere else seen. */
+class Stop extends Error {
+  constructor(readonly fault: Fault) {
+    super(fault.message);
+  }
+}
+
+class JsonReader {
+  #at = 0;
+
+  constructor(
+    readonly text: string,
+    readonly itemsMax: number,
+  ) {}
+
+  document(): Json {
+    const value = this.#value(0);
+    this.#space();
+    if (this.#at < this.text.length) this.#stop('json', 'There is something behind the value');
+    return value;
+  }
+
+  #stop(code: FaultCode, message: string): never {
+    throw new Stop(new Fault(code, `${message}, at character ${this.#at}.`));
+  }
+
+  #space(): void {
+    for (;;) {
+      const code = this.text.charCodeAt(this.#at);
+      if (code !== 32 && code !== 10 && code !== 13 && code !== 9) return;
+      this.#at++;
+    }
+  }
+
+  #value(depth: number): Json {
+    this.#space();
+    const code = this.text.charCodeAt(this.#at);
+    if (code === quote) return textOf(this.#string());
+    if (code === openBrace || code === openBracket) {
+      if (depth >= limits.documentDepthMax)
+        this.#stop('depth', `Arrays and objects nest deeper than ${limits.documentDepthMax}`);
+      this.#at++;
+      return code === openBrace ? this.#object(depth + 1) : this.#array(depth + 1);
+    }
+    return code === minus || (code >= 48 && code <= 57) ? this.#number() : this.#word();
+  }
+
+  #word(): Json {
+    const word = words.find(([name]) => this.text.startsWith(name, this.#at));
+    if (!word) return this.#stop('json', 'A value is expected');
+    this.#at += word[0].length;
+    return word[1];
+  }
+
+  #number(): number {
+    numberPattern.lastIndex = this.#at;
+    const match = numberPattern.exec(this.text);
+    if (!match) return this.#stop('json', 'This is no number');
+    const [literal, fraction, exponent] = match;
+    const value = Number(literal);
+    const isWhole = fraction === undefined && exponent === undefined;
+    const survives = !isWhole || Number.isSafeInteger(value) || String(value) === literal;
+    if (!Number.isFinite(value) || !survives)
+      this.#stop(
+        'number',
+        'A number is none that JSON readers keep: too large, or with more digits than they have',
+      );
+    this.#at += literal.length;
+    // There is no negative zero in the canonical form.
+    return value === 0 ? 0 : value;
+  }
+
+  #string(): string {
+    const { text } = this;
+    const start = this.#at + 1;
+    let isEscaped = false;
+    let end = start;
+    for (; ; end++) {
+      const code = text.charCodeAt(end);
+      if (code === quote) break;
+      if (code === backslash) {
+        isEscaped = true;
+        end++;
+      } else if (!(code >= 32)) {
+        // Not a number behind the end.
+        this.#at = end;
+        this.#stop('json', 'A text does not end, or has a control character');
+      }
+    }
+    const raw = text.slice(start, end);
+    const value = isEscaped ? this.#unescaped(raw) : raw;
+    if (isEscaped && /\p{Surrogate}/u.test(value))
+      this.#stop('surrogate', 'A text has half a surrogate pair');
+    this.#at = end + 1;
+    return value;
+  }
+
+  #unescaped(raw: string): string {
+    try {
+      return JSON.parse(`"${raw}"`) as string;
+    } catch {
+      return this.#stop('json', 'A text has an escape that does not exist');
+    }
+  }
+
+  #array(depth: number): Json {
+    const items: Json[] = [];
+    this.#space();
+    if (this.#took(closeBracket)) return List.of(items);
+    for (;;) {
+      if (depth === 1 && items.length >= this.itemsMax)
+        this.#stop('too-many-operations', `There are more than ${this.itemsMax}`);
+      items.push(this.#value(depth));
+      this.#space();
+      if (this.#took(closeBracket)) return List.of(items);
+      if (!this.#took(comma)) this.#stop('json', '"," or "]" is expected');
+    }
+  }
+
+  #object(depth: number): Json {
+    const members = new Map<string, Json>();
+    this.#space();
+    if (this.#took(closeBrace)) return Dict.empty;
+    for (;;) {
+      this.#space();
+      if (this.text.charCodeAt(this.#at) !== quote) this.#stop('json', 'A name is expected');
+      const name = this.#string();
+      if (members.has(name)) this.#stop('duplicate-name', `The name ${JSON.stringify(name)} comes twice`);
+      this.#space();
+      if (!this.#took(colon)) this.#stop('json', '":" is expected');
+      members.set(name, this.#value(depth));
+      this.#space();
+      if (this.#took(closeBrace)) return this.#ended(members);
+      if (!this.#took(comma)) this.#stop('json', '"," or "}" is expected');
+    }
+  }
+
+  #ended(members: ReadonlyMap<string, Json>): Json {
+    if (!members.has(bytesMember)) return Dict.of([...members] satisfies Member[]);
+    const value = members.get(bytesMember);
+    const text = value instanceof Text ? value.toString() : value;
+    const bytes = typeof text === 'string' && members.size === 1 ? fromBase64(text) : undefined;
+    return bytes
+      ? new Bytes(paddedBase64(bytes))
+      : this.#stop('bytes', `"${bytesMember}" stands alone in its object, and is base64`);
+  }
+
+  #took(code: number): boolean {
+    if (this.text.charCodeAt(this.#at) !== code) return false;
+    this.#at++;
+    return true;
+  }
+}
+
+function paddedBase64(bytes: Uint8Array): string {
+  const text = toBase64Url(bytes).replaceAll('-', '+').replaceAll('_', '/');
+  return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
+}

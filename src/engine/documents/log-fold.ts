@@ -1,0 +1,155 @@
+/** Folds what a channel's log has: from the nearest snapshot on, in bounded reads. */
+import type { ChannelRef, Dot } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import { planted } from '../../base/planted.js';
+import { type Step, emptyFold, foldEntry } from '../../documents/fold.js';
+import { readSnapshot } from '../../documents/snapshot.js';
+import type { ChannelLog } from '../../log/channel-log.js';
+import type { Entry } from '../../log/entry.js';
+import { decodeEntry, iterateRecords, placeOf } from '../../log/entry-wire.js';
+import { recordKind } from '../../log/record-layout.js';
+import { LogReader } from '../../log/reader.js';
+import { type ScanItem, scanBackward, scanForward } from '../history.js';
+import type { Logs } from '../ports.js';
+import type { Ahead, Folded } from './open-document.js';
+
+/** What the document stands on cannot be read here now, or was trimmed. */
+export class DocumentUnreadableError extends Error {
+  override readonly name = 'DocumentUnreadableError';
+
+  constructor(
+    message: string,
+    /** It will not be read later either. */
+    readonly isGone = false,
+  ) {
+    super(message);
+  }
+}
+
+export interface FoldedLog {
+  readonly logs: Logs;
+  readonly ref: ChannelRef;
+  readonly log: ChannelLog;
+}
+
+/** What an entry of the order did. */
+export interface Visited extends Step {
+  readonly entry: Entry;
+  readonly position: number;
+}
+
+const whole = {
+  fetch: async () => ({ type: 'held' }) as const,
+  settled: async () => undefined,
+};
+
+/** From the newest snapshot through `position` that counts, else from the beginning. A snapshot is what the order before it
+ *  gives. */
+export async function foldStart(at: FoldedLog, position: number): Promise<Folded> {
+  const { log, ref } = at;
+  const { firstPosition, endPosition } = log;
+  for await (const item of scanBackward({ ...at, ...whole }, Math.min(position + 1, endPosition))) {
+    if (item.type !== 'record' || !isSnapshot(item)) continue;
+    if (!log.isOnChain(item.position) && !planted('snapshot-anywhere')) continue;
+    const { content } = entryOf(ref, item);
+    const fold = content && readSnapshot(content);
+    if (fold) return { fold, position: item.position, snapshotAt: item.position, bytesSince: 0 };
+  }
+  if (firstPosition > 0) throw new DocumentUnreadableError('The log does not go back that far.', true);
+  return { fold: emptyFold, position: firstPosition, snapshotAt: undefined, bytesSince: 0 };
+}
+
+/** Goes on from `from` up to position `to` of the committed order. */
+export async function foldOn(
+  at: FoldedLog,
+  from: Folded,
+  to: number,
+  visit?: (visited: Visited) => boolean,
+): Promise<Folded> {
+  const { log, ref } = at;
+  let { fold, position, snapshotAt, bytesSince } = from;
+  if (position < log.firstPosition)
+    throw new DocumentUnreadableError('The log does not go back that far.', true);
+  if (position >= to) return from;
+  const reader = LogReader.atPosition(log, position);
+  for await (const item of scanForward({ ...at, ...whole }, reader)) {
+    if (item.type === 'gap') position += givenUp(log, item.gap.ranges);
+    else {
+      const entry = entryOf(ref, item);
+      const step = foldEntry(fold, entry);
+      fold = step.fold;
+      bytesSince += item.end - item.start;
+      if (entry.kind === 'snapshot' && log.isOnChain(position)) {
+        snapshotAt = position;
+        bytesSince = 0;
+      }
+      if (visit && !visit({ ...step, entry, position }))
+        return { fold, position: position + 1, snapshotAt, bytesSince };
+      position++;
+    }
+    if (position >= to) break;
+  }
+  return { fold, position, snapshotAt, bytesSince };
+}
+
+/** What lies beyond the committed order, in the order through `head`. */
+export async function foldAhead({ logs, ref, log }: FoldedLog, from: Folded, head: Dot): Promise<Ahead[]> {
+  const ahead: Ahead[] = [];
+  let { fold } = from;
+  for (const { writer, firstSeq, count } of log.provisional(head)) {
+    let next = firstSeq;
+    while (next < firstSeq + count) {
+      const range = { writer, firstSeq: next, count: firstSeq + count - next };
+      const { slices, missing } = await logs.read(ref, [range], limits.replayChunkBytes);
+      if (missing.length > 0 || slices.length === 0)
+        throw new DocumentUnreadableError('An entry cannot be read.');
+      for (const slice of slices) {
+        for (const entry of entriesOf(ref, slice)) {
+          ({ fold } = foldEntry(fold, entry));
+          ahead.push({ writer, seq: entry.seq, fold });
+        }
+        next = slice.firstSeq + slice.count;
+      }
+    }
+  }
+  return ahead;
+}
+
+type RecordItem = Extract<ScanItem, { type: 'record' }>;
+
+function isSnapshot({ slice, bodyStart, end }: RecordItem): boolean {
+  return recordKind(slice.records, bodyStart, end) === 'snapshot';
+}
+
+function entryOf(ref: ChannelRef, { slice, bodyStart, end }: RecordItem): Entry {
+  const { writer, round, records } = slice;
+  const entry = decodeEntry(records.subarray(bodyStart, end), placeOf(ref, writer, round));
+  if (entry.ok) return entry.value;
+  throw new DocumentUnreadableError(`An entry is ${entry.error}.`);
+}
+
+function* entriesOf(ref: ChannelRef, slice: RecordItem['slice']): Generator<Entry> {
+  let start = 0;
+  for (const { bodyStart, end } of iterateRecords(slice.records)) {
+    const item = { slice, bodyStart, end } as RecordItem;
+    yield entryOf(ref, item);
+    start = end;
+  }
+  if (start !== slice.records.length) throw new DocumentUnreadableError('A record is cut.');
+}
+
+/** What no home has any more is no change, and the same for all; what only this one cannot read is waited for. */
+function givenUp(
+  log: ChannelLog,
+  ranges: readonly { writer: string; fromSeq: number; toSeq: number }[],
+): number {
+  let count = 0;
+  for (const { writer, fromSeq, toSeq } of ranges) {
+    const isLost = log
+      .lostRanges()
+      .some((lost) => lost.writer === writer && lost.fromSeq <= fromSeq && toSeq <= lost.toSeq);
+    if (!isLost) throw new DocumentUnreadableError('An entry cannot be read.');
+    count += toSeq - fromSeq + 1;
+  }
+  return count;
+}

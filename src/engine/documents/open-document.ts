@@ -1,0 +1,151 @@
+/** A document in memory, as a place in its channel's log: what the committed order before `position` folds to, and beyond
+ *  it what this node has stamped and is not committed yet. Synchronous; entries are read elsewhere (documents.ts). */
+import type { Dot, WriterId } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import { planted } from '../../base/planted.js';
+import { type Fold, emptyFold } from '../../documents/fold.js';
+import { sizeOf } from '../../documents/value.js';
+import type { ChannelLog } from '../../log/channel-log.js';
+
+/** A fold and where it is. */
+export interface Folded {
+  readonly fold: Fold;
+  /** Every entry of the committed order before it is in the fold. */
+  readonly position: number;
+  /** Of the newest snapshot before it that counts. */
+  readonly snapshotAt: number | undefined;
+  /** Of records since then, about. */
+  readonly bytesSince: number;
+}
+
+export const nothingFolded: Folded = { fold: emptyFold, position: 0, snapshotAt: undefined, bytesSince: 0 };
+
+export interface Ahead extends Dot {
+  readonly fold: Fold;
+  readonly isSnapshot?: boolean;
+}
+
+export class OpenDocument {
+  #folded: Folded = nothingFolded;
+  /** Folds of the last positions, for who asks for one that has just been passed; they share all but what changed. */
+  #recent: { readonly position: number; readonly fold: Fold }[] = [];
+  /** In the order in which they follow: the order of the newest of them, beyond what is committed. */
+  #ahead: Ahead[] = [];
+  /** Entries are being read: what is known changes by that alone. */
+  isMoving = false;
+  /** The snapshot that is due was asked for. */
+  isSnapshotAsked = false;
+
+  constructor(readonly log: ChannelLog) {}
+
+  get folded(): Folded {
+    return this.#folded;
+  }
+
+  /** The newest fold there is. */
+  get tip(): Fold {
+    return this.#ahead.at(-1)?.fold ?? this.#folded.fold;
+  }
+
+  /** Bytes of the document as it is committed. */
+  get bytes(): number {
+    return sizeOf(this.#folded.fold.document);
+  }
+
+  get isAhead(): boolean {
+    return this.#ahead.length > 0;
+  }
+
+  /** All that is committed is folded. */
+  get isAtEnd(): boolean {
+    return this.#folded.position >= this.log.endPosition;
+  }
+
+  /** Whether `tip` is what the order through the log's only head gives, so that an entry with these parents follows it.
+   *  `undefined`: none are due. */
+  isBefore(parents: readonly Dot[] | undefined, writer: WriterId): boolean {
+    if (this.isMoving) return false;
+    this.settle();
+    const heads = this.log.heads();
+    const [head] = heads;
+    if (!this.isAtEnd || heads.length > 1) return false;
+    if (!head) return parents === undefined && !this.isAhead;
+    const [parent] = parents ?? [{ writer, seq: head.seq }];
+    if ((parents?.length ?? 1) > 1 || !parent || !isSame(parent, head)) return false;
+    const last = this.#ahead.at(-1) ?? this.log.committed;
+    return last !== undefined && isSame(last, head);
+  }
+
+  /** An entry was stamped behind `tip`. */
+  push(entry: Ahead): void {
+    this.#ahead.push(entry);
+  }
+
+  /** What is beyond the committed order is not known any more. */
+  forgetAhead(): void {
+    this.#ahead = [];
+  }
+
+  /** Takes in what was committed since, as far as that is what was stamped here. */
+  settle(): void {
+    const { log } = this;
+    let taken = 0;
+    let { position } = this.#folded;
+    for (; position < log.endPosition && taken < this.#ahead.length; position++, taken++) {
+      const dot = log.dotAt(position);
+      // Ordered otherwise: what was ahead is no fold of anything.
+      if (!dot || (!isSame(dot, this.#ahead[taken]!) && !planted('ahead-kept'))) {
+        this.#ahead = [];
+        return;
+      }
+    }
+    if (taken === 0) return;
+    const settled = this.#ahead.splice(0, taken);
+    const first = position - taken + 1;
+    this.#note(settled.map(({ fold }, i) => ({ position: first + i, fold })));
+    const snapshot = settled.map(({ isSnapshot }) => isSnapshot).lastIndexOf(true);
+    const at = position - taken + snapshot;
+    this.#folded = {
+      ...this.#folded,
+      fold: settled[taken - 1]!.fold,
+      position,
+      ...(snapshot >= 0 && log.isOnChain(at) ? { snapshotAt: at } : {}),
+    };
+  }
+
+  /** What the order before `position` gives, where that is not long ago. */
+  foldAt(position: number): Fold | undefined {
+    if (position === this.#folded.position) return this.#folded.fold;
+    return this.#recent.find((recent) => recent.position === position)?.fold;
+  }
+
+  #note(folds: readonly { readonly position: number; readonly fold: Fold }[]): void {
+    this.#recent = [...this.#recent, ...folds.map(({ position, fold }) => ({ position, fold }))].slice(
+      -limits.documentRecentFolds,
+    );
+  }
+
+  /** A snapshot was stamped here at the tip. */
+  snapshotStamped(): void {
+    this.#folded = { ...this.#folded, bytesSince: 0 };
+    this.isSnapshotAsked = false;
+  }
+
+  grew(bytes: number): void {
+    this.#folded = { ...this.#folded, bytesSince: this.#folded.bytesSince + bytes };
+  }
+
+  moveTo(folded: Folded): void {
+    this.#folded = folded;
+    this.#note([folded]);
+    this.#ahead = [];
+  }
+
+  moveAhead(ahead: Ahead[]): void {
+    this.#ahead = ahead;
+  }
+}
+
+function isSame(a: Dot, b: Dot): boolean {
+  return a.seq === b.seq && a.writer === b.writer;
+}

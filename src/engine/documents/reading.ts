@@ -1,0 +1,131 @@
+/** What readers ask of documents: the state now or at an earlier place, and what changed between two. */
+import { dotText } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import { planted } from '../../base/planted.js';
+import { type Result, err, ok } from '../../base/result.js';
+import { Fault } from '../../documents/faults.js';
+import { ifVersionHeader, patchText } from '../../documents/fold.js';
+import { readPatch } from '../../documents/patch.js';
+import { encodeCursor } from '../../log/cursor.js';
+import { type Failure, failure } from '../../protocol/errors.js';
+import type { DocumentGetMessage, DocumentState } from '../../protocol/messages.js';
+import type { Session } from '../../sessions/session.js';
+import type { ActiveChannel } from '../active-channel.js';
+import type { DocumentChange, DocumentChanges, DocumentChangesQuery } from '../api.js';
+import type { Core } from '../core.js';
+import { scanOf } from '../scan.js';
+import { scanStart } from '../start-position.js';
+import { DocumentUnreadableError, type Visited } from './log-fold.js';
+
+export async function documentState(
+  core: Core,
+  channel: ActiveChannel,
+  { cursor, atUnixMs }: DocumentGetMessage,
+): Promise<Result<DocumentState, Failure>> {
+  return await readable(channel, async () => {
+    const place = cursor ?? atUnixMs;
+    const { log, ref } = channel;
+    // Just started, with nothing known to be committed of what is held: it is not the empty document.
+    if (place === undefined && log.endPosition === 0 && !log.isEmpty)
+      return err(failure('UNAVAILABLE', { channel: ref.channel, retryAfterMs: 200 }));
+    const at =
+      place === undefined
+        ? ok((await core.documents.current(channel)).position)
+        : await positionOf(core, channel, place);
+    return at.ok ? ok(await stateAt(core, channel, at.value)) : at;
+  });
+}
+
+/** As a reader has it who has exactly what lies before `position`. */
+async function stateAt(core: Core, channel: ActiveChannel, position: number): Promise<DocumentState> {
+  const { ref, log } = channel;
+  const fold = await core.documents.before(channel, position);
+  const cursor = encodeCursor(ref, log.headsAt(position));
+  return { channel: ref.channel, ...core.documents.describe(fold), cursor };
+}
+
+/** False where it cannot be read now. */
+export async function rebase(
+  core: Core,
+  session: Session,
+  channel: ActiveChannel,
+  position: number,
+): Promise<boolean> {
+  const state = await readable(channel, async () => ok(await stateAt(core, channel, position)));
+  if (state.ok && !planted('rebase-untold')) session.send(0, { type: 'rebase', ...state.value });
+  return state.ok;
+}
+
+export async function documentChanges(
+  core: Core,
+  channel: ActiveChannel,
+  { since, until, limit = limits.historyEntriesDefault }: DocumentChangesQuery,
+): Promise<Result<DocumentChanges, Failure>> {
+  return await readable(channel, async () => {
+    const from = since === undefined ? ok(channel.log.firstPosition) : await positionOf(core, channel, since);
+    if (!from.ok) return from;
+    const to = await positionOf(core, channel, until);
+    if (!to.ok) return to;
+    const changes: DocumentChange[] = [];
+    let position = from.value;
+    let isMore = false;
+    await core.documents.visit(channel, from.value, (visited) => {
+      const isBounded = changes.length >= limit || visited.position - from.value >= limits.changesScanMax;
+      isMore = isBounded && visited.position < to.value;
+      if (isBounded || visited.position >= to.value) return false;
+      position = visited.position + 1;
+      if (visited.entry.kind === 'patch') changes.push(changeOf(visited));
+      return true;
+    });
+    const cursor = encodeCursor(channel.ref, channel.log.headsAt(position));
+    return ok({ changes, cursor, more: isMore });
+  });
+}
+
+function changeOf({ entry, fold, fault }: Visited): DocumentChange {
+  const { actor, timestamp, content } = entry;
+  const text = content && !(readPatch(content.payload) instanceof Fault) ? patchText(content) : undefined;
+  const ifVersion = content?.headers?.get(ifVersionHeader);
+  return {
+    id: dotText(entry),
+    timestamp,
+    version: fold.version,
+    ...(actor === undefined ? {} : { actor }),
+    ...(text === undefined ? {} : { patch: text }),
+    ...(ifVersion === undefined ? {} : { ifVersion: Number(ifVersion) }),
+    ...(fault ? { fault } : {}),
+  };
+}
+
+/** Of a cursor what it covers, of a time what was stamped before; else the end. */
+async function positionOf(
+  core: Core,
+  channel: ActiveChannel,
+  place: Uint8Array | number | undefined,
+): Promise<Result<number, Failure>> {
+  if (place === undefined) return ok(channel.log.endPosition);
+  const start = await scanStart(scanOf(core, channel), place);
+  if (!start.ok) return start;
+  const { log } = channel;
+  // Settles what was had beyond the order.
+  start.value.reader.isAtEnd(log);
+  return ok(Math.min(start.value.reader.position, log.endPosition));
+}
+
+async function readable<T>(
+  { ref }: ActiveChannel,
+  read: () => Promise<Result<T, Failure>>,
+): Promise<Result<T, Failure>> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof DocumentUnreadableError)) throw error;
+    const { channel } = ref;
+    const { message, isGone } = error;
+    return err(
+      isGone
+        ? failure('NOT_FOUND', { channel, message })
+        : failure('UNAVAILABLE', { channel, message, retryAfterMs: 1000 }),
+    );
+  }
+}

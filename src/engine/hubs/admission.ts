@@ -1,0 +1,61 @@
+/** Who may ask what of which hub, before anything is read or written there. */
+import { type ChannelRef, type HubName, parseChannelName, parseHubName, systemHub } from '../../base/ids.js';
+import { type Result, err, ok } from '../../base/result.js';
+import { refusal } from '../../channels/permissions.js';
+import { type Failure, failure } from '../../protocol/errors.js';
+import type { Principal } from '../api.js';
+import type { Tenants } from './tenants.js';
+
+export class Admission {
+  constructor(
+    readonly tenants: Tenants,
+    /** Whether the node serves clients that do not authenticate. */
+    readonly anonymous: boolean,
+  ) {}
+
+  hub(hub: string): Result<HubName, Failure> {
+    const name = parseHubName(hub);
+    if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
+    return this.tenants.hubs.exists(name.value) ? name : err(this.tenants.hubs.missing(name.value));
+  }
+
+  channel(hub: string, channel: string): Result<ChannelRef, Failure> {
+    const name = this.hub(hub);
+    return name.ok ? refOf(name.value, channel) : name;
+  }
+
+  /** `mayComeLater`: who is asked for a token may still show one. */
+  client(principal: Principal, hub: string, mayComeLater = false): Result<HubName, Failure> {
+    if (!principal.authenticated && !this.anonymous && !mayComeLater) return err(failure('UNAUTHENTICATED'));
+    const name = this.hub(hub);
+    if (!name.ok) return name;
+    // A hub of the system is nobody else's business, and neither is a client of another hub this one's.
+    const isForeign = principal.hub !== undefined && principal.hub !== name.value;
+    if ((name.value === systemHub && !principal.admin) || isForeign) return err(failure('HUB_NOT_FOUND'));
+    const { clients, hubs } = this.tenants;
+    if (!clients.isCurrent(name.value, principal)) return err(failure('UNAUTHENTICATED'));
+    const isOpen = hubs.view(name.value)?.anonymous !== false;
+    return principal.authenticated || isOpen || mayComeLater ? name : err(failure('UNAUTHENTICATED'));
+  }
+
+  /** Who reads a channel may subscribe to it. */
+  reader(principal: Principal, hub: string, channel: string): Result<ChannelRef, Failure> {
+    const name = this.client(principal, hub);
+    if (!name.ok) return name;
+    const ref = refOf(name.value, channel);
+    if (!ref.ok) return ref;
+    const { hubs } = this.tenants;
+    const rules = hubs.rulesOf(ref.value);
+    const refused = rules
+      ? refusal(principal, 'subscribe', ref.value.channel, rules)
+      : hubs.missing(name.value);
+    return refused ? err(refused) : ref;
+  }
+}
+
+function refOf(hub: HubName, channel: string): Result<ChannelRef, Failure> {
+  const name = parseChannelName(channel);
+  return name.ok
+    ? ok({ hub, channel: name.value })
+    : err(failure('BAD_NAME', { channel, message: name.error }));
+}

@@ -1,0 +1,209 @@
+/** Documents on one node: changed, read, watched and looked back at. */
+import { expect, test } from 'vitest';
+import { limits } from '../../src/base/limits.js';
+import { type Json, type TestSession, World, admin, openRules } from './harness.js';
+
+const channel = 'doc:notes';
+
+function change(session: TestSession, patch: unknown, more: Json = {}): Promise<Json> {
+  return session.publish(channel, patch, { kind: 'patch', ...more });
+}
+
+async function get(session: TestSession, more: Json = {}): Promise<Json> {
+  return (await session.ask({ documentGet: { channel, ...more } })).document;
+}
+
+const add = (path: string, value: unknown) => [{ op: 'add', path, value }];
+
+test('a document is empty, is changed by patches, and is read at any version', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  expect(await get(alice)).toMatchObject({ version: 0, voids: 0, value: {}, size: 2 });
+  const first = await change(alice, add('/title', 'Notes'));
+  expect(first.ack).toMatchObject({ level: 'quorum', version: 1 });
+  const early = await get(alice);
+  expect(early).toMatchObject({ version: 1, value: { title: 'Notes' } });
+  await world.pass(1_000);
+  const between = world.clock.wallMs();
+  await world.pass(1_000);
+  expect((await change(alice, add('/items', [1, 2]))).ack.version).toBe(2);
+  expect(await get(alice)).toMatchObject({ version: 2, value: { items: [1, 2], title: 'Notes' } });
+  expect(await get(alice, { cursor: early.cursor })).toEqual(early);
+  expect(await get(alice, { at: between })).toEqual(early);
+  expect((await get(alice, { cursor: early.cursor })).hash).toBe(early.hash);
+});
+
+test('a patch that does not apply is refused, names its operation, and is not in the log', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  await change(alice, add('/a', 1));
+  const failed = await change(alice, [...add('/b', 2), { op: 'remove', path: '/c' }]);
+  expect(failed.error).toMatchObject({
+    code: 'PATCH_FAILED',
+    outcome: 'rejected',
+    operation: 1,
+    reason: 'not-found',
+  });
+  expect(await get(alice)).toMatchObject({ version: 1, value: { a: 1 } });
+  const { history } = await alice.ask({ history: { channel } });
+  expect(history.entries.map((entry: Json) => entry.kind)).toEqual(['patch']);
+});
+
+test.each([
+  [{ op: 'add' }, 'INVALID', 'not-a-patch'],
+  [[{ op: 'frobnicate', path: '' }], 'INVALID', 'operation'],
+  [[{ op: 'add', path: 'x', value: 1 }], 'INVALID', 'pointer'],
+  [[{ op: 'add', path: '/a', value: { $bytes: '?' } }], 'INVALID', 'bytes'],
+])('%j is refused for what it is', async (patch, code, reason) => {
+  const world = await World.start();
+  const answer = await change(world.connect(), patch, { contentType: 'application/json-patch+json' });
+  expect(answer.error).toMatchObject({ code, reason });
+});
+
+test('a name that comes twice is seen, though JSON.parse would not', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  alice.sendText(
+    `{"requestId":9,"publish":{"channel":"${channel}","kind":"patch","data":[{"op":"add","path":"/a","value":1,"op":"remove"}]}}`,
+  );
+  await world.settle();
+  const answer = alice.messages.find(({ requestId }) => requestId === 9);
+  expect(answer.error).toMatchObject({ code: 'INVALID', reason: 'duplicate-name' });
+});
+
+test('of two who change the same version one wins', async () => {
+  const world = await World.start();
+  const [alice, bob] = [world.connect(), world.connect()];
+  await change(alice, add('/n', 0));
+  const at = { headers: { 'if-version': '1' } };
+  const answers = await Promise.all([change(alice, add('/n', 1), at), change(bob, add('/n', 2), at)]);
+  expect(answers[0]!.ack.version).toBe(2);
+  expect(answers[1]!.error).toMatchObject({ code: 'VERSION_MISMATCH', reason: 'version' });
+  expect((await get(bob)).value).toEqual({ n: 1 });
+});
+
+test('subscribers get patches alone, and the state they begin with is told', async () => {
+  const world = await World.start();
+  const [alice, bob] = [world.connect(), world.connect()];
+  await change(alice, add('/a', 1));
+  const begun = await bob.subscribe(channel);
+  const state = await get(bob);
+  expect(begun.document).toEqual({
+    version: 1,
+    voids: 0,
+    hash: state.hash,
+    size: state.size,
+  });
+  expect(begun.cursor).toBe(state.cursor);
+  await change(alice, add('/b', 2));
+  await alice.publish(channel, 'a word beside it');
+  expect(bob.entries(channel)).toMatchObject([
+    { kind: 'patch', data: [{ op: 'add', path: '/b', value: 2 }] },
+    { data: 'a word beside it' },
+  ]);
+  expect(await get(bob)).toMatchObject({ version: 2, value: { a: 1, b: 2 } });
+});
+
+test('only documents are patched, and patches are stored', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  const elsewhere = await alice.publish('lobby', add('/a', 1), { kind: 'patch' });
+  expect(elsewhere.error).toMatchObject({ code: 'INVALID' });
+  const unstored = await change(alice, add('/a', 1), { extras: { store: false } });
+  expect(unstored.error).toMatchObject({ code: 'INVALID' });
+});
+
+test('many patches at once are judged one behind the other, in one commit', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  await change(alice, add('/list', []));
+  for (let i = 0; i < 200; i++) {
+    const publish = { channel, kind: 'patch', data: add(`/list/${i}`, i) };
+    alice.sendText(JSON.stringify({ requestId: 1_000 + i, publish }));
+  }
+  await world.settle();
+  const acks = alice.messages.filter(({ requestId }) => requestId >= 1_000);
+  expect(acks.map(({ ack }) => ack?.version)).toEqual(Array.from({ length: 200 }, (_, i) => i + 2));
+  expect((await get(alice)).value.list).toEqual(Array.from({ length: 200 }, (_, i) => i));
+});
+
+test('a restart folds the log again, from the newest snapshot on', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  await change(alice, add('/text', ''));
+  const block = 'x'.repeat(20_000);
+  for (let i = 0; i < 40; i++)
+    await change(alice, [
+      { op: 'splice', path: '/text', at: 0, remove: Math.min(1, i) * 20_000, insert: block },
+    ]);
+  const before = await get(alice);
+  const { history } = await alice.ask({ history: { channel, limit: 1_000 } });
+  const kinds: string[] = history.entries.map((entry: Json) => entry.kind);
+  const snapshots = kinds.filter((kind) => kind === 'snapshot').length;
+  expect(snapshots).toBeGreaterThanOrEqual(2);
+  expect(snapshots).toBeLessThanOrEqual(Math.ceil((40 * 20_000) / limits.snapshotAfterBytes));
+  const snapshot = history.entries.find(({ kind }: Json) => kind === 'snapshot');
+  expect(snapshot).toMatchObject({ contentType: 'application/json', data: { text: block } });
+  await world.restart();
+  const again = world.connect();
+  expect(await get(again)).toEqual(before);
+  expect((await change(again, [{ op: 'splice', path: '/text', at: 0, remove: 19_990 }])).ack.version).toBe(
+    before.version + 1,
+  );
+  expect((await get(again)).value).toEqual({ text: 'x'.repeat(10) });
+});
+
+test('what changed between two places is listed with its versions', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  for (let i = 0; i < 5; i++) await change(alice, add(`/n${i}`, i));
+  const { cursor } = await get(alice);
+  for (let i = 5; i < 8; i++) await change(alice, add(`/n${i}`, i));
+  const page = await world.run(world.engine.documentChanges(admin, 'default', channel, { limit: 2 }));
+  if (!page.ok) throw new Error(page.error.message);
+  expect(page.value).toMatchObject({ more: true, changes: [{ version: 1 }, { version: 2 }] });
+  const since = { since: page.value.cursor, until: Buffer.from(cursor as string, 'base64url') };
+  const rest = await world.run(world.engine.documentChanges(admin, 'default', channel, since));
+  expect(rest).toMatchObject({
+    value: {
+      more: false,
+      changes: [
+        { version: 3, patch: '[{"op":"add","path":"/n2","value":2}]' },
+        { version: 4 },
+        { version: 5 },
+      ],
+    },
+  });
+});
+
+test('a document is as private as its channel', async () => {
+  const rules = {
+    sets: { private: { public: false, clientPublish: false } },
+    hubs: { default: { namespaces: { doc: 'private' } } },
+  };
+  const world = await World.start({ rules });
+  const alice = world.connect();
+  expect((await alice.ask({ documentGet: { channel } })).error).toMatchObject({ code: 'DENIED' });
+  expect((await change(alice, add('/a', 1))).error).toMatchObject({ code: 'DENIED' });
+  expect(await get(world.connect({ principal: admin }))).toMatchObject({ version: 0 });
+});
+
+test('retention keeps what the document stands on', async () => {
+  const rules = {
+    ...openRules,
+    sets: { short: { retention: { maxCount: 10 } } },
+    hubs: { default: { rules: 'short' } },
+  };
+  const world = await World.start({ rules });
+  const alice = world.connect();
+  for (let i = 0; i < 60; i++) await change(alice, add(`/n${i}`, i));
+  const before = await get(alice);
+  await world.pass(10_000);
+  const { history } = await alice.ask({ history: { channel, limit: 1_000 } });
+  expect(history.entries.length).toBeLessThan(40);
+  await world.restart();
+  expect(await get(world.connect())).toMatchObject({ version: 60, value: before.value, hash: before.hash });
+  const lost = await world.connect().ask({ documentGet: { channel, at: 1 } });
+  expect(lost.error).toMatchObject({ code: 'NOT_FOUND' });
+  expect((await change(world.connect(), add('/more', true))).ack.version).toBe(61);
+});
