@@ -129,9 +129,11 @@ export class Stamper {
       refuseUnwritten(item);
       return false;
     }
+    if (isNumbered(publisher) && !isNext(channel, item, publisher)) return false;
+    // Behind one that was not taken it would be judged without what it builds on.
     const fold = item.change && this.#judge(channel, item, item.change);
     if (fold === false) return false;
-    if (isNumbered(publisher) && !isNext(channel, item, publisher)) return false;
+    if (isNumbered(publisher)) channel.publishers.add(scope, publisher.epoch, publisher.seq);
     const parents = this.#open(channel);
     item.timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({
@@ -272,12 +274,8 @@ export class Stamper {
 }
 
 function isNext(channel: ActiveChannel, item: PendingPublish, publisher: Publisher): boolean {
-  const { scope } = item;
-  const verdict = channel.publishers.check({ scope, ...publisher });
-  if (verdict === 'next') {
-    channel.publishers.add(scope, publisher.epoch, publisher.seq);
-    return true;
-  }
+  const verdict = channel.publishers.check({ scope: item.scope, ...publisher });
+  if (verdict === 'next') return true;
   const lastKnown = verdict === 'repeat' ? publisher.seq : verdict.outOfOrder.lastKnown;
   return refuse(item, outOfOrder(channel, lastKnown));
 }

@@ -49,6 +49,24 @@ test('a patch that does not apply is refused, names its operation, and is not in
   expect(history.entries.map((entry: Json) => entry.kind)).toEqual(['patch']);
 });
 
+test('a patch behind one that was not taken is not judged without it', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  await alice.ask({ auth: { publisherId: 'pen', publisherEpoch: 1 } });
+  const numbered = (publisherSeq: number, patch: unknown, ackedThrough = 0) =>
+    change(alice, patch, { publisherSeq, ackedThrough });
+  const second = [{ op: 'replace', path: '/a', value: 2 }];
+  expect((await numbered(2, second)).error.code).toBe('OUT_OF_ORDER');
+  expect((await numbered(1, add('/a', 1))).ack.version).toBe(1);
+  expect((await numbered(2, second)).ack.version).toBe(2);
+  // One that is refused for good does not count as taken: what follows says that it is done with.
+  const third = await numbered(3, [{ op: 'remove', path: '/b' }]);
+  expect(third.error.code).toBe('PATCH_FAILED');
+  expect((await numbered(4, add('/c', 4))).error.code).toBe('OUT_OF_ORDER');
+  expect((await numbered(4, add('/c', 4), 3)).ack.version).toBe(3);
+  expect((await get(alice)).value).toEqual({ a: 2, c: 4 });
+});
+
 test.each([
   [{ op: 'add' }, 'INVALID', 'not-a-patch'],
   [[{ op: 'frobnicate', path: '' }], 'INVALID', 'operation'],
