@@ -101,6 +101,8 @@ export class Publishing implements Taker {
   /** A publish that another node let in and sent here. */
   forwarded(item: ForwardedPublish, origin: PublishOrigin): void {
     const { ref, content, level, publisher, idempotencyKey } = item;
+    const change = item.isPatch ? changeIn(ref.channel, content) : undefined;
+    if (change && 'outcome' in change) return origin.publishFailed(item.id, change);
     // The other node let it in; this one may not have heard of the hub yet.
     const rules = this.rulesOf(ref.hub, ref.channel) ?? defaultRules;
     const place = this.core.channels.find(ref.hub, ref.channel) ?? { ref, rules };
@@ -108,8 +110,6 @@ export class Publishing implements Taker {
     if (full) return origin.publishFailed(item.id, full);
     const channel = place instanceof ActiveChannel ? place : this.core.channels.use(ref);
     if (level === 'memory') return this.#signal(channel, origin, item.id, item.actor, content);
-    const change = item.isPatch ? changeIn(ref.channel, content) : undefined;
-    if (change && 'outcome' in change) return origin.publishFailed(item.id, change);
     this.#append(channel, {
       kind: 'publish',
       change,
@@ -217,8 +217,7 @@ function deniedOf({ message, principal, publisher }: PublishRequest, rules: Rule
   }
   const unstored = !rules.store || message.store === false;
   if (message.isPatch) {
-    if (kindOf(channel) !== 'document')
-      return failure('INVALID', { channel, message: 'Only documents are patched: channels called "doc:…".' });
+    if (kindOf(channel) !== 'document') return noDocument(channel);
     if (unstored || message.level === 'memory')
       return failure('INVALID', { channel, message: 'A patch is always stored.' });
   }
@@ -261,8 +260,14 @@ function pendingOf(
   };
 }
 
+function noDocument(channel: string): Failure {
+  return failure('INVALID', { channel, message: 'Only documents are patched: channels called "doc:…".' });
+}
+
 /** What a patch says, or why it makes no sense. */
 function changeIn(channel: string, bytes: Uint8Array): Change | Failure {
+  // Another node may say so of any channel, also of one that is the system's.
+  if (kindOf(channel) !== 'document') return noDocument(channel);
   const content = decodeContent(bytes);
   if (!content.ok) return failure('INVALID', { channel });
   const change = readChange(content.value);

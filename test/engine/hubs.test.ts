@@ -255,3 +255,29 @@ test('retention that is set at run time trims', async () => {
   await world.settle();
   expect(bob.data('lobby')).toEqual([15, 16, 17, 18, 19]);
 });
+
+test('documents go by the rules in force: who has no right neither reads nor changes them', async () => {
+  const world = await start();
+  const alice = await enter(world);
+  const channel = 'doc:plan';
+  const patch = () => alice.publish(channel, [{ op: 'add', path: '/a', value: 1 }], { kind: 'patch' });
+  const { engine } = world;
+  const read = (hub = 'default') => [
+    engine.document(anonymous, hub, { type: 'documentGet', channel }),
+    engine.documentChanges(anonymous, hub, channel, {}),
+    engine.history(anonymous, hub, { type: 'history', channel, backward: false }),
+  ];
+  const codes = async (hub?: string) =>
+    (await world.run(Promise.all(read(hub)))).map((each) => (each.ok ? 'ok' : each.error.code));
+  expect((await patch()).ack.version).toBe(1);
+  expect(await codes()).toEqual(['ok', 'ok', 'ok']);
+  await change(world, 'default', ...closed.slice(0, 1), put('channels', channel, 'closed'));
+  expect((await patch()).error).toMatchObject({ code: 'DENIED' });
+  expect((await alice.ask({ documentGet: { channel } })).error).toMatchObject({ code: 'DENIED' });
+  expect(await codes()).toEqual(['DENIED', 'DENIED', 'DENIED']);
+  // Neither is a system channel a document, nor a hub that is not there one of nothing.
+  expect((await alice.ask({ documentGet: { channel: '$settings' } })).error).toMatchObject({
+    code: 'DENIED',
+  });
+  expect(await codes('nowhere')).toEqual(['HUB_NOT_FOUND', 'HUB_NOT_FOUND', 'HUB_NOT_FOUND']);
+});

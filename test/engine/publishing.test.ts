@@ -1,0 +1,42 @@
+/** What another node says of a publish that it let in is looked at all the same. */
+import { expect, test } from 'vitest';
+import { utf8 } from '../../src/base/bytes.js';
+import type { ChannelName, HubName } from '../../src/base/ids.js';
+import { openRules } from './harness.js';
+import { rulesFor } from '../../src/channels/rules.js';
+import type { Core } from '../../src/engine/core.js';
+import { Publishing } from '../../src/engine/publishing.js';
+import { encodeContent } from '../../src/log/entry-wire.js';
+import { jsonPatchType } from '../../src/protocol/content-type.js';
+import type { Failure } from '../../src/protocol/errors.js';
+
+const hub = 'default' as HubName;
+
+test.each(['lobby', '$settings', '$keys:ada'])('a patch of %s is refused', (channel) => {
+  const used: unknown[] = [];
+  const core = {
+    channels: { find: () => undefined, isFull: false, use: (ref: unknown) => used.push(ref) },
+    store: { space: () => 'ok' },
+    committer: { hasRoom: () => true },
+  } as unknown as Core;
+  const publishing = new Publishing(core, (...ref) => rulesFor(openRules, ...ref));
+  const failures: Failure[] = [];
+  const content = encodeContent({ contentType: jsonPatchType, payload: utf8('[]') });
+  const ref = { hub, channel: channel as ChannelName };
+  publishing.forwarded(
+    {
+      id: 1,
+      ref,
+      actor: 'ann',
+      content,
+      retain: false,
+      level: 'quorum',
+      degrade: false,
+      first: true,
+      isPatch: true,
+    } as never,
+    { publishAccepted: () => undefined, publishFailed: (_, failure) => void failures.push(failure) },
+  );
+  expect(failures).toMatchObject([{ code: 'INVALID', outcome: 'rejected' }]);
+  expect(used).toEqual([]);
+});
