@@ -1,5 +1,7 @@
 /** Nodes whose disks hold something before they start, as homes that another owner once wrote to. */
 import type { WriterId } from '../../../src/base/ids.js';
+import { channelPosition } from '../../../src/cluster/ring-position.js';
+import { RingTable } from '../../../src/cluster/ring-table.js';
 import type { LogStore } from '../../../src/engine/ports.js';
 import { checkpointNoteOf, encodeCheckpoint } from '../../../src/replication/catch-up-notes.js';
 import { openLogStore } from '../../../src/storage/log-store.js';
@@ -42,6 +44,14 @@ export interface FilledOptions extends Omit<ClusterWorldOptions, 'nodes'> {
   readonly isUnaware?: boolean;
 }
 
+/** What of the contents lies where this node is a home: what does not would be brought to its homes. */
+function homed({ ring }: ClusterWorld, { id }: TestNode, contents: Contents): Contents {
+  const table = new RingTable(ring);
+  const isHome = (channel: string): boolean =>
+    table.intervalOf(channelPosition(ref(channel))).homes.includes(id);
+  return Object.fromEntries(Object.entries(contents).filter(([channel]) => isHome(channel)));
+}
+
 /** One node for each of the contents, 3 s after their start. */
 export async function filledWorld(
   contents: readonly Contents[],
@@ -50,7 +60,10 @@ export async function filledWorld(
   const world = new ClusterWorld({ ...options, nodes: contents.length });
   const checkpoints = new Map<TestNode, Uint8Array>();
   for (const [i, node] of world.nodes.entries())
-    checkpoints.set(node, encodeCheckpoint(await world.run(fill(world, node, contents[i]!))));
+    checkpoints.set(
+      node,
+      encodeCheckpoint(await world.run(fill(world, node, homed(world, node, contents[i]!)))),
+    );
   const note = async (node: TestNode): Promise<void> => {
     const store = await openStore(world, node);
     const others = [...checkpoints].filter(([other]) => other !== node);
