@@ -75,7 +75,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'late-unmarked',
     what: 'what comes behind its place is not marked late',
-    seed: 20,
+    seed: 8,
     steering: { faults: { isolate: 4, tail: 2 }, publishers: { degrade: true } },
   },
   {

@@ -1,5 +1,6 @@
 /** A reader of several channels that notes what really came over the wire, and goes on at its own cursors, at the next node
  *  where one does not answer. */
+import { crc32 } from 'node:zlib';
 import type { ChannelName, Dot, HubName } from '../../src/base/ids.js';
 import { advanceHeads, decodeCursor, encodeCursor } from '../../src/log/cursor.js';
 import { lineOf } from '../checkers/ledger.js';
@@ -98,7 +99,7 @@ export class SeenReader {
     if (line > 0) this.lines.add(line);
     place.heads = advanceHeads(place.heads ?? [], dot, record.parents as Dot[]);
     const kind = record.kind === 0 ? 'publish' : 'other';
-    const { timestamp, checksum: crc } = record;
+    const { timestamp } = record;
     place.reader.events.push({
       type: 'entry',
       atMs: performance.now(),
@@ -107,7 +108,7 @@ export class SeenReader {
       kind,
       line,
       timestamp,
-      crc,
+      crc: crc32(record.payload),
     });
   }
 
