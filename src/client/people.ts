@@ -17,8 +17,9 @@ export interface Registration {
 }
 
 export interface AccountChange extends Partial<Omit<Registration, 'name' | 'email'>> {
-  /** Asked for where the password or the key is changed, of who has a password. */
+  /** A new password or key takes this, or `sign`: by the present key, as to log in. */
   readonly currentPassword?: string;
+  readonly sign?: (message: Uint8Array) => string | Promise<string>;
   readonly email?: string | null;
 }
 
@@ -73,8 +74,9 @@ class People {
   }
 
   /** A new password or key ends every session of the account, this one too: log in again. */
-  change(change: AccountChange): Promise<{ readonly name: string }> {
-    return this.#send('change', change);
+  async change({ sign, ...change }: AccountChange): Promise<{ readonly name: string }> {
+    const proof = sign && (await this.#signed({ name: (await this.profile()).name, sign }));
+    return this.#send('change', { ...change, ...proof });
   }
 
   /** All that is known of the user is gone; the name stays taken. */

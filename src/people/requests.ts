@@ -21,7 +21,7 @@ export interface Person {
 export interface UserRequest {
   readonly name?: string;
   readonly password?: string;
-  /** To prove who asks, where the password is changed. */
+  /** To prove who asks, where password or key are changed; a signed challenge does as well. */
   readonly currentPassword?: string;
   readonly publicKey?: string;
   readonly email?: string | null;

@@ -1,5 +1,6 @@
 /** Gathers what is to be done until the engine takes it: one frame for each peer, messages of one kind put together. */
 import { type ChannelRef, type NodeId, type StoreId, channelKey } from '../base/ids.js';
+import type { LostRange } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Effect } from './effects.js';
 import type {
@@ -11,7 +12,6 @@ import type {
   IntervalClaim,
   IntervalId,
   PeerMessage,
-  WithGivenUp,
   WithTrim,
 } from './messages.js';
 
@@ -96,9 +96,9 @@ class PeerOutbox {
     if (append && trim) append.trim = trim;
   }
 
-  tellGivenUp(ref: ChannelRef, { givenUp }: WithGivenUp): void {
+  tellGivenUp(ref: ChannelRef, givenUp: readonly LostRange[]): void {
     const append = this.#appends.get(channelKey(ref));
-    if (append && givenUp) append.givenUp = givenUp;
+    if (append) append.givenUp = givenUp;
   }
 
   ack(interval: IntervalId, claim: Claim, ref: ChannelRef, seq: number): void {

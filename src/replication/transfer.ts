@@ -261,7 +261,8 @@ export class Transfer {
       outbox.tellTrim(ref, trimOf(channel));
       if (link.sent) raise(link.sent, log.floors);
     }
-    outbox.tellGivenUp(ref, givenUpFor(channel, link.have));
+    const { givenUp } = givenUpFor(channel, link.have);
+    if (givenUp) outbox.tellGivenUp(ref, givenUp);
     if (log.committed) {
       outbox.tellCommitted(ref, log.committed);
       link.toldCommitted = log.committed;

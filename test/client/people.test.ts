@@ -21,6 +21,19 @@ test('what is signed to log in names its use, hub, account and challenge', () =>
   expect(new TextDecoder().decode(loginMessage('acme', 'ada', 'c'))).toBe('ringlog login v1\nacme\nada\nc');
 });
 
+test('who changes what lets one in signs a new challenge with the present key', async () => {
+  const world = new World();
+  const people = peopleOf(world.connect());
+  const asked = people.change({ password: 'battery staple', sign: () => 'signed' });
+  await world.settle();
+  await world.settle();
+  await world.settle();
+  expect(await asked).toMatchObject({
+    action: 'change',
+    request: { password: 'battery staple', signature: 'signed' },
+  });
+});
+
 test('a request without an answer may be done: it is not sent again', async () => {
   const world = new World();
   world.node.misbehaviour = { silent: true };

@@ -109,6 +109,37 @@ test('who registered a key logs in by signing a challenge, once', async () => {
   expect(await ask(world, 'login', proof)).toBe('UNAUTHENTICATED');
 });
 
+test('a stolen token of an account that has a key alone changes neither key nor password', async () => {
+  const { world } = await start();
+  await ask(world, 'register', { name: 'ada', publicKey });
+  const prove = async (): Promise<object> => {
+    const { challenge } = await ask(world, 'challenge', { name: 'ada' });
+    return { challenge, signature: signed('ada', challenge) };
+  };
+  const self = await who(world, { name: 'ada', ...(await prove()) });
+  const other = generateKeyPairSync('ed25519');
+  const next = { publicKey: other.publicKey.export({ format: 'jwk' }).x! };
+  for (const change of [next, { password: 'of the thief' }]) {
+    expect(await ask(world, 'change', change, self)).toBe('DENIED');
+    expect(await ask(world, 'change', { ...change, currentPassword: 'of the thief' }, self)).toBe('DENIED');
+    const { challenge } = await ask(world, 'challenge', { name: 'ada' });
+    const forged = { challenge, signature: signed('ada', challenge, 'default', other.privateKey) };
+    expect(await ask(world, 'change', { ...change, ...forged }, self)).toBe('DENIED');
+  }
+  expect(await ask(world, 'change', { ...next, ...(await prove()) }, self)).toEqual({ name: 'ada' });
+  expect(await ask(world, 'login', { name: 'ada', ...(await prove()) })).toBe('UNAUTHENTICATED');
+});
+
+test('the password is not guessed by changing it', async () => {
+  const { world } = await start();
+  await register(world);
+  const self = await who(world);
+  const guess = { password: 'of the thief', currentPassword: 'wrong password' };
+  const codes = [];
+  for (let i = 0; i < 6; i++) codes.push(await ask(world, 'change', guess, self));
+  expect(codes).toEqual(['DENIED', 'DENIED', 'DENIED', 'DENIED', 'DENIED', 'RATE_LIMITED']);
+});
+
 test('attack 25: signatures for something else, somebody else, of another key, or too late', async () => {
   const { world } = await start();
   await ask(world, 'register', { name: 'ada', publicKey });

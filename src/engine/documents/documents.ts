@@ -40,7 +40,7 @@ export class Documents {
   readonly #moving = new Map<ActiveChannel, Promise<void>>();
   readonly #preparing = new Set<ActiveChannel>();
   /** How often in a row that did not make them ready. */
-  readonly #tries = new Map<ActiveChannel, number>();
+  readonly #tries = new WeakMap<ActiveChannel, number>();
   /** In order of use, with what they weigh. */
   readonly #kept = new Map<ActiveChannel, number>();
   #keptBytes = 0;

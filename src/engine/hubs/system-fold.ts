@@ -37,7 +37,7 @@ export class SystemFold<F extends Fold> {
   #session: Session | undefined;
   #isStopped = false;
   #cancelRetry: (() => void) | undefined;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   /** By message id, the oldest first: an answer may come behind what it is waited for. */
   readonly #outcomes = new Map<string, Outcome>();
   readonly #awaited = new Map<string, (outcome: Outcome) => void>();
@@ -79,11 +79,13 @@ export class SystemFold<F extends Fold> {
   async ready(): Promise<boolean> {
     if (this.#state) return true;
     await new Promise<void>((resolve) => {
-      const cancel = this.host.ports.timers.after(limits.hubReadyMs, resolve);
-      this.#waiting.push(() => {
+      const wake = (): void => {
         cancel();
+        this.#waiting.delete(wake);
         resolve();
-      });
+      };
+      const cancel = this.host.ports.timers.after(limits.hubReadyMs, wake);
+      this.#waiting.add(wake);
     });
     return this.#state !== undefined;
   }
@@ -215,7 +217,7 @@ export class SystemFold<F extends Fold> {
   }
 
   #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
+    for (const wake of this.#waiting) wake();
   }
 }
 

@@ -154,11 +154,8 @@ export class People {
     const { hub, users } = directory;
     const { name = '' } = request;
     const account = `${hub} ${name}`;
-    const waitMs = this.#logIns.waitMs(account, remote, this.#nowMs());
-    if (waitMs > 0)
-      return err(
-        failure('RATE_LIMITED', { message: 'Too many failed log-ins. Wait.', retryAfterMs: waitMs }),
-      );
+    const tooOften = this.#waits(account, remote);
+    if (tooOften) return err(tooOften);
     const user = users.find(name);
     const proven = await this.#proves(hub, user, request);
     if (!proven.ok) return proven;
@@ -181,17 +178,33 @@ export class People {
     const { name = '', password, challenge, signature } = request;
     const opened = user?.sealed ? await this.#keys.open(hub, user) : undefined;
     if (opened && !opened.ok) return opened;
-    const person: Person = opened?.value ?? {};
+    if (password === undefined && challenge === undefined && signature === undefined)
+      return invalid('A log-in has a "password", or a "challenge" and its "signature".');
+    return this.#isProof(hub, name, opened?.value ?? {}, request);
+  }
+
+  /** Whether a password or a signed challenge is that of a person. */
+  async #isProof(
+    hub: HubName,
+    name: string,
+    person: Person,
+    { password = '', challenge, signature }: Pick<UserRequest, 'password' | 'challenge' | 'signature'>,
+  ): Promise<Result<boolean, Failure>> {
     if (challenge !== undefined || signature !== undefined) {
       const isGiven = this.#logIns.redeem(challenge ?? '', `${hub} ${name}`, this.#nowMs());
       if (!isGiven || signature === undefined || person.publicKey === undefined) return ok(false);
       const [key, signed] = [fromBase64(person.publicKey)!, fromBase64(signature)!];
       return ok(this.secrets.isSignature(key, challengeText(hub, name, challenge!), signed));
     }
-    if (password === undefined)
-      return invalid('A log-in has a "password", or a "challenge" and its "signature".');
     const checked = this.secrets.checkPassword(password, person.password);
     return checked ? ok(await checked) : tooMany();
+  }
+
+  /** Of whoever failed too often, from that address. */
+  #waits(account: string, remote: string): Failure | undefined {
+    const waitMs = this.#logIns.waitMs(account, remote, this.#nowMs());
+    if (waitMs === 0) return undefined;
+    return failure('RATE_LIMITED', { message: 'Too many failed log-ins. Wait.', retryAfterMs: waitMs });
   }
 
   /** What is taken for a hash rises over the years; a log-in is when there is a password to hash. That it fails now harms nothing. */
@@ -247,12 +260,10 @@ export class People {
     if (!user.ok) return user;
     const before = await this.#keys.open(hub, user.value);
     if (!before.ok) return before;
-    // What lets one in is changed only by who can show what lets one in now.
     const ends = request.password !== undefined || request.publicKey !== undefined;
-    if (ends && !asking.principal.admin && before.value.password !== undefined) {
-      const checked = this.secrets.checkPassword(request.currentPassword ?? '', before.value.password);
-      if (!checked) return tooMany();
-      if (!(await checked)) return err(failure('DENIED', { message: '"currentPassword" is not right.' }));
+    if (ends && !asking.principal.admin) {
+      const shown = await this.#shows(hub, user.value.name, before.value, request, asking.remote);
+      if (!shown.ok) return shown;
     }
     const person = await this.#applied(before.value, request);
     if (!person.ok) return person;
@@ -265,6 +276,31 @@ export class People {
     return outcome.value.isVoid
       ? err(failure('UNAVAILABLE', { message: outcome.value.reason, retryAfterMs: 100 }))
       : ok({ name });
+  }
+
+  /** What lets one in is changed only by who can show what lets one in now: a token may have been stolen. */
+  async #shows(
+    hub: HubName,
+    name: string,
+    person: Person,
+    request: UserRequest,
+    remote: string,
+  ): Promise<Result<void, Failure>> {
+    const { currentPassword, challenge, signature } = request;
+    const isSigned = challenge !== undefined || signature !== undefined;
+    if (currentPassword === undefined && !isSigned)
+      return denied(
+        'It takes the "currentPassword", or a "challenge" and its "signature" by the present key.',
+      );
+    const account = `${hub} ${name}`;
+    const tooOften = this.#waits(account, remote);
+    if (tooOften) return err(tooOften);
+    const proof = isSigned ? request : { password: currentPassword! };
+    const proven = await this.#isProof(hub, name, person, proof);
+    if (!proven.ok) return proven;
+    if (proven.value) return ok(undefined);
+    this.#logIns.failed(account, remote, this.#nowMs());
+    return denied(isSigned ? 'The "signature" is not right.' : '"currentPassword" is not right.');
   }
 
   async #delete(directory: Directory, request: UserRequest, asking: Asking): Promise<Answer> {
@@ -322,6 +358,10 @@ export const noPeople: Pick<People, 'request' | 'list'> = {
 };
 
 const entryOf = (change: UserChange) => encodeUserChange(change);
+
+function denied(message: string): Result<never, Failure> {
+  return err(failure('DENIED', { message }));
+}
 
 function invalid(message: string): Result<never, Failure> {
   return err(failure('INVALID', { message }));

@@ -48,6 +48,7 @@ export class Outbound {
   readonly #http = new HttpAgent({ keepAlive: true, maxFreeSockets: 4, maxTotalSockets: 256 });
   readonly #https = new HttpsAgent({ keepAlive: true, maxFreeSockets: 4, maxTotalSockets: 256 });
   readonly #underWay = new Map<string, number>();
+  /** By hub and origin: what one hub asks of a service takes it from no other. */
   readonly #breakers = new Map<string, Breaker>();
 
   constructor(options: OutboundOptions) {
@@ -61,7 +62,7 @@ export class Outbound {
     const open = this.#underWay.get(call.hub) ?? 0;
     if (open >= limits.outboundPerHubMax)
       throw new OutboundError('too many calls for this hub are under way');
-    const breaker = this.#breakerOf(url.origin);
+    const breaker = this.#breakerOf(`${call.hub} ${url.origin}`);
     if (breaker.openUntilMs > this.#nowMs())
       throw new OutboundError('it failed again and again, and is left alone');
     this.#underWay.set(call.hub, open + 1);
@@ -174,12 +175,12 @@ export class Outbound {
     return [four, six].flatMap((found) => (found.status === 'fulfilled' ? found.value : []));
   }
 
-  #breakerOf(origin: string): Breaker {
-    let breaker = this.#breakers.get(origin);
+  #breakerOf(key: string): Breaker {
+    let breaker = this.#breakers.get(key);
     if (breaker) return breaker;
     if (this.#breakers.size >= limits.keySetsMax) this.#breakers.clear();
     breaker = { failures: 0, openUntilMs: -Infinity };
-    this.#breakers.set(origin, breaker);
+    this.#breakers.set(key, breaker);
     return breaker;
   }
 

@@ -171,6 +171,9 @@ describe('an http provider', () => {
     for (let i = 0; i < 30; i++) codes.push(await setup.who(http(service.origin), `token ${i}`));
     expect(new Set(codes)).toEqual(new Set(['UNAVAILABLE']));
     expect(service.requests).toHaveLength(5);
+    // Another hub asks on its own account.
+    expect(await setup.who(http(service.origin), 'opaque', 'other')).toBe('UNAVAILABLE');
+    expect(service.requests).toHaveLength(6);
     setup.clock.aheadMs = 6_000;
     service.answer = (response) => response.end('{"user":"ada"}');
     expect(await setup.who(http(service.origin), 'opaque')).toBe('ada');
