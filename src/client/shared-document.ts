@@ -37,6 +37,8 @@ interface OwnChange {
 }
 
 const undoMax = 100;
+/** More than that comes sooner with the document itself. */
+const waitingMax = 4_096;
 
 export class SharedDocument<T = unknown> {
   readonly channel: string;
@@ -49,13 +51,17 @@ export class SharedDocument<T = unknown> {
   #own: OwnChange[] = [];
   #view: Json = null;
   #value: { readonly value: T } | undefined;
-  /** Delivered while the document is being fetched. */
+  /** Delivered while the document is being fetched: behind the place it is fetched of. */
   #waiting: Message[] | undefined = [];
+  /** Of which the last one counts. */
+  #fetches = 0;
   /** Patches came late: what was made of them is none of the document's versions. */
   #isStale = false;
   /** Own changes that took effect: the document before and behind each. */
   readonly #undo: { readonly before: Json; readonly after: Json }[] = [];
   readonly #opened: Promise<void>;
+  #isThere = (): void => undefined;
+  #ended: (error: RinglogError) => void = () => undefined;
 
   private constructor(client: Client, channel: string, options: SharedDocumentOptions<T>) {
     this.channel = channel;
@@ -63,21 +69,28 @@ export class SharedDocument<T = unknown> {
     this.#parse = options.parse ?? ((value) => value as T);
     this.#events = new Emitter((error) => this.#report(error));
     this.#subscription = client.subscribe(channel);
+    let isOpen = false;
     this.#opened = new Promise((resolve, reject) => {
-      this.#subscription.on('subscribed', ({ cursor, resumed }) => {
-        if (!resumed || this.#isStale) void this.#fetch(cursor).then(resolve, reject);
-      });
-      this.#subscription.on('error', (error) => {
-        reject(error);
+      this.#isThere = () => {
+        isOpen = true;
+        resolve();
+      };
+      this.#ended = (error) => {
+        if (!isOpen) reject(error);
         this.#events.emit('error', error);
-      });
+      };
     });
+    this.#subscription.on('subscribed', ({ cursor, resumed }) => {
+      if (!resumed || this.#isStale) void this.#fetch(cursor);
+    });
+    this.#subscription.on('error', (error) => this.#ended(error));
     this.#subscription.on('entry', (message) => this.#received(message));
-    this.#subscription.on('rebase', (state) => this.#rebased(state));
-    this.#subscription.on(
-      'gap',
-      () => void this.#fetch(this.#subscription.cursor).catch((error) => this.#report(error)),
-    );
+    this.#subscription.on('rebase', (state) => {
+      // What was delivered before is in it.
+      this.#waiting = undefined;
+      this.#rebased(state);
+    });
+    this.#subscription.on('gap', () => void this.#fetch(this.#subscription.cursor));
   }
 
   /** Follows the document from now on. */
@@ -158,18 +171,30 @@ export class SharedDocument<T = unknown> {
 
   // What comes.
 
+  /** The document as it is at `cursor`, the place of what was delivered so far. One that does not come within the client's
+   *  time is asked for again; any other refusal is the end. */
   async #fetch(cursor: string | undefined): Promise<void> {
-    this.#waiting ??= [];
-    const state = await this.#client.document(this.channel, cursor === undefined ? {} : { at: cursor });
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    this.#rebased(state);
-    for (const message of waiting) this.#received(message);
+    const number = ++this.#fetches;
+    this.#waiting = [];
+    try {
+      const state = await this.#client.document(this.channel, cursor === undefined ? {} : { at: cursor });
+      if (number === this.#fetches) this.#rebased(state);
+    } catch (error) {
+      if (number !== this.#fetches || this.#subscription.state === 'closed') return;
+      if (error instanceof RinglogError && error.code === 'TIMEOUT')
+        return this.#fetch(this.#subscription.cursor ?? cursor);
+      this.close();
+      this.#ended(error as RinglogError);
+    }
   }
 
   #received(message: Message): void {
     if (message.kind !== 'patch') return;
-    if (this.#waiting) return void this.#waiting.push(message);
+    if (this.#waiting) {
+      this.#waiting.push(message);
+      if (this.#waiting.length > waitingMax) void this.#fetch(this.#subscription.cursor);
+      return;
+    }
     this.#isStale ||= message.late;
     const before = this.#base!;
     const isOwn = this.#settled(message.idempotencyKey);
@@ -193,7 +218,13 @@ export class SharedDocument<T = unknown> {
     const { version, voids } = state;
     this.#base = { document, version, voids };
     this.#isStale = false;
+    // A fetch that is under way is of a place before this one.
+    this.#fetches++;
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
     this.#show(this.#replayed(), false);
+    this.#isThere();
+    for (const message of waiting) this.#received(message);
   }
 
   /** The order has it now. */

@@ -1,0 +1,131 @@
+/** A document that several hold, as one of them sees it: what is fetched, what is delivered meanwhile, and what ends it. */
+import { expect, test } from 'vitest';
+import type { WriterId } from '../../src/base/ids.js';
+import type { Client } from '../../src/client/client.js';
+import { DocumentSnapshot } from '../../src/client/documents.js';
+import { RinglogError, ownError } from '../../src/client/error.js';
+import type { Message } from '../../src/client/message.js';
+import { SharedDocument } from '../../src/client/shared-document.js';
+import type { Entry } from '../../src/log/entry.js';
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+interface Fetched {
+  readonly at: string | undefined;
+  resolve(state: DocumentSnapshot): void;
+  reject(error: unknown): void;
+}
+
+/** A client whose one subscription is told what to hear, and whose questions are answered by hand. */
+function setUp() {
+  const listeners = new Map<string, (event: never) => void>();
+  const fetches: Fetched[] = [];
+  const subscription = {
+    cursor: 'start',
+    state: 'live',
+    on: (name: string, listener: (event: never) => void) => void listeners.set(name, listener),
+    close: () => (subscription.state = 'closed'),
+  };
+  const client = {
+    subscribe: () => subscription,
+    document: (_: string, { at }: { at?: string }) =>
+      new Promise((resolve, reject) => fetches.push({ at, resolve, reject })),
+    report: (error: unknown) => {
+      throw error instanceof Error ? error : new Error(String(error));
+    },
+  };
+  const hear = (name: string, event: object = {}): void => listeners.get(name)?.(event as never);
+  /** Appends to the list of the document. */
+  const add = (value: number): void => {
+    subscription.cursor = `behind ${value}`;
+    const payload = utf8(JSON.stringify([{ op: 'add', path: '/-', value }]));
+    const entry = {
+      writer: '0'.repeat(24) as WriterId,
+      seq: value,
+      timestamp: value,
+      round: 1,
+      kind: 'patch',
+      checksum: 0,
+      previous: 0,
+      content: { payload },
+    } as Entry;
+    hear('entry', { kind: 'patch', late: false, idempotencyKey: undefined, entry } as unknown as Message);
+  };
+  const opened = SharedDocument.open<number[]>(client as unknown as Client, 'doc:list');
+  hear('subscribed', { cursor: 'start', resumed: false });
+  return { opened, subscription, fetches, hear, add };
+}
+
+function list(...values: number[]): DocumentSnapshot {
+  const info = { version: values.length, voids: 0, hash: new Uint8Array(32), size: 0 };
+  return new DocumentSnapshot({
+    channel: 'doc:list',
+    info,
+    value: utf8(JSON.stringify(values)),
+    cursor: new Uint8Array(0),
+  });
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test('what is delivered while the document is fetched comes on top of it', async () => {
+  const { opened, fetches, add } = setUp();
+  add(2);
+  add(3);
+  fetches[0]!.resolve(list(1));
+  expect((await opened).value).toEqual([1, 2, 3]);
+});
+
+test('of several fetches the last one counts, with what came behind its place', async () => {
+  const { opened, fetches, hear, add } = setUp();
+  fetches[0]!.resolve(list(1));
+  const document = await opened;
+  hear('gap');
+  add(2);
+  hear('gap');
+  add(3);
+  expect(fetches.map(({ at }) => at)).toEqual(['start', 'start', 'behind 2']);
+  fetches[2]!.resolve(list(1, 2));
+  await turn();
+  fetches[1]!.resolve(list(1));
+  await turn();
+  expect(document.value).toEqual([1, 2, 3]);
+});
+
+test('a rebase takes the place of a fetch that is under way', async () => {
+  const { opened, fetches, hear, add } = setUp();
+  fetches[0]!.resolve(list(1));
+  const document = await opened;
+  hear('gap');
+  add(2);
+  hear('rebase', list(1, 2, 9));
+  add(3);
+  fetches[1]!.resolve(list(1));
+  await turn();
+  expect(document.value).toEqual([1, 2, 9, 3]);
+});
+
+test('a document that comes too late is asked for again', async () => {
+  const { opened, fetches } = setUp();
+  fetches[0]!.reject(ownError('TIMEOUT'));
+  await turn();
+  fetches[1]!.resolve(list(1));
+  expect((await opened).value).toEqual([1]);
+});
+
+test('one that may not be read is not followed', async () => {
+  const { opened, fetches, subscription, add } = setUp();
+  fetches[0]!.reject(new RinglogError({ code: 'DENIED', outcome: 'rejected', message: 'No.' }));
+  await expect(opened).rejects.toMatchObject({ code: 'DENIED' });
+  expect(subscription.state).toBe('closed');
+  add(2);
+});
+
+test('more than a fetch is worth is dropped, and fetched anew from there', async () => {
+  const { opened, fetches, add } = setUp();
+  for (let i = 1; i <= 4_097; i++) add(i);
+  expect(fetches.at(-1)!.at).toBe('behind 4097');
+  add(4_098);
+  fetches.at(-1)!.resolve(list(0));
+  expect((await opened).value).toEqual([0, 4_098]);
+});
