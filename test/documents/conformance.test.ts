@@ -48,8 +48,8 @@ describe.each(['json-patch/tests.json', 'json-patch/spec_tests.json'])('the case
     doc: source.element(i).member('doc').text,
     patch: source.element(i).member('patch').text,
   }));
-  test.runIf(path === undefined)(`are skipped: there is no ${name}`, () => {
-    expect(path).toBeUndefined();
+  test.skipIf(path === undefined)('are there', () => {
+    expect(cases.length).toBeGreaterThan(0);
   });
   // All of them, those that their authors disabled too.
   test.each(cases.filter(({ patch }) => patch !== '{}'))('$title', ({ doc, patch, expected, error }) => {
