@@ -72,13 +72,10 @@ export class Publishing implements Taker {
     const level = levelOf(request.message, place.rules);
     if (level === 'memory') this.counters.signals++;
     else this.counters.published++;
-    // Publishes of a channel do not overtake each other on two ways.
+    // Publishes of a channel do not overtake each other on two ways. What waits here may be other nodes' alone.
+    const isHeld = this.away?.holds(place.ref) === true && !planted('here-overtakes');
     const isWaiting = place instanceof ActiveChannel && (place.pending.length > 0 || place.isCut);
-    if (
-      this.away &&
-      !isWaiting &&
-      (at === 'peer' || (this.away.holds(place.ref) && !planted('here-overtakes')))
-    )
+    if (this.away && (isHeld || (at === 'peer' && !isWaiting)))
       return this.away.forward(pendingOf(request, place.rules, level, change), place.ref);
     const full = this.#fullOf(place, request.message.content.length, level);
     if (full) return this.#refuse(request, full);
