@@ -143,7 +143,8 @@ function names({ ranges }: GapEvent, { writer, seq }: EntryEvent['dot']): boolea
   );
 }
 
-/** I13: where nothing was lost no gap may be told but of what was trimmed before the reader got it. */
+/** I13: where nothing was lost no gap may be told but of what was trimmed before the reader got it, and of what only a node that
+ *  is no home any more has until it brings it home. */
 export const noNeedlessGap: Checker = function* (evidence) {
   if (evidence.record.lostDisks.size > 0) return;
   for (const [reader, { entries, positions, isBelow }, who] of eachReader(evidence)) {
@@ -155,7 +156,8 @@ export const noNeedlessGap: Checker = function* (evidence) {
         had.add(dotText(event.dot));
         first ??= positions.get(dotText(event.dot));
       }
-      if (event.type !== 'gap') continue;
+      if (event.type !== 'gap' || (event.reason === 'lost' && isAway(evidence, reader.channel, event)))
+        continue;
       // It goes on behind the gap.
       const next = reader.events.slice(i).find((one) => one.type === 'entry' && !one.late) as
         | EntryEvent
@@ -175,6 +177,19 @@ export const noNeedlessGap: Checker = function* (evidence) {
     }
   }
 };
+
+/** Whether no home had any of it when the gap was told. */
+function isAway({ disks, homesOf, isRingChanging }: Evidence, channel: string, gap: GapEvent): boolean {
+  if (!isRingChanging) return false;
+  const homes = homesOf(channel).map(({ node }) => node);
+  return gap.ranges.every(({ writer, fromSeq, toSeq }) =>
+    disks.every((disk) => {
+      for (let seq = fromSeq; homes.includes(disk.node) && seq <= toSeq; seq++)
+        if ((disk.syncedAt(`default/${channel}`, writer, seq) ?? Infinity) <= gap.atMs) return false;
+      return true;
+    }),
+  );
+}
 
 /** I18: a last page of a log that has an entry goes as far as that entry. */
 export const ownWritesAreRead: Checker = function* (evidence) {
