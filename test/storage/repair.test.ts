@@ -62,7 +62,10 @@ class Elsewhere {
   }
 
   /** Stores the damaged run again. */
-  async repair(store: LogStore, { ref: of, writer, firstSeq, count }: Damage): Promise<void> {
+  async repair(
+    store: LogStore,
+    { ref: of, writer, firstSeq, count }: Pick<Damage, 'ref' | 'writer' | 'firstSeq' | 'count'>,
+  ): Promise<void> {
     const found = Array.from({ length: count }, (_, i) => this.#records.get(`${writer}-${firstSeq + i}`)!);
     const records = Buffer.concat(found.map(({ bytes }) => bytes));
     const bytes = runOf({ ref: of, writer, round: found[0]!.round, firstSeq, count, records });
