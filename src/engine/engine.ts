@@ -84,6 +84,11 @@ export class Engine implements NodeApi {
       identify: (hub, token, sessionId) => this.#tenants.clients.identify(hub, token, sessionId),
       people: ({ hub, principal, remote }, action, request) =>
         this.#tenants.asked(principal, hub, action, request, remote),
+      quotas: {
+        begins: (...asked) => this.#tenants.quotas.begins(...asked),
+        ended: (hub) => this.#tenants.quotas.ended(hub),
+        take: (...asked) => this.#tenants.quotas.take(...asked),
+      },
       isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });
@@ -148,7 +153,7 @@ export class Engine implements NodeApi {
       {
         tick: () => {
           this.#sessions.tick();
-          this.#tenants.tick(() => this.#sessions.hubs);
+          this.#tenants.tick(() => this.#sessions.hubs, this.#ports.clock.monotonicMs());
           this.#time.watch();
         },
         failed: (error) => void this.#storeFailed(error),
@@ -283,9 +288,12 @@ export class Engine implements NodeApi {
     if (messages.length === 0) return [];
     return new Promise((resolve) => {
       const batch = new BatchOrigin(messages.length, resolve);
-      messages.forEach((message, i) =>
-        parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message }),
-      );
+      const nowMs = this.#ports.clock.monotonicMs();
+      messages.forEach((message, i) => {
+        const retryAfterMs = this.#tenants.quotas.take(name.value, principal, nowMs);
+        if (retryAfterMs > 0) batch.publishFailed(i, failure('RATE_LIMITED', { retryAfterMs }));
+        else parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message });
+      });
     });
   }
 
