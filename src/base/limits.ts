@@ -1,10 +1,12 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
 import { documentLimits } from './document-limits.js';
+import { notificationLimits } from './notification-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
   ...wireLimits,
   ...documentLimits,
+  ...notificationLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
   sseChannelsMax: 32,
@@ -430,6 +432,11 @@ export const limits = {
    *  reading on from it costs milliseconds, and it adds at most a quarter to what readers get. */
   snapshotAfterBytes: 262_144,
   snapshotAfterSizes: 4,
+  /** Inboxes kept folded in memory, by what they weigh, as documents are. */
+  inboxCacheBytes: 67_108_864,
+  /** Notifications in one page. */
+  notificationsPageDefault: 50,
+  notificationsPageMax: 500,
   /** Entries looked at for one page of changes. */
   changesScanMax: 20_000,
 } as const;

@@ -12,10 +12,14 @@ export interface Asker {
   readonly grants?: Grants | undefined;
 }
 
+const notified =
+  'Notifications are created by services and administrators: with an administrator\'s token, or one whose publish ' +
+  'permissions name the channel by a pattern that begins with "notification:".';
+
 /** `undefined` when allowed. */
 export function refusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
   const kind = kindOf(channel);
-  if (kind === 'notification' || kind === 'user') return failure('UNSUPPORTED', { channel });
+  if (kind === 'user') return failure('UNSUPPORTED', { channel });
   if (kind === 'system' && action === 'publish') {
     return failure('DENIED', {
       channel,
@@ -25,6 +29,8 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
   if (asker.admin) return undefined;
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
+  if (kind === 'notification' && action !== 'subscribe')
+    return asker.grants?.allows('notify', channel) ? undefined : failure('DENIED', { channel, message: notified });
   const allowed = action === 'publish' ? rules.clientPublish : rules.public;
   return allowed || asker.grants?.allows(action, channel) ? undefined : failure('DENIED', { channel });
 }

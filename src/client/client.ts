@@ -6,7 +6,7 @@ import { wireLimits } from '../base/wire-limits.js';
 import { encodeContent } from '../log/entry-wire.js';
 import { jsonPatchType } from '../protocol/content-type.js';
 import { failure } from '../protocol/errors.js';
-import type { ServerEvent, SessionInfo } from '../protocol/messages.js';
+import type { PublishedKind, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { hubOf, webSocketUrl } from './address.js';
 import type { ConnectionState } from './connection.js';
 import { contentOf } from './content.js';
@@ -159,7 +159,7 @@ export class Client {
     const headers = ifVersion === undefined ? {} : { headers: { 'if-version': String(ifVersion) } };
     return new Promise((resolve, reject) => {
       const all = { ...rest, ...headers, contentType: jsonPatchType };
-      const refused = this.#publish(channel, patch, all, resolve, reject, true);
+      const refused = this.#publish(channel, patch, all, resolve, reject, 'patch');
       if (refused) reject(refused);
       else this.#link.fillSoon();
     });
@@ -276,7 +276,7 @@ export class Client {
     options: PublishOptions,
     accept: (published: Published) => void,
     refused: (error: RinglogError) => void,
-    isPatch = false,
+    kind?: PublishedKind,
   ): RinglogError | undefined {
     if (this.#isEnding) return this.#endError();
     try {
@@ -293,7 +293,7 @@ export class Client {
         ...(isSignal ? undefined : { idempotencyKey: idempotencyKey ?? this.#nextKey() }),
         ...(level === undefined ? undefined : { level }),
         ...(degrade === undefined ? undefined : { degrade }),
-        ...(isPatch ? { isPatch } : undefined),
+        ...(kind === undefined ? undefined : { kind }),
         accepted: (ack: Parameters<typeof publishedOf>[0]) => {
           accept(publishedOf(ack));
           this.#settle();

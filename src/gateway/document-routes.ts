@@ -146,7 +146,7 @@ function messageOf(
     type: 'publish',
     channel,
     content,
-    isPatch: true,
+    kind: 'patch',
     ...(key !== undefined && { idempotencyKey: key }),
     ...(query.level !== undefined && { level: query.level as Level }),
     ...(query.degrade !== undefined && { degrade: query.degrade === 'true' }),
