@@ -13,7 +13,7 @@ export interface Asker {
 }
 
 const notified =
-  'Notifications are created by services and administrators: with an administrator\'s token, or one whose publish ' +
+  "Notifications are created by services and administrators: with an administrator's token, or one whose publish " +
   'permissions name the channel by a pattern that begins with "notification:".';
 
 /** `undefined` when allowed. */
@@ -30,7 +30,9 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
   if (kind === 'notification' && action !== 'subscribe')
-    return asker.grants?.allows('notify', channel) ? undefined : failure('DENIED', { channel, message: notified });
+    return asker.grants?.allows('notify', channel)
+      ? undefined
+      : failure('DENIED', { channel, message: notified });
   const allowed = action === 'publish' ? rules.clientPublish : rules.public;
   return allowed || asker.grants?.allows(action, channel) ? undefined : failure('DENIED', { channel });
 }

@@ -186,10 +186,7 @@ function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, pl
   const notifications = new Notifications(logs, writer, delivery, hooks);
   delivery.grown = (channel) => notifications.changed(channel);
   const folds = new FoldKinds(documents, notifications);
-  const committer = new Committer(
-    { store, timers: ports.timers, clock, physicalMs, ordering, folds },
-    hooks,
-  );
+  const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering, folds }, hooks);
   const core = {
     store,
     logs,

@@ -87,7 +87,10 @@ function judgeNotification(
   return expiresAtMs > nowMs ? {} : invalid(channel, 'The notification has expired: "expiresAt" is past.');
 }
 
-function judgeReading(reading: Reading, { channel, tip, isOwner, nowMs }: Place): Taken | Failure | undefined {
+function judgeReading(
+  reading: Reading,
+  { channel, tip, isOwner, nowMs }: Place,
+): Taken | Failure | undefined {
   const inbox = tip as Inbox;
   const unknown = unknownIn(inbox, reading);
   if (unknown)

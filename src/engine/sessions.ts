@@ -8,12 +8,7 @@ import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
-import type {
-  ChannelQuestion,
-  PublishMessage,
-  ServerMessage,
-  UserMessage,
-} from '../protocol/messages.js';
+import type { ChannelQuestion, PublishMessage, ServerMessage, UserMessage } from '../protocol/messages.js';
 import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
 import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';

@@ -65,7 +65,10 @@ export async function openSubscriptions(
   }
 }
 
-function begin(session: Session, { channel, subscription, reader, log, resumed, lost, result }: Opened): void {
+function begin(
+  session: Session,
+  { channel, subscription, reader, log, resumed, lost, result }: Opened,
+): void {
   if (subscription.state.state !== 'opening') return;
   // The log may have been replaced while other channels were opened.
   const moved = channel.log === log ? ok(reader) : LogReader.atCursor(channel.log, reader.heads(log));

@@ -97,7 +97,8 @@ export class Inbox {
     if (timestamp < this.expiresAt) return this;
     return this.#each(
       (chunk) => chunk.expiresAt <= timestamp,
-      (item) => (item.state !== 'expired' && item.expiresAt <= timestamp ? { ...item, state: 'expired' } : item),
+      (item) =>
+        item.state !== 'expired' && item.expiresAt <= timestamp ? { ...item, state: 'expired' } : item,
     );
   }
 
@@ -119,7 +120,9 @@ export class Inbox {
     return this.#each(
       ({ unread }) => unread > 0,
       (item) =>
-        item.timestamp < timestamp && (!past || item.seq <= (past.get(item.writer) ?? 0)) ? asRead(item) : item,
+        item.timestamp < timestamp && (!past || item.seq <= (past.get(item.writer) ?? 0))
+          ? asRead(item)
+          : item,
     );
   }
 

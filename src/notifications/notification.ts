@@ -26,7 +26,9 @@ export function readNotification(payload: Uint8Array): Result<NotificationFacts,
   if (!(value instanceof Dict)) return err('A notification is a JSON object with a "title".');
   for (const [name] of value)
     if (!members.has(name))
-      return err(`A notification has title, body, data, severity and expiresAt; "${name.slice(0, 32)}" is none.`);
+      return err(
+        `A notification has title, body, data, severity and expiresAt; "${name.slice(0, 32)}" is none.`,
+      );
   const title = textIn(value.get('title'));
   if (title === undefined || title === '') return err('"title" is a text that is not empty.');
   if (utf8(title).length > limits.notificationTitleBytesMax)
@@ -36,7 +38,8 @@ export function readNotification(payload: Uint8Array): Result<NotificationFacts,
   if (severity !== undefined && !severities.some((each) => each === textIn(severity)))
     return err(`"severity" is one of ${severities.join(', ')}.`);
   const expiresAtMs = value.get('expiresAt');
-  if (expiresAtMs !== undefined && !isUnixMs(expiresAtMs)) return err('"expiresAt" is a time in Unix milliseconds.');
+  if (expiresAtMs !== undefined && !isUnixMs(expiresAtMs))
+    return err('"expiresAt" is a time in Unix milliseconds.');
   return ok({ expiresAtMs });
 }
 

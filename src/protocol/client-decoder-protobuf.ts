@@ -151,8 +151,7 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
 function readKind(reader: WireReader): PublishedKind | undefined {
   const number = reader.varint();
   const kind = publishedKindOf(number);
-  if (kind === undefined && number !== 0)
-    reader.invalid ??= `Entries of kind ${number} are not published.`;
+  if (kind === undefined && number !== 0) reader.invalid ??= `Entries of kind ${number} are not published.`;
   return kind;
 }
 

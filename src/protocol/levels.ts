@@ -12,11 +12,7 @@ export function levelOf(number: number): Level | undefined {
   return levels[number - 1];
 }
 
-export const publishedKinds = [
-  'patch',
-  'notification',
-  'read',
-] as const satisfies readonly PublishedKind[];
+export const publishedKinds = ['patch', 'notification', 'read'] as const satisfies readonly PublishedKind[];
 
 export function publishedKindNumber(kind: PublishedKind): number {
   return publishedKinds.indexOf(kind) + 1;

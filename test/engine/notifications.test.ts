@@ -314,11 +314,9 @@ test('of many the newest count; a node that starts anew reads from a snapshot', 
   }
   const { info } = await list(service);
   expect(info).toMatchObject({ unread: limits.notificationsCounted, total: limits.notificationsCounted });
-  const kinds = await world.engine.queryLog('default', channel, {
-    kind: 'snapshot',
-    order: 'newest',
-    limit: 5,
-  });
+  const kinds = await world.run(
+    world.engine.queryLog('default', channel, { kind: 'snapshot', order: 'newest', limit: 5 }),
+  );
   expect(kinds.ok && kinds.value.entries.length).toBeGreaterThan(0);
   await world.crash();
   const after = world.connect();

@@ -238,14 +238,16 @@ function serverToProto(message: ServerMessage): object {
     case 'close':
       return { close: { code: message.code, reason: message.reason, ...list('cursors', message.cursors) } };
     case 'subscribe': {
-      const results = message.results.map(({ channel, cursor, error, retained, document, notifications }) => ({
-        document,
-        notifications,
-        channel,
-        cursor,
-        error: error && failureToProto(error),
-        retained: retained && deliveryToProto(retained),
-      }));
+      const results = message.results.map(
+        ({ channel, cursor, error, retained, document, notifications }) => ({
+          document,
+          notifications,
+          channel,
+          cursor,
+          error: error && failureToProto(error),
+          retained: retained && deliveryToProto(retained),
+        }),
+      );
       return { subscribe: list('results', results) };
     }
     case 'unsubscribe': {

@@ -136,7 +136,11 @@ export class Folds<F> {
   }
 
   /** Shows what the entries of the order from `position` on did, until `visit` has enough. */
-  async visit(channel: ActiveChannel, position: number, visit: (visited: Visited<F>) => boolean): Promise<void> {
+  async visit(
+    channel: ActiveChannel,
+    position: number,
+    visit: (visited: Visited<F>) => boolean,
+  ): Promise<void> {
     const at = this.#folded(channel);
     const from = await foldOn(at, await foldStart(at, position), position);
     await foldOn(at, from, at.log.endPosition, visit);

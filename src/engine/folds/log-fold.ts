@@ -70,8 +70,7 @@ export async function foldOn<F>(
   const { log, ref, folding } = at;
   let { fold, position, snapshotAt, bytesSince } = from;
   if (position < log.firstPosition && folding.startsAnywhere) position = log.firstPosition;
-  if (position < log.firstPosition)
-    throw new FoldUnreadableError('The log does not go back that far.', true);
+  if (position < log.firstPosition) throw new FoldUnreadableError('The log does not go back that far.', true);
   if (position >= to) return from;
   const reader = LogReader.atPosition(log, position);
   for await (const item of scanForward({ ...at, ...whole }, reader)) {

@@ -42,9 +42,7 @@ export async function notificationPage(
     const page = new PageBuilder(channel, request, folded.fold);
     const scan = { ...scanOf(core, channel), log };
     const start = Math.min(Math.max(from.value, log.firstPosition), folded.position);
-    const found = request.unread
-      ? unreadFrom(scan, folded.fold, start, page)
-      : allFrom(scan, start, forward);
+    const found = request.unread ? unreadFrom(scan, folded.fold, start, page) : allFrom(scan, start, forward);
     for await (const item of found) if (!page.take(item)) break;
     return ok({ channel: ref.channel, info, ...page.done(start) });
   });
