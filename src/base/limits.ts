@@ -432,11 +432,6 @@ export const limits = {
    *  reading on from it costs milliseconds, and it adds at most a quarter to what readers get. */
   snapshotAfterBytes: 262_144,
   snapshotAfterSizes: 4,
-  /** Inboxes kept folded in memory, by what they weigh, as documents are. */
-  inboxCacheBytes: 67_108_864,
-  /** Notifications in one page. */
-  notificationsPageDefault: 50,
-  notificationsPageMax: 500,
   /** Entries looked at for one page of changes. */
   changesScanMax: 20_000,
 } as const;

@@ -1,4 +1,8 @@
-/** Limits of notification channels. */
+/** Limits of notification channels, and what they are called by, for servers and clients alike. */
+
+/** How much a notification matters. */
+export const severities = ['info', 'success', 'warning', 'error'] as const;
+
 export const notificationLimits = {
   /** Of a channel the newest so many count, whatever became of them: so much is known of it in memory and in a snapshot. */
   notificationsCounted: 10_000,
@@ -7,4 +11,9 @@ export const notificationLimits = {
   notificationTitleBytesMax: 1_024,
   /** Named in one request as read. */
   notificationsReadMax: 1_000,
+  /** In one page. */
+  notificationsPageDefault: 50,
+  notificationsPageMax: 500,
+  /** Channels kept folded in memory, by what they weigh: as documents are, 64 bytes for each that counts. */
+  inboxCacheBytes: 67_108_864,
 } as const;

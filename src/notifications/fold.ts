@@ -5,7 +5,7 @@ import { planted } from '../base/planted.js';
 import type { Dot } from '../base/ids.js';
 import type { Content, EntryKind, Timestamp, Trim, Vector } from '../log/entry.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
-import { Inbox } from './inbox.js';
+import type { Inbox } from './inbox.js';
 import { readNotification } from './notification.js';
 import { type Reading, readReading } from './reading.js';
 

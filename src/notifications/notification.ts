@@ -1,13 +1,10 @@
 /** What a notification says, as its entry has it: a JSON object with a title, and beside it what else there is to say. */
 import { utf8 } from '../base/bytes.js';
-import { notificationLimits as limits } from '../base/notification-limits.js';
+import { notificationLimits as limits, severities } from '../base/notification-limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { Fault } from '../documents/faults.js';
 import { readJson } from '../documents/json-reader.js';
 import { Dict, type Json, Text } from '../documents/value.js';
-
-export const severities = ['info', 'success', 'warning', 'error'] as const;
-export type Severity = (typeof severities)[number];
 
 /** As far as the fold goes by it; whoever shows it reads the rest. */
 export interface NotificationFacts {

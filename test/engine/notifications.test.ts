@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../src/base/limits.js';
 import { Grants } from '../../src/channels/grants.js';
-import { type Json, type TestSession, World, admin, anonymous } from './harness.js';
+import { type Json, type TestSession, World, admin } from './harness.js';
 
 const channel = 'notification:alerts';
 

@@ -1,7 +1,7 @@
 /** The notification channels of a node: what is unread in each, told to whoever is subscribed whenever it changes. It is a
  *  fold of the committed order, made at each node for itself, so at one place of the order it is the same everywhere. */
 import { utf8 } from '../../base/bytes.js';
-import type { WriterId } from '../../base/ids.js';
+import type { ChannelRef, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
 import { kindOf } from '../../channels/kinds.js';
@@ -24,8 +24,8 @@ import type { Folding } from '../folds/folding.js';
 import { Folds, type FoldsHooks } from '../folds/folds.js';
 import { FoldUnreadableError } from '../folds/log-fold.js';
 import type { Folded } from '../folds/open-fold.js';
+import type { PublishOrigin } from '../pending.js';
 import type { Logs } from '../ports.js';
-import type { Publishing } from '../publishing.js';
 
 const inboxFolding: Folding<Inbox> = {
   empty: Inbox.empty,
@@ -38,6 +38,11 @@ const inboxFolding: Folding<Inbox> = {
 };
 
 const timePassed = encodeContent({ contentType: 'application/json', payload: utf8('{"time":true}') });
+
+/** Of `Publishing`: what the node itself writes. */
+export interface NodeWriter {
+  system(ref: ChannelRef, content: Uint8Array, actor: string, origin: PublishOrigin, kind: 'read'): void;
+}
 
 export class Notifications extends Folds<Inbox> {
   readonly #delivery: Delivery;
@@ -69,7 +74,7 @@ export class Notifications extends Folds<Inbox> {
   }
 
   /** About once a second: what could not be told is, and where something has expired an entry is asked for that says so. */
-  tick(publishing: Publishing, nowMs: number): void {
+  tick(node: NodeWriter, nowMs: number): void {
     for (const channel of this.#untold) {
       if (channel.hasListeners) this.changed(channel);
       else this.#untold.delete(channel);
@@ -78,17 +83,17 @@ export class Notifications extends Folds<Inbox> {
     for (const channel of this.open) {
       const { fold } = channel;
       if (!fold || fold.log !== channel.log || this.#passing.has(channel)) continue;
-      if ((fold.folded.fold as Inbox).expiresAt <= now) this.#pass(channel, publishing);
+      if ((fold.folded.fold as Inbox).expiresAt <= now) this.#pass(channel, node);
     }
   }
 
   /** The node that orders the channel decides, by its own clock. */
-  #pass(channel: ActiveChannel, publishing: Publishing): void {
+  #pass(channel: ActiveChannel, node: NodeWriter): void {
     if (planted('expiry-unwritten')) return;
     this.#passing.add(channel);
     const done = (): void => void this.#passing.delete(channel);
     const origin = { publishAccepted: done, publishFailed: done };
-    publishing.system(channel.ref, timePassed, '', origin, 'read');
+    node.system(channel.ref, timePassed, '', origin, 'read');
   }
 
   /** What the committed order through now comes to, and the log that it is a place of; `undefined` at a node that has just
