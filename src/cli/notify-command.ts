@@ -25,7 +25,7 @@ interface NotifyOptions extends TargetOptions {
   readonly body?: string;
   readonly severity?: Severity;
   readonly expires?: number;
-  readonly data?: string;
+  readonly with?: string;
   readonly key?: string;
   readonly unread?: boolean;
   readonly oldest?: boolean;
@@ -60,7 +60,7 @@ Examples:
     .option('--body <text>', 'what else there is to say')
     .addOption(new Option('--severity <severity>', 'how much it matters').choices([...severities]))
     .option('--expires <duration>', 'after so long it does not count: "30s", "10m", "2h", "1d"', duration)
-    .option('--data <json>', 'for programs')
+    .option('--with <json>', 'data for programs')
     .option('--key <key>', 'idempotency key: the same key creates it once')
     .option('--json', 'one line of JSON on a terminal too');
   addTargetOptions(sending).action((channel: string, title: string, options: NotifyOptions) =>
@@ -111,7 +111,7 @@ async function send(
   options: NotifyOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { body, severity, expires, data, key } = options;
+  const { body, severity, expires, with: data, key } = options;
   const notification: NewNotification = {
     title,
     ...(body !== undefined && { body }),
@@ -296,7 +296,7 @@ function jsonText(text: string): string {
     JSON.parse(text);
     return text;
   } catch {
-    throw new CommandError(exitCodes.usage, '--data is JSON.');
+    throw new CommandError(exitCodes.usage, '--with is JSON.');
   }
 }
 

@@ -144,8 +144,11 @@ export class NotificationChannel {
     this.channel = channel;
     this.#client = client;
     this.#events = new Emitter((error) => client.report(error));
-    for (const [name, listener] of Object.entries(on))
-      this.#events.on(name as keyof NotificationEvents, listener as Listener<never>);
+    const listen = <K extends keyof NotificationEvents>(name: K): void => {
+      const listener = on[name];
+      if (listener) this.#events.on(name, listener);
+    };
+    for (const name of Object.keys(on) as (keyof NotificationEvents)[]) listen(name);
     this.#subscription = client.subscribe(channel, { start });
     this.#subscription.on('unread', (count) => {
       this.#count = count;

@@ -48,8 +48,6 @@ export class Inbox {
     this.expiresAt = expiresAt;
   }
 
-  static readonly empty = new Inbox([]);
-
   /** In order; not more than count. */
   static of(items: readonly Item[]): Inbox {
     const chunks: Chunk[] = [];
@@ -145,6 +143,9 @@ export class Inbox {
     return isSame ? this : new Inbox(chunks);
   }
 }
+
+/** Of a channel without entries. */
+export const emptyInbox = Inbox.of([]);
 
 function asRead(item: Item): Item {
   return item.state === 'unread' ? { ...item, state: 'read' } : item;

@@ -7,7 +7,7 @@ import { notificationLimits as limits } from '../../src/base/notification-limits
 import type { Content } from '../../src/log/entry.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { type InboxEntry, foldInbox, unknownIn } from '../../src/notifications/fold.js';
-import { Inbox, type Item } from '../../src/notifications/inbox.js';
+import { Inbox, type Item, emptyInbox } from '../../src/notifications/inbox.js';
 import { readNotification } from '../../src/notifications/notification.js';
 import { readReading } from '../../src/notifications/reading.js';
 import { readInboxSnapshot, snapshotOfInbox } from '../../src/notifications/snapshot.js';
@@ -64,7 +64,7 @@ function entriesOf(steps: readonly Step[]): InboxEntry[] {
   return entries;
 }
 
-function foldAll(entries: readonly InboxEntry[], from: Inbox = Inbox.empty): Inbox {
+function foldAll(entries: readonly InboxEntry[], from: Inbox = emptyInbox): Inbox {
   return entries.reduce((inbox, entry) => foldInbox(inbox, entry), from);
 }
 
@@ -154,7 +154,7 @@ describe('the fold', () => {
   });
 
   test('counts the newest so many', () => {
-    let inbox = Inbox.empty;
+    let inbox = emptyInbox;
     const writer = writers[0]!;
     for (let seq = 1; seq <= limits.notificationsCounted + 70; seq++)
       inbox = inbox.add({ writer, seq, timestamp: seq, expiresAt: Infinity, state: 'unread' });
@@ -174,7 +174,7 @@ describe('the fold', () => {
       { ...place, seq: 5, kind: 'read' },
       { ...place, seq: 6, kind: 'trim' },
     ];
-    expect(foldAll(entries)).toBe(Inbox.empty);
+    expect(foldAll(entries)).toBe(emptyInbox);
   });
 });
 

@@ -9,7 +9,7 @@ import { encodeCursor } from '../../log/cursor.js';
 import { encodeContent } from '../../log/entry-wire.js';
 import { timestampFromUnixMs } from '../../log/timestamp.js';
 import { foldInbox } from '../../notifications/fold.js';
-import { Inbox } from '../../notifications/inbox.js';
+import { type Inbox, emptyInbox } from '../../notifications/inbox.js';
 import { inboxBytes, readInboxSnapshot, snapshotOfInbox } from '../../notifications/snapshot.js';
 import type { Encoding, NotificationInfo } from '../../protocol/messages.js';
 import { encodeServerFrame } from '../../protocol/server-encoder.js';
@@ -28,7 +28,7 @@ import type { PublishOrigin } from '../pending.js';
 import type { Logs } from '../ports.js';
 
 const inboxFolding: Folding<Inbox> = {
-  empty: Inbox.empty,
+  empty: emptyInbox,
   step: (inbox, entry, past) => ({ fold: foldInbox(inbox, entry, past) }),
   snapshotOf: snapshotOfInbox,
   readSnapshot: readInboxSnapshot,
