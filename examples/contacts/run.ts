@@ -53,21 +53,16 @@ async function run(
   const namesOf = await nodeNames(cluster);
   const before = people.map(({ node }) => namesOf.get(node) ?? '');
   const third = Math.ceil(rounds / 3);
-  console.error(performance.now() - begun);
   await act(people, third, signal);
   // Of what is on its way some was written, some not.
   const victim = cluster.nodes.find(({ name }) => name === before[1])!;
   const away = killUnder(ben, victim);
-  console.error(performance.now() - begun);
   await act(people, third, signal);
   await away;
-  console.error('away', performance.now() - begun);
   cem.line.cut();
-  console.error(performance.now() - begun);
   await act(people, third, signal);
   cem.line.mend();
   await Promise.all(people.map((person) => person.settled()));
-  console.error('settled', performance.now() - begun);
   const seconds = (performance.now() - begun) / 1_000;
   const after = people.map(({ node }) => namesOf.get(node) ?? '');
   const problems = people.flatMap((person) => person.problems);
