@@ -15,6 +15,7 @@ const cores = [
   'hubs',
   'people',
   'documents',
+  'notifications',
 ];
 
 /** `cli` and `server` compose everything, so they have no row. */
@@ -34,6 +35,7 @@ const mayImport = {
   gateway: ['base', 'log', 'protocol', 'hubs', 'people', ports, api],
   services: ['base', 'log', 'protocol', 'hubs', ports, api],
   documents: ['base', 'log'],
+  notifications: ['base', 'log', 'documents'],
   client: ['base', 'log', 'protocol', 'documents'],
 };
 const pure = [...cores, 'engine'];
@@ -43,6 +45,7 @@ const entries = [
   'src/client/index.ts',
   'src/client/people.ts',
   'src/client/documents-entry.ts',
+  'src/client/notifications.ts',
   'src/protocol/index.ts',
   'src/server/index.ts',
 ];

@@ -1,10 +1,12 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
 import { documentLimits } from './document-limits.js';
+import { notificationLimits } from './notification-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
   ...wireLimits,
   ...documentLimits,
+  ...notificationLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
   sseChannelsMax: 32,

@@ -3,7 +3,8 @@ import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { Patterns, checkPattern } from './patterns.js';
 
-export type Action = 'publish' | 'subscribe';
+/** `notify`: to create notifications. */
+export type Action = 'publish' | 'subscribe' | 'notify';
 
 /** As providers and tokens say it, and as clients are told. */
 export interface Permissions {
@@ -17,12 +18,18 @@ export class Grants {
   readonly #known: Readonly<Record<Action, Map<string, boolean>>> = {
     publish: new Map(),
     subscribe: new Map(),
+    notify: new Map(),
   };
 
   /** `permissions` have passed `checkPermissions`. */
   constructor(readonly permissions: Permissions) {
     const { publish = [], subscribe = [] } = permissions;
-    this.#patterns = { publish: new Patterns(publish), subscribe: new Patterns(subscribe) };
+    this.#patterns = {
+      publish: new Patterns(publish),
+      subscribe: new Patterns(subscribe),
+      // Who may publish anywhere is not meant to notify everybody: the pattern has to say so.
+      notify: new Patterns(publish.filter((pattern) => pattern.startsWith('notification:'))),
+    };
   }
 
   allows(action: Action, channel: string): boolean {

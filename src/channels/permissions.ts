@@ -15,10 +15,13 @@ export interface Asker {
   readonly grants?: Grants | undefined;
 }
 
+const notified =
+  "Notifications are created by services and administrators: with an administrator's token, or one whose publish " +
+  'permissions name the channel by a pattern that begins with "notification:".';
+
 /** `undefined` when allowed. */
 export function refusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
   const kind = kindOf(channel);
-  if (kind === 'notification') return failure('UNSUPPORTED', { channel });
   if (kind === 'system' && action === 'publish') {
     return failure('DENIED', {
       channel,
@@ -29,6 +32,10 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
   if (kind === 'user') return userRefusal(asker, action, channel, rules);
+  if (kind === 'notification' && action !== 'subscribe')
+    return asker.grants?.allows('notify', channel)
+      ? undefined
+      : failure('DENIED', { channel, message: notified });
   const allowed = action === 'publish' ? rules.clientPublish : rules.public;
   return allowed || asker.grants?.allows(action, channel) ? undefined : failure('DENIED', { channel });
 }

@@ -8,6 +8,7 @@ import { CommandError, exitCodes } from './exit-codes.js';
 import { addHubCommand } from './hub-command.js';
 import { addKeyCommand } from './key-command.js';
 import { addLogCommand } from './log-command.js';
+import { addNotifyCommand } from './notify-command.js';
 import { addNodeCommand } from './node-command.js';
 import { addPubCommand } from './pub-command.js';
 import { addStatusCommand } from './status-command.js';
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addSubCommand(program);
   addLogCommand(program);
   addDocCommand(program);
+  addNotifyCommand(program);
   addChannelsCommand(program);
   addStatusCommand(program);
   addNodeCommand(program);

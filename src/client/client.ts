@@ -6,7 +6,7 @@ import { wireLimits } from '../base/wire-limits.js';
 import { encodeContent } from '../log/entry-wire.js';
 import { jsonPatchType } from '../protocol/content-type.js';
 import { failure } from '../protocol/errors.js';
-import type { ServerEvent, SessionInfo } from '../protocol/messages.js';
+import type { PublishedKind, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { hubOf, webSocketUrl } from './address.js';
 import type { ConnectionState } from './connection.js';
 import { contentOf } from './content.js';
@@ -26,7 +26,7 @@ import { type Platform, systemPlatform } from './platform.js';
 import { PublishQueue } from './publish-queue.js';
 import { type Published, publishedOf } from './published.js';
 import { Reading } from './reading.js';
-import { Requests } from './requests.js';
+import { type AnswerTo, type Question, Requests } from './requests.js';
 import { type StartOption, startOf } from './start.js';
 import { Subscription, type SubscriptionEvents } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
@@ -144,9 +144,15 @@ export class Client {
 
   /** Resolves when the server has it, as safe as asked for; retried until then, or until the timeout. Rejects with
    *  RinglogError: `outcome` says whether it may still appear. */
-  publish(channel: string, data?: unknown, options: PublishOptions = {}): Promise<Published> {
+  publish(
+    channel: string,
+    data?: unknown,
+    options: PublishOptions = {},
+    /** @internal */
+    kind?: PublishedKind,
+  ): Promise<Published> {
     return new Promise((resolve, reject) => {
-      const refused = this.#publish(channel, data, options, resolve, reject);
+      const refused = this.#publish(channel, data, options, resolve, reject, kind);
       if (refused) reject(refused);
       else this.#link.fillSoon();
     });
@@ -157,17 +163,11 @@ export class Client {
   patch(channel: string, patch: readonly PatchOperation[], options: PatchOptions = {}): Promise<Published> {
     const { ifVersion, ...rest } = options;
     const headers = ifVersion === undefined ? {} : { headers: { 'if-version': String(ifVersion) } };
-    return new Promise((resolve, reject) => {
-      const all = { ...rest, ...headers, contentType: jsonPatchType };
-      const refused = this.#publish(channel, patch, all, resolve, reject, true);
-      if (refused) reject(refused);
-      else this.#link.fillSoon();
-    });
+    return this.publish(channel, patch, { ...rest, ...headers, contentType: jsonPatchType }, 'patch');
   }
 
   /** A document as it is, or as it was. */
   async document(channel: string, options: DocumentOptions = {}): Promise<DocumentSnapshot> {
-    if (this.#state === 'closed') throw this.#endError();
     const { at, timeoutMs = defaults.historyTimeoutMs } = options;
     const isTime = typeof at === 'number' || at instanceof Date;
     const message = {
@@ -179,9 +179,7 @@ export class Client {
           ? undefined
           : { cursor: cursorBytes(channel, at) }),
     };
-    const answer = this.#requests.add(message, this.#link.nowMs + timeoutMs);
-    this.#link.fillSoon();
-    return new DocumentSnapshot(await answer);
+    return new DocumentSnapshot(await this.ask(message, timeoutMs));
   }
 
   /** Delivers the channel from `start` on (`live` by default) until it is closed. One subscription a channel. Throws
@@ -207,21 +205,22 @@ export class Client {
   /** What is stored, by pages or by iterating. Throws RinglogError on a cursor that is none. */
   history(channel: string, options: HistoryOptions = {}): History {
     const { timeoutMs = defaults.historyTimeoutMs } = options;
-    return new History(channelNameFor(channel), options, (message) => {
-      if (this.#state === 'closed') return Promise.reject(this.#endError());
-      const answer = this.#requests.add(message, this.#link.nowMs + timeoutMs);
-      this.#link.fillSoon();
-      return answer;
-    });
+    return new History(channelNameFor(channel), options, (message) => this.ask(message, timeoutMs));
+  }
+
+  /** @internal */
+  ask<Q extends Question>(message: Q, timeoutMs: number = defaults.historyTimeoutMs): Promise<AnswerTo<Q>> {
+    if (this.#state === 'closed') return Promise.reject(this.#endError());
+    const answer = this.#requests.add(message, this.#link.nowMs + timeoutMs);
+    this.#link.fillSoon();
+    return answer;
   }
 
   /** Asks the hub's directory; `ringlog/people` knows how. */
   async askDirectory(action: string, request: object): Promise<unknown> {
     if (this.#isEnding) throw this.#endError();
-    const message = { type: 'user', action, request } as const;
-    const answer = this.#requests.add(message, this.#link.nowMs + defaults.historyTimeoutMs);
-    this.#link.fillSoon();
-    return JSON.parse((await answer).answer) as unknown;
+    const { answer } = await this.ask({ type: 'user', action, request });
+    return JSON.parse(answer) as unknown;
   }
 
   /** @internal An idempotency key that nobody else has. */
@@ -276,7 +275,7 @@ export class Client {
     options: PublishOptions,
     accept: (published: Published) => void,
     refused: (error: RinglogError) => void,
-    isPatch = false,
+    kind?: PublishedKind,
   ): RinglogError | undefined {
     if (this.#isEnding) return this.#endError();
     try {
@@ -293,7 +292,7 @@ export class Client {
         ...(isSignal ? undefined : { idempotencyKey: idempotencyKey ?? this.#nextKey() }),
         ...(level === undefined ? undefined : { level }),
         ...(degrade === undefined ? undefined : { degrade }),
-        ...(isPatch ? { isPatch } : undefined),
+        ...(kind === undefined ? undefined : { kind }),
         accepted: (ack: Parameters<typeof publishedOf>[0]) => {
           accept(publishedOf(ack));
           this.#settle();

@@ -1,10 +1,15 @@
 /** Requests: those that only read are asked again after an interruption, until they are answered or too old. */
-import type { DocumentGetMessage, HistoryMessage, ServerEvent, UserMessage } from '../protocol/messages.js';
+import type { ChannelQuestion, ServerEvent, UserMessage } from '../protocol/messages.js';
 import { type RinglogError, ownError, serverError } from './error.js';
 
-export type Question = HistoryMessage | DocumentGetMessage | UserMessage;
+export type Question = ChannelQuestion | UserMessage;
 /** The type of what answers each. */
-const answerTypes = { history: 'history', documentGet: 'document', user: 'user' } as const;
+const answerTypes = {
+  history: 'history',
+  documentGet: 'document',
+  notifications: 'notifications',
+  user: 'user',
+} as const;
 export type AnswerTo<Q extends Question> = Extract<ServerEvent, { type: (typeof answerTypes)[Q['type']] }>;
 
 interface Request {

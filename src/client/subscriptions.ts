@@ -117,6 +117,9 @@ export class Subscriptions implements SubscriptionHost {
       case 'rebase':
         this.get(event.channel)?.rebase(event);
         return true;
+      case 'notificationInfo':
+        this.get(event.channel)?.counted(event);
+        return true;
       case 'gap':
         this.get(event.channel)?.gap(event);
         return true;

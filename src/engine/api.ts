@@ -16,6 +16,8 @@ import type {
   Gap,
   HistoryMessage,
   Level,
+  NotificationPage,
+  NotificationsMessage,
   PublishMessage,
 } from '../protocol/messages.js';
 import type { Failure } from '../protocol/errors.js';
@@ -327,6 +329,11 @@ export interface NodeApi {
     hub: string,
     request: DocumentGetMessage,
   ): Promise<Result<DocumentState, Failure>>;
+  notifications(
+    principal: Principal,
+    hub: string,
+    request: NotificationsMessage,
+  ): Promise<Result<NotificationPage, Failure>>;
   documentChanges(
     principal: Principal,
     hub: string,

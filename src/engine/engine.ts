@@ -35,6 +35,7 @@ import { type Core, startCore } from './core.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { Admission } from './hubs/admission.js';
 import { Tenants } from './hubs/tenants.js';
+import { notificationPage } from './notifications/reading.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage, positionCovered } from './history.js';
@@ -141,10 +142,11 @@ export class Engine implements NodeApi {
     this.#core = core;
     this.#cluster = core.cluster;
     const { side } = core;
-    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
+    const publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
       missing: (hub) => this.#tenants.hubs.missing(hub),
       recipient: (ref) => this.#tenants.recipient(ref),
     });
+    this.#publishing = publishing;
     this.#maintenance = new Maintenance(
       core,
       this.#ports,
@@ -155,13 +157,14 @@ export class Engine implements NodeApi {
           this.#sessions.tick();
           this.#tenants.tick(() => this.#sessions.hubs, this.#ports.clock.monotonicMs());
           this.#time.watch();
+          core.notifications.tick(publishing, core.physicalMs());
         },
         failed: (error) => void this.#storeFailed(error),
       },
     );
     this.#maintenance.start();
     this.#state = 'serving';
-    side?.serve(this.#publishing);
+    side?.serve(publishing);
     if (side && core.table) core.cluster?.attach(side, core.table);
   }
 
@@ -312,6 +315,11 @@ export class Engine implements NodeApi {
       documentState(core, channel, request),
     );
   }
+
+  notifications: NodeApi['notifications'] = (principal, hub, request) =>
+    this.#asReader(principal, hub, request.channel, (core, channel) =>
+      notificationPage(core, channel, request),
+    );
 
   documentChanges(
     principal: Principal,

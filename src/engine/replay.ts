@@ -23,6 +23,8 @@ export interface ReplayHost {
   retryLater(session: Session): void;
   /** Sends the document as whoever has all before `position` has it; false where it cannot be read now. */
   rebase(session: Session, channel: ActiveChannel, position: number): Promise<boolean>;
+  /** Sends what is unread in a notification channel now. */
+  info(session: Session, subscription: Subscription<Session>): void;
 }
 
 type EntriesStep = Extract<ReturnType<LogReader['next']>, { type: 'entries' }>;
@@ -53,12 +55,14 @@ export class Replay {
     while (session.hasReplay && !session.closed) {
       session.hasReplay = false;
       for (const subscription of session.subscriptions.values()) {
-        if (subscription.state.state !== 'replaying') continue;
+        const isReplaying = subscription.state.state === 'replaying';
+        if (!isReplaying && !subscription.isInfoDue) continue;
         if (session.isBehind()) {
           session.hasReplay = true;
           return;
         }
-        if (!(await this.#step(session, subscription))) session.hasReplay = true;
+        if (subscription.isInfoDue) this.host.info(session, subscription);
+        if (isReplaying && !(await this.#step(session, subscription))) session.hasReplay = true;
         if (session.closed) return;
       }
     }

@@ -8,31 +8,25 @@ import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
-import type {
-  DocumentGetMessage,
-  HistoryMessage,
-  PublishMessage,
-  ServerMessage,
-  UserMessage,
-} from '../protocol/messages.js';
+import type { ChannelQuestion, PublishMessage, ServerMessage, UserMessage } from '../protocol/messages.js';
 import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
 import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';
 import type { Authenticated } from '../sessions/authentication.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
-import { documentState, rebase } from './documents/reading.js';
+import { answerTo } from './answering.js';
+import { rebase } from './documents/reading.js';
 import type { OpenSession, PeopleAnswer, Principal, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
-import { historyPage } from './history.js';
 import type { Quotas } from './hubs/quotas.js';
+import { tellInfo } from './notifications/notifications.js';
 import { NodesTold } from './nodes-told.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
-import { scanOf } from './scan.js';
 import { type RulesOf, openSubscriptions } from './subscribing.js';
 
 export interface Parts {
@@ -294,18 +288,10 @@ export class Sessions implements SessionHost {
     }
   }
 
-  history(session: Session, requestId: number, message: HistoryMessage): void {
-    void this.#answer(session, requestId, message.channel, async (core, channel) => {
-      const page = await historyPage(scanOf(core, channel), message);
-      return page.ok ? ok({ type: 'history', ...page.value }) : page;
-    }).finally(() => session.requestDone());
-  }
-
-  document(session: Session, requestId: number, message: DocumentGetMessage): void {
-    void this.#answer(session, requestId, message.channel, async (core, channel) => {
-      const state = await documentState(core, channel, message);
-      return state.ok ? ok({ type: 'document', ...state.value }) : state;
-    }).finally(() => session.requestDone());
+  ask(session: Session, requestId: number, question: ChannelQuestion): void {
+    void this.#answer(session, requestId, question.channel, (core, channel) =>
+      answerTo(question, core, channel),
+    ).finally(() => session.requestDone());
   }
 
   async #answer(
@@ -405,6 +391,7 @@ export class Sessions implements SessionHost {
           failed: (session, error) => this.#failed(error, session, 0),
           retryLater: (session) => this.#retryLater(session),
           rebase: (session, channel, position) => rebase(core, session, channel, position),
+          info: (_session, subscription) => tellInfo(core.channels, subscription),
         }),
       };
     }

@@ -11,14 +11,15 @@ import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { DocumentInfo, Gap, Start, SubscribedChannel } from '../protocol/messages.js';
+import type { DocumentInfo, Gap, NotificationInfo, Start, SubscribedChannel } from '../protocol/messages.js';
 import type { Session, WantedSubscription } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import { signalFrame } from './delivery.js';
-import { DocumentUnreadableError } from './documents/log-fold.js';
+import { FoldUnreadableError } from './folds/log-fold.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
+import { infoFrame, isSame } from './notifications/notifications.js';
 import { retainedSlice } from './retained.js';
 import { goesLive } from './replay.js';
 import { scanOf } from './scan.js';
@@ -64,7 +65,10 @@ export async function openSubscriptions(
   }
 }
 
-function begin(session: Session, { channel, subscription, reader, log, resumed, lost }: Opened): void {
+function begin(
+  session: Session,
+  { channel, subscription, reader, log, resumed, lost, result }: Opened,
+): void {
   if (subscription.state.state !== 'opening') return;
   // The log may have been replaced while other channels were opened.
   const moved = channel.log === log ? ok(reader) : LogReader.atCursor(channel.log, reader.heads(log));
@@ -76,6 +80,11 @@ function begin(session: Session, { channel, subscription, reader, log, resumed, 
     session.push(signalFrame(channel, signals.signals, session.encoding));
   subscription.replayFrom(moved.value);
   if (!goesLive(channel, subscription)) session.hasReplay = true;
+  const { told } = channel;
+  // It may have changed while other channels were opened.
+  if (told && !(result.notifications && isSame(told, result.notifications))) {
+    session.push(infoFrame(channel, told, session.encoding));
+  }
 }
 
 async function openOne(
@@ -117,8 +126,26 @@ async function infoAt(
   try {
     return documents.info(await documents.before(channel, position));
   } catch (error) {
-    if (error instanceof DocumentUnreadableError) return undefined;
+    if (error instanceof FoldUnreadableError) return undefined;
     throw error;
+  }
+}
+
+/** Of a notification channel, where it can be read: whoever is there already was told the same, or is now. */
+async function countAt(
+  { notifications }: Core,
+  channel: ActiveChannel,
+): Promise<NotificationInfo | undefined> {
+  if (kindOf(channel.ref.channel) !== 'notification') return undefined;
+  try {
+    const info = await notifications.info(channel);
+    if (info) notifications.noticed(channel, info);
+    return info;
+  } catch (error) {
+    if (!(error instanceof FoldUnreadableError)) throw error;
+    // Told once it can be read.
+    notifications.changed(channel);
+    return undefined;
   }
 }
 
@@ -142,6 +169,7 @@ async function openAt(
   const { reader, lost } = position.value;
   const retained = start.type === 'live' ? await retainedSlice(core.logs, channel) : undefined;
   const cursor = encodeCursor(ref, reader.heads(log));
+  const notifications = await countAt(core, channel);
   const document = start.type === 'live' ? await infoAt(core, channel, reader.position) : undefined;
   return {
     result: {
@@ -149,6 +177,7 @@ async function openAt(
       cursor,
       ...(retained ? { retained } : {}),
       ...(document ? { document } : {}),
+      ...(notifications ? { notifications } : {}),
     },
     channel,
     subscription,

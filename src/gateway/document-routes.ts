@@ -2,7 +2,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { toBase64Url, toHex } from '../base/bytes.js';
-import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { DocumentChange, DocumentChanges } from '../engine/api.js';
 import { encodeContent } from '../log/entry-wire.js';
@@ -15,7 +14,7 @@ import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { jsonType as jsonAnswer } from './history-route.js';
 import { acceptedOf } from './publish-route.js';
-import { need, optionally, timeOrCursorFrom } from './request-values.js';
+import { idempotencyKeyFrom, need, optionally, timeOrCursorFrom } from './request-values.js';
 import {
   changesAnswer,
   changesQuery,
@@ -128,13 +127,8 @@ function messageOf(
 ): Result<PublishMessage, Failure> {
   const version = versionIn(headers['if-match']);
   if (!version.ok) return version;
-  const key = headers['idempotency-key'];
-  if (Array.isArray(key) || (key !== undefined && key.length > limits.idempotencyKeyBytesMax))
-    return err(
-      failure('INVALID', {
-        message: `Idempotency-Key has more than ${limits.idempotencyKeyBytesMax} bytes.`,
-      }),
-    );
+  const key = idempotencyKeyFrom(headers);
+  if (!key.ok) return key;
   const content = encodeContent({
     contentType: jsonPatchType,
     payload,
@@ -146,8 +140,8 @@ function messageOf(
     type: 'publish',
     channel,
     content,
-    isPatch: true,
-    ...(key !== undefined && { idempotencyKey: key }),
+    kind: 'patch',
+    ...(key.value !== undefined && { idempotencyKey: key.value }),
     ...(query.level !== undefined && { level: query.level as Level }),
     ...(query.degrade !== undefined && { degrade: query.degrade === 'true' }),
   });

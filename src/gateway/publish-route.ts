@@ -3,7 +3,6 @@
  *  One message: the body is the payload as it is, its Content-Type goes with it, and everything else is in headers and
  *  query, so that any program that can post a file can publish. Many: JSON with the messages of the WebSocket form. */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { utf8 } from '../base/bytes.js';
 import { dotText } from '../base/ids.js';
@@ -16,17 +15,15 @@ import { unixMsOf } from '../log/timestamp.js';
 import { decodeClientFrame } from '../protocol/client-decoder.js';
 import { checkPublishContent } from '../protocol/content-check.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import { JsonSource, isNestedWithin } from '../protocol/json-text.js';
+import { JsonSource } from '../protocol/json-text.js';
 import type { Level, PublishMessage } from '../protocol/messages.js';
 import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
+import { rawJson, takeJson } from './raw-json.js';
 import { need } from './request-values.js';
 import { batchAnswer, batchBody, channelParams, hubParams, publishAnswer, publishQuery } from './schemas.js';
 
 const entryHeaderPrefix = 'x-ringlog-header-';
-
-/** The body of a batch as it came: numbers in `data` must not go through `JSON.parse`. */
-const rawBodies = new WeakMap<FastifyRequest, Buffer>();
 
 export const publishRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = async (
   app,
@@ -62,17 +59,7 @@ export const batchRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> 
   app,
   { context },
 ) => {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    const bytes = body as Buffer;
-    try {
-      if (!isNestedWithin(limits.jsonDepthMax, bytes)) throw new SyntaxError('nested too deep');
-      rawBodies.set(request, bytes);
-      done(null, JSON.parse(bytes.toString()));
-    } catch (error) {
-      done(Object.assign(error as Error, { statusCode: 400 }));
-    }
-  });
+  takeJson(app);
   app.post(
     '/v1/hubs/:hub/publish',
     {
@@ -86,7 +73,7 @@ export const batchRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> 
     },
     async (request) => {
       const principal = need(await enter(context.api, request.params.hub, request.headers));
-      const messages = batchOf(rawBodies.get(request)!, request.body.messages.length);
+      const messages = batchOf(rawJson(request), request.body.messages.length);
       const results = await publishAll(messages, (valid) =>
         context.api.publish(principal, request.params.hub, valid),
       );

@@ -1,4 +1,5 @@
 /** Values of a request that mean more than their text. */
+import type { IncomingHttpHeaders } from 'node:http';
 import { fromBase64 } from '../base/bytes.js';
 import { type Dot, parseDot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
@@ -43,6 +44,13 @@ export function timeOrCursorFrom(name: string, text: string): Result<number | Ui
 export function idFrom(name: string, text: string): Result<Dot, Failure> {
   const dot = parseDot(text);
   return dot.ok ? dot : err(failure('INVALID', { message: `"${name}": ${dot.error}` }));
+}
+
+export function idempotencyKeyFrom(headers: IncomingHttpHeaders): Result<string | undefined, Failure> {
+  const key = headers['idempotency-key'];
+  if (!Array.isArray(key) && (key?.length ?? 0) <= limits.idempotencyKeyBytesMax) return ok(key);
+  const message = `Idempotency-Key has more than ${limits.idempotencyKeyBytesMax} bytes.`;
+  return err(failure('INVALID', { message }));
 }
 
 /** For routes: the value, or the failure as the answer. */

@@ -7,7 +7,7 @@ import { contentFromJson } from './content-json.js';
 import { type Failure, failure } from './errors.js';
 import { type JsonObject, JsonMembers, isJsonObject } from './json-members.js';
 import { JsonSource, compact, isNestedWithin } from './json-text.js';
-import { levels } from './levels.js';
+import { levels, publishedKinds } from './levels.js';
 import type { ClientMessage, ReceivedEnvelope, Start } from './messages.js';
 import { textOf } from './wire.js';
 
@@ -50,6 +50,7 @@ const readers = {
   publish: readPublish,
   history: readHistory,
   documentGet: readDocumentGet,
+  notifications: readNotifications,
   user: readUser,
 } satisfies Readonly<Record<string, Read>>;
 
@@ -79,7 +80,7 @@ function readPublish(members: JsonMembers, dataText: () => string): ClientMessag
   const ackedThrough = members.count('ackedThrough');
   const level = members.oneOf('level', levels);
   const degrade = members.flag('degrade');
-  const isPatch = members.oneOf('kind', ['publish', 'patch']) === 'patch';
+  const kind = members.oneOf('kind', ['publish', ...publishedKinds]);
   const content = encodeContent(contentFromJson(members, dataText));
   const checked = checkPublishContent(content, channel);
   if (!checked.ok) return checked.error;
@@ -95,7 +96,7 @@ function readPublish(members: JsonMembers, dataText: () => string): ClientMessag
     ...(ackedThrough ? { ackedThrough } : undefined),
     ...(level === undefined ? undefined : { level }),
     ...(degrade === undefined ? undefined : { degrade }),
-    ...(isPatch ? { isPatch } : undefined),
+    ...(kind === undefined || kind === 'publish' ? undefined : { kind }),
   };
 }
 
@@ -156,6 +157,24 @@ function readDocumentGet(members: JsonMembers): ClientMessage {
     channel,
     ...(cursor && cursor.length > 0 ? { cursor } : undefined),
     ...(atUnixMs ? { atUnixMs } : undefined),
+  };
+}
+
+function readNotifications(members: JsonMembers): ClientMessage {
+  const channel = members.text('channel') ?? '';
+  const cursor = members.base64('cursor', limits.cursorBytesMax);
+  const sinceUnixMs = members.count('since');
+  const untilUnixMs = members.count('until');
+  const limit = members.count('limit');
+  return {
+    type: 'notifications',
+    channel,
+    forward: members.flag('forward') ?? false,
+    unread: members.flag('unread') ?? false,
+    ...(cursor && cursor.length > 0 ? { cursor } : undefined),
+    ...(sinceUnixMs ? { sinceUnixMs } : undefined),
+    ...(untilUnixMs ? { untilUnixMs } : undefined),
+    ...(limit ? { limit } : undefined),
   };
 }
 

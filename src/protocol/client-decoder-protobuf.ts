@@ -5,8 +5,8 @@ import { limits } from '../base/limits.js';
 import { checkPublishContent } from './content-check.js';
 import { type Failure, failure } from './errors.js';
 import { isNestedWithin } from './json-text.js';
-import { levelOf } from './levels.js';
-import type { ClientMessage, Level, ReceivedEnvelope, Start } from './messages.js';
+import { levelOf, publishedKindOf } from './levels.js';
+import type { ClientMessage, Level, PublishedKind, ReceivedEnvelope, Start } from './messages.js';
 import { WireReader, textOf } from './wire.js';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -99,6 +99,7 @@ const readers: Readonly<Record<number, Read>> = {
   66: readPublish,
   74: readHistory,
   322: readDocumentGet,
+  330: readNotifications,
   482: readUser,
 };
 
@@ -115,7 +116,7 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
   let ackedThrough = 0;
   let level: Level | undefined;
   let degrade: boolean | undefined;
-  let isPatch: boolean | undefined;
+  let kind: PublishedKind | undefined;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 10) channel = channelNames.read(reader);
@@ -125,7 +126,7 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
     else if (tag === 40) ackedThrough = reader.varint();
     else if (tag === 48) level = readLevel(reader);
     else if (tag === 56) degrade = reader.bool();
-    else if (tag === 320) isPatch = readIsPatch(reader);
+    else if (tag === 320) kind = readKind(reader);
     else reader.skip(tag);
   }
   const checked = checkPublishContent(content, channel);
@@ -143,14 +144,15 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
     ackedThrough: ackedThrough === 0 ? undefined : ackedThrough,
     level,
     degrade,
-    isPatch,
+    kind,
   };
 }
 
-function readIsPatch(reader: WireReader): boolean | undefined {
-  const kind = reader.varint();
-  if (kind > 1) reader.invalid ??= `Entries of kind ${kind} are not published.`;
-  return kind === 1 ? true : undefined;
+function readKind(reader: WireReader): PublishedKind | undefined {
+  const number = reader.varint();
+  const kind = publishedKindOf(number);
+  if (kind === undefined && number !== 0) reader.invalid ??= `Entries of kind ${number} are not published.`;
+  return kind;
 }
 
 function readLevel(reader: WireReader): Level | undefined {
@@ -258,6 +260,37 @@ function readDocumentGet(reader: WireReader): ClientMessage {
     channel,
     ...(cursor === undefined || cursor.length === 0 ? undefined : { cursor }),
     ...(atUnixMs === 0 ? undefined : { atUnixMs }),
+  };
+}
+
+function readNotifications(reader: WireReader): ClientMessage {
+  let channel = '';
+  let cursor: Uint8Array | undefined;
+  let sinceUnixMs = 0;
+  let untilUnixMs = 0;
+  let limit = 0;
+  let forward = false;
+  let unread = false;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 10) channel = reader.text('channel');
+    else if (tag === 18) cursor = readCursor(reader);
+    else if (tag === 24) sinceUnixMs = reader.varint();
+    else if (tag === 32) untilUnixMs = reader.varint();
+    else if (tag === 40) limit = reader.varint();
+    else if (tag === 48) forward = reader.bool();
+    else if (tag === 56) unread = reader.bool();
+    else reader.skip(tag);
+  }
+  return {
+    type: 'notifications',
+    channel,
+    forward,
+    unread,
+    ...(cursor === undefined || cursor.length === 0 ? undefined : { cursor }),
+    ...(sinceUnixMs === 0 ? undefined : { sinceUnixMs }),
+    ...(untilUnixMs === 0 ? undefined : { untilUnixMs }),
+    ...(limit === 0 ? undefined : { limit }),
   };
 }
 

@@ -3,7 +3,7 @@ import { unreachable } from '../base/assert.js';
 import { ByteWriter } from '../base/bytes.js';
 import { dotText } from '../base/ids.js';
 import { closeField, openField, writeVarintField } from '../base/protobuf.js';
-import { levelNumber } from './levels.js';
+import { levelNumber, publishedKindNumber } from './levels.js';
 import type { ClientMessage, HistoryMessage, PublishMessage, Start } from './messages.js';
 import { putBytes, putFlag, putNumber, putText } from './wire.js';
 
@@ -17,6 +17,7 @@ const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
   publish: 0x42,
   history: 0x4a,
   documentGet: 0x142,
+  notifications: 0x14a,
   user: 0x1e2,
 };
 
@@ -64,6 +65,14 @@ function putMembers(out: ByteWriter, message: ClientMessage): void {
       putText(out, 0x0a, message.channel);
       if (message.cursor) putBytes(out, 0x12, message.cursor);
       return putNumber(out, 0x18, message.atUnixMs);
+    case 'notifications':
+      putText(out, 0x0a, message.channel);
+      if (message.cursor) putBytes(out, 0x12, message.cursor);
+      putNumber(out, 0x18, message.sinceUnixMs);
+      putNumber(out, 0x20, message.untilUnixMs);
+      putNumber(out, 0x28, message.limit);
+      putFlag(out, 0x30, message.forward);
+      return putFlag(out, 0x38, message.unread);
     case 'user':
       putText(out, 0x0a, message.action);
       return putText(out, 0x12, JSON.stringify(message.request));
@@ -90,7 +99,7 @@ function putPublish(out: ByteWriter, message: PublishMessage): void {
   putNumber(out, 0x28, message.ackedThrough);
   if (message.level) writeVarintField(out, 0x30, levelNumber(message.level));
   if (message.degrade !== undefined) writeVarintField(out, 0x38, message.degrade ? 1 : 0);
-  if (message.isPatch) writeVarintField(out, 0x140, 1);
+  if (message.kind) writeVarintField(out, 0x140, publishedKindNumber(message.kind));
 }
 
 function putHistory(out: ByteWriter, message: HistoryMessage): void {

@@ -8,6 +8,7 @@ import type {
   ClientMessage,
   Encoding,
   HistoryMessage,
+  NotificationsMessage,
   OutgoingMessage,
   OutgoingPublish,
   Start,
@@ -66,6 +67,8 @@ function messageToJson(message: OutgoingMessage): string {
       const { channel, cursor, atUnixMs } = message;
       return JSON.stringify({ channel, cursor: cursor && toBase64Url(cursor), at: atUnixMs });
     }
+    case 'notifications':
+      return notificationsToJson(message);
   }
 }
 
@@ -85,10 +88,22 @@ function startMember(start: Start): object {
 }
 
 function publishToJson(message: OutgoingPublish): string {
-  const { channel, content, idempotencyKey, publisherSeq, ackedThrough, level, degrade } = message;
-  const kind = message.isPatch ? 'patch' : undefined;
+  const { channel, content, idempotencyKey, publisherSeq, ackedThrough, level, degrade, kind } = message;
   const rest = JSON.stringify({ channel, kind, idempotencyKey, publisherSeq, ackedThrough, level, degrade });
   return `${rest.slice(0, -1)},${contentToJson(content).join(',')}}`;
+}
+
+function notificationsToJson(message: NotificationsMessage): string {
+  const { channel, cursor, sinceUnixMs: since, untilUnixMs: until, limit, forward, unread } = message;
+  return JSON.stringify({
+    channel,
+    cursor: cursor && toBase64Url(cursor),
+    since,
+    until,
+    limit,
+    forward: forward || undefined,
+    unread: unread || undefined,
+  });
 }
 
 function historyToJson(message: HistoryMessage): string {

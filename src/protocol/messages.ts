@@ -29,8 +29,26 @@ export interface PublishMessage {
   readonly ackedThrough?: number | undefined;
   readonly level?: Level | undefined;
   readonly degrade?: boolean | undefined;
-  /** The payload is a patch of the channel's document. */
-  readonly isPatch?: boolean | undefined;
+  /** What it is beside a message: what the payload says then goes by the channel's kind. */
+  readonly kind?: PublishedKind | undefined;
+}
+
+/** A change of a document, a notification, or what was read of notifications. */
+export type PublishedKind = 'patch' | 'notification' | 'read';
+
+/** Asks for notifications: those that are not read, or all. */
+export interface NotificationsMessage {
+  readonly type: 'notifications';
+  readonly channel: string;
+  /** Of an earlier page: goes on from there. */
+  readonly cursor?: Uint8Array;
+  /** Of when they were created: inclusive, exclusive. */
+  readonly sinceUnixMs?: number;
+  readonly untilUnixMs?: number;
+  readonly limit?: number;
+  /** Oldest first; else newest first. */
+  readonly forward: boolean;
+  readonly unread: boolean;
 }
 
 /** Asks for a document: as it is now, or as it was. */
@@ -61,6 +79,9 @@ export interface UserMessage {
   readonly request: unknown;
 }
 
+/** Asks something of a channel, and changes nothing. */
+export type ChannelQuestion = HistoryMessage | DocumentGetMessage | NotificationsMessage;
+
 export type ClientMessage =
   | {
       readonly type: 'auth';
@@ -76,8 +97,7 @@ export type ClientMessage =
     }
   | { readonly type: 'unsubscribe'; readonly channels: readonly string[] }
   | PublishMessage
-  | HistoryMessage
-  | DocumentGetMessage
+  | ChannelQuestion
   | UserMessage;
 
 export interface ClientEnvelope {
@@ -131,6 +151,36 @@ export interface DocumentState {
   readonly value: Uint8Array;
   /** Of a reader that has what it is made of. */
   readonly cursor: Uint8Array;
+}
+
+/** Of a notification channel. */
+export interface NotificationInfo {
+  /** Of those that count, how many are not read; and how many count: not expired, not trimmed, not too old. */
+  readonly unread: number;
+  readonly total: number;
+  /** Of a reader that has what this is counted of. */
+  readonly cursor: Uint8Array;
+}
+
+/** A notification in a page. */
+export interface ListedNotification {
+  readonly dot: Dot;
+  readonly timestamp: Timestamp;
+  readonly actor?: string;
+  readonly state: NotificationState;
+  /** JSON, as it was created. */
+  readonly value: Uint8Array;
+}
+
+export type NotificationState = 'unread' | 'read' | 'expired';
+
+export interface NotificationPage {
+  readonly channel: string;
+  readonly info: NotificationInfo;
+  readonly notifications: readonly ListedNotification[];
+  /** Goes on from here, in the same direction. */
+  readonly cursor: Uint8Array;
+  readonly more: boolean;
 }
 
 export interface Gap {
@@ -194,6 +244,8 @@ export interface SubscribedChannel {
   readonly retained?: DeliverySlice;
   /** On a live start of a document. */
   readonly document?: DocumentInfo;
+  /** Of a notification channel, wherever the subscription starts. */
+  readonly notifications?: NotificationInfo;
 }
 
 /** What a server sends; encoded by protocol/server-encoder.ts. */
@@ -237,6 +289,9 @@ export type ServerMessage =
   /** An answer; and, of itself, where the order has changed below what was delivered. */
   | ({ readonly type: 'document' } & DocumentState)
   | ({ readonly type: 'rebase' } & DocumentState)
+  /** Of itself, to whoever is subscribed: what is unread has changed. */
+  | ({ readonly type: 'notificationInfo'; readonly channel: string } & NotificationInfo)
+  | ({ readonly type: 'notifications' } & NotificationPage)
   | { readonly type: 'error'; readonly error: Failure };
 
 /** An entry as a client sees it, with the mark of its delivery. */

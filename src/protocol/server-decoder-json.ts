@@ -4,6 +4,7 @@ import { limits } from '../base/limits.js';
 import { type Content, type Entry, type Trim, entryKinds } from '../log/entry.js';
 import { contentFromJson } from './content-json.js';
 import { documentFromJson, infoFromJson } from './document-decoder.js';
+import { countFromJson, listedFromJson, noCount } from './notification-decoder.js';
 import type { Failure } from './errors.js';
 import { foreignFailure } from './foreign-failure.js';
 import { JsonMembers, isJsonObject } from './json-members.js';
@@ -103,6 +104,12 @@ const readers = {
   nodes: readNodesMessage,
   document: (members, source) => ({ type: 'document', ...documentFromJson(members, source) }),
   rebase: (members, source) => ({ type: 'rebase', ...documentFromJson(members, source) }),
+  notificationInfo: (members) => ({
+    type: 'notificationInfo',
+    channel: members.text('channel') ?? '',
+    ...countFromJson(members),
+  }),
+  notifications: readNotifications,
   user: (_members, source) => ({ type: 'user', answer: source.member('answer').text }),
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 
@@ -144,12 +151,14 @@ function readSubscribed(members: JsonMembers, source: JsonSource): SubscribedEve
     readDelivered(each, entry, channel),
   );
   const document = readNode(members, 'document', source, infoFromJson);
+  const notifications = readNode(members, 'notifications', source, countFromJson);
   return {
     channel,
     ...(cursor === undefined ? undefined : { cursor }),
     ...(error === undefined ? undefined : { error }),
     ...(retained === undefined ? undefined : { retained }),
     ...(document === undefined ? undefined : { document }),
+    ...(notifications === undefined ? undefined : { notifications }),
   };
 }
 
@@ -181,6 +190,17 @@ function readHistoryResult(members: JsonMembers, source: JsonSource): ServerEven
     channel,
     entries: readNodes(members, 'entries', source, read),
     gaps: readNodes(members, 'gaps', source, readGap),
+    cursor: members.base64('cursor') ?? noBytes,
+    more: members.flag('more') ?? false,
+  };
+}
+
+function readNotifications(members: JsonMembers, source: JsonSource): ServerEvent {
+  return {
+    type: 'notifications',
+    channel: members.text('channel') ?? '',
+    info: readNode(members, 'info', source, countFromJson) ?? noCount,
+    notifications: readNodes(members, 'notifications', source, listedFromJson),
     cursor: members.base64('cursor') ?? noBytes,
     more: members.flag('more') ?? false,
   };

@@ -29,4 +29,9 @@ export const protocolHistory: readonly {
     digest: '60b7408f2d75fac9',
     change: 'Documents: patches, the document now and before, rebase.',
   },
+  {
+    version: 1,
+    digest: '3dfffee918fd8189',
+    change: 'Notifications: created and read as entries, pages of them, and what is unread.',
+  },
 ];

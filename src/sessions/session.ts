@@ -13,10 +13,9 @@ import {
   failure,
 } from '../protocol/errors.js';
 import type {
+  ChannelQuestion,
   ClientMessage,
-  DocumentGetMessage,
   Encoding,
-  HistoryMessage,
   PublishMessage,
   ServerMessage,
   Start,
@@ -41,8 +40,7 @@ export interface SessionHost {
   /** Takes a message of what its hub and its user may send; 0, or the milliseconds to wait. */
   take(session: Session, nowMs: number): number;
   publish(session: Session, requestId: number, message: PublishMessage): void;
-  history(session: Session, requestId: number, message: HistoryMessage): void;
-  document(session: Session, requestId: number, message: DocumentGetMessage): void;
+  ask(session: Session, requestId: number, message: ChannelQuestion): void;
   people(session: Session, requestId: number, message: UserMessage): void;
   /** Opens subscriptions that were added to the session; answers the request once. */
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
@@ -201,9 +199,9 @@ export class Session implements Subscriber {
       case 'unsubscribe':
         return this.#unsubscribe(requestId, message.channels);
       case 'history':
-        return this.#begin(requestId) ? this.#host.history(this, requestId, message) : undefined;
       case 'documentGet':
-        return this.#begin(requestId) ? this.#host.document(this, requestId, message) : undefined;
+      case 'notifications':
+        return this.#begin(requestId) ? this.#host.ask(this, requestId, message) : undefined;
       case 'user':
         return this.#begin(requestId) ? this.#host.people(this, requestId, message) : undefined;
       case 'close':

@@ -172,6 +172,7 @@ export class FakeNode {
       case 'history':
         return answer(this.#history(message));
       case 'documentGet':
+      case 'notifications':
         return answer({ type: 'error', error: failure('NOT_FOUND') });
       case 'user': {
         if (this.misbehaviour.silent) return;

@@ -139,6 +139,10 @@ export class FakeNode implements NodeApi {
     return Promise.resolve(err(failure('NOT_FOUND')));
   }
 
+  notifications(): ReturnType<NodeApi['notifications']> {
+    return Promise.resolve(err(failure('NOT_FOUND')));
+  }
+
   documentChanges(): ReturnType<NodeApi['documentChanges']> {
     return Promise.resolve(err(failure('NOT_FOUND')));
   }

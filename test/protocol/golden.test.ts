@@ -83,6 +83,8 @@ const gap = {
   cursor,
 } as const;
 
+const notifications = { unread: 2, total: 3, cursor };
+
 const clientMessages: readonly OutgoingMessage[] = [
   { type: 'auth', token: 'secret', publisher: { id: 'sensor', epoch: 3 } },
   { type: 'ping' },
@@ -111,6 +113,29 @@ const clientMessages: readonly OutgoingMessage[] = [
   },
   { type: 'publish', channel: 'lobby', content: { payload: utf8('hello') } },
   { type: 'history', channel: 'lobby', cursor, sinceUnixMs: 1, untilUnixMs: 2, limit: 3, backward: true },
+  {
+    type: 'publish',
+    channel: 'notification:alerts',
+    content: { contentType: 'application/json', payload: utf8('{"title":"Disk full"}') },
+    kind: 'notification',
+  },
+  {
+    type: 'publish',
+    channel: 'notification:alerts',
+    content: { contentType: 'application/json', payload: utf8('{"until":1795162732000}') },
+    kind: 'read',
+  },
+  { type: 'notifications', channel: 'notification:alerts', forward: false, unread: true },
+  {
+    type: 'notifications',
+    channel: 'notification:alerts',
+    cursor,
+    sinceUnixMs: 1,
+    untilUnixMs: 2,
+    limit: 3,
+    forward: true,
+    unread: false,
+  },
 ];
 
 const serverMessages: readonly ServerMessage[] = [
@@ -171,6 +196,24 @@ const serverMessages: readonly ServerMessage[] = [
   },
   { type: 'subscribe', results: [{ channel: 'lobby', cursor, retained }] },
   { type: 'nodes', urls: ['http://10.0.0.6:8080', 'https://b.example'], spreadMs: 100 },
+  { type: 'subscribe', results: [{ channel: 'notification:alerts', cursor, notifications }] },
+  { type: 'notificationInfo', channel: 'notification:alerts', ...notifications },
+  {
+    type: 'notifications',
+    channel: 'notification:alerts',
+    info: notifications,
+    notifications: [
+      {
+        dot: { writer, seq: 7 },
+        timestamp: 373_481_196_642_304,
+        actor: 'watcher',
+        state: 'unread',
+        value: utf8('{"title":"Disk full","data":{"free":9007199254740993}}'),
+      },
+    ],
+    cursor,
+    more: true,
+  },
 ];
 
 interface Recorded {

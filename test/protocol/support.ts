@@ -1,4 +1,5 @@
 /** Random messages of the client protocol, and stored records to deliver. */
+import { publishedKinds } from '../../src/protocol/levels.js';
 import fc from 'fast-check';
 import type { ChannelName, HubName, WriterId } from '../../src/base/ids.js';
 import { toHex } from '../../src/base/bytes.js';
@@ -113,7 +114,7 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
       ackedThrough: maybe(seq),
       level: maybe(level),
       degrade: maybe(fc.boolean()),
-      isPatch: maybe(fc.constant(true)),
+      kind: maybe(fc.constantFrom(...publishedKinds)),
     })
     .map(compact),
   fc
@@ -122,6 +123,18 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
       channel: name,
       cursor: maybe(cursor),
       atUnixMs: maybe(unixMs),
+    })
+    .map(compact),
+  fc
+    .record({
+      type: fc.constant('notifications' as const),
+      channel: name,
+      cursor: maybe(cursor),
+      sinceUnixMs: maybe(unixMs),
+      untilUnixMs: maybe(unixMs),
+      limit: maybe(count),
+      forward: fc.boolean(),
+      unread: fc.boolean(),
     })
     .map(compact),
   fc
@@ -245,6 +258,18 @@ const documentState = fc.record({
   cursor,
 });
 
+const notificationCount = fc.record({ unread: fc.nat(), total: fc.nat(), cursor });
+
+const listedNotification = fc
+  .record({
+    dot,
+    timestamp,
+    actor: maybe(text),
+    state: fc.constantFrom('unread' as const, 'read' as const, 'expired' as const),
+    value: fc.jsonValue().map((value) => new Uint8Array(Buffer.from(JSON.stringify(value)))),
+  })
+  .map(compact);
+
 const signal: fc.Arbitrary<Signal> = fc
   .record({ timestamp, actor: maybe(text), content: content.map(encodeContent) })
   .map(compact);
@@ -285,6 +310,7 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
           error: maybe(failure),
           retained: maybe(sliceOf(1)),
           document: maybe(info),
+          notifications: maybe(notificationCount),
         })
         .map(({ retained, ...rest }) =>
           compact({ ...rest, retained: retained && { ...retained, channel: rest.channel } }),
@@ -324,6 +350,17 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
         (each) => withOwnRecords({ channel: message.channel, retained: each }).retained!,
       ),
     })),
+  fc
+    .record({ channel: name, info: notificationCount })
+    .map(({ channel, info: told }) => ({ type: 'notificationInfo' as const, channel, ...told })),
+  fc.record({
+    type: fc.constant('notifications' as const),
+    channel: name,
+    info: notificationCount,
+    notifications: fc.array(listedNotification, { maxLength: 3 }),
+    cursor,
+    more: fc.boolean(),
+  }),
   fc.record({
     type: fc.constant('sessionInfo' as const),
     sessionId: text,

@@ -2,6 +2,7 @@
  *  letter. Contents, runs and records are views of its bytes; whether they are what they should be is for who uses them
  *  to see. */
 import type { Dot, NodeId } from '../../base/ids.js';
+import { publishedKindOf } from '../../protocol/levels.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { type Failure, failure as failureOf, isErrorCode } from '../../protocol/errors.js';
@@ -106,7 +107,8 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   let publisher: ForwardedPublish['publisher'];
   let idempotencyKey = '';
   let level: ForwardedPublish['level'] | undefined;
-  const flags = { retain: false, degrade: false, first: false, isPatch: false };
+  const flags = { retain: false, degrade: false, first: false };
+  let kind: ForwardedPublish['kind'];
   const id = reader.withId((tag) => {
     if (tag === 0x12) ref = reader.ref();
     else if (tag === 0x1a) actor = reader.text(limits.tokenBytesMax);
@@ -117,7 +119,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     else if (tag === 0x40) level = reader.level();
     else if (tag === 0x48) flags.degrade = reader.varint() !== 0;
     else if (tag === 0x50) flags.first = reader.varint() !== 0;
-    else if (tag === 0x140) flags.isPatch = reader.varint() !== 0;
+    else if (tag === 0x140) kind = readKind(reader);
     else return false;
     return true;
   });
@@ -133,8 +135,15 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     level: level ?? 'quorum',
     degrade: flags.degrade,
     first: flags.first,
-    ...(flags.isPatch ? { isPatch: true } : {}),
+    ...(kind ? { kind } : {}),
   };
+}
+
+function readKind(reader: LetterReader): ForwardedPublish['kind'] {
+  const number = reader.varint();
+  const kind = publishedKindOf(number);
+  if (!kind && number !== 0) reader.fail();
+  return kind;
 }
 
 function readPublisher(reader: LetterReader): ForwardedPublish['publisher'] {

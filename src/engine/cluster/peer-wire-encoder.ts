@@ -5,7 +5,7 @@ import type { NodeId, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { closeField, openField, writeVarintField } from '../../base/protobuf.js';
 import type { Failure } from '../../protocol/errors.js';
-import { levelNumber } from '../../protocol/levels.js';
+import { levelNumber, publishedKindNumber } from '../../protocol/levels.js';
 import type { Signal } from '../../protocol/messages.js';
 import { encodeFrame } from '../../replication/wire-encoder.js';
 import { putBytes, putDot, putNumber, putRef, putText, putVector } from '../../replication/wire-writer.js';
@@ -213,7 +213,7 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   putNumber(out, 0x40, levelNumber(publish.level));
   putFlag(out, 0x48, publish.degrade);
   putFlag(out, 0x50, publish.first);
-  putFlag(out, 0x140, publish.isPatch === true);
+  if (publish.kind) putNumber(out, 0x140, publishedKindNumber(publish.kind));
   closeField(out, field);
 }
 

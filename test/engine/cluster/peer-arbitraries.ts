@@ -1,4 +1,5 @@
 /** Random messages between nodes, beside the frames of replication. */
+import { publishedKinds } from '../../../src/protocol/levels.js';
 import fc from 'fast-check';
 import { toHex } from '../../../src/base/bytes.js';
 import type { NodeId, WriterId } from '../../../src/base/ids.js';
@@ -50,7 +51,7 @@ const publish = compacted<ForwardedPublish>(
     level,
     degrade: fc.boolean(),
     first: fc.boolean(),
-    isPatch: some(fc.constant(true)),
+    kind: some(fc.constantFrom(...publishedKinds)),
   }),
 );
 const failure = compacted<Failure>(

@@ -1,5 +1,6 @@
 /** Letters between nodes as bytes: what is written is read, by an independent reader too, and nothing that comes in does
  *  more than be refused. */
+import { publishedKindNumber } from '../../../src/protocol/levels.js';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -138,7 +139,7 @@ function toProto(message: PeerMessage): object {
       const publishes = message.publishes.map((each) => ({
         ...each,
         level: levelOf(each.level),
-        patch: each.isPatch,
+        kind: each.kind && publishedKindNumber(each.kind),
       }));
       return { publish: { publishes } };
     }
