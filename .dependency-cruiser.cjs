@@ -15,6 +15,7 @@ const cores = [
   'hubs',
   'people',
   'documents',
+  'presence',
 ];
 
 /** `cli` and `server` compose everything, so they have no row. */
@@ -27,6 +28,7 @@ const mayImport = {
   channels: ['base', 'log', 'protocol'],
   hubs: ['base', 'log', 'protocol', 'channels'],
   people: ['base', 'hubs'],
+  presence: ['base', 'protocol'],
   sessions: ['base', 'protocol', 'log', 'channels'],
   engine: cores,
   storage: ['base', 'log', ports],

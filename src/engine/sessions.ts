@@ -11,6 +11,7 @@ import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
 import type {
   DocumentGetMessage,
   HistoryMessage,
+  PresenceRequest,
   PublishMessage,
   ServerMessage,
   UserMessage,
@@ -29,6 +30,7 @@ import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage } from './history.js';
 import { NodesTold } from './nodes-told.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
+import type { PresenceService } from './presence/service.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
 import { scanOf } from './scan.js';
@@ -58,6 +60,7 @@ export interface SessionsNode {
     sessionId: string,
   ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
   people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
+  presence(): PresenceService;
   /** False for one whose time is over, or that was revoked. */
   isCurrent(hub: HubName, principal: Principal): boolean;
 }
@@ -109,7 +112,7 @@ export class Sessions implements SessionHost {
       drained: () => this.#kick(session),
       disconnected: () => {
         session.ended();
-        this.#sessions.delete(session);
+        this.disconnected(session);
       },
     });
   }
@@ -156,6 +159,7 @@ export class Sessions implements SessionHost {
       const refused = 'code' in rules ? rules : refusal(principal, 'subscribe', channel, rules);
       if (refused) session.cut(subscription, refused);
     }
+    this.node.presence().recheck(session);
   }
 
   /** Those that somebody is in. */
@@ -227,6 +231,7 @@ export class Sessions implements SessionHost {
   disconnected(session: Session): void {
     this.#sessions.delete(session);
     this.#readers.delete(session);
+    this.node.presence().ended(session);
   }
 
   // --- what a session asks
@@ -270,6 +275,10 @@ export class Sessions implements SessionHost {
     parts.publishing.publish({ origin: session, requestId, hub, principal, publisher, message });
     // Acks of signals, and refusals, are due now; acks of entries come with their commit.
     if (session.hasAcks) this.flushSoon(session);
+  }
+
+  presence(session: Session, requestId: number, message: PresenceRequest): void {
+    this.node.presence().request(session, requestId, message);
   }
 
   people(session: Session, requestId: number, { action, request }: UserMessage): void {
@@ -333,7 +342,10 @@ export class Sessions implements SessionHost {
       session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
-    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted)
+    const opened = (subscription: Subscription<Session>): void => {
+      if (this.#sessions.has(session)) this.node.presence().entered(subscription);
+    };
+    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted, opened)
       .then(
         () => this.#kick(session),
         (error: unknown) => this.#failed(error, session, requestId),
@@ -342,6 +354,7 @@ export class Sessions implements SessionHost {
   }
 
   unsubscribed(subscription: Subscription<Session>): void {
+    this.node.presence().left(subscription);
     const channel = this.node.core()?.channels.find(subscription.session.hub, subscription.channel);
     if (!channel?.hasListeners || subscription.slot < 0) return;
     channel.fanOut.remove(subscription);

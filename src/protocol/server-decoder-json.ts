@@ -18,6 +18,7 @@ import type {
   SessionInfo,
   SubscribedEvent,
 } from './messages.js';
+import { presenceEventFromJson } from './presence-decoder.js';
 import { gapReason } from './server-decoder-protobuf.js';
 import { textOf } from './wire.js';
 
@@ -103,6 +104,10 @@ const readers = {
   nodes: readNodesMessage,
   document: (members, source) => ({ type: 'document', ...documentFromJson(members, source) }),
   rebase: (members, source) => ({ type: 'rebase', ...documentFromJson(members, source) }),
+  presence: (members) => presenceEventFromJson('presence', members),
+  join: (members) => presenceEventFromJson('join', members),
+  leave: (members) => presenceEventFromJson('leave', members),
+  occupancy: (members) => presenceEventFromJson('occupancy', members),
   user: (_members, source) => ({ type: 'user', answer: source.member('answer').text }),
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 

@@ -14,6 +14,7 @@ import type {
   SessionInfo,
   SubscribedChannel,
 } from './messages.js';
+import { presenceToJson } from './presence-encoder.js';
 
 export function encodeJsonDelivery(slice: DeliverySlice): Uint8Array {
   return utf8(`{"delivery":${deliveryToJson(slice)}}`);
@@ -76,6 +77,11 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
     case 'document':
     case 'rebase':
       return documentToJson(message);
+    case 'presence':
+    case 'join':
+    case 'leave':
+    case 'occupancy':
+      return presenceToJson(message);
     case 'error':
       return failureToJson(message.error);
     default:

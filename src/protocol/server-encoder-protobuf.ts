@@ -16,6 +16,7 @@ import type {
   ServerMessage,
   SessionInfo,
 } from './messages.js';
+import { putPresence } from './presence-encoder.js';
 import { fieldLength, putBytes, putFlag, putNumber, putText, putWriter } from './wire.js';
 
 const envelopesTag = 0x0a;
@@ -107,6 +108,10 @@ const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
   nodes: 0x7a,
   document: 0x142,
   rebase: 0x14a,
+  presence: 0x192,
+  join: 0x19a,
+  leave: 0x1a2,
+  occupancy: 0x1aa,
   user: 0x1e2,
 };
 
@@ -143,6 +148,11 @@ function putMembers(out: ByteWriter, message: ServerMessage): void {
     case 'document':
     case 'rebase':
       return putDocument(out, message);
+    case 'presence':
+    case 'join':
+    case 'leave':
+    case 'occupancy':
+      return putPresence(out, message);
     case 'error':
       return putError(out, message.error);
     default:

@@ -29,4 +29,5 @@ export const protocolHistory: readonly {
     digest: '60b7408f2d75fac9',
     change: 'Documents: patches, the document now and before, rebase.',
   },
+  { version: 1, digest: '6f00dfcab75f138b', change: 'Presence and occupancy.' },
 ];

@@ -21,6 +21,8 @@ export class Subscription<S extends Subscriber = Subscriber> {
   slot = -1;
   /** Of a document: a patch was delivered late, so what its reader made of it is none of its versions. */
   isRebaseDue = false;
+  /** What others see of its client in the channel, as JSON. */
+  presence: string | undefined;
 
   constructor(
     readonly session: S,

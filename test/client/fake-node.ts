@@ -173,6 +173,10 @@ export class FakeNode {
         return answer(this.#history(message));
       case 'documentGet':
         return answer({ type: 'error', error: failure('NOT_FOUND') });
+      case 'presence':
+      case 'presenceUpdate':
+      case 'occupancy':
+        return answer({ type: 'error', error: failure('NO_PRESENCE') });
       case 'user': {
         if (this.misbehaviour.silent) return;
         const { action, request } = message;
