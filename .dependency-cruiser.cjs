@@ -45,6 +45,7 @@ const entries = [
   'src/client/index.ts',
   'src/client/people.ts',
   'src/client/documents-entry.ts',
+  'src/client/presence.ts',
   'src/protocol/index.ts',
   'src/server/index.ts',
 ];

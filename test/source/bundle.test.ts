@@ -7,12 +7,14 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { browserFlags, chromium } from '../support/services.js';
 
 const entry = fileURLToPath(new URL('../../src/client/index.ts', import.meta.url));
-/** Protobuf, checksums and everything else included: what documents and the questions to a hub's directory need together,
- *  rounded up to the next KiB. */
-const compressedBytesMax = 21_504;
+/** Protobuf, checksums and everything else included: what documents, the questions to a hub's directory and the messages of
+ *  presence need together, rounded up to the next KiB. */
+const compressedBytesMax = 22_528;
 /** With documents that several hold at once. */
 const documentsEntry = fileURLToPath(new URL('../../src/client/documents-entry.ts', import.meta.url));
 const documentsBytesMax = 10_240;
+const presenceEntry = fileURLToPath(new URL('../../src/client/presence.ts', import.meta.url));
+const presenceBytesMax = 4_096;
 const globalName = 'ringlog';
 const browser = await chromium();
 
@@ -30,17 +32,20 @@ describe('the client bundle', () => {
     expect(gzipSync(code).length).toBeLessThan(compressedBytesMax);
   });
 
-  test('leaves shared documents to an entry of their own, which is small too', async () => {
+  test.each([
+    ['shared documents', documentsEntry, documentsBytesMax],
+    ['presence', presenceEntry, presenceBytesMax],
+  ])('leaves %s to an entry of their own, which is small too', async (_, entryPoint, bytesMax) => {
     const options = { bundle: true, minify: true, write: false, logLevel: 'silent' } as const;
     const result = await build({
       ...options,
-      entryPoints: [documentsEntry],
+      entryPoints: [entryPoint],
       platform: 'browser',
       globalName,
     });
-    const documents = result.outputFiles[0]?.text ?? '';
-    expect(gzipSync(documents).length).toBeLessThan(documentsBytesMax);
-    expect(documents).not.toMatch(/node:|\brequire\(|\bprocess\.|\bBuffer\b/);
+    const own = result.outputFiles[0]?.text ?? '';
+    expect(gzipSync(own).length).toBeLessThan(bytesMax);
+    expect(own).not.toMatch(/node:|\brequire\(|\bprocess\.|\bBuffer\b/);
   });
 
   test('names nothing of Node, and no package', () => {

@@ -143,7 +143,9 @@ export class Presence implements PresenceHearer {
       isToBegin: false,
     });
     this.#announcements.begin(peer);
-    this.#plan();
+    // In one letter with what else every link begins with.
+    this.#tellOne(peer);
+    if (this.#announcements.due.length > 0) this.#plan();
     // Who had nobody to ask does not wait out a pause.
     this.readings.homesChanged();
   }
@@ -229,16 +231,18 @@ export class Presence implements PresenceHearer {
   #tell(): void {
     this.#isPlanned = false;
     this.settle();
-    for (const peer of this.#announcements.due) {
-      for (let i = 0; i < messagesATurn; i++) {
-        const told = this.#announcements.take(peer);
-        if (told) this.#neighbours.tell(peer, told);
-        else break;
-      }
-    }
+    for (const peer of this.#announcements.due) this.#tellOne(peer);
     if (this.#announcements.due.length === 0) return;
     this.#isPlanned = true;
     this.#options.timers.after(1, () => this.#tell());
+  }
+
+  #tellOne(peer: NodeId): void {
+    for (let i = 0; i < messagesATurn; i++) {
+      const told = this.#announcements.take(peer);
+      if (told) this.#neighbours.tell(peer, told);
+      else return;
+    }
   }
 
   #now(): number {
