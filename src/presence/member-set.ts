@@ -1,5 +1,6 @@
 /** Who is in one channel, in the order of their sessions' ids, and how many there are beside those that are named. */
 import type { Member } from '../protocol/messages.js';
+import { SortedTexts } from './sorted-texts.js';
 
 export interface MembersPage {
   readonly members: readonly Member[];
@@ -15,8 +16,7 @@ export interface MembersDifference {
 
 export class MemberSet {
   readonly #members = new Map<string, Member>();
-  /** Rising. Putting one in moves those behind it: some microseconds where there are a hundred thousand. */
-  readonly #sessions: string[] = [];
+  readonly #sessions = new SortedTexts();
   /** Present and not named. */
   others = 0;
 
@@ -36,57 +36,37 @@ export class MemberSet {
     return this.#members.get(session);
   }
 
-  /** Rising. */
-  get sessions(): readonly string[] {
-    return this.#sessions;
-  }
-
   /** False where nothing is new. */
   set(member: Member): boolean {
     const { session } = member;
     const before = this.#members.get(session);
     if (before && isSame(before, member)) return false;
     this.#members.set(session, member);
-    if (!before) this.#sessions.splice(this.#placeOf(session), 0, session);
+    if (!before) this.#sessions.add(session);
     return true;
   }
 
   delete(session: string): boolean {
     if (!this.#members.delete(session)) return false;
-    this.#sessions.splice(this.#placeOf(session), 1);
+    this.#sessions.delete(session);
     return true;
   }
 
   /** Those behind the session `after`; from the first on where it is empty. */
   page(after: string, limit: number): MembersPage {
-    let from = this.#placeOf(after);
-    if (this.#sessions[from] === after) from++;
-    const sessions = this.#sessions.slice(from, from + limit);
-    return {
-      members: sessions.map((session) => this.#members.get(session)!),
-      more: from + limit < this.#sessions.length,
-    };
+    // One more tells whether there are more.
+    const sessions = this.#sessions.behind(after, limit + 1);
+    const members = sessions.slice(0, limit).map((session) => this.#members.get(session)!);
+    return { members, more: sessions.length > limit };
   }
 
   differenceTo(next: MemberSet): MembersDifference {
-    const leaves = this.#sessions.filter((session) => !next.get(session));
+    const leaves = [...this.#members.keys()].filter((session) => !next.get(session));
     const joins = [...next.#members.values()].filter((member) => {
       const before = this.#members.get(member.session);
       return !before || !isSame(before, member);
     });
     return { joins, leaves };
-  }
-
-  /** The first place whose session is not below. */
-  #placeOf(session: string): number {
-    let low = 0;
-    let high = this.#sessions.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#sessions[middle]! < session) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
 
