@@ -9,6 +9,7 @@ import { addHubCommand } from './hub-command.js';
 import { addKeyCommand } from './key-command.js';
 import { addLogCommand } from './log-command.js';
 import { addNodeCommand } from './node-command.js';
+import { addPresenceCommand } from './presence-command.js';
 import { addPubCommand } from './pub-command.js';
 import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addSubCommand(program);
   addLogCommand(program);
   addDocCommand(program);
+  addPresenceCommand(program);
   addChannelsCommand(program);
   addStatusCommand(program);
   addNodeCommand(program);

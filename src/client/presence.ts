@@ -62,9 +62,14 @@ class Presence {
     return new ChannelPresence(this.#client, channelNameFor(channel));
   }
 
-  /** Calls back with how many are there, now and whenever that changes. Returns what ends it. */
-  followCount(channel: string, listener: (count: number) => void): () => void {
-    return followCount(this.#client, channelNameFor(channel), listener);
+  /** Calls back with how many are there, now and whenever that changes; `failed` once, where it cannot be had: NO_PRESENCE,
+   *  DENIED. Returns what ends it. */
+  followCount(
+    channel: string,
+    listener: (count: number) => void,
+    failed?: (error: RinglogError) => void,
+  ): () => void {
+    return followCount(this.#client, channelNameFor(channel), listener, failed);
   }
 
   /** A page in the order of sessions: those behind the session `after`. */
@@ -228,35 +233,46 @@ export class ChannelPresence {
   }
 }
 
-function followCount(client: Client, channel: string, listener: (count: number) => void): () => void {
-  let isOver = false;
+function followCount(
+  client: Client,
+  channel: string,
+  listener: (count: number) => void,
+  failed: (error: RinglogError) => void = () => undefined,
+): () => void {
   let last: number | undefined;
+  let isOver = false;
+  let offs: (() => void)[] = [];
+  const end = (): void => {
+    isOver = true;
+    for (const off of offs) off();
+  };
   const told = (count: number): void => {
     if (isOver || count === last) return;
     last = count;
     listener(count);
   };
-  const ask = (follow: boolean): void => {
-    client.ask({ type: 'occupancy', channel, follow }).then(
-      ({ count }) => follow && told(count),
-      (error: RinglogError) => {
-        if (!isOver && follow && !ends.has(error.code))
-          client.platform.after(anewMs, () => !isOver && ask(true));
-      },
-    );
+  const refused = (error: RinglogError): void => {
+    if (isOver) return;
+    if (!ends.has(error.code)) return void client.platform.after(anewMs, ask);
+    end();
+    failed(error);
   };
-  const offs = [
-    client.on(
-      'presence',
-      (event) => event.type === 'occupancy' && event.channel === channel && told(event.count),
-    ),
-    client.on('state', ({ state }) => state === 'open' && ask(true)),
+  const ask = (): void => {
+    if (isOver) return;
+    client.ask({ type: 'occupancy', channel, follow: true }).then(({ count }) => told(count), refused);
+  };
+  offs = [
+    client.on('presence', (event) => {
+      if (event.type === 'occupancy' && event.channel === channel) told(event.count);
+    }),
+    client.on('error', (error) => error.channel === channel && refused(error)),
+    client.on('state', ({ state }) => state === 'open' && ask()),
   ];
-  ask(true);
+  ask();
   return () => {
-    isOver = true;
-    for (const off of offs) off();
-    if (client.state === 'open') ask(false);
+    end();
+    if (client.state === 'open')
+      client.ask({ type: 'occupancy', channel, follow: false }).catch(() => undefined);
   };
 }
 

@@ -395,12 +395,12 @@ describe('members', () => {
           const twin = new Map<string, Member>();
           for (const { session, say } of all) {
             const name = sessionOf(1, 1, session);
-            if (say === undefined) expect(set.delete(name)).toBe(twin.delete(name));
-            else {
-              const member = { session: name, metadata: String(say), since: 1 };
-              expect(set.set(member)).toBe(twin.get(name)?.metadata !== member.metadata);
-              twin.set(name, member);
-            }
+            const member = { session: name, metadata: String(say), since: 1 };
+            const isNew = say === undefined ? set.delete(name) : set.set(member);
+            const isMeant = say === undefined ? twin.has(name) : twin.get(name)?.metadata !== member.metadata;
+            expect(isNew).toBe(isMeant);
+            if (say === undefined) twin.delete(name);
+            else twin.set(name, member);
           }
           const sorted = [...twin.values()].sort((a, b) => (a.session < b.session ? -1 : 1));
           expect(set.page('', 100)).toEqual({ members: sorted, more: false });
