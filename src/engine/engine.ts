@@ -147,12 +147,10 @@ export class Engine implements NodeApi {
       core.cluster,
     );
     const { side } = core;
-    this.#publishing = new Publishing(
-      core,
-      (hub, channel) => this.#rules(hub, channel),
-      side,
-      (hub) => this.#tenants.hubs.missing(hub),
-    );
+    this.#publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
+      missing: (hub) => this.#tenants.hubs.missing(hub),
+      recipient: (ref) => this.#tenants.recipient(ref),
+    });
     this.#maintenance = new Maintenance(
       core,
       this.#ports,

@@ -1,6 +1,7 @@
 /** Everything about hubs in one place: what goes in each, who its clients are, and its people. */
-import { type HubName, parseHubName, systemHub } from '../../base/ids.js';
+import { type ChannelRef, type HubName, parseHubName, systemHub } from '../../base/ids.js';
 import { type Result, err, ok } from '../../base/result.js';
+import { ownerOf } from '../../channels/user-channels.js';
 import type { Change, SettingsDocument } from '../../hubs/change.js';
 import { checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
 import { type Failure, failure } from '../../protocol/errors.js';
@@ -60,6 +61,15 @@ export class Tenants {
     const hubs = used();
     this.hubs.tick(hubs);
     this.#people?.tick(hubs);
+  }
+
+  /** Why nobody can be written to in this channel of a user's. */
+  recipient({ hub, channel }: ChannelRef): Failure | undefined {
+    const user = ownerOf(channel);
+    const message = 'A user’s own channel is "u:" and its id, percent-encoded as one segment.';
+    return user === undefined
+      ? failure('BAD_NAME', { channel, message })
+      : this.#people?.recipient(hub, channel, user);
   }
 
   // What administrators ask.
