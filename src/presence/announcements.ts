@@ -26,7 +26,7 @@ interface Stream {
   /** Channels of which it was told, or is about to be. */
   readonly told: ChannelMap<ChannelRef>;
   /** Some of what there was at its beginning is still due. */
-  isBegun: boolean;
+  isBeginning: boolean;
 }
 
 /** Of a member beside its texts, as bytes: ids, numbers and tags. */
@@ -100,7 +100,7 @@ export class Announcements {
       number: 0,
       due: new ChannelMap<Due>(),
       told: new ChannelMap<ChannelRef>(),
-      isBegun: true,
+      isBeginning: true,
     };
     this.#streams.set(peer, stream);
     for (const channel of this.#channels.values())
@@ -125,27 +125,29 @@ export class Announcements {
 
   /** Those that something is due to. */
   get due(): readonly NodeId[] {
-    return [...this.#streams].filter(([, { due, isBegun }]) => due.size > 0 || isBegun).map(([peer]) => peer);
+    return [...this.#streams]
+      .filter(([, { due, isBeginning }]) => due.size > 0 || isBeginning)
+      .map(([peer]) => peer);
   }
 
   /** The next message of what is due to a home, of a bounded size. */
   take(peer: NodeId): PresenceTold | undefined {
     const stream = this.#streams.get(peer);
-    if (!stream || (stream.due.size === 0 && !stream.isBegun)) return undefined;
+    if (!stream || (stream.due.size === 0 && !stream.isBeginning)) return undefined;
     const channels: ToldChannel[] = [];
     const room = { items: limits.presenceToldItems, bytes: limits.presenceToldBytes };
     for (const due of stream.due.values()) {
       if (room.items <= 0 || room.bytes <= 0) break;
       channels.push(this.#tell(peer, stream, due, room));
     }
-    if (stream.due.size === 0) stream.isBegun = false;
-    const { stream: id, isBegun } = stream;
+    if (stream.due.size === 0) stream.isBeginning = false;
+    const { stream: id, isBeginning } = stream;
     return {
       type: 'presence',
       boot: this.#boot,
       stream: id,
       number: ++stream.number,
-      isWhole: !isBegun,
+      isWhole: !isBeginning,
       channels,
     };
   }

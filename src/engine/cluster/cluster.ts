@@ -29,12 +29,12 @@ import type { EngineOptions } from '../options.js';
 import type { ProofPage, ProofRefusal, ProofRequest } from './proof.js';
 import { type PeerMessage, isRingMessage } from './peer-messages.js';
 import type { EnginePorts, PeerHandlers, Peers } from '../ports.js';
-import type { PresenceHearer, PresenceNeighbours } from '../presence/neighbours.js';
+import type { PresenceHearer } from '../presence/neighbours.js';
 import { intervalOf } from './ring-plan.js';
 import { Rings } from './rings.js';
 import { TakingTurns } from './taking-turns.js';
 
-export class Cluster implements Neighbours, PresenceNeighbours {
+export class Cluster implements Neighbours {
   readonly self: NodeId;
   readonly #role: Role;
   readonly #ports: EnginePorts;
@@ -173,9 +173,8 @@ export class Cluster implements Neighbours, PresenceNeighbours {
     if (this.#isStarted) this.#gossip.learn(addresses);
   }
 
-  async verify(options: VerifyOptions): Promise<VerifyReport | undefined> {
-    return await this.#attached?.verify(options);
-  }
+  verify = async (options: VerifyOptions): Promise<VerifyReport | undefined> =>
+    await this.#attached?.verify(options);
 
   async prove(request: ProofRequest): Promise<Result<ProofPage, ProofRefusal>> {
     return (await this.#attached?.prove(request)) ?? err('not-serving');
@@ -240,12 +239,12 @@ export class Cluster implements Neighbours, PresenceNeighbours {
     return holdersOf(interval).includes(this.self) ? interval.id : undefined;
   }
 
-  holders(ref: ChannelRef): readonly NodeId[] {
-    return holdersOf(this.intervalOf(ref));
-  }
-
   get boot(): string {
     return this.#gossip.boot;
+  }
+
+  bootOf(node: NodeId): string | undefined {
+    return this.#present().find((member) => member.node === node)?.boot;
   }
 
   /** One that a change brings in holds, and serves nobody before it is over. */
@@ -325,7 +324,6 @@ export class Cluster implements Neighbours, PresenceNeighbours {
     this.#table = table;
     this.#attached?.changeRing(plan);
     this.#plan(table, plan.intervals);
-    this.presence?.homesChanged();
     this.#reconsider();
     for (const { peer, frame } of this.#early.take(table.ring.version)) this.#attached?.frame(peer, frame);
   }
@@ -338,6 +336,7 @@ export class Cluster implements Neighbours, PresenceNeighbours {
     this.#acting.plan(table, this.#now());
     for (const id of this.#recovering) if (!isRecovering(id)) this.#recover(id, false);
     this.#gossip.say({ ringVersion: versionTold(table.ring) });
+    this.presence?.homesChanged();
   }
 
   #handlers(): PeerHandlers {
@@ -390,6 +389,7 @@ export class Cluster implements Neighbours, PresenceNeighbours {
   #route(node: NodeId, isReachable: boolean): void {
     if (isReachable) this.#routed.add(node);
     else this.#routed.delete(node);
+    this.presence?.routed(node, isReachable);
     this.#reach(node);
   }
 

@@ -154,22 +154,30 @@ export class Presence implements PresenceHearer {
     this.#linked.delete(peer);
     this.#announcements.end(peer);
     this.#followers.unlinked(peer);
-    this.readings.unlinked(peer);
+    this.readings.unreachable(peer);
+    this.#forgetEnded(peer);
   }
 
-  /** What a process told ends with it. A node whose link stands speaks for itself: what gossip says of another process of its
-   *  name is old. */
+  /** What a process told ends with it. While its link stands it speaks for itself: what gossip says then of a process of its name
+   *  counts only if it is that very one, and at the latest when the link breaks. */
   verdict({ node, boot, verdict }: LivenessVerdict): void {
     if (node === this.#neighbours.self) return;
+    if (!this.#neighbours.isLinked(node)) return this.#forgetEnded(node);
     const known = this.#origins.bootOf(node);
-    const isLinked = this.#neighbours.isLinked(node);
-    const isDead = verdict === 'dead' || verdict === 'left';
-    const isOther = known !== undefined && known !== boot;
-    if (isDead && known === boot) this.#origins.gone(node);
-    if (verdict === 'restarted' && isOther && !isLinked) this.#origins.gone(node);
-    if (verdict === 'forgotten' && !isLinked) this.#origins.gone(node);
+    if (known === boot && (verdict === 'dead' || verdict === 'left')) this.#origins.gone(node);
     // Taken for dead, it was forgotten here.
-    if (verdict === 'recovered' && known === undefined && isLinked) this.#ask(node);
+    if (verdict === 'recovered' && known === undefined) this.#ask(node);
+  }
+
+  /** Of a node without a link: unless the process that told it is still there. */
+  #forgetEnded(node: NodeId): void {
+    const known = this.#origins.bootOf(node);
+    if (known !== undefined && this.#neighbours.bootOf(node) !== known) this.#origins.gone(node);
+  }
+
+  routed(node: NodeId, isReachable: boolean): void {
+    if (isReachable) this.readings.homesChanged();
+    else this.readings.unreachable(node);
   }
 
   homesChanged(): void {

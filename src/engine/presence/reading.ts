@@ -140,7 +140,11 @@ export class PresenceReadings {
     for (const session of message.leaves) if (set.delete(session)) changed.push(session);
     set.others = Math.max(0, Math.min(message.count, limits.presencesToldMax) - set.named);
     if (!reading.draft) return this.#tellChanged(reading.ref, changed);
-    if (!message.isWhole) return;
+    if (!message.isWhole) {
+      // A large channel takes its time, while it grows.
+      if (changed.length > 0) reading.nextAt = this.#now() + limits.followAnswerMs;
+      return this.#deadlines.set(reading, reading.deadline);
+    }
     reading.draft = undefined;
     reading.isOpen = true;
     reading.nextAt = Infinity;
@@ -156,7 +160,8 @@ export class PresenceReadings {
     if (reading?.home === peer) this.#elsewhere(reading);
   }
 
-  unlinked(peer: NodeId): void {
+  /** Homes there are left for others; where there are none the copy stays. */
+  unreachable(peer: NodeId): void {
     for (const reading of this.#byId.values()) if (reading.home === peer) this.#elsewhere(reading);
   }
 

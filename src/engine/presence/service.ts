@@ -19,7 +19,7 @@ import type { Session } from '../../sessions/session.js';
 import type { Subscription } from '../../sessions/subscription.js';
 import type { PresencePage } from '../api.js';
 import { RemoteUnavailableError } from '../cluster/followed-channel.js';
-import type { PresenceHearer, PresenceNeighbours } from './neighbours.js';
+import { type Among, neighboursOf } from './neighbours.js';
 import { Presence, type PresenceOptions } from './presence.js';
 import type { Watching } from './watches.js';
 
@@ -35,14 +35,14 @@ const kept = {
   occupancy: (rules: RuleSet) => rules.presence || rules.occupancy,
 } as const;
 
-/** `neighbours`: of a node among others, which tells what it hears. */
+/** `among`: of a node among others, which tells what it hears. */
 export function startPresence(
   options: PresenceOptions,
   rulesOf: PresenceServiceParts['rulesOf'],
-  cluster: (PresenceNeighbours & { presence: PresenceHearer | undefined }) | undefined,
+  among: Among | undefined,
 ): PresenceService {
-  const presence = new Presence(options, cluster);
-  if (cluster) cluster.presence = presence;
+  const presence = new Presence(options, among && neighboursOf(among));
+  if (among) among.presence = presence;
   return new PresenceService({ presence, wallMs: () => options.clock.wallMs(), rulesOf });
 }
 

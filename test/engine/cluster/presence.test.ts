@@ -112,6 +112,20 @@ describe('who is in a channel', () => {
     for (const watcher of watchers) expect(told(watcher)).toBe(expected(sessions));
   });
 
+  test('has nobody of a node that stopped in order, with clients on it to the end', async () => {
+    const world = await start();
+    const sessions = world.nodes.flatMap((node) => [connect(node), connect(node)]);
+    for (const session of sessions) await session.subscribe(channel);
+    const watchers = world.nodes.map(connect);
+    for (const watcher of watchers) await watcher.ask({ presence: { channel, follow: true } });
+    await world.run(world.nodes[0]!.engine.stop());
+    world.nodes[0]!.kill();
+    await world.pass(6_000);
+    const left = sessions.slice(2);
+    expect(new Set(await seen(world))).toEqual(new Set([expected(left)]));
+    for (const watcher of watchers.slice(1)) expect(told(watcher)).toBe(expected(left));
+  });
+
   test('goes along where the ring changes', async () => {
     const world = await start({ nodes: 3, replicas: 2 });
     const channels = Array.from({ length: 12 }, (_, i) => `room-${i}`);
