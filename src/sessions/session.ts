@@ -253,10 +253,9 @@ export class Session implements Subscriber {
     this.#isVerifying = false;
     if (this.closed) return;
     if (result.ok) {
-      const wasKnown = this.principal.authenticated;
       this.principal = result.value;
       this.#authenticated(requestId, message);
-      if (wasKnown) this.#host.identified(this);
+      this.#host.identified(this);
     } else {
       const { code, message: text } = result.error;
       // Whoever cannot be asked has not said no.

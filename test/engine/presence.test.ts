@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RuleConfig } from '../../src/channels/rules.js';
 import type { Principal } from '../../src/engine/api.js';
-import { type Json, type TestSession, World, admin, anonymous } from './harness.js';
+import { type Json, type TestSession, World, admin, adminToken, anonymous } from './harness.js';
 
 const rules: RuleConfig = {
   sets: { seen: { presence: true }, counted: { occupancy: true }, closed: { presence: true, public: false } },
@@ -114,6 +114,37 @@ describe('presence', () => {
     expect(await asked('vault:a', anonymous)).toBe('DENIED');
     expect(await asked('plain', admin)).toBe('NO_PRESENCE');
     expect(await asked('$settings', admin)).toBe('NO_PRESENCE');
+  });
+
+  test('says who somebody is from when on it is known, and nothing to another hub', async () => {
+    const world = await World.start({
+      rules: { ...rules, hubs: { ...rules.hubs, other: rules.hubs['default']! } },
+    });
+    const [one, two] = [world.connect(), world.connect({ hub: 'other' })];
+    await one.subscribe('room:a');
+    expect(members(await one.ask({ presence: { channel: 'room:a', follow: true } }))[0].user).toBeUndefined();
+    await one.ask({ auth: { token: adminToken } });
+    expect(of(one, 'join').at(-1).members).toMatchObject([{ session: idOf(one), user: 'admin' }]);
+    const { presence } = await two.ask({ presence: { channel: 'room:a', follow: true } });
+    expect([presence.count, presence.members]).toEqual([0, []]);
+    one.handle.disconnected();
+    await world.settle();
+    expect([...of(two, 'leave'), ...of(two, 'join')]).toEqual([]);
+  });
+
+  test('begins anew with the connections after the store failed', async () => {
+    const world = await start();
+    const one = world.connect();
+    await one.subscribe('room:a');
+    world.failNextWrite = 'ENOSPC';
+    const two = world.connect();
+    two.sendText(JSON.stringify({ requestId: 9, publish: { channel: 'room:a', data: 1 } }));
+    await world.pass(2_000);
+    expect([one.closed, two.closed]).not.toContain(undefined);
+    const three = world.connect();
+    await three.subscribe('room:a');
+    const { presence } = await three.ask({ presence: { channel: 'room:a' } });
+    expect(presence.members.map((each: Json) => each.session)).toEqual([idOf(three)]);
   });
 
   test('takes what is said as JSON of a bounded size', async () => {

@@ -171,6 +171,8 @@ export class PresenceReadings {
       const isHere = this.#options.neighbours.isHome(ref);
       if (isHere !== reading.isHere) this.#move(reading, isHere);
       reading.tried.clear();
+      // Nobody waits out a pause.
+      if (reading.id === 0) reading.nextAt = Infinity;
       this.#settle(reading);
     }
   }
@@ -213,7 +215,8 @@ export class PresenceReadings {
   /** Sees to it that a home is asked for what is wanted. */
   #settle(reading: Reading): void {
     const isEnough = reading.id !== 0 && (!reading.isCount || reading.memberUsers === 0);
-    if (reading.isHere || isEnough || reading.users === 0) return;
+    const isPausing = reading.id === 0 && reading.nextAt < Infinity;
+    if (reading.isHere || isEnough || isPausing || reading.users === 0) return;
     if (reading.id !== 0) this.#leave(reading);
     this.#seek(reading);
   }
