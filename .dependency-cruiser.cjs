@@ -16,6 +16,7 @@ const cores = [
   'people',
   'documents',
   'notifications',
+  'presence',
 ];
 
 /** `cli` and `server` compose everything, so they have no row. */
@@ -28,6 +29,7 @@ const mayImport = {
   channels: ['base', 'log', 'protocol'],
   hubs: ['base', 'log', 'protocol', 'channels'],
   people: ['base', 'hubs'],
+  presence: ['base', 'protocol'],
   sessions: ['base', 'protocol', 'log', 'channels'],
   engine: cores,
   storage: ['base', 'log', ports],
@@ -46,6 +48,7 @@ const entries = [
   'src/client/people.ts',
   'src/client/documents-entry.ts',
   'src/client/notifications.ts',
+  'src/client/presence.ts',
   'src/protocol/index.ts',
   'src/server/index.ts',
 ];

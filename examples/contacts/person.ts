@@ -140,15 +140,23 @@ export class Person {
     const { account } = this;
     account.changes++;
     if (this.client.state !== 'open') account.queued++;
-    const change = this.list.change(operations).then(
-      () => done?.(),
-      (error: unknown) => {
-        const isRefused = error instanceof RinglogError && error.code === 'PATCH_FAILED';
-        if (isRefused) account.refused++;
-        if (!isRefused || !mayFail) this.problems.push(`${this.name}: ${String(error)}`);
-      },
-    );
+    const change = this.#made(operations, done, mayFail);
     this.#underWay.add(change);
     void change.finally(() => this.#underWay.delete(change));
+  }
+
+  async #made(
+    operations: readonly PatchOperation[],
+    done: (() => void) | undefined,
+    mayFail: boolean,
+  ): Promise<void> {
+    try {
+      await this.list.change(operations);
+      done?.();
+    } catch (error) {
+      const isRefused = error instanceof RinglogError && error.code === 'PATCH_FAILED';
+      if (isRefused) this.account.refused++;
+      if (!isRefused || !mayFail) this.problems.push(`${this.name}: ${String(error)}`);
+    }
   }
 }

@@ -231,6 +231,12 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { rot: 12, kill: 2 } },
   },
   {
+    bug: 'ghosts-stay',
+    what: 'who was connected to a process that ended is there for ever',
+    story: 'D16 ghost',
+    steering: { nodes: 4, faults: { kill: 5, isolate: 2 }, presences: 4 },
+  },
+  {
     bug: 'gap-by-majority',
     what: 'an entry is given up before all homes were asked',
     story: 'Rot while the one that has it is away',

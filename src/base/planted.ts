@@ -31,6 +31,7 @@ export type PlantedBug =
   | 'follow-uncovered'
   | 'forgotten-promise'
   | 'gap-by-majority'
+  | 'ghosts-stay'
   | 'orphans-left'
   | 'gap-untold'
   | 'heads-are-content'

@@ -10,6 +10,7 @@ import { addKeyCommand } from './key-command.js';
 import { addLogCommand } from './log-command.js';
 import { addNotifyCommand } from './notify-command.js';
 import { addNodeCommand } from './node-command.js';
+import { addPresenceCommand } from './presence-command.js';
 import { addPubCommand } from './pub-command.js';
 import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
@@ -31,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addLogCommand(program);
   addDocCommand(program);
   addNotifyCommand(program);
+  addPresenceCommand(program);
   addChannelsCommand(program);
   addStatusCommand(program);
   addNodeCommand(program);

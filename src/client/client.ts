@@ -1,13 +1,14 @@
 /** The client as an application holds it: publishes, subscriptions and history over one connection that comes back by
  *  itself. */
 import { toBase64Url } from '../base/bytes.js';
-import { type ChannelName, type HubName, channelNameFor, parseChannelName } from '../base/ids.js';
+import { type ChannelName, type HubName, channelNameFor } from '../base/ids.js';
 import { wireLimits } from '../base/wire-limits.js';
 import { encodeContent } from '../log/entry-wire.js';
 import { jsonPatchType } from '../protocol/content-type.js';
 import { failure } from '../protocol/errors.js';
 import type { PublishedKind, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { hubOf, webSocketUrl } from './address.js';
+import { jsonText, nameOf } from './arguments.js';
 import type { ConnectionState } from './connection.js';
 import { contentOf } from './content.js';
 import { Emitter, type Listener } from './emitter.js';
@@ -37,10 +38,17 @@ export interface ClientEvents {
   readonly state: { readonly state: ClientState; readonly previous: ClientState };
   /** A connection failed, was lost, or was refused; the client goes on trying unless it is `closed`. */
   readonly error: RinglogError;
+  /** @internal */
+  readonly presence: PresenceEvent;
 }
+
+/** What comes of itself to whoever follows who is in a channel; `ringlog/presence` knows how. */
+export type PresenceEvent = Extract<ServerEvent, { type: 'join' | 'leave' | 'occupancy' }>;
 
 export interface SubscribeOptions {
   readonly start?: StartOption;
+  /** What others see of this client in the channel: JSON, where its rules keep presence. */
+  readonly presence?: unknown;
   readonly onEntry?: Listener<SubscriptionEvents['entry']>;
   readonly onSignal?: Listener<SubscriptionEvents['signal']>;
   readonly onGap?: Listener<SubscriptionEvents['gap']>;
@@ -190,6 +198,7 @@ export class Client {
     const reading = Reading.from(ref, startOf(name, options.start ?? 'live'));
     if (!reading.ok) throw reading.error;
     const subscription = new Subscription(this.#subscriptions, name, reading.value, this.#limits);
+    subscription.presence = jsonText(options.presence);
     if (options.onGap) subscription.on('gap', options.onGap);
     if (options.onSignal) subscription.on('signal', options.onSignal);
     if (options.onEntry) subscription.on('entry', options.onEntry);
@@ -221,6 +230,17 @@ export class Client {
     if (this.#isEnding) throw this.#endError();
     const { answer } = await this.ask({ type: 'user', action, request });
     return JSON.parse(answer) as unknown;
+  }
+
+  /** @internal What a subscription says of this client, also when it is made anew. */
+  sayIn(channel: string, presence: string | undefined): void {
+    const subscription = this.#subscriptions.get(channel);
+    if (subscription) subscription.presence = presence;
+  }
+
+  /** @internal */
+  get platform(): Platform {
+    return this.#platform;
   }
 
   /** @internal An idempotency key that nobody else has. */
@@ -335,6 +355,8 @@ export class Client {
     if (event.type === 'sessionInfo') this.#keeper.greeted(event, nowMs);
     else if (event.type === 'auth') this.#keeper.answered(event, nowMs);
     else if (event.type === 'ack') this.#queue.acked(requestId, event);
+    else if (event.type === 'join' || event.type === 'leave') this.#events.emit('presence', event);
+    else if (event.type === 'occupancy' && requestId === 0) this.#events.emit('presence', event);
     else if (this.#subscriptions.received(requestId, event)) return;
     else if (this.#requests.received(requestId, event, nowMs)) return;
     else if (event.type === 'error' && !this.#queue.failed(requestId, event.error, nowMs)) {
@@ -406,11 +428,4 @@ function publisherOf({ publisherId, publisherEpoch }: ConnectOptions, platform: 
   return publisherId === undefined
     ? { id: toBase64Url(platform.random.bytes(12)), epoch: 1 }
     : { id: publisherId, epoch: publisherEpoch ?? Math.floor(platform.unixMs()) };
-}
-
-/** Characters a name cannot have are percent-encoded; throws RinglogError for what cannot be a name even so. */
-function nameOf(channel: string): ChannelName {
-  const name = parseChannelName(channelNameFor(channel));
-  if (!name.ok) throw serverError(failure('BAD_NAME', { message: name.error, channel }));
-  return name.value;
 }

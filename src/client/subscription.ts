@@ -77,6 +77,8 @@ const entryBytes = 256;
 
 export class Subscription implements AsyncIterable<Message> {
   readonly channel: string;
+  /** @internal */
+  presence: string | undefined;
   readonly #host: SubscriptionHost;
   readonly #reading: Reading;
   readonly #events: Emitter<SubscriptionEvents>;

@@ -18,6 +18,7 @@ import type {
   Level,
   NotificationPage,
   NotificationsMessage,
+  Member,
   PublishMessage,
 } from '../protocol/messages.js';
 import type { Failure } from '../protocol/errors.js';
@@ -103,6 +104,15 @@ export interface PublishAccepted {
 
 /** JSON. */
 export type PeopleAnswer = Readonly<Record<string, unknown>>;
+
+/** Members of a channel in the order of their sessions. */
+export interface PresencePage {
+  readonly members: readonly Member[];
+  /** All that are present. */
+  readonly count: number;
+  /** There are members behind these. */
+  readonly more: boolean;
+}
 
 export interface HistoryPage {
   readonly channel: string;
@@ -340,6 +350,15 @@ export interface NodeApi {
     channel: string,
     query: DocumentChangesQuery,
   ): Promise<Result<DocumentChanges, Failure>>;
+  /** Who is in a channel, for whoever may subscribe to it: those behind the session `after`. */
+  presence(
+    principal: Principal,
+    hub: string,
+    channel: string,
+    query: { readonly after?: string; readonly limit?: number },
+  ): Promise<Result<PresencePage, Failure>>;
+  /** How many are. */
+  occupancy(principal: Principal, hub: string, channel: string): Promise<Result<number, Failure>>;
   /** Admin only, as the rest below. */
   queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>>;
   /** Resolves when the channel has an entry beyond the cursor, or after `waitMs`. */

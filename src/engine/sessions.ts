@@ -8,7 +8,13 @@ import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
-import type { ChannelQuestion, PublishMessage, ServerMessage, UserMessage } from '../protocol/messages.js';
+import type {
+  ChannelQuestion,
+  PresenceRequest,
+  PublishMessage,
+  ServerMessage,
+  UserMessage,
+} from '../protocol/messages.js';
 import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
 import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';
@@ -25,6 +31,7 @@ import type { Quotas } from './hubs/quotas.js';
 import { tellInfo } from './notifications/notifications.js';
 import { NodesTold } from './nodes-told.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
+import type { PresenceService } from './presence/service.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
 import { type RulesOf, openSubscriptions } from './subscribing.js';
@@ -53,7 +60,8 @@ export interface SessionsNode {
     sessionId: string,
   ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
   people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
-  readonly quotas: Pick<Quotas, 'begins' | 'ended' | 'take'>;
+  quotas(): Quotas;
+  presence(): PresenceService;
   /** False for one whose time is over, or that was revoked. */
   isCurrent(hub: HubName, principal: Principal): boolean;
 }
@@ -96,7 +104,7 @@ export class Sessions implements SessionHost {
           message: 'The node serves as many connections as it can. Try another node, or later.',
         }),
       );
-    const refused = this.node.quotas.begins(hub, request.principal);
+    const refused = this.node.quotas().begins(hub, request.principal);
     if (refused) return err(refused);
     const session = this.#make(hub, request);
     this.#sessions.add(session);
@@ -154,6 +162,7 @@ export class Sessions implements SessionHost {
       const refused = 'code' in rules ? rules : refusal(principal, 'subscribe', channel, rules);
       if (refused) session.cut(subscription, refused);
     }
+    this.node.presence().recheck(session);
   }
 
   /** Those that somebody is in. */
@@ -223,14 +232,15 @@ export class Sessions implements SessionHost {
   }
 
   disconnected(session: Session): void {
-    if (this.#sessions.delete(session)) this.node.quotas.ended(session.hub);
+    if (this.#sessions.delete(session)) this.node.quotas().ended(session.hub);
     this.#readers.delete(session);
+    this.node.presence().ended(session);
   }
 
   // --- what a session asks
 
   take({ hub, principal }: Session, nowMs: number): number {
-    return this.node.quotas.take(hub, principal, nowMs);
+    return this.node.quotas().take(hub, principal, nowMs);
   }
 
   authenticate(session: Session, token: string, done: Authenticated): void {
@@ -272,6 +282,10 @@ export class Sessions implements SessionHost {
     parts.publishing.publish({ origin: session, requestId, hub, principal, publisher, message });
     // Acks of signals, and refusals, are due now; acks of entries come with their commit.
     if (session.hasAcks) this.flushSoon(session);
+  }
+
+  presence(session: Session, requestId: number, message: PresenceRequest): void {
+    this.node.presence().request(session, requestId, message);
   }
 
   people(session: Session, requestId: number, { action, request }: UserMessage): void {
@@ -327,7 +341,10 @@ export class Sessions implements SessionHost {
       session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
-    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted)
+    const opened = (subscription: Subscription<Session>): void => {
+      if (this.#sessions.has(session)) this.node.presence().entered(subscription);
+    };
+    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted, opened)
       .then(
         () => this.#kick(session),
         (error: unknown) => this.#failed(error, session, requestId),
@@ -336,6 +353,7 @@ export class Sessions implements SessionHost {
   }
 
   unsubscribed(subscription: Subscription<Session>): void {
+    this.node.presence().left(subscription);
     const channel = this.node.core()?.channels.find(subscription.session.hub, subscription.channel);
     if (!channel?.hasListeners || subscription.slot < 0) return;
     channel.fanOut.remove(subscription);

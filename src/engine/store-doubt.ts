@@ -1,4 +1,5 @@
 /** Why a node does not go on with its store as it is, though the disk works. */
+import { type Observer, StoreFailedError } from './ports.js';
 
 /** It forgot what the node said of it: it was rolled back, or a copy of it was used. Under another id, it counts for nothing
  *  before other homes gave back what is missing. */
@@ -21,4 +22,18 @@ export class StoreTwiceError extends Error {
       'Another process runs as this node on a copy of this data directory, and was there first. Stop one of the two: to keep that one, remove this directory or start with an empty one, as a node of its own.',
     );
   }
+}
+
+/** Of whatever ended an incarnation of the node's log. */
+export function tellOf(error: unknown, message: string, observer: Observer): void {
+  // The store has told of its own failure.
+  if (error instanceof StoreFailedError) return;
+  // Anything else is a bug.
+  const code =
+    error instanceof StoreForgotError
+      ? 'STORE_ROLLED_BACK'
+      : error instanceof StoreTwiceError
+        ? 'STORE_TWICE'
+        : 'INTERNAL';
+  observer.observe({ type: 'alarm', code, message });
 }

@@ -47,6 +47,7 @@ export async function openSubscriptions(
   session: Session,
   requestId: number,
   wanted: readonly WantedSubscription[],
+  opened: (subscription: Subscription<Session>) => void,
 ): Promise<void> {
   const outcomes: Outcome[] = [];
   for (let i = 0; i < wanted.length; i += limits.parallelOpensMax) {
@@ -62,6 +63,7 @@ export async function openSubscriptions(
     // Those of this turn are in the live history already.
     core.delivery.handOutSignalsOf(outcome.channel);
     begin(session, outcome);
+    if (outcome.subscription.state.state !== 'ended') opened(outcome.subscription);
   }
 }
 

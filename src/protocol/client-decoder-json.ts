@@ -8,7 +8,13 @@ import { type Failure, failure } from './errors.js';
 import { type JsonObject, JsonMembers, isJsonObject } from './json-members.js';
 import { JsonSource, compact, isNestedWithin } from './json-text.js';
 import { levels, publishedKinds } from './levels.js';
-import type { ClientMessage, ReceivedEnvelope, Start } from './messages.js';
+import type { ClientMessage, ReceivedEnvelope, Start, SubscribeChannel } from './messages.js';
+import {
+  metadataFromJson,
+  occupancyFromJson,
+  presenceFromJson,
+  presenceUpdateFromJson,
+} from './presence-requests.js';
 import { textOf } from './wire.js';
 
 const requestIdMax = 0xffffffff;
@@ -51,6 +57,9 @@ const readers = {
   history: readHistory,
   documentGet: readDocumentGet,
   notifications: readNotifications,
+  presence: presenceFromJson,
+  presenceUpdate: presenceUpdateFromJson,
+  occupancy: occupancyFromJson,
   user: readUser,
 } satisfies Readonly<Record<string, Read>>;
 
@@ -124,7 +133,8 @@ function readClose(members: JsonMembers): ClientMessage {
 function readSubscribe(members: JsonMembers): ClientMessage | Failure {
   const list = members.list('channels');
   if (list.length > limits.subscriptionsPerSessionMax) return failure('TOO_MANY');
-  const channels = list.map((item) => {
+  let refused: Failure | undefined;
+  const channels = list.map((item): SubscribeChannel => {
     if (!isJsonObject(item)) {
       members.refuse('Each of "channels" must be an object with a "channel".');
       return { channel: '', start: { type: 'live' } as const };
@@ -133,9 +143,11 @@ function readSubscribe(members: JsonMembers): ClientMessage | Failure {
     const channel = each.text('channel') ?? '';
     const start = readStart(each);
     if (each.problem !== undefined) members.refuse(each.problem);
-    return { channel, start };
+    const presence = metadataFromJson(each, 'presence');
+    if (typeof presence === 'object') refused ??= { ...presence, channel };
+    return { channel, start, ...(typeof presence === 'string' ? { presence } : undefined) };
   });
-  return { type: 'subscribe', channels };
+  return refused ?? { type: 'subscribe', channels };
 }
 
 function readStart(members: JsonMembers): Start {

@@ -6,7 +6,15 @@ import { checkPublishContent } from './content-check.js';
 import { type Failure, failure } from './errors.js';
 import { isNestedWithin } from './json-text.js';
 import { levelOf, publishedKindOf } from './levels.js';
-import type { ClientMessage, Level, PublishedKind, ReceivedEnvelope, Start } from './messages.js';
+import type {
+  ClientMessage,
+  Level,
+  PublishedKind,
+  ReceivedEnvelope,
+  Start,
+  SubscribeChannel,
+} from './messages.js';
+import { metadataOf, readOccupancyGet, readPresenceGet, readPresenceUpdate } from './presence-requests.js';
 import { WireReader, textOf } from './wire.js';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -100,6 +108,9 @@ const readers: Readonly<Record<number, Read>> = {
   74: readHistory,
   322: readDocumentGet,
   330: readNotifications,
+  402: readPresenceGet,
+  410: readPresenceUpdate,
+  418: readOccupancyGet,
   482: readUser,
 };
 
@@ -215,22 +226,27 @@ function readClose(reader: WireReader): ClientMessage {
 }
 
 function readSubscribe(reader: WireReader): ClientMessage | Failure {
-  const channels: { channel: string; start: Start }[] = [];
+  const channels: SubscribeChannel[] = [];
+  let refused: Failure | undefined;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag !== 10) {
       reader.skip(tag);
       continue;
     }
-    channels.push(reader.nested(readSubscribeChannel));
+    const wanted = reader.nested(readSubscribeChannel);
+    if ('outcome' in wanted) refused ??= wanted;
+    else channels.push(wanted);
   }
+  if (refused) return refused;
   return channels.length > limits.subscriptionsPerSessionMax
     ? failure('TOO_MANY')
     : { type: 'subscribe', channels };
 }
 
-function readSubscribeChannel(reader: WireReader): { channel: string; start: Start } {
+function readSubscribeChannel(reader: WireReader): SubscribeChannel | Failure {
   let channel = '';
+  let presence = '';
   let start: Start = { type: 'live' };
   while (!reader.done) {
     const tag = reader.tag();
@@ -239,9 +255,12 @@ function readSubscribeChannel(reader: WireReader): { channel: string; start: Sta
     else if (tag === 24) start = { type: 'since', unixMs: reader.varint() };
     else if (tag === 32) start = { type: 'last', count: reader.varint() };
     else if (tag === 40) start = reader.bool() ? { type: 'beginning' } : { type: 'live' };
+    else if (tag === 402) presence = reader.text('presence');
     else reader.skip(tag);
   }
-  return { channel, start };
+  const metadata = presence === '' ? undefined : metadataOf(presence);
+  if (typeof metadata === 'object') return { ...metadata, channel };
+  return { channel, start, ...(metadata === undefined ? undefined : { presence: metadata }) };
 }
 
 function readDocumentGet(reader: WireReader): ClientMessage {

@@ -53,8 +53,17 @@ function messageToJson(message: OutgoingMessage): string {
       return JSON.stringify({ code: message.code, reason: message.reason });
     case 'subscribe':
       return JSON.stringify({
-        channels: message.channels.map(({ channel, start }) => ({ channel, ...startMember(start) })),
+        channels: message.channels.map(({ channel, start, presence }) => ({
+          channel,
+          ...startMember(start),
+          presence: jsonOf(presence),
+        })),
       });
+    case 'presence':
+    case 'occupancy':
+      return JSON.stringify({ ...message, type: undefined });
+    case 'presenceUpdate':
+      return JSON.stringify({ channel: message.channel, metadata: jsonOf(message.metadata) });
     case 'user':
       return JSON.stringify({ action: message.action, request: message.request });
     case 'unsubscribe':
@@ -70,6 +79,10 @@ function messageToJson(message: OutgoingMessage): string {
     case 'notifications':
       return notificationsToJson(message);
   }
+}
+
+function jsonOf(text: string | undefined): unknown {
+  return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
 
 function startMember(start: Start): object {

@@ -71,6 +71,35 @@ export interface HistoryMessage {
   readonly including?: Dot;
 }
 
+/** Who is in a channel, in the order of sessions' ids. */
+export interface PresenceMessage {
+  readonly type: 'presence';
+  readonly channel: string;
+  /** Those behind this session. */
+  readonly after?: string;
+  readonly limit?: number;
+  /** Whether joins and leaves are told from now on. */
+  readonly follow?: boolean;
+}
+
+/** What this client says of itself in a channel it is subscribed to. */
+export interface PresenceUpdateMessage {
+  readonly type: 'presenceUpdate';
+  readonly channel: string;
+  /** JSON. */
+  readonly metadata?: string;
+}
+
+/** How many are in a channel. */
+export interface OccupancyMessage {
+  readonly type: 'occupancy';
+  readonly channel: string;
+  /** Whether it is told from now on whenever it changes. */
+  readonly follow?: boolean;
+}
+
+export type PresenceRequest = PresenceMessage | PresenceUpdateMessage | OccupancyMessage;
+
 /** Asks the hub's directory. */
 export interface UserMessage {
   readonly type: 'user';
@@ -81,6 +110,12 @@ export interface UserMessage {
 
 /** Asks something of a channel, and changes nothing. */
 export type ChannelQuestion = HistoryMessage | DocumentGetMessage | NotificationsMessage;
+export interface SubscribeChannel {
+  readonly channel: string;
+  readonly start: Start;
+  /** What others see of this client there, as JSON. */
+  readonly presence?: string;
+}
 
 export type ClientMessage =
   | {
@@ -93,11 +128,14 @@ export type ClientMessage =
   | { readonly type: 'close'; readonly code?: number; readonly reason?: string }
   | {
       readonly type: 'subscribe';
-      readonly channels: readonly { readonly channel: string; readonly start: Start }[];
+      readonly channels: readonly SubscribeChannel[];
     }
   | { readonly type: 'unsubscribe'; readonly channels: readonly string[] }
   | PublishMessage
   | ChannelQuestion
+  | HistoryMessage
+  | DocumentGetMessage
+  | PresenceRequest
   | UserMessage;
 
 export interface ClientEnvelope {
@@ -228,6 +266,18 @@ export interface AuthResult {
   readonly expiresAt?: number;
 }
 
+/** One connection in a channel. */
+export interface Member {
+  /** The session's id: 24 hex digits. */
+  readonly session: string;
+  /** Who it authenticated as. */
+  readonly user?: string;
+  /** What it says of itself there, as JSON. */
+  readonly metadata?: string;
+  /** Unix milliseconds, by the clock of its node. */
+  readonly since: number;
+}
+
 /** Where else the cluster serves; replaces what was told before. */
 export interface Nodes {
   readonly type: 'nodes';
@@ -292,6 +342,29 @@ export type ServerMessage =
   /** Of itself, to whoever is subscribed: what is unread has changed. */
   | ({ readonly type: 'notificationInfo'; readonly channel: string } & NotificationInfo)
   | ({ readonly type: 'notifications' } & NotificationPage)
+  | {
+      readonly type: 'presence';
+      readonly channel: string;
+      readonly members: readonly Member[];
+      /** All that are present. */
+      readonly count: number;
+      readonly more: boolean;
+    }
+  /** Who is there now, or says something else of itself. `more`: changes that are not named, so the list is to be asked for anew. */
+  | {
+      readonly type: 'join';
+      readonly channel: string;
+      readonly members: readonly Member[];
+      readonly count: number;
+      readonly more: number;
+    }
+  | {
+      readonly type: 'leave';
+      readonly channel: string;
+      readonly sessions: readonly string[];
+      readonly count: number;
+    }
+  | { readonly type: 'occupancy'; readonly channel: string; readonly count: number }
   | { readonly type: 'error'; readonly error: Failure };
 
 /** An entry as a client sees it, with the mark of its delivery. */

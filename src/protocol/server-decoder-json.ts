@@ -19,6 +19,7 @@ import type {
   SessionInfo,
   SubscribedEvent,
 } from './messages.js';
+import { presenceEventFromJson } from './presence-decoder.js';
 import { gapReason } from './server-decoder-protobuf.js';
 import { textOf } from './wire.js';
 
@@ -110,6 +111,10 @@ const readers = {
     ...countFromJson(members),
   }),
   notifications: readNotifications,
+  presence: (members) => presenceEventFromJson('presence', members),
+  join: (members) => presenceEventFromJson('join', members),
+  leave: (members) => presenceEventFromJson('leave', members),
+  occupancy: (members) => presenceEventFromJson('occupancy', members),
   user: (_members, source) => ({ type: 'user', answer: source.member('answer').text }),
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 

@@ -18,6 +18,7 @@ import type {
   SessionInfo,
   SubscribedEvent,
 } from './messages.js';
+import { readJoin, readLeave, readOccupancy, readPresence } from './presence-decoder.js';
 import { WireReader } from './wire.js';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -76,6 +77,10 @@ const readers: Readonly<Record<number, Read>> = {
   0x14a: (reader) => ({ type: 'rebase', ...readDocument(reader) }),
   0x152: (reader) => ({ type: 'notificationInfo', ...readCount(reader) }),
   0x15a: (reader) => ({ type: 'notifications', ...readNotifications(reader) }),
+  0x192: readPresence,
+  0x19a: readJoin,
+  0x1a2: readLeave,
+  0x1aa: readOccupancy,
   0x1e2: readUser,
 };
 

@@ -18,6 +18,7 @@ import type {
   SessionInfo,
   SubscribedChannel,
 } from './messages.js';
+import { presenceToJson } from './presence-encoder.js';
 
 export function encodeJsonDelivery(slice: DeliverySlice): Uint8Array {
   return utf8(`{"delivery":${deliveryToJson(slice)}}`);
@@ -84,6 +85,11 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
       return JSON.stringify({ channel: message.channel, ...countMembers(message) });
     case 'notifications':
       return notificationsToJson(message);
+    case 'presence':
+    case 'join':
+    case 'leave':
+    case 'occupancy':
+      return presenceToJson(message);
     case 'error':
       return failureToJson(message.error);
     default:

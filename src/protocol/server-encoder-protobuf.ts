@@ -19,6 +19,7 @@ import type {
   ServerMessage,
   SessionInfo,
 } from './messages.js';
+import { putPresence } from './presence-encoder.js';
 import { fieldLength, putBytes, putFlag, putNumber, putText, putWriter } from './wire.js';
 
 const envelopesTag = 0x0a;
@@ -112,6 +113,10 @@ const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
   rebase: 0x14a,
   notificationInfo: 0x152,
   notifications: 0x15a,
+  presence: 0x192,
+  join: 0x19a,
+  leave: 0x1a2,
+  occupancy: 0x1aa,
   user: 0x1e2,
 };
 
@@ -153,6 +158,11 @@ function putMembers(out: ByteWriter, message: ServerMessage): void {
       return putCount(out, message);
     case 'notifications':
       return putNotifications(out, message);
+    case 'presence':
+    case 'join':
+    case 'leave':
+    case 'occupancy':
+      return putPresence(out, message);
     case 'error':
       return putError(out, message.error);
     default:

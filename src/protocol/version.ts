@@ -34,4 +34,5 @@ export const protocolHistory: readonly {
     digest: '3dfffee918fd8189',
     change: 'Notifications: created and read as entries, pages of them, and what is unread.',
   },
+  { version: 1, digest: '38a9416b41167639', change: 'Presence and occupancy.' },
 ];

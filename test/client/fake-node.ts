@@ -174,6 +174,10 @@ export class FakeNode {
       case 'documentGet':
       case 'notifications':
         return answer({ type: 'error', error: failure('NOT_FOUND') });
+      case 'presence':
+      case 'presenceUpdate':
+      case 'occupancy':
+        return answer({ type: 'error', error: failure('NO_PRESENCE') });
       case 'user': {
         if (this.misbehaviour.silent) return;
         const { action, request } = message;

@@ -147,6 +147,14 @@ export class FakeNode implements NodeApi {
     return Promise.resolve(err(failure('NOT_FOUND')));
   }
 
+  presence(): ReturnType<NodeApi['presence']> {
+    return Promise.resolve(err(failure('NO_PRESENCE')));
+  }
+
+  occupancy(): ReturnType<NodeApi['occupancy']> {
+    return Promise.resolve(err(failure('NO_PRESENCE')));
+  }
+
   history(
     _principal: Principal,
     hub: string,

@@ -136,7 +136,19 @@ const clientMessages: readonly OutgoingMessage[] = [
     forward: true,
     unread: false,
   },
+  // Came later than those above.
+  {
+    type: 'subscribe',
+    channels: [{ channel: 'lobby', start: { type: 'live' }, presence: '{"name":"Ada"}' }],
+  },
+  { type: 'presence', channel: 'lobby', after: 'b'.repeat(24), limit: 10, follow: true },
+  { type: 'presence', channel: 'lobby', follow: false },
+  { type: 'presenceUpdate', channel: 'lobby', metadata: '{"name":"Ada","at":[1,2]}' },
+  { type: 'occupancy', channel: 'lobby', follow: true },
 ];
+
+const ada = { session: 'a'.repeat(24), user: 'ada', metadata: '{"name":"Ada"}', since: 1_795_162_732_000 };
+const somebody = { session: 'b'.repeat(24), since: 1_795_162_732_001 };
 
 const serverMessages: readonly ServerMessage[] = [
   { type: 'auth', authenticated: true, actor: 'alice' },
@@ -214,6 +226,11 @@ const serverMessages: readonly ServerMessage[] = [
     cursor,
     more: true,
   },
+  { type: 'presence', channel: 'lobby', members: [ada, somebody], count: 3, more: true },
+  { type: 'join', channel: 'lobby', members: [ada], count: 2, more: 0 },
+  { type: 'join', channel: 'lobby', members: [], count: 30_000, more: 7 },
+  { type: 'leave', channel: 'lobby', sessions: [ada.session], count: 1 },
+  { type: 'occupancy', channel: 'lobby', count: 1 },
 ];
 
 interface Recorded {

@@ -164,7 +164,11 @@ function clientToProto(message: OutgoingMessage): object {
     case 'close':
       return { close: { code: message.code, reason: message.reason } };
     case 'subscribe': {
-      const channels = message.channels.map(({ channel, start }) => ({ channel, ...startToProto(start) }));
+      const channels = message.channels.map(({ channel, start, presence }) => ({
+        channel,
+        ...startToProto(start),
+        presence,
+      }));
       return { subscribe: list('channels', channels) };
     }
     case 'unsubscribe':
@@ -177,6 +181,12 @@ function clientToProto(message: OutgoingMessage): object {
       return {
         history: { channel, cursor, since, until, limit, backward: backward || undefined, including },
       };
+    }
+    case 'presence':
+    case 'presenceUpdate':
+    case 'occupancy': {
+      const { type: name, ...fields } = message;
+      return { [name]: fields };
     }
     case 'documentGet': {
       const { channel, cursor, atUnixMs: at } = message;
@@ -299,6 +309,17 @@ function serverToProto(message: ServerMessage): object {
       const listed = notifications.map(({ dot, ...each }) => ({ id: dotText(dot), ...each }));
       return { notifications: { ...page, ...list('notifications', listed) } };
     }
+    case 'presence':
+    case 'join': {
+      const { type: name, members, ...fields } = message;
+      return { [name]: { ...fields, ...list('members', members) } };
+    }
+    case 'leave': {
+      const { channel, sessions, count } = message;
+      return { leave: { channel, count, ...list('sessions', sessions) } };
+    }
+    case 'occupancy':
+      return { occupancy: { channel: message.channel, count: message.count } };
     case 'error':
       return { error: failureToProto(message.error) };
   }

@@ -82,6 +82,12 @@ const start: fc.Arbitrary<Start> = fc.oneof(
   fc.constant({ type: 'beginning' } as const),
 );
 const level = fc.constantFrom('memory', 'owner', 'quorum');
+/** What a client says of itself, as JSON. */
+const metadata = fc
+  .dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.oneof(text, fc.integer(), fc.constant(null)), {
+    maxKeys: 3,
+  })
+  .map((value) => JSON.stringify(value));
 
 export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
   fc
@@ -101,7 +107,9 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
   fc.record({ type: fc.constant('close' as const), code: maybe(count), reason: maybe(text) }).map(compact),
   fc.record({
     type: fc.constant('subscribe' as const),
-    channels: fc.array(fc.record({ channel: name, start }), { maxLength: 4 }),
+    channels: fc.array(fc.record({ channel: name, start, presence: maybe(metadata) }).map(compact), {
+      maxLength: 4,
+    }),
   }),
   fc.record({ type: fc.constant('unsubscribe' as const), channels: fc.array(name, { maxLength: 4 }) }),
   fc
@@ -116,6 +124,21 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
       degrade: maybe(fc.boolean()),
       kind: maybe(fc.constantFrom(...publishedKinds)),
     })
+    .map(compact),
+  fc
+    .record({
+      type: fc.constant('presence' as const),
+      channel: name,
+      after: maybe(text),
+      limit: maybe(fc.integer({ min: 1, max: 1_000 })),
+      follow: maybe(fc.boolean()),
+    })
+    .map(compact),
+  fc
+    .record({ type: fc.constant('presenceUpdate' as const), channel: name, metadata: maybe(metadata) })
+    .map(compact),
+  fc
+    .record({ type: fc.constant('occupancy' as const), channel: name, follow: maybe(fc.boolean()) })
     .map(compact),
   fc
     .record({
@@ -274,7 +297,27 @@ const signal: fc.Arbitrary<Signal> = fc
   .record({ timestamp, actor: maybe(text), content: content.map(encodeContent) })
   .map(compact);
 
+const member = fc
+  .record({ session: text, user: maybe(text), metadata: maybe(metadata), since: unixMs })
+  .map(compact);
+const members = fc.array(member, { maxLength: 3 });
+
 export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('presence' as const),
+    channel: name,
+    members,
+    count,
+    more: fc.boolean(),
+  }),
+  fc.record({ type: fc.constant('join' as const), channel: name, members, count, more: count }),
+  fc.record({
+    type: fc.constant('leave' as const),
+    channel: name,
+    sessions: fc.array(text, { maxLength: 3 }),
+    count,
+  }),
+  fc.record({ type: fc.constant('occupancy' as const), channel: name, count }),
   fc
     .record({
       type: fc.constant('auth' as const),

@@ -15,6 +15,7 @@ import {
   rottenWhileDown,
 } from './disks.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
+import { cutOffGateway, ghost } from './presence.js';
 import { zombie } from './trims.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
@@ -66,6 +67,8 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['D6 empty twin', { told: emptyTwin }],
   ['D7 rollback', { told: rolledBack }],
   ['D7 twice', { told: twice }],
+  ['D16 ghost', { told: ghost, options: { nodes: 4 } }],
+  ['A gateway cut off', { told: cutOffGateway, options: { nodes: 4 } }],
 ]);
 
 /** What does not hold when the story is told, with a bug planted or without. */

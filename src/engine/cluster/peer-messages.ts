@@ -6,6 +6,7 @@ import type { SeqRange } from '../../log/channel-log.js';
 import type { Failure } from '../../protocol/errors.js';
 import type { Level, PublishedKind, Signal } from '../../protocol/messages.js';
 import type { RingMessage } from '../../cluster/ring-messages.js';
+import type { PresenceMessage } from '../../presence/messages.js';
 import type { Frame } from '../../replication/messages.js';
 import type { RingRange } from '../../replication/reconcile-messages.js';
 import type { VerifiedPeer } from '../api.js';
@@ -231,7 +232,7 @@ export type ChannelMessage =
   | VerifyAsked
   | Verified;
 
-export type PeerMessage = ReplicationMessage | ChannelMessage | RingMessage;
+export type PeerMessage = ReplicationMessage | ChannelMessage | RingMessage | PresenceMessage;
 
 const ringTypes: ReadonlySet<string> = new Set<RingMessage['type']>([
   'ring',

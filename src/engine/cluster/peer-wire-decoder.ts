@@ -24,6 +24,7 @@ import {
   readSinceAnswer,
 } from './peer-wire-follow-decoder.js';
 import { LetterReader, noBytes, noRef } from './peer-wire-reader.js';
+import { presenceReaders } from './peer-wire-presence.js';
 import { ringReaders } from './peer-wire-ring.js';
 import { readVerified, readVerify } from './peer-wire-verify.js';
 
@@ -80,6 +81,12 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.adopted, readAdopted],
   [partTags.verify, readVerify],
   [partTags.verified, readVerified],
+  [partTags.presence, presenceReaders.presence],
+  [partTags.askPresence, presenceReaders.askPresence],
+  [partTags.followPresence, presenceReaders.followPresence],
+  [partTags.unfollowPresence, presenceReaders.unfollowPresence],
+  [partTags.presenceFollowed, presenceReaders.presenceFollowed],
+  [partTags.presenceEnded, presenceReaders.presenceEnded],
 ]);
 
 function readReplication(reader: LetterReader): PeerMessage | undefined {
