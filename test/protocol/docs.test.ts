@@ -48,7 +48,7 @@ describe('every example', () => {
         .sort();
     };
     const both = ['auth', 'close', 'history', 'ping', 'pong', 'subscribe', 'unsubscribe', 'user'];
-    expect(shown(clientExamples)).toEqual([...both, 'documentGet', 'publish'].sort());
+    expect(shown(clientExamples)).toEqual([...both, 'documentGet', 'notifications', 'publish'].sort());
     expect(shown(serverExamples)).toEqual(
       [
         ...both,
@@ -58,6 +58,8 @@ describe('every example', () => {
         'error',
         'gap',
         'nodes',
+        'notificationInfo',
+        'notifications',
         'rebase',
         'sessionInfo',
         'signals',
