@@ -1,11 +1,13 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
 import { documentLimits } from './document-limits.js';
+import { foldLimits } from './fold-limits.js';
 import { notificationLimits } from './notification-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
   ...wireLimits,
   ...documentLimits,
+  ...foldLimits,
   ...notificationLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
@@ -51,6 +53,10 @@ export const limits = {
   sessionsMax: 100_000,
   /** Client messages a second a session may send, with bursts of as many. */
   messagesPerSecondMax: 1_000_000,
+  /** The most that a quota of a hub may say: beyond it one may leave it out. */
+  quotaMax: 1_000_000_000,
+  /** Pings and pongs of a client; the ones due are a few a minute. */
+  heartbeatsPerSecondMax: 10,
   /** Refusals for flooding without one accepted message in between, before the connection is closed. */
   refusalsInARowMax: 1_000,
   /** Entries an administrator's query looks at for one page, so that a filter that matches nothing still returns. */
@@ -420,18 +426,6 @@ export const limits = {
   foldOutcomesMax: 4_096,
   /** A change that is durable shows in what its node knows within this, or its outcome is not known. */
   foldWaitMs: 10_000,
-  /** A document in memory is taken on by what was committed since; further behind it is sought anew from a snapshot. */
-  documentCatchUpEntries: 4_096,
-  /** Earlier folds kept of each, for readers that begin where the order has just been. */
-  documentRecentFolds: 64,
-  /** Documents kept folded in memory, by what they weigh: their bytes so many times over, for what trees and values add. */
-  documentCacheBytes: 134_217_728,
-  documentWeight: 4,
-  documentWeightMin: 1_024,
-  /** A snapshot is written once so many bytes of records came since the last, and so many times the document's size:
-   *  reading on from it costs milliseconds, and it adds at most a quarter to what readers get. */
-  snapshotAfterBytes: 262_144,
-  snapshotAfterSizes: 4,
   /** Entries looked at for one page of changes. */
   changesScanMax: 20_000,
 } as const;

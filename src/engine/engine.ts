@@ -4,18 +4,11 @@ import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '.
 import { type Result, err, ok } from '../base/result.js';
 import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type {
-  DocumentGetMessage,
-  DocumentState,
-  HistoryMessage,
-  PublishMessage,
-} from '../protocol/messages.js';
+import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
 import type {
   ChannelDigest,
   ClusterApi,
-  DocumentChanges,
-  DocumentChangesQuery,
   HistoryPage,
   LogPage,
   LogQuery,
@@ -85,6 +78,11 @@ export class Engine implements NodeApi {
       identify: (hub, token, sessionId) => this.#tenants.clients.identify(hub, token, sessionId),
       people: ({ hub, principal, remote }, action, request) =>
         this.#tenants.asked(principal, hub, action, request, remote),
+      quotas: {
+        begins: (...asked) => this.#tenants.quotas.begins(...asked),
+        ended: (hub) => this.#tenants.quotas.ended(hub),
+        take: (...asked) => this.#tenants.quotas.take(...asked),
+      },
       isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });
@@ -137,12 +135,10 @@ export class Engine implements NodeApi {
     this.#core = core;
     this.#cluster = core.cluster;
     const { side } = core;
-    const publishing = new Publishing(
-      core,
-      (hub, channel) => this.#rules(hub, channel),
-      side,
-      (hub) => this.#tenants.hubs.missing(hub),
-    );
+    const publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
+      missing: (hub) => this.#tenants.hubs.missing(hub),
+      recipient: (ref) => this.#tenants.recipient(ref),
+    });
     this.#publishing = publishing;
     this.#maintenance = new Maintenance(
       core,
@@ -152,7 +148,7 @@ export class Engine implements NodeApi {
       {
         tick: () => {
           this.#sessions.tick();
-          this.#tenants.tick(() => this.#sessions.hubs);
+          this.#tenants.tick(() => this.#sessions.hubs, this.#ports.clock.monotonicMs());
           this.#time.watch();
           core.notifications.tick(publishing, core.physicalMs());
         },
@@ -288,9 +284,12 @@ export class Engine implements NodeApi {
     if (messages.length === 0) return [];
     return new Promise((resolve) => {
       const batch = new BatchOrigin(messages.length, resolve);
-      messages.forEach((message, i) =>
-        parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message }),
-      );
+      const nowMs = this.#ports.clock.monotonicMs();
+      messages.forEach((message, i) => {
+        const retryAfterMs = this.#tenants.quotas.take(name.value, principal, nowMs);
+        if (retryAfterMs > 0) batch.publishFailed(i, failure('RATE_LIMITED', { retryAfterMs }));
+        else parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message });
+      });
     });
   }
 
@@ -300,29 +299,16 @@ export class Engine implements NodeApi {
     );
   }
 
-  document(
-    principal: Principal,
-    hub: string,
-    request: DocumentGetMessage,
-  ): Promise<Result<DocumentState, Failure>> {
-    return this.#asReader(principal, hub, request.channel, (core, channel) =>
-      documentState(core, channel, request),
-    );
-  }
+  document: NodeApi['document'] = (principal, hub, request) =>
+    this.#asReader(principal, hub, request.channel, (core, channel) => documentState(core, channel, request));
 
   notifications: NodeApi['notifications'] = (principal, hub, request) =>
     this.#asReader(principal, hub, request.channel, (core, channel) =>
       notificationPage(core, channel, request),
     );
 
-  documentChanges(
-    principal: Principal,
-    hub: string,
-    channel: string,
-    query: DocumentChangesQuery,
-  ): Promise<Result<DocumentChanges, Failure>> {
-    return this.#asReader(principal, hub, channel, (core, active) => documentChanges(core, active, query));
-  }
+  documentChanges: NodeApi['documentChanges'] = (principal, hub, channel, query) =>
+    this.#asReader(principal, hub, channel, (core, active) => documentChanges(core, active, query));
 
   async queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
     const ref = this.#admission.channel(hub, channel);

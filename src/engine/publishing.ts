@@ -10,6 +10,7 @@ import {
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { Action } from '../channels/grants.js';
+import { kindOf } from '../channels/kinds.js';
 import { refusal } from '../channels/permissions.js';
 import { type RuleSet, defaultRules } from '../channels/rules.js';
 import { systemRulesOf } from '../hubs/system-channels.js';
@@ -42,6 +43,19 @@ interface Place {
   readonly rules: RuleSet;
 }
 
+/** What is asked of hubs on the way in. */
+export interface PublishingHubs {
+  /** Why there are no rules of it. */
+  missing(hub: HubName): Failure;
+  /** Why nobody can be written to in this channel of a user's. */
+  recipient(ref: ChannelRef): Failure | undefined;
+}
+
+const unknownHubs: PublishingHubs = {
+  missing: () => failure('HUB_NOT_FOUND'),
+  recipient: () => undefined,
+};
+
 export class Publishing implements Taker {
   readonly counters = { published: 0, signals: 0, refused: 0 };
 
@@ -49,14 +63,15 @@ export class Publishing implements Taker {
     readonly core: Core,
     readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet | undefined,
     readonly away?: Away,
-    readonly missing: (hub: HubName) => Failure = () => failure('HUB_NOT_FOUND'),
+    readonly hubs: PublishingHubs = unknownHubs,
   ) {}
 
   publish(request: PublishRequest): void {
     const place = this.#place(request.hub, request.message.channel);
     if ('code' in place) return this.#refuse(request, place);
     const denied = deniedOf(request, place.rules);
-    if (denied) return this.#refuse(request, denied);
+    const unreachable = denied ?? this.#unknownRecipient(place.ref);
+    if (unreachable) return this.#refuse(request, unreachable);
     this.#take(request, place);
   }
 
@@ -71,13 +86,10 @@ export class Publishing implements Taker {
     const level = levelOf(request.message, place.rules);
     if (level === 'memory') this.counters.signals++;
     else this.counters.published++;
-    // Publishes of a channel do not overtake each other on two ways.
+    // Publishes of a channel do not overtake each other on two ways. What waits here may be other nodes' alone.
+    const isHeld = this.away?.holds(place.ref) === true && !planted('here-overtakes');
     const isWaiting = place instanceof ActiveChannel && (place.pending.length > 0 || place.isCut);
-    if (
-      this.away &&
-      !isWaiting &&
-      (at === 'peer' || (this.away.holds(place.ref) && !planted('here-overtakes')))
-    )
+    if (this.away && (isHeld || (at === 'peer' && !isWaiting)))
       return this.away.forward(pendingOf(request, place.rules, level, judged), place.ref);
     const full = this.#fullOf(place, request.message.content.length, level);
     if (full) return this.#refuse(request, full);
@@ -143,6 +155,11 @@ export class Publishing implements Taker {
     else this.#append(channel, pending);
   }
 
+  /** A direct message is for somebody. */
+  #unknownRecipient(ref: ChannelRef): Failure | undefined {
+    return kindOf(ref.channel) === 'user' ? this.hubs.recipient(ref) : undefined;
+  }
+
   #refuse({ origin, requestId }: PublishRequest, error: Failure): void {
     this.counters.refused++;
     origin.publishFailed(requestId, error);
@@ -155,7 +172,7 @@ export class Publishing implements Taker {
     const name = parseChannelName(channel);
     if (!name.ok) return failure('BAD_NAME', { channel, message: name.error });
     const rules = this.rulesOf(hub, name.value);
-    if (!rules) return this.missing(hub);
+    if (!rules) return this.hubs.missing(hub);
     if (isSystemChannel(channel)) return failure('DENIED', { channel });
     return { ref: { hub, channel: name.value }, rules };
   }
