@@ -14,6 +14,9 @@ interface Contact {
 
 export interface List {
   readonly contacts: Readonly<Record<string, Contact>>;
+  /** How many of each person's changes took effect: a change names the next, so that it takes effect once, also where two
+   *  nodes wrote it because neither could know of the other. */
+  readonly made: Readonly<Record<string, number>>;
   /** What all write into at once. */
   readonly shared: { readonly phone: string; readonly note: string };
 }
@@ -35,9 +38,10 @@ export class Person {
   readonly client: Client;
   list!: SharedDocument<List>;
   readonly #underWay = new Set<Promise<void>>();
-  /** Of the contacts that nobody else changes. */
+  /** Of the contacts that nobody else changes: what they must be in the end. */
   readonly #expected = new Map<string, Contact>();
   #letters = 0;
+  #made = 0;
   /** What went wrong and should not have. */
   readonly problems: string[] = [];
   #own = 0;
@@ -73,7 +77,7 @@ export class Person {
     else if (chance < 0.6) this.#changeOwn();
     else if (chance < 0.8) this.#note();
     else if (chance < 0.9)
-      this.#change([{ op: 'replace', path: '/shared/phone', value: `${this.name} ${this.account.changes}` }]);
+      this.#promise({ op: 'replace', path: '/shared/phone', value: `${this.name} ${this.#made}` });
     else this.#changeAnothers();
   }
 
@@ -83,12 +87,14 @@ export class Person {
   }
 
   /** Of what was promised, what a list has not. */
-  missingIn({ contacts, shared }: List): string[] {
+  missingIn({ contacts, made, shared }: List): string[] {
     const letters = shared.note.split(this.name[0]!).length - 1;
     const missing =
       letters === this.#letters
         ? []
         : [`${letters} letters of ${this.name} in the note, not ${this.#letters}`];
+    if (made[this.name] !== this.#made)
+      missing.push(`${made[this.name]} changes of ${this.name}, not ${this.#made}`);
     for (const [id, { name, phone }] of this.#expected) {
       const found = contacts[id];
       if (found?.name !== name || found.phone !== phone)
@@ -104,26 +110,23 @@ export class Person {
   #addOwn(): void {
     const id = `${this.name}-${++this.#own}`;
     const contact = { name: `Contact ${this.#own} of ${this.name}`, by: this.name };
-    this.#change([{ op: 'add', path: `/contacts/${id}`, value: contact }], () =>
-      this.#expected.set(id, contact),
-    );
+    this.#expected.set(id, contact);
+    this.#promise({ op: 'add', path: `/contacts/${id}`, value: contact });
   }
 
   #changeOwn(): void {
     if (this.#own === 0) return this.#addOwn();
     const id = `${this.name}-${1 + Math.floor(this.random.next() * this.#own)}`;
     const phone = `+${Math.floor(this.random.next() * 1e9)}`;
-    // Outcomes come in the order of the changes.
-    this.#change([{ op: 'add', path: `/contacts/${id}/phone`, value: phone }], () =>
-      this.#expected.set(id, { ...this.#expected.get(id)!, phone }),
-    );
+    this.#expected.set(id, { ...this.#expected.get(id)!, phone });
+    this.#promise({ op: 'add', path: `/contacts/${id}/phone`, value: phone });
   }
 
   /** Everybody writes somewhere into the same text: a letter, which nothing can come between. */
   #note(): void {
-    const insert = this.name[0]!;
     const at = Math.floor(this.random.next() * (this.list.value.shared.note.length + 1));
-    this.#change([{ op: 'splice', path: '/shared/note', at, insert }], () => this.#letters++);
+    this.#letters++;
+    this.#promise({ op: 'splice', path: '/shared/note', at, insert: this.name[0]! });
   }
 
   /** One removes what another may be changing: one of both comes too late, and is told. */
@@ -132,31 +135,36 @@ export class Person {
     const id = open[Math.floor(this.random.next() * open.length)];
     if (id === undefined) return this.#note();
     const path = `/contacts/${id}`;
-    if (this.random.next() < 0.3) this.#change([{ op: 'remove', path }], undefined, true);
-    else this.#change([{ op: 'replace', path: `${path}/name`, value: this.name }], undefined, true);
+    const change: PatchOperation =
+      this.random.next() < 0.3
+        ? { op: 'remove', path }
+        : { op: 'replace', path: `${path}/name`, value: this.name };
+    this.#change([change], (error) => {
+      if (error instanceof RinglogError && error.code === 'PATCH_FAILED') this.account.refused++;
+      else this.#failed(error);
+    });
   }
 
-  #change(operations: readonly PatchOperation[], done?: () => void, mayFail = false): void {
+  /** What nobody else can be in the way of. */
+  #promise(operation: PatchOperation): void {
+    const path = `/made/${this.name}`;
+    const next = [
+      { op: 'test', path, value: this.#made },
+      { op: 'replace', path, value: ++this.#made },
+    ] as const;
+    this.#change([...next, operation], (error) => this.#failed(error));
+  }
+
+  #change(operations: readonly PatchOperation[], refused: (error: unknown) => void): void {
     const { account } = this;
     account.changes++;
     if (this.client.state !== 'open') account.queued++;
-    const change = this.#made(operations, done, mayFail);
+    const change = this.list.change(operations).then(() => undefined, refused);
     this.#underWay.add(change);
     void change.finally(() => this.#underWay.delete(change));
   }
 
-  async #made(
-    operations: readonly PatchOperation[],
-    done: (() => void) | undefined,
-    mayFail: boolean,
-  ): Promise<void> {
-    try {
-      await this.list.change(operations);
-      done?.();
-    } catch (error) {
-      const isRefused = error instanceof RinglogError && error.code === 'PATCH_FAILED';
-      if (isRefused) this.account.refused++;
-      if (!isRefused || !mayFail) this.problems.push(`${this.name}: ${String(error)}`);
-    }
+  #failed(error: unknown): void {
+    this.problems.push(`${this.name}: ${String(error)}`);
   }
 }

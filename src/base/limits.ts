@@ -1,5 +1,6 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
 import { documentLimits } from './document-limits.js';
+import { foldLimits } from './fold-limits.js';
 import { notificationLimits } from './notification-limits.js';
 import { peopleLimits } from './people-limits.js';
 import { presenceLimits } from './presence-limits.js';
@@ -8,6 +9,7 @@ import { wireLimits } from './wire-limits.js';
 export const limits = {
   ...wireLimits,
   ...documentLimits,
+  ...foldLimits,
   ...notificationLimits,
   ...peopleLimits,
   ...presenceLimits,
@@ -405,18 +407,6 @@ export const limits = {
   foldOutcomesMax: 4_096,
   /** A change that is durable shows in what its node knows within this, or its outcome is not known. */
   foldWaitMs: 10_000,
-  /** A document in memory is taken on by what was committed since; further behind it is sought anew from a snapshot. */
-  documentCatchUpEntries: 4_096,
-  /** Earlier folds kept of each, for readers that begin where the order has just been. */
-  documentRecentFolds: 64,
-  /** Documents kept folded in memory, by what they weigh: their bytes so many times over, for what trees and values add. */
-  documentCacheBytes: 134_217_728,
-  documentWeight: 4,
-  documentWeightMin: 1_024,
-  /** A snapshot is written once so many bytes of records came since the last, and so many times the document's size:
-   *  reading on from it costs milliseconds, and it adds at most a quarter to what readers get. */
-  snapshotAfterBytes: 262_144,
-  snapshotAfterSizes: 4,
   /** Entries looked at for one page of changes. */
   changesScanMax: 20_000,
 } as const;

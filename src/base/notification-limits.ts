@@ -14,6 +14,4 @@ export const notificationLimits = {
   /** In one page. */
   notificationsPageDefault: 50,
   notificationsPageMax: 500,
-  /** Channels kept folded in memory, by what they weigh: as documents are, 64 bytes for each that counts. */
-  inboxCacheBytes: 67_108_864,
 } as const;

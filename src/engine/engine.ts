@@ -4,18 +4,11 @@ import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '.
 import { type Result, err, ok } from '../base/result.js';
 import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type {
-  DocumentGetMessage,
-  DocumentState,
-  HistoryMessage,
-  PublishMessage,
-} from '../protocol/messages.js';
+import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
 import type {
   ChannelDigest,
   ClusterApi,
-  DocumentChanges,
-  DocumentChangesQuery,
   HistoryPage,
   LogPage,
   LogQuery,
@@ -296,29 +289,16 @@ export class Engine implements NodeApi {
     );
   }
 
-  document(
-    principal: Principal,
-    hub: string,
-    request: DocumentGetMessage,
-  ): Promise<Result<DocumentState, Failure>> {
-    return this.#asReader(principal, hub, request.channel, (core, channel) =>
-      documentState(core, channel, request),
-    );
-  }
+  document: NodeApi['document'] = (principal, hub, request) =>
+    this.#asReader(principal, hub, request.channel, (core, channel) => documentState(core, channel, request));
 
   notifications: NodeApi['notifications'] = (principal, hub, request) =>
     this.#asReader(principal, hub, request.channel, (core, channel) =>
       notificationPage(core, channel, request),
     );
 
-  documentChanges(
-    principal: Principal,
-    hub: string,
-    channel: string,
-    query: DocumentChangesQuery,
-  ): Promise<Result<DocumentChanges, Failure>> {
-    return this.#asReader(principal, hub, channel, (core, active) => documentChanges(core, active, query));
-  }
+  documentChanges: NodeApi['documentChanges'] = (principal, hub, channel, query) =>
+    this.#asReader(principal, hub, channel, (core, active) => documentChanges(core, active, query));
 
   presence: NodeApi['presence'] = (principal, hub, channel, { after = '', limit }) =>
     this.#asMember(principal, hub, channel, (presence, ref) => presence.page(ref, after, limit));

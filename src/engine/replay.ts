@@ -122,7 +122,9 @@ export class Replay {
     // Unsubscribed, or trimmed away, while the disk was read.
     if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
     deliverRead(session, channel, state.reader, { step, isProvisional }, read);
-    if (step.late && hasPatch(channel, read)) subscription.isRebaseDue = true;
+    // What was had of several writers may be in another order in the end, with nothing late to say so.
+    const isDoubtful = step.late || (isProvisional && state.reader.writersBeyond > 1);
+    if (isDoubtful && hasPatch(channel, read)) subscription.isRebaseDue = true;
     if (planted('live-before-end')) subscription.state = { state: 'live', from: log.endPosition };
     this.host.flushSoon(session);
     return goesLive(channel, subscription);

@@ -81,6 +81,8 @@ function begin(
   if (signals && !signals.isEmpty && !resumed)
     session.push(signalFrame(channel, signals.signals, session.encoding));
   subscription.replayFrom(moved.value);
+  // What it made of that, the order may have otherwise.
+  if (moved.value.isBeyond && kindOf(channel.ref.channel) === 'document') subscription.isRebaseDue = true;
   if (!goesLive(channel, subscription)) session.hasReplay = true;
   const { told } = channel;
   // It may have changed while other channels were opened.

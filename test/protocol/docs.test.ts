@@ -59,7 +59,9 @@ describe('every example', () => {
       'presence',
       'occupancy',
     ];
-    expect(shown(clientExamples)).toEqual([...both, 'documentGet', 'presenceUpdate', 'publish'].sort());
+    expect(shown(clientExamples)).toEqual(
+      [...both, 'documentGet', 'notifications', 'presenceUpdate', 'publish'].sort(),
+    );
     expect(shown(serverExamples)).toEqual(
       [
         ...both,
@@ -71,6 +73,8 @@ describe('every example', () => {
         'join',
         'leave',
         'nodes',
+        'notificationInfo',
+        'notifications',
         'rebase',
         'sessionInfo',
         'signals',
