@@ -1,11 +1,13 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
 import { documentLimits } from './document-limits.js';
+import { peopleLimits } from './people-limits.js';
 import { presenceLimits } from './presence-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
   ...wireLimits,
   ...documentLimits,
+  ...peopleLimits,
   ...presenceLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
@@ -51,6 +53,10 @@ export const limits = {
   sessionsMax: 100_000,
   /** Client messages a second a session may send, with bursts of as many. */
   messagesPerSecondMax: 1_000_000,
+  /** The most that a quota of a hub may say: beyond it one may leave it out. */
+  quotaMax: 1_000_000_000,
+  /** Pings and pongs of a client; the ones due are a few a minute. */
+  heartbeatsPerSecondMax: 10,
   /** Refusals for flooding without one accepted message in between, before the connection is closed. */
   refusalsInARowMax: 1_000,
   /** Entries an administrator's query looks at for one page, so that a filter that matches nothing still returns. */
@@ -383,29 +389,6 @@ export const limits = {
   identityLifeMs: 900_000,
   /** Frames of a client whose authentication is under way wait for it. */
   heldFrameBytesMax: 65_536,
-  /** People of one hub: their names and sealed records are in the memory of nodes where the hub is used. */
-  usersPerHubMax: 100_000,
-  usersPageMax: 1_000,
-  passwordBytesMax: 1_024,
-  /** Password hashes made at once, each on a thread of its own with 32 MiB, and those that wait: a few seconds of work. */
-  passwordsAtOnceMax: 2,
-  passwordsWaitingMax: 64,
-  /** Keys that sign a directory's tokens: a new one a day, and those of before for tokens that are still good. */
-  signingKeysKept: 4,
-  signingKeyMs: 86_400_000,
-  directoryTokenMs: 900_000,
-  /** A challenge is good once, at the node that gave it, for so long. */
-  challengeMs: 30_000,
-  challengesMax: 10_000,
-  /** Failed log-ins of one account from one address, and of one address, after which the next one waits, longer each time. */
-  loginFailuresAccountMax: 5,
-  loginFailuresAddressMax: 50,
-  loginWaitMsMax: 60_000,
-  loginAttemptsKnownMax: 10_000,
-  /** Sessions of accounts that changed are looked at after this, and no more often. */
-  accountsRecheckMs: 1_000,
-  /** Requests of people under way at once at a node: each may hash a password. */
-  peopleRequestsMax: 256,
   /** Hubs beside those of the configuration. */
   hubsMax: 100_000,
   /** Hubs that clients may bring about by using them, a minute and node. */

@@ -88,6 +88,11 @@ export class Engine implements NodeApi {
       people: ({ hub, principal, remote }, action, request) =>
         this.#tenants.asked(principal, hub, action, request, remote),
       presence: () => this.#presence!,
+      quotas: {
+        begins: (...asked) => this.#tenants.quotas.begins(...asked),
+        ended: (hub) => this.#tenants.quotas.ended(hub),
+        take: (...asked) => this.#tenants.quotas.take(...asked),
+      },
       isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });
@@ -140,9 +145,8 @@ export class Engine implements NodeApi {
     const core = await startCore(this.#ports, this.#options, hooks, this.#time, this.#cluster);
     this.#core = core;
     this.#cluster = core.cluster;
-    const self = this.#options.nodeId;
     this.#presence ??= startPresence(
-      { ...this.#ports, self, flushSoon: (session) => this.#sessions.flushSoon(session) },
+      { ...this.#ports, self: this.#options.nodeId, sessions: this.#sessions },
       (ref) => this.#rulesOrNot(ref),
       core.cluster,
     );
@@ -159,7 +163,7 @@ export class Engine implements NodeApi {
       {
         tick: () => {
           this.#sessions.tick();
-          this.#tenants.tick(() => this.#sessions.hubs);
+          this.#tenants.tick(() => this.#sessions.hubs, this.#ports.clock.monotonicMs());
           this.#time.watch();
         },
         failed: (error) => void this.#storeFailed(error),
@@ -285,9 +289,12 @@ export class Engine implements NodeApi {
     if (messages.length === 0) return [];
     return new Promise((resolve) => {
       const batch = new BatchOrigin(messages.length, resolve);
-      messages.forEach((message, i) =>
-        parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message }),
-      );
+      const nowMs = this.#ports.clock.monotonicMs();
+      messages.forEach((message, i) => {
+        const retryAfterMs = this.#tenants.quotas.take(name.value, principal, nowMs);
+        if (retryAfterMs > 0) batch.publishFailed(i, failure('RATE_LIMITED', { retryAfterMs }));
+        else parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message });
+      });
     });
   }
 
@@ -317,10 +324,10 @@ export class Engine implements NodeApi {
   }
 
   presence: NodeApi['presence'] = (principal, hub, channel, { after = '', limit }) =>
-    this.#asMember(principal, hub, channel, (presence, ref) => presence.page(ref, after, limit));
+    this.#asMember([principal, hub, channel], (presence, ref) => presence.page(ref, after, limit));
 
   occupancy: NodeApi['occupancy'] = (principal, hub, channel) =>
-    this.#asMember(principal, hub, channel, (presence, ref) => presence.occupancy(ref));
+    this.#asMember([principal, hub, channel], (presence, ref) => presence.occupancy(ref));
 
   async queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
     const ref = this.#admission.channel(hub, channel);
@@ -396,14 +403,12 @@ export class Engine implements NodeApi {
 
   /** What is kept of who is in a channel needs no log. */
   async #asMember<T>(
-    principal: Principal,
-    hub: string,
-    channel: string,
+    asked: [principal: Principal, hub: string, channel: string],
     use: (presence: PresenceService, ref: ChannelRef) => Promise<Result<T, Failure>>,
   ): Promise<Result<T, Failure>> {
-    const ref = this.#admission.reader(principal, hub, channel);
-    if (!ref.ok) return ref;
-    return this.#parts() ? use(this.#presence!, ref.value) : err(this.#unavailable());
+    const ref = this.#admission.reader(...asked);
+    if (ref.ok && !this.#parts()) return err(this.#unavailable());
+    return ref.ok ? use(this.#presence!, ref.value) : ref;
   }
 
   async #withLog<T>(

@@ -28,13 +28,14 @@ import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage } from './history.js';
+import type { Quotas } from './hubs/quotas.js';
 import { NodesTold } from './nodes-told.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { PresenceService } from './presence/service.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
 import { scanOf } from './scan.js';
-import { type RulesOf, openSubscriptions } from './subscribing.js';
+import { type RulesOf, cutRefused, openSubscriptions } from './subscribing.js';
 
 export interface Parts {
   readonly core: Core;
@@ -61,6 +62,7 @@ export interface SessionsNode {
   ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
   people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
   presence(): PresenceService;
+  readonly quotas: Pick<Quotas, 'begins' | 'ended' | 'take'>;
   /** False for one whose time is over, or that was revoked. */
   isCurrent(hub: HubName, principal: Principal): boolean;
 }
@@ -103,6 +105,8 @@ export class Sessions implements SessionHost {
           message: 'The node serves as many connections as it can. Try another node, or later.',
         }),
       );
+    const refused = this.node.quotas.begins(hub, request.principal);
+    if (refused) return err(refused);
     const session = this.#make(hub, request);
     this.#sessions.add(session);
     session.open();
@@ -153,12 +157,7 @@ export class Sessions implements SessionHost {
     const { hub, principal } = session;
     if (!session.admitted || !this.node.isCurrent(hub, principal))
       return session.failAndClose('UNAUTHENTICATED');
-    for (const subscription of session.subscriptions.values()) {
-      const { channel } = subscription;
-      const rules = this.node.rulesOf({ hub, channel });
-      const refused = 'code' in rules ? rules : refusal(principal, 'subscribe', channel, rules);
-      if (refused) session.cut(subscription, refused);
-    }
+    cutRefused(session, this.node.rulesOf);
     this.node.presence().recheck(session);
   }
 
@@ -229,12 +228,16 @@ export class Sessions implements SessionHost {
   }
 
   disconnected(session: Session): void {
-    this.#sessions.delete(session);
+    if (this.#sessions.delete(session)) this.node.quotas.ended(session.hub);
     this.#readers.delete(session);
     this.node.presence().ended(session);
   }
 
   // --- what a session asks
+
+  take({ hub, principal }: Session, nowMs: number): number {
+    return this.node.quotas.take(hub, principal, nowMs);
+  }
 
   authenticate(session: Session, token: string, done: Authenticated): void {
     const found = this.node.identify(session.hub, token, session.id);
