@@ -135,9 +135,8 @@ export class Engine implements NodeApi {
     const core = await startCore(this.#ports, this.#options, hooks, this.#time, this.#cluster);
     this.#core = core;
     this.#cluster = core.cluster;
-    const self = this.#options.nodeId;
     this.#presence ??= startPresence(
-      { ...this.#ports, self, flushSoon: (session) => this.#sessions.flushSoon(session) },
+      { ...this.#ports, self: this.#options.nodeId, sessions: this.#sessions },
       (ref) => this.#rulesOrNot(ref),
       core.cluster,
     );
@@ -301,10 +300,10 @@ export class Engine implements NodeApi {
     this.#asReader(principal, hub, channel, (core, active) => documentChanges(core, active, query));
 
   presence: NodeApi['presence'] = (principal, hub, channel, { after = '', limit }) =>
-    this.#asMember(principal, hub, channel, (presence, ref) => presence.page(ref, after, limit));
+    this.#asMember([principal, hub, channel], (presence, ref) => presence.page(ref, after, limit));
 
   occupancy: NodeApi['occupancy'] = (principal, hub, channel) =>
-    this.#asMember(principal, hub, channel, (presence, ref) => presence.occupancy(ref));
+    this.#asMember([principal, hub, channel], (presence, ref) => presence.occupancy(ref));
 
   async queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
     const ref = this.#admission.channel(hub, channel);
@@ -380,14 +379,12 @@ export class Engine implements NodeApi {
 
   /** What is kept of who is in a channel needs no log. */
   async #asMember<T>(
-    principal: Principal,
-    hub: string,
-    channel: string,
+    asked: [principal: Principal, hub: string, channel: string],
     use: (presence: PresenceService, ref: ChannelRef) => Promise<Result<T, Failure>>,
   ): Promise<Result<T, Failure>> {
-    const ref = this.#admission.reader(principal, hub, channel);
-    if (!ref.ok) return ref;
-    return this.#parts() ? use(this.#presence!, ref.value) : err(this.#unavailable());
+    const ref = this.#admission.reader(...asked);
+    if (ref.ok && !this.#parts()) return err(this.#unavailable());
+    return ref.ok ? use(this.#presence!, ref.value) : ref;
   }
 
   async #withLog<T>(

@@ -34,7 +34,7 @@ import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { PresenceService } from './presence/service.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
-import { type RulesOf, openSubscriptions } from './subscribing.js';
+import { type RulesOf, cutRefused, openSubscriptions } from './subscribing.js';
 
 export interface Parts {
   readonly core: Core;
@@ -156,12 +156,7 @@ export class Sessions implements SessionHost {
     const { hub, principal } = session;
     if (!session.admitted || !this.node.isCurrent(hub, principal))
       return session.failAndClose('UNAUTHENTICATED');
-    for (const subscription of session.subscriptions.values()) {
-      const { channel } = subscription;
-      const rules = this.node.rulesOf({ hub, channel });
-      const refused = 'code' in rules ? rules : refusal(principal, 'subscribe', channel, rules);
-      if (refused) session.cut(subscription, refused);
-    }
+    cutRefused(session, this.node.rulesOf);
     this.node.presence().recheck(session);
   }
 

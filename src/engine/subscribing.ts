@@ -39,6 +39,17 @@ interface Opened {
 /** What goes for a channel, or why nothing can be said of it. */
 export type RulesOf = (ref: ChannelRef) => RuleSet | Failure;
 
+/** Ends what the session has no right to any more, and tells it. */
+export function cutRefused(session: Session, rulesOf: RulesOf): void {
+  const { hub, principal } = session;
+  for (const subscription of session.subscriptions.values()) {
+    const { channel } = subscription;
+    const rules = rulesOf({ hub, channel });
+    const refused = 'code' in rules ? rules : refusal(principal, 'subscribe', channel, rules);
+    if (refused) session.cut(subscription, refused);
+  }
+}
+
 type Outcome = Opened | { readonly result: SubscribedChannel };
 
 export async function openSubscriptions(

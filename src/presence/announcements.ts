@@ -17,6 +17,8 @@ interface LocalChannel {
 interface Due {
   readonly ref: ChannelRef;
   readonly sessions: Set<string>;
+  /** It was no home of the channel since: what it was told goes first. */
+  isGone: boolean;
 }
 
 interface Stream {
@@ -113,14 +115,18 @@ export class Announcements {
 
   /** Other nodes hold some channels: they are told, and those that do not any more. */
   homesChanged(): void {
+    for (const [peer, { told, due }] of this.#streams) {
+      for (const ref of Array.from(told.values())) {
+        if (this.#homesOf(ref).includes(peer)) continue;
+        told.delete(ref);
+        due.set(ref, { ref, sessions: new Set(), isGone: true });
+      }
+    }
     for (const channel of this.#channels.values()) {
       const homes = this.#homesOf(channel.ref);
       for (const [peer, stream] of this.#streams)
         if (homes.includes(peer) && !stream.told.has(channel.ref)) allDue(stream, channel);
     }
-    for (const [peer, { told, due }] of this.#streams)
-      for (const ref of told.values())
-        if (!this.#homesOf(ref).includes(peer)) due.set(ref, { ref, sessions: new Set() });
   }
 
   /** Those that something is due to. */
@@ -138,7 +144,7 @@ export class Announcements {
     const room = { items: limits.presenceToldItems, bytes: limits.presenceToldBytes };
     for (const due of stream.due.values()) {
       if (room.items <= 0 || room.bytes <= 0) break;
-      channels.push(this.#tell(peer, stream, due, room));
+      channels.push(this.#tell(stream, due, room));
     }
     if (stream.due.size === 0) stream.isBeginning = false;
     const { stream: id, isBeginning } = stream;
@@ -152,13 +158,19 @@ export class Announcements {
     };
   }
 
-  #tell(peer: NodeId, stream: Stream, { ref, sessions }: Due, room: Room): ToldChannel {
+  #tell(stream: Stream, due: Due, room: Room): ToldChannel {
+    const { ref, sessions } = due;
     room.items--;
-    const isGone = !this.#homesOf(ref).includes(peer);
+    if (due.isGone) {
+      due.isGone = false;
+      // What there is since is for the next message.
+      if (!stream.told.has(ref)) stream.due.delete(ref);
+      return { ref, joins: [], leaves: [], others: 0, isGone: true };
+    }
     const channel = this.#channels.get(ref);
     const joins: VersionedMember[] = [];
     const leaves: string[] = [];
-    for (const session of isGone ? [] : sessions) {
+    for (const session of sessions) {
       if (room.items <= 0 || room.bytes <= 0) break;
       sessions.delete(session);
       room.items--;
@@ -167,9 +179,9 @@ export class Announcements {
       else leaves.push(session);
       room.bytes -= present ? sizeOf(present.member) : memberBytes;
     }
-    if (isGone || sessions.size === 0) stream.due.delete(ref);
-    if (isGone || !channel) stream.told.delete(ref);
-    return { ref, joins, leaves, others: channel?.others.size ?? 0, isGone };
+    if (sessions.size === 0) stream.due.delete(ref);
+    if (!channel) stream.told.delete(ref);
+    return { ref, joins, leaves, others: channel?.others.size ?? 0, isGone: false };
   }
 
   #channel(ref: ChannelRef): LocalChannel {
@@ -184,7 +196,7 @@ export class Announcements {
       if (!stream) continue;
       const due = stream.due.get(ref);
       if (due) due.sessions.add(session);
-      else stream.due.set(ref, { ref, sessions: new Set([session]) });
+      else stream.due.set(ref, { ref, sessions: new Set([session]), isGone: false });
       stream.told.set(ref, ref);
     }
   }
@@ -196,7 +208,8 @@ interface Room {
 }
 
 function allDue(stream: Stream, { ref, named }: LocalChannel): void {
-  stream.due.set(ref, { ref, sessions: new Set(named.keys()) });
+  const isGone = stream.due.get(ref)?.isGone ?? false;
+  stream.due.set(ref, { ref, sessions: new Set(named.keys()), isGone });
   stream.told.set(ref, ref);
 }
 

@@ -36,7 +36,7 @@ class Stage {
     };
     const { clock } = this;
     const observer = { observe: (each: Observation) => void this.observations.push(each) };
-    const options = { self: here, clock, timers: clock, observer, flushSoon: () => undefined };
+    const options = { self: here, clock, timers: clock, observer, sessions: { flushSoon: () => undefined } };
     this.presence = new Presence(options, neighbours);
   }
 

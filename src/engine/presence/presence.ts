@@ -21,8 +21,8 @@ export interface PresenceOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly observer: Observer;
-  /** The session has something to write, at the end of this turn. */
-  flushSoon(session: Session): void;
+  /** Told that one has something to write, at the end of this turn. */
+  readonly sessions: { flushSoon(session: Session): void };
 }
 
 /** What one peer is known by, for as long as its link stands. */
@@ -62,7 +62,7 @@ export class Presence implements PresenceHearer {
       clock,
       timers,
       setOf: (ref) => this.readings.get(ref),
-      flushSoon: (session) => options.flushSoon(session),
+      flushSoon: (session) => options.sessions.flushSoon(session),
     });
     this.readings = new PresenceReadings({
       neighbours: this.#neighbours,
