@@ -1,6 +1,6 @@
 /** Who is in a channel, over real processes: the same at every node, by the SDK, over HTTP and by the command; and nobody of a
  *  node that was killed. */
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Client, connect } from '../../src/client/index.js';
@@ -16,8 +16,10 @@ const program = join(projectRoot(), 'dist/cli/main.js');
 const channel = 'room:1';
 const clients: Client[] = [];
 let cluster: ProcessCluster | undefined;
+let watching: ChildProcess | undefined;
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close({ timeoutMs: 0 })));
+  watching?.kill();
   await cluster?.remove();
 });
 
@@ -66,11 +68,12 @@ test('is the same at all nodes, and exact again after one is killed and comes ba
   });
   expect(said(rooms[0]!)).toEqual(['client 0', 'client 1', 'client 2']);
   for (const node of cluster.nodes) expect((await pageOf(node)).count).toBe(3);
-  const watching = spawn(process.execPath, [program, 'presence', channel, '--watch'], {
+  const command = spawn(process.execPath, [program, 'presence', channel, '--watch'], {
     env: { PATH: process.env['PATH'], RINGLOG_URL: first.url },
   });
   let watched = '';
-  watching.stdout.setEncoding('utf8').on('data', (text: string) => (watched += text));
+  watching = command;
+  command.stdout.setEncoding('utf8').on('data', (text: string) => (watched += text));
   await until(() => expect(watched.split('\n').filter((line) => line.includes('join'))).toHaveLength(3));
 
   const lost = subscribers[2]!.session!.sessionId;
@@ -104,6 +107,6 @@ test('is the same at all nodes, and exact again after one is killed and comes ba
     code: 1,
     err: expect.stringContaining('NO_PRESENCE') as string,
   });
-  watching.kill('SIGINT');
-  expect(await new Promise((resolve) => void watching.once('close', resolve))).toBe(130);
+  command.kill('SIGINT');
+  expect(await new Promise((resolve) => void command.once('close', resolve))).toBe(130);
 });
