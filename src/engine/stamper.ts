@@ -272,8 +272,8 @@ export class Stamper {
       scope: item.scope,
       key: item.idempotencyKey!,
     }));
-    const windowStart = this.#logTime() - limits.idempotencyWindowMs * countersPerMs;
-    const found = await this.#options.store.findKeys(rows, Math.max(0, windowStart));
+    const [now, window] = [this.#logTime(), limits.idempotencyWindowMs * countersPerMs];
+    const found = await this.#options.store.findKeys(rows, Math.max(0, now - window), now + window);
     unknown.forEach(({ channel }, i) => {
       const row = found[i];
       if (row) channel.keys.add(row);
