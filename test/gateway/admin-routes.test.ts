@@ -235,6 +235,8 @@ describe('operation', () => {
       '/v1/hubs/{hub}/channels/{channel}/document',
       '/v1/hubs/{hub}/channels/{channel}/document/changes',
       '/v1/hubs/{hub}/channels/{channel}/history',
+      '/v1/hubs/{hub}/channels/{channel}/notifications',
+      '/v1/hubs/{hub}/channels/{channel}/notifications/read',
       '/v1/hubs/{hub}/channels/{channel}/occupancy',
       '/v1/hubs/{hub}/channels/{channel}/presence',
       '/v1/hubs/{hub}/channels/{channel}/publish',
