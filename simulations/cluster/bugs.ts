@@ -41,7 +41,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'keys-of-one-owner',
     what: 'an owner that comes back knows no keys of the one between',
-    seed: 8,
+    story: 'A repeat at an owner that came back',
     steering: { faults: { tail: 2, cut: 8 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
   },
   {

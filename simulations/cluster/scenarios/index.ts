@@ -2,7 +2,16 @@
 import type { PlantedBug } from '../../../src/base/planted.js';
 import { plant } from '../../replication/planting.js';
 import type { Finding } from '../record.js';
-import { churn, hole, lostTail, orderlyReturn, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
+import {
+  churn,
+  hole,
+  lostTail,
+  orderlyReturn,
+  repeatAtReturned,
+  retryElsewhere,
+  seqReuse,
+  sleepingOwner,
+} from './owners.js';
 import { emptyTwin, rolledBack, twice } from './returns.js';
 import {
   fullDisk,
@@ -61,6 +70,7 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     ]),
   ),
   ['A lost tail', { told: lostTail, options: { isStrict: false } }],
+  ['A repeat at an owner that came back', { told: repeatAtReturned, options: { isStrict: false } }],
   ['An orderly return', { told: orderlyReturn, options: { isStrict: false } }],
   ['D13 churn', { told: (story) => churn(story) }],
   ['D14 ahead', { told: ahead }],
