@@ -52,7 +52,7 @@ describe('three nodes', () => {
     const reader = connect(world.nodes[1]!);
     await reader.subscribe('fresh', { beginning: true });
     await world.pass(2_000);
-    expect(reader.data('fresh').map((data: string) => Number.parseInt(data, 10))).toEqual([
+    expect(reader.data('fresh').map((data) => Number.parseInt(String(data), 10))).toEqual([
       ...answers.keys(),
     ]);
   });
