@@ -58,13 +58,18 @@ export class KeyTable {
   /** Remembers a key of the log. Of two within one window the canonical stays. */
   add(row: KeyRow): void {
     const name = nameOf(row);
-    const known = this.#rows.get(name) ?? [];
+    const known = this.#rows.get(name);
+    if (known) this.#addBeside(known, row, name);
+    else this.#rows.set(name, [row]);
+    this.#evict();
+  }
+
+  #addBeside(known: readonly KeyRow[], row: KeyRow, name: string): void {
     const near = known.find((each) => this.#areNear(each, row));
     if (near && canonical(near, row) === near) return;
     this.#rows.delete(name);
     this.#rows.set(name, [...known.filter((each) => each !== near).slice(1 - sameKeysMax), row]);
     if (!near && known.length >= sameKeysMax) this.#forget(known[0]!);
-    this.#evict();
   }
 
   #areNear(a: Pick<KeyRow, 'timestamp'>, b: Pick<KeyRow, 'timestamp'>): boolean {

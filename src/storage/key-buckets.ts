@@ -29,13 +29,17 @@ const bucketSpan = limits.idempotencyWindowMs * countersPerMs;
 /** Rows removed in one step. */
 const removedAtOnce = 2_000;
 
+/** Rows the map may not have yet. */
+class Unsettled {
+  /** By key and bucket: under clocks that are far apart one key may be written in several. */
+  readonly rows = new Map<string, KeyRow>();
+  readonly buckets = new Set<number>();
+}
+
 export class KeyBuckets {
   readonly #keyValue: KeyValue;
-  /** By key and bucket: under clocks that are far apart one key may be written in several. */
-  #pending = new Map<string, KeyRow>();
-  #inFlight = new Map<string, KeyRow>();
-  /** Of those. */
-  readonly #unsettled = new Set<number>();
+  #pending = new Unsettled();
+  #inFlight = new Unsettled();
   readonly #buckets = new Set<number>();
 
   constructor(keyValue: KeyValue) {
@@ -56,30 +60,29 @@ export class KeyBuckets {
   }
 
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#pending.rows.size;
   }
 
   add(row: KeyRow): void {
     const bucket = bucketOf(row.timestamp);
-    this.#unsettled.add(bucket);
-    this.#pending.set(textOf(row, bucket), row);
+    this.#pending.buckets.add(bucket);
+    this.#pending.rows.set(textOf(row, bucket), row);
   }
 
   /** Adds the collected rows to a batch. */
   cut(writes: Write[]): void {
-    for (const row of this.#pending.values()) {
+    for (const row of this.#pending.rows.values()) {
       const bucket = bucketOf(row.timestamp);
       this.#buckets.add(bucket);
       const key = keyRowKey(bucket, channelBytes(row.ref), row.scope, row.key);
       writes.push({ key, value: encodeKeyRow(key, row) });
     }
     this.#inFlight = this.#pending;
-    this.#pending = new Map();
+    this.#pending = new Unsettled();
   }
 
   settle(): void {
-    this.#inFlight = new Map();
-    if (this.#pending.size === 0) this.#unsettled.clear();
+    this.#inFlight = new Unsettled();
   }
 
   /** For each the newest row from `since` to `until`: what is further ahead was stamped under another clock. Throws
@@ -115,9 +118,10 @@ export class KeyBuckets {
   }
 
   #unsettledRow(row: WantedKey, since: Timestamp, until: Timestamp): KeyRow | undefined {
-    for (const bucket of [...this.#unsettled].sort((a, b) => b - a)) {
+    const buckets = new Set([...this.#pending.buckets, ...this.#inFlight.buckets]);
+    for (const bucket of [...buckets].sort((a, b) => b - a)) {
       const text = textOf(row, bucket);
-      const found = fresh(this.#pending.get(text) ?? this.#inFlight.get(text), since, until);
+      const found = fresh(this.#pending.rows.get(text) ?? this.#inFlight.rows.get(text), since, until);
       if (found) return found;
     }
     return undefined;
