@@ -1,12 +1,6 @@
 /** Notifications over HTTP: listed, created, marked as read. */
-import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { type Result, ok } from '../base/result.js';
-import { encodeContent } from '../log/entry-wire.js';
-import { checkPublishContent } from '../protocol/content-check.js';
 import { jsonType } from '../protocol/content-type.js';
-import type { Failure } from '../protocol/errors.js';
-import type { Level, PublishMessage } from '../protocol/messages.js';
 import { notificationsToJson } from '../protocol/server-encoder.js';
 import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
@@ -17,9 +11,10 @@ import {
   notificationsQuery,
   readingBody,
 } from './notification-schemas.js';
+import { publishMessage } from './publish-message.js';
 import { acceptedOf } from './publish-route.js';
 import { rawJson, takeJson } from './raw-json.js';
-import { cursorFrom, idempotencyKeyFrom, need, optionally, timeFrom } from './request-values.js';
+import { cursorFrom, need, optionally, timeFrom } from './request-values.js';
 import { channelParams, patchQuery, publishAnswer } from './schemas.js';
 
 const path = '/v1/hubs/:hub/channels/:channel/notifications';
@@ -77,35 +72,13 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<{ context: GatewayCon
         },
       },
       async (request) => {
-        const { hub, channel } = request.params;
+        const { hub } = request.params;
         const principal = need(await enter(context.api, hub, request.headers));
-        const message = messageOf(channel, kind, request.headers, request.query, rawJson(request));
-        const [result] = await context.api.publish(principal, hub, [need(message)]);
+        const content = { contentType: jsonType, payload: rawJson(request) };
+        const message = need(publishMessage(request, content, kind));
+        const [result] = await context.api.publish(principal, hub, [message]);
         return acceptedOf(need(result!));
       },
     );
   }
 };
-
-function messageOf(
-  channel: string,
-  kind: 'notification' | 'read',
-  headers: IncomingHttpHeaders,
-  query: { readonly level?: string; readonly degrade?: string },
-  payload: Buffer,
-): Result<PublishMessage, Failure> {
-  const key = idempotencyKeyFrom(headers);
-  if (!key.ok) return key;
-  const content = encodeContent({ contentType: jsonType, payload });
-  const checked = checkPublishContent(content, channel);
-  if (!checked.ok) return checked;
-  return ok({
-    type: 'publish',
-    channel,
-    content,
-    kind,
-    ...(key.value !== undefined && { idempotencyKey: key.value }),
-    ...(query.level !== undefined && { level: query.level as Level }),
-    ...(query.degrade !== undefined && { degrade: query.degrade === 'true' }),
-  });
-}

@@ -6,21 +6,19 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { utf8 } from '../base/bytes.js';
 import { dotText } from '../base/ids.js';
-import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { NodeApi, PublishAccepted } from '../engine/api.js';
-import { encodeContent } from '../log/entry-wire.js';
 import type { Content, Extras } from '../log/entry.js';
 import { unixMsOf } from '../log/timestamp.js';
 import { decodeClientFrame } from '../protocol/client-decoder.js';
-import { checkPublishContent } from '../protocol/content-check.js';
-import { type Failure, failure } from '../protocol/errors.js';
+import type { Failure } from '../protocol/errors.js';
 import { JsonSource } from '../protocol/json-text.js';
-import type { Level, PublishMessage } from '../protocol/messages.js';
+import type { PublishMessage } from '../protocol/messages.js';
 import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
+import { publishMessage } from './publish-message.js';
 import { rawJson, takeJson } from './raw-json.js';
-import { need } from './request-values.js';
+import { need, textHeader } from './request-values.js';
 import { batchAnswer, batchBody, channelParams, hubParams, publishAnswer, publishQuery } from './schemas.js';
 
 const entryHeaderPrefix = 'x-ringlog-header-';
@@ -44,12 +42,11 @@ export const publishRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
       },
     },
     async (request) => {
-      const { hub, channel } = request.params;
-      const principal = need(await enter(context.api, request.params.hub, request.headers));
-      const message = need(
-        messageOf(channel, request.headers, request.query, request.body as Buffer | undefined),
-      );
-      const [result] = await context.api.publish(principal, hub, [message]);
+      const { hub } = request.params;
+      const principal = need(await enter(context.api, hub, request.headers));
+      const payload = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+      const content = contentOf(request.headers, request.query, payload);
+      const [result] = await context.api.publish(principal, hub, [need(publishMessage(request, content))]);
       return acceptedOf(need(result!));
     },
   );
@@ -95,33 +92,6 @@ async function publishAll(
   return messages.map((message) => (message.ok ? published[next++]! : err(message.error)));
 }
 
-function messageOf(
-  channel: string,
-  headers: IncomingHttpHeaders,
-  query: { readonly [name: string]: string | undefined },
-  body: Buffer | undefined,
-): Result<PublishMessage, Failure> {
-  const content = encodeContent(contentOf(headers, query, body ?? Buffer.alloc(0)));
-  const checked = checkPublishContent(content, channel);
-  if (!checked.ok) return checked;
-  const key = textHeader(headers['idempotency-key']);
-  if (key !== undefined && key.length > limits.idempotencyKeyBytesMax) {
-    const message = `Idempotency-Key has more than ${limits.idempotencyKeyBytesMax} bytes.`;
-    return err(failure('INVALID', { message }));
-  }
-  const { store, retain } = checked.value;
-  return ok({
-    type: 'publish',
-    channel,
-    content,
-    ...(store !== undefined && { store }),
-    ...(retain !== undefined && { retain }),
-    ...(key !== undefined && { idempotencyKey: key }),
-    ...(query['level'] !== undefined && { level: query['level'] as Level }),
-    ...(query['degrade'] !== undefined && { degrade: query['degrade'] === 'true' }),
-  });
-}
-
 function contentOf(
   headers: IncomingHttpHeaders,
   query: { readonly [name: string]: string | undefined },
@@ -147,15 +117,6 @@ function contentOf(
     }),
     ...(Object.keys(extras).length > 0 && { extras }),
   };
-}
-
-/** Node reads header bytes as Latin-1; clients write UTF-8. */
-function textHeader(value: string | readonly string[] | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  const text = typeof value === 'string' ? value : value.join(', ');
-  const bytes = Buffer.from(text, 'latin1');
-  const decoded = bytes.toString('utf8');
-  return decoded.includes('\uFFFD') ? text : decoded;
 }
 
 /** The messages of a batch as the WebSocket form has them, so that one decoder checks both. */

@@ -1,43 +1,15 @@
 /** Who is in a channel, by the SDK, against a real node over real sockets. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
-import { type Client, connect } from '../../src/client/index.js';
+import { expect, test, vi } from 'vitest';
+import type { Client } from '../../src/client/index.js';
 import { type ChannelPresence, presenceOf } from '../../src/client/presence.js';
-import { type RunningServer, startServer } from '../../src/server/index.js';
+import { connected as connectedWith, newFolder, start as startAny } from './real-nodes.js';
 
-const folders: string[] = [];
-const servers = new Set<RunningServer>();
-const clients = new Set<Client>();
-
-afterEach(async () => {
-  await Promise.all([...clients].map((client) => client.close({ timeoutMs: 0 })));
-  await Promise.all([...servers].map((server) => server.stop()));
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-  clients.clear();
-  servers.clear();
-});
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'ringlog-presence-'));
-  folders.push(folder);
-  return folder;
-}
-
-async function start(data = newFolder(), listen = '127.0.0.1:0'): Promise<RunningServer> {
-  const rules = { sets: { seen: { presence: true }, counted: { occupancy: true } } };
-  const hubs = { default: { namespaces: { room: 'seen', hall: 'counted' } } };
-  const server = await startServer({ data, listen, rules: rules.sets, hubs } as never);
-  servers.add(server);
-  return server;
-}
-
-function connected(url: string): Client {
-  const client = connect({ url, reconnectMaxMs: 100 });
-  clients.add(client);
-  return client;
-}
+const settings = {
+  rules: { seen: { presence: true }, counted: { occupancy: true } },
+  hubs: { default: { namespaces: { room: 'seen', hall: 'counted' } } },
+};
+const start = (data = newFolder(), listen?: string) => startAny(data, listen, settings);
+const connected = (url: string): Client => connectedWith({ url, reconnectMaxMs: 100 });
 
 const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 10 });
 const said = (room: ChannelPresence): unknown[] => [...room.members.values()].map(({ metadata }) => metadata);
@@ -93,7 +65,6 @@ test('after an interruption the list is what it is by then, and a client is ther
   await presenceOf(two).update('room:c', 2);
   await until(() => expect(said(room)).toEqual([2]));
   const before = two.session!.sessionId;
-  servers.delete(first);
   await first.stop();
   await start(data, new URL(first.url).host);
   await until(() => expect([...room.members.keys()]).not.toContain(before));

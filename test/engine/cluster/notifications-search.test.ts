@@ -2,23 +2,15 @@
  *  and counts the same, it is what a plain reading of the log gives, and whoever is subscribed was told so. */
 import { expect, test } from 'vitest';
 import { plant } from '../../../simulations/replication/planting.js';
-import { type Random, seededRandom } from '../../../src/base/random.js';
+import type { Random } from '../../../src/base/random.js';
 import { type Json, TestSession, admin, anonymous } from '../harness.js';
-import { ClusterWorld, type TestNode } from './cluster-world.js';
+import type { ClusterWorld, TestNode } from './cluster-world.js';
+import { drawCluster, pick, seedsOf, turmoil } from './turmoil.js';
 
 const channel = 'notification:shared';
-/** More by hand: NOTIFICATION_SEEDS=100..200. */
-const [first, last] = (process.env['NOTIFICATION_SEEDS'] ?? '1..4').split('..').map(Number) as [
-  number,
-  number,
-];
-const seeds = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const seeds = seedsOf('NOTIFICATION_SEEDS');
 /** Until an entry says that something has expired. */
 const expiryLagMs = 5_000;
-
-function pick<T>(random: Random, items: readonly T[]): T {
-  return items[Math.floor(random.next() * items.length)]!;
-}
 
 function connect(node: TestNode, principal = anonymous): TestSession {
   return new TestSession(node as never, { principal });
@@ -62,43 +54,24 @@ function plainly(entries: readonly Json[]): [id: string, state: string][] {
 }
 
 async function search(seed: number): Promise<void> {
-  const random = seededRandom(seed);
-  const ack = pick(random, ['owner', 'quorum'] as const);
-  const rules = { sets: { set: { ack } }, hubs: { default: { rules: 'set' } } };
-  const world = await ClusterWorld.start({ nodes: pick(random, [3, 3, 3, 5]), rules, seed });
+  const drawn = await drawCluster(seed);
+  const { random, ack, world } = drawn;
   const followers: { node: TestNode; session: TestSession }[] = [];
   for (const node of world.nodes) {
     const session = connect(node);
     expect((await session.subscribe(channel)).cursor).toBeDefined();
     followers.push({ node, session });
   }
-  const down = new Set<TestNode>();
-  const died = new Set<TestNode>();
   const known: string[] = [];
-  for (let i = 0; i < 120; i++) {
-    for (const { session } of followers) if (!session.closed) session.sendText('{"pong":{}}');
-    const node = pick(random, world.nodes);
-    const chance = random.next();
-    if (chance < 0.05) {
-      world.isolate(node);
-      await world.pass(random.next() < 0.7 ? 3_000 : 100);
-    } else if (chance < 0.07) world.mend();
-    else if (chance < 0.08 && !down.has(node) && down.size === 0) {
-      node.kill();
-      down.add(node);
-      died.add(node);
-    } else if (chance < 0.11) {
-      for (const each of down) await world.run(each.start(false));
-      down.clear();
-    } else if (!down.has(node)) act(random, node, world, known, i);
-    await world.pass(random.next() < 0.05 ? 2_500 : 40);
-    for (const { session } of followers)
-      for (const { id, kind } of session.entries(channel)) if (kind === 'notification') known.push(id);
-    known.splice(0, known.length - 20);
-  }
-  world.mend();
-  for (const each of down) await world.run(each.start(false));
-  await world.pass(15_000);
+  const died = await turmoil(drawn, {
+    sessions: followers.map(({ session }) => session),
+    act: (node, step) => act(random, node, world, known, step),
+    afterStep: () => {
+      for (const { session } of followers)
+        for (const { id, kind } of session.entries(channel)) if (kind === 'notification') known.push(id);
+      known.splice(0, known.length - 20);
+    },
+  });
   await connect(world.nodes[0]!, admin).publish(channel, { title: 'end' }, { kind: 'notification' });
   await world.pass(expiryLagMs);
   const entries = await whole(
