@@ -2,8 +2,10 @@
 import type { Finding } from '../record.js';
 import * as claims from './claims.js';
 import * as clocks from './clocks.js';
+import * as documents from './documents.js';
 import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
+import * as notifications from './notifications.js';
 import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
@@ -47,6 +49,13 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I23 outcomes are true': publishes.outcomesAreTrue,
   'I23 rejected is nowhere': publishes.rejectedIsNowhere,
   'P1 presence is exact': presenceIsExact,
+  'F2 documents are equal': documents.documentsAreEqual,
+  'F4 followers have it': documents.followersHaveIt,
+  'F3 changes count once': documents.changesCountOnce,
+  'N1 notifications are equal': notifications.notificationsAreEqual,
+  'N1 notifications outlive': notifications.notificationsOutlive,
+  'N1 notices are kept': notifications.noticesAreKept,
+  'N2 unread is told': notifications.unreadIsTold,
   'I25 bounded queues': function* ({ bufferedMost }) {
     if (bufferedMost > queueBytesMax) yield `${bufferedMost} bytes waited in one connection`;
   },
