@@ -15,8 +15,9 @@ export interface Asker {
 /** `undefined` when allowed. */
 export function refusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
   const kind = kindOf(channel);
-  if (kind === 'notification' || kind === 'user') return failure('UNSUPPORTED', { channel });
-  if (kind === 'system' && action === 'publish') {
+  if ((kind === 'notification' || kind === 'user') && action !== 'delete')
+    return failure('UNSUPPORTED', { channel });
+  if (kind === 'system' && action !== 'subscribe') {
     return failure('DENIED', {
       channel,
       message: 'Channels that start with "$" are written by the system only.',
@@ -25,6 +26,6 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
   if (asker.admin) return undefined;
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
-  const allowed = action === 'publish' ? rules.clientPublish : rules.public;
+  const allowed = { publish: rules.clientPublish, subscribe: rules.public, delete: false }[action];
   return allowed || asker.grants?.allows(action, channel) ? undefined : failure('DENIED', { channel });
 }

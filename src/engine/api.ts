@@ -333,6 +333,13 @@ export interface NodeApi {
     channel: string,
     query: DocumentChangesQuery,
   ): Promise<Result<DocumentChanges, Failure>>;
+  /** All of the channel is gone, at every home, once it resolves; what is written to it from then on is another
+   *  generation. */
+  deleteChannel(
+    principal: Principal,
+    hub: string,
+    channel: string,
+  ): Promise<Result<PublishAccepted, Failure>>;
   /** Admin only, as the rest below. */
   queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>>;
   /** Resolves when the channel has an entry beyond the cursor, or after `waitMs`. */

@@ -291,6 +291,12 @@ export class Engine implements NodeApi {
     });
   }
 
+  deleteChannel: NodeApi['deleteChannel'] = async (principal, hub, channel) => {
+    const ref = this.#admission.reader(principal, hub, channel, 'delete');
+    if (!ref.ok) return ref;
+    return (await this.#parts()?.publishing.deleted(ref.value, principal.actor)) ?? err(this.#unavailable());
+  };
+
   history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>> {
     return this.#asReader(principal, hub, request.channel, (core, channel) =>
       historyPage(scanOf(core, channel), request),

@@ -35,6 +35,8 @@ export interface PendingPublish extends Accepted {
   readonly contentHash: number;
   /** Of a document: what it changes. */
   readonly change?: Change | undefined;
+  /** It has no content: it ends the generation of its channel. */
+  readonly deletes?: true | undefined;
   /** Set when stamped, or taken from the first entry of the same key. */
   dot: Dot | undefined;
   timestamp: Timestamp;

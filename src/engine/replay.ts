@@ -185,8 +185,12 @@ function deliverRead(
   }
 }
 
-/** Why entries that are in the log could not be read: one may have been trimmed while the disk was read. */
-export function reasonOf(log: ChannelLog, { writer, toSeq }: MissingRange): 'trimmed' | 'damaged' {
+/** Why entries that are in the log could not be read: one may have been trimmed or deleted while the disk was read. */
+export function reasonOf(
+  log: ChannelLog,
+  { writer, toSeq }: MissingRange,
+): Extract<GapReason, 'trimmed' | 'deleted' | 'damaged'> {
+  if (log.generation.isDeleted({ writer, seq: toSeq })) return 'deleted';
   return toSeq <= (log.floors.get(writer) ?? 0) ? 'trimmed' : 'damaged';
 }
 

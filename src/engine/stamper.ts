@@ -19,7 +19,7 @@ import {
   type PendingTrim,
   refuseUnwritten,
 } from './pending.js';
-import { type Change, type Fold, foldChange } from '../documents/fold.js';
+import { type Change, type Fold, emptyFold, foldChange } from '../documents/fold.js';
 import { snapshotOf } from '../documents/snapshot.js';
 import { encodeContent } from '../log/entry-wire.js';
 import type { Documents } from './documents/documents.js';
@@ -110,12 +110,18 @@ export class Stamper {
   #open(channel: ActiveChannel): readonly Dot[] | undefined {
     if (this.#isBegun) return undefined;
     this.#isBegun = true;
-    const { round, parents } = this.#allowed!;
+    const { as, round, parents } = this.#allowed!;
     this.runs.begin(channel.ref, this.#options.writer, round, channel.seq + 1, channel.checksum);
-    return parents;
+    const voids = as === 'owner' ? channel.log.generation.voidsDue() : [];
+    if (voids.length === 0) return parents;
+    // What is taken in of an older generation is said to be that before anything else stands on it.
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    this.#stamped(channel, this.runs.append({ timestamp, kind: 'delete', voids, parents }));
+    return undefined;
   }
 
   #publish(channel: ActiveChannel, item: PendingPublish): boolean {
+    if (item.deletes) return this.#delete(channel, item);
     const { scope, idempotencyKey, publisher, contentHash } = item;
     if (idempotencyKey !== undefined) {
       const timestamp = this.#logTime();
@@ -167,6 +173,25 @@ export class Stamper {
     return true;
   }
 
+  /** Only under a claim: elsewhere others may go on without it. */
+  #delete(channel: ActiveChannel, item: PendingPublish): boolean {
+    const { as, round } = this.#allowed!;
+    if (as !== 'owner') {
+      refuseUnwritten(item);
+      return false;
+    }
+    const { writer, clock } = this.#options;
+    const parents = this.#open(channel);
+    const trim = channel.log.generation.endAt(writer, Math.max(channel.seq, channel.stampedSeq) + 1, round);
+    item.timestamp = clock.stamp(this.#nowMs);
+    const actor = item.actor === '' ? undefined : item.actor;
+    const seq = this.runs.append({ timestamp: item.timestamp, kind: 'delete', actor, parents, trim });
+    item.dot = { writer, seq };
+    this.#stamped(channel, seq, { fold: emptyFold });
+    channel.forgetKeys();
+    return true;
+  }
+
   #trim(channel: ActiveChannel, item: PendingTrim): boolean {
     const trim = this.#allowed!.as === 'owner' ? channel.log.trimAt(item.position) : undefined;
     if (!trim) {
@@ -182,8 +207,10 @@ export class Stamper {
   /** Only when no other entry of this run names what it would. */
   #merge(channel: ActiveChannel, { isNeeded }: PendingMerge): boolean {
     const { as, parents } = this.#allowed!;
-    if ((as !== 'owner' && !isNeeded) || this.#isBegun || !parents) return false;
-    this.#open(channel);
+    const isDue = parents !== undefined || channel.log.generation.voidsDue().length > 0;
+    if ((as !== 'owner' && !isNeeded) || this.#isBegun || !isDue) return false;
+    // Unless an entry about an older generation names them already.
+    if (!this.#open(channel)) return true;
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     this.#stamped(channel, this.runs.append({ timestamp, kind: 'merge', parents }));
     return true;
@@ -262,7 +289,7 @@ export class Stamper {
     const found = await this.#options.store.findKeys(rows, Math.max(0, windowStart));
     unknown.forEach(({ channel }, i) => {
       const row = found[i];
-      if (row) channel.keys.add(row);
+      if (row && !channel.log.generation.isDeleted(row.dot)) channel.keys.add(row);
     });
   }
 

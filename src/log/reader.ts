@@ -16,10 +16,10 @@ export interface EntriesStep {
   readonly late: boolean;
 }
 
-/** What was trimmed before this reader had it. */
+/** What was trimmed before this reader had it, or is of an older generation of the channel. */
 export interface GapStep {
   readonly type: 'gap';
-  readonly reason: 'trimmed';
+  readonly reason: 'trimmed' | 'deleted';
   /** At most these, where that is known; part of them it may have had. */
   readonly ranges: readonly LostRange[];
   /** The reader's heads after the gap. */
@@ -107,10 +107,11 @@ export class LogReader {
   /** What is due: at most `countMax` entries, all of one writer. Asking again gives the same. */
   next(log: ChannelLog, countMax: number): Step {
     assert(countMax >= 1, 'at least one entry is asked for');
-    if (this.#position < log.firstPosition) return this.#gap(log);
+    if (this.#position < startOf(log)) return this.#gap(log);
     const span = this.#settle(log);
     if (!span) return { type: 'end' };
     const { writer, firstSeq } = span;
+    if (firstSeq <= log.generation.oldThrough(writer)) return this.#deletedGap(log, span);
     const count = Math.min(span.count, countMax);
     this.#ahead = { ...span, count };
     return { type: 'entries', writer, firstSeq, count, late: this.#beyond !== undefined };
@@ -172,7 +173,7 @@ export class LogReader {
   }
 
   isAtEnd(log: ChannelLog): boolean {
-    return this.#position >= log.firstPosition && this.#settle(log) === undefined;
+    return this.#position >= startOf(log) && this.#settle(log) === undefined;
   }
 
   #knows(heads: readonly Dot[]): void {
@@ -217,23 +218,41 @@ export class LogReader {
   }
 
   #gap(log: ChannelLog): GapStep {
-    this.#gapEnd = log.firstPosition;
-    const heads = this.#headsAt(log, log.firstPosition);
-    return { type: 'gap', reason: 'trimmed', ranges: this.#trimmedRanges(log), heads };
+    const start = startOf(log);
+    this.#gapEnd = start;
+    const known = new Map(this.#knownHeads().map(({ writer, seq }) => [writer, seq]));
+    const isOfOlder =
+      this.#position < log.generation.start &&
+      [...known].every(([writer, seq]) => seq <= log.generation.oldThrough(writer));
+    const heads = this.#headsAt(log, start);
+    const ranges = this.#rangesBefore(log, start, known);
+    return { type: 'gap', reason: isOfOlder ? 'deleted' : 'trimmed', ranges, heads };
   }
 
-  #trimmedRanges(log: ChannelLog): LostRange[] {
-    const known = new Map(this.#knownHeads().map(({ writer, seq }) => [writer, seq]));
+  /** What was written beside the end of its generation: nobody is to have it any more. */
+  #deletedGap(log: ChannelLog, { position, writer, firstSeq, count }: Span): GapStep {
+    const toSeq = Math.min(firstSeq + count - 1, log.generation.oldThrough(writer));
+    this.#gapEnd = position + toSeq - firstSeq + 1;
+    const heads = this.#headsAt(log, this.#gapEnd);
+    return { type: 'gap', reason: 'deleted', ranges: [{ writer, fromSeq: firstSeq, toSeq }], heads };
+  }
+
+  #rangesBefore(log: ChannelLog, start: number, known: Vector): LostRange[] {
     // Heads do not name all that stands below them, and what they stood on is not known any more: too much is told rather
     // than too little. Who has neither heads nor nothing is told no ranges.
     const mayLackAll = known.size > 0 || this.#position === 0;
     const ranges: LostRange[] = [];
-    for (const [writer, toSeq] of log.floors) {
+    for (const [writer, toSeq] of log.vectorAt(start)) {
       const had = known.get(writer) ?? (mayLackAll ? 0 : toSeq);
       if (had < toSeq) ranges.push({ writer, fromSeq: had + 1, toSeq });
     }
     return ranges;
   }
+}
+
+/** Position of the first entry that may be for anybody. */
+function startOf(log: ChannelLog): number {
+  return Math.max(log.firstPosition, log.generation.start);
 }
 
 /** Whether something that was had comes later in an order, or not in it at all. */

@@ -29,4 +29,9 @@ export const protocolHistory: readonly {
     digest: '60b7408f2d75fac9',
     change: 'Documents: patches, the document now and before, rebase.',
   },
+  {
+    version: 1,
+    digest: '80ca0e2d2ff585a6',
+    change: 'An entry may end a generation of its channel; gaps of the reason "deleted".',
+  },
 ];

@@ -66,7 +66,8 @@ export class Mirror {
     if (dot.seq > log.have(dot.writer) || !log.canCommitThrough(dot)) return undefined;
     const position = log.endPosition;
     const spans = log.commitThrough(dot);
-    return { position, pieces: this.#kept.take(spans) };
+    const pieces = this.#kept.take(spans);
+    return { position, pieces: log.generation.hasDeleted(spans) ? undefined : pieces };
   }
 
   /** What is delivered before it is committed goes up to `tip`. False when there is nothing to it. */

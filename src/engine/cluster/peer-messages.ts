@@ -36,6 +36,8 @@ export interface ForwardedPublish {
   readonly first: boolean;
   /** A patch of a document. */
   readonly isPatch?: boolean;
+  /** It ends the generation of its channel; there is no content. */
+  readonly isDelete?: boolean;
 }
 
 export interface PublishBatch {

@@ -106,7 +106,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   let publisher: ForwardedPublish['publisher'];
   let idempotencyKey = '';
   let level: ForwardedPublish['level'] | undefined;
-  const flags = { retain: false, degrade: false, first: false, isPatch: false };
+  const flags = { retain: false, degrade: false, first: false, isPatch: false, isDelete: false };
   const id = reader.withId((tag) => {
     if (tag === 0x12) ref = reader.ref();
     else if (tag === 0x1a) actor = reader.text(limits.tokenBytesMax);
@@ -118,6 +118,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     else if (tag === 0x48) flags.degrade = reader.varint() !== 0;
     else if (tag === 0x50) flags.first = reader.varint() !== 0;
     else if (tag === 0x140) flags.isPatch = reader.varint() !== 0;
+    else if (tag === 0x168) flags.isDelete = reader.varint() !== 0;
     else return false;
     return true;
   });
@@ -134,6 +135,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     degrade: flags.degrade,
     first: flags.first,
     ...(flags.isPatch ? { isPatch: true } : {}),
+    ...(flags.isDelete ? { isDelete: true } : {}),
   };
 }
 

@@ -214,6 +214,7 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   putFlag(out, 0x48, publish.degrade);
   putFlag(out, 0x50, publish.first);
   putFlag(out, 0x140, publish.isPatch === true);
+  putFlag(out, 0x168, publish.isDelete === true);
   closeField(out, field);
 }
 

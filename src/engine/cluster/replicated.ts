@@ -344,7 +344,10 @@ export class Replicated implements Ordering {
     if (!channel?.shared) return;
     const { shared, log } = channel;
     channel.settleTip();
-    this.#options.delivery.committed(channel, from, shared.kept.take(log.spans(from, to)));
+    const spans = log.spans(from, to);
+    const pieces = shared.kept.take(spans);
+    // Of what is deleted readers are told by the log.
+    this.#options.delivery.committed(channel, from, log.generation.hasDeleted(spans) ? undefined : pieces);
     this.#options.surroundings.committed(ref, dot);
   }
 

@@ -148,6 +148,8 @@ export class Documents {
 
   /** What the order before `position` folds to. Throws DocumentUnreadableError. */
   async before(channel: ActiveChannel, position: number): Promise<Fold> {
+    if (position < channel.log.generation.start)
+      throw new DocumentUnreadableError('The document was deleted since.', true);
     const isNow = position >= channel.log.endPosition;
     const document = isNow ? await this.#atEnd(channel) : this.#known(channel);
     document?.settle();

@@ -2,7 +2,7 @@
 import type { ChannelRef, Dot } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
-import { type Step, emptyFold, foldEntry } from '../../documents/fold.js';
+import { type Step, foldEntry } from '../../documents/fold.js';
 import { readSnapshot } from '../../documents/snapshot.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import type { Entry } from '../../log/entry.js';
@@ -10,8 +10,9 @@ import { decodeEntry, iterateRecords, placeOf } from '../../log/entry-wire.js';
 import { recordKind } from '../../log/record-layout.js';
 import { LogReader } from '../../log/reader.js';
 import { type ScanItem, scanBackward, scanForward } from '../history.js';
+import type { Gap } from '../../protocol/messages.js';
 import type { Logs } from '../ports.js';
-import type { Ahead, Folded } from './open-document.js';
+import { type Ahead, type Folded, nothingFolded } from './open-document.js';
 
 /** What the document stands on cannot be read here now, or was trimmed. */
 export class DocumentUnreadableError extends Error {
@@ -55,8 +56,9 @@ export async function foldStart(at: FoldedLog, position: number): Promise<Folded
     const fold = content && readSnapshot(content);
     if (fold) return { fold, position: item.position, snapshotAt: item.position, bytesSince: 0 };
   }
-  if (firstPosition > 0) throw new DocumentUnreadableError('The log does not go back that far.', true);
-  return { fold: emptyFold, position: firstPosition, snapshotAt: undefined, bytesSince: 0 };
+  const start = log.generation.start;
+  if (firstPosition > start) throw new DocumentUnreadableError('The log does not go back that far.', true);
+  return { ...nothingFolded, position: start };
 }
 
 /** Goes on from `from` up to position `to` of the committed order. */
@@ -67,13 +69,15 @@ export async function foldOn(
   visit?: (visited: Visited) => boolean,
 ): Promise<Folded> {
   const { log, ref } = at;
+  if (from.position < log.generation.start && to > log.generation.start)
+    return await foldOn(at, await foldStart(at, to), to, visit);
   let { fold, position, snapshotAt, bytesSince } = from;
-  if (position < log.firstPosition)
+  if (position < Math.max(log.firstPosition, log.generation.start))
     throw new DocumentUnreadableError('The log does not go back that far.', true);
   if (position >= to) return from;
   const reader = LogReader.atPosition(log, position);
   for await (const item of scanForward({ ...at, ...whole }, reader)) {
-    if (item.type === 'gap') position += givenUp(log, item.gap.ranges);
+    if (item.type === 'gap') position += givenUp(log, item.gap);
     else {
       const entry = entryOf(ref, item);
       const step = foldEntry(fold, entry);
@@ -139,15 +143,14 @@ function* entriesOf(ref: ChannelRef, slice: RecordItem['slice']): Generator<Entr
 }
 
 /** What no home has any more is no change, and the same for all; what only this one cannot read is waited for. */
-function givenUp(
-  log: ChannelLog,
-  ranges: readonly { writer: string; fromSeq: number; toSeq: number }[],
-): number {
+function givenUp(log: ChannelLog, { ranges, reason }: Gap): number {
   let count = 0;
   for (const { writer, fromSeq, toSeq } of ranges) {
-    const isLost = log
-      .lostRanges()
-      .some((lost) => lost.writer === writer && lost.fromSeq <= fromSeq && toSeq <= lost.toSeq);
+    const isLost =
+      reason === 'deleted' ||
+      log
+        .lostRanges()
+        .some((lost) => lost.writer === writer && lost.fromSeq <= fromSeq && toSeq <= lost.toSeq);
     if (!isLost) throw new DocumentUnreadableError('An entry cannot be read.');
     count += toSeq - fromSeq + 1;
   }

@@ -1,0 +1,103 @@
+/** Deletion of channels on a node alone. */
+import { expect, test } from 'vitest';
+import type { HubName } from '../../src/base/ids.js';
+import { type TestSession, World, admin, anonymous } from './harness.js';
+
+async function deleteChannel(world: World, channel: string) {
+  return await world.run(world.engine.deleteChannel(admin, 'default', channel));
+}
+
+async function historyOf(session: TestSession, channel: string) {
+  const { history } = await session.ask({ history: { channel } });
+  return { data: history.entries.map((entry: { data: unknown }) => entry.data), gaps: history.gaps };
+}
+
+async function chat(): Promise<{ world: World; session: TestSession }> {
+  const world = await World.start();
+  const session = world.connect();
+  for (const text of ['a', 'b', 'c']) await session.publish('chat', text, { retain: text === 'b' });
+  return { world, session };
+}
+
+test('a deleted channel holds nothing, and goes on as a new one', async () => {
+  const { world, session } = await chat();
+  expect((await deleteChannel(world, 'chat')).ok).toBe(true);
+  expect(await historyOf(session, 'chat')).toEqual({ data: [], gaps: [] });
+  const page = await world.run(world.engine.channels('default', { limit: 10 }));
+  expect(page.ok && page.value).toEqual([]);
+  await session.publish('chat', 'new');
+  expect(await historyOf(session, 'chat')).toEqual({ data: ['new'], gaps: [] });
+  const fresh = world.connect();
+  await fresh.subscribe('chat', { beginning: true });
+  await world.settle();
+  expect([fresh.data('chat'), fresh.gaps()]).toEqual([['new'], []]);
+});
+
+test('live and resumed readers are told, and go on behind it', async () => {
+  const { world, session } = await chat();
+  const live = world.connect();
+  await live.subscribe('chat');
+  const behind = world.connect();
+  await behind.subscribe('chat', { beginning: true });
+  await world.settle();
+  const cursor = behind.cursor('chat');
+  behind.handle.disconnected();
+  await deleteChannel(world, 'chat');
+  await session.publish('chat', 'new');
+  await world.settle();
+  expect(live.gaps().map(({ reason }) => reason)).toEqual(['deleted']);
+  expect(live.data('chat')).toEqual(['new']);
+  const resumed = world.connect();
+  await resumed.subscribe('chat', { cursor });
+  await world.settle();
+  expect(resumed.gaps().map(({ reason }) => reason)).toEqual(['deleted']);
+  expect(resumed.data('chat')).toEqual(['new']);
+  const again = world.connect();
+  await again.subscribe('chat', { cursor: resumed.cursor('chat') });
+  await world.settle();
+  expect([again.gaps(), again.data('chat')]).toEqual([[], []]);
+});
+
+test('a key of an older generation is not remembered, and a document starts from nothing', async () => {
+  const { world, session } = await chat();
+  await session.publish('chat', 'once', { idempotencyKey: 'k' });
+  await deleteChannel(world, 'chat');
+  const again = await session.publish('chat', 'once', { idempotencyKey: 'k' });
+  expect(again.ack.duplicate ?? false).toBe(false);
+  const repeated = await session.publish('chat', 'once', { idempotencyKey: 'k' });
+  expect(repeated.ack).toMatchObject({ duplicate: true });
+  expect((await historyOf(session, 'chat')).data).toEqual(['once']);
+  const patch = (value: unknown) => [{ op: 'add', path: '', value }];
+  await session.publish('doc:d', patch({ old: 1 }), { kind: 'patch' });
+  await deleteChannel(world, 'doc:d');
+  expect((await session.ask({ documentGet: { channel: 'doc:d' } })).document).toMatchObject({ version: 0 });
+  await session.publish('doc:d', patch({ now: 1 }), { kind: 'patch' });
+  await world.restart();
+  const after = world.connect();
+  const { document } = await after.ask({ documentGet: { channel: 'doc:d' } });
+  expect([document.version, document.value]).toEqual([1, { now: 1 }]);
+});
+
+test('it holds after a restart, a crash and with an index made anew; its bytes go from disk', async () => {
+  const { world, session } = await chat();
+  await deleteChannel(world, 'chat');
+  await session.publish('chat', 'new');
+  await world.restart();
+  expect((await historyOf(world.connect(), 'chat')).data).toEqual(['new']);
+  await world.crash();
+  await world.pass(120_000);
+  world.index.drop();
+  await world.crash();
+  expect(await historyOf(world.connect(), 'chat')).toEqual({ data: ['new'], gaps: [] });
+  const page = await world.run(world.engine.channels('default', { limit: 10 }));
+  expect(page.ok && page.value.find(({ ref }) => ref.channel === 'chat')?.entries).toBe(1);
+});
+
+test('only administrators, and who was granted it, may delete; never what is the system’s', async () => {
+  const { world } = await chat();
+  const denied = await world.run(world.engine.deleteChannel(anonymous, 'default', 'chat'));
+  expect(denied.ok ? '' : denied.error.code).toBe('DENIED');
+  const system = await deleteChannel(world, '$settings');
+  expect(system.ok ? '' : system.error.code).toBe('DENIED');
+  expect((await world.run(world.engine.hubs())) satisfies readonly HubName[]).toContain('default');
+});
