@@ -126,6 +126,8 @@ export class ClusterRecord {
   readonly leads = new Map<string, number>();
   /** By node. */
   readonly starts = new Map<string, number>();
+  /** Channels that somebody was told are deleted, or not. */
+  readonly deletions: { readonly node: string; readonly channel: string; readonly dot?: SeenDot }[] = [];
   /** Found while it happened. */
   readonly findings: Finding[] = [];
   /** When the last fault ended. */
