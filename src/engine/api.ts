@@ -347,6 +347,9 @@ export interface NodeApi {
   hubs(): Promise<readonly HubName[]>;
   /** True when it was made now, false when it was there. `actor`: who asked, for the log. */
   createHub(hub: string, actor: string): Promise<Result<boolean, Failure>>;
+  /** Nobody can use the hub any more once it resolves, and whoever is in it is sent away; what it holds is deleted in the background, and
+   *  the name is free when that is done. */
+  deleteHub(hub: string, actor: string): Promise<Result<void, Failure>>;
   /** What was set at run time. */
   settings(hub: string): Promise<Result<SettingsDocument, Failure>>;
   /** Durable, and in force at this node, once it resolves; at all others within a second. */

@@ -34,6 +34,7 @@ import { cursorHeads } from './start-position.js';
 import { type Core, startCore } from './core.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { Admission } from './hubs/admission.js';
+import { HubDeletion, storedHubs } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
@@ -45,7 +46,7 @@ import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
 import { scanOf } from './scan.js';
 import { Sessions } from './sessions.js';
-import { StoreForgotError, StoreTwiceError } from './store-doubt.js';
+import { StoreForgotError, StoreTwiceError, alarmCodeOf } from './store-doubt.js';
 
 type State = NodeStatus['state'];
 /** Action, request, and the address it comes from. */
@@ -141,21 +142,21 @@ export class Engine implements NodeApi {
       (hub, channel) => this.#rules(hub, channel),
       side,
       (hub) => this.#tenants.hubs.missing(hub),
+      (hub) => this.#tenants.hubs.deleting.has(hub),
     );
-    this.#maintenance = new Maintenance(
-      core,
-      this.#ports,
-      this.#tenants.hubs,
-      this.#options.maintenanceIntervalMs,
-      {
-        tick: () => {
-          this.#sessions.tick();
-          this.#tenants.tick(() => this.#sessions.hubs);
-          this.#time.watch();
-        },
-        failed: (error) => void this.#storeFailed(error),
+    const { publishing, hubs } = { publishing: this.#publishing, hubs: this.#tenants.hubs };
+    const hubDeletion = new HubDeletion(core, hubs, this.#options.nodeId, {
+      deleteChannel: (ref) => publishing.deleted(ref, ''),
+    });
+    this.#maintenance = new Maintenance(core, this.#ports, hubs, this.#options.maintenanceIntervalMs, {
+      tick: () => {
+        this.#sessions.tick();
+        this.#tenants.tick(() => this.#sessions.hubs);
+        this.#time.watch();
       },
-    );
+      remove: () => hubDeletion.step(),
+      failed: (error) => void this.#storeFailed(error),
+    });
     this.#maintenance.start();
     this.#state = 'serving';
     side?.serve(this.#publishing);
@@ -191,14 +192,7 @@ export class Engine implements NodeApi {
   #tell(error: unknown, message: string): void {
     // The store has told of its own failure.
     if (error instanceof StoreFailedError) return;
-    // Anything else is a bug.
-    const code =
-      error instanceof StoreForgotError
-        ? 'STORE_ROLLED_BACK'
-        : error instanceof StoreTwiceError
-          ? 'STORE_TWICE'
-          : 'INTERNAL';
-    this.#ports.observer.observe({ type: 'alarm', code, message });
+    this.#ports.observer.observe({ type: 'alarm', code: alarmCodeOf(error), message });
   }
 
   /** Whoever waits for this incarnation waits no longer. */
@@ -348,12 +342,12 @@ export class Engine implements NodeApi {
   }
 
   async hubs(): Promise<readonly HubName[]> {
-    const stored = (await this.#core?.store.hubs()) ?? [];
-    const configured = Object.keys(this.#options.rules.hubs) as HubName[];
-    return [...new Set([...configured, ...stored, ...this.#tenants.hubs.made])].sort();
+    const core = this.#core;
+    return this.#tenants.hubNames(core ? await storedHubs(core.store) : []);
   }
 
   createHub: NodeApi['createHub'] = (...request) => this.#tenants.createHub(...request);
+  deleteHub: NodeApi['deleteHub'] = (...request) => this.#tenants.deleteHub(...request);
   changeSettings: NodeApi['changeSettings'] = (...request) => this.#tenants.changeSettings(...request);
   settings: NodeApi['settings'] = (hub) => this.#tenants.settings(hub);
   users: NodeApi['users'] = (...request) => this.#tenants.users(...request);

@@ -54,6 +54,8 @@ export class Publishing implements Taker {
     readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet | undefined,
     readonly away?: Away,
     readonly missing: (hub: HubName) => Failure = () => failure('HUB_NOT_FOUND'),
+    /** Nothing more is written there. */
+    readonly isDeleted: (hub: HubName) => boolean = () => false,
   ) {}
 
   publish(request: PublishRequest): void {
@@ -128,6 +130,7 @@ export class Publishing implements Taker {
       return this.#append(this.core.channels.use(ref), deletionOf(item.id, item.actor, origin));
     const change = item.isPatch ? changeIn(ref.channel, content) : undefined;
     if (change && 'outcome' in change) return origin.publishFailed(item.id, change);
+    if (this.isDeleted(ref.hub)) return origin.publishFailed(item.id, this.missing(ref.hub));
     // The other node let it in; this one may not have heard of the hub yet.
     const rules = this.rulesOf(ref.hub, ref.channel) ?? defaultRules;
     const place = this.core.channels.find(ref.hub, ref.channel) ?? { ref, rules };

@@ -1,6 +1,6 @@
 /** All sessions of a node, and what they ask of it: the glue between connections and the log. */
 import { toHex } from '../base/bytes.js';
-import type { HubName } from '../base/ids.js';
+import type { ChannelName, HubName } from '../base/ids.js';
 import { parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { isLoopback } from '../base/loopback.js';
@@ -62,6 +62,7 @@ export interface SessionsNode {
   isCurrent(hub: HubName, principal: Principal): boolean;
 }
 
+const anyChannel = 'any' as ChannelName;
 const reader: Principal = { actor: '', authenticated: true, admin: true };
 
 export class Sessions implements SessionHost {
@@ -143,7 +144,14 @@ export class Sessions implements SessionHost {
 
   /** What goes for a hub is another: who has lost a right is told, and has it no longer. */
   recheck(hub: HubName): void {
+    const rules = this.node.rulesOf({ hub, channel: anyChannel });
+    if ('code' in rules && rules.code === 'HUB_NOT_FOUND') return this.#sendAway(hub, rules);
     for (const session of this.#sessions) if (session.hub === hub) this.#recheck(session);
+  }
+
+  /** The hub is no more. */
+  #sendAway(hub: HubName, { code, message }: Failure): void {
+    for (const session of this.#sessions) if (session.hub === hub) session.failAndClose(code, { message });
   }
 
   #recheck(session: Session): void {

@@ -22,3 +22,9 @@ export class StoreTwiceError extends Error {
     );
   }
 }
+
+/** How administrators are told; anything of no kind that is known is a bug. */
+export function alarmCodeOf(error: unknown): string {
+  if (error instanceof StoreForgotError) return 'STORE_ROLLED_BACK';
+  return error instanceof StoreTwiceError ? 'STORE_TWICE' : 'INTERNAL';
+}

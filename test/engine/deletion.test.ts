@@ -1,5 +1,5 @@
 /** Deletion of channels on a node alone. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HubName } from '../../src/base/ids.js';
 import { type TestSession, World, admin, anonymous } from './harness.js';
 
@@ -100,4 +100,57 @@ test('only administrators, and who was granted it, may delete; never what is the
   const system = await deleteChannel(world, '$settings');
   expect(system.ok ? '' : system.error.code).toBe('DENIED');
   expect((await world.run(world.engine.hubs())) satisfies readonly HubName[]).toContain('default');
+});
+
+describe('a hub that is deleted', () => {
+  const enter = (world: World, hub: string) => world.run(world.engine.enter(hub, undefined));
+
+  async function acme(): Promise<World> {
+    const world = await World.start({ hubs: { createOnUse: false } });
+    await world.settle();
+    expect(await world.run(world.engine.createHub('acme', 'root'))).toMatchObject({ value: true });
+    expect(await enter(world, 'acme')).toMatchObject({ ok: true });
+    const session = world.connect({ hub: 'acme' });
+    for (const channel of ['a', 'b', 'doc:c']) await session.publish(channel, 'old');
+    const rules = { type: 'put', section: 'rules', name: 'x', value: { ack: 'owner' } } as const;
+    expect(await world.run(world.engine.changeSettings('acme', rules, 'root'))).toMatchObject({ ok: true });
+    return world;
+  }
+
+  test('is of no use to anybody at once, loses all it holds, and starts empty when it is made again', async () => {
+    const world = await acme();
+    const session = world.connect({ hub: 'acme' });
+    await session.subscribe('a');
+    expect(await world.run(world.engine.deleteHub('acme', 'root'))).toMatchObject({ ok: true });
+    expect(session.closed?.code).toBe(4404);
+    for (const refused of [
+      await enter(world, 'acme'),
+      await world.run(world.engine.createHub('acme', 'root')),
+      await world.run(world.engine.settings('acme')),
+    ])
+      expect(refused).toMatchObject({ ok: false, error: { code: 'HUB_NOT_FOUND' } });
+    expect(await world.run(world.engine.hubs())).not.toContain('acme');
+    await world.crash();
+    await world.pass(10_000);
+    expect(await world.run(world.engine.createHub('acme', 'root'))).toMatchObject({ value: true });
+    expect(await enter(world, 'acme')).toMatchObject({ ok: true });
+    expect(await world.run(world.engine.channels('acme', { limit: 10 }))).toMatchObject({ value: [] });
+    expect(await world.run(world.engine.settings('acme'))).toEqual({ ok: true, value: {} });
+    const again = world.connect({ hub: 'acme' });
+    await again.subscribe('a', { beginning: true });
+    await again.publish('a', 'new');
+    await world.settle();
+    expect([again.data('a'), again.gaps()]).toEqual([['new'], []]);
+  });
+
+  test('is one that was made: not of the configuration, not of the system, not one that is not there', async () => {
+    const world = await acme();
+    const codes = [];
+    for (const hub of ['default', '$ringlog', 'nowhere', 'Not a name']) {
+      const refused = await world.run(world.engine.deleteHub(hub, 'root'));
+      codes.push(refused.ok ? '' : refused.error.code);
+    }
+    expect(codes).toEqual(['INVALID', 'BAD_NAME', 'HUB_NOT_FOUND', 'BAD_NAME']);
+    expect(await enter(world, 'acme')).toMatchObject({ ok: true });
+  });
 });

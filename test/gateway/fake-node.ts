@@ -171,6 +171,11 @@ export class FakeNode implements NodeApi {
 
   readonly deleted: string[] = [];
 
+  async deleteHub(hub: string) {
+    this.deleted.push(hub);
+    return hub === 'default' ? ok(undefined) : err(failure('HUB_NOT_FOUND'));
+  }
+
   async deleteChannel(principal: Principal, hub: string, channel: string) {
     if (!principal.admin) return err(failure('DENIED', { channel }));
     this.deleted.push(`${hub}/${channel}`);
