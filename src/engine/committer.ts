@@ -218,6 +218,10 @@ export class Committer {
   #putBack(channel: ActiveChannel, items: Pending[]): void {
     for (const item of items) this.admit(item);
     channel.pending = channel.pending.length === 0 ? items : [...items, ...channel.pending];
+    // What did not fit into this commit is not tried before these are.
+    if (!channel.queued) return;
+    channel.queued = false;
+    this.#queue = this.#queue.filter((queued) => queued !== channel);
   }
 
   #written(stamped: Stamped): Stamped {

@@ -115,6 +115,7 @@ export class Stamper {
     const voids = as === 'owner' ? channel.log.generation.voidsDue() : [];
     if (voids.length === 0) return parents;
     // What is taken in of an older generation is said to be that before anything else stands on it.
+    channel.forgetKeys();
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     this.#stamped(channel, this.runs.append({ timestamp, kind: 'delete', voids, parents }));
     return undefined;

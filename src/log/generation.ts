@@ -28,6 +28,21 @@ export class Generation {
     return seq <= this.oldThrough(writer) || (through?.writer === writer && through.seq === seq);
   }
 
+  /** Whether a committed entry was written beside the end of its generation: it had no effect. */
+  isVoid(dot: Dot): boolean {
+    const { subLogs, deletion, order } = this.#parts;
+    const subLog = subLogs.get(dot.writer);
+    if (!deletion || !subLog || dot.seq <= subLog.floor || dot.seq > this.oldThrough(dot.writer)) return false;
+    const span = subLog.placementOf(dot.seq);
+    const position = span ? span.position + dot.seq - span.firstSeq : order.endPosition;
+    return position >= deletion.end;
+  }
+
+  /** Whether a committed entry ended a generation: not where another owner went on without it. */
+  isEnd(dot: Dot): boolean {
+    return this.isDeleted(dot) && !this.isVoid(dot);
+  }
+
   /** Seq through which the writer's entries are known to be of an older one; 0 without any. */
   oldThrough(writer: WriterId): number {
     return oldThrough(this.#parts, writer);

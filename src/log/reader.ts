@@ -195,6 +195,7 @@ export class LogReader {
 
   /** Moves over what is had or not wanted; returns what comes then. */
   #settle(log: ChannelLog): Span | undefined {
+    if (this.#beyond && log.generation.deletion) this.#forgetDeleted(log, this.#beyond);
     let span = log.spanAt(this.#position);
     while (span) {
       const { writer, firstSeq, count } = span;
@@ -205,6 +206,12 @@ export class LogReader {
     }
     if (this.#beyond) this.#forgetPassed(log, this.#beyond);
     return span;
+  }
+
+  /** What was had of an older generation stands before nothing of this one. */
+  #forgetDeleted({ generation }: ChannelLog, beyond: Map<WriterId, number>): void {
+    for (const [writer, seq] of beyond) if (seq <= generation.oldThrough(writer)) beyond.delete(writer);
+    if (beyond.size === 0) this.#beyond = undefined;
   }
 
   /** What lies before the position now is no longer beyond it. */

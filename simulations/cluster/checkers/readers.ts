@@ -100,7 +100,7 @@ export const oneOrderOrLate: Checker = function* (evidence) {
       if (event.type !== 'entry') continue;
       const { dot, late } = event;
       const position = positions.get(dotText(dot));
-      if (position === undefined || !(isFinal || isFirm(reader, dot))) continue;
+      if (position === undefined || entries[position]!.isVoid || !(isFinal || isFirm(reader, dot))) continue;
       if (position < most && !late) yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
       if (position > most && late && isFinal)
         yield `${who} got ${dotText(dot)} in its place, and marked late`;
@@ -226,7 +226,7 @@ export const lateIsExact: Checker = function* (evidence) {
     for (const [i, event] of reader.events.entries()) {
       if (isLoss(event)) most = -1;
       const position = positionOf(event);
-      if (event.type !== 'entry' || position === undefined) continue;
+      if (event.type !== 'entry' || position === undefined || entries[position]!.isVoid) continue;
       if (i >= finalFrom && position < most && !event.late)
         yield `${who} got ${dotText(event.dot)} behind its place, and not marked late`;
       if (i >= finalFrom && position > most && event.late)

@@ -305,7 +305,8 @@ export class Replicated implements Ordering {
         return this.#committed(effect);
       case 'outcome': {
         const { ref, writer, firstSeq, lastSeq, outcome } = effect;
-        return this.#held.find(ref)?.shared?.settle(writer, firstSeq, lastSeq, outcome);
+        const channel = this.#held.find(ref);
+        return channel?.shared?.settle(writer, firstSeq, lastSeq, outcome, channel.log);
       }
       case 'ready':
         return this.#resume(effect.ref);

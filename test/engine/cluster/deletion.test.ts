@@ -86,6 +86,24 @@ describe('a deleted channel', () => {
     await expectSame(world, ['a', 'b']);
   });
 
+  test('waits in its place among publishes while nobody owns the channel', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [a, b] = world.nodes as Three;
+    await publishAll(connect(a), 'a');
+    const session = connect(b);
+    a.kill();
+    const before = session.publish('news', 'b');
+    const deleted = remove(world, b);
+    const after = session.publish('news', 'c');
+    await world.pass(8_000);
+    await Promise.all([before, after]).catch(() => undefined);
+    expect(await deleted).toMatchObject({ level: 'quorum' });
+    expect(await read(world, b)).toEqual(['c']);
+    await world.run(a.start(false));
+    await world.pass(6_000);
+    await expectSame(world, ['c']);
+  });
+
   test('takes with it what a minority wrote beside that, whose readers are told', async () => {
     const world = await ClusterWorld.start({ nodes: 3 });
     const [a, , apart] = world.nodes as Three;
