@@ -32,7 +32,8 @@ export class Generation {
   isVoid(dot: Dot): boolean {
     const { subLogs, deletion, order } = this.#parts;
     const subLog = subLogs.get(dot.writer);
-    if (!deletion || !subLog || dot.seq <= subLog.floor || dot.seq > this.oldThrough(dot.writer)) return false;
+    if (!deletion || !subLog || dot.seq <= subLog.floor || dot.seq > this.oldThrough(dot.writer))
+      return false;
     const span = subLog.placementOf(dot.seq);
     const position = span ? span.position + dot.seq - span.firstSeq : order.endPosition;
     return position >= deletion.end;
