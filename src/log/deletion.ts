@@ -100,8 +100,10 @@ function voidLostOf(parts: LogParts, { writer, fromSeq, toSeq }: LostRange): voi
   if (deletion && subLog.voided > (deletion.old.get(writer) ?? 0)) deletion.old.set(writer, subLog.voided);
 }
 
-/** What is held above the floors, of an older generation, and not void. */
+/** What is held above the floors, of an older generation, and not void. Only once the floors are those of the end: what it
+ *  stands on is trimmed, and keeps its place until then. */
 export function voidsDue(parts: LogParts): readonly LostRange[] {
+  if (parts.order.firstPosition < (parts.deletion?.end ?? 0)) return [];
   return parts.subLogs.values().flatMap((subLog) => {
     const { writer, seq, goneThrough } = subLog;
     const toSeq = Math.min(seq, parts.deletion?.old.get(writer) ?? 0);
