@@ -44,7 +44,9 @@ export const deletedIsGone: Checker = function* (evidence) {
           yield `${node} holds ${dotText(entry)} of ${channel}, which ${dotText(end)} deleted`;
     for (const { name, phase, channel: read, events } of record.readers) {
       if (read !== channel || (phase !== 'final' && phase !== 'restart')) continue;
-      for (const event of events)
+      // A home that has not heard yet serves it still, and tells so once it has.
+      const told = events.findLastIndex((event) => event.type === 'gap' && event.reason === 'deleted');
+      for (const event of phase === 'restart' ? events : events.slice(told + 1))
         if (event.type === 'entry' && isDeleted(event.dot))
           yield `${name} gets ${dotText(event.dot)} of ${channel}, which ${dotText(end)} deleted`;
     }

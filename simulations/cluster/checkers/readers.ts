@@ -223,13 +223,16 @@ export const lateIsExact: Checker = function* (evidence) {
     };
     const finalFrom = reader.events.findLastIndex(isProvisional) + 1;
     let most = -1;
+    // What turns out to be void is beside everything, until it is known to be.
+    let hadVoid = false;
     for (const [i, event] of reader.events.entries()) {
       if (isLoss(event)) most = -1;
       const position = positionOf(event);
+      if (position !== undefined && entries[position]!.isVoid) hadVoid = true;
       if (event.type !== 'entry' || position === undefined || entries[position]!.isVoid) continue;
       if (i >= finalFrom && position < most && !event.late)
         yield `${who} got ${dotText(event.dot)} behind its place, and not marked late`;
-      if (i >= finalFrom && position > most && event.late)
+      if (i >= finalFrom && position > most && event.late && !hadVoid)
         yield `${who} got ${dotText(event.dot)} in its place, and marked late`;
       most = Math.max(most, position);
     }
