@@ -44,7 +44,7 @@ function checksPerSecond(channels: number, forMs: number): number {
   const publish = Array.from({ length: patterns }, (_, i) =>
     i % 4 === 0 ? `room:${i}:*` : i % 4 === 1 ? `game:#:${i}` : i % 4 === 2 ? `a*b*${i}` : `hall:${i}`,
   );
-  const asker = { authenticated: true, admin: false, grants: new Grants({ publish }) };
+  const asker = { actor: 'ada', authenticated: true, admin: false, grants: new Grants({ publish }) };
   const rules = { ...defaultRules, public: false, clientPublish: false };
   const names = Array.from({ length: channels }, (_, i) => `game:${i}:${4 * (i % 25) + 1}`);
   const begun = performance.now();

@@ -63,6 +63,13 @@ export function channelNameFor(text: string): string {
   return encoded.join('');
 }
 
+/** One segment for any text, another for another text: unlike `channelNameFor` it escapes ":" and "%" too. */
+export function channelSegmentFor(text: string): string {
+  return Array.from(text, (character) =>
+    plainCharacter.test(character) ? character : percentEncoded(character),
+  ).join('');
+}
+
 const plainCharacter = new RegExp(`^[${plainCharacters}]$`);
 
 function percentEncoded(character: string): string {

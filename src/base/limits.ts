@@ -49,6 +49,10 @@ export const limits = {
   sessionsMax: 100_000,
   /** Client messages a second a session may send, with bursts of as many. */
   messagesPerSecondMax: 1_000_000,
+  /** The most that a quota of a hub may say: beyond it one may leave it out. */
+  quotaMax: 1_000_000_000,
+  /** Pings and pongs of a client; the ones due are a few a minute. */
+  heartbeatsPerSecondMax: 10,
   /** Refusals for flooding without one accepted message in between, before the connection is closed. */
   refusalsInARowMax: 1_000,
   /** Entries an administrator's query looks at for one page, so that a filter that matches nothing still returns. */

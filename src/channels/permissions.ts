@@ -4,8 +4,11 @@ import { type Failure, failure } from '../protocol/errors.js';
 import type { Action, Grants } from './grants.js';
 import { kindOf } from './kinds.js';
 import type { RuleSet } from './rules.js';
+import { isOwnChannel } from './user-channels.js';
 
 export interface Asker {
+  /** Its user, once it is authenticated. */
+  readonly actor: string;
   readonly authenticated: boolean;
   readonly admin: boolean;
   /** What its authentication lets it do beside what the rules allow. */
@@ -15,8 +18,7 @@ export interface Asker {
 /** `undefined` when allowed. */
 export function refusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
   const kind = kindOf(channel);
-  if ((kind === 'notification' || kind === 'user') && action !== 'delete')
-    return failure('UNSUPPORTED', { channel });
+  if (kind === 'notification' && action !== 'delete') return failure('UNSUPPORTED', { channel });
   if (kind === 'system' && action !== 'subscribe') {
     return failure('DENIED', {
       channel,
@@ -26,6 +28,17 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
   if (asker.admin) return undefined;
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
+  if (kind === 'user') return userRefusal(asker, action, channel, rules);
   const allowed = { publish: rules.clientPublish, subscribe: rules.public, delete: false }[action];
   return allowed || asker.grants?.allows(action, channel) ? undefined : failure('DENIED', { channel });
+}
+
+/** A user's own channel is read by that user alone. Who writes to it is always known. */
+function userRefusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
+  if (!asker.authenticated) return failure('UNAUTHENTICATED', { channel });
+  const isOwn = isOwnChannel(channel, asker.actor);
+  const allowed = { publish: rules.clientPublish, subscribe: isOwn, delete: false }[action];
+  if (allowed || asker.grants?.allows(action, channel)) return undefined;
+  const message = 'A user reads its own channel alone: "u:" and its id.';
+  return failure('DENIED', action === 'subscribe' ? { channel, message } : { channel });
 }

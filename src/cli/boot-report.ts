@@ -44,6 +44,10 @@ export class BootReport {
       case 'listening':
         this.#say('Listening', style.green(step.url));
         return;
+      case 'certificate':
+        this.#say('Certificate', step.file);
+        this.#say('', `SHA-256 ${step.fingerprint}`);
+        return;
       case 'peers':
         this.#say('Peers', `${step.address} (TCP and UDP)${step.isSealed ? '' : ', this machine only'}`);
         return;
@@ -129,6 +133,6 @@ export class BootReport {
   }
 
   #say(label: string, text: string): void {
-    this.#terminal.line(`  ${this.#terminal.style.dim(label.padEnd(10))} ${text}`);
+    this.#terminal.line(`  ${this.#terminal.style.dim(label.padEnd(11))} ${text}`);
   }
 }

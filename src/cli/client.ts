@@ -2,8 +2,9 @@
 import { type Client, type ConnectOptions, RinglogError, connect } from '../client/index.js';
 import { isErrorCode } from '../protocol/errors.js';
 import { CommandError, exitCodeOfRefusal, exitCodes } from './exit-codes.js';
-import { refusal, unreachable } from './node-http.js';
+import { NodeHttp, refusal, unreachable } from './node-http.js';
 import type { Target } from './target.js';
+import { webSocketTrusting } from './trusting.js';
 
 /** A command is started by hand: it says at once that nobody is there, and keeps trying only once it was connected. */
 export async function connectedClient(
@@ -11,8 +12,14 @@ export async function connectedClient(
   signal: AbortSignal,
   options: Pick<ConnectOptions, 'publisherId'> = {},
 ): Promise<Client> {
-  const { url, hub, token } = target;
-  const client = connect({ url, hub, ...(token !== undefined && { token }), ...options });
+  const { url, hub, token, ca } = target;
+  const client = connect({
+    url,
+    hub,
+    ...(token !== undefined && { token }),
+    ...(ca !== undefined && { webSocket: webSocketTrusting(ca) }),
+    ...options,
+  });
   const stop = () => void client.close({ timeoutMs: 0 });
   signal.addEventListener('abort', stop, { once: true });
   let off = () => {};
@@ -24,10 +31,21 @@ export async function connectedClient(
     return client;
   } catch (error) {
     stop();
-    throw error instanceof RinglogError ? commandErrorOf(error, target) : error;
+    const told = error instanceof RinglogError ? commandErrorOf(error, target) : error;
+    throw (await certificateRefusal(target, told, signal)) ?? told;
   } finally {
     off();
   }
+}
+
+/** The SDK is told of a connection that failed, but not why. */
+async function certificateRefusal(target: Target, error: unknown, signal: AbortSignal): Promise<unknown> {
+  const isUnreachable = error instanceof CommandError && error.exitCode === exitCodes.unreachable;
+  if (!isUnreachable || !target.url.startsWith('https:')) return undefined;
+  return new NodeHttp(target, signal).ask('/healthz', {}).then(
+    () => undefined,
+    (found: unknown) => found,
+  );
 }
 
 export function commandErrorOf(error: unknown, target: Target): unknown {

@@ -2,6 +2,7 @@
 import { type Outcome, isErrorCode } from '../protocol/errors.js';
 import { CommandError, exitCodeOfRefusal, exitCodes } from './exit-codes.js';
 import type { Target } from './target.js';
+import { certificateCode, fetchTrusting } from './trusting.js';
 
 export type Parameters = Readonly<Record<string, string | number | undefined>>;
 
@@ -60,7 +61,7 @@ export class NodeHttp {
 
   /** The answer, where it is none of an error. */
   async ask(path: string, question: Question): Promise<Response> {
-    const { url, token } = this.target;
+    const { url, token, ca } = this.target;
     const { method = 'GET', parameters = {}, headers, body } = question;
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters)) {
@@ -69,7 +70,7 @@ export class NodeHttp {
     const address = `${url}${path}${query.size > 0 ? `?${query}` : ''}`;
     let answer: Response;
     try {
-      answer = await fetch(address, {
+      const init = {
         method,
         headers: {
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -77,7 +78,8 @@ export class NodeHttp {
         },
         ...(body !== undefined && { body }),
         signal: this.signal,
-      });
+      };
+      answer = await (ca === undefined ? fetch(address, init) : fetchTrusting(ca, address, init));
     } catch (error) {
       throw this.failure(error);
     }
@@ -87,7 +89,8 @@ export class NodeHttp {
 
   failure(error: unknown): unknown {
     if (error instanceof CommandError || this.signal.aborted) return error;
-    return unreachable(this.target);
+    const code = certificateCode(error);
+    return code === undefined ? unreachable(this.target) : untrusted(this.target, code);
   }
 
   async #refusal(answer: Response): Promise<CommandError> {
@@ -117,6 +120,13 @@ export function refusal(target: Target, exitCode: number, code: string, message:
     ? '\nGive a token with --token-file <data directory>/admin-token, or in RINGLOG_TOKEN.'
     : '';
   return new CommandError(exitCode, `${message} (${code})${hint}`);
+}
+
+function untrusted({ url }: Target, code: string): CommandError {
+  return new CommandError(
+    exitCodes.unreachable,
+    `The certificate of ${url} is not trusted (${code}). Name it with --ca-file, such as tls-cert.pem of the node's data directory.`,
+  );
 }
 
 export function unreachable({ url }: Target): CommandError {

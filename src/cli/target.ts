@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { parseHubName } from '../base/ids.js';
 import { adminTokenFile } from '../server/data-directory.js';
+import { ownCertificateFile } from '../server/tls.js';
 import { isLoopback } from '../base/loopback.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 
@@ -12,6 +13,8 @@ export interface Target {
   readonly url: string;
   readonly hub: string;
   readonly token: string | undefined;
+  /** Certificates that are trusted instead of the usual ones, PEM. */
+  readonly ca?: string | undefined;
 }
 
 export interface TargetOptions {
@@ -20,6 +23,7 @@ export interface TargetOptions {
   readonly token?: string;
   readonly tokenFile?: string;
   readonly data?: string;
+  readonly caFile?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -30,7 +34,11 @@ export function addTargetOptions(command: Command): Command {
     .option('--hub <name>', 'hub (RINGLOG_HUB; default: default)')
     .option('--token <token>', 'token (RINGLOG_TOKEN; other users of this machine can see flags)')
     .option('--token-file <file>', 'file with the token')
-    .option('--data <directory>', 'data directory whose admin-token is used otherwise (RINGLOG_DATA)');
+    .option('--data <directory>', 'data directory whose admin-token is used otherwise (RINGLOG_DATA)')
+    .option(
+      '--ca-file <file>',
+      'certificates to trust, PEM (RINGLOG_CA_FILE; default: that of the data directory, of a node here)',
+    );
 }
 
 export function targetOf(options: TargetOptions, environment: Environment): Target {
@@ -38,7 +46,12 @@ export function targetOf(options: TargetOptions, environment: Environment): Targ
   const hub = options.hub ?? (environment['RINGLOG_HUB'] || 'default');
   const name = parseHubName(hub);
   if (!name.ok) throw new CommandError(exitCodes.usage, name.error);
-  return { url: url.href.replace(/\/+$/, ''), hub, token: tokenFor(url, options, environment) };
+  return {
+    url: url.href.replace(/\/+$/, ''),
+    hub,
+    token: tokenFor(url, options, environment),
+    ca: caFor(url, options, environment),
+  };
 }
 
 function parsedUrl(text: string): URL {
@@ -52,6 +65,19 @@ function parsedUrl(text: string): URL {
   url.search = '';
   url.hash = '';
   return url;
+}
+
+function caFor(url: URL, options: TargetOptions, environment: Environment): string | undefined {
+  if (url.protocol !== 'https:') return undefined;
+  const file = options.caFile ?? environment['RINGLOG_CA_FILE'];
+  if (file) return readNamed(file, 'The file of certificates');
+  if (!isLoopback(url.hostname)) return undefined;
+  const directory = options.data ?? (environment['RINGLOG_DATA'] || 'ringlog-data');
+  try {
+    return readFileSync(join(directory, ownCertificateFile), 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 function tokenFor(url: URL, options: TargetOptions, environment: Environment): string | undefined {
@@ -70,9 +96,13 @@ function tokenFor(url: URL, options: TargetOptions, environment: Environment): s
 }
 
 function readToken(file: string): string {
+  return readNamed(file, 'The token file').trim();
+}
+
+function readNamed(file: string, what: string): string {
   try {
-    return readFileSync(file, 'utf8').trim();
+    return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new CommandError(exitCodes.usage, `The token file cannot be read: ${(error as Error).message}.`);
+    throw new CommandError(exitCodes.usage, `${what} cannot be read: ${(error as Error).message}.`);
   }
 }

@@ -85,6 +85,11 @@ export class Engine implements NodeApi {
       identify: (hub, token, sessionId) => this.#tenants.clients.identify(hub, token, sessionId),
       people: ({ hub, principal, remote }, action, request) =>
         this.#tenants.asked(principal, hub, action, request, remote),
+      quotas: {
+        begins: (...asked) => this.#tenants.quotas.begins(...asked),
+        ended: (hub) => this.#tenants.quotas.ended(hub),
+        take: (...asked) => this.#tenants.quotas.take(...asked),
+      },
       isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });
@@ -137,21 +142,20 @@ export class Engine implements NodeApi {
     this.#core = core;
     this.#cluster = core.cluster;
     const { side } = core;
-    this.#publishing = new Publishing(
-      core,
-      (hub, channel) => this.#rules(hub, channel),
-      side,
-      (hub) => this.#tenants.hubs.missing(hub),
-      (hub) => this.#tenants.hubs.deleting.has(hub),
-    );
-    const { publishing, hubs } = { publishing: this.#publishing, hubs: this.#tenants.hubs };
+    const publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
+      missing: (hub) => this.#tenants.hubs.missing(hub),
+      isDeleted: (hub) => this.#tenants.hubs.deleting.has(hub),
+      recipient: (ref) => this.#tenants.recipient(ref),
+    });
+    this.#publishing = publishing;
+    const { hubs } = this.#tenants;
     const hubDeletion = new HubDeletion(core, hubs, this.#options.nodeId, {
       deleteChannel: (ref) => publishing.deleted(ref, ''),
     });
     this.#maintenance = new Maintenance(core, this.#ports, hubs, this.#options.maintenanceIntervalMs, {
       tick: () => {
         this.#sessions.tick();
-        this.#tenants.tick(() => this.#sessions.hubs);
+        this.#tenants.tick(() => this.#sessions.hubs, this.#ports.clock.monotonicMs());
         this.#time.watch();
       },
       remove: () => hubDeletion.step(),
@@ -159,7 +163,7 @@ export class Engine implements NodeApi {
     });
     this.#maintenance.start();
     this.#state = 'serving';
-    side?.serve(this.#publishing);
+    side?.serve(publishing);
     if (side && core.table) core.cluster?.attach(side, core.table);
   }
 
@@ -279,9 +283,12 @@ export class Engine implements NodeApi {
     if (messages.length === 0) return [];
     return new Promise((resolve) => {
       const batch = new BatchOrigin(messages.length, resolve);
-      messages.forEach((message, i) =>
-        parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message }),
-      );
+      const nowMs = this.#ports.clock.monotonicMs();
+      messages.forEach((message, i) => {
+        const retryAfterMs = this.#tenants.quotas.take(name.value, principal, nowMs);
+        if (retryAfterMs > 0) batch.publishFailed(i, failure('RATE_LIMITED', { retryAfterMs }));
+        else parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message });
+      });
     });
   }
 

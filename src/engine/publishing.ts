@@ -46,6 +46,22 @@ interface Place {
   readonly rules: RuleSet;
 }
 
+/** What is asked of hubs on the way in. */
+export interface PublishingHubs {
+  /** Why there are no rules of it. */
+  missing(hub: HubName): Failure;
+  /** Nothing more is written there. */
+  isDeleted(hub: HubName): boolean;
+  /** Why nobody can be written to in this channel of a user's. */
+  recipient(ref: ChannelRef): Failure | undefined;
+}
+
+const unknownHubs: PublishingHubs = {
+  missing: () => failure('HUB_NOT_FOUND'),
+  isDeleted: () => false,
+  recipient: () => undefined,
+};
+
 export class Publishing implements Taker {
   readonly counters = { published: 0, signals: 0, refused: 0 };
 
@@ -53,16 +69,15 @@ export class Publishing implements Taker {
     readonly core: Core,
     readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet | undefined,
     readonly away?: Away,
-    readonly missing: (hub: HubName) => Failure = () => failure('HUB_NOT_FOUND'),
-    /** Nothing more is written there. */
-    readonly isDeleted: (hub: HubName) => boolean = () => false,
+    readonly hubs: PublishingHubs = unknownHubs,
   ) {}
 
   publish(request: PublishRequest): void {
     const place = this.#place(request.hub, request.message.channel);
     if ('code' in place) return this.#refuse(request, place);
     const denied = deniedOf(request, place.rules);
-    if (denied) return this.#refuse(request, denied);
+    const unreachable = denied ?? this.#unknownRecipient(place.ref);
+    if (unreachable) return this.#refuse(request, unreachable);
     this.#take(request, place);
   }
 
@@ -76,13 +91,10 @@ export class Publishing implements Taker {
     const level = levelOf(request.message, place.rules);
     if (level === 'memory') this.counters.signals++;
     else this.counters.published++;
-    // Publishes of a channel do not overtake each other on two ways.
+    // Publishes of a channel do not overtake each other on two ways. What waits here may be other nodes' alone.
+    const isHeld = this.away?.holds(place.ref) === true && !planted('here-overtakes');
     const isWaiting = place instanceof ActiveChannel && (place.pending.length > 0 || place.isCut);
-    if (
-      this.away &&
-      !isWaiting &&
-      (at === 'peer' || (this.away.holds(place.ref) && !planted('here-overtakes')))
-    )
+    if (this.away && (isHeld || (at === 'peer' && !isWaiting)))
       return this.away.forward(pendingOf(request, place.rules, level, change), place.ref);
     const full = this.#fullOf(place, request.message.content.length, level);
     if (full) return this.#refuse(request, full);
@@ -130,7 +142,7 @@ export class Publishing implements Taker {
       return this.#append(this.core.channels.use(ref), deletionOf(item.id, item.actor, origin));
     const change = item.isPatch ? changeIn(ref.channel, content) : undefined;
     if (change && 'outcome' in change) return origin.publishFailed(item.id, change);
-    if (this.isDeleted(ref.hub)) return origin.publishFailed(item.id, this.missing(ref.hub));
+    if (this.hubs.isDeleted(ref.hub)) return origin.publishFailed(item.id, this.hubs.missing(ref.hub));
     // The other node let it in; this one may not have heard of the hub yet.
     const rules = this.rulesOf(ref.hub, ref.channel) ?? defaultRules;
     const place = this.core.channels.find(ref.hub, ref.channel) ?? { ref, rules };
@@ -165,6 +177,11 @@ export class Publishing implements Taker {
     else this.#append(channel, pending);
   }
 
+  /** A direct message is for somebody. */
+  #unknownRecipient(ref: ChannelRef): Failure | undefined {
+    return kindOf(ref.channel) === 'user' ? this.hubs.recipient(ref) : undefined;
+  }
+
   #refuse({ origin, requestId }: PublishRequest, error: Failure): void {
     this.counters.refused++;
     origin.publishFailed(requestId, error);
@@ -177,7 +194,7 @@ export class Publishing implements Taker {
     const name = parseChannelName(channel);
     if (!name.ok) return failure('BAD_NAME', { channel, message: name.error });
     const rules = this.rulesOf(hub, name.value);
-    if (!rules) return this.missing(hub);
+    if (!rules) return this.hubs.missing(hub);
     if (isSystemChannel(channel)) return failure('DENIED', { channel });
     return { ref: { hub, channel: name.value }, rules };
   }

@@ -27,6 +27,7 @@ import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { historyPage } from './history.js';
+import type { Quotas } from './hubs/quotas.js';
 import { NodesTold } from './nodes-told.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { Publishing } from './publishing.js';
@@ -58,6 +59,7 @@ export interface SessionsNode {
     sessionId: string,
   ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
   people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
+  readonly quotas: Pick<Quotas, 'begins' | 'ended' | 'take'>;
   /** False for one whose time is over, or that was revoked. */
   isCurrent(hub: HubName, principal: Principal): boolean;
 }
@@ -101,6 +103,8 @@ export class Sessions implements SessionHost {
           message: 'The node serves as many connections as it can. Try another node, or later.',
         }),
       );
+    const refused = this.node.quotas.begins(hub, request.principal);
+    if (refused) return err(refused);
     const session = this.#make(hub, request);
     this.#sessions.add(session);
     session.open();
@@ -110,7 +114,7 @@ export class Sessions implements SessionHost {
       drained: () => this.#kick(session),
       disconnected: () => {
         session.ended();
-        this.#sessions.delete(session);
+        this.disconnected(session);
       },
     });
   }
@@ -233,11 +237,15 @@ export class Sessions implements SessionHost {
   }
 
   disconnected(session: Session): void {
-    this.#sessions.delete(session);
+    if (this.#sessions.delete(session)) this.node.quotas.ended(session.hub);
     this.#readers.delete(session);
   }
 
   // --- what a session asks
+
+  take({ hub, principal }: Session, nowMs: number): number {
+    return this.node.quotas.take(hub, principal, nowMs);
+  }
 
   authenticate(session: Session, token: string, done: Authenticated): void {
     const found = this.node.identify(session.hub, token, session.id);

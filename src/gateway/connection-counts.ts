@@ -18,7 +18,8 @@ interface AddressCount {
 export class ConnectionCounts {
   readonly #bounds: ConnectionBounds;
   readonly #addresses = new Map<string, AddressCount>();
-  readonly #pending = new WeakMap<Socket, AddressCount>();
+  /** By the address of the other end: with TLS a request comes from another object than the connection did. */
+  readonly #pending = new Map<string, AddressCount>();
   #open = 0;
   #refused = 0;
   /** One for all connections that no address counts. */
@@ -59,19 +60,24 @@ export class ConnectionCounts {
     count.open++;
     count.pending++;
     this.#addresses.set(address, count);
-    this.#pending.set(socket, count);
+    const end = endOf(socket);
+    this.#pending.set(end, count);
     socket.once('close', () => {
       this.#open--;
-      this.served(socket);
+      this.#served(end);
       if (--count.open === 0) this.#addresses.delete(address);
     });
   }
 
   /** The connection has sent a whole request. */
   served(socket: Socket): void {
-    const count = this.#pending.get(socket);
+    if (this.#pending.size > 0) this.#served(endOf(socket));
+  }
+
+  #served(end: string): void {
+    const count = this.#pending.get(end);
     if (!count) return;
-    this.#pending.delete(socket);
+    this.#pending.delete(end);
     count.pending--;
   }
 
@@ -79,6 +85,10 @@ export class ConnectionCounts {
     if (address === undefined || (!this.#bounds.countLoopback && isLoopback(address))) return undefined;
     return address.includes(':') && !address.includes('.') ? networkOf(address) : address;
   }
+}
+
+function endOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** The first 64 bits of an IPv6 address, as far as they are written out. */

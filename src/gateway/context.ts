@@ -6,6 +6,13 @@ import type { Tickets } from './authenticate.js';
 import type { ConnectionCounts } from './connection-counts.js';
 import type { OriginRules } from './origin.js';
 
+/** PEM texts. */
+export interface TlsMaterial {
+  /** The certificate, and those it was signed by. */
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface GatewayOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -20,6 +27,8 @@ export interface GatewayOptions {
   readonly countLoopback?: boolean;
   readonly version: string;
   readonly logger?: FastifyBaseLogger;
+  /** Clients speak TLS, and are shown this. */
+  readonly tls?: TlsMaterial;
   /** Where clients reach it, when that is not `host`: another process takes their connections and hands them over. */
   readonly facing?: string;
   /** Of one that serves clients for another process: where what administrators ask is answered, as `http://host:port`. */

@@ -3,6 +3,7 @@ export const gatewayLimits = {
   /** A client gets this long for its headers and for a whole request: slow senders hold nothing for longer. */
   headersTimeoutMs: 5_000,
   requestTimeoutMs: 15_000,
+  tlsHandshakeTimeoutMs: 5_000,
   keepAliveTimeoutMs: 5_000,
   /** How often Node looks for requests above their time; its default of 30 s would make the limits above a wish. */
   timeoutCheckMs: 500,

@@ -1,5 +1,6 @@
 /** The node's one address for clients and operators: HTTP, and upgrades to WebSocket. */
 import { type IncomingMessage, type Server, createServer } from 'node:http';
+import { type Server as TlsServer, createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import {
   type FastifyInstance,
@@ -13,7 +14,7 @@ import { isLoopback } from '../base/loopback.js';
 import { type Failure, errorCatalogue, failure } from '../protocol/errors.js';
 import { Tickets, refuseTokenInUrl } from './authenticate.js';
 import { ConnectionCounts } from './connection-counts.js';
-import type { GatewayContext, GatewayOptions, GatewayPorts } from './context.js';
+import type { GatewayContext, GatewayOptions, GatewayPorts, TlsMaterial } from './context.js';
 import { endSocket } from './end-socket.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { originRefusal } from './origin.js';
@@ -27,6 +28,8 @@ export interface Gateway {
   readonly address: { readonly host: string; readonly port: number };
   /** Takes in a connection that another process accepted. */
   take(socket: Socket): void;
+  /** What new connections are shown from now on. */
+  renew(tls: TlsMaterial): void;
   /** Takes no new connections and ends streams; what is under way goes on. */
   refuseNew(): void;
   /** Ends what is left; resolves when every connection is gone. */
@@ -70,6 +73,7 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
   return {
     address: { host, port },
     take: (socket) => void app.server.emit('connection', socket),
+    renew: (tls) => (app.server as Server | TlsServer as TlsServer).setSecureContext({ ...tls, minVersion }),
     refuseNew: () => void refuseNew(),
     stop: async () => {
       const late = setTimeout(() => app.server.closeAllConnections(), gatewayLimits.stopGraceMs);
@@ -101,7 +105,8 @@ function createApp(options: GatewayOptions, context: GatewayContext): FastifyIns
     bodyLimit: limits.frameBytesMax,
     routerOptions: { maxParamLength: 1_024, ignoreTrailingSlash: false },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
-    serverFactory: (handler) => createHttpServer(passingOn(options.administration, handler), context),
+    serverFactory: (handler) =>
+      createHttpServer(passingOn(options.administration, handler), context, options.tls),
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (_error, request, reply) => {
       const unreadable = failure('INVALID', { message: 'The address cannot be read.' });
@@ -121,26 +126,34 @@ function createApp(options: GatewayOptions, context: GatewayContext): FastifyIns
 function createHttpServer(
   handler: (request: IncomingMessage, response: never) => void,
   context: GatewayContext,
+  tls: TlsMaterial | undefined,
 ): Server {
-  const server = createServer(
-    {
-      headersTimeout: gatewayLimits.headersTimeoutMs,
-      requestTimeout: gatewayLimits.requestTimeoutMs,
-      keepAliveTimeout: gatewayLimits.keepAliveTimeoutMs,
-      connectionsCheckingInterval: gatewayLimits.timeoutCheckMs,
-      maxHeaderSize: gatewayLimits.headerBytesMax,
-      noDelay: true,
-    },
-    (request, response) => {
-      context.connections.served(request.socket);
-      handler(request, response as never);
-    },
-  );
+  const options = {
+    headersTimeout: gatewayLimits.headersTimeoutMs,
+    requestTimeout: gatewayLimits.requestTimeoutMs,
+    keepAliveTimeout: gatewayLimits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: gatewayLimits.timeoutCheckMs,
+    maxHeaderSize: gatewayLimits.headerBytesMax,
+    noDelay: true,
+  };
+  const answer = (request: IncomingMessage, response: unknown): void => {
+    context.connections.served(request.socket);
+    handler(request, response as never);
+  };
+  const handshakeTimeout = gatewayLimits.tlsHandshakeTimeoutMs;
+  const server = tls
+    ? (createTlsServer({ ...options, ...tls, minVersion, handshakeTimeout }, answer) as
+        | Server
+        | TlsServer as Server)
+    : createServer(options, answer);
   // Node drops the headers above this number silently; one more than allowed is kept so that `guard` sees it.
   server.maxHeadersCount = gatewayLimits.headersMax + 1;
   server.on('connection', (socket: Socket) => context.connections.accept(socket));
   return server;
 }
+
+/** Whatever is older has known holes. */
+const minVersion = 'TLSv1.2';
 
 /** What holds for every route. */
 async function guard(request: FastifyRequest, reply: FastifyReply, context: GatewayContext): Promise<void> {

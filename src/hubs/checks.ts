@@ -3,8 +3,17 @@ import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { RuleSet } from '../channels/rules.js';
 
+/** What a hub and its users may ask of one node. */
+export interface HubQuotas {
+  /** Of all its clients together. */
+  readonly messagesPerSecondMax?: number;
+  /** Of all sessions of one user. */
+  readonly userMessagesPerSecondMax?: number;
+  readonly sessionsMax?: number;
+}
+
 /** What concerns a hub as a whole. */
-export interface HubOptions {
+export interface HubOptions extends HubQuotas {
   /** The rule set of channels that have none of their own. */
   readonly rules?: string;
   /** Clients without a token are served, where the node serves any. */
@@ -47,7 +56,13 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   messageBytesMax: between(1, limits.messageBytesMax),
 };
 
-const hubChecks: Readonly<Record<keyof HubOptions, Check>> = { rules: name, anonymous: flag };
+const hubChecks: Readonly<Record<keyof HubOptions, Check>> = {
+  rules: name,
+  anonymous: flag,
+  messagesPerSecondMax: between(1, limits.quotaMax),
+  userMessagesPerSecondMax: between(1, limits.quotaMax),
+  sessionsMax: between(1, limits.quotaMax),
+};
 
 export function checkRuleSet(value: unknown): Result<Partial<RuleSet>, string> {
   const problem = problemOf(value, ruleChecks);

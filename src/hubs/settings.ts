@@ -9,7 +9,7 @@ import {
   mostOf,
   sections,
 } from './change.js';
-import type { HubOptions } from './checks.js';
+import type { HubOptions, HubQuotas } from './checks.js';
 import type { Provider } from './provider.js';
 import type { Fold, FoldedEntry, Outcome } from './fold.js';
 
@@ -73,12 +73,21 @@ export interface HubView {
   /** By name, in the order of names. */
   readonly providers: ReadonlyMap<string, Provider>;
   readonly revoked: ReadonlyMap<string, number>;
+  readonly quotas: HubQuotas;
 }
 
 /** Once it had people, what is left of them is looked after. */
 export function hasDirectory({ providers }: HubView): boolean {
   for (const { type } of providers.values()) if (type === 'directory') return true;
   return false;
+}
+
+function quotasIn({ messagesPerSecondMax, userMessagesPerSecondMax, sessionsMax }: HubOptions): HubQuotas {
+  return {
+    ...(messagesPerSecondMax === undefined ? {} : { messagesPerSecondMax }),
+    ...(userMessagesPerSecondMax === undefined ? {} : { userMessagesPerSecondMax }),
+    ...(sessionsMax === undefined ? {} : { sessionsMax }),
+  };
 }
 
 /** `settings` is left out for a hub that has none. */
@@ -98,5 +107,6 @@ export function viewOf(hub: string, config: RuleConfig, settings?: SettingsDocum
     anonymous: options.anonymous ?? true,
     providers: new Map(providers),
     revoked: new Map(Object.entries(settings?.revoked ?? {})),
+    quotas: quotasIn(options),
   };
 }

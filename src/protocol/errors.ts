@@ -56,6 +56,11 @@ export const errorCatalogue = define({
     outcome: 'rejected',
     message: 'There is no such hub on this cluster. Check the hub name.',
   },
+  USER_NOT_FOUND: {
+    status: 404,
+    outcome: 'rejected',
+    message: 'There is no such user in this hub. Check the name behind "u:".',
+  },
   NOT_FOUND: { status: 404, outcome: 'rejected', message: 'There is nothing at this address.' },
   NOT_SUBSCRIBED: {
     status: 409,

@@ -30,8 +30,9 @@ export interface ClaimCheck {
 
 /** What another home gave back: counted once its answer is whole and everything it names is held and synced here. */
 export interface GivenBack {
-  /** It recovers itself, and gives nothing. */
+  /** It recovers itself, and gives nothing unless it comes in. */
   readonly recovering: boolean;
+  readonly incoming: boolean;
   parts: number;
   readonly seen: Set<number>;
   /** Channels of which not all is here, by channel key. */
@@ -116,6 +117,11 @@ export class Interval {
   /** While it goes on this home neither acks nor grants. */
   get recovery(): Gathering | undefined {
     return this.gathering?.kind === 'checking' ? undefined : this.gathering;
+  }
+
+  /** It has forgotten nothing: a change of the ring brings it in, and it does not count yet. */
+  get isIncoming(): boolean {
+    return this.recovery?.kind === 'incoming';
   }
 
   /** The node whose claim is promised here, if that was heard of since the start. */

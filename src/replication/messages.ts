@@ -134,6 +134,8 @@ export interface Recovery {
   readonly session: number;
   /** Its sender's store is not what it was either: it gives nothing back. */
   readonly recovering: boolean;
+  /** A change of the ring brings it in: it forgot nothing, and lacks what was committed before it came. */
+  readonly incoming?: boolean;
   readonly promise?: Claim;
   readonly channels: readonly { readonly ref: ChannelRef; readonly have: Vector }[];
   /** Parts of one answer: 0 up to `parts` − 1. */

@@ -7,6 +7,7 @@ import type { Channel, Link } from './channel.js';
 import type { Context } from './context.js';
 import type { Acks, State } from './messages.js';
 import type { Outcomes } from './outcomes.js';
+import { askAnew } from './repair.js';
 import { type HomeSet, ackedLevel, copiesOf, meetsClaim } from './quorum.js';
 import { sameClaim } from './claim.js';
 import { timing } from './timing.js';
@@ -85,6 +86,9 @@ export class Owning {
     if (!isOpen && !planted('claim-without-pull')) return;
     channel.opened = opening.claim;
     channel.opening = undefined;
+    // It is the owner who gives up what no home can read: it asks itself.
+    askAnew(channel.repairs, now);
+    this.#context.dueChannels.changed(channel);
     this.#context.outbox.add({ type: 'ready', ref: channel.ref });
     if (!this.#isOneCommitted(channel) && !planted('no-merge-after-claim'))
       this.#context.outbox.add({ type: 'merge', ref: channel.ref });

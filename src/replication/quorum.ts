@@ -62,6 +62,9 @@ export type Returned =
   | 'missing'
   /** Its promise and all it holds. */
   | 'whole'
+  /** The same, of one that a change of the ring brings in: it acked and promised nothing that it does not say, and lacks what
+   *  was committed before it came. */
+  | 'incoming'
   /** It recovers too: nothing it said before holds any more. */
   | 'recovering';
 
@@ -85,7 +88,8 @@ export function meetsGathering(
 
 /** Whether a home whose store is not what it was may count again. None of the others is silent: a silent one might own the
  *  interval, or be about to, and go on counting what the lost store acked or granted, which nobody here knows of. And so
- *  many gave back that no more than W − 1 lost their stores: of any W that acked an entry one is among them. */
+ *  many gave back that no more than W − 1 lost their stores: of any W that acked an entry one is among them. One that comes in
+ *  has acked nothing it could have forgotten, so it counts as well: it may itself be waiting for this one. */
 export function meetsRecovery(
   sets: readonly HomeSet[],
   self: NodeId,
@@ -93,7 +97,7 @@ export function meetsRecovery(
 ): boolean {
   return sets.every(({ homes, appendNeeds, claimNeeds }) => {
     const others = homes.filter((home) => home !== self).map(returned);
-    const whole = others.filter((each) => each === 'whole').length;
+    const whole = others.filter((each) => each === 'whole' || each === 'incoming').length;
     if (planted('recovery-by-quorum')) return whole >= Math.min(appendNeeds, others.length);
     return !others.includes('missing') && whole >= Math.min(claimNeeds, others.length);
   });

@@ -110,9 +110,9 @@ export class Recovering {
     if (promise && compareClaims(promise, interval.promise) > 0)
       this.#context.promise(interval, promise, now);
     let given = gathering.answers.get(from);
-    const { parts, recovering } = message;
-    if (given?.parts !== parts || given.recovering !== recovering)
-      given = { recovering, parts, seen: new Set(), waiting: new Map() };
+    const { parts, recovering, incoming = false } = message;
+    if (given?.parts !== parts || given.recovering !== recovering || given.incoming !== incoming)
+      given = { recovering, incoming, parts, seen: new Set(), waiting: new Map() };
     gathering.answers.set(from, given);
     given.seen.add(message.part);
     for (const { ref, have } of message.channels) {
@@ -139,8 +139,11 @@ export class Recovering {
 
   #askHome(interval: Interval, gathering: Gathering, home: NodeId, now: number): void {
     const given = gathering.answers.get(home);
+    // Who comes in has more to say later to those who want what was committed before.
+    const mayCount =
+      given !== undefined && (!given.recovering || (given.incoming && gathering.kind === 'lost'));
     const isStale = given !== undefined && given.waiting.size > 0 && gathering.tries % triesAnAnswer === 0;
-    if (!given || isStale || given.recovering || given.seen.size < given.parts) {
+    if (!given || isStale || !mayCount || given.seen.size < given.parts) {
       const { session } = gathering;
       this.#context.outbox.to(home).other({ type: 'recover', interval: interval.id, session });
       return;
@@ -184,7 +187,7 @@ export class Recovering {
   onRecover(from: NodeId, { interval: id, session }: Recover): void {
     const interval = this.#context.intervals.get(id);
     if (!interval) return;
-    if (interval.recovery) {
+    if (interval.recovery && !interval.isIncoming) {
       this.#context.outbox.to(from).other({
         type: 'recovery',
         interval: id,
@@ -201,7 +204,8 @@ export class Recovering {
 
   /** Everything received and stamped before the question is synced: the channels are to be listed. */
   giveBack(interval: Interval, to: NodeId, session: number): void {
-    if (interval.recovery || this.#context.intervals.get(interval.id) !== interval) return;
+    const mayGive = interval.recovery === undefined || interval.isIncoming;
+    if (!mayGive || this.#context.intervals.get(interval.id) !== interval) return;
     const id = this.#context.nextId();
     this.#listings.set(id, { interval, to, session });
     this.#context.outbox.add({ type: 'list', id, interval: interval.id });
@@ -225,7 +229,8 @@ export class Recovering {
         type: 'recovery',
         interval: interval.id,
         session,
-        recovering: false,
+        recovering: interval.isIncoming,
+        ...(interval.isIncoming && { incoming: true }),
         ...promise,
         channels: channels.slice(part * channelsPerPart, (part + 1) * channelsPerPart),
         part,
@@ -242,6 +247,7 @@ function isGiven({ sets, changing, self }: Interval, { kind, answers }: Gatherin
 }
 
 function returnedBy(given: GivenBack | undefined): Returned {
-  if (given?.recovering) return 'recovering';
-  return given && given.seen.size === given.parts && given.waiting.size === 0 ? 'whole' : 'missing';
+  if (given?.recovering && !given.incoming) return 'recovering';
+  if (!given || given.seen.size < given.parts || given.waiting.size > 0) return 'missing';
+  return given.incoming ? 'incoming' : 'whole';
 }

@@ -29,3 +29,13 @@ export interface Repair {
   /** Runs of it wait for a commit. */
   queued: number;
 }
+
+/** All homes are asked again at once: others than before may be asked, or decide. */
+export function askAnew(repairs: readonly Repair[], now: number): void {
+  for (const repair of repairs) {
+    repair.isNowhere = false;
+    repair.answers.clear();
+    repair.tries = 0;
+    repair.askAt = now;
+  }
+}

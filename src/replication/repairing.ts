@@ -21,7 +21,7 @@ import {
   piecesHere,
   piecesOfRun,
 } from './repair-pieces.js';
-import type { Answer, Repair } from './repair.js';
+import { type Answer, type Repair, askAnew } from './repair.js';
 import type { StoredSlice } from './stored-slice.js';
 import { timing } from './timing.js';
 import type { Transfer } from './transfer.js';
@@ -48,7 +48,7 @@ export class Repairing {
    *  is found again. */
   begin(channel: Channel, damaged: Damaged, now: number): void {
     const here = piecesHere(damaged);
-    const missing = missingIn(damaged, here);
+    const missing = wantedOf(channel, damaged, here);
     if (missing.length > 0) this.#begin(channel, { kind: 'mend', damaged, here }, missing, now);
     else this.#mendHere(channel, damaged, here);
   }
@@ -91,8 +91,10 @@ export class Repairing {
   tick(channel: Channel, now: number): void {
     for (const repair of channel.repairs) {
       if (repair.queued > 0 || now < repair.askAt) continue;
+      // One that recovers, or is away, will have an answer; of what all do not have it is asked now and then.
+      const most = repair.isNowhere ? timing.mendMaxMs : timing.mendUnansweredMs;
+      repair.askAt = now + Math.min(most, timing.hedgeMs * 2 ** Math.min(repair.tries++, 16));
       if (repair.isNowhere) repair.answers.clear();
-      repair.askAt = now + Math.min(timing.mendMaxMs, timing.hedgeMs * 2 ** Math.min(repair.tries++, 16));
       for (const home of channel.interval.others) this.#ask(channel, repair, home);
       this.#decide(channel, repair);
     }
@@ -106,10 +108,7 @@ export class Repairing {
 
   /** Others may be its homes now. */
   replanned({ repairs }: Channel, now: number): void {
-    for (const repair of repairs) {
-      repair.isNowhere = false;
-      repair.askAt = now;
-    }
+    askAnew(repairs, now);
   }
 
   /** This node is no home of it any more. */
@@ -257,11 +256,8 @@ export class Repairing {
     for (const repair of channel.repairs.slice()) {
       const { damaged, here, kind } = repair;
       const { writer } = damaged;
-      const isWanted = missingIn(damaged, here).some(
-        (seq) => seq > (log.writer(writer)?.floor ?? 0) && !log.isGivenUp(writer, seq, seq),
-      );
       if (kind === 'search' && log.have(writer) >= repair.firstSeq) this.#goOn(channel, repair, now);
-      else if (!isWanted) this.#drop(channel, repair);
+      else if (wantedOf(channel, damaged, here).length === 0) this.#drop(channel, repair);
     }
   }
 
@@ -381,6 +377,13 @@ export class Repairing {
     const answer = { interval: interval.id, ref, session, through, floor, recovering, runs };
     this.#context.outbox.to(to).other({ type: 'mended', ...answer });
   }
+}
+
+/** What of it is neither here, nor trimmed, nor given up. */
+function wantedOf({ log }: Channel, damaged: Damaged, here: Pieces): number[] {
+  const { writer } = damaged;
+  const floor = log.writer(writer)?.floor ?? 0;
+  return missingIn(damaged, here).filter((seq) => seq > floor && !log.isGivenUp(writer, seq, seq));
 }
 
 /** Of what is looked for because another home cannot read it: through which entry somebody else shows that it existed. */

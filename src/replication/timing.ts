@@ -22,6 +22,8 @@ export const timing = {
   offerMaxMs: 16_000,
   /** What nobody could give is asked for again within this. */
   mendMaxMs: 30_000,
+  /** Where not all homes have answered, it is asked again within this. */
+  mendUnansweredMs: 2_000,
   /** A recovering home asks again. */
   recoverMs: 500,
   /** A home that has everything asks its peers again what arrived there: what this much time brought is named once more after

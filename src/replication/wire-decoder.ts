@@ -219,6 +219,7 @@ function readRecovery(reader: PeerReader): PeerMessage {
   let interval = '';
   const numbers = { session: 0, part: 0, parts: 0 };
   let recovering = false;
+  let incoming = false;
   let promise: Claim | undefined;
   const channels: { ref: ChannelRef; have: Map<WriterId, number> }[] = [];
   reader.nested((tag) => {
@@ -229,12 +230,14 @@ function readRecovery(reader: PeerReader): PeerMessage {
     else if (tag === 0x28) numbers.part = reader.varint();
     else if (tag === 0x30) numbers.parts = reader.varint();
     else if (tag === 0x38) recovering = reader.varint() !== 0;
+    else if (tag === 0x40) incoming = reader.varint() !== 0;
     else return false;
     return true;
   });
   if (interval === '' || numbers.part >= numbers.parts || numbers.parts > limits.recoveryPartsMax)
     reader.fail();
-  return { type: 'recovery', interval, ...numbers, recovering, ...(promise ? { promise } : {}), channels };
+  const more = { ...(incoming ? { incoming } : {}), ...(promise ? { promise } : {}) };
+  return { type: 'recovery', interval, ...numbers, recovering, ...more, channels };
 }
 
 function readLooking(reader: PeerReader, type: 'find' | 'found'): PeerMessage {

@@ -146,7 +146,8 @@ function putOfChannel(
       putHeld(out, 0x22, message.channels);
       putNumber(out, 0x28, message.part);
       putNumber(out, 0x30, message.parts);
-      return putNumber(out, 0x38, message.recovering ? 1 : 0);
+      putNumber(out, 0x38, message.recovering ? 1 : 0);
+      return putNumber(out, 0x40, message.incoming ? 1 : 0);
     case 'find':
       putRef(out, 0x12, message.ref);
       putNumber(out, 0x18, message.session);

@@ -12,7 +12,7 @@ export function clientAddressesOf(config: Config, { host, port }: ListenAddress)
   if (advertise.length === 1 && advertise[0] === 'none') return [];
   if (advertise.length === 1 && advertise[0] === 'auto') {
     const reached = isAnywhere(host) ? advertisedHost(config.advertise) : host;
-    return [`http://${formatListen({ host: reached, port })}`];
+    return [`${schemeOf(config)}://${formatListen({ host: reached, port })}`];
   }
   if (advertise.length > limits.clientAddressesMax)
     throw new ConfigError(`http.advertise has at most ${limits.clientAddressesMax} addresses.`);
@@ -22,6 +22,10 @@ export function clientAddressesOf(config: Config, { host, port }: ListenAddress)
         `http.advertise has "${address}"; write it as clients would, such as https://node-1.example.`,
       );
   return advertise;
+}
+
+export function schemeOf({ tls }: Pick<Config, 'tls'>): 'http' | 'https' {
+  return tls === 'off' ? 'http' : 'https';
 }
 
 export function isAnywhere(host: string): boolean {

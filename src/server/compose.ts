@@ -11,7 +11,7 @@ import { openNotesStore } from '../storage/notes-store.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { systemSecrets } from '../services/people/secrets.js';
 import { storeMigrations } from '../../migrations/store/index.js';
-import { clientAddressesOf } from './client-addresses.js';
+import { clientAddressesOf, schemeOf } from './client-addresses.js';
 import type { ClusterPlan } from './cluster.js';
 import { ConfigError } from './config-error.js';
 import type { Config } from './config.js';
@@ -24,6 +24,7 @@ import { type LogDestination, createLogger, loggingObserver } from './logger.js'
 import { makeEngine } from './make-engine.js';
 import { type LazyProviders, lazyProviders } from './providers.js';
 import { systemClock, systemRandom } from './system-ports.js';
+import { type ServerTls, openTls } from './tls.js';
 import { workerStart } from './worker-start.js';
 import { Workers } from './workers.js';
 
@@ -32,6 +33,7 @@ export type BootStep =
   | { readonly type: 'data-directory'; readonly directory: DataDirectory }
   | { readonly type: 'port-taken'; readonly asked: number; readonly used: number }
   | { readonly type: 'listening'; readonly url: string }
+  | { readonly type: 'certificate'; readonly file: string; readonly fingerprint: string }
   | { readonly type: 'peers'; readonly address: string; readonly isSealed: boolean }
   | Observation;
 
@@ -65,6 +67,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
   const directory = await openDataDirectory(config.data, systemRandom, config.role);
   for (const warning of directory.warnings) logger.warn({ type: 'data-directory' }, warning);
   options.onStep?.({ type: 'data-directory', directory });
+  const tls = await openTls(config, { warn: (message) => logger.warn({ type: 'certificate' }, message) });
 
   const { observer, failed, fail } = observe(loggingObserver(logger), options.onStep);
   const providers = lazyProviders(config, observer);
@@ -88,13 +91,14 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     cluster?.peers.stop();
     await gateway?.stop();
     providers.stop();
+    tls?.stop();
     await secrets.stop();
     logger.info('Stopped.');
   };
   try {
     const ports = { api: node, clock: systemClock, random: systemRandom };
     const startAt = (at: ListenAddress) =>
-      startGateway(gatewayOptions(config, at, logger as unknown as FastifyBaseLogger), ports);
+      startGateway(gatewayOptions(config, at, logger as unknown as FastifyBaseLogger, tls?.material), ports);
     if (config.workers > 0) {
       workers = await listen(config, options, (at) => Workers.listen(at, logger));
       const facing = workers.address.host;
@@ -103,21 +107,16 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
         ports,
       );
       const administration = `http://${formatListen(gateway.address)}`;
-      const { adminToken } = directory;
-      workers.start(
-        config.workers,
-        workerStart(config, cluster!.peers.port, {
-          ...secretOf(options),
-          adminToken,
-          facing,
-          administration,
-        }),
-      );
+      const told = { ...secretOf(options), adminToken: directory.adminToken, facing, administration };
+      workers.start(config.workers, workerStart(config, cluster!.peers.port, told));
     } else gateway = await listen(config, options, startAt);
+    // Workers look at the files themselves, and nobody but they connect to this one's gateway.
+    const own = gateway;
+    if (!workers) tls?.onRenewed((material) => own.renew(material));
     const address = workers?.address ?? gateway.address;
-    const url = `http://${formatListen({ ...address, host: reachable(address.host) })}`;
+    const url = `${schemeOf(config)}://${formatListen({ ...address, host: reachable(address.host) })}`;
     logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');
-    options.onStep?.({ type: 'listening', url });
+    tellListening(url, tls, options);
     const addresses = clientAddressesOf(config, address);
     node.cluster?.announce(addresses);
     cluster ??= await openPeers(addresses);
@@ -127,6 +126,11 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     await stop();
     throw error;
   }
+}
+
+function tellListening(url: string, tls: ServerTls | undefined, { onStep }: ServerOptions): void {
+  onStep?.({ type: 'listening', url });
+  if (tls) onStep?.({ type: 'certificate', file: tls.certFile, fingerprint: tls.fingerprint });
 }
 
 /** Then it does not begin alone. */

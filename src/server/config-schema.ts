@@ -53,6 +53,17 @@ export const configSchema = Type.Object(
       description: 'Who makes further hubs: administrators alone, or whoever uses one first',
       default: 'by-admin',
     }),
+    tls: Type.Enum(['off', 'auto', 'files'], {
+      description:
+        'What clients speak. off: plain HTTP; auto: TLS with a certificate that the node makes and keeps in its data directory; files: TLS with a given one',
+      default: 'off',
+    }),
+    tlsCertFile: Type.String({
+      description:
+        'The certificate for `tls: files`, PEM, with what it was signed by; read again when it changes',
+      default: '',
+    }),
+    tlsKeyFile: Type.String({ description: 'The key of that certificate, PEM', default: '' }),
     insecure: Type.Boolean({
       description: 'Serve anonymous clients on addresses other than this machine',
       default: false,

@@ -41,6 +41,7 @@ const defaultFile = 'ringlog.yaml';
 const otherVariables = new Set([
   'RINGLOG_URL',
   'RINGLOG_TOKEN',
+  'RINGLOG_CA_FILE',
   'RINGLOG_PASSWORD',
   'RINGLOG_CONFIG',
   'RINGLOG_CLUSTER_KEY',

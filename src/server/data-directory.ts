@@ -138,7 +138,7 @@ async function restrict(path: string, mode: number, warnings: string[]): Promise
   warnings.push(`${path} was open to others (mode ${found.toString(8)}); it is ${mode.toString(8)} now.`);
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
@@ -147,8 +147,8 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** Whole or not at all, also after a crash. */
-async function writeDurably(directory: string, name: string, text: string): Promise<void> {
+/** Whole or not at all, also after a crash; for its owner alone. */
+export async function writeDurably(directory: string, name: string, text: string): Promise<void> {
   const temporary = join(directory, `${name}.tmp`);
   const file = await open(temporary, 'w', 0o600);
   try {

@@ -1,6 +1,6 @@
 /** What the gateway is told of the settings. */
 import type { FastifyBaseLogger } from 'fastify';
-import type { GatewayOptions } from '../gateway/context.js';
+import type { GatewayOptions, TlsMaterial } from '../gateway/context.js';
 import type { Config } from './config-schema.js';
 import type { ListenAddress } from './listen-address.js';
 import { packageVersion } from './version.js';
@@ -9,8 +9,10 @@ export function gatewayOptions(
   config: Config,
   { host, port }: ListenAddress,
   logger: FastifyBaseLogger,
+  tls?: TlsMaterial,
 ): GatewayOptions {
   return {
+    ...(tls && { tls }),
     host,
     port,
     origins: config.http.origins,

@@ -2,6 +2,7 @@
 import { isAnywhere } from './client-addresses.js';
 import type { Config } from './config-schema.js';
 import { formatListen, parseListen } from './listen-address.js';
+import { ownFiles } from './tls.js';
 
 /** Once, as the first message. */
 export interface WorkerStart {
@@ -37,6 +38,7 @@ export function workerStart(
       ...config,
       role: 'edge',
       workers: 0,
+      ...(config.tls === 'auto' && { tls: 'files', ...ownFiles(config.data) }),
       join: [formatListen({ host: near, port: peerPort })],
       peer: { listen: isDefault ? 'auto' : formatListen({ host, port: 0 }) },
       // A port that was named is the node's.

@@ -15,6 +15,7 @@ import { gatewayOptions } from './gateway-options.js';
 import { createLogger, loggingObserver } from './logger.js';
 import { makeEngine } from './make-engine.js';
 import { lazyProviders } from './providers.js';
+import { openTls } from './tls.js';
 import { systemClock, systemRandom } from './system-ports.js';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-start.js';
 
@@ -67,11 +68,18 @@ async function serve({
   const engine = makeEngine({ config, directory, observer, cluster, authenticator, secrets, openStore });
   await engine.start();
   // Nobody is told of this port, and it answers as the public one does.
-  const own = gatewayOptions(config, { host: '127.0.0.1', port: 0 }, logger as unknown as FastifyBaseLogger);
+  const tls = await openTls(config, { warn: (message) => logger.warn({ type: 'certificate' }, message) });
+  const own = gatewayOptions(
+    config,
+    { host: '127.0.0.1', port: 0 },
+    logger as unknown as FastifyBaseLogger,
+    tls?.material,
+  );
   const gateway = await startGateway(
     { ...own, facing, administration },
     { api: engine, clock: systemClock, random: systemRandom },
   );
+  tls?.onRenewed((material) => gateway.renew(material));
   void tellReady(engine);
   const stop = async (): Promise<void> => {
     gateway.refuseNew();
@@ -79,6 +87,7 @@ async function serve({
     cluster.peers.stop();
     await gateway.stop();
     authenticator.stop();
+    tls?.stop();
     await secrets.stop();
   };
   return { gateway, stop };

@@ -9,6 +9,11 @@ export class RateLimit {
     this.#burstMs = this.#intervalMs * burst;
   }
 
+  /** All that was taken is made up for: a new one would say the same. */
+  isIdle(nowMs: number): boolean {
+    return this.#theoreticalMs <= nowMs;
+  }
+
   /** Takes one unit; returns 0 when allowed, else the milliseconds to wait (nothing is taken then). */
   take(nowMs: number): number {
     const arrival = Math.max(nowMs, this.#theoreticalMs);

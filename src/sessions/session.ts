@@ -26,7 +26,7 @@ import { encodeServerFrame } from '../protocol/server-encoder.js';
 import { type Authenticated, HeldFrames, type SessionPrincipal, authResultOf } from './authentication.js';
 import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
-import { RateLimit } from './rate-limit.js';
+import { MessageRates } from './message-rates.js';
 import type { FrameSink, SessionFrame, Subscriber } from './subscriber.js';
 import { Subscription } from './subscription.js';
 
@@ -38,6 +38,8 @@ export interface SessionHost {
   identified(session: Session): void;
   /** Whether its hub serves clients that do not authenticate. */
   anonymousAllowed(session: Session): boolean;
+  /** Takes a message of what its hub and its user may send; 0, or the milliseconds to wait. */
+  take(session: Session, nowMs: number): number;
   publish(session: Session, requestId: number, message: PublishMessage): void;
   history(session: Session, requestId: number, message: HistoryMessage): void;
   document(session: Session, requestId: number, message: DocumentGetMessage): void;
@@ -100,7 +102,7 @@ export class Session implements Subscriber {
   readonly #sink: FrameSink;
   readonly #host: SessionHost;
   readonly #options: SessionOptions;
-  readonly #rate: RateLimit;
+  readonly #rates: MessageRates;
   #acks: AckRange | undefined;
   #heardMs: number;
   #pingedMs: number;
@@ -121,7 +123,7 @@ export class Session implements Subscriber {
     this.isLocal = options.isLocal;
     this.remote = options.remote;
     this.principal = options.principal;
-    this.#rate = new RateLimit(options.messagesPerSecondMax, options.messagesPerSecondMax);
+    this.#rates = new MessageRates(options.messagesPerSecondMax);
     this.#heardMs = options.nowMs;
     this.#pingedMs = options.nowMs;
   }
@@ -161,7 +163,7 @@ export class Session implements Subscriber {
       const envelope = decoded.value[i]!;
       if (this.closed) return;
       if (this.#held) return this.#hold(frame, i);
-      const waitMs = this.#rate.take(nowMs);
+      const waitMs = this.#rates.take(envelope, nowMs, () => this.#host.take(this, nowMs));
       if (waitMs > 0) this.#refuseFlood(envelope.requestId, waitMs);
       else if ('error' in envelope) this.fail(envelope.requestId, envelope.error);
       else this.#handle(envelope.requestId, envelope.message);

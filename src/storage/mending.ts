@@ -47,7 +47,8 @@ export class Mending {
     if (lastSeq <= floor || lastSeq > slot.log.have(writer)) return undefined;
     const from = Math.max(firstSeq, floor + 1);
     const subLog = slot.subLog(writer);
-    const places = await index.places(subLog, from, lastSeq, count + 1);
+    // Also of what is trimmed: a row that begins inside the run would hide the run's.
+    const places = await index.places(subLog, firstSeq, lastSeq, count + 1);
     const isOver = (seq: number): boolean => seq <= floor || slot.log.isGivenUp(writer, seq, seq);
     for (const place of places) {
       for (let seq = place.firstSeq; seq < from; seq++) if (!isOver(seq)) return undefined;

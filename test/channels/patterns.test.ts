@@ -73,7 +73,7 @@ describe('refused', () => {
 test('a grant goes beyond the rules, and never to a channel of the system', () => {
   const rules = { ...defaultRules, public: false, clientPublish: false };
   const grants = new Grants({ publish: ['*'], subscribe: ['room:#'] });
-  const asker = { authenticated: true, admin: false, grants };
+  const asker = { actor: 'ada', authenticated: true, admin: false, grants };
   expect(refusal(asker, 'publish', 'anything', rules)).toBeUndefined();
   expect(refusal(asker, 'subscribe', 'room:1', rules)).toBeUndefined();
   expect(refusal(asker, 'subscribe', 'room:1:2', rules)).toMatchObject({ code: 'DENIED' });

@@ -2,7 +2,10 @@
 import { expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.js';
 import type { Change } from '../../src/hubs/change.js';
-import { type TestSession, World, admin, adminToken, anonymous } from './harness.js';
+import type { Principal } from '../../src/engine/api.js';
+import { encodeContent } from '../../src/log/entry-wire.js';
+import type { PublishMessage } from '../../src/protocol/messages.js';
+import { type Json, type TestSession, World, admin, adminToken, anonymous } from './harness.js';
 
 const start = (createOnUse = false) => World.start({ hubs: { createOnUse } });
 
@@ -281,3 +284,48 @@ test('documents go by the rules in force: who has no right neither reads nor cha
   });
   expect(await codes('nowhere')).toEqual(['HUB_NOT_FOUND', 'HUB_NOT_FOUND', 'HUB_NOT_FOUND']);
 });
+
+test('a hub’s quotas bound what its clients and each of its users send together, and its connections', async () => {
+  const world = await start();
+  await change(
+    world,
+    'default',
+    put('hub', 'messagesPerSecondMax', 6),
+    put('hub', 'userMessagesPerSecondMax', 4),
+    put('hub', 'sessionsMax', 3),
+  );
+  await enter(world);
+  const known = (actor: string): Principal => ({ actor, authenticated: true, admin: false });
+  const [phone, laptop] = [
+    world.connect({ principal: known('ada') }),
+    world.connect({ principal: known('ada') }),
+  ];
+  expect(() => world.connect()).toThrow('TOO_MANY');
+  const codeOf = ({ error }: Json): string => error?.code ?? 'ok';
+  const sent: string[] = [];
+  // A request of HTTP counts as what its user does.
+  const [first] = await world.run(world.engine.publish(known('ada'), 'default', [message('lobby')]));
+  sent.push(first!.ok ? 'ok' : first!.error.code);
+  for (const session of [phone, laptop, phone, laptop, phone])
+    sent.push(codeOf(await session.publish('lobby', 'x')));
+  expect(sent).toEqual(['ok', 'ok', 'ok', 'ok', 'RATE_LIMITED', 'RATE_LIMITED']);
+  // Somebody else has what is left of the hub's.
+  const others = await world.run(
+    world.engine.publish(known('bob'), 'default', [message('lobby'), message('lobby'), message('lobby')]),
+  );
+  expect(others.map((each) => (each.ok ? 'ok' : each.error.code))).toEqual(['ok', 'ok', 'RATE_LIMITED']);
+  const refused = others.find((each) => !each.ok);
+  expect(refused).toMatchObject({ error: { retryAfterMs: expect.any(Number) as number } });
+  // Heartbeats are no messages, and administrators are not counted.
+  expect((await phone.ask({ ping: {} })).pong).toBeDefined();
+  const [asAdmin] = await world.run(world.engine.publish(admin, 'default', [message('lobby')]));
+  expect(asAdmin).toMatchObject({ ok: true });
+  await world.pass(1_000);
+  expect(codeOf(await phone.publish('lobby', 'x'))).toBe('ok');
+  await change(world, 'default', { type: 'remove', section: 'hub', name: 'sessionsMax' });
+  expect(() => world.connect()).not.toThrow();
+});
+
+function message(channel: string): PublishMessage {
+  return { type: 'publish', channel, content: encodeContent({ payload: utf8('x') }) };
+}

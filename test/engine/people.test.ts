@@ -318,6 +318,31 @@ test('tokens outlive restarts, and keys that sign them are changed every day', a
   expect(await keyOf()).not.toBe(before);
 });
 
+test('a direct message reaches all sessions of a user, waits while there are none, and is for nobody else', async () => {
+  const { world } = await start();
+  await register(world);
+  await ask(world, 'register', { name: 'bob', password: 'battery staple' });
+  const [toAda, asBob] = [await who(world), await who(world, { name: 'bob', password: 'battery staple' })];
+  const bob = world.connect({ principal: asBob });
+  expect((await bob.publish('u:ada', 'early')).ack).toBeDefined();
+  const sessions = [world.connect({ principal: toAda }), world.connect({ principal: toAda })];
+  for (const session of sessions) await session.subscribe('u:ada', { beginning: true });
+  expect((await bob.publish('u:ada', 'hello')).ack).toBeDefined();
+  await world.settle();
+  for (const session of sessions)
+    expect(session.entries().map(({ data, actor }: Json) => [data, actor])).toEqual([
+      ['early', 'bob'],
+      ['hello', 'bob'],
+    ]);
+  expect((await bob.publish('u:carol', 'x')).error).toMatchObject({ code: 'USER_NOT_FOUND' });
+  expect((await bob.publish('u:', 'x')).error).toMatchObject({ code: 'BAD_NAME' });
+  expect((await world.connect().publish('u:ada', 'x')).error).toMatchObject({ code: 'UNAUTHENTICATED' });
+  const spied = await bob.subscribe('u:ada', { beginning: true });
+  expect(JSON.stringify(spied)).toContain('DENIED');
+  expect(await ask(world, 'delete', { name: 'bob' }, admin)).toBeDefined();
+  expect((await sessions[0]!.publish('u:bob', 'x')).error).toMatchObject({ code: 'USER_NOT_FOUND' });
+});
+
 test('where registration is closed administrators register people', async () => {
   const { world } = await start({ registration: false });
   expect(await register(world)).toBe('DENIED');

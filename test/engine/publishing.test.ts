@@ -2,9 +2,11 @@
 import { expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.js';
 import type { ChannelName, HubName } from '../../src/base/ids.js';
-import { openRules } from './harness.js';
-import { rulesFor } from '../../src/channels/rules.js';
+import { anonymous, openRules } from './harness.js';
+import { defaultRules, rulesFor } from '../../src/channels/rules.js';
+import { ActiveChannel } from '../../src/engine/active-channel.js';
 import type { Core } from '../../src/engine/core.js';
+import type { Pending, PendingPublish } from '../../src/engine/pending.js';
 import { Publishing } from '../../src/engine/publishing.js';
 import { encodeContent } from '../../src/log/entry-wire.js';
 import { jsonPatchType } from '../../src/protocol/content-type.js';
@@ -39,4 +41,32 @@ test.each(['lobby', '$settings', '$keys:ada'])('a patch of %s is refused', (chan
   );
   expect(failures).toMatchObject([{ code: 'INVALID', outcome: 'rejected' }]);
   expect(used).toEqual([]);
+});
+
+test('a publish goes behind what is on its way to another node, though others wait here by now', () => {
+  const ref = { hub, channel: 'lobby' as ChannelName };
+  const channel = new ActiveChannel(ref, defaultRules, 0);
+  // Of a client of another node, that sent it here.
+  channel.wait({ kind: 'merge' } as Pending);
+  const core = {
+    channels: { find: () => channel },
+    ordering: { acting: () => ({ at: 'here' }) },
+  } as unknown as Core;
+  const forwarded: unknown[] = [];
+  const away = {
+    holds: () => true,
+    forward: ({ requestId }: PendingPublish) => void forwarded.push(requestId),
+    signal: () => undefined,
+  };
+  const publishing = new Publishing(core, (...each) => rulesFor(openRules, ...each), away);
+  const content = encodeContent({ contentType: 'text/plain', payload: utf8('hello') });
+  publishing.publish({
+    origin: { publishAccepted: () => undefined, publishFailed: () => undefined },
+    requestId: 7,
+    hub,
+    principal: anonymous,
+    message: { type: 'publish', channel: 'lobby', content },
+  });
+  expect(forwarded).toEqual([7]);
+  expect(channel.pending).toHaveLength(1);
 });

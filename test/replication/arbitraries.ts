@@ -156,6 +156,7 @@ export const message: fc.Arbitrary<PeerMessage> = fc.oneof(
         interval,
         session: fc.maxSafeNat(),
         recovering: fc.boolean(),
+        incoming: fc.constant(true),
         promise: claim,
         channels: fc.array(fc.record({ ref, have }), { maxLength: 3 }),
         part: fc.nat(3),

@@ -8,7 +8,9 @@ import {
   homesOf,
   meetsAppend,
   meetsClaim,
+  meetsGathering,
   meetsRecovery,
+  type Returned,
 } from '../../src/replication/quorum.js';
 
 const nodes = (count: number, from = 0): NodeId[] =>
@@ -54,7 +56,7 @@ describe('while two ring versions live', () => {
 });
 
 describe('a home that lost its store', () => {
-  const meets = (homes: NodeId[], answers: Partial<Record<NodeId, 'whole' | 'recovering'>>) =>
+  const meets = (homes: NodeId[], answers: Partial<Record<NodeId, Returned>>) =>
     meetsRecovery([homeSet(homes)], a, (home) => answers[home] ?? 'missing');
 
   test('of three counts again once both others gave back', () => {
@@ -78,6 +80,22 @@ describe('a home that lost its store', () => {
   test('of four counts again although another one was lost too, as long as two are whole', () => {
     expect(meets([a, b, c, d], { [b]: 'whole', [c]: 'whole', [d]: 'recovering' })).toBe(true);
     expect(meets([a, b, c, d], { [b]: 'whole', [c]: 'recovering', [d]: 'recovering' })).toBe(false);
+  });
+
+  test('of two homes to be counts again though the other comes in and waits for it', () => {
+    expect(meets([a, b], { [b]: 'incoming' })).toBe(true);
+    expect(meets([a, b, c], { [b]: 'incoming', [c]: 'recovering' })).toBe(false);
+    const changing = { phase: 'joint', incoming: [c], before: homeSet([a, b]) } as const;
+    const comesIn = { node: c, counts: false };
+    const told = (answers: Partial<Record<NodeId, Returned>>) =>
+      meetsGathering(
+        [homeSet([a, b]), homeSet([a, c])],
+        changing,
+        comesIn,
+        (home) => answers[home] ?? 'missing',
+      );
+    expect(told({ [a]: 'incoming', [b]: 'whole' })).toBe(false);
+    expect(told({ [a]: 'whole', [b]: 'whole' })).toBe(true);
   });
 
   test('that is alone has nobody to ask', () => {

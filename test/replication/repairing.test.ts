@@ -122,6 +122,28 @@ describe('an owner', () => {
     expect(home.replica.mayMend(ref, writer, 1)).toBe(false);
   });
 
+  test('asks again at once what it had asked before it owned: until then nobody gave up', () => {
+    const home = ownerOfThree();
+    home.log.apply(good.run);
+    home.replica.touch('i', ref, home.now);
+    home.replica.damaged('i', damage, home.now);
+    home.drain();
+    const sessions = (): number[] =>
+      home.said().flatMap((message) => (message.type === 'mend' ? [message.session] : []));
+    const [session] = sessions();
+    const hearNothing = (): void => {
+      for (const peer of ['b', 'c'] as const) home.hear(peer, { ...answer, session: session!, runs: [] });
+    };
+    hearNothing();
+    expect(givenUp(home)).toBe(false);
+    home.hear('b', openingState(home));
+    home.replica.tick(home.now);
+    home.drain();
+    expect(sessions()).toContain(session);
+    hearNothing();
+    expect(givenUp(home)).toBe(true);
+  });
+
   test('gives up nothing that another home has trimmed: it asks that home for its floors', () => {
     const { home, session } = asked();
     home.hear('b', { ...answer, session, runs: [], floor: 3 });

@@ -62,7 +62,10 @@ class Elsewhere {
   }
 
   /** Stores the damaged run again. */
-  async repair(store: LogStore, { ref: of, writer, firstSeq, count }: Damage): Promise<void> {
+  async repair(
+    store: LogStore,
+    { ref: of, writer, firstSeq, count }: Pick<Damage, 'ref' | 'writer' | 'firstSeq' | 'count'>,
+  ): Promise<void> {
     const found = Array.from({ length: count }, (_, i) => this.#records.get(`${writer}-${firstSeq + i}`)!);
     const records = Buffer.concat(found.map(({ bytes }) => bytes));
     const bytes = runOf({ ref: of, writer, round: found[0]!.round, firstSeq, count, records });
@@ -182,6 +185,26 @@ describe('a damaged run', () => {
         await store.close();
       });
     }
+  });
+
+  test('that begins in what is trimmed is found in its new place', async () => {
+    const machine = new Machine();
+    await machine.run(async () => {
+      const store = await machine.open();
+      const a = new TestWriter(store, first);
+      for (const texts of [['one', 'two'], ['three', 'four'], ['five', 'six'], ['seven']])
+        await a.publish(room, ...texts);
+      const elsewhere = new Elsewhere();
+      await elsewhere.copy(store, first, 7);
+      await a.raise(room, { through: { writer: first, seq: 5 }, floors: new Map([[first, 5]]), round: 1 });
+      await a.commit();
+      machine.rot('six');
+      // Another home has these in one run.
+      await elsewhere.repair(store, { ref: room, writer: first, firstSeq: 1, count: 6 });
+      const read = await store.read(room, [{ writer: first, firstSeq: 6, count: 2 }], 1e6);
+      expect(seqsOf(read)).toEqual({ read: [6, 7], missing: [] });
+      await store.close();
+    });
   });
 
   test('is found by scrubbing, which goes on where the last process stopped', async () => {

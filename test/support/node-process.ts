@@ -7,11 +7,12 @@
  *   await node.remove();     stopped, its data deleted
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fetchTrusting } from '../../src/cli/trusting.js';
 import { projectRoot } from './project-root.js';
 
 export interface NodeProcessOptions {
@@ -21,6 +22,8 @@ export interface NodeProcessOptions {
   readonly args?: readonly string[];
   /** Settings of its environment. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Clients speak TLS; the certificate is one of its own. */
+  readonly tls?: boolean;
   /** Nodes of the same name find each other; without one a node stays alone. */
   readonly cluster?: string;
 }
@@ -55,11 +58,11 @@ export class NodeProcess {
 
   private constructor(port: number, options: NodeProcessOptions) {
     this.#port = port;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
     this.#folder = mkdtempSync(join(options.below ?? tmpdir(), 'ringlog-node-'));
     this.dataPath = join(this.#folder, 'data');
     const found = options.cluster === undefined ? ['--join', 'none'] : ['--cluster-name', options.cluster];
-    this.#args = [...found, ...(options.args ?? [])];
+    this.#args = [...found, ...(options.tls ? ['--tls', 'auto'] : []), ...(options.args ?? [])];
     this.#environment = options.environment ?? {};
   }
 
@@ -89,6 +92,11 @@ export class NodeProcess {
 
   get segmentsPath(): string {
     return join(this.dataPath, 'store', 'segments');
+  }
+
+  /** Of a node that speaks TLS: what clients have to trust. */
+  get certificate(): string {
+    return readFileSync(join(this.dataPath, 'tls-cert.pem'), 'utf8');
   }
 
   /** The last it wrote, of all its lives. */
@@ -172,7 +180,10 @@ export class NodeProcess {
 
   async #isHealthy(): Promise<boolean> {
     try {
-      const response = await fetch(`${this.url}/healthz`, { signal: AbortSignal.timeout(2_000) });
+      const [url, signal] = [`${this.url}/healthz`, AbortSignal.timeout(2_000)];
+      const response = await (url.startsWith('https:')
+        ? fetchTrusting(this.certificate, url, { method: 'GET', headers: {}, signal })
+        : fetch(url, { signal }));
       await response.arrayBuffer();
       return response.ok;
     } catch {

@@ -3,7 +3,7 @@ import type { EntryEvent, Reader, ReaderEvent } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
 import { deletedIn, endsIn } from './deletions.js';
 import type { Checker, Evidence } from './evidence.js';
-import { type StoredEntry, dotText } from './store-log.js';
+import { type StoredEntry, dotText, givenUpKind } from './store-log.js';
 import { trimmedIn } from './trims.js';
 
 function entriesOf({ events }: Reader): EntryEvent[] {
@@ -29,17 +29,17 @@ function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, 
 }
 
 /** I3, I4: what was delivered is in the log, as it was published. With a disk may go what was on that disk alone, and was
- *  delivered there at level `owner`. */
+ *  delivered there at level `owner`: it is in the log no more, or was given up in it. */
 export const deliveredIsStored: Checker = function* (evidence) {
   const isFirm = firmness(evidence);
   for (const [reader, { positions, entries }, who] of eachReader(evidence))
     for (const { dot, line } of entriesOf(reader)) {
-      const position = positions.get(dotText(dot));
-      if (position === undefined) {
+      const stored = entries[positions.get(dotText(dot)) ?? -1];
+      if (stored === undefined || stored.kind === givenUpKind) {
         const mayGo = evidence.record.lostDisks.size > 0 && !isFirm(reader, dot);
         if (!mayGo) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
-      } else if (entries[position]!.line !== line)
-        yield `${who} got line ${line} as ${dotText(dot)}, which is line ${entries[position]!.line}`;
+      } else if (stored.line !== line)
+        yield `${who} got line ${line} as ${dotText(dot)}, which is line ${stored.line}`;
     }
 };
 
@@ -134,21 +134,28 @@ export const nothingSkipped: Checker = function* (evidence) {
   }
 };
 
+type GapEvent = Extract<ReaderEvent, { type: 'gap' }>;
+
 function isInGap(
   { events }: Reader,
-  { writer, seq }: EntryEvent['dot'],
+  dot: EntryEvent['dot'],
   isTrimmed: (dot: EntryEvent['dot']) => boolean,
 ): boolean {
   return events.some(
-    (event) =>
-      event.type === 'gap' &&
-      (event.reason !== 'trimmed' || isTrimmed({ writer, seq })) &&
-      (event.ranges.length === 0 ||
-        event.ranges.some((range) => range.writer === writer && range.fromSeq <= seq && seq <= range.toSeq)),
+    (event) => event.type === 'gap' && (event.reason !== 'trimmed' || isTrimmed(dot)) && names(event, dot),
   );
 }
 
-/** I13: where nothing was lost no gap may be told but of what was trimmed before the reader got it. */
+/** A gap without ranges is one of everything. */
+function names({ ranges }: GapEvent, { writer, seq }: EntryEvent['dot']): boolean {
+  return (
+    ranges.length === 0 ||
+    ranges.some((range) => range.writer === writer && range.fromSeq <= seq && seq <= range.toSeq)
+  );
+}
+
+/** I13: where nothing was lost no gap may be told but of what was trimmed before the reader got it, and of what only a node that
+ *  is no home any more has until it brings it home. */
 export const noNeedlessGap: Checker = function* (evidence) {
   if (evidence.record.lostDisks.size > 0) return;
   for (const [reader, order, who] of eachReader(evidence)) {
@@ -162,7 +169,8 @@ export const noNeedlessGap: Checker = function* (evidence) {
         had.add(dotText(event.dot));
         first ??= positions.get(dotText(event.dot));
       }
-      if (event.type !== 'gap') continue;
+      if (event.type !== 'gap' || (event.reason === 'lost' && isAway(evidence, reader.channel, event)))
+        continue;
       // It goes on behind the gap.
       const next = reader.events.slice(i).find((one) => one.type === 'entry' && !one.late) as
         | EntryEvent
@@ -179,10 +187,23 @@ export const noNeedlessGap: Checker = function* (evidence) {
       if (event.reason === 'deleted' && isDeleted) continue;
       if (event.reason !== 'trimmed' || (missed.length === 0 && !isNext))
         yield `${who} was told of a gap: ${event.reason}`;
-      for (const entry of missed) had.add(dotText(entry));
+      for (const entry of missed) if (names(event, entry)) had.add(dotText(entry));
     }
   }
 };
+
+/** Whether no home had any of it when the gap was told. */
+function isAway({ disks, homesOf, isRingChanging }: Evidence, channel: string, gap: GapEvent): boolean {
+  if (!isRingChanging) return false;
+  const homes = homesOf(channel).map(({ node }) => node);
+  return gap.ranges.every(({ writer, fromSeq, toSeq }) =>
+    disks.every((disk) => {
+      for (let seq = fromSeq; homes.includes(disk.node) && seq <= toSeq; seq++)
+        if ((disk.syncedAt(`default/${channel}`, writer, seq) ?? Infinity) <= gap.atMs) return false;
+      return true;
+    }),
+  );
+}
 
 /** I18: a last page of a log that has an entry goes as far as that entry. */
 export const ownWritesAreRead: Checker = function* (evidence) {

@@ -15,7 +15,8 @@ export const dotsAreUnique: Checker = function* ({ disks }) {
     }
 };
 
-/** I5, I6: a writer's entries have no holes, and later ones later timestamps. */
+/** I5, I6: a writer's entries have no holes, and later ones later timestamps. Who is no home any more may have left before it
+ *  had the entry that gives up what is missing. */
 export const writersAreWhole: Checker = function* (evidence) {
   for (const store of evidence.stores)
     for (const { name, writers, floors } of store.channels.values()) {
@@ -25,13 +26,24 @@ export const writersAreWhole: Checker = function* (evidence) {
         for (let i = 0; i < entries.length; i++) {
           const [entry, before] = [entries[i]!, entries[i - 1]];
           const expected = before ? before.seq + 1 : (floors?.get(writer) ?? 0) + 1;
-          if (entry.seq !== expected) yield `${name} on ${node} lacks what is before ${dotText(entry)}`;
+          const isMissed = (seq: number): boolean => !isGivenUp(evidence, name, dotText({ writer, seq }));
+          if (seqsBetween(expected, entry.seq).some(isMissed))
+            yield `${name} on ${node} lacks what is before ${dotText(entry)}`;
           const isThere = entry.kind !== givenUpKind && before?.kind !== givenUpKind;
           if (before && isThere && entry.timestamp <= before.timestamp)
             yield `${dotText(entry)} in ${name} on ${node} is not later than the entry before it`;
         }
     }
 };
+
+function seqsBetween(from: number, end: number): number[] {
+  return Array.from({ length: Math.max(0, end - from) }, (_, i) => from + i);
+}
+
+function isGivenUp({ orders }: Evidence, channel: string, dot: string): boolean {
+  const order = orders.get(channel);
+  return order?.entries[order.positions.get(dot) ?? -1]?.kind === givenUpKind;
+}
 
 /** I11: at the end all homes hold the same. */
 export const storesAreEqual: Checker = function* ({ stores, homesOf }) {

@@ -1,7 +1,9 @@
 /** Everything about hubs in one place: what goes in each, who its clients are, and its people. */
-import { type HubName, parseHubName, systemHub } from '../../base/ids.js';
+import { type ChannelRef, type HubName, parseHubName, systemHub } from '../../base/ids.js';
 import { type Result, err, ok } from '../../base/result.js';
+import { ownerOf } from '../../channels/user-channels.js';
 import type { Change, SettingsDocument } from '../../hubs/change.js';
+import type { HubQuotas } from '../../hubs/checks.js';
 import { checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { PeopleAnswer, Principal } from '../api.js';
@@ -11,6 +13,7 @@ import type { PersonKeysHost } from '../people/person-keys.js';
 import type { EnginePorts } from '../ports.js';
 import { Hubs } from './hubs.js';
 import { Identifying } from './identifying.js';
+import { Quotas } from './quotas.js';
 import { type SystemFoldHost, writeSystem } from './system-fold.js';
 
 export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'> {
@@ -23,6 +26,7 @@ export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonK
 export class Tenants {
   readonly hubs: Hubs;
   readonly clients: Identifying;
+  readonly quotas: Quotas;
   readonly #people: People | undefined;
   readonly #configured: EngineOptions['rules']['hubs'];
 
@@ -34,6 +38,7 @@ export class Tenants {
       { ...folds, changed: (hub) => host.hubChanged(hub) },
       { config: options.rules, isKept: options.hubs !== undefined, createOnUse },
     );
+    this.quotas = new Quotas((hub) => this.hubs.view(hub)?.quotas ?? unlimited);
     const viewOf = (hub: HubName) => this.hubs.view(hub);
     const people = {
       ...folds,
@@ -57,11 +62,21 @@ export class Tenants {
   }
 
   /** `used`: hubs that somebody is in. */
-  tick(used: () => ReadonlySet<HubName>): void {
+  tick(used: () => ReadonlySet<HubName>, nowMs: number): void {
+    this.quotas.tick(nowMs);
     if (!this.hubs.isKept) return;
     const hubs = used();
     this.hubs.tick(hubs);
     this.#people?.tick(hubs);
+  }
+
+  /** Why nobody can be written to in this channel of a user's. */
+  recipient({ hub, channel }: ChannelRef): Failure | undefined {
+    const user = ownerOf(channel);
+    const message = 'A user’s own channel is "u:" and its id, percent-encoded as one segment.';
+    return user === undefined
+      ? failure('BAD_NAME', { channel, message })
+      : this.#people?.recipient(hub, channel, user);
   }
 
   // What administrators ask.
@@ -121,6 +136,8 @@ export class Tenants {
     return (this.#people ?? noPeople).request(hub, action, checked.value, { principal, remote });
   }
 }
+
+const unlimited: HubQuotas = {};
 
 function invalid(message: string): Result<never, Failure> {
   return err(failure('INVALID', { message }));

@@ -96,6 +96,17 @@ export class People {
     return user?.sealed !== undefined && `${user.id} ${user.generation}` === account;
   }
 
+  /** Why a user cannot be written to. Only a hub whose one provider is its directory knows all its users. */
+  recipient(hub: HubName, channel: string, name: string): Failure | undefined {
+    const view = this.host.viewOf(hub);
+    if (view?.providers.size !== 1 || !providerIn(view)) return undefined;
+    const users = this.#directories.known(hub);
+    if (users?.isWhole === true)
+      return users.find(name)?.sealed ? undefined : failure('USER_NOT_FOUND', { channel });
+    void this.#directories.of(hub);
+    return failure('UNAVAILABLE', { channel, retryAfterMs: 200 });
+  }
+
   // What people ask.
 
   #answer(action: UserAction, directory: Directory, request: UserRequest, asking: Asking): Promise<Answer> {

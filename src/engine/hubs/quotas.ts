@@ -1,0 +1,78 @@
+/** What one hub and one of its users may ask of this node, so that none starves the others. Counted by each node for itself:
+ *  what has to be agreed on would cost every message a question. */
+import type { HubName } from '../../base/ids.js';
+import type { HubQuotas } from '../../hubs/checks.js';
+import { type Failure, failure } from '../../protocol/errors.js';
+import { RateLimit } from '../../sessions/rate-limit.js';
+import type { Principal } from '../api.js';
+
+interface HubUse {
+  sessions: number;
+  messages: RateLimit | undefined;
+  readonly users: Map<string, RateLimit>;
+  /** Those that the limits were made from. */
+  quotas: HubQuotas;
+}
+
+export class Quotas {
+  readonly #hubs = new Map<HubName, HubUse>();
+
+  constructor(readonly quotasOf: (hub: HubName) => HubQuotas) {}
+
+  /** A session comes; `undefined` when it may. Whoever may is counted until `ended`. */
+  begins(hub: HubName, { admin }: Principal): Failure | undefined {
+    const use = this.#use(hub);
+    const most = use.quotas.sessionsMax ?? Infinity;
+    if (use.sessions >= most && !admin) {
+      const message = 'This hub has as many connections at this node as it may. Try another node, or later.';
+      return failure('TOO_MANY', { message });
+    }
+    use.sessions++;
+    return undefined;
+  }
+
+  ended(hub: HubName): void {
+    const use = this.#hubs.get(hub);
+    if (use) use.sessions--;
+  }
+
+  /** Takes one message; 0 when it is allowed, else the milliseconds to wait. */
+  take(hub: HubName, { actor, authenticated, admin }: Principal, nowMs: number): number {
+    if (admin) return 0;
+    const use = this.#use(hub);
+    const { messages, users, quotas } = use;
+    const most = quotas.userMessagesPerSecondMax;
+    if (most !== undefined && authenticated) {
+      let user = users.get(actor);
+      if (!user) users.set(actor, (user = new RateLimit(most, most)));
+      const waitMs = user.take(nowMs);
+      if (waitMs > 0) return waitMs;
+    }
+    return messages?.take(nowMs) ?? 0;
+  }
+
+  /** Forgets what has recovered. */
+  tick(nowMs: number): void {
+    for (const [hub, use] of this.#hubs) {
+      for (const [user, limit] of use.users) if (limit.isIdle(nowMs)) use.users.delete(user);
+      if (use.sessions === 0 && use.users.size === 0 && use.messages?.isIdle(nowMs) !== false)
+        this.#hubs.delete(hub);
+    }
+  }
+
+  #use(hub: HubName): HubUse {
+    const quotas = this.quotasOf(hub);
+    let use = this.#hubs.get(hub);
+    if (!use) {
+      use = { sessions: 0, messages: undefined, users: new Map(), quotas: {} };
+      this.#hubs.set(hub, use);
+    }
+    if (use.quotas === quotas) return use;
+    const { messagesPerSecondMax: most } = quotas;
+    if (most !== use.quotas.messagesPerSecondMax)
+      use.messages = most === undefined ? undefined : new RateLimit(most, most);
+    if (quotas.userMessagesPerSecondMax !== use.quotas.userMessagesPerSecondMax) use.users.clear();
+    use.quotas = quotas;
+    return use;
+  }
+}
