@@ -1,10 +1,12 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
+import { deletionLimits } from './deletion-limits.js';
 import { documentLimits } from './document-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
   ...wireLimits,
   ...documentLimits,
+  ...deletionLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
   sseChannelsMax: 32,
@@ -80,11 +82,6 @@ export const limits = {
   /** Trims of a channel that are stored and not committed, as a log remembers them: an owner writes the next one when the
    *  last took effect. */
   heldTrimsMax: 64,
-  /** How long the end of a generation is remembered at least: a home that was away for so long brings back what it wrote
-   *  beside it. */
-  deletionKeptMs: 30 * 86_400_000,
-  /** Of a hub that is being deleted: so many wait for a quorum at once. */
-  channelsDeletedAtOnce: 64,
   /** How long a home that is away keeps its owner from trimming what it has not got. */
   trimGraceMs: 86_400_000,
   /** Channels one step of retention looks at. */

@@ -39,7 +39,8 @@ async function read(world: ClusterWorld, node: TestNode): Promise<unknown[]> {
 }
 
 async function expectSame(world: ClusterWorld, data: readonly string[]): Promise<void> {
-  for (const node of world.nodes) if (node.handlers) expect(await read(world, node)).toEqual(data);
+  for (const node of world.nodes.filter(({ handlers }) => handlers !== undefined))
+    expect(await read(world, node)).toEqual(data);
   expect((await world.digests('news')).size).toBe(1);
   expect(alarms(world)).toEqual([]);
 }
