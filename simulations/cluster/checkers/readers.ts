@@ -35,7 +35,7 @@ export const deliveredIsStored: Checker = function* (evidence) {
   for (const [reader, { positions, entries }, who] of eachReader(evidence))
     for (const { dot, line } of entriesOf(reader)) {
       const stored = entries[positions.get(dotText(dot)) ?? -1];
-      if (stored === undefined || stored.kind === givenUpKind) {
+      if (stored === undefined || (stored.kind === givenUpKind && !stored.isVoid)) {
         const mayGo = evidence.record.lostDisks.size > 0 && !isFirm(reader, dot);
         if (!mayGo) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
       } else if (stored.line !== line)
