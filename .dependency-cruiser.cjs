@@ -15,6 +15,8 @@ const cores = [
   'hubs',
   'people',
   'documents',
+  'notifications',
+  'presence',
 ];
 
 /** `cli` and `server` compose everything, so they have no row. */
@@ -27,6 +29,7 @@ const mayImport = {
   channels: ['base', 'log', 'protocol'],
   hubs: ['base', 'log', 'protocol', 'channels'],
   people: ['base', 'hubs'],
+  presence: ['base', 'protocol'],
   sessions: ['base', 'protocol', 'log', 'channels'],
   engine: cores,
   storage: ['base', 'log', ports],
@@ -34,6 +37,7 @@ const mayImport = {
   gateway: ['base', 'log', 'protocol', 'hubs', 'people', ports, api],
   services: ['base', 'log', 'protocol', 'hubs', ports, api],
   documents: ['base', 'log'],
+  notifications: ['base', 'log', 'documents'],
   client: ['base', 'log', 'protocol', 'documents'],
 };
 const pure = [...cores, 'engine'];
@@ -43,6 +47,8 @@ const entries = [
   'src/client/index.ts',
   'src/client/people.ts',
   'src/client/documents-entry.ts',
+  'src/client/notifications.ts',
+  'src/client/presence.ts',
   'src/protocol/index.ts',
   'src/server/index.ts',
 ];

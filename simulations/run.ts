@@ -1,14 +1,6 @@
-/** `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N] [--twice] [--of store|replication|cluster]`: searches for a seed
- *  under which a promise breaks, of the store, of the replication between homes, of a whole cluster with its clients, or of
- *  all in turn. `--shrink` looks for the smallest schedule of faults that still does it, `--without NAME` leaves a checker
- *  of the cluster out, `--nodes N` fixes its size, `--schedule FILE` takes the faults from what `--shrink` printed. Exit codes: 0 none
- *  found, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash. The last line of a failure is the
- *  command that repeats it.
- *  `--plant BUG`: a cluster with that bug, in the small worlds in which it is looked for.
- *  `npm run sim -- --bugs [--of replication|cluster]`: plants known bugs and shows that the search finds them; 1 when it
- *  misses one.
- *  `npm run sim -- --scale`: how ring and membership behave with more nodes, as tables. `--reach [--entries N]`: what comparing
- *  two stores costs. */
+/** `npm run sim`: searches for a seed under which a promise breaks, of the store, of the replication between homes, of a whole
+ *  cluster with its clients, or of all in turn. `--help` tells the options. The last line of a failure is the command that
+ *  repeats it. */
 // First: it must be there before the code that it plants bugs in.
 import { plant } from './replication/planting.js';
 import { readFileSync } from 'node:fs';
@@ -26,6 +18,19 @@ import { ringScaleLines } from './scale/ring-scale.js';
 import { Violation } from './store/model.js';
 import { runStoreSeed } from './store/search.js';
 import { StalledError } from './world/clock.js';
+
+const usage = `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N]   searches for a seed that breaks a promise
+  --of WHAT        store, replication or cluster; otherwise all in turn
+  --twice          runs each seed twice, which must do the same
+  --nodes N        fixes the size of the cluster
+  --shrink         looks for the smallest schedule of faults that still breaks it
+  --schedule FILE  takes the faults from what --shrink printed
+  --without NAME   leaves a checker of the cluster out
+  --plant BUG      a cluster with that bug, in the small worlds in which it is looked for
+npm run sim -- --bugs [--of replication|cluster]   plants known bugs and shows that the search finds them
+npm run sim -- --scale                             how ring and membership behave with more nodes, as tables
+npm run sim -- --reach [--entries N]               what comparing two stores costs
+Exit codes: 0 none found, 1 a planted bug was missed, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash.`;
 
 export const exitCodes = {
   ok: 0,
@@ -46,7 +51,7 @@ const subjects = ['store', 'replication', 'cluster'] as const;
 type Subject = (typeof subjects)[number];
 
 /** How `--minutes` are split: where most is done at once, most can be found. docs/testing.md */
-const shares: Readonly<Record<Subject, number>> = { store: 2, replication: 2, cluster: 6 };
+const shares: Readonly<Record<Subject, number>> = { store: 1, replication: 1, cluster: 6 };
 
 /** Runs one seed; `undefined` when all holds. */
 export async function trySeed(seed: number, twice: boolean, subject: Subject): Promise<Finding | undefined> {
@@ -149,7 +154,7 @@ function choose(args: readonly string[]): Choice {
   const minutes = Number(values.minutes);
   if (what === 'seeds' && !range && !(minutes > 0))
     throw new Error(
-      'Say which seeds: --seed N, --seeds A..B, or --minutes M [--from N]; or --bugs, --scale, or --reach.',
+      'Say which seeds: --seed N, --seeds A..B, or --minutes M [--from N]; or --bugs, --scale, or --reach. --help tells more.',
     );
   const from = Number(range?.[1] ?? values.from ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
   return {
@@ -170,6 +175,10 @@ function choose(args: readonly string[]): Choice {
 }
 
 export async function main(args: readonly string[]): Promise<number> {
+  if (args.some((arg) => arg === '--help' || arg === '-h')) {
+    console.log(usage);
+    return exitCodes.ok;
+  }
   let choice: Choice;
   try {
     choice = choose(args);

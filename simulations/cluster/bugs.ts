@@ -41,7 +41,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'keys-of-one-owner',
     what: 'an owner that comes back knows no keys of the one between',
-    seed: 8,
+    story: 'A repeat at an owner that came back',
     steering: { faults: { tail: 2, cut: 8 }, publishers: { burstMax: 10, timeoutMs: 20_000 } },
   },
   {
@@ -229,6 +229,12 @@ export const clusterBugs: readonly ClusterBug[] = [
     what: 'a record that does not fit its checksum is handed out, to readers and to other homes',
     story: 'D10 bit rot: an entry',
     steering: { faults: { rot: 12, kill: 2 } },
+  },
+  {
+    bug: 'ghosts-stay',
+    what: 'who was connected to a process that ended is there for ever',
+    story: 'D16 ghost',
+    steering: { nodes: 4, faults: { kill: 5, isolate: 2 }, presences: 4 },
   },
   {
     bug: 'gap-by-majority',

@@ -4,6 +4,7 @@ import { check } from './checkers/index.js';
 import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
 import type { Evidence } from './checkers/evidence.js';
 import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js';
+import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
 import type { Finding, Publish, Reader } from './record.js';
@@ -49,10 +50,11 @@ export class Ending {
   async all(
     publishers: readonly { stop(): void; close(): void }[],
     readers: readonly ReaderClient[],
+    presences: readonly PresenceClient[] = [],
   ): Promise<void> {
     const world = this.#world;
     world.keepAll();
-    for (const publisher of publishers) publisher.stop();
+    for (const client of [...publishers, ...presences]) client.stop();
     const isUp = await this.#comeUp();
     const isSettled = await world.becomes(() => !world.record.hasOpen, convergenceMs + 120_000);
     if (!isSettled)
@@ -66,7 +68,9 @@ export class Ending {
     await world.becomes(() => this.#areOrphansHome(), orphansMs);
     // Whether they are by then is for a checker to say.
     await world.becomes(this.#restsEqual(), convergenceMs);
-    for (const client of [...publishers, ...readers, ...fresh]) client.close();
+    if (presences.length > 0 && isUp)
+      world.record.presences.push(await presenceWithin(world, presences, convergenceMs));
+    for (const client of [...publishers, ...readers, ...presences, ...fresh]) client.close();
     await this.#stop();
     this.#evidence = this.#look(await this.#digests());
     if (world.record.findings.length === 0 && isUp) await this.#restart(canaries);

@@ -65,7 +65,7 @@ export class PlainPublisher {
     this.#world.line.after(interval(this.#random, this.plan.perSecond), () => {
       if (this.#stopped) return;
       const burst = 1 + Math.floor(this.#random.next() * this.plan.burstMax);
-      if (this.#isUp) for (let i = 0; i < burst; i++) this.#publish(pick(this.#random, this.plan.channels));
+      if (this.#isUp) for (let i = 0; i < burst; i++) this.publish(pick(this.#random, this.plan.channels));
       this.#next();
     });
   }
@@ -90,7 +90,11 @@ export class PlainPublisher {
     });
   }
 
-  #publish(channel: string): void {
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  publish(channel: string): Publish {
     // Nobody keeps the order of what went over two connections.
     const publisher = `${this.plan.name}/${this.#connections}`;
     const sentMs = this.#world.line.monotonicMs();
@@ -102,10 +106,17 @@ export class PlainPublisher {
       isNumbered: false,
       sentMs,
     });
+    this.repeat(publish);
+    return publish;
+  }
+
+  /** Whoever said it first: under the same key. */
+  repeat(publish: Publish): void {
+    const { channel, publisher, line } = publish;
     const id = ++this.#lastId;
     this.#open.set(id, publish);
-    const payload = Buffer.from(`{"line":${publish.line}}`);
-    const key = this.plan.hasKeys ? { idempotencyKey: `${publisher}/${publish.line}` } : {};
+    const payload = Buffer.from(`{"line":${line}}`);
+    const key = this.plan.hasKeys ? { idempotencyKey: `${publisher}/${line}` } : {};
     this.#socket!.send(frameOf([publishEnvelope(id, { channel, event: 'said', payload, ...key })]));
   }
 

@@ -109,6 +109,13 @@ export interface SeenClaim {
   readonly sinceMs: number;
 }
 
+/** Who is in a channel at one time: a line for each, with what it says of itself. */
+export interface SeenPresence {
+  readonly expected: readonly string[];
+  /** By node, or client that keeps a list. */
+  readonly seen: ReadonlyMap<string, readonly string[]>;
+}
+
 export class ClusterRecord {
   /** By line; nothing at 0. */
   readonly publishes: Publish[] = [];
@@ -128,6 +135,8 @@ export class ClusterRecord {
   readonly starts = new Map<string, number>();
   /** Channels that somebody was told are deleted, or not. */
   readonly deletions: { readonly node: string; readonly channel: string; readonly dot?: SeenDot }[] = [];
+  /** Looked at when nothing had gone wrong for a while. */
+  readonly presences: SeenPresence[] = [];
   /** Found while it happened. */
   readonly findings: Finding[] = [];
   /** When the last fault ended. */

@@ -6,6 +6,7 @@ import type { FaultKind } from './faults.js';
 import { HistoryClient } from './history-reader.js';
 import { type Firings, Nemesis } from './nemesis.js';
 import { PlainPublisher } from './plain-publisher.js';
+import { PresenceClient } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
 import type { Finding } from './record.js';
@@ -57,18 +58,19 @@ class Run {
   /** Rejects when something broke. */
   async all(): Promise<void> {
     const { world } = this;
-    const { publishers, plainPublishers, readers, histories, reconnectMaxMs } = this.#plan;
+    const { publishers, plainPublishers, readers, histories, presences, reconnectMaxMs } = this.#plan;
     for (const node of world.nodes) node.start();
     const options = (name: string) => world.client(name, world.hosts, reconnectMaxMs);
     const reading = readers.map((plan) => new ReaderClient(world, plan, options(plan.name)));
     const writing = publishers.map((plan) => new Publisher(world, plan, options(plan.name)));
     const plain = plainPublishers.map((plan) => new PlainPublisher(world, plan, options(plan.name)));
     const paging = histories.map((plan) => new HistoryClient(world, plan, options(plan.name)));
+    const seen = presences.map((plan) => new PresenceClient(world, plan, options(plan.name)));
     this.#nemesis.plan(this.#plan.faults);
     await world.pass(this.#plan.lengthMs);
     this.#nemesis.heal();
     for (const client of paging) client.close();
-    await this.#ending.all([...writing, ...plain], reading);
+    await this.#ending.all([...writing, ...plain], reading, seen);
   }
 
   result(broken: unknown): RunResult {

@@ -16,12 +16,15 @@ export interface Steering {
   readonly publishers?: Partial<PublisherPlan>;
   readonly readers?: Partial<ReaderPlan>;
   readonly plain?: Omit<PlainPublisherPlan, 'name' | 'channels'>;
+  /** Clients that come to a channel and go. */
+  readonly presences?: number;
 }
 
 const shortMs = 20_000;
 
 export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
   const { nodes = 3, replicas = 3, lengthMs = shortMs, faults, publishers, readers, plain } = steering;
+  const { presences = 0 } = steering;
   const drawn = drawPlan(seed, nodes);
   const channels = drawn.channels.slice(0, 1);
   const rates = new Map(
@@ -46,6 +49,7 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
     })),
     plainPublishers: plain ? [{ name: 'plain1', channels, ...plain }] : [],
     readers: drawn.readers.map((plan) => ({ ...plan, channels, ...readers })),
+    presences: Array.from({ length: presences }, (_, i) => ({ name: `s${i + 1}`, movesPerMinute: 10 })),
     histories: drawn.histories.map((plan) => ({ ...plan, channel: channels[0]! })),
     lengthMs,
     reconnectMaxMs: 500,

@@ -6,6 +6,7 @@ import { type Fault, type FaultKind, drawAmbushRate, drawFaults, drawRates, draw
 import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
+import { type PresencePlan, drawPresences } from './presence-client.js';
 import type { ReaderPlan } from './reader.js';
 import type { Level } from './record.js';
 import type { WorldPlan } from './world.js';
@@ -17,6 +18,7 @@ export interface SwarmPlan {
   readonly plainPublishers: readonly PlainPublisherPlan[];
   readonly readers: readonly ReaderPlan[];
   readonly histories: readonly HistoryPlan[];
+  readonly presences: readonly PresencePlan[];
   /** Of the phase in which things go wrong. */
   readonly lengthMs: number;
   readonly reconnectMaxMs: number;
@@ -79,6 +81,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     plainPublishers: spares === undefined ? drawPlainPublishers(seed, channels, publishers) : [],
     readers: drawReaders(seed, channels),
     histories: drawHistories(seed, channels),
+    presences: drawPresences(seed),
     lengthMs,
     reconnectMaxMs,
     rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates]),

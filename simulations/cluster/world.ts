@@ -79,8 +79,8 @@ export class World implements NodeWorld, ClientWorld {
     this.#failure.catch(() => undefined);
     const { retention } = plan;
     this.#rules = {
-      sets: retention ? { short: { retention } } : {},
-      hubs: { default: retention ? { rules: 'short' } : {} },
+      sets: { seen: { presence: true }, ...(retention ? { short: { retention } } : {}) },
+      hubs: { default: { namespaces: { seen: 'seen' }, ...(retention ? { rules: 'short' } : {}) } },
     };
     this.weather = new Weather(this.line, chanceFor(plan.seed, 'weather'));
     const witness = new Witness(this);

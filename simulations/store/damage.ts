@@ -57,22 +57,32 @@ export class Damage {
     }
     // Of the newest commit nothing but the index says that it was ever whole.
     if (kind !== 'flip') this.#excuseNewest(model);
+    if (kind === 'truncate') this.#excuseLast(model);
+  }
+
+  /** A file that ends early may end in the padding of a commit: that one is then cut as one that was never finished. */
+  #excuseLast(model: Model): void {
+    const last = new Map<string, { readonly key: string; readonly offset: number }>();
+    for (const [key, { file, offset }] of this.#places)
+      if (!this.excused.has(key) && offset > (last.get(file)?.offset ?? -1)) last.set(file, { key, offset });
+    const keys = new Set([...last.values()].map(({ key }) => key));
+    const all = [...entriesIn(model)];
+    const commits = new Set(all.flatMap(({ key, commit }) => (keys.has(key) ? [commit] : [])));
+    for (const { key, commit } of all) if (commits.has(commit)) this.excused.add(key);
   }
 
   #excuseNewest(model: Model): void {
-    let newest = 0;
-    for (const { writers } of model.channels.values()) {
-      for (const entries of writers.values())
-        for (const { commit } of entries) newest = Math.max(newest, commit);
-    }
-    for (const { ref, writers } of model.channels.values()) {
-      for (const [writer, entries] of writers) {
-        for (const { seq, commit } of entries) {
-          if (commit === newest) this.excused.add(excuseKey(`${ref.hub}/${ref.channel}`, writer, seq));
-        }
-      }
-    }
+    const all = [...entriesIn(model)];
+    const newest = all.reduce((most, { commit }) => Math.max(most, commit), 0);
+    for (const { key, commit } of all) if (commit === newest) this.excused.add(key);
   }
+}
+
+function* entriesIn(model: Model): Generator<{ readonly key: string; readonly commit: number }> {
+  for (const { ref, writers } of model.channels.values())
+    for (const [writer, entries] of writers)
+      for (const { seq, commit } of entries)
+        yield { key: excuseKey(`${ref.hub}/${ref.channel}`, writer, seq), commit };
 }
 
 function keyOf({ channel, writer, seq }: RawRecord): string {

@@ -18,8 +18,9 @@ export interface ModelEntry {
   readonly commit: number;
   /** Of its claim. */
   readonly round: number;
-  /** 0 where it is not known. */
-  arrival: number;
+  /** Those it was stored under, 0 where one is not known (yet). An index that is rebuilt may take the place an entry had
+   *  before it was stored again, if it is whole there. */
+  readonly arrivals: number[];
   state: State;
 }
 
@@ -76,7 +77,7 @@ export class Model {
     if (!this.unknown) throw new Error('no commit was begun');
     const { length } = this.unknown.entries;
     again.forEach((entry, i) => {
-      entry.arrival = firstArrival + length + i;
+      entry.arrivals.splice(-1, 1, firstArrival + length + i);
     });
     this.lastArrival = firstArrival + length + again.length - 1;
     this.settle(true, firstArrival);
@@ -91,7 +92,7 @@ export class Model {
     entries.forEach(({ channel, writer, entry }, i) => {
       if (isThere) {
         entry.state = 'acked';
-        if (firstArrival !== undefined) entry.arrival = firstArrival + i;
+        if (firstArrival !== undefined) entry.arrivals.splice(-1, 1, firstArrival + i);
         this.acked++;
       } else {
         const list = channel.writers.get(writer)!;

@@ -141,7 +141,7 @@ export class Workload {
       trim,
       commit,
       round: 0,
-      arrival: 0,
+      arrivals: [0],
       state: 'unknown',
     };
     return [{ channel: this.#model.channel(ref), writer: floorWriter, entry }];
@@ -158,7 +158,7 @@ export class Workload {
     if (!repair) return undefined;
     await this.store.open(repair.ref);
     opened.push(repair.ref);
-    for (const entry of repair.entries) entry.arrival = 0;
+    for (const entry of repair.entries) entry.arrivals.push(0);
     this.#model.lastArrival = undefined;
     return repair;
   }
@@ -191,7 +191,7 @@ export class Workload {
       trim,
       commit: this.#model.commits,
       round: this.#round,
-      arrival: 0,
+      arrivals: [0],
       state: 'unknown',
     }));
     head.seq += count;

@@ -1,12 +1,20 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
 import { deletionLimits } from './deletion-limits.js';
 import { documentLimits } from './document-limits.js';
+import { foldLimits } from './fold-limits.js';
+import { notificationLimits } from './notification-limits.js';
+import { peopleLimits } from './people-limits.js';
+import { presenceLimits } from './presence-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
   ...wireLimits,
   ...documentLimits,
   ...deletionLimits,
+  ...foldLimits,
+  ...notificationLimits,
+  ...peopleLimits,
+  ...presenceLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
   sseChannelsMax: 32,
@@ -382,29 +390,6 @@ export const limits = {
   identityLifeMs: 900_000,
   /** Frames of a client whose authentication is under way wait for it. */
   heldFrameBytesMax: 65_536,
-  /** People of one hub: their names and sealed records are in the memory of nodes where the hub is used. */
-  usersPerHubMax: 100_000,
-  usersPageMax: 1_000,
-  passwordBytesMax: 1_024,
-  /** Password hashes made at once, each on a thread of its own with 32 MiB, and those that wait: a few seconds of work. */
-  passwordsAtOnceMax: 2,
-  passwordsWaitingMax: 64,
-  /** Keys that sign a directory's tokens: a new one a day, and those of before for tokens that are still good. */
-  signingKeysKept: 4,
-  signingKeyMs: 86_400_000,
-  directoryTokenMs: 900_000,
-  /** A challenge is good once, at the node that gave it, for so long. */
-  challengeMs: 30_000,
-  challengesMax: 10_000,
-  /** Failed log-ins of one account from one address, and of one address, after which the next one waits, longer each time. */
-  loginFailuresAccountMax: 5,
-  loginFailuresAddressMax: 50,
-  loginWaitMsMax: 60_000,
-  loginAttemptsKnownMax: 10_000,
-  /** Sessions of accounts that changed are looked at after this, and no more often. */
-  accountsRecheckMs: 1_000,
-  /** Requests of people under way at once at a node: each may hash a password. */
-  peopleRequestsMax: 256,
   /** Hubs beside those of the configuration. */
   hubsMax: 100_000,
   /** Hubs that clients may bring about by using them, a minute and node. */
@@ -419,18 +404,6 @@ export const limits = {
   foldOutcomesMax: 4_096,
   /** A change that is durable shows in what its node knows within this, or its outcome is not known. */
   foldWaitMs: 10_000,
-  /** A document in memory is taken on by what was committed since; further behind it is sought anew from a snapshot. */
-  documentCatchUpEntries: 4_096,
-  /** Earlier folds kept of each, for readers that begin where the order has just been. */
-  documentRecentFolds: 64,
-  /** Documents kept folded in memory, by what they weigh: their bytes so many times over, for what trees and values add. */
-  documentCacheBytes: 134_217_728,
-  documentWeight: 4,
-  documentWeightMin: 1_024,
-  /** A snapshot is written once so many bytes of records came since the last, and so many times the document's size:
-   *  reading on from it costs milliseconds, and it adds at most a quarter to what readers get. */
-  snapshotAfterBytes: 262_144,
-  snapshotAfterSizes: 4,
   /** Entries looked at for one page of changes. */
   changesScanMax: 20_000,
 } as const;

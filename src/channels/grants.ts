@@ -3,7 +3,8 @@ import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { Patterns, checkPattern } from './patterns.js';
 
-export type Action = 'publish' | 'subscribe' | 'delete';
+/** `notify`: to create notifications. */
+export type Action = 'publish' | 'subscribe' | 'delete' | 'notify';
 
 /** As providers and tokens say it, and as clients are told. */
 export interface Permissions {
@@ -19,6 +20,7 @@ export class Grants {
     publish: new Map(),
     subscribe: new Map(),
     delete: new Map(),
+    notify: new Map(),
   };
 
   /** `permissions` have passed `checkPermissions`. */
@@ -28,6 +30,8 @@ export class Grants {
       publish: new Patterns(publish),
       subscribe: new Patterns(subscribe),
       delete: new Patterns(deletes),
+      // Who may publish anywhere is not meant to notify everybody: the pattern has to say so.
+      notify: new Patterns(publish.filter((pattern) => pattern.startsWith('notification:'))),
     };
   }
 

@@ -15,10 +15,13 @@ export interface Asker {
   readonly grants?: Grants | undefined;
 }
 
+const notified =
+  "Notifications are created by services and administrators: with an administrator's token, or one whose publish " +
+  'permissions name the channel by a pattern that begins with "notification:".';
+
 /** `undefined` when allowed. */
 export function refusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
   const kind = kindOf(channel);
-  if (kind === 'notification' && action !== 'delete') return failure('UNSUPPORTED', { channel });
   if (kind === 'system' && action !== 'subscribe') {
     return failure('DENIED', {
       channel,
@@ -29,7 +32,11 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
   if (kind === 'user') return userRefusal(asker, action, channel, rules);
-  const allowed = { publish: rules.clientPublish, subscribe: rules.public, delete: false }[action];
+  if (kind === 'notification' && (action === 'publish' || action === 'notify'))
+    return asker.grants?.allows('notify', channel)
+      ? undefined
+      : failure('DENIED', { channel, message: notified });
+  const allowed = action === 'publish' ? rules.clientPublish : action !== 'delete' && rules.public;
   return allowed || asker.grants?.allows(action, channel) ? undefined : failure('DENIED', { channel });
 }
 
@@ -37,7 +44,7 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
 function userRefusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
   if (!asker.authenticated) return failure('UNAUTHENTICATED', { channel });
   const isOwn = isOwnChannel(channel, asker.actor);
-  const allowed = { publish: rules.clientPublish, subscribe: isOwn, delete: false }[action];
+  const allowed = action === 'publish' ? rules.clientPublish : action !== 'delete' && isOwn;
   if (allowed || asker.grants?.allows(action, channel)) return undefined;
   const message = 'A user reads its own channel alone: "u:" and its id.';
   return failure('DENIED', action === 'subscribe' ? { channel, message } : { channel });

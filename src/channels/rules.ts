@@ -27,6 +27,10 @@ export interface RuleSet {
   /** Signals kept for late joiners: how many. */
   readonly liveHistory: number;
   readonly messageBytesMax: number;
+  /** Whoever may subscribe sees who is subscribed, and is told of joins and leaves. */
+  readonly presence: boolean;
+  /** The same for how many are. */
+  readonly occupancy: boolean;
 }
 
 export const defaultRules: RuleSet = {
@@ -40,6 +44,8 @@ export const defaultRules: RuleSet = {
   retention: {},
   liveHistory: 0,
   messageBytesMax: limits.messageBytesMax,
+  presence: false,
+  occupancy: false,
 };
 
 /** Of channels whose rule set is gone: what it allowed is not known. */

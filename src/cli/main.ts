@@ -8,7 +8,9 @@ import { CommandError, exitCodes } from './exit-codes.js';
 import { addHubCommand } from './hub-command.js';
 import { addKeyCommand } from './key-command.js';
 import { addLogCommand } from './log-command.js';
+import { addNotifyCommand } from './notify-command.js';
 import { addNodeCommand } from './node-command.js';
+import { addPresenceCommand } from './presence-command.js';
 import { addPubCommand } from './pub-command.js';
 import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
@@ -29,6 +31,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   addSubCommand(program);
   addLogCommand(program);
   addDocCommand(program);
+  addNotifyCommand(program);
+  addPresenceCommand(program);
   addChannelsCommand(program);
   addChannelCommand(program);
   addStatusCommand(program);

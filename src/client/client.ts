@@ -1,13 +1,14 @@
 /** The client as an application holds it: publishes, subscriptions and history over one connection that comes back by
  *  itself. */
 import { toBase64Url } from '../base/bytes.js';
-import { type ChannelName, type HubName, channelNameFor, parseChannelName } from '../base/ids.js';
+import { type ChannelName, type HubName, channelNameFor } from '../base/ids.js';
 import { wireLimits } from '../base/wire-limits.js';
 import { encodeContent } from '../log/entry-wire.js';
 import { jsonPatchType } from '../protocol/content-type.js';
 import { failure } from '../protocol/errors.js';
-import type { ServerEvent, SessionInfo } from '../protocol/messages.js';
+import type { PublishedKind, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { hubOf, webSocketUrl } from './address.js';
+import { jsonText, nameOf } from './arguments.js';
 import type { ConnectionState } from './connection.js';
 import { contentOf } from './content.js';
 import { Emitter, type Listener } from './emitter.js';
@@ -26,7 +27,7 @@ import { type Platform, systemPlatform } from './platform.js';
 import { PublishQueue } from './publish-queue.js';
 import { type Published, publishedOf } from './published.js';
 import { Reading } from './reading.js';
-import { Requests } from './requests.js';
+import { type AnswerTo, type Question, Requests } from './requests.js';
 import { type StartOption, startOf } from './start.js';
 import { Subscription, type SubscriptionEvents } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
@@ -37,10 +38,17 @@ export interface ClientEvents {
   readonly state: { readonly state: ClientState; readonly previous: ClientState };
   /** A connection failed, was lost, or was refused; the client goes on trying unless it is `closed`. */
   readonly error: RinglogError;
+  /** @internal */
+  readonly presence: PresenceEvent;
 }
+
+/** What comes of itself to whoever follows who is in a channel; `ringlog/presence` knows how. */
+export type PresenceEvent = Extract<ServerEvent, { type: 'join' | 'leave' | 'occupancy' }>;
 
 export interface SubscribeOptions {
   readonly start?: StartOption;
+  /** What others see of this client in the channel: JSON, where its rules keep presence. */
+  readonly presence?: unknown;
   readonly onEntry?: Listener<SubscriptionEvents['entry']>;
   readonly onSignal?: Listener<SubscriptionEvents['signal']>;
   readonly onGap?: Listener<SubscriptionEvents['gap']>;
@@ -144,9 +152,15 @@ export class Client {
 
   /** Resolves when the server has it, as safe as asked for; retried until then, or until the timeout. Rejects with
    *  RinglogError: `outcome` says whether it may still appear. */
-  publish(channel: string, data?: unknown, options: PublishOptions = {}): Promise<Published> {
+  publish(
+    channel: string,
+    data?: unknown,
+    options: PublishOptions = {},
+    /** @internal */
+    kind?: PublishedKind,
+  ): Promise<Published> {
     return new Promise((resolve, reject) => {
-      const refused = this.#publish(channel, data, options, resolve, reject);
+      const refused = this.#publish(channel, data, options, resolve, reject, kind);
       if (refused) reject(refused);
       else this.#link.fillSoon();
     });
@@ -157,17 +171,11 @@ export class Client {
   patch(channel: string, patch: readonly PatchOperation[], options: PatchOptions = {}): Promise<Published> {
     const { ifVersion, ...rest } = options;
     const headers = ifVersion === undefined ? {} : { headers: { 'if-version': String(ifVersion) } };
-    return new Promise((resolve, reject) => {
-      const all = { ...rest, ...headers, contentType: jsonPatchType };
-      const refused = this.#publish(channel, patch, all, resolve, reject, true);
-      if (refused) reject(refused);
-      else this.#link.fillSoon();
-    });
+    return this.publish(channel, patch, { ...rest, ...headers, contentType: jsonPatchType }, 'patch');
   }
 
   /** A document as it is, or as it was. */
   async document(channel: string, options: DocumentOptions = {}): Promise<DocumentSnapshot> {
-    if (this.#state === 'closed') throw this.#endError();
     const { at, timeoutMs = defaults.historyTimeoutMs } = options;
     const isTime = typeof at === 'number' || at instanceof Date;
     const message = {
@@ -179,9 +187,7 @@ export class Client {
           ? undefined
           : { cursor: cursorBytes(channel, at) }),
     };
-    const answer = this.#requests.add(message, this.#link.nowMs + timeoutMs);
-    this.#link.fillSoon();
-    return new DocumentSnapshot(await answer);
+    return new DocumentSnapshot(await this.ask(message, timeoutMs));
   }
 
   /** Delivers the channel from `start` on (`live` by default) until it is closed. One subscription a channel. Throws
@@ -192,6 +198,7 @@ export class Client {
     const reading = Reading.from(ref, startOf(name, options.start ?? 'live'));
     if (!reading.ok) throw reading.error;
     const subscription = new Subscription(this.#subscriptions, name, reading.value, this.#limits);
+    subscription.presence = jsonText(options.presence);
     if (options.onGap) subscription.on('gap', options.onGap);
     if (options.onSignal) subscription.on('signal', options.onSignal);
     if (options.onEntry) subscription.on('entry', options.onEntry);
@@ -207,21 +214,33 @@ export class Client {
   /** What is stored, by pages or by iterating. Throws RinglogError on a cursor that is none. */
   history(channel: string, options: HistoryOptions = {}): History {
     const { timeoutMs = defaults.historyTimeoutMs } = options;
-    return new History(channelNameFor(channel), options, (message) => {
-      if (this.#state === 'closed') return Promise.reject(this.#endError());
-      const answer = this.#requests.add(message, this.#link.nowMs + timeoutMs);
-      this.#link.fillSoon();
-      return answer;
-    });
+    return new History(channelNameFor(channel), options, (message) => this.ask(message, timeoutMs));
+  }
+
+  /** @internal */
+  ask<Q extends Question>(message: Q, timeoutMs: number = defaults.historyTimeoutMs): Promise<AnswerTo<Q>> {
+    if (this.#state === 'closed') return Promise.reject(this.#endError());
+    const answer = this.#requests.add(message, this.#link.nowMs + timeoutMs);
+    this.#link.fillSoon();
+    return answer;
   }
 
   /** Asks the hub's directory; `ringlog/people` knows how. */
   async askDirectory(action: string, request: object): Promise<unknown> {
     if (this.#isEnding) throw this.#endError();
-    const message = { type: 'user', action, request } as const;
-    const answer = this.#requests.add(message, this.#link.nowMs + defaults.historyTimeoutMs);
-    this.#link.fillSoon();
-    return JSON.parse((await answer).answer) as unknown;
+    const { answer } = await this.ask({ type: 'user', action, request });
+    return JSON.parse(answer) as unknown;
+  }
+
+  /** @internal What a subscription says of this client, also when it is made anew. */
+  sayIn(channel: string, presence: string | undefined): void {
+    const subscription = this.#subscriptions.get(channel);
+    if (subscription) subscription.presence = presence;
+  }
+
+  /** @internal */
+  get platform(): Platform {
+    return this.#platform;
   }
 
   /** @internal An idempotency key that nobody else has. */
@@ -276,7 +295,7 @@ export class Client {
     options: PublishOptions,
     accept: (published: Published) => void,
     refused: (error: RinglogError) => void,
-    isPatch = false,
+    kind?: PublishedKind,
   ): RinglogError | undefined {
     if (this.#isEnding) return this.#endError();
     try {
@@ -293,7 +312,7 @@ export class Client {
         ...(isSignal ? undefined : { idempotencyKey: idempotencyKey ?? this.#nextKey() }),
         ...(level === undefined ? undefined : { level }),
         ...(degrade === undefined ? undefined : { degrade }),
-        ...(isPatch ? { isPatch } : undefined),
+        ...(kind === undefined ? undefined : { kind }),
         accepted: (ack: Parameters<typeof publishedOf>[0]) => {
           accept(publishedOf(ack));
           this.#settle();
@@ -336,6 +355,8 @@ export class Client {
     if (event.type === 'sessionInfo') this.#keeper.greeted(event, nowMs);
     else if (event.type === 'auth') this.#keeper.answered(event, nowMs);
     else if (event.type === 'ack') this.#queue.acked(requestId, event);
+    else if (event.type === 'join' || event.type === 'leave') this.#events.emit('presence', event);
+    else if (event.type === 'occupancy' && requestId === 0) this.#events.emit('presence', event);
     else if (this.#subscriptions.received(requestId, event)) return;
     else if (this.#requests.received(requestId, event, nowMs)) return;
     else if (event.type === 'error' && !this.#queue.failed(requestId, event.error, nowMs)) {
@@ -407,11 +428,4 @@ function publisherOf({ publisherId, publisherEpoch }: ConnectOptions, platform: 
   return publisherId === undefined
     ? { id: toBase64Url(platform.random.bytes(12)), epoch: 1 }
     : { id: publisherId, epoch: publisherEpoch ?? Math.floor(platform.unixMs()) };
-}
-
-/** Characters a name cannot have are percent-encoded; throws RinglogError for what cannot be a name even so. */
-function nameOf(channel: string): ChannelName {
-  const name = parseChannelName(channelNameFor(channel));
-  if (!name.ok) throw serverError(failure('BAD_NAME', { message: name.error, channel }));
-  return name.value;
 }

@@ -20,5 +20,10 @@ export type { Platform, Socket, SocketEvents, WebSocketConstructor, WebSocketLik
 export type { Published } from './published.js';
 export type { GapNotice } from './reading.js';
 export type { StartOption } from './start.js';
-export { Subscription, type SubscriptionEvents, type SubscriptionState } from './subscription.js';
+export {
+  Subscription,
+  type SubscriptionEvents,
+  type SubscriptionState,
+  type UnreadCount,
+} from './subscription.js';
 export type { Level } from '../protocol/messages.js';

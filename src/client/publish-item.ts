@@ -1,6 +1,6 @@
 /** One publish on its way, and the channel it goes to. */
 import type { Failure } from '../protocol/errors.js';
-import type { Ack, Level, PublishMessage } from '../protocol/messages.js';
+import type { Ack, Level, PublishMessage, PublishedKind } from '../protocol/messages.js';
 import type { RinglogError } from './error.js';
 import { Fifo } from './fifo.js';
 
@@ -12,8 +12,7 @@ export interface PublishRequest {
   readonly idempotencyKey?: string;
   readonly level?: Level;
   readonly degrade?: boolean;
-  /** A patch of a document. */
-  readonly isPatch?: boolean;
+  readonly kind?: PublishedKind;
   readonly timeoutMs: number;
   accepted(ack: Ack): void;
   refused(error: RinglogError): void;
@@ -68,7 +67,7 @@ export function isTaken(item: Item): boolean {
 
 export function messageOf(item: Item): PublishMessage {
   const { seq, lane } = item;
-  const { channel, content, idempotencyKey, level, degrade, isPatch } = item.request;
+  const { channel, content, idempotencyKey, level, degrade, kind } = item.request;
   return {
     type: 'publish',
     channel,
@@ -77,7 +76,7 @@ export function messageOf(item: Item): PublishMessage {
     ...(seq === undefined ? undefined : { publisherSeq: seq, ackedThrough: lane.doneThrough }),
     ...(level === undefined ? undefined : { level }),
     ...(degrade === undefined ? undefined : { degrade }),
-    ...(isPatch === undefined ? undefined : { isPatch }),
+    ...(kind === undefined ? undefined : { kind }),
   };
 }
 

@@ -1,10 +1,18 @@
 /** Requests: those that only read are asked again after an interruption, until they are answered or too old. */
-import type { DocumentGetMessage, HistoryMessage, ServerEvent, UserMessage } from '../protocol/messages.js';
+import type { ChannelQuestion, PresenceRequest, ServerEvent, UserMessage } from '../protocol/messages.js';
 import { type RinglogError, ownError, serverError } from './error.js';
 
-export type Question = HistoryMessage | DocumentGetMessage | UserMessage;
+export type Question = ChannelQuestion | PresenceRequest | UserMessage;
 /** The type of what answers each. */
-const answerTypes = { history: 'history', documentGet: 'document', user: 'user' } as const;
+const answerTypes = {
+  history: 'history',
+  documentGet: 'document',
+  notifications: 'notifications',
+  presence: 'presence',
+  presenceUpdate: 'presence',
+  occupancy: 'occupancy',
+  user: 'user',
+} as const;
 export type AnswerTo<Q extends Question> = Extract<ServerEvent, { type: (typeof answerTypes)[Q['type']] }>;
 
 interface Request {
@@ -18,7 +26,7 @@ interface Request {
 const retried = new Set<string>(['RATE_LIMITED', 'OVERLOADED', 'UNAVAILABLE', 'SHUTTING_DOWN', 'INTERNAL']);
 const retryAfterDefaultMs = 500;
 
-/** Of those that only read. */
+/** Of those that only read, and that may be said twice. */
 function mayRepeat({ type }: Question): boolean {
   return type !== 'user';
 }

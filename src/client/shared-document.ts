@@ -8,6 +8,7 @@ import { readJsonText } from '../documents/json-reader.js';
 import { type Patch, readPatch } from '../documents/patch.js';
 import { readPointer } from '../documents/pointer.js';
 import { type Json, Text, canonical } from '../documents/value.js';
+import type { WriterId } from '../base/ids.js';
 import type { Client } from './client.js';
 import type { DocumentSnapshot, PatchOperation, PatchOptions } from './documents.js';
 import { Emitter, type Listener } from './emitter.js';
@@ -57,6 +58,9 @@ export class SharedDocument<T = unknown> {
   #fetches = 0;
   /** Patches came late: what was made of them is none of the document's versions. */
   #isStale = false;
+  /** Of the patches since the document was told whole: what several wrote the order may have otherwise in the end, and to a
+   *  connection that stands that is told. */
+  readonly #writers = new Set<WriterId>();
   /** Own changes that took effect: the document before and behind each. */
   readonly #undo: { readonly before: Json; readonly after: Json }[] = [];
   readonly #opened: Promise<void>;
@@ -81,7 +85,7 @@ export class SharedDocument<T = unknown> {
       };
     });
     this.#subscription.on('subscribed', ({ cursor, resumed }) => {
-      if (!resumed || this.#isStale) void this.#fetch(cursor);
+      if (!resumed || this.#isStale || this.#writers.size > 1) void this.#fetch(cursor);
     });
     this.#subscription.on('error', (error) => this.#ended(error));
     this.#subscription.on('entry', (message) => this.#received(message));
@@ -196,6 +200,7 @@ export class SharedDocument<T = unknown> {
       return;
     }
     this.#isStale ||= message.late;
+    this.#writers.add(message.entry.writer);
     const before = this.#base!;
     const isOwn = this.#settled(message.idempotencyKey);
     if (!this.#isStale) {
@@ -217,6 +222,7 @@ export class SharedDocument<T = unknown> {
     if (document instanceof Fault) return this.#report(new Error(document.message));
     const { version, voids } = state;
     this.#base = { document, version, voids };
+    this.#writers.clear();
     this.#isStale = false;
     // A fetch that is under way is of a place before this one.
     this.#fetches++;

@@ -7,6 +7,7 @@ import type {
   DeliveredSignal,
   DocumentState,
   Gap,
+  NotificationInfo,
   Start,
   SubscribedEvent,
 } from '../protocol/messages.js';
@@ -24,6 +25,8 @@ export interface SubscriptionEvents {
   readonly gap: GapNotice;
   /** Of a document: patches came in an order that did not last. This is what it is here; patches that follow apply to it. */
   readonly rebase: DocumentSnapshot;
+  /** Of a notification channel: what is not read, at first and whenever it changes; see `ringlog/notifications`. */
+  readonly unread: UnreadCount;
   /** The server delivers from here on; `resumed` after an interruption. */
   readonly subscribed: { readonly cursor: string; readonly resumed: boolean };
   /** The iterating reader is behind and its buffer full: the server was told to stop, nothing is lost. */
@@ -33,6 +36,12 @@ export interface SubscriptionEvents {
   /** The end, for a reason. */
   readonly error: RinglogError;
   readonly closed: { readonly error?: RinglogError };
+}
+
+export interface UnreadCount {
+  readonly unread: number;
+  /** How many count: those that are not expired, trimmed or too old. */
+  readonly total: number;
 }
 
 /** `wanted`: to be asked for. `asked`: not answered yet. `paused`: not asked for while the buffer is full. */
@@ -68,6 +77,8 @@ const entryBytes = 256;
 
 export class Subscription implements AsyncIterable<Message> {
   readonly channel: string;
+  /** @internal */
+  presence: string | undefined;
   readonly #host: SubscriptionHost;
   readonly #reading: Reading;
   readonly #events: Emitter<SubscriptionEvents>;
@@ -151,7 +162,8 @@ export class Subscription implements AsyncIterable<Message> {
     const resumed = this.#wasLive;
     this.#wasLive = true;
     this.#events.emit('subscribed', { cursor: this.#reading.cursorOf(heads), resumed });
-    const { retained } = result;
+    const { retained, notifications } = result;
+    if (notifications) this.counted(notifications);
     if (retained && !resumed) this.#place(new Message(this.channel, retained.entry, false, true), heads);
     return undefined;
   }
@@ -192,6 +204,11 @@ export class Subscription implements AsyncIterable<Message> {
   signalled(signals: readonly DeliveredSignal[]): void {
     if (this.#state !== 'live') return;
     for (const signal of signals) this.#events.emit('signal', new SignalMessage(signal));
+  }
+
+  /** @internal */
+  counted({ unread, total }: NotificationInfo): void {
+    if (this.#state === 'live') this.#events.emit('unread', { unread, total });
   }
 
   /** @internal */

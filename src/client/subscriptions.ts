@@ -90,7 +90,9 @@ export class Subscriptions implements SubscriptionHost {
       if (fromMs > nowMs) continue;
       const { channel, start } = subscription;
       asked.push({ subscription, channel, start });
-      bytes += channel.length + (start.type === 'cursor' ? start.cursor.length : 0) + 16;
+      const { presence = '' } = subscription;
+      bytes +=
+        channel.length + (start.type === 'cursor' ? start.cursor.length : 0) + 3 * presence.length + 16;
       if (bytes < requestBytesGoal) continue;
       this.#ask(asked);
       asked = [];
@@ -117,6 +119,9 @@ export class Subscriptions implements SubscriptionHost {
       case 'rebase':
         this.get(event.channel)?.rebase(event);
         return true;
+      case 'notificationInfo':
+        this.get(event.channel)?.counted(event);
+        return true;
       case 'gap':
         this.get(event.channel)?.gap(event);
         return true;
@@ -140,7 +145,9 @@ export class Subscriptions implements SubscriptionHost {
   }
 
   #ask(asked: readonly Asked[]): void {
-    const channels = asked.map(({ channel, start }) => ({ channel, start }));
+    const channels = asked.map(({ channel, start, subscription: { presence } }) =>
+      presence === undefined ? { channel, start } : { channel, start, presence },
+    );
     const subscriptions = asked.map(({ subscription }) => subscription);
     this.#asked.set(this.#owner.send({ type: 'subscribe', channels }), subscriptions);
     for (const subscription of subscriptions) {
@@ -166,7 +173,8 @@ export class Subscriptions implements SubscriptionHost {
       return true;
     }
     // Without a request: the server ended a subscription by itself.
-    const ended = requestId === 0 && error.channel !== undefined ? this.get(error.channel) : undefined;
+    const isOne = requestId === 0 && error.channel !== undefined && error.code !== 'NO_PRESENCE';
+    const ended = isOne ? this.get(error.channel!) : undefined;
     ended?.fail(serverError(error));
     return ended !== undefined;
   }

@@ -68,6 +68,11 @@ export function isNowhere({ cluster }: Ring): boolean {
   return cluster === nobody;
 }
 
+/** The version of a ring as others are told. */
+export function versionTold(ring: Ring): number {
+  return isNowhere(ring) ? 0 : ring.version;
+}
+
 /** `undefined` for a node that is gone, or never was there. */
 export function memberStateOf(ring: Ring, node: NodeId): RingMemberState | undefined {
   return ring.members.find((member) => member.node === node)?.state;

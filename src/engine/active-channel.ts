@@ -9,12 +9,13 @@ import { publishersIn } from '../log/publishers-in.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
 import type { RuleSet } from '../channels/rules.js';
+import type { NotificationInfo } from '../protocol/messages.js';
 import { FanOut } from '../sessions/fan-out.js';
 import type { Session } from '../sessions/session.js';
 import { LiveHistory } from '../sessions/live-history.js';
 import type { Pending } from './pending.js';
 import type { SharedChannel } from './cluster/shared-channel.js';
-import type { OpenDocument } from './documents/open-document.js';
+import type { OpenFold } from './folds/open-fold.js';
 
 export class ActiveChannel {
   /** Waiting for a commit, in order of receipt; an empty list is `nothing`, see `wait`. */
@@ -37,8 +38,10 @@ export class ActiveChannel {
   shared: SharedChannel | undefined;
   /** The newest entry to be delivered before it is committed: at level `owner`, or written without a claim. */
   tip: Dot | undefined;
-  /** Where it is a document that somebody asked for. */
-  document: OpenDocument | undefined;
+  /** Where it is of a kind that comes to something, and somebody asked for that. */
+  fold: OpenFold<unknown> | undefined;
+  /** Of a notification channel: what whoever is subscribed was told last. */
+  told: NotificationInfo | undefined;
   /** Administrators and streams that wait for entries beyond what they have. */
   #waiters: Set<() => void> | undefined;
   #fanOut: FanOut<Session> | undefined;

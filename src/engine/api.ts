@@ -16,6 +16,9 @@ import type {
   Gap,
   HistoryMessage,
   Level,
+  NotificationPage,
+  NotificationsMessage,
+  Member,
   PublishMessage,
 } from '../protocol/messages.js';
 import type { Failure } from '../protocol/errors.js';
@@ -101,6 +104,15 @@ export interface PublishAccepted {
 
 /** JSON. */
 export type PeopleAnswer = Readonly<Record<string, unknown>>;
+
+/** Members of a channel in the order of their sessions. */
+export interface PresencePage {
+  readonly members: readonly Member[];
+  /** All that are present. */
+  readonly count: number;
+  /** There are members behind these. */
+  readonly more: boolean;
+}
 
 export interface HistoryPage {
   readonly channel: string;
@@ -327,6 +339,11 @@ export interface NodeApi {
     hub: string,
     request: DocumentGetMessage,
   ): Promise<Result<DocumentState, Failure>>;
+  notifications(
+    principal: Principal,
+    hub: string,
+    request: NotificationsMessage,
+  ): Promise<Result<NotificationPage, Failure>>;
   documentChanges(
     principal: Principal,
     hub: string,
@@ -340,6 +357,15 @@ export interface NodeApi {
     hub: string,
     channel: string,
   ): Promise<Result<PublishAccepted, Failure>>;
+  /** Who is in a channel, for whoever may subscribe to it: those behind the session `after`. */
+  presence(
+    principal: Principal,
+    hub: string,
+    channel: string,
+    query: { readonly after?: string; readonly limit?: number },
+  ): Promise<Result<PresencePage, Failure>>;
+  /** How many are. */
+  occupancy(principal: Principal, hub: string, channel: string): Promise<Result<number, Failure>>;
   /** Admin only, as the rest below. */
   queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>>;
   /** Resolves when the channel has an entry beyond the cursor, or after `waitMs`. */

@@ -8,7 +8,7 @@ import type { RunSummary } from '../log/run.js';
 import type { ActiveChannel } from './active-channel.js';
 import { encodeClockNote, noteNames } from './notes.js';
 import type { Companion, Ordering, Stamped } from './ordering.js';
-import { isSnapshotDue } from './documents/documents.js';
+import { isSnapshotDue } from './folds/folds.js';
 import {
   type Pending,
   neededMerge,
@@ -205,11 +205,11 @@ export class Committer {
       this.#putBack(channel, items);
       ordering.waits(channel);
     } else {
-      const { documents } = this.#options;
-      const readiness = documents.readiness(channel, items, stamping.parents);
+      const folds = this.#options.folds.of(channel);
+      const readiness = folds?.readiness(channel, items, stamping.parents) ?? 'ready';
       if (readiness === 'ready') return this.#written(this.#stamper.stamp(group, stamping));
       this.#putBack(channel, items);
-      documents.prepare(channel, this);
+      folds?.prepare(channel, this);
       if (readiness === 'merge') return this.#stamper.stamp({ channel, items: [neededMerge] }, stamping);
     }
     return undefined;
@@ -218,16 +218,16 @@ export class Committer {
   #putBack(channel: ActiveChannel, items: Pending[]): void {
     for (const item of items) this.admit(item);
     channel.pending = channel.pending.length === 0 ? items : [...items, ...channel.pending];
-    // What did not fit into this commit is not tried before these are.
+    // What did not fit into this commit is not tried before these are: trying again at once would never end.
     if (!channel.queued) return;
     channel.queued = false;
     this.#queue = this.#queue.filter((queued) => queued !== channel);
   }
 
   #written(stamped: Stamped): Stamped {
-    const { document } = stamped.channel;
-    if (!stamped.run || !document || !isSnapshotDue(document)) return stamped;
-    document.isSnapshotAsked = true;
+    const { fold } = stamped.channel;
+    if (!stamped.run || !fold || !isSnapshotDue(fold)) return stamped;
+    fold.isSnapshotAsked = true;
     this.admit(pendingSnapshot);
     this.submit(stamped.channel, pendingSnapshot);
     return stamped;

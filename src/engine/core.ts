@@ -11,6 +11,8 @@ import { Replica } from '../replication/replica.js';
 import { Alone } from './alone.js';
 import { ChannelTable } from './channel-table.js';
 import { Documents } from './documents/documents.js';
+import { FoldKinds } from './folds/fold-kinds.js';
+import { Notifications } from './notifications/notifications.js';
 import { ClusterSide } from './cluster/cluster-side.js';
 import { Cluster } from './cluster/cluster.js';
 import { Committer, type CommitterHooks } from './committer.js';
@@ -41,6 +43,7 @@ export interface Core {
   readonly channels: ChannelTable;
   readonly committer: Committer;
   readonly documents: Documents;
+  readonly notifications: Notifications;
   readonly delivery: Delivery;
   readonly physicalMs: () => number;
   /** Of a node among others. */
@@ -178,12 +181,24 @@ function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, pl
   const logs = side?.logs ?? store;
   const rulesOf: CoreHooks['rulesOf'] = (hub, channel) => hooks.rulesOf(hub, channel);
   const channels = new ChannelTable(logs, ordering, rulesOf, () => ports.clock.monotonicMs());
-  const documents = new Documents(logs, ordering.writer, ports.hashing, hooks);
-  const committer = new Committer(
-    { store, timers: ports.timers, clock, physicalMs, ordering, documents },
-    hooks,
-  );
-  const core = { store, logs, ordering, clock, channels, committer, delivery, physicalMs, documents };
+  const { writer } = ordering;
+  const documents = new Documents(logs, writer, ports.hashing, hooks);
+  const notifications = new Notifications(logs, writer, delivery, hooks);
+  delivery.grown = (channel) => notifications.changed(channel);
+  const folds = new FoldKinds(documents, notifications);
+  const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering, folds }, hooks);
+  const core = {
+    store,
+    logs,
+    ordering,
+    clock,
+    channels,
+    committer,
+    delivery,
+    physicalMs,
+    documents,
+    notifications,
+  };
   if (!side || !cluster || !plan.table || !(ordering instanceof Replicated)) return core;
   ordering.attach(channels, committer);
   side.attach(channels);

@@ -20,6 +20,8 @@ export interface Flusher {
 
 export class Delivery {
   readonly counters = { deliveries: 0 };
+  /** Called when the order of a channel has grown, behind its delivery. */
+  grown: (channel: ActiveChannel) => void = () => undefined;
   readonly #touch: (session: Session) => void;
   /** Signals of this turn that were not handed out yet. */
   readonly #signals = new Map<ActiveChannel, SignalBatch>();
@@ -37,7 +39,10 @@ export class Delivery {
     channel.wakeWaiters();
     if (!channel.hasListeners) return;
     try {
-      if (!pieces) return channel.fanOut.readLog(channel.log, position, this.#touch);
+      if (!pieces) {
+        channel.fanOut.readLog(channel.log, position, this.#touch);
+        return this.grown(channel);
+      }
       let from = position;
       for (const piece of pieces) {
         const start = from;
@@ -45,6 +50,7 @@ export class Delivery {
         channel.fanOut.deliver(channel.log, start, make, this.#touch);
         from += piece.count;
       }
+      this.grown(channel);
     } catch (error) {
       // The entries are durable: whoever listens comes back for them, and the node goes on.
       for (const { session } of Array.from(channel.fanOut)) this.flusher.broken(session, error);

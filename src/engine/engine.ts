@@ -4,18 +4,11 @@ import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '.
 import { type Result, err, ok } from '../base/result.js';
 import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type {
-  DocumentGetMessage,
-  DocumentState,
-  HistoryMessage,
-  PublishMessage,
-} from '../protocol/messages.js';
+import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
 import type {
   ChannelDigest,
   ClusterApi,
-  DocumentChanges,
-  DocumentChangesQuery,
   HistoryPage,
   LogPage,
   LogQuery,
@@ -29,24 +22,26 @@ import type {
 } from './api.js';
 import type { Cluster } from './cluster/cluster.js';
 import { clusterApi } from './cluster/cluster-api.js';
-import { BatchOrigin } from './batch-origin.js';
-import { cursorHeads } from './start-position.js';
+import { publishBatch } from './publish-batch.js';
 import { type Core, startCore } from './core.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { Admission } from './hubs/admission.js';
 import { HubDeletion, storedHubs } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
+import { notificationPage } from './notifications/reading.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
-import { historyPage, positionCovered } from './history.js';
+import { historyPage } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
+import { type PresenceService, startPresence } from './presence/service.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
 import { scanOf } from './scan.js';
 import { Sessions } from './sessions.js';
-import { StoreForgotError, StoreTwiceError, alarmCodeOf } from './store-doubt.js';
+import { entryBeyond } from './waiting.js';
+import { StoreForgotError, StoreTwiceError, tellOf } from './store-doubt.js';
 
 type State = NodeStatus['state'];
 /** Action, request, and the address it comes from. */
@@ -65,6 +60,8 @@ export class Engine implements NodeApi {
   #state: State = 'reopening';
   #core: Core | undefined;
   #cluster: Cluster | undefined;
+  /** Outlives incarnations of the log. */
+  #presence: PresenceService | undefined;
   #publishing: Publishing | undefined;
   #maintenance: Maintenance | undefined;
   #reopens = 0;
@@ -81,15 +78,12 @@ export class Engine implements NodeApi {
       core: () => this.#core,
       otherNodes: () => this.#cluster?.clientAddresses() ?? [],
       storeFailed: (error) => void this.#storeFailed(error),
-      rulesOf: (ref) => this.#tenants.hubs.rulesOf(ref) ?? this.#tenants.hubs.missing(ref.hub),
+      rulesOf: (ref) => this.#rulesOrNot(ref),
       identify: (hub, token, sessionId) => this.#tenants.clients.identify(hub, token, sessionId),
       people: ({ hub, principal, remote }, action, request) =>
         this.#tenants.asked(principal, hub, action, request, remote),
-      quotas: {
-        begins: (...asked) => this.#tenants.quotas.begins(...asked),
-        ended: (hub) => this.#tenants.quotas.ended(hub),
-        take: (...asked) => this.#tenants.quotas.take(...asked),
-      },
+      quotas: () => this.#tenants.quotas,
+      presence: () => this.#presence!,
       isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });
@@ -127,6 +121,7 @@ export class Engine implements NodeApi {
     this.#sessions.closeAll('SHUTTING_DOWN');
     if (core) this.#endCore(core);
     this.#cluster?.stop();
+    this.#presence?.stop();
     this.#core = undefined;
     await core?.store.close();
   }
@@ -141,6 +136,11 @@ export class Engine implements NodeApi {
     const core = await startCore(this.#ports, this.#options, hooks, this.#time, this.#cluster);
     this.#core = core;
     this.#cluster = core.cluster;
+    this.#presence ??= startPresence(
+      { ...this.#ports, self: this.#options.nodeId, sessions: this.#sessions },
+      (ref) => this.#rulesOrNot(ref),
+      core.cluster,
+    );
     const { side } = core;
     const publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
       missing: (hub) => this.#tenants.hubs.missing(hub),
@@ -157,6 +157,7 @@ export class Engine implements NodeApi {
         this.#sessions.tick();
         this.#tenants.tick(() => this.#sessions.hubs, this.#ports.clock.monotonicMs());
         this.#time.watch();
+        core.notifications.tick(publishing, core.physicalMs());
       },
       remove: () => hubDeletion.step(),
       failed: (error) => void this.#storeFailed(error),
@@ -172,7 +173,7 @@ export class Engine implements NodeApi {
     if (this.#state !== 'serving') return;
     this.#state = 'reopening';
     const message = error instanceof Error ? error.message : String(error);
-    this.#tell(error, message);
+    tellOf(error, message, this.#ports.observer);
     const core = this.#core;
     this.#maintenance?.stop();
     core?.committer.refuseWaiting();
@@ -193,12 +194,6 @@ export class Engine implements NodeApi {
     }
   }
 
-  #tell(error: unknown, message: string): void {
-    // The store has told of its own failure.
-    if (error instanceof StoreFailedError) return;
-    this.#ports.observer.observe({ type: 'alarm', code: alarmCodeOf(error), message });
-  }
-
   /** Whoever waits for this incarnation waits no longer. */
   #endCore({ channels, committer, ordering, side, cluster }: Core): void {
     cluster?.detach();
@@ -217,16 +212,16 @@ export class Engine implements NodeApi {
 
   #parts() {
     const [core, publishing] = [this.#core, this.#publishing];
-    const isServing = (this.#state === 'serving' && !this.#isLooking) || this.#isHandingOver;
+    const isServing = (this.#state === 'serving' && this.#cluster?.isLooking !== true) || this.#isHandingOver;
     return core && publishing && isServing ? { core, publishing } : undefined;
-  }
-
-  get #isLooking(): boolean {
-    return this.#cluster?.isLooking === true;
   }
 
   #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
     return this.#tenants.hubs.rulesOf({ hub, channel });
+  }
+
+  #rulesOrNot(ref: ChannelRef): RuleSet | Failure {
+    return this.#tenants.hubs.rulesOf(ref) ?? this.#tenants.hubs.missing(ref.hub);
   }
 
   #hubChanged(hub: HubName): void {
@@ -281,14 +276,10 @@ export class Engine implements NodeApi {
     const refused = !parts ? this.#unavailable() : name.ok ? undefined : name.error;
     if (refused || !parts || !name.ok) return messages.map(() => err(refused!));
     if (messages.length === 0) return [];
-    return new Promise((resolve) => {
-      const batch = new BatchOrigin(messages.length, resolve);
-      const nowMs = this.#ports.clock.monotonicMs();
-      messages.forEach((message, i) => {
-        const retryAfterMs = this.#tenants.quotas.take(name.value, principal, nowMs);
-        if (retryAfterMs > 0) batch.publishFailed(i, failure('RATE_LIMITED', { retryAfterMs }));
-        else parts.publishing.publish({ origin: batch, requestId: i, hub: name.value, principal, message });
-      });
+    return publishBatch(parts.publishing, this.#tenants.quotas, this.#ports.clock.monotonicMs(), {
+      hub: name.value,
+      principal,
+      messages,
     });
   }
 
@@ -304,24 +295,22 @@ export class Engine implements NodeApi {
     );
   }
 
-  document(
-    principal: Principal,
-    hub: string,
-    request: DocumentGetMessage,
-  ): Promise<Result<DocumentState, Failure>> {
-    return this.#asReader(principal, hub, request.channel, (core, channel) =>
-      documentState(core, channel, request),
-    );
-  }
+  document: NodeApi['document'] = (principal, hub, request) =>
+    this.#asReader(principal, hub, request.channel, (core, channel) => documentState(core, channel, request));
 
-  documentChanges(
-    principal: Principal,
-    hub: string,
-    channel: string,
-    query: DocumentChangesQuery,
-  ): Promise<Result<DocumentChanges, Failure>> {
-    return this.#asReader(principal, hub, channel, (core, active) => documentChanges(core, active, query));
-  }
+  notifications: NodeApi['notifications'] = (principal, hub, request) =>
+    this.#asReader(principal, hub, request.channel, (core, channel) =>
+      notificationPage(core, channel, request),
+    );
+
+  documentChanges: NodeApi['documentChanges'] = (principal, hub, channel, query) =>
+    this.#asReader(principal, hub, channel, (core, active) => documentChanges(core, active, query));
+
+  presence: NodeApi['presence'] = (principal, hub, channel, { after = '', limit }) =>
+    this.#asMember([principal, hub, channel], (presence, ref) => presence.page(ref, after, limit));
+
+  occupancy: NodeApi['occupancy'] = (principal, hub, channel) =>
+    this.#asMember([principal, hub, channel], (presence, ref) => presence.occupancy(ref));
 
   async queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
     const ref = this.#admission.channel(hub, channel);
@@ -332,20 +321,7 @@ export class Engine implements NodeApi {
     const ref = this.#admission.channel(hub, channel);
     const parts = this.#parts();
     if (!ref.ok || !parts) return;
-    const heads = cursorHeads(ref.value, cursor);
-    if (!heads.ok) return;
-    const active = parts.core.channels.use(ref.value);
-    await parts.core.channels.ready(active);
-    if (positionCovered(active.log, heads.value) < active.log.endPosition) return;
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        cancel();
-        active.removeWaiter(wake);
-        resolve();
-      };
-      const cancel = this.#ports.timers.after(waitMs, wake);
-      active.addWaiter(wake);
-    });
+    await entryBeyond(parts.core, this.#ports.timers, ref.value, cursor, waitMs);
   }
 
   async hubs(): Promise<readonly HubName[]> {
@@ -406,6 +382,16 @@ export class Engine implements NodeApi {
   ): Promise<Result<T, Failure>> {
     const ref = this.#admission.reader(principal, hub, channel);
     return ref.ok ? this.#withLog(ref.value, use) : ref;
+  }
+
+  /** What is kept of who is in a channel needs no log. */
+  async #asMember<T>(
+    asked: [principal: Principal, hub: string, channel: string],
+    use: (presence: PresenceService, ref: ChannelRef) => Promise<Result<T, Failure>>,
+  ): Promise<Result<T, Failure>> {
+    const ref = this.#admission.reader(...asked);
+    if (ref.ok && !this.#parts()) return err(this.#unavailable());
+    return ref.ok ? use(this.#presence!, ref.value) : ref;
   }
 
   async #withLog<T>(

@@ -1,6 +1,6 @@
 /** A mutation that waits for the next commit. Plain objects, one a message; no promise, timer or closure each. */
 import type { Dot } from '../base/ids.js';
-import type { Change } from '../documents/fold.js';
+import type { Judged } from './judged.js';
 import type { LostRange, Timestamp } from '../log/entry.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Level } from '../protocol/messages.js';
@@ -33,8 +33,8 @@ export interface PendingPublish extends Accepted {
   readonly scope: string;
   /** Of the content, where there is a key to tell a repetition from a conflict. */
   readonly contentHash: number;
-  /** Of a document: what it changes. */
-  readonly change?: Change | undefined;
+  /** Where it is no message. */
+  readonly judged?: Judged | undefined;
   /** It has no content: it ends the generation of its channel. */
   readonly deletes?: true | undefined;
   /** Set when stamped, or taken from the first entry of the same key. */

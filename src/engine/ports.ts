@@ -202,10 +202,12 @@ export interface LogStore {
   /** For each writer with entries above the floor the first seq stamped at or after `timestamp`; writers without one
    *  are left out. */
   seqsSince(ref: ChannelRef, timestamp: Timestamp): Promise<Vector>;
-  /** Looks idempotency keys up, those not flushed yet included; entries older than `since` do not count. */
+  /** Looks idempotency keys up, those not flushed yet included; entries older than `since` or newer than `until` do not
+   *  count. */
   findKeys(
     rows: readonly { ref: ChannelRef; scope: string; key: string }[],
     since: Timestamp,
+    until?: Timestamp,
   ): Promise<(KeyRow | undefined)[]>;
 
   /** Number of the newest durable commit; 0 without one. Never lower than before under one `storeId`. */

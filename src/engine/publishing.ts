@@ -10,23 +10,22 @@ import {
 import { limits } from '../base/limits.js';
 import type { Result } from '../base/result.js';
 import { planted } from '../base/planted.js';
+import type { Action } from '../channels/grants.js';
+import { kindOf } from '../channels/kinds.js';
 import { refusal } from '../channels/permissions.js';
 import { type RuleSet, defaultRules } from '../channels/rules.js';
-import { kindOf } from '../channels/kinds.js';
-import { Fault } from '../documents/faults.js';
-import { type Change, readChange } from '../documents/fold.js';
 import { systemRulesOf } from '../hubs/system-channels.js';
-import { contentHash, decodeContent } from '../log/entry-wire.js';
+import { contentHash } from '../log/entry-wire.js';
 import { keyScope } from '../log/run-layout.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { Level, PublishMessage } from '../protocol/messages.js';
+import type { Level, PublishMessage, PublishedKind } from '../protocol/messages.js';
 import type { Reached } from '../sessions/ack-range.js';
 import { ActiveChannel } from './active-channel.js';
 import type { Principal, PublishAccepted } from './api.js';
 import { BatchOrigin } from './batch-origin.js';
 import type { Core } from './core.js';
-import { faultFailure } from './documents/fault-failure.js';
+import { type Judged, judgedOf, misplaced } from './judged.js';
 import type { Away, Taker } from './cluster/neighbours.js';
 import type { ForwardedPublish } from './cluster/peer-messages.js';
 import type { PendingPublish, PublishOrigin } from './pending.js';
@@ -86,8 +85,9 @@ export class Publishing implements Taker {
     if (at === 'nowhere') {
       return this.#refuse(request, failure('UNAVAILABLE', { channel: place.ref.channel, retryAfterMs: 500 }));
     }
-    const change = request.message.isPatch ? changeIn(place.ref.channel, request.message.content) : undefined;
-    if (change && 'outcome' in change) return this.#refuse(request, change);
+    const { kind, content } = request.message;
+    const judged = kind && judgedOf(kind, place.ref.channel, content);
+    if (judged && 'outcome' in judged) return this.#refuse(request, judged);
     const level = levelOf(request.message, place.rules);
     if (level === 'memory') this.counters.signals++;
     else this.counters.published++;
@@ -95,18 +95,24 @@ export class Publishing implements Taker {
     const isHeld = this.away?.holds(place.ref) === true && !planted('here-overtakes');
     const isWaiting = place instanceof ActiveChannel && (place.pending.length > 0 || place.isCut);
     if (this.away && (isHeld || (at === 'peer' && !isWaiting)))
-      return this.away.forward(pendingOf(request, place.rules, level, change), place.ref);
+      return this.away.forward(pendingOf(request, place.rules, level, judged), place.ref);
     const full = this.#fullOf(place, request.message.content.length, level);
     if (full) return this.#refuse(request, full);
     const channel = place instanceof ActiveChannel ? place : this.core.channels.use(place.ref);
-    if (level !== 'memory') return this.#append(channel, pendingOf(request, place.rules, level, change));
+    if (level !== 'memory') return this.#append(channel, pendingOf(request, place.rules, level, judged));
     const { origin, requestId, principal, message } = request;
     this.#signal(channel, origin, requestId, principal.actor, message.content);
   }
 
-  /** What the node itself writes into a system channel. */
-  system(ref: ChannelRef, content: Uint8Array, actor: string, origin: PublishOrigin): void {
-    const message: PublishMessage = { type: 'publish', channel: ref.channel, content };
+  /** What the node itself writes: into a system channel, or that time has passed. */
+  system(
+    ref: ChannelRef,
+    content: Uint8Array,
+    actor: string,
+    origin: PublishOrigin,
+    kind?: PublishedKind,
+  ): void {
+    const message: PublishMessage = { type: 'publish', channel: ref.channel, content, kind };
     const principal: Principal = { actor, authenticated: true, admin: true };
     this.#take(
       { origin, requestId: 0, hub: ref.hub, principal, message },
@@ -140,8 +146,9 @@ export class Publishing implements Taker {
     const { ref, content, level, publisher, idempotencyKey } = item;
     if (item.isDelete)
       return this.#append(this.core.channels.use(ref), deletionOf(item.id, item.actor, origin));
-    const change = item.isPatch ? changeIn(ref.channel, content) : undefined;
-    if (change && 'outcome' in change) return origin.publishFailed(item.id, change);
+    const judged = item.kind && judgedOf(item.kind, ref.channel, content);
+    const wrong = judged && 'outcome' in judged ? judged : misplaced(item.kind, ref.channel);
+    if (wrong) return origin.publishFailed(item.id, wrong);
     if (this.hubs.isDeleted(ref.hub)) return origin.publishFailed(item.id, this.hubs.missing(ref.hub));
     // The other node let it in; this one may not have heard of the hub yet.
     const rules = this.rulesOf(ref.hub, ref.channel) ?? defaultRules;
@@ -152,7 +159,7 @@ export class Publishing implements Taker {
     if (level === 'memory') return this.#signal(channel, origin, item.id, item.actor, content);
     this.#append(channel, {
       kind: 'publish',
-      change,
+      judged: judged as Judged | undefined,
       origin,
       requestId: item.id,
       content,
@@ -246,26 +253,32 @@ export class Publishing implements Taker {
 const heard: Reached = { level: 'memory', copies: 1 };
 
 function levelOf(message: PublishMessage, rules: RuleSet): Level {
+  if (message.kind) return message.level ?? (rules.ack === 'memory' ? 'owner' : rules.ack);
   return message.store === false || !rules.store ? 'memory' : (message.level ?? rules.ack);
+}
+
+function actionOf({ kind }: PublishMessage): Action {
+  return kind === 'notification' ? 'notify' : kind === 'read' ? 'subscribe' : 'publish';
 }
 
 /** What the rules of the channel and the message itself do not allow, wherever it is written. */
 function deniedOf({ message, principal, publisher }: PublishRequest, rules: RuleSet): Failure | undefined {
-  const { channel, content } = message;
-  const denied = refusal(principal, 'publish', channel, rules);
+  const { channel, content, kind } = message;
+  const denied = refusal(principal, actionOf(message), channel, rules);
   if (denied) return denied;
-  if (content.length > rules.messageBytesMax) {
+  const hasOwnLimit = kind === 'notification' || kind === 'read';
+  if (content.length > rules.messageBytesMax && !hasOwnLimit) {
     return failure('TOO_LARGE', {
       channel,
       message: `A message here has at most ${rules.messageBytesMax} bytes; this one has ${content.length}.`,
     });
   }
-  const unstored = !rules.store || message.store === false;
-  if (message.isPatch) {
-    if (kindOf(channel) !== 'document') return noDocument(channel);
-    if (unstored || message.level === 'memory')
-      return failure('INVALID', { channel, message: 'A patch is always stored.' });
-  }
+  const wrong = misplaced(kind, channel);
+  if (wrong) return wrong;
+  // Of the rules of a notification channel only those count that say who may read it.
+  const unstored = (!rules.store && !hasOwnLimit) || message.store === false;
+  if (kind !== undefined && (unstored || message.level === 'memory'))
+    return failure('INVALID', { channel, message: 'Patches and notifications are always stored.' });
   if (unstored && message.level !== undefined && message.level !== 'memory') {
     const text = 'A publish that is not stored can only be acknowledged at level "memory".';
     return failure('INVALID', { channel, message: text });
@@ -281,12 +294,12 @@ function pendingOf(
   { origin, requestId, principal, publisher, message }: PublishRequest,
   rules: RuleSet,
   level: Level,
-  change: Change | undefined,
+  judged: Judged | undefined,
 ): PendingPublish {
   const stored = publisher && storedPublisher(publisher, message);
   return {
     kind: 'publish',
-    change,
+    judged,
     origin,
     requestId,
     content: message.content,
@@ -294,7 +307,7 @@ function pendingOf(
     publisher: stored,
     idempotencyKey: message.idempotencyKey,
     // The document is what is retained of patches.
-    retain: !change && (message.retain ?? rules.retain),
+    retain: !judged && (message.retain ?? rules.retain),
     level,
     degrade: message.degrade ?? rules.degrade,
     scope: keyScope(principal.actor, stored),
@@ -328,20 +341,6 @@ function deletionOf(requestId: number, actor: string, origin: PublishOrigin): Pe
 }
 
 const noContent = new Uint8Array(0);
-
-function noDocument(channel: string): Failure {
-  return failure('INVALID', { channel, message: 'Only documents are patched: channels called "doc:…".' });
-}
-
-/** What a patch says, or why it makes no sense. */
-function changeIn(channel: string, bytes: Uint8Array): Change | Failure {
-  // Another node may say so of any channel, also of one that is the system's.
-  if (kindOf(channel) !== 'document') return noDocument(channel);
-  const content = decodeContent(bytes);
-  if (!content.ok) return failure('INVALID', { channel });
-  const change = readChange(content.value);
-  return change instanceof Fault ? faultFailure(channel, change) : change;
-}
 
 /** What the entry will say of its publisher. A key is known within its publisher, at every owner and after every start:
  *  what it belongs to has to be in the log, also of a publish without a number. */

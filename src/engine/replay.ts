@@ -23,6 +23,8 @@ export interface ReplayHost {
   retryLater(session: Session): void;
   /** Sends the document as whoever has all before `position` has it; false where it cannot be read now. */
   rebase(session: Session, channel: ActiveChannel, position: number): Promise<boolean>;
+  /** Sends what is unread in a notification channel now. */
+  info(session: Session, subscription: Subscription<Session>): void;
 }
 
 type EntriesStep = Extract<ReturnType<LogReader['next']>, { type: 'entries' }>;
@@ -53,12 +55,14 @@ export class Replay {
     while (session.hasReplay && !session.closed) {
       session.hasReplay = false;
       for (const subscription of session.subscriptions.values()) {
-        if (subscription.state.state !== 'replaying') continue;
+        const isReplaying = subscription.state.state === 'replaying';
+        if (!isReplaying && !subscription.isInfoDue) continue;
         if (session.isBehind()) {
           session.hasReplay = true;
           return;
         }
-        if (!(await this.#step(session, subscription))) session.hasReplay = true;
+        if (subscription.isInfoDue) this.host.info(session, subscription);
+        if (isReplaying && !(await this.#step(session, subscription))) session.hasReplay = true;
         if (session.closed) return;
       }
     }
@@ -118,7 +122,9 @@ export class Replay {
     // Unsubscribed, or trimmed away, while the disk was read.
     if (subscription.state !== state || session.closed) return subscription.state.state !== 'replaying';
     deliverRead(session, channel, state.reader, { step, isProvisional }, read);
-    if (step.late && hasPatch(channel, read)) subscription.isRebaseDue = true;
+    // What was had of several writers may be in another order in the end, with nothing late to say so.
+    const isDoubtful = step.late || (isProvisional && state.reader.writersBeyond > 1);
+    if (isDoubtful && hasPatch(channel, read)) subscription.isRebaseDue = true;
     if (planted('live-before-end')) subscription.state = { state: 'live', from: log.endPosition };
     this.host.flushSoon(session);
     return goesLive(channel, subscription);

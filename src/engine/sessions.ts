@@ -9,8 +9,8 @@ import { encodeCursor } from '../log/cursor.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
 import type {
-  DocumentGetMessage,
-  HistoryMessage,
+  ChannelQuestion,
+  PresenceRequest,
   PublishMessage,
   ServerMessage,
   UserMessage,
@@ -21,19 +21,20 @@ import { Session, type SessionHost, type WantedSubscription } from '../sessions/
 import type { Authenticated } from '../sessions/authentication.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
-import { documentState, rebase } from './documents/reading.js';
+import { answerTo } from './answering.js';
+import { rebase } from './documents/reading.js';
 import type { OpenSession, PeopleAnswer, Principal, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
-import { historyPage } from './history.js';
 import type { Quotas } from './hubs/quotas.js';
+import { tellInfo } from './notifications/notifications.js';
 import { NodesTold } from './nodes-told.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
+import type { PresenceService } from './presence/service.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
-import { scanOf } from './scan.js';
-import { type RulesOf, openSubscriptions } from './subscribing.js';
+import { type RulesOf, cutRefused, openSubscriptions } from './subscribing.js';
 
 export interface Parts {
   readonly core: Core;
@@ -59,7 +60,8 @@ export interface SessionsNode {
     sessionId: string,
   ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
   people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
-  readonly quotas: Pick<Quotas, 'begins' | 'ended' | 'take'>;
+  quotas(): Quotas;
+  presence(): PresenceService;
   /** False for one whose time is over, or that was revoked. */
   isCurrent(hub: HubName, principal: Principal): boolean;
 }
@@ -103,7 +105,7 @@ export class Sessions implements SessionHost {
           message: 'The node serves as many connections as it can. Try another node, or later.',
         }),
       );
-    const refused = this.node.quotas.begins(hub, request.principal);
+    const refused = this.node.quotas().begins(hub, request.principal);
     if (refused) return err(refused);
     const session = this.#make(hub, request);
     this.#sessions.add(session);
@@ -162,12 +164,8 @@ export class Sessions implements SessionHost {
     const { hub, principal } = session;
     if (!session.admitted || !this.node.isCurrent(hub, principal))
       return session.failAndClose('UNAUTHENTICATED');
-    for (const subscription of session.subscriptions.values()) {
-      const { channel } = subscription;
-      const rules = this.node.rulesOf({ hub, channel });
-      const refused = 'code' in rules ? rules : refusal(principal, 'subscribe', channel, rules);
-      if (refused) session.cut(subscription, refused);
-    }
+    cutRefused(session, this.node.rulesOf);
+    this.node.presence().recheck(session);
   }
 
   /** Those that somebody is in. */
@@ -237,14 +235,15 @@ export class Sessions implements SessionHost {
   }
 
   disconnected(session: Session): void {
-    if (this.#sessions.delete(session)) this.node.quotas.ended(session.hub);
+    if (this.#sessions.delete(session)) this.node.quotas().ended(session.hub);
     this.#readers.delete(session);
+    this.node.presence().ended(session);
   }
 
   // --- what a session asks
 
   take({ hub, principal }: Session, nowMs: number): number {
-    return this.node.quotas.take(hub, principal, nowMs);
+    return this.node.quotas().take(hub, principal, nowMs);
   }
 
   authenticate(session: Session, token: string, done: Authenticated): void {
@@ -288,6 +287,10 @@ export class Sessions implements SessionHost {
     if (session.hasAcks) this.flushSoon(session);
   }
 
+  presence(session: Session, requestId: number, message: PresenceRequest): void {
+    this.node.presence().request(session, requestId, message);
+  }
+
   people(session: Session, requestId: number, { action, request }: UserMessage): void {
     void this.#answerPeople(session, requestId, action, request).finally(() => session.requestDone());
   }
@@ -302,18 +305,10 @@ export class Sessions implements SessionHost {
     }
   }
 
-  history(session: Session, requestId: number, message: HistoryMessage): void {
-    void this.#answer(session, requestId, message.channel, async (core, channel) => {
-      const page = await historyPage(scanOf(core, channel), message);
-      return page.ok ? ok({ type: 'history', ...page.value }) : page;
-    }).finally(() => session.requestDone());
-  }
-
-  document(session: Session, requestId: number, message: DocumentGetMessage): void {
-    void this.#answer(session, requestId, message.channel, async (core, channel) => {
-      const state = await documentState(core, channel, message);
-      return state.ok ? ok({ type: 'document', ...state.value }) : state;
-    }).finally(() => session.requestDone());
+  ask(session: Session, requestId: number, question: ChannelQuestion): void {
+    void this.#answer(session, requestId, question.channel, (core, channel) =>
+      answerTo(question, core, channel),
+    ).finally(() => session.requestDone());
   }
 
   async #answer(
@@ -349,7 +344,10 @@ export class Sessions implements SessionHost {
       session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
-    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted)
+    const opened = (subscription: Subscription<Session>): void => {
+      if (this.#sessions.has(session)) this.node.presence().entered(subscription);
+    };
+    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted, opened)
       .then(
         () => this.#kick(session),
         (error: unknown) => this.#failed(error, session, requestId),
@@ -358,6 +356,7 @@ export class Sessions implements SessionHost {
   }
 
   unsubscribed(subscription: Subscription<Session>): void {
+    this.node.presence().left(subscription);
     const channel = this.node.core()?.channels.find(subscription.session.hub, subscription.channel);
     if (!channel?.hasListeners || subscription.slot < 0) return;
     channel.fanOut.remove(subscription);
@@ -413,6 +412,7 @@ export class Sessions implements SessionHost {
           failed: (session, error) => this.#failed(error, session, 0),
           retryLater: (session) => this.#retryLater(session),
           rebase: (session, channel, position) => rebase(core, session, channel, position),
+          info: (_session, subscription) => tellInfo(core.channels, subscription),
         }),
       };
     }

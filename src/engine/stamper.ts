@@ -2,7 +2,7 @@
  *  publishers gave. */
 import type { Dot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import { type Publisher, isNumbered } from '../log/entry.js';
+import { type Content, type Publisher, isNumbered } from '../log/entry.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
 import { RunWriter } from '../log/run-writer.js';
@@ -19,12 +19,11 @@ import {
   type PendingTrim,
   refuseUnwritten,
 } from './pending.js';
-import { type Change, type Fold, emptyFold, foldChange } from '../documents/fold.js';
-import { snapshotOf } from '../documents/snapshot.js';
-import { encodeContent } from '../log/entry-wire.js';
-import type { Documents } from './documents/documents.js';
-import { faultFailure } from './documents/fault-failure.js';
-import type { OpenDocument } from './documents/open-document.js';
+import { decodeContent, encodeContent } from '../log/entry-wire.js';
+import type { FoldKinds } from './folds/fold-kinds.js';
+import type { FoldedEntry } from './folds/folding.js';
+import type { OpenFold } from './folds/open-fold.js';
+import { type Judged, type Taken, judge } from './judged.js';
 import type { LogStore } from './ports.js';
 import type { WriterId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
@@ -40,15 +39,14 @@ export interface StamperOptions {
   readonly clock: HybridClock;
   readonly physicalMs: () => number;
   readonly writer: WriterId;
-  readonly documents: Documents;
+  readonly folds: FoldKinds;
 }
 
-interface StampedEntry {
-  /** Behind it, where it changes something. */
-  readonly fold?: Fold | undefined;
+type StampedEntry = Omit<FoldedEntry, 'writer'> & {
+  /** Behind it, where that is known. */
+  readonly fold?: unknown;
   readonly bytes?: number;
-  readonly isSnapshot?: boolean;
-}
+};
 
 type Allowed = Extract<Stamping, { as: 'owner' | 'degraded' }>;
 
@@ -60,8 +58,8 @@ export class Stamper {
   /** Of the channel being stamped. */
   #allowed: Allowed | undefined;
   #isBegun = false;
-  /** Of that channel, where it is a document and known as far as its log goes. */
-  #document: OpenDocument | undefined;
+  /** What that channel comes to, where it is of such a kind and that is known as far as its log goes. */
+  #open: OpenFold<unknown> | undefined;
 
   constructor(options: StamperOptions) {
     this.#options = options;
@@ -82,7 +80,7 @@ export class Stamper {
   stamp({ channel, items }: Group, allowed: Allowed): Stamped {
     this.#allowed = allowed;
     this.#isBegun = false;
-    this.#document = this.#options.documents.at(channel, allowed.parents);
+    this.#open = this.#options.folds.of(channel)?.at(channel, allowed.parents);
     let kept = 0;
     for (const item of items) if (this.#take(channel, item)) items[kept++] = item;
     items.length = kept;
@@ -107,7 +105,7 @@ export class Stamper {
   }
 
   /** The parents due, on the first entry of a run. */
-  #open(channel: ActiveChannel): readonly Dot[] | undefined {
+  #begin(channel: ActiveChannel): readonly Dot[] | undefined {
     if (this.#isBegun) return undefined;
     this.#isBegun = true;
     const { as, round, parents } = this.#allowed!;
@@ -117,7 +115,8 @@ export class Stamper {
     // What is taken in of an older generation is said to be that before anything else stands on it.
     channel.forgetKeys();
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    this.#stamped(channel, this.runs.append({ timestamp, kind: 'delete', voids, parents }));
+    const seq = this.runs.append({ timestamp, kind: 'delete', voids, parents });
+    this.#stamped(channel, { seq, timestamp, kind: 'delete' });
     return undefined;
   }
 
@@ -138,14 +137,15 @@ export class Stamper {
     }
     if (isNumbered(publisher) && !isNext(channel, item, publisher)) return false;
     // Behind one that was not taken it would be judged without what it builds on.
-    const fold = item.change && this.#judge(channel, item, item.change);
-    if (fold === false) return false;
+    const taken = item.judged && this.#judge(channel, item, item.judged);
+    if (taken === false) return false;
     if (isNumbered(publisher)) channel.publishers.add(scope, publisher.epoch, publisher.seq);
-    const parents = this.#open(channel);
+    const parents = this.#begin(channel);
     item.timestamp = this.#options.clock.stamp(this.#nowMs);
+    const kind = item.judged?.kind ?? entryKindOf(channel.ref.channel);
     const seq = this.runs.append({
       timestamp: item.timestamp,
-      kind: item.change ? 'patch' : entryKindOf(channel.ref.channel),
+      kind,
       actor: item.actor === '' ? undefined : item.actor,
       publisher,
       idempotencyKey,
@@ -153,8 +153,16 @@ export class Stamper {
       retain: item.retain,
       content: item.content,
     });
-    this.#stamped(channel, seq, { fold, bytes: item.content.length });
-    item.version = fold?.version;
+    const { timestamp, content: encoded } = item;
+    this.#stamped(channel, {
+      seq,
+      timestamp,
+      kind,
+      bytes: encoded.length,
+      fold: taken?.fold,
+      content: item.judged && this.#open ? contentOf(encoded) : undefined,
+    });
+    item.version = taken?.version;
     item.dot = { writer: this.#options.writer, seq };
     if (idempotencyKey !== undefined) {
       const { dot, timestamp } = item;
@@ -182,13 +190,14 @@ export class Stamper {
       return false;
     }
     const { writer, clock } = this.#options;
-    const parents = this.#open(channel);
+    const parents = this.#begin(channel);
     const trim = channel.log.generation.endAt(writer, Math.max(channel.seq, channel.stampedSeq) + 1, round);
-    item.timestamp = clock.stamp(this.#nowMs);
+    const timestamp = clock.stamp(this.#nowMs);
     const actor = item.actor === '' ? undefined : item.actor;
-    const seq = this.runs.append({ timestamp: item.timestamp, kind: 'delete', actor, parents, trim });
+    const seq = this.runs.append({ timestamp, kind: 'delete', actor, parents, trim });
+    item.timestamp = timestamp;
     item.dot = { writer, seq };
-    this.#stamped(channel, seq, { fold: emptyFold });
+    this.#stamped(channel, { seq, timestamp, kind: 'delete', fold: this.#open?.folding.empty });
     channel.forgetKeys();
     return true;
   }
@@ -199,9 +208,10 @@ export class Stamper {
       item.settled(false);
       return false;
     }
-    const parents = this.#open(channel);
+    const parents = this.#begin(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    this.#stamped(channel, this.runs.append({ timestamp, kind: 'trim', trim, parents }));
+    const seq = this.runs.append({ timestamp, kind: 'trim', trim, parents });
+    this.#stamped(channel, { seq, timestamp, kind: 'trim', trim });
     return true;
   }
 
@@ -211,54 +221,60 @@ export class Stamper {
     const isDue = parents !== undefined || channel.log.generation.voidsDue().length > 0;
     if ((as !== 'owner' && !isNeeded) || this.#isBegun || !isDue) return false;
     // Unless an entry about an older generation names them already.
-    if (!this.#open(channel)) return true;
+    if (!this.#begin(channel)) return true;
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    this.#stamped(channel, this.runs.append({ timestamp, kind: 'merge', parents }));
+    const seq = this.runs.append({ timestamp, kind: 'merge', parents });
+    this.#stamped(channel, { seq, timestamp, kind: 'merge' });
     return true;
   }
 
-  // Documents.
+  // What is judged.
 
-  /** The document behind the patch; what does not apply is refused, and never written. */
-  #judge(channel: ActiveChannel, item: PendingPublish, change: Change): Fold | false {
-    const document = this.#document;
-    if (!document) {
-      refuseUnwritten(item);
-      return false;
-    }
-    const { fold, fault } = foldChange(document.tip, change);
-    return fault ? refuse(item, faultFailure(channel.ref.channel, fault)) : fold;
+  /** What it takes of the channel behind it; what makes no sense there is refused, and never written. */
+  #judge(channel: ActiveChannel, item: PendingPublish, judged: Judged): Taken | false {
+    const taken = judge(judged, {
+      channel: channel.ref.channel,
+      tip: this.#open?.tip,
+      isOwner: this.#allowed!.as === 'owner',
+      nowMs: this.#nowMs,
+    });
+    if (taken && 'outcome' in taken) return refuse(item, taken);
+    if (!taken) refuseUnwritten(item);
+    return taken ?? false;
   }
 
   /** Only under a claim: elsewhere it would say what nothing else goes by. */
   #snapshot(channel: ActiveChannel): boolean {
-    const document = this.#document;
-    if (!document || this.#allowed!.as !== 'owner') return false;
-    const content = encodeContent(snapshotOf(document.tip));
-    const parents = this.#open(channel);
+    const open = this.#open;
+    if (!open || this.#allowed!.as !== 'owner') return false;
+    const content = encodeContent(open.folding.snapshotOf(open.tip));
+    const parents = this.#begin(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({ timestamp, kind: 'snapshot', parents, content });
-    this.#stamped(channel, seq, { isSnapshot: true });
-    document.snapshotStamped();
+    this.#stamped(channel, { seq, timestamp, kind: 'snapshot' });
+    open.snapshotStamped();
     return true;
   }
 
-  #stamped(channel: ActiveChannel, seq: number, of: StampedEntry = {}): void {
-    channel.stampedSeq = seq;
-    const document = this.#document;
-    if (!document) return;
-    const { fold = document.tip, bytes = 0, isSnapshot = false } = of;
-    document.push({ writer: this.#options.writer, seq, fold, isSnapshot });
-    document.grew(bytes);
+  #stamped(channel: ActiveChannel, { fold, bytes = 0, ...entry }: StampedEntry): void {
+    channel.stampedSeq = entry.seq;
+    const open = this.#open;
+    if (!open) return;
+    const { writer } = this.#options;
+    // Behind all that is held: nothing it could stand on less than.
+    const behind = fold ?? open.folding.step(open.tip, { writer, ...entry }).fold;
+    open.push({ writer, seq: entry.seq, fold: behind, isSnapshot: entry.kind === 'snapshot' });
+    open.grew(bytes);
   }
 
   /** Unless an earlier one says the same. */
   #gap(channel: ActiveChannel, { lost }: PendingGap): boolean {
     const { writer, fromSeq, toSeq } = lost;
     if (this.#allowed!.as !== 'owner' || channel.log.isGivenUp(writer, fromSeq, toSeq)) return false;
-    const parents = this.#open(channel);
+    const parents = this.#begin(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    this.#stamped(channel, this.runs.append({ timestamp, kind: 'gap', lost, parents }));
+    const seq = this.runs.append({ timestamp, kind: 'gap', lost, parents });
+    this.#stamped(channel, { seq, timestamp, kind: 'gap' });
     return true;
   }
 
@@ -286,8 +302,8 @@ export class Stamper {
       scope: item.scope,
       key: item.idempotencyKey!,
     }));
-    const windowStart = this.#logTime() - limits.idempotencyWindowMs * countersPerMs;
-    const found = await this.#options.store.findKeys(rows, Math.max(0, windowStart));
+    const [now, window] = [this.#logTime(), limits.idempotencyWindowMs * countersPerMs];
+    const found = await this.#options.store.findKeys(rows, Math.max(0, now - window), now + window);
     unknown.forEach(({ channel }, i) => {
       const row = found[i];
       if (row && !channel.log.generation.isDeleted(row.dot)) channel.keys.add(row);
@@ -299,6 +315,11 @@ export class Stamper {
     const { clock, physicalMs } = this.#options;
     return Math.max(clock.last, timestampFromUnixMs(Math.floor(physicalMs())));
   }
+}
+
+function contentOf(encoded: Uint8Array): Content | undefined {
+  const content = decodeContent(encoded);
+  return content.ok ? content.value : undefined;
 }
 
 function isNext(channel: ActiveChannel, item: PendingPublish, publisher: Publisher): boolean {

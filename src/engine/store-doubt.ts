@@ -1,4 +1,5 @@
 /** Why a node does not go on with its store as it is, though the disk works. */
+import { type Observer, StoreFailedError } from './ports.js';
 
 /** It forgot what the node said of it: it was rolled back, or a copy of it was used. Under another id, it counts for nothing
  *  before other homes gave back what is missing. */
@@ -23,8 +24,16 @@ export class StoreTwiceError extends Error {
   }
 }
 
-/** How administrators are told; anything of no kind that is known is a bug. */
-export function alarmCodeOf(error: unknown): string {
-  if (error instanceof StoreForgotError) return 'STORE_ROLLED_BACK';
-  return error instanceof StoreTwiceError ? 'STORE_TWICE' : 'INTERNAL';
+/** Of whatever ended an incarnation of the node's log. */
+export function tellOf(error: unknown, message: string, observer: Observer): void {
+  // The store has told of its own failure.
+  if (error instanceof StoreFailedError) return;
+  // Anything else is a bug.
+  const code =
+    error instanceof StoreForgotError
+      ? 'STORE_ROLLED_BACK'
+      : error instanceof StoreTwiceError
+        ? 'STORE_TWICE'
+        : 'INTERNAL';
+  observer.observe({ type: 'alarm', code, message });
 }

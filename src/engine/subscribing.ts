@@ -11,14 +11,15 @@ import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { DocumentInfo, Gap, Start, SubscribedChannel } from '../protocol/messages.js';
+import type { DocumentInfo, Gap, NotificationInfo, Start, SubscribedChannel } from '../protocol/messages.js';
 import type { Session, WantedSubscription } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import { signalFrame } from './delivery.js';
-import { DocumentUnreadableError } from './documents/log-fold.js';
+import { FoldUnreadableError } from './folds/log-fold.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
+import { infoFrame, isSame } from './notifications/notifications.js';
 import { retainedSlice } from './retained.js';
 import { goesLive } from './replay.js';
 import { scanOf } from './scan.js';
@@ -38,6 +39,17 @@ interface Opened {
 /** What goes for a channel, or why nothing can be said of it. */
 export type RulesOf = (ref: ChannelRef) => RuleSet | Failure;
 
+/** Ends what the session has no right to any more, and tells it. */
+export function cutRefused(session: Session, rulesOf: RulesOf): void {
+  const { hub, principal } = session;
+  for (const subscription of session.subscriptions.values()) {
+    const { channel } = subscription;
+    const rules = rulesOf({ hub, channel });
+    const refused = 'code' in rules ? rules : refusal(principal, 'subscribe', channel, rules);
+    if (refused) session.cut(subscription, refused);
+  }
+}
+
 type Outcome = Opened | { readonly result: SubscribedChannel };
 
 export async function openSubscriptions(
@@ -46,6 +58,7 @@ export async function openSubscriptions(
   session: Session,
   requestId: number,
   wanted: readonly WantedSubscription[],
+  opened: (subscription: Subscription<Session>) => void,
 ): Promise<void> {
   const outcomes: Outcome[] = [];
   for (let i = 0; i < wanted.length; i += limits.parallelOpensMax) {
@@ -61,10 +74,14 @@ export async function openSubscriptions(
     // Those of this turn are in the live history already.
     core.delivery.handOutSignalsOf(outcome.channel);
     begin(session, outcome);
+    if (outcome.subscription.state.state !== 'ended') opened(outcome.subscription);
   }
 }
 
-function begin(session: Session, { channel, subscription, reader, log, resumed, lost }: Opened): void {
+function begin(
+  session: Session,
+  { channel, subscription, reader, log, resumed, lost, result }: Opened,
+): void {
   if (subscription.state.state !== 'opening') return;
   // The log may have been replaced while other channels were opened.
   const moved = channel.log === log ? ok(reader) : LogReader.atCursor(channel.log, reader.heads(log));
@@ -75,7 +92,14 @@ function begin(session: Session, { channel, subscription, reader, log, resumed, 
   if (signals && !signals.isEmpty && !resumed)
     session.push(signalFrame(channel, signals.signals, session.encoding));
   subscription.replayFrom(moved.value);
+  // What it made of that, the order may have otherwise.
+  if (moved.value.isBeyond && kindOf(channel.ref.channel) === 'document') subscription.isRebaseDue = true;
   if (!goesLive(channel, subscription)) session.hasReplay = true;
+  const { told } = channel;
+  // It may have changed while other channels were opened.
+  if (told && !(result.notifications && isSame(told, result.notifications))) {
+    session.push(infoFrame(channel, told, session.encoding));
+  }
 }
 
 async function openOne(
@@ -117,8 +141,26 @@ async function infoAt(
   try {
     return documents.info(await documents.before(channel, position));
   } catch (error) {
-    if (error instanceof DocumentUnreadableError) return undefined;
+    if (error instanceof FoldUnreadableError) return undefined;
     throw error;
+  }
+}
+
+/** Of a notification channel, where it can be read: whoever is there already was told the same, or is now. */
+async function countAt(
+  { notifications }: Core,
+  channel: ActiveChannel,
+): Promise<NotificationInfo | undefined> {
+  if (kindOf(channel.ref.channel) !== 'notification') return undefined;
+  try {
+    const info = await notifications.info(channel);
+    if (info) notifications.noticed(channel, info);
+    return info;
+  } catch (error) {
+    if (!(error instanceof FoldUnreadableError)) throw error;
+    // Told once it can be read.
+    notifications.changed(channel);
+    return undefined;
   }
 }
 
@@ -142,6 +184,7 @@ async function openAt(
   const { reader, lost } = position.value;
   const retained = start.type === 'live' ? await retainedSlice(core.logs, channel) : undefined;
   const cursor = encodeCursor(ref, reader.heads(log));
+  const notifications = await countAt(core, channel);
   const document = start.type === 'live' ? await infoAt(core, channel, reader.position) : undefined;
   return {
     result: {
@@ -149,6 +192,7 @@ async function openAt(
       cursor,
       ...(retained ? { retained } : {}),
       ...(document ? { document } : {}),
+      ...(notifications ? { notifications } : {}),
     },
     channel,
     subscription,

@@ -1,19 +1,16 @@
 /** Documents over HTTP: the document itself is the body, its version is the entity tag. */
-import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { toBase64Url, toHex } from '../base/bytes.js';
-import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { DocumentChange, DocumentChanges } from '../engine/api.js';
-import { encodeContent } from '../log/entry-wire.js';
 import { timeToJson } from '../protocol/entry-json.js';
-import { checkPublishContent } from '../protocol/content-check.js';
 import { jsonPatchType, jsonType } from '../protocol/content-type.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { DocumentInfo, Level, PublishMessage } from '../protocol/messages.js';
+import type { DocumentInfo } from '../protocol/messages.js';
 import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { jsonType as jsonAnswer } from './history-route.js';
+import { publishMessage } from './publish-message.js';
 import { acceptedOf } from './publish-route.js';
 import { need, optionally, timeOrCursorFrom } from './request-values.js';
 import {
@@ -110,48 +107,20 @@ export const patchRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> 
       },
     },
     async (request) => {
-      const { hub, channel } = request.params;
+      const { hub } = request.params;
       const principal = need(await enter(context.api, hub, request.headers));
-      const body = (request.body ?? Buffer.alloc(0)) as Buffer;
-      const message = need(messageOf(channel, request.headers, request.query, body));
+      const version = need(versionIn(request.headers['if-match']));
+      const content = {
+        contentType: jsonPatchType,
+        payload: (request.body ?? Buffer.alloc(0)) as Buffer,
+        ...(version !== undefined && { headers: new Map([['if-version', version]]) }),
+      };
+      const message = need(publishMessage(request, content, 'patch'));
       const [result] = await context.api.publish(principal, hub, [message]);
       return acceptedOf(need(result!));
     },
   );
 };
-
-function messageOf(
-  channel: string,
-  headers: IncomingHttpHeaders,
-  query: { readonly level?: string; readonly degrade?: string },
-  payload: Buffer,
-): Result<PublishMessage, Failure> {
-  const version = versionIn(headers['if-match']);
-  if (!version.ok) return version;
-  const key = headers['idempotency-key'];
-  if (Array.isArray(key) || (key !== undefined && key.length > limits.idempotencyKeyBytesMax))
-    return err(
-      failure('INVALID', {
-        message: `Idempotency-Key has more than ${limits.idempotencyKeyBytesMax} bytes.`,
-      }),
-    );
-  const content = encodeContent({
-    contentType: jsonPatchType,
-    payload,
-    ...(version.value !== undefined && { headers: new Map([['if-version', version.value]]) }),
-  });
-  const checked = checkPublishContent(content, channel);
-  if (!checked.ok) return checked;
-  return ok({
-    type: 'publish',
-    channel,
-    content,
-    isPatch: true,
-    ...(key !== undefined && { idempotencyKey: key }),
-    ...(query.level !== undefined && { level: query.level as Level }),
-    ...(query.degrade !== undefined && { degrade: query.degrade === 'true' }),
-  });
-}
 
 function tagOf({ version, hash }: DocumentInfo): string {
   return `"${version}-${toHex(hash.subarray(0, 8))}"`;

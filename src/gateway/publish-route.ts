@@ -3,30 +3,25 @@
  *  One message: the body is the payload as it is, its Content-Type goes with it, and everything else is in headers and
  *  query, so that any program that can post a file can publish. Many: JSON with the messages of the WebSocket form. */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { utf8 } from '../base/bytes.js';
 import { dotText } from '../base/ids.js';
-import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { NodeApi, PublishAccepted } from '../engine/api.js';
-import { encodeContent } from '../log/entry-wire.js';
 import type { Content, Extras } from '../log/entry.js';
 import { unixMsOf } from '../log/timestamp.js';
 import { decodeClientFrame } from '../protocol/client-decoder.js';
-import { checkPublishContent } from '../protocol/content-check.js';
-import { type Failure, failure } from '../protocol/errors.js';
-import { JsonSource, isNestedWithin } from '../protocol/json-text.js';
-import type { Level, PublishMessage } from '../protocol/messages.js';
+import type { Failure } from '../protocol/errors.js';
+import { JsonSource } from '../protocol/json-text.js';
+import type { PublishMessage } from '../protocol/messages.js';
 import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
-import { need } from './request-values.js';
+import { publishMessage } from './publish-message.js';
+import { rawJson, takeJson } from './raw-json.js';
+import { need, textHeader } from './request-values.js';
 import { batchAnswer, batchBody, channelParams, hubParams, publishAnswer, publishQuery } from './schemas.js';
 
 const entryHeaderPrefix = 'x-ringlog-header-';
-
-/** The body of a batch as it came: numbers in `data` must not go through `JSON.parse`. */
-const rawBodies = new WeakMap<FastifyRequest, Buffer>();
 
 export const publishRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = async (
   app,
@@ -47,12 +42,11 @@ export const publishRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
       },
     },
     async (request) => {
-      const { hub, channel } = request.params;
-      const principal = need(await enter(context.api, request.params.hub, request.headers));
-      const message = need(
-        messageOf(channel, request.headers, request.query, request.body as Buffer | undefined),
-      );
-      const [result] = await context.api.publish(principal, hub, [message]);
+      const { hub } = request.params;
+      const principal = need(await enter(context.api, hub, request.headers));
+      const payload = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+      const content = contentOf(request.headers, request.query, payload);
+      const [result] = await context.api.publish(principal, hub, [need(publishMessage(request, content))]);
       return acceptedOf(need(result!));
     },
   );
@@ -62,17 +56,7 @@ export const batchRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> 
   app,
   { context },
 ) => {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    const bytes = body as Buffer;
-    try {
-      if (!isNestedWithin(limits.jsonDepthMax, bytes)) throw new SyntaxError('nested too deep');
-      rawBodies.set(request, bytes);
-      done(null, JSON.parse(bytes.toString()));
-    } catch (error) {
-      done(Object.assign(error as Error, { statusCode: 400 }));
-    }
-  });
+  takeJson(app);
   app.post(
     '/v1/hubs/:hub/publish',
     {
@@ -86,7 +70,7 @@ export const batchRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> 
     },
     async (request) => {
       const principal = need(await enter(context.api, request.params.hub, request.headers));
-      const messages = batchOf(rawBodies.get(request)!, request.body.messages.length);
+      const messages = batchOf(rawJson(request), request.body.messages.length);
       const results = await publishAll(messages, (valid) =>
         context.api.publish(principal, request.params.hub, valid),
       );
@@ -106,33 +90,6 @@ async function publishAll(
   const published = valid.length > 0 ? await publish(valid) : [];
   let next = 0;
   return messages.map((message) => (message.ok ? published[next++]! : err(message.error)));
-}
-
-function messageOf(
-  channel: string,
-  headers: IncomingHttpHeaders,
-  query: { readonly [name: string]: string | undefined },
-  body: Buffer | undefined,
-): Result<PublishMessage, Failure> {
-  const content = encodeContent(contentOf(headers, query, body ?? Buffer.alloc(0)));
-  const checked = checkPublishContent(content, channel);
-  if (!checked.ok) return checked;
-  const key = textHeader(headers['idempotency-key']);
-  if (key !== undefined && key.length > limits.idempotencyKeyBytesMax) {
-    const message = `Idempotency-Key has more than ${limits.idempotencyKeyBytesMax} bytes.`;
-    return err(failure('INVALID', { message }));
-  }
-  const { store, retain } = checked.value;
-  return ok({
-    type: 'publish',
-    channel,
-    content,
-    ...(store !== undefined && { store }),
-    ...(retain !== undefined && { retain }),
-    ...(key !== undefined && { idempotencyKey: key }),
-    ...(query['level'] !== undefined && { level: query['level'] as Level }),
-    ...(query['degrade'] !== undefined && { degrade: query['degrade'] === 'true' }),
-  });
 }
 
 function contentOf(
@@ -160,15 +117,6 @@ function contentOf(
     }),
     ...(Object.keys(extras).length > 0 && { extras }),
   };
-}
-
-/** Node reads header bytes as Latin-1; clients write UTF-8. */
-function textHeader(value: string | readonly string[] | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  const text = typeof value === 'string' ? value : value.join(', ');
-  const bytes = Buffer.from(text, 'latin1');
-  const decoded = bytes.toString('utf8');
-  return decoded.includes('\uFFFD') ? text : decoded;
 }
 
 /** The messages of a batch as the WebSocket form has them, so that one decoder checks both. */

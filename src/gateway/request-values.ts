@@ -1,5 +1,6 @@
 /** Values of a request that mean more than their text. */
-import { fromBase64 } from '../base/bytes.js';
+import type { IncomingHttpHeaders } from 'node:http';
+import { fromBase64, utf8 } from '../base/bytes.js';
 import { type Dot, parseDot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
@@ -43,6 +44,22 @@ export function timeOrCursorFrom(name: string, text: string): Result<number | Ui
 export function idFrom(name: string, text: string): Result<Dot, Failure> {
   const dot = parseDot(text);
   return dot.ok ? dot : err(failure('INVALID', { message: `"${name}": ${dot.error}` }));
+}
+
+export function idempotencyKeyFrom(headers: IncomingHttpHeaders): Result<string | undefined, Failure> {
+  const key = textHeader(headers['idempotency-key']);
+  if (key === undefined || utf8(key).length <= limits.idempotencyKeyBytesMax) return ok(key);
+  const message = `Idempotency-Key has more than ${limits.idempotencyKeyBytesMax} bytes.`;
+  return err(failure('INVALID', { message }));
+}
+
+/** Node reads header bytes as Latin-1; clients write UTF-8. */
+export function textHeader(value: string | readonly string[] | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const text = typeof value === 'string' ? value : value.join(', ');
+  const bytes = Buffer.from(text, 'latin1');
+  const decoded = bytes.toString('utf8');
+  return decoded.includes('\uFFFD') ? text : decoded;
 }
 
 /** For routes: the value, or the failure as the answer. */

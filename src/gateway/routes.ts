@@ -9,6 +9,8 @@ import { documentRoutes, patchRoute } from './document-routes.js';
 import { healthRoutes } from './health-routes.js';
 import { historyRoute } from './history-route.js';
 import { peopleRoute } from './people-route.js';
+import { notificationRoutes } from './notification-routes.js';
+import { presenceRoutes } from './presence-routes.js';
 import { batchRoute, publishRoute } from './publish-route.js';
 import { HttpFailure } from './problem.js';
 import { problem } from './schemas.js';
@@ -46,6 +48,8 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   await app.register(deletionRoute, { context });
   await app.register(documentRoutes, { context });
   await app.register(patchRoute, { context });
+  await app.register(notificationRoutes, { context });
+  await app.register(presenceRoutes, { context });
   await app.register(sseRoute, { context });
   await app.register(peopleRoute, { context });
   await app.register(adminRoutes, { context });

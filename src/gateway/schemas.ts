@@ -52,7 +52,11 @@ export const documentQuery = Type.Object(
 const batchMessage = Type.Object(
   {
     channel: Type.String(),
-    kind: Type.Optional(Type.Enum(['publish', 'patch'], { description: '`patch`: of a document' })),
+    kind: Type.Optional(
+      Type.Enum(['publish', 'patch', 'notification', 'read'], {
+        description: '`patch`: of a document; `notification` and `read`: in a notification channel',
+      }),
+    ),
     event: Type.Optional(Type.String()),
     data: Type.Optional(Type.Unknown({ description: 'Text, or any JSON value' })),
     dataBase64: Type.Optional(Type.String()),

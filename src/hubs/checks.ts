@@ -54,6 +54,8 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   retention: (value) => problemOf(value, retentionChecks),
   liveHistory: between(0, limits.liveHistoryEntriesMax),
   messageBytesMax: between(1, limits.messageBytesMax),
+  presence: flag,
+  occupancy: flag,
 };
 
 const hubChecks: Readonly<Record<keyof HubOptions, Check>> = {

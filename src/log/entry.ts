@@ -56,9 +56,17 @@ export interface Deletion {
   readonly old: Vector;
 }
 
+const contentKinds: ReadonlySet<EntryKind> = new Set<EntryKind>([
+  'publish',
+  'patch',
+  'notification',
+  'read',
+  'snapshot',
+]);
+
 /** Kinds whose entries say nothing to the log itself: what is in them is for those who read it. */
 export function isContentKind(kind: EntryKind): boolean {
-  return kind === 'publish' || kind === 'patch' || kind === 'snapshot';
+  return contentKinds.has(kind);
 }
 
 export interface LostRange {

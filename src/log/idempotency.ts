@@ -17,15 +17,20 @@ export interface KeyTableOptions {
   readonly keysMax?: number;
 }
 
+/** Writings of one key that are remembered, each in a window of its own. */
+const sameKeysMax = 4;
+
 type KeyOf = Pick<KeyRow, 'scope' | 'key'>;
 
 export class KeyTable {
   readonly #window: Timestamp;
   readonly #keysMax: number;
-  /** In the order they were added, which is nearly that of their timestamps. */
-  readonly #rows = new Map<string, KeyRow>();
+  /** In the order they were added, which is nearly that of their timestamps. Of one key there are several only where it was
+   *  written under clocks that were far apart: each counts within its own window. */
+  readonly #rows = new Map<string, readonly KeyRow[]>();
   #completeFrom: Timestamp;
-  #newest: Timestamp = 0;
+  /** The newest that was asked for: what others stamped ahead of time makes nothing old. */
+  #now: Timestamp = 0;
 
   constructor(options: KeyTableOptions) {
     this.#completeFrom = options.completeFrom;
@@ -42,41 +47,48 @@ export class KeyTable {
     return this.#window;
   }
 
-  /** What a publish with this key is, were it stamped with `row.timestamp`. Changes nothing. */
+  /** What a publish with this key is, were it stamped with `row.timestamp`. */
   check(row: KeyOf & Pick<KeyRow, 'timestamp' | 'contentHash'>): KeyVerdict {
-    const known = this.#rows.get(nameOf(row));
-    if (known && Math.abs(row.timestamp - known.timestamp) <= this.#window) {
-      return known.contentHash === row.contentHash ? { duplicateOf: known } : 'conflict';
-    }
+    this.#now = Math.max(this.#now, row.timestamp);
+    const known = this.#rows.get(nameOf(row))?.find((each) => this.#areNear(each, row));
+    if (known) return known.contentHash === row.contentHash ? { duplicateOf: known } : 'conflict';
     return row.timestamp - this.#window < this.#completeFrom ? 'unknown' : 'new';
   }
 
-  /** Remembers a key of the log. Of two within one window the canonical stays, of others the newer. */
+  /** Remembers a key of the log. Of two within one window the canonical stays. */
   add(row: KeyRow): void {
     const name = nameOf(row);
     const known = this.#rows.get(name);
-    const kept = known ? this.#keptOf(known, row) : row;
-    if (kept === known) return;
-    this.#rows.delete(name);
-    this.#rows.set(name, kept);
-    this.#newest = Math.max(this.#newest, row.timestamp);
+    if (known) this.#addBeside(known, row, name);
+    else this.#rows.set(name, [row]);
     this.#evict();
   }
 
-  #keptOf(a: KeyRow, b: KeyRow): KeyRow {
-    if (Math.abs(a.timestamp - b.timestamp) <= this.#window) return canonical(a, b);
-    return a.timestamp > b.timestamp ? a : b;
+  #addBeside(known: readonly KeyRow[], row: KeyRow, name: string): void {
+    const near = known.find((each) => this.#areNear(each, row));
+    if (near && canonical(near, row) === near) return;
+    this.#rows.delete(name);
+    this.#rows.set(name, [...known.filter((each) => each !== near).slice(1 - sameKeysMax), row]);
+    if (!near && known.length >= sameKeysMax) this.#forget(known[0]!);
+  }
+
+  #areNear(a: Pick<KeyRow, 'timestamp'>, b: Pick<KeyRow, 'timestamp'>): boolean {
+    return Math.abs(a.timestamp - b.timestamp) <= this.#window;
   }
 
   #evict(): void {
-    const windowStart = this.#newest - this.#window;
-    for (const [name, row] of this.#rows) {
+    const windowStart = this.#now - this.#window;
+    for (const [name, rows] of this.#rows) {
       const full = this.#rows.size > this.#keysMax;
-      if (!full && row.timestamp >= windowStart) return;
+      if (!full && rows.some(({ timestamp }) => timestamp >= windowStart)) return;
       this.#rows.delete(name);
-      // What is below the window needs no memory; what is inside must now be asked for in the index.
-      this.#completeFrom = Math.max(this.#completeFrom, row.timestamp + 1);
+      for (const row of rows) this.#forget(row);
     }
+  }
+
+  /** What is below the window needs no memory; what is inside must now be asked for in the index. */
+  #forget({ timestamp }: KeyRow): void {
+    this.#completeFrom = Math.max(this.#completeFrom, timestamp + 1);
   }
 }
 

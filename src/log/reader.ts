@@ -99,6 +99,11 @@ export class LogReader {
     return this.#beyond !== undefined;
   }
 
+  /** Of how many writers: entries of several may come in another order once the committed order has them. */
+  get writersBeyond(): number {
+    return this.#beyond?.size ?? 0;
+  }
+
   /** Everything before it in the committed order is delivered or passed over. */
   get position(): number {
     return this.#position;

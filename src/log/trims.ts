@@ -22,9 +22,9 @@ export interface DueTrims {
 export type FloorsVerdict =
   /** They remove nothing that is not removed already. */
   | 'known'
-  /** Everything they remove is held: the trim itself is to be had like any entry, and says whether it is committed. */
+  /** Everything they remove is held, and can be read: the trim itself is to be had like any entry, and says whether it is committed. */
   | 'held'
-  /** Some of what they remove is lacking, and nobody may have it any more: to be taken over. */
+  /** Some of what they remove is lacking or lost, and nobody may have it any more: to be taken over. */
   | 'behind'
   /** They cannot come of a trim: they would leave a part of what is removed or committed here. */
   | 'conflict';
@@ -95,7 +95,13 @@ export function judgeFloors(parts: LogParts, held: HeldWriters, { floors }: Trim
   const { subLogs, trim: last } = parts;
   if (!rises(floors, last?.floors ?? nothing)) return 'known';
   const have = (writer: WriterId): number => held.get(writer)?.seq ?? 0;
-  if ([...floors].every(([writer, floor]) => floor <= have(writer))) return 'held';
+  // Above what is lost nothing is placed, so the trim itself would never be committed here.
+  const isLost = (writer: WriterId, floor: number): boolean =>
+    subLogs
+      .get(writer)
+      ?.holes()
+      .some(({ fromSeq }) => fromSeq <= floor) === true;
+  if ([...floors].every(([writer, floor]) => floor <= have(writer) && !isLost(writer, floor))) return 'held';
   for (const [writer, floor] of last?.floors ?? nothing) {
     if (floor > (floors.get(writer) ?? 0)) return 'conflict';
   }

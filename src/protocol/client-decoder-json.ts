@@ -7,8 +7,14 @@ import { contentFromJson } from './content-json.js';
 import { type Failure, failure } from './errors.js';
 import { type JsonObject, JsonMembers, isJsonObject } from './json-members.js';
 import { JsonSource, compact, isNestedWithin } from './json-text.js';
-import { levels } from './levels.js';
-import type { ClientMessage, ReceivedEnvelope, Start } from './messages.js';
+import { levels, publishedKinds } from './levels.js';
+import type { ClientMessage, ReceivedEnvelope, Start, SubscribeChannel } from './messages.js';
+import {
+  metadataFromJson,
+  occupancyFromJson,
+  presenceFromJson,
+  presenceUpdateFromJson,
+} from './presence-requests.js';
 import { textOf } from './wire.js';
 
 const requestIdMax = 0xffffffff;
@@ -50,6 +56,10 @@ const readers = {
   publish: readPublish,
   history: readHistory,
   documentGet: readDocumentGet,
+  notifications: readNotifications,
+  presence: presenceFromJson,
+  presenceUpdate: presenceUpdateFromJson,
+  occupancy: occupancyFromJson,
   user: readUser,
 } satisfies Readonly<Record<string, Read>>;
 
@@ -79,7 +89,7 @@ function readPublish(members: JsonMembers, dataText: () => string): ClientMessag
   const ackedThrough = members.count('ackedThrough');
   const level = members.oneOf('level', levels);
   const degrade = members.flag('degrade');
-  const isPatch = members.oneOf('kind', ['publish', 'patch']) === 'patch';
+  const kind = members.oneOf('kind', ['publish', ...publishedKinds]);
   const content = encodeContent(contentFromJson(members, dataText));
   const checked = checkPublishContent(content, channel);
   if (!checked.ok) return checked.error;
@@ -95,7 +105,7 @@ function readPublish(members: JsonMembers, dataText: () => string): ClientMessag
     ...(ackedThrough ? { ackedThrough } : undefined),
     ...(level === undefined ? undefined : { level }),
     ...(degrade === undefined ? undefined : { degrade }),
-    ...(isPatch ? { isPatch } : undefined),
+    ...(kind === undefined || kind === 'publish' ? undefined : { kind }),
   };
 }
 
@@ -123,7 +133,8 @@ function readClose(members: JsonMembers): ClientMessage {
 function readSubscribe(members: JsonMembers): ClientMessage | Failure {
   const list = members.list('channels');
   if (list.length > limits.subscriptionsPerSessionMax) return failure('TOO_MANY');
-  const channels = list.map((item) => {
+  let refused: Failure | undefined;
+  const channels = list.map((item): SubscribeChannel => {
     if (!isJsonObject(item)) {
       members.refuse('Each of "channels" must be an object with a "channel".');
       return { channel: '', start: { type: 'live' } as const };
@@ -132,9 +143,11 @@ function readSubscribe(members: JsonMembers): ClientMessage | Failure {
     const channel = each.text('channel') ?? '';
     const start = readStart(each);
     if (each.problem !== undefined) members.refuse(each.problem);
-    return { channel, start };
+    const presence = metadataFromJson(each, 'presence');
+    if (typeof presence === 'object') refused ??= { ...presence, channel };
+    return { channel, start, ...(typeof presence === 'string' ? { presence } : undefined) };
   });
-  return { type: 'subscribe', channels };
+  return refused ?? { type: 'subscribe', channels };
 }
 
 function readStart(members: JsonMembers): Start {
@@ -156,6 +169,24 @@ function readDocumentGet(members: JsonMembers): ClientMessage {
     channel,
     ...(cursor && cursor.length > 0 ? { cursor } : undefined),
     ...(atUnixMs ? { atUnixMs } : undefined),
+  };
+}
+
+function readNotifications(members: JsonMembers): ClientMessage {
+  const channel = members.text('channel') ?? '';
+  const cursor = members.base64('cursor', limits.cursorBytesMax);
+  const sinceUnixMs = members.count('since');
+  const untilUnixMs = members.count('until');
+  const limit = members.count('limit');
+  return {
+    type: 'notifications',
+    channel,
+    forward: members.flag('forward') ?? false,
+    unread: members.flag('unread') ?? false,
+    ...(cursor && cursor.length > 0 ? { cursor } : undefined),
+    ...(sinceUnixMs ? { sinceUnixMs } : undefined),
+    ...(untilUnixMs ? { untilUnixMs } : undefined),
+    ...(limit ? { limit } : undefined),
   };
 }
 

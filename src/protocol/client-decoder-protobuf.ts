@@ -5,8 +5,16 @@ import { limits } from '../base/limits.js';
 import { checkPublishContent } from './content-check.js';
 import { type Failure, failure } from './errors.js';
 import { isNestedWithin } from './json-text.js';
-import { levelOf } from './levels.js';
-import type { ClientMessage, Level, ReceivedEnvelope, Start } from './messages.js';
+import { levelOf, publishedKindOf } from './levels.js';
+import type {
+  ClientMessage,
+  Level,
+  PublishedKind,
+  ReceivedEnvelope,
+  Start,
+  SubscribeChannel,
+} from './messages.js';
+import { metadataOf, readOccupancyGet, readPresenceGet, readPresenceUpdate } from './presence-requests.js';
 import { WireReader, textOf } from './wire.js';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -99,6 +107,10 @@ const readers: Readonly<Record<number, Read>> = {
   66: readPublish,
   74: readHistory,
   322: readDocumentGet,
+  330: readNotifications,
+  402: readPresenceGet,
+  410: readPresenceUpdate,
+  418: readOccupancyGet,
   482: readUser,
 };
 
@@ -115,7 +127,7 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
   let ackedThrough = 0;
   let level: Level | undefined;
   let degrade: boolean | undefined;
-  let isPatch: boolean | undefined;
+  let kind: PublishedKind | undefined;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 10) channel = channelNames.read(reader);
@@ -125,7 +137,7 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
     else if (tag === 40) ackedThrough = reader.varint();
     else if (tag === 48) level = readLevel(reader);
     else if (tag === 56) degrade = reader.bool();
-    else if (tag === 320) isPatch = readIsPatch(reader);
+    else if (tag === 320) kind = readKind(reader);
     else reader.skip(tag);
   }
   const checked = checkPublishContent(content, channel);
@@ -143,14 +155,15 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
     ackedThrough: ackedThrough === 0 ? undefined : ackedThrough,
     level,
     degrade,
-    isPatch,
+    kind,
   };
 }
 
-function readIsPatch(reader: WireReader): boolean | undefined {
-  const kind = reader.varint();
-  if (kind > 1) reader.invalid ??= `Entries of kind ${kind} are not published.`;
-  return kind === 1 ? true : undefined;
+function readKind(reader: WireReader): PublishedKind | undefined {
+  const number = reader.varint();
+  const kind = publishedKindOf(number);
+  if (kind === undefined && number !== 0) reader.invalid ??= `Entries of kind ${number} are not published.`;
+  return kind;
 }
 
 function readLevel(reader: WireReader): Level | undefined {
@@ -213,22 +226,27 @@ function readClose(reader: WireReader): ClientMessage {
 }
 
 function readSubscribe(reader: WireReader): ClientMessage | Failure {
-  const channels: { channel: string; start: Start }[] = [];
+  const channels: SubscribeChannel[] = [];
+  let refused: Failure | undefined;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag !== 10) {
       reader.skip(tag);
       continue;
     }
-    channels.push(reader.nested(readSubscribeChannel));
+    const wanted = reader.nested(readSubscribeChannel);
+    if ('outcome' in wanted) refused ??= wanted;
+    else channels.push(wanted);
   }
+  if (refused) return refused;
   return channels.length > limits.subscriptionsPerSessionMax
     ? failure('TOO_MANY')
     : { type: 'subscribe', channels };
 }
 
-function readSubscribeChannel(reader: WireReader): { channel: string; start: Start } {
+function readSubscribeChannel(reader: WireReader): SubscribeChannel | Failure {
   let channel = '';
+  let presence = '';
   let start: Start = { type: 'live' };
   while (!reader.done) {
     const tag = reader.tag();
@@ -237,9 +255,12 @@ function readSubscribeChannel(reader: WireReader): { channel: string; start: Sta
     else if (tag === 24) start = { type: 'since', unixMs: reader.varint() };
     else if (tag === 32) start = { type: 'last', count: reader.varint() };
     else if (tag === 40) start = reader.bool() ? { type: 'beginning' } : { type: 'live' };
+    else if (tag === 402) presence = reader.text('presence');
     else reader.skip(tag);
   }
-  return { channel, start };
+  const metadata = presence === '' ? undefined : metadataOf(presence);
+  if (typeof metadata === 'object') return { ...metadata, channel };
+  return { channel, start, ...(metadata === undefined ? undefined : { presence: metadata }) };
 }
 
 function readDocumentGet(reader: WireReader): ClientMessage {
@@ -258,6 +279,37 @@ function readDocumentGet(reader: WireReader): ClientMessage {
     channel,
     ...(cursor === undefined || cursor.length === 0 ? undefined : { cursor }),
     ...(atUnixMs === 0 ? undefined : { atUnixMs }),
+  };
+}
+
+function readNotifications(reader: WireReader): ClientMessage {
+  let channel = '';
+  let cursor: Uint8Array | undefined;
+  let sinceUnixMs = 0;
+  let untilUnixMs = 0;
+  let limit = 0;
+  let forward = false;
+  let unread = false;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 10) channel = reader.text('channel');
+    else if (tag === 18) cursor = readCursor(reader);
+    else if (tag === 24) sinceUnixMs = reader.varint();
+    else if (tag === 32) untilUnixMs = reader.varint();
+    else if (tag === 40) limit = reader.varint();
+    else if (tag === 48) forward = reader.bool();
+    else if (tag === 56) unread = reader.bool();
+    else reader.skip(tag);
+  }
+  return {
+    type: 'notifications',
+    channel,
+    forward,
+    unread,
+    ...(cursor === undefined || cursor.length === 0 ? undefined : { cursor }),
+    ...(sinceUnixMs === 0 ? undefined : { sinceUnixMs }),
+    ...(untilUnixMs === 0 ? undefined : { untilUnixMs }),
+    ...(limit === 0 ? undefined : { limit }),
   };
 }
 

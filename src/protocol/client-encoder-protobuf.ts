@@ -3,8 +3,8 @@ import { unreachable } from '../base/assert.js';
 import { ByteWriter } from '../base/bytes.js';
 import { dotText } from '../base/ids.js';
 import { closeField, openField, writeVarintField } from '../base/protobuf.js';
-import { levelNumber } from './levels.js';
-import type { ClientMessage, HistoryMessage, PublishMessage, Start } from './messages.js';
+import { levelNumber, publishedKindNumber } from './levels.js';
+import type { ClientMessage, HistoryMessage, PublishMessage, SubscribeChannel } from './messages.js';
 import { putBytes, putFlag, putNumber, putText } from './wire.js';
 
 const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
@@ -17,6 +17,10 @@ const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
   publish: 0x42,
   history: 0x4a,
   documentGet: 0x142,
+  notifications: 0x14a,
+  presence: 0x192,
+  presenceUpdate: 0x19a,
+  occupancy: 0x1a2,
   user: 0x1e2,
 };
 
@@ -51,7 +55,7 @@ function putMembers(out: ByteWriter, message: ClientMessage): void {
       putNumber(out, 0x08, message.code);
       return putText(out, 0x12, message.reason);
     case 'subscribe':
-      for (const { channel, start } of message.channels) putSubscribeChannel(out, channel, start);
+      for (const channel of message.channels) putSubscribeChannel(out, channel);
       return;
     case 'unsubscribe':
       for (const channel of message.channels) putText(out, 0x0a, channel);
@@ -64,6 +68,25 @@ function putMembers(out: ByteWriter, message: ClientMessage): void {
       putText(out, 0x0a, message.channel);
       if (message.cursor) putBytes(out, 0x12, message.cursor);
       return putNumber(out, 0x18, message.atUnixMs);
+    case 'notifications':
+      putText(out, 0x0a, message.channel);
+      if (message.cursor) putBytes(out, 0x12, message.cursor);
+      putNumber(out, 0x18, message.sinceUnixMs);
+      putNumber(out, 0x20, message.untilUnixMs);
+      putNumber(out, 0x28, message.limit);
+      putFlag(out, 0x30, message.forward);
+      return putFlag(out, 0x38, message.unread);
+    case 'presence':
+      putText(out, 0x0a, message.channel);
+      putText(out, 0x12, message.after);
+      putNumber(out, 0x18, message.limit);
+      return putOption(out, 0x20, message.follow);
+    case 'presenceUpdate':
+      putText(out, 0x0a, message.channel);
+      return putText(out, 0x12, message.metadata);
+    case 'occupancy':
+      putText(out, 0x0a, message.channel);
+      return putOption(out, 0x10, message.follow);
     case 'user':
       putText(out, 0x0a, message.action);
       return putText(out, 0x12, JSON.stringify(message.request));
@@ -72,13 +95,19 @@ function putMembers(out: ByteWriter, message: ClientMessage): void {
   }
 }
 
-function putSubscribeChannel(out: ByteWriter, channel: string, start: Start): void {
+/** Left out where nothing is said. */
+function putOption(out: ByteWriter, tag: number, value: boolean | undefined): void {
+  if (value !== undefined) writeVarintField(out, tag, value ? 1 : 0);
+}
+
+function putSubscribeChannel(out: ByteWriter, { channel, start, presence }: SubscribeChannel): void {
   const field = openField(out, 0x0a);
   putText(out, 0x0a, channel);
   if (start.type === 'cursor') putBytes(out, 0x12, start.cursor);
   if (start.type === 'since') writeVarintField(out, 0x18, start.unixMs);
   if (start.type === 'last') writeVarintField(out, 0x20, start.count);
   putFlag(out, 0x28, start.type === 'beginning');
+  putText(out, 0x192, presence);
   closeField(out, field);
 }
 
@@ -89,8 +118,8 @@ function putPublish(out: ByteWriter, message: PublishMessage): void {
   putNumber(out, 0x20, message.publisherSeq);
   putNumber(out, 0x28, message.ackedThrough);
   if (message.level) writeVarintField(out, 0x30, levelNumber(message.level));
-  if (message.degrade !== undefined) writeVarintField(out, 0x38, message.degrade ? 1 : 0);
-  if (message.isPatch) writeVarintField(out, 0x140, 1);
+  putOption(out, 0x38, message.degrade);
+  if (message.kind) writeVarintField(out, 0x140, publishedKindNumber(message.kind));
 }
 
 function putHistory(out: ByteWriter, message: HistoryMessage): void {

@@ -8,6 +8,7 @@ import type {
   ClientMessage,
   Encoding,
   HistoryMessage,
+  NotificationsMessage,
   OutgoingMessage,
   OutgoingPublish,
   Start,
@@ -52,8 +53,17 @@ function messageToJson(message: OutgoingMessage): string {
       return JSON.stringify({ code: message.code, reason: message.reason });
     case 'subscribe':
       return JSON.stringify({
-        channels: message.channels.map(({ channel, start }) => ({ channel, ...startMember(start) })),
+        channels: message.channels.map(({ channel, start, presence }) => ({
+          channel,
+          ...startMember(start),
+          presence: jsonOf(presence),
+        })),
       });
+    case 'presence':
+    case 'occupancy':
+      return JSON.stringify({ ...message, type: undefined });
+    case 'presenceUpdate':
+      return JSON.stringify({ channel: message.channel, metadata: jsonOf(message.metadata) });
     case 'user':
       return JSON.stringify({ action: message.action, request: message.request });
     case 'unsubscribe':
@@ -66,7 +76,13 @@ function messageToJson(message: OutgoingMessage): string {
       const { channel, cursor, atUnixMs } = message;
       return JSON.stringify({ channel, cursor: cursor && toBase64Url(cursor), at: atUnixMs });
     }
+    case 'notifications':
+      return notificationsToJson(message);
   }
+}
+
+function jsonOf(text: string | undefined): unknown {
+  return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
 
 function startMember(start: Start): object {
@@ -85,10 +101,22 @@ function startMember(start: Start): object {
 }
 
 function publishToJson(message: OutgoingPublish): string {
-  const { channel, content, idempotencyKey, publisherSeq, ackedThrough, level, degrade } = message;
-  const kind = message.isPatch ? 'patch' : undefined;
+  const { channel, content, idempotencyKey, publisherSeq, ackedThrough, level, degrade, kind } = message;
   const rest = JSON.stringify({ channel, kind, idempotencyKey, publisherSeq, ackedThrough, level, degrade });
   return `${rest.slice(0, -1)},${contentToJson(content).join(',')}}`;
+}
+
+function notificationsToJson(message: NotificationsMessage): string {
+  const { channel, cursor, sinceUnixMs: since, untilUnixMs: until, limit, forward, unread } = message;
+  return JSON.stringify({
+    channel,
+    cursor: cursor && toBase64Url(cursor),
+    since,
+    until,
+    limit,
+    forward: forward || undefined,
+    unread: unread || undefined,
+  });
 }
 
 function historyToJson(message: HistoryMessage): string {

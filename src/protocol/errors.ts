@@ -62,6 +62,11 @@ export const errorCatalogue = define({
     message: 'There is no such user in this hub. Check the name behind "u:".',
   },
   NOT_FOUND: { status: 404, outcome: 'rejected', message: 'There is nothing at this address.' },
+  NO_PRESENCE: {
+    status: 404,
+    outcome: 'rejected',
+    message: 'Who is in this channel is not kept: its rules say so.',
+  },
   NOT_SUBSCRIBED: {
     status: 409,
     outcome: 'rejected',

@@ -29,8 +29,26 @@ export interface PublishMessage {
   readonly ackedThrough?: number | undefined;
   readonly level?: Level | undefined;
   readonly degrade?: boolean | undefined;
-  /** The payload is a patch of the channel's document. */
-  readonly isPatch?: boolean | undefined;
+  /** What it is beside a message: what the payload says then goes by the channel's kind. */
+  readonly kind?: PublishedKind | undefined;
+}
+
+/** A change of a document, a notification, or what was read of notifications. */
+export type PublishedKind = 'patch' | 'notification' | 'read';
+
+/** Asks for notifications: those that are not read, or all. */
+export interface NotificationsMessage {
+  readonly type: 'notifications';
+  readonly channel: string;
+  /** Of an earlier page: goes on from there. */
+  readonly cursor?: Uint8Array;
+  /** Of when they were created: inclusive, exclusive. */
+  readonly sinceUnixMs?: number;
+  readonly untilUnixMs?: number;
+  readonly limit?: number;
+  /** Oldest first; else newest first. */
+  readonly forward: boolean;
+  readonly unread: boolean;
 }
 
 /** Asks for a document: as it is now, or as it was. */
@@ -53,12 +71,50 @@ export interface HistoryMessage {
   readonly including?: Dot;
 }
 
+/** Who is in a channel, in the order of sessions' ids. */
+export interface PresenceMessage {
+  readonly type: 'presence';
+  readonly channel: string;
+  /** Those behind this session. */
+  readonly after?: string;
+  readonly limit?: number;
+  /** Whether joins and leaves are told from now on. */
+  readonly follow?: boolean;
+}
+
+/** What this client says of itself in a channel it is subscribed to. */
+export interface PresenceUpdateMessage {
+  readonly type: 'presenceUpdate';
+  readonly channel: string;
+  /** JSON. */
+  readonly metadata?: string;
+}
+
+/** How many are in a channel. */
+export interface OccupancyMessage {
+  readonly type: 'occupancy';
+  readonly channel: string;
+  /** Whether it is told from now on whenever it changes. */
+  readonly follow?: boolean;
+}
+
+export type PresenceRequest = PresenceMessage | PresenceUpdateMessage | OccupancyMessage;
+
 /** Asks the hub's directory. */
 export interface UserMessage {
   readonly type: 'user';
   readonly action: string;
   /** A JSON value, not checked any further. */
   readonly request: unknown;
+}
+
+/** Asks something of a channel, and changes nothing. */
+export type ChannelQuestion = HistoryMessage | DocumentGetMessage | NotificationsMessage;
+export interface SubscribeChannel {
+  readonly channel: string;
+  readonly start: Start;
+  /** What others see of this client there, as JSON. */
+  readonly presence?: string;
 }
 
 export type ClientMessage =
@@ -72,12 +128,14 @@ export type ClientMessage =
   | { readonly type: 'close'; readonly code?: number; readonly reason?: string }
   | {
       readonly type: 'subscribe';
-      readonly channels: readonly { readonly channel: string; readonly start: Start }[];
+      readonly channels: readonly SubscribeChannel[];
     }
   | { readonly type: 'unsubscribe'; readonly channels: readonly string[] }
   | PublishMessage
+  | ChannelQuestion
   | HistoryMessage
   | DocumentGetMessage
+  | PresenceRequest
   | UserMessage;
 
 export interface ClientEnvelope {
@@ -133,6 +191,36 @@ export interface DocumentState {
   readonly cursor: Uint8Array;
 }
 
+/** Of a notification channel. */
+export interface NotificationInfo {
+  /** Of those that count, how many are not read; and how many count: not expired, not trimmed, not too old. */
+  readonly unread: number;
+  readonly total: number;
+  /** Of a reader that has what this is counted of. */
+  readonly cursor: Uint8Array;
+}
+
+/** A notification in a page. */
+export interface ListedNotification {
+  readonly dot: Dot;
+  readonly timestamp: Timestamp;
+  readonly actor?: string;
+  readonly state: NotificationState;
+  /** JSON, as it was created. */
+  readonly value: Uint8Array;
+}
+
+export type NotificationState = 'unread' | 'read' | 'expired';
+
+export interface NotificationPage {
+  readonly channel: string;
+  readonly info: NotificationInfo;
+  readonly notifications: readonly ListedNotification[];
+  /** Goes on from here, in the same direction. */
+  readonly cursor: Uint8Array;
+  readonly more: boolean;
+}
+
 export interface Gap {
   readonly type: 'gap';
   readonly channel: string;
@@ -178,6 +266,18 @@ export interface AuthResult {
   readonly expiresAt?: number;
 }
 
+/** One connection in a channel. */
+export interface Member {
+  /** The session's id: 24 hex digits. */
+  readonly session: string;
+  /** Who it authenticated as. */
+  readonly user?: string;
+  /** What it says of itself there, as JSON. */
+  readonly metadata?: string;
+  /** Unix milliseconds, by the clock of its node. */
+  readonly since: number;
+}
+
 /** Where else the cluster serves; replaces what was told before. */
 export interface Nodes {
   readonly type: 'nodes';
@@ -194,6 +294,8 @@ export interface SubscribedChannel {
   readonly retained?: DeliverySlice;
   /** On a live start of a document. */
   readonly document?: DocumentInfo;
+  /** Of a notification channel, wherever the subscription starts. */
+  readonly notifications?: NotificationInfo;
 }
 
 /** What a server sends; encoded by protocol/server-encoder.ts. */
@@ -237,6 +339,32 @@ export type ServerMessage =
   /** An answer; and, of itself, where the order has changed below what was delivered. */
   | ({ readonly type: 'document' } & DocumentState)
   | ({ readonly type: 'rebase' } & DocumentState)
+  /** Of itself, to whoever is subscribed: what is unread has changed. */
+  | ({ readonly type: 'notificationInfo'; readonly channel: string } & NotificationInfo)
+  | ({ readonly type: 'notifications' } & NotificationPage)
+  | {
+      readonly type: 'presence';
+      readonly channel: string;
+      readonly members: readonly Member[];
+      /** All that are present. */
+      readonly count: number;
+      readonly more: boolean;
+    }
+  /** Who is there now, or says something else of itself. `more`: changes that are not named, so the list is to be asked for anew. */
+  | {
+      readonly type: 'join';
+      readonly channel: string;
+      readonly members: readonly Member[];
+      readonly count: number;
+      readonly more: number;
+    }
+  | {
+      readonly type: 'leave';
+      readonly channel: string;
+      readonly sessions: readonly string[];
+      readonly count: number;
+    }
+  | { readonly type: 'occupancy'; readonly channel: string; readonly count: number }
   | { readonly type: 'error'; readonly error: Failure };
 
 /** An entry as a client sees it, with the mark of its delivery. */

@@ -4,6 +4,7 @@ import { limits } from '../base/limits.js';
 import { type Content, type Entry, type Trim, entryKinds } from '../log/entry.js';
 import { contentFromJson } from './content-json.js';
 import { documentFromJson, infoFromJson } from './document-decoder.js';
+import { countFromJson, listedFromJson, noCount } from './notification-decoder.js';
 import type { Failure } from './errors.js';
 import { foreignFailure } from './foreign-failure.js';
 import { JsonMembers, isJsonObject } from './json-members.js';
@@ -18,6 +19,7 @@ import type {
   SessionInfo,
   SubscribedEvent,
 } from './messages.js';
+import { presenceEventFromJson } from './presence-decoder.js';
 import { gapReason } from './server-decoder-protobuf.js';
 import { textOf } from './wire.js';
 
@@ -103,6 +105,16 @@ const readers = {
   nodes: readNodesMessage,
   document: (members, source) => ({ type: 'document', ...documentFromJson(members, source) }),
   rebase: (members, source) => ({ type: 'rebase', ...documentFromJson(members, source) }),
+  notificationInfo: (members) => ({
+    type: 'notificationInfo',
+    channel: members.text('channel') ?? '',
+    ...countFromJson(members),
+  }),
+  notifications: readNotifications,
+  presence: (members) => presenceEventFromJson('presence', members),
+  join: (members) => presenceEventFromJson('join', members),
+  leave: (members) => presenceEventFromJson('leave', members),
+  occupancy: (members) => presenceEventFromJson('occupancy', members),
   user: (_members, source) => ({ type: 'user', answer: source.member('answer').text }),
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 
@@ -144,12 +156,14 @@ function readSubscribed(members: JsonMembers, source: JsonSource): SubscribedEve
     readDelivered(each, entry, channel),
   );
   const document = readNode(members, 'document', source, infoFromJson);
+  const notifications = readNode(members, 'notifications', source, countFromJson);
   return {
     channel,
     ...(cursor === undefined ? undefined : { cursor }),
     ...(error === undefined ? undefined : { error }),
     ...(retained === undefined ? undefined : { retained }),
     ...(document === undefined ? undefined : { document }),
+    ...(notifications === undefined ? undefined : { notifications }),
   };
 }
 
@@ -181,6 +195,17 @@ function readHistoryResult(members: JsonMembers, source: JsonSource): ServerEven
     channel,
     entries: readNodes(members, 'entries', source, read),
     gaps: readNodes(members, 'gaps', source, readGap),
+    cursor: members.base64('cursor') ?? noBytes,
+    more: members.flag('more') ?? false,
+  };
+}
+
+function readNotifications(members: JsonMembers, source: JsonSource): ServerEvent {
+  return {
+    type: 'notifications',
+    channel: members.text('channel') ?? '',
+    info: readNode(members, 'info', source, countFromJson) ?? noCount,
+    notifications: readNodes(members, 'notifications', source, listedFromJson),
     cursor: members.base64('cursor') ?? noBytes,
     more: members.flag('more') ?? false,
   };

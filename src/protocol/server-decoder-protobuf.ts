@@ -2,6 +2,7 @@
 import type { HubName, WriterId } from '../base/ids.js';
 import { readDelivery, readSignals } from './delivery-decoder.js';
 import { readDocument, readDocumentInfo } from './document-decoder.js';
+import { readCount, readInfo, readNotifications } from './notification-decoder.js';
 import type { Failure } from './errors.js';
 import { foreignFailure } from './foreign-failure.js';
 import { levelOf } from './levels.js';
@@ -11,11 +12,13 @@ import type {
   DocumentInfo,
   Gap,
   GapReason,
+  NotificationInfo,
   ServerEnvelope,
   ServerEvent,
   SessionInfo,
   SubscribedEvent,
 } from './messages.js';
+import { readJoin, readLeave, readOccupancy, readPresence } from './presence-decoder.js';
 import { WireReader } from './wire.js';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -72,6 +75,12 @@ const readers: Readonly<Record<number, Read>> = {
   0x7a: readNodes,
   0x142: (reader) => ({ type: 'document', ...readDocument(reader) }),
   0x14a: (reader) => ({ type: 'rebase', ...readDocument(reader) }),
+  0x152: (reader) => ({ type: 'notificationInfo', ...readCount(reader) }),
+  0x15a: (reader) => ({ type: 'notifications', ...readNotifications(reader) }),
+  0x192: readPresence,
+  0x19a: readJoin,
+  0x1a2: readLeave,
+  0x1aa: readOccupancy,
   0x1e2: readUser,
 };
 
@@ -160,6 +169,7 @@ function readSubscribed(reader: WireReader, hub: HubName): SubscribedEvent {
   let error: Failure | undefined;
   let retained: DeliveredEntry | undefined;
   let document: DocumentInfo | undefined;
+  let notifications: NotificationInfo | undefined;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 0x0a) channel = reader.text('channel');
@@ -167,6 +177,7 @@ function readSubscribed(reader: WireReader, hub: HubName): SubscribedEvent {
     else if (tag === 0x1a) error = reader.nested(readError);
     else if (tag === 0x22) retained = reader.nested(() => readDelivery(reader, hub)).entries[0];
     else if (tag === 0x142) document = reader.nested(readDocumentInfo);
+    else if (tag === 0x14a) notifications = reader.nested(readInfo);
     else reader.skip(tag);
   }
   return {
@@ -175,6 +186,7 @@ function readSubscribed(reader: WireReader, hub: HubName): SubscribedEvent {
     ...(error === undefined ? undefined : { error }),
     ...(retained === undefined ? undefined : { retained }),
     ...(document === undefined ? undefined : { document }),
+    ...(notifications === undefined ? undefined : { notifications }),
   };
 }
 

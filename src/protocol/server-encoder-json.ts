@@ -1,6 +1,7 @@
 /** Server messages in JSON, written as text: a payload that is JSON goes in as it was published. */
 import { unreachable } from '../base/assert.js';
 import { toBase64Url, toHex, utf8, utf8Text } from '../base/bytes.js';
+import { dotText } from '../base/ids.js';
 import { deliveryToJson, entriesToJson, signalToJson, timeToJson } from './entry-json.js';
 import type { Failure } from './errors.js';
 import type {
@@ -10,10 +11,14 @@ import type {
   DocumentInfo,
   DocumentState,
   Gap,
+  ListedNotification,
+  NotificationInfo,
+  NotificationPage,
   ServerMessage,
   SessionInfo,
   SubscribedChannel,
 } from './messages.js';
+import { presenceToJson } from './presence-encoder.js';
 
 export function encodeJsonDelivery(slice: DeliverySlice): Uint8Array {
   return utf8(`{"delivery":${deliveryToJson(slice)}}`);
@@ -76,6 +81,15 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
     case 'document':
     case 'rebase':
       return documentToJson(message);
+    case 'notificationInfo':
+      return JSON.stringify({ channel: message.channel, ...countMembers(message) });
+    case 'notifications':
+      return notificationsToJson(message);
+    case 'presence':
+    case 'join':
+    case 'leave':
+    case 'occupancy':
+      return presenceToJson(message);
     case 'error':
       return failureToJson(message.error);
     default:
@@ -121,11 +135,35 @@ export function infoMembers({ version, voids, hash, size }: DocumentInfo) {
   return { version, voids, hash: toHex(hash), size };
 }
 
-function subscribedToJson({ channel, cursor, error, retained, document }: SubscribedChannel): string {
+function countMembers({ unread, total, cursor }: NotificationInfo) {
+  return { unread, total, cursor: toBase64Url(cursor) };
+}
+
+export function notificationsToJson(page: NotificationPage): string {
+  const { channel, info, notifications, cursor, more } = page;
+  const about = JSON.stringify({ channel, info: countMembers(info), cursor: toBase64Url(cursor), more });
+  return `${about.slice(0, -1)},"notifications":[${notifications.map(notificationToJson).join(',')}]}`;
+}
+
+/** The value as it is: it is JSON already. */
+function notificationToJson({ dot, timestamp, actor, state, value }: ListedNotification): string {
+  const by = actor === undefined ? '' : `,"actor":${JSON.stringify(actor)}`;
+  return `{"id":"${dotText(dot)}",${timeToJson(timestamp)}${by},"state":"${state}","notification":${utf8Text(value)}}`;
+}
+
+function subscribedToJson({
+  channel,
+  cursor,
+  error,
+  retained,
+  document,
+  notifications,
+}: SubscribedChannel): string {
   const members = [`"channel":${JSON.stringify(channel)}`];
   if (cursor) members.push(`"cursor":"${toBase64Url(cursor)}"`);
   if (error) members.push(`"error":${failureToJson(error)}`);
   if (document) members.push(`"document":${JSON.stringify(infoMembers(document))}`);
+  if (notifications) members.push(`"notifications":${JSON.stringify(countMembers(notifications))}`);
   const entry = retained && entriesToJson(retained)[0];
   if (entry !== undefined) members.push(`"retained":${entry}`);
   return `{${members.join(',')}}`;

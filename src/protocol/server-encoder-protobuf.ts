@@ -3,6 +3,7 @@ import { ByteWriter, utf8, writeVarint } from '../base/bytes.js';
 import { unreachable } from '../base/assert.js';
 import { fromHex } from '../base/bytes.js';
 import { varintLength } from '../base/bytes.js';
+import { dotText } from '../base/ids.js';
 import { closeField, openField, writeVarintField } from '../base/protobuf.js';
 import type { Failure } from './errors.js';
 import { levelNumber } from './levels.js';
@@ -13,9 +14,12 @@ import type {
   DocumentInfo,
   DocumentState,
   Gap,
+  NotificationInfo,
+  NotificationPage,
   ServerMessage,
   SessionInfo,
 } from './messages.js';
+import { putPresence } from './presence-encoder.js';
 import { fieldLength, putBytes, putFlag, putNumber, putText, putWriter } from './wire.js';
 
 const envelopesTag = 0x0a;
@@ -107,6 +111,12 @@ const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
   nodes: 0x7a,
   document: 0x142,
   rebase: 0x14a,
+  notificationInfo: 0x152,
+  notifications: 0x15a,
+  presence: 0x192,
+  join: 0x19a,
+  leave: 0x1a2,
+  occupancy: 0x1aa,
   user: 0x1e2,
 };
 
@@ -143,6 +153,16 @@ function putMembers(out: ByteWriter, message: ServerMessage): void {
     case 'document':
     case 'rebase':
       return putDocument(out, message);
+    case 'notificationInfo':
+      putText(out, 0x0a, message.channel);
+      return putCount(out, message);
+    case 'notifications':
+      return putNotifications(out, message);
+    case 'presence':
+    case 'join':
+    case 'leave':
+    case 'occupancy':
+      return putPresence(out, message);
     case 'error':
       return putError(out, message.error);
     default:
@@ -164,13 +184,14 @@ function putClose(out: ByteWriter, message: Of<'close'>): void {
 }
 
 function putSubscribeResult(out: ByteWriter, message: Of<'subscribe'>): void {
-  for (const { channel, cursor, error, retained, document } of message.results) {
+  for (const { channel, cursor, error, retained, document, notifications } of message.results) {
     const field = openField(out, 0x0a);
     putText(out, 0x0a, channel);
     if (cursor) putBytes(out, 0x12, cursor);
     if (error) putField(out, 0x1a, () => putError(out, error));
     if (retained) putField(out, 0x22, () => putDelivery(out, retained));
     if (document) putField(out, 0x142, () => putInfo(out, document));
+    if (notifications) putField(out, 0x14a, () => putCount(out, notifications));
     closeField(out, field);
   }
 }
@@ -287,6 +308,28 @@ function putInfo(out: ByteWriter, { version, voids, hash, size }: DocumentInfo):
   putNumber(out, 0x10, voids);
   putBytes(out, 0x1a, hash);
   putNumber(out, 0x20, size);
+}
+
+function putCount(out: ByteWriter, { unread, total, cursor }: NotificationInfo): void {
+  putNumber(out, 0x10, unread);
+  putNumber(out, 0x18, total);
+  putBytes(out, 0x22, cursor);
+}
+
+function putNotifications(out: ByteWriter, page: NotificationPage): void {
+  putText(out, 0x0a, page.channel);
+  putField(out, 0x12, () => putCount(out, page.info));
+  for (const { dot, timestamp, actor, state, value } of page.notifications) {
+    const field = openField(out, 0x1a);
+    putText(out, 0x0a, dotText(dot));
+    putNumber(out, 0x10, timestamp);
+    putText(out, 0x1a, actor);
+    putText(out, 0x22, state);
+    putBytes(out, 0x2a, value);
+    closeField(out, field);
+  }
+  putBytes(out, 0x22, page.cursor);
+  putFlag(out, 0x28, page.more);
 }
 
 function putField(out: ByteWriter, tag: number, members: () => void): void {

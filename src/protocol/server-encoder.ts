@@ -4,7 +4,7 @@ import { encodeJsonDelivery, encodeJsonFrame } from './server-encoder-json.js';
 import { encodeProtobufDelivery, encodeProtobufFrame } from './server-encoder-protobuf.js';
 
 export { entriesToJson } from './entry-json.js';
-export { gapToJson } from './server-encoder-json.js';
+export { gapToJson, notificationsToJson } from './server-encoder-json.js';
 
 /** One WebSocket message, for JSON its UTF-8. */
 export function encodeServerFrame(

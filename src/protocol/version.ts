@@ -31,7 +31,13 @@ export const protocolHistory: readonly {
   },
   {
     version: 1,
-    digest: '80ca0e2d2ff585a6',
+    digest: '3dfffee918fd8189',
+    change: 'Notifications: created and read as entries, pages of them, and what is unread.',
+  },
+  { version: 1, digest: '38a9416b41167639', change: 'Presence and occupancy.' },
+  {
+    version: 1,
+    digest: '09068abb22e3122d',
     change: 'An entry may end a generation of its channel; gaps of the reason "deleted".',
   },
 ];

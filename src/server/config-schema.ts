@@ -28,6 +28,8 @@ const ruleSet = Type.Partial(
     ),
     liveHistory: Type.Integer({ minimum: 0, maximum: limits.liveHistoryEntriesMax }),
     messageBytesMax: Type.Integer({ minimum: 1, maximum: defaultRules.messageBytesMax }),
+    presence: Type.Boolean(),
+    occupancy: Type.Boolean(),
   }),
   strict,
 );

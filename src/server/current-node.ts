@@ -56,6 +56,9 @@ export class CurrentNode implements NodeApi {
   history: NodeApi['history'] = (...request) => this.#engine.history(...request);
   document: NodeApi['document'] = (...request) => this.#engine.document(...request);
   documentChanges: NodeApi['documentChanges'] = (...request) => this.#engine.documentChanges(...request);
+  notifications: NodeApi['notifications'] = (...request) => this.#engine.notifications(...request);
+  presence: NodeApi['presence'] = (...request) => this.#engine.presence(...request);
+  occupancy: NodeApi['occupancy'] = (...request) => this.#engine.occupancy(...request);
   queryLog: NodeApi['queryLog'] = (...request) => this.#engine.queryLog(...request);
   waitForMore: NodeApi['waitForMore'] = (...request) => this.#engine.waitForMore(...request);
   channels: NodeApi['channels'] = (...request) => this.#engine.channels(...request);

@@ -1,7 +1,6 @@
 /** One client connection: takes frames in, keeps its subscriptions, its queue and its heartbeat, and asks its host for
  *  everything that concerns the log. Synchronous; time comes in as a parameter. */
 import type { ChannelName, HubName } from '../base/ids.js';
-import { parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Result } from '../base/result.js';
 import { decodeClientFrame } from '../protocol/client-decoder.js';
@@ -13,13 +12,13 @@ import {
   failure,
 } from '../protocol/errors.js';
 import type {
+  ChannelQuestion,
   ClientMessage,
-  DocumentGetMessage,
   Encoding,
-  HistoryMessage,
+  PresenceRequest,
   PublishMessage,
   ServerMessage,
-  Start,
+  SubscribeChannel,
   UserMessage,
 } from '../protocol/messages.js';
 import { encodeServerFrame } from '../protocol/server-encoder.js';
@@ -28,7 +27,8 @@ import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
 import { MessageRates } from './message-rates.js';
 import type { FrameSink, SessionFrame, Subscriber } from './subscriber.js';
-import { Subscription } from './subscription.js';
+import type { Subscription } from './subscription.js';
+import { type Wanted, addWanted } from './wanted.js';
 
 /** What a session asks of its node. Answers come back through the session's own methods. */
 export interface SessionHost {
@@ -41,9 +41,9 @@ export interface SessionHost {
   /** Takes a message of what its hub and its user may send; 0, or the milliseconds to wait. */
   take(session: Session, nowMs: number): number;
   publish(session: Session, requestId: number, message: PublishMessage): void;
-  history(session: Session, requestId: number, message: HistoryMessage): void;
-  document(session: Session, requestId: number, message: DocumentGetMessage): void;
+  ask(session: Session, requestId: number, message: ChannelQuestion): void;
   people(session: Session, requestId: number, message: UserMessage): void;
+  presence(session: Session, requestId: number, message: PresenceRequest): void;
   /** Opens subscriptions that were added to the session; answers the request once. */
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
   unsubscribed(subscription: Subscription<Session>): void;
@@ -60,10 +60,7 @@ export interface SessionHost {
   admitted(session: Session): void;
 }
 
-/** A channel of a Subscribe request: opened, or refused with its error. */
-export type WantedSubscription =
-  | { readonly channel: string; readonly subscription: Subscription<Session>; readonly start: Start }
-  | { readonly channel: string; readonly error: Failure };
+export type WantedSubscription = Wanted<Session>;
 
 export interface SessionOptions {
   readonly id: string;
@@ -201,11 +198,15 @@ export class Session implements Subscriber {
       case 'unsubscribe':
         return this.#unsubscribe(requestId, message.channels);
       case 'history':
-        return this.#begin(requestId) ? this.#host.history(this, requestId, message) : undefined;
       case 'documentGet':
-        return this.#begin(requestId) ? this.#host.document(this, requestId, message) : undefined;
+      case 'notifications':
+        return this.#begin(requestId) ? this.#host.ask(this, requestId, message) : undefined;
       case 'user':
         return this.#begin(requestId) ? this.#host.people(this, requestId, message) : undefined;
+      case 'presence':
+      case 'presenceUpdate':
+      case 'occupancy':
+        return this.#begin(requestId) ? this.#host.presence(this, requestId, message) : undefined;
       case 'close':
         return this.end(1000, message.reason ?? 'closed by the client');
     }
@@ -252,10 +253,9 @@ export class Session implements Subscriber {
     this.#isVerifying = false;
     if (this.closed) return;
     if (result.ok) {
-      const wasKnown = this.principal.authenticated;
       this.principal = result.value;
       this.#authenticated(requestId, message);
-      if (wasKnown) this.#host.identified(this);
+      this.#host.identified(this);
     } else {
       const { code, message: text } = result.error;
       // Whoever cannot be asked has not said no.
@@ -278,26 +278,8 @@ export class Session implements Subscriber {
     this.#host.admitted(this);
   }
 
-  #subscribe(requestId: number, channels: readonly { channel: string; start: Start }[]): void {
-    const wanted = channels.map(({ channel, start }): WantedSubscription => {
-      const name = parseChannelName(channel);
-      if (!name.ok) return { channel, error: failure('BAD_NAME', { channel, message: name.error }) };
-      if (this.subscriptions.has(channel))
-        return { channel, error: failure('ALREADY_SUBSCRIBED', { channel }) };
-      if (this.subscriptions.size >= limits.subscriptionsPerSessionMax) {
-        return {
-          channel,
-          error: failure('TOO_MANY', {
-            channel,
-            message: 'Unsubscribe from a channel first, or open another connection.',
-          }),
-        };
-      }
-      const subscription = new Subscription<Session>(this, name.value);
-      this.subscriptions.set(channel, subscription);
-      return { channel, subscription, start };
-    });
-    this.#host.subscribe(this, requestId, wanted);
+  #subscribe(requestId: number, channels: readonly SubscribeChannel[]): void {
+    this.#host.subscribe(this, requestId, addWanted<Session>(this, channels));
   }
 
   #unsubscribe(requestId: number, channels: readonly string[]): void {

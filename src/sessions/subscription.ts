@@ -21,6 +21,10 @@ export class Subscription<S extends Subscriber = Subscriber> {
   slot = -1;
   /** Of a document: a patch was delivered late, so what its reader made of it is none of its versions. */
   isRebaseDue = false;
+  /** Of a notification channel: what is unread has changed while the reader was behind. */
+  isInfoDue = false;
+  /** What others see of its client in the channel, as JSON. */
+  presence: string | undefined;
 
   constructor(
     readonly session: S,

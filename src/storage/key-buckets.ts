@@ -29,10 +29,17 @@ const bucketSpan = limits.idempotencyWindowMs * countersPerMs;
 /** Rows removed in one step. */
 const removedAtOnce = 2_000;
 
+/** Rows the map may not have yet. */
+class Unsettled {
+  /** By key and bucket: under clocks that are far apart one key may be written in several. */
+  readonly rows = new Map<string, KeyRow>();
+  readonly buckets = new Set<number>();
+}
+
 export class KeyBuckets {
   readonly #keyValue: KeyValue;
-  #pending = new Map<string, KeyRow>();
-  #inFlight = new Map<string, KeyRow>();
+  #pending = new Unsettled();
+  #inFlight = new Unsettled();
   readonly #buckets = new Set<number>();
 
   constructor(keyValue: KeyValue) {
@@ -53,36 +60,41 @@ export class KeyBuckets {
   }
 
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#pending.rows.size;
   }
 
   add(row: KeyRow): void {
-    this.#pending.set(textOf(row), row);
+    const bucket = bucketOf(row.timestamp);
+    this.#pending.buckets.add(bucket);
+    this.#pending.rows.set(textOf(row, bucket), row);
   }
 
   /** Adds the collected rows to a batch. */
   cut(writes: Write[]): void {
-    for (const row of this.#pending.values()) {
+    for (const row of this.#pending.rows.values()) {
       const bucket = bucketOf(row.timestamp);
       this.#buckets.add(bucket);
       const key = keyRowKey(bucket, channelBytes(row.ref), row.scope, row.key);
       writes.push({ key, value: encodeKeyRow(key, row) });
     }
     this.#inFlight = this.#pending;
-    this.#pending = new Map();
+    this.#pending = new Unsettled();
   }
 
   settle(): void {
-    this.#inFlight = new Map();
+    this.#inFlight = new Unsettled();
   }
 
-  /** For each the newest row not older than `since`. Throws IndexDoubtError for a damaged one. */
-  async find(wanted: readonly WantedKey[], since: Timestamp): Promise<(KeyRow | undefined)[]> {
-    const found = wanted.map((row) => {
-      const text = textOf(row);
-      return fresh(this.#pending.get(text) ?? this.#inFlight.get(text), since);
-    });
-    const buckets = [...this.#buckets].filter((bucket) => bucket >= bucketOf(since)).sort((a, b) => b - a);
+  /** For each the newest row from `since` to `until`: what is further ahead was stamped under another clock. Throws
+   *  IndexDoubtError for a damaged one. */
+  async find(
+    wanted: readonly WantedKey[],
+    since: Timestamp,
+    until: Timestamp,
+  ): Promise<(KeyRow | undefined)[]> {
+    const found = wanted.map((row) => this.#unsettledRow(row, since, until));
+    const isWanted = (bucket: number): boolean => bucket >= bucketOf(since) && bucket <= bucketOf(until);
+    const buckets = [...this.#buckets].filter(isWanted).sort((a, b) => b - a);
     const keys: Uint8Array[] = [];
     const asked: number[] = [];
     wanted.forEach(({ ref, scope, key }, i) => {
@@ -100,9 +112,19 @@ export class KeyBuckets {
       if (!value) return;
       const row = decodeKeyRow(wanted[i]!, keys[n]!, value);
       if (!row) throw new IndexDoubtError('the row of an idempotency key is damaged');
-      found[i] ??= fresh(row, since);
+      found[i] ??= fresh(row, since, until);
     });
     return found;
+  }
+
+  #unsettledRow(row: WantedKey, since: Timestamp, until: Timestamp): KeyRow | undefined {
+    const buckets = new Set([...this.#pending.buckets, ...this.#inFlight.buckets]);
+    for (const bucket of [...buckets].sort((a, b) => b - a)) {
+      const text = textOf(row, bucket);
+      const found = fresh(this.#pending.rows.get(text) ?? this.#inFlight.rows.get(text), since, until);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   /** Deletes for some rows of a bucket that lies wholly before the window; empty when there is none. */
@@ -128,10 +150,10 @@ function bucketOf(timestamp: Timestamp): number {
   return Math.max(0, Math.floor(timestamp / bucketSpan));
 }
 
-function fresh(row: KeyRow | undefined, since: Timestamp): KeyRow | undefined {
-  return row && row.timestamp >= since ? row : undefined;
+function fresh(row: KeyRow | undefined, since: Timestamp, until: Timestamp): KeyRow | undefined {
+  return row && row.timestamp >= since && row.timestamp <= until ? row : undefined;
 }
 
-function textOf({ ref, scope, key }: WantedKey): string {
-  return `${channelKey(ref)}\0${scope}\0${key}`;
+function textOf({ ref, scope, key }: WantedKey, bucket: number): string {
+  return `${channelKey(ref)}\0${scope}\0${key}\0${bucket}`;
 }

@@ -139,9 +139,13 @@ class SegmentedLogStore implements LogStore {
     return await this.#withSlot(ref, (slot) => this.#reader.seqsSince(slot, timestamp));
   }
 
-  async findKeys(rows: readonly WantedKey[], since: Timestamp): Promise<(KeyRow | undefined)[]> {
+  async findKeys(
+    rows: readonly WantedKey[],
+    since: Timestamp,
+    until: Timestamp = Infinity,
+  ): Promise<(KeyRow | undefined)[]> {
     this.#mustWork();
-    return await this.#guard(() => this.#parts.index.keys.find(rows, since));
+    return await this.#guard(() => this.#parts.index.keys.find(rows, since, until));
   }
 
   get newestArrival(): number {

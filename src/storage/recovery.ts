@@ -1,7 +1,7 @@
 /** What happens between opening the index and the first commit: segments are read from where the index ends, whole
  *  commits are taken in, damage is salvaged, and the tail is made fit to be written behind. */
 import { type ChannelRef, channelKey } from '../base/ids.js';
-import { isFloorRun } from '../log/floors.js';
+import { floorsIn, isFloorRun } from '../log/floors.js';
 import { RefCache } from '../log/run-reader.js';
 import type { RunSummary } from '../log/run.js';
 import { Again } from './again.js';
@@ -17,7 +17,7 @@ import type { Segment } from './segments.js';
 import { type Held, type HeldCommit, heldCommit, refsOf } from './held-commit.js';
 import type { Recovered, RecoveryOptions } from './recovery-options.js';
 import { RecoveryReport } from './recovery-report.js';
-import { Strays, fit, hasPlace } from './strays.js';
+import { type FitOptions, Strays, fit, hasPlace, takeBelow } from './strays.js';
 import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.js';
 
 type DueOf = readonly [ChannelRef, Due];
@@ -252,6 +252,8 @@ class Recovery {
 
   /** Adds the trims that are due after it. */
   #takeIn(slot: Slot, run: RunSummary, at: StoredAt, trims: DueOf[]): void {
+    const floors = floorsIn(run);
+    if (floors) takeBelow(slot.log, floors.floors, this.#fitting(slot, trims));
     this.#entries += run.count;
     for (const due of this.#options.applier.apply(slot, run, at)) trims.push([run.ref, due]);
   }
@@ -264,11 +266,7 @@ class Recovery {
     trims: DueOf[],
     kind: CommitHeader['kind'] | 'stray' = 'stray',
   ): void {
-    const refusal = fit(slot.log, run, {
-      strays: this.#strays,
-      apply: (stray) => this.#takeIn(slot, stray.run, stray.at, trims),
-      lost: () => this.#holed.set(channelKey(run.ref), run.ref),
-    });
+    const refusal = fit(slot.log, run, this.#fitting(slot, trims));
     if (!refusal) return this.#takeIn(slot, run, at, trims);
     if (kind !== 'stray' && !isFloorRun(run) && this.#again.take(slot.log, run, at, { kind, refusal })) {
       this.#holed.set(channelKey(run.ref), run.ref);
@@ -282,6 +280,14 @@ class Recovery {
       `a run of ${channelKey(run.ref)} does not fit what is held (${refusal.type}); left out`,
     );
     this.#forgot = true;
+  }
+
+  #fitting(slot: Slot, trims: DueOf[]): FitOptions {
+    return {
+      strays: this.#strays,
+      apply: (stray) => this.#takeIn(slot, stray.run, stray.at, trims),
+      lost: () => this.#holed.set(channelKey(slot.ref), slot.ref),
+    };
   }
 
   async #applyTrims(trims: readonly DueOf[]): Promise<void> {

@@ -4,7 +4,7 @@
 import { InvariantError, assert } from '../base/assert.js';
 import { type WriterId, channelKey } from '../base/ids.js';
 import { ChannelLog, type Refusal } from '../log/channel-log.js';
-import type { LostRange } from '../log/entry.js';
+import type { LostRange, Vector } from '../log/entry.js';
 import type { RunSummary } from '../log/run.js';
 import type { StoredAt } from './applier.js';
 
@@ -74,21 +74,31 @@ export function fit(log: ChannelLog, run: RunSummary, options: FitOptions): Refu
     const accepted = log.accepts(run);
     if (accepted.ok) return undefined;
     const refusal = accepted.error;
-    if (refusal.type === 'gap') settle(log, run, run.writer, run.firstSeq - 1, options);
+    if (refusal.type === 'gap') settle(log, run.writer, run.firstSeq - 1, options);
     else if (refusal.type === 'parents') {
-      for (const { writer, seq } of refusal.missing) settle(log, run, writer, seq, options);
+      for (const { writer, seq } of refusal.missing) settle(log, writer, seq, options);
     } else return refusal;
   }
   throw new InvariantError('a run is acceptable once all it needs was found or marked as lost');
 }
 
-/** Lets the log have everything of a writer through `seq`. */
-function settle(log: ChannelLog, run: RunSummary, writer: WriterId, seq: number, options: FitOptions): void {
+/** Takes in what floors are about to remove, and what stands behind that in the same runs: a run that is partly below the
+ *  floors is not taken any more. */
+export function takeBelow(log: ChannelLog, floors: Vector, options: FitOptions): void {
+  for (const [writer, floor] of floors) takeThrough(log, writer, floor, options);
+}
+
+function takeThrough(log: ChannelLog, writer: WriterId, seq: number, options: FitOptions): void {
   for (;;) {
-    const stray = options.strays.take(run, writer, seq);
-    if (!stray) break;
+    const stray = options.strays.take(log, writer, seq);
+    if (!stray) return;
     if (!fit(log, stray.run, options)) options.apply(stray);
   }
+}
+
+/** Lets the log have everything of a writer through `seq`. */
+function settle(log: ChannelLog, writer: WriterId, seq: number, options: FitOptions): void {
+  takeThrough(log, writer, seq, options);
   const fromSeq = log.have(writer) + 1;
   if (fromSeq > seq) return;
   const range = { writer, fromSeq, toSeq: seq };

@@ -54,10 +54,6 @@ test('rules decide what clients may do; administrators may do everything but wri
   expect(refusal(admin, 'publish', '$settings', defaultRules)?.code).toBe('DENIED');
 });
 
-test('kinds of channels that are not served are refused as such, not as a question of rights', () => {
-  expect(refusal(admin, 'publish', 'notification:a', defaultRules)?.code).toBe('UNSUPPORTED');
-});
-
 test('a user’s channel is read by that user, and written to by whoever is known', () => {
   const code = (asker: Asker, action: Action, channel: string, rules = defaultRules) =>
     refusal(asker, action, channel, rules)?.code;

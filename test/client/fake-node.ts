@@ -172,7 +172,12 @@ export class FakeNode {
       case 'history':
         return answer(this.#history(message));
       case 'documentGet':
+      case 'notifications':
         return answer({ type: 'error', error: failure('NOT_FOUND') });
+      case 'presence':
+      case 'presenceUpdate':
+      case 'occupancy':
+        return answer({ type: 'error', error: failure('NO_PRESENCE') });
       case 'user': {
         if (this.misbehaviour.silent) return;
         const { action, request } = message;

@@ -1,45 +1,8 @@
 /** The client against a real node over real sockets, in Node. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { type Client, type ConnectOptions, type Message, connect } from '../../src/client/index.js';
-import { type RunningServer, startServer } from '../../src/server/index.js';
+import { describe, expect, test } from 'vitest';
+import type { Message } from '../../src/client/index.js';
+import { connected, newFolder, start } from './real-nodes.js';
 import { errorOf } from './world.js';
-
-const folders: string[] = [];
-const servers = new Set<RunningServer>();
-const clients = new Set<Client>();
-
-afterEach(async () => {
-  await Promise.all([...clients].map((client) => client.close({ timeoutMs: 0 })));
-  await Promise.all([...servers].map((server) => server.stop()));
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-  clients.clear();
-  servers.clear();
-});
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'ringlog-client-'));
-  folders.push(folder);
-  return folder;
-}
-
-async function start(
-  data = newFolder(),
-  listen = '127.0.0.1:0',
-  settings: object = {},
-): Promise<RunningServer> {
-  const server = await startServer({ data, listen, ...settings });
-  servers.add(server);
-  return server;
-}
-
-function connected(options: string | ConnectOptions): Client {
-  const client = connect(options);
-  clients.add(client);
-  return client;
-}
 
 /** Reads until so many were seen. */
 async function take(messages: AsyncIterable<Message>, count: number): Promise<Message[]> {

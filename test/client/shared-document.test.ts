@@ -36,11 +36,11 @@ function setUp() {
   };
   const hear = (name: string, event: object = {}): void => listeners.get(name)?.(event as never);
   /** Appends to the list of the document. */
-  const add = (value: number): void => {
+  const add = (value: number, writer = '0'): void => {
     subscription.cursor = `behind ${value}`;
     const payload = utf8(JSON.stringify([{ op: 'add', path: '/-', value }]));
     const entry = {
-      writer: '0'.repeat(24) as WriterId,
+      writer: writer.repeat(24) as WriterId,
       seq: value,
       timestamp: value,
       round: 1,
@@ -128,4 +128,20 @@ test('more than a fetch is worth is dropped, and fetched anew from there', async
   add(4_098);
   fetches.at(-1)!.resolve(list(0));
   expect((await opened).value).toEqual([0, 4_098]);
+});
+
+test('what several wrote is fetched again once the connection was lost: the order may have it otherwise', async () => {
+  const { opened, fetches, hear, add } = setUp();
+  fetches[0]!.resolve(list(1));
+  const document = await opened;
+  add(2);
+  hear('subscribed', { cursor: 'behind 2', resumed: true });
+  add(3, '1');
+  expect(fetches).toHaveLength(1);
+  hear('subscribed', { cursor: 'behind 3', resumed: true });
+  fetches[1]!.resolve(list(1, 3, 2));
+  await turn();
+  expect(document.value).toEqual([1, 3, 2]);
+  hear('subscribed', { cursor: 'behind 3', resumed: true });
+  expect(fetches).toHaveLength(2);
 });

@@ -146,6 +146,7 @@ export function logStoreContract(name: string, make: () => Promise<LogStoreUnder
         await store.close();
         const again = await world.open();
         expect(await again.findKeys(wanted, 0)).toEqual([row, undefined]);
+        expect(await again.findKeys(wanted, 0, now - 1)).toEqual([undefined, undefined]);
         expect(await again.findKeys(wanted, now + 2)).toEqual([undefined, undefined]);
         await again.close();
       },

@@ -220,7 +220,7 @@ describe('exit codes and sentences', () => {
     ['a name that is none', ['pub', 'a::b', 'x'], 2, 'channel name', {}],
     ['a name that is none', ['log', 'a::b'], 2, 'channel name', {}],
     ['a system channel', ['pub', '$settings', 'x'], 4, 'DENIED', {}],
-    ['a kind not served yet', ['pub', 'notification:a', 'x'], 1, 'UNSUPPORTED', {}],
+    ['what is no notification', ['pub', 'notification:a', 'x'], 1, 'INVALID', {}],
     ['a hub that is not there', ['channels', '--hub', 'other'], 1, 'HUB_NOT_FOUND', {}],
     ['no message', ['pub', 'a'], 2, 'standard input', {}],
     ['JSON that is none', ['pub', 'a', '{', '--json'], 2, 'not JSON', {}],

@@ -1,18 +1,8 @@
 /** What somebody typed, in a document on three real nodes of which one dies. */
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { projectRoot } from '../support/project-root.js';
+import { runProgram } from '../support/run-program.js';
 
-const program = join(projectRoot(), 'dist-tools/examples/editing-trace/main.js');
-
-function run(args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [program, ...args]);
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })));
-}
+const run = (args: readonly string[]) => runProgram('dist-tools/examples/editing-trace/main.js', args);
 
 test('all nodes and followers have the recorded text in the end', async () => {
   const { code, out, err } = await run(['--changes', '400', '--json']);

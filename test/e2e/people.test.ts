@@ -1,14 +1,11 @@
 /** The directory of a hub by the command, the SDK and a real node. */
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Client, type ConnectOptions, type RinglogError, connect } from '../../src/client/index.js';
 import { passwordToken, peopleOf } from '../../src/client/people.js';
 import { NodeProcess } from '../support/node-process.js';
-import { projectRoot } from '../support/project-root.js';
+import { type Ran, runProgram } from '../support/run-program.js';
 
-const program = join(projectRoot(), 'dist/cli/main.js');
 let node: NodeProcess;
 const clients: Client[] = [];
 
@@ -27,19 +24,9 @@ afterEach(async () => {
 });
 afterAll(() => node.remove());
 
-function run(
-  args: readonly string[],
-  input = '',
-): Promise<{ code: number | null; out: string; err: string }> {
+function run(args: readonly string[], input = ''): Promise<Ran> {
   const env = { PATH: process.env['PATH'], RINGLOG_URL: node.url, RINGLOG_DATA: node.dataPath };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, ...args], { env });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (text: Buffer) => (out += text.toString()));
-    child.stderr.on('data', (text: Buffer) => (err += text.toString()));
-    child.once('close', (code) => resolve({ code, out, err }));
-    child.stdin.end(input);
-  });
+  return runProgram('dist/cli/main.js', args, { env, input });
 }
 
 function client(token?: ConnectOptions['token']): Client {

@@ -78,6 +78,32 @@ test('a key of an older generation is not remembered, and a document starts from
   expect([document.version, document.value]).toEqual([1, { now: 1 }]);
 });
 
+test('notifications of an older generation are none: not unread, not listed, not to be read', async () => {
+  const { world } = await chat();
+  const channel = 'notification:alerts';
+  const service = world.connect({ principal: admin });
+  const reader = world.connect();
+  await reader.subscribe(channel);
+  const create = (title: string) => service.publish(channel, { title }, { kind: 'notification' });
+  const old = await create('old');
+  await create('older');
+  await world.settle();
+  await deleteChannel(world, channel);
+  await world.settle();
+  const unread = reader.messages.flatMap(({ notificationInfo }) => notificationInfo?.unread ?? []);
+  expect(unread).toEqual([1, 2, 0]);
+  const late = await service.publish(channel, { ids: [old.ack.id] }, { kind: 'read' });
+  expect(late.error.code).toBe('NOT_FOUND');
+  await create('new');
+  for (const session of [reader, world.connect()]) {
+    const { notifications } = await session.ask({ notifications: { channel } });
+    expect(notifications).toMatchObject({
+      info: { unread: 1, total: 1 },
+      notifications: [{ notification: { title: 'new' } }],
+    });
+  }
+});
+
 test('it holds after a restart, a crash and with an index made anew; its bytes go from disk', async () => {
   const { world, session } = await chat();
   await deleteChannel(world, 'chat');

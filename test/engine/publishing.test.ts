@@ -35,7 +35,7 @@ test.each(['lobby', '$settings', '$keys:ada'])('a patch of %s is refused', (chan
       level: 'quorum',
       degrade: false,
       first: true,
-      isPatch: true,
+      kind: 'patch',
     } as never,
     { publishAccepted: () => undefined, publishFailed: (_, failure) => void failures.push(failure) },
   );

@@ -26,7 +26,7 @@ test('a client of the hub reads and changes documents with the token of its prov
   expect((await patch(hubToken)).status).toBe(200);
   expect(node.published.at(-1)).toMatchObject({
     principal: { actor: 'ben', hub: 'default' },
-    messages: [{ channel: 'doc:notes', isPatch: true }],
+    messages: [{ channel: 'doc:notes', kind: 'patch' }],
   });
   for (const from of [path, `${path}/changes`]) expect((await ask('nobodys-token', from)).status).toBe(401);
   expect((await patch('nobodys-token')).status).toBe(401);

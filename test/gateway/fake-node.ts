@@ -25,7 +25,7 @@ import { encodeEntry, placeOf } from '../../src/log/entry-wire.js';
 import type { Entry } from '../../src/log/entry.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { type Failure, failure } from '../../src/protocol/errors.js';
-import type { HistoryMessage, PublishMessage } from '../../src/protocol/messages.js';
+import type { HistoryMessage, Member, PublishMessage } from '../../src/protocol/messages.js';
 
 export const writer = '0123456789abcdef01234567' as WriterId;
 export const adminToken = 'admin-token';
@@ -46,6 +46,8 @@ export class FakeNode implements NodeApi {
   readonly published: { principal: Principal; hub: string; messages: PublishMessage[] }[] = [];
   readonly queries: LogQuery[] = [];
   historyRequest: HistoryMessage | undefined;
+  /** In `default/chat`. */
+  members: Member[] = [];
   /** Entries of the log `default/chat`. */
   entries: Entry[] = [];
   refusePublish: Failure | undefined;
@@ -139,8 +141,30 @@ export class FakeNode implements NodeApi {
     return Promise.resolve(err(failure('NOT_FOUND')));
   }
 
+  notifications(): ReturnType<NodeApi['notifications']> {
+    return Promise.resolve(err(failure('NOT_FOUND')));
+  }
+
   documentChanges(): ReturnType<NodeApi['documentChanges']> {
     return Promise.resolve(err(failure('NOT_FOUND')));
+  }
+
+  presence(...[, hub, channel, query]: Parameters<NodeApi['presence']>): ReturnType<NodeApi['presence']> {
+    const refused = this.#noPresence(hub, channel);
+    if (refused) return Promise.resolve(err(refused));
+    const all = [...this.members].filter(({ session }) => session > (query.after ?? ''));
+    const members = all.slice(0, query.limit ?? 1_000);
+    const [count, more] = [this.members.length, members.length < all.length];
+    return Promise.resolve(ok({ members, count, more }));
+  }
+
+  occupancy(...[, hub, channel]: Parameters<NodeApi['occupancy']>): ReturnType<NodeApi['occupancy']> {
+    const refused = this.#noPresence(hub, channel);
+    return Promise.resolve(refused ? err(refused) : ok(this.members.length));
+  }
+
+  #noPresence(hub: string, channel: string): Failure | undefined {
+    return hub === 'default' && channel === 'chat' ? undefined : failure('NO_PRESENCE', { channel });
   }
 
   history(

@@ -193,4 +193,45 @@ describe('a provisional delivery', () => {
     // order(a1) has nothing of b: what was had lies beside it.
     expect(reader.nextProvisional(log, { writer: a!, seq: 1 }, 9)).toMatchObject({ writer: a, late: true });
   });
+
+  test('of several writers may turn out to be in another order, with nothing late: the reader says so', () => {
+    const [a, b, c] = ['0a'.repeat(12), '0b'.repeat(12), '0c'.repeat(12)] as [
+      Dot['writer'],
+      Dot['writer'],
+      Dot['writer'],
+    ];
+    const log = new ChannelLog(ref);
+    const written = (writer: Dot['writer'], round: number, timestamp: number, parents?: Dot[]) => {
+      const out = new RunWriter();
+      const own = log.writer(writer);
+      out.begin(ref, writer, round, (own?.seq ?? 0) + 1, own?.lastChecksum ?? 0);
+      out.append({ timestamp, kind: 'patch', parents });
+      log.apply(out.end());
+    };
+    // A home acts without a claim, and only then hears what the owner before it had written.
+    written(b, 0, 2);
+    written(a, 1, 1);
+    written(b, 0, 3, [
+      { writer: b, seq: 1 },
+      { writer: a, seq: 1 },
+    ]);
+    const reader = LogReader.atPosition(log, 0);
+    const tip = { writer: b, seq: 2 };
+    const had: string[] = [];
+    for (let step = reader.nextProvisional(log, tip, 1); step.type === 'entries';) {
+      expect(step.late).toBe(false);
+      had.push(`${step.writer}-${step.firstSeq}`);
+      reader.took(step.writer, step.firstSeq);
+      step = reader.nextProvisional(log, tip, 1);
+    }
+    expect(had).toEqual([`${b}-1`, `${a}-1`, `${b}-2`]);
+    expect(reader.writersBeyond).toBe(2);
+    // The next owner follows the entry of the greatest round.
+    written(c, 2, 4, [{ writer: a, seq: 1 }, tip]);
+    log.commitThrough({ writer: c, seq: 1 });
+    const ordered = [0, 1, 2].map((position) => dotText(log.dotAt(position)!));
+    expect(ordered).toEqual([`${a}-1`, `${b}-1`, `${b}-2`]);
+    expect(reader.next(log, 9)).toMatchObject({ type: 'entries', writer: c, firstSeq: 1, late: false });
+    expect(reader.writersBeyond).toBe(0);
+  });
 });

@@ -46,9 +46,25 @@ describe('the table of keys', () => {
 
   test('forgets what has left the window without forgetting that it knows', () => {
     const table = tableOf(0);
-    for (let i = 0; i < 50; i++) table.add(row({ key: `${i}`, timestamp: 1_000_000 + (i * window) / 5 }));
+    for (let i = 0; i < 50; i++) {
+      const each = row({ key: `${i}`, timestamp: 1_000_000 + (i * window) / 5 });
+      expect(table.check(each)).toBe('new');
+      table.add(each);
+    }
     expect(table.size).toBe(6);
     expect(table.check(row({ key: 'other', timestamp: 1_000_000 + 10 * window }))).toBe('new');
+  });
+
+  test('knows a key though somebody whose clock was far ahead wrote it again', () => {
+    const table = tableOf(0);
+    const ahead = row({ timestamp: 1_000_000 + 20 * window, dot: { ...row().dot, seq: 2 } });
+    const others = Array.from({ length: 5 }, (_, i) => row({ timestamp: 1_000_000 + (30 + 2 * i) * window }));
+    for (const each of [row(), ahead]) table.add(each);
+    expect(table.check(row({ timestamp: 1_000_001 }))).toEqual({ duplicateOf: row() });
+    for (const each of others) table.add(each);
+    // Too many of one key: what was let go is asked for.
+    expect(table.check(row({ timestamp: 1_000_001 }))).toBe('unknown');
+    expect(table.check(row({ timestamp: others[4]!.timestamp + 1 }))).toEqual({ duplicateOf: others[4] });
   });
 
   test('is a plain search over all rows, told in the order of time', () => {

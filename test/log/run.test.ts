@@ -104,7 +104,7 @@ describe('runs', () => {
           expect(timestamp).toBe(entry.timestamp);
         });
         const isMarked = ({ kind, parents }: RunEntry) =>
-          !['publish', 'patch', 'snapshot'].includes(kind) || parents !== undefined;
+          !['publish', 'patch', 'notification', 'read', 'snapshot'].includes(kind) || parents !== undefined;
         const seqsOf = (holds: (entry: RunEntry) => boolean) =>
           plan.entries.flatMap((entry, i) => (holds(entry) ? [plan.firstSeq + i] : []));
         expect(marked.map(({ seq }) => seq)).toEqual(seqsOf(isMarked));

@@ -93,6 +93,15 @@ describe('floors that are told', () => {
     expect(log.judgeFloors(trimOf(b, 9))).toBe('conflict');
   });
 
+  test('are taken over where something below them is lost: nobody has it, and nothing is placed above it', () => {
+    const log = committed(4);
+    log.lose({ writer: b, fromSeq: 1, toSeq: 2 });
+    add(log, a, 2);
+    expect(log.judgeFloors(trimOf(a, 5))).toBe('held');
+    expect(log.judgeFloors(trimOf(a, 5, [[b, 1]]))).toBe('behind');
+    expect(log.judgeFloors(trimOf(b, 2, [[a, 5]]))).toBe('behind');
+  });
+
   test('count with what is on its way into the log', () => {
     const log = committed(4);
     const intake = log.intake();

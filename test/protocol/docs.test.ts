@@ -47,8 +47,21 @@ describe('every example', () => {
         .filter((name) => name !== 'requestId')
         .sort();
     };
-    const both = ['auth', 'close', 'history', 'ping', 'pong', 'subscribe', 'unsubscribe', 'user'];
-    expect(shown(clientExamples)).toEqual([...both, 'documentGet', 'publish'].sort());
+    const both = [
+      'auth',
+      'close',
+      'history',
+      'ping',
+      'pong',
+      'subscribe',
+      'unsubscribe',
+      'user',
+      'presence',
+      'occupancy',
+    ];
+    expect(shown(clientExamples)).toEqual(
+      [...both, 'documentGet', 'notifications', 'presenceUpdate', 'publish'].sort(),
+    );
     expect(shown(serverExamples)).toEqual(
       [
         ...both,
@@ -57,7 +70,11 @@ describe('every example', () => {
         'document',
         'error',
         'gap',
+        'join',
+        'leave',
         'nodes',
+        'notificationInfo',
+        'notifications',
         'rebase',
         'sessionInfo',
         'signals',

@@ -83,6 +83,8 @@ const gap = {
   cursor,
 } as const;
 
+const notifications = { unread: 2, total: 3, cursor };
+
 const clientMessages: readonly OutgoingMessage[] = [
   { type: 'auth', token: 'secret', publisher: { id: 'sensor', epoch: 3 } },
   { type: 'ping' },
@@ -111,7 +113,42 @@ const clientMessages: readonly OutgoingMessage[] = [
   },
   { type: 'publish', channel: 'lobby', content: { payload: utf8('hello') } },
   { type: 'history', channel: 'lobby', cursor, sinceUnixMs: 1, untilUnixMs: 2, limit: 3, backward: true },
+  {
+    type: 'publish',
+    channel: 'notification:alerts',
+    content: { contentType: 'application/json', payload: utf8('{"title":"Disk full"}') },
+    kind: 'notification',
+  },
+  {
+    type: 'publish',
+    channel: 'notification:alerts',
+    content: { contentType: 'application/json', payload: utf8('{"until":1795162732000}') },
+    kind: 'read',
+  },
+  { type: 'notifications', channel: 'notification:alerts', forward: false, unread: true },
+  {
+    type: 'notifications',
+    channel: 'notification:alerts',
+    cursor,
+    sinceUnixMs: 1,
+    untilUnixMs: 2,
+    limit: 3,
+    forward: true,
+    unread: false,
+  },
+  // Came later than those above.
+  {
+    type: 'subscribe',
+    channels: [{ channel: 'lobby', start: { type: 'live' }, presence: '{"name":"Ada"}' }],
+  },
+  { type: 'presence', channel: 'lobby', after: 'b'.repeat(24), limit: 10, follow: true },
+  { type: 'presence', channel: 'lobby', follow: false },
+  { type: 'presenceUpdate', channel: 'lobby', metadata: '{"name":"Ada","at":[1,2]}' },
+  { type: 'occupancy', channel: 'lobby', follow: true },
 ];
+
+const ada = { session: 'a'.repeat(24), user: 'ada', metadata: '{"name":"Ada"}', since: 1_795_162_732_000 };
+const somebody = { session: 'b'.repeat(24), since: 1_795_162_732_001 };
 
 const serverMessages: readonly ServerMessage[] = [
   { type: 'auth', authenticated: true, actor: 'alice' },
@@ -171,6 +208,29 @@ const serverMessages: readonly ServerMessage[] = [
   },
   { type: 'subscribe', results: [{ channel: 'lobby', cursor, retained }] },
   { type: 'nodes', urls: ['http://10.0.0.6:8080', 'https://b.example'], spreadMs: 100 },
+  { type: 'subscribe', results: [{ channel: 'notification:alerts', cursor, notifications }] },
+  { type: 'notificationInfo', channel: 'notification:alerts', ...notifications },
+  {
+    type: 'notifications',
+    channel: 'notification:alerts',
+    info: notifications,
+    notifications: [
+      {
+        dot: { writer, seq: 7 },
+        timestamp: 373_481_196_642_304,
+        actor: 'watcher',
+        state: 'unread',
+        value: utf8('{"title":"Disk full","data":{"free":9007199254740993}}'),
+      },
+    ],
+    cursor,
+    more: true,
+  },
+  { type: 'presence', channel: 'lobby', members: [ada, somebody], count: 3, more: true },
+  { type: 'join', channel: 'lobby', members: [ada], count: 2, more: 0 },
+  { type: 'join', channel: 'lobby', members: [], count: 30_000, more: 7 },
+  { type: 'leave', channel: 'lobby', sessions: [ada.session], count: 1 },
+  { type: 'occupancy', channel: 'lobby', count: 1 },
 ];
 
 interface Recorded {

@@ -164,7 +164,11 @@ function clientToProto(message: OutgoingMessage): object {
     case 'close':
       return { close: { code: message.code, reason: message.reason } };
     case 'subscribe': {
-      const channels = message.channels.map(({ channel, start }) => ({ channel, ...startToProto(start) }));
+      const channels = message.channels.map(({ channel, start, presence }) => ({
+        channel,
+        ...startToProto(start),
+        presence,
+      }));
       return { subscribe: list('channels', channels) };
     }
     case 'unsubscribe':
@@ -178,9 +182,20 @@ function clientToProto(message: OutgoingMessage): object {
         history: { channel, cursor, since, until, limit, backward: backward || undefined, including },
       };
     }
+    case 'presence':
+    case 'presenceUpdate':
+    case 'occupancy': {
+      const { type: name, ...fields } = message;
+      return { [name]: fields };
+    }
     case 'documentGet': {
       const { channel, cursor, atUnixMs: at } = message;
       return { documentGet: { channel, cursor, at } };
+    }
+    case 'notifications': {
+      const { channel, cursor, sinceUnixMs: since, untilUnixMs: until, limit, forward, unread } = message;
+      const flags = { forward: forward || undefined, unread: unread || undefined };
+      return { notifications: { channel, cursor, since, until, limit, ...flags } };
     }
   }
 }
@@ -207,7 +222,7 @@ function startToProto(start: Start): object {
 function publishToProto(message: OutgoingPublish): object {
   const { channel, content, idempotencyKey, publisherSeq, ackedThrough, level, degrade } = message;
   return {
-    kind: message.isPatch ? 'PATCH' : undefined,
+    kind: message.kind?.toUpperCase(),
     channel,
     content: type('Content').toObject(type('Content').decode(encodeContent(content)), asObject),
     idempotencyKey,
@@ -233,13 +248,16 @@ function serverToProto(message: ServerMessage): object {
     case 'close':
       return { close: { code: message.code, reason: message.reason, ...list('cursors', message.cursors) } };
     case 'subscribe': {
-      const results = message.results.map(({ channel, cursor, error, retained, document }) => ({
-        document,
-        channel,
-        cursor,
-        error: error && failureToProto(error),
-        retained: retained && deliveryToProto(retained),
-      }));
+      const results = message.results.map(
+        ({ channel, cursor, error, retained, document, notifications }) => ({
+          document,
+          notifications,
+          channel,
+          cursor,
+          error: error && failureToProto(error),
+          retained: retained && deliveryToProto(retained),
+        }),
+      );
       return { subscribe: list('results', results) };
     }
     case 'unsubscribe': {
@@ -282,6 +300,26 @@ function serverToProto(message: ServerMessage): object {
       const { type: name, ...state } = message;
       return { [name]: state };
     }
+    case 'notificationInfo': {
+      const { type: _type, ...info } = message;
+      return { notificationInfo: info };
+    }
+    case 'notifications': {
+      const { type: _type, notifications, ...page } = message;
+      const listed = notifications.map(({ dot, ...each }) => ({ id: dotText(dot), ...each }));
+      return { notifications: { ...page, ...list('notifications', listed) } };
+    }
+    case 'presence':
+    case 'join': {
+      const { type: name, members, ...fields } = message;
+      return { [name]: { ...fields, ...list('members', members) } };
+    }
+    case 'leave': {
+      const { channel, sessions, count } = message;
+      return { leave: { channel, count, ...list('sessions', sessions) } };
+    }
+    case 'occupancy':
+      return { occupancy: { channel: message.channel, count: message.count } };
     case 'error':
       return { error: failureToProto(message.error) };
   }

@@ -1,4 +1,5 @@
 /** Random messages of the client protocol, and stored records to deliver. */
+import { publishedKinds } from '../../src/protocol/levels.js';
 import fc from 'fast-check';
 import type { ChannelName, HubName, WriterId } from '../../src/base/ids.js';
 import { toHex } from '../../src/base/bytes.js';
@@ -81,6 +82,12 @@ const start: fc.Arbitrary<Start> = fc.oneof(
   fc.constant({ type: 'beginning' } as const),
 );
 const level = fc.constantFrom('memory', 'owner', 'quorum');
+/** What a client says of itself, as JSON. */
+const metadata = fc
+  .dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.oneof(text, fc.integer(), fc.constant(null)), {
+    maxKeys: 3,
+  })
+  .map((value) => JSON.stringify(value));
 
 export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
   fc
@@ -100,7 +107,9 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
   fc.record({ type: fc.constant('close' as const), code: maybe(count), reason: maybe(text) }).map(compact),
   fc.record({
     type: fc.constant('subscribe' as const),
-    channels: fc.array(fc.record({ channel: name, start }), { maxLength: 4 }),
+    channels: fc.array(fc.record({ channel: name, start, presence: maybe(metadata) }).map(compact), {
+      maxLength: 4,
+    }),
   }),
   fc.record({ type: fc.constant('unsubscribe' as const), channels: fc.array(name, { maxLength: 4 }) }),
   fc
@@ -113,8 +122,23 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
       ackedThrough: maybe(seq),
       level: maybe(level),
       degrade: maybe(fc.boolean()),
-      isPatch: maybe(fc.constant(true)),
+      kind: maybe(fc.constantFrom(...publishedKinds)),
     })
+    .map(compact),
+  fc
+    .record({
+      type: fc.constant('presence' as const),
+      channel: name,
+      after: maybe(text),
+      limit: maybe(fc.integer({ min: 1, max: 1_000 })),
+      follow: maybe(fc.boolean()),
+    })
+    .map(compact),
+  fc
+    .record({ type: fc.constant('presenceUpdate' as const), channel: name, metadata: maybe(metadata) })
+    .map(compact),
+  fc
+    .record({ type: fc.constant('occupancy' as const), channel: name, follow: maybe(fc.boolean()) })
     .map(compact),
   fc
     .record({
@@ -122,6 +146,18 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
       channel: name,
       cursor: maybe(cursor),
       atUnixMs: maybe(unixMs),
+    })
+    .map(compact),
+  fc
+    .record({
+      type: fc.constant('notifications' as const),
+      channel: name,
+      cursor: maybe(cursor),
+      sinceUnixMs: maybe(unixMs),
+      untilUnixMs: maybe(unixMs),
+      limit: maybe(count),
+      forward: fc.boolean(),
+      unread: fc.boolean(),
     })
     .map(compact),
   fc
@@ -245,11 +281,43 @@ const documentState = fc.record({
   cursor,
 });
 
+const notificationCount = fc.record({ unread: fc.nat(), total: fc.nat(), cursor });
+
+const listedNotification = fc
+  .record({
+    dot,
+    timestamp,
+    actor: maybe(text),
+    state: fc.constantFrom('unread' as const, 'read' as const, 'expired' as const),
+    value: fc.jsonValue().map((value) => new Uint8Array(Buffer.from(JSON.stringify(value)))),
+  })
+  .map(compact);
+
 const signal: fc.Arbitrary<Signal> = fc
   .record({ timestamp, actor: maybe(text), content: content.map(encodeContent) })
   .map(compact);
 
+const member = fc
+  .record({ session: text, user: maybe(text), metadata: maybe(metadata), since: unixMs })
+  .map(compact);
+const members = fc.array(member, { maxLength: 3 });
+
 export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('presence' as const),
+    channel: name,
+    members,
+    count,
+    more: fc.boolean(),
+  }),
+  fc.record({ type: fc.constant('join' as const), channel: name, members, count, more: count }),
+  fc.record({
+    type: fc.constant('leave' as const),
+    channel: name,
+    sessions: fc.array(text, { maxLength: 3 }),
+    count,
+  }),
+  fc.record({ type: fc.constant('occupancy' as const), channel: name, count }),
   fc
     .record({
       type: fc.constant('auth' as const),
@@ -285,6 +353,7 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
           error: maybe(failure),
           retained: maybe(sliceOf(1)),
           document: maybe(info),
+          notifications: maybe(notificationCount),
         })
         .map(({ retained, ...rest }) =>
           compact({ ...rest, retained: retained && { ...retained, channel: rest.channel } }),
@@ -324,6 +393,17 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
         (each) => withOwnRecords({ channel: message.channel, retained: each }).retained!,
       ),
     })),
+  fc
+    .record({ channel: name, info: notificationCount })
+    .map(({ channel, info: told }) => ({ type: 'notificationInfo' as const, channel, ...told })),
+  fc.record({
+    type: fc.constant('notifications' as const),
+    channel: name,
+    info: notificationCount,
+    notifications: fc.array(listedNotification, { maxLength: 3 }),
+    cursor,
+    more: fc.boolean(),
+  }),
   fc.record({
     type: fc.constant('sessionInfo' as const),
     sessionId: text,

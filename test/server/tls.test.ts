@@ -131,10 +131,13 @@ describe('a certificate that was given', () => {
     expect(new Set(warnings).size).toBe(warnings.length);
   });
 
-  test('is shown', async () => {
+  test('is shown, and the renewed one to whoever connects then, while connections stay', async () => {
     const { mark, ...files } = await writeCertificate();
     const server = await start({ tls: 'files', ...files });
     expect(await shown(server)).toBe(mark);
+    const next = await writeCertificate();
+    await vi.waitUntil(async () => (await shown(server)) === next.mark, { timeout: 60_000, interval: 1_000 });
+    expect(sockets[0]!.destroyed).toBe(false);
   });
 
   test.each([

@@ -27,6 +27,7 @@ describe('a planted bug shows', () => {
     ['rollback-unnoticed', 'D7 rollback', 'story'],
     ['twin-unnoticed', 'D7 twice', 'story'],
     ['damage-served', 'D10 bit rot: an entry', 'I4 whole entries'],
+    ['ghosts-stay', 'D16 ghost', 'P1 presence is exact'],
     ['gap-by-majority', 'Rot while the one that has it is away', 'I20 given up is nowhere'],
   ];
 

@@ -14,6 +14,7 @@ test.each([
   ['a commit is no torn tail where entries behind it strayed elsewhere and the index is gone', 3_830],
   ['a torn tail is cut although something else was salvaged', 4_008],
   ['what strayed and has no place in the order any more is left out', 10_761],
+  ['what is whole of a damaged run that is partly below floors is taken in before they are', 883],
   ['a whole entry behind a damaged one is found in a run that lost its end', 10_424],
 ])('%s', async (_, seed) => {
   expect(await trySeed(seed, false, 'store')).toBeUndefined();

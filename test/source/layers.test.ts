@@ -22,6 +22,7 @@ const allowed: Tree = {
   'src/channels/plain.ts': `export { entry as plain } from '../protocol/index.js';`,
   'src/hubs/settings.ts': `export { plain as settings } from '../channels/plain.js';`,
   'src/people/users.ts': `export { settings as users } from '../hubs/settings.js';`,
+  'src/presence/origins.ts': `export { entry as origins } from '../protocol/index.js';`,
   'src/documents/fold.ts': `export { entry as fold } from '../log/entry.js';`,
   'src/sessions/session.ts': `export { plain as session } from '../channels/plain.js';`,
   'src/engine/ports.ts': `export { entry as ports } from '../log/entry.js';`,
@@ -32,6 +33,7 @@ const allowed: Tree = {
     `export * from '../sessions/session.js';`,
     `export * from '../people/users.js';`,
     `export * from '../documents/fold.js';`,
+    `export * from '../presence/origins.js';`,
   ].join('\n'),
   'src/storage/store.ts': `import 'node:fs';\nexport { ports as store } from '../engine/ports.js';`,
   'src/peer/link.ts': `import 'node:dgram';\nexport { api as link } from '../engine/api.js';`,
@@ -39,6 +41,8 @@ const allowed: Tree = {
   'src/services/nats.ts': `export { codec as nats } from '../protocol/index.js';`,
   'src/client/index.ts': `export { codec as client } from '../protocol/index.js';`,
   'src/client/people.ts': `export { client as people } from './index.js';`,
+  'src/client/presence.ts': `export { client as presence } from './index.js';`,
+  'src/client/notifications.ts': `export { client as notifications } from './index.js';`,
   'src/client/documents-entry.ts': `export { fold as documents } from '../documents/fold.js';`,
   'src/server/index.ts': ['engine/engine', 'storage/store', 'peer/link', 'gateway/http', 'services/nats']
     .map((path) => `export * from '../${path}.js';`)
@@ -87,6 +91,7 @@ const forbidden: readonly (readonly [file: string, rule: string, text: string])[
   ['base/upward.ts', 'layer-base', `export * from '../log/entry.js';`],
   ['cluster/sideways.ts', 'layer-cluster', `export * from '../log/entry.js';`],
   ['replication/typed.ts', 'layer-replication', `export type { api } from '../engine/api.js';`],
+  ['presence/upward.ts', 'layer-presence', `export * from '../channels/plain.js';`],
   ['documents/upward.ts', 'layer-documents', `export * from '../channels/plain.js';`],
   ['sessions/dynamic.ts', 'layer-sessions', `export const late = () => import('../engine/api.js');`],
   ['storage/inside.ts', 'layer-storage', `export * from '../engine/engine.js';`],

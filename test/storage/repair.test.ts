@@ -207,6 +207,26 @@ describe('a damaged run', () => {
     });
   });
 
+  test('that is partly below floors gives what is whole and above them', async () => {
+    const machine = new Machine();
+    await machine.run(async () => {
+      const store = await machine.open();
+      const a = new TestWriter(store, first);
+      await a.publish(room, 'one', 'two', 'three', 'four', 'five');
+      await a.raise(room, { through: { writer: first, seq: 3 }, floors: new Map([[first, 3]]), round: 1 });
+      await a.commit();
+      machine.rot('two');
+      await store.close();
+    });
+    machine.index.drop();
+    await machine.run(async () => {
+      const store = await machine.open();
+      const read = await store.read(room, [{ writer: first, firstSeq: 4, count: 2 }], 1e6);
+      expect(seqsOf(read)).toEqual({ read: [4, 5], missing: [] });
+      await store.close();
+    });
+  });
+
   test('is found by scrubbing, which goes on where the last process stopped', async () => {
     const machine = new Machine();
     await machine.run(async () => {

@@ -5,6 +5,7 @@ import * as clocks from './clocks.js';
 import * as deletions from './deletions.js';
 import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
+import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
 import * as rot from './rot.js';
@@ -48,6 +49,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I23 rejected is nowhere': publishes.rejectedIsNowhere,
   'R33 deleted is gone': deletions.deletedIsGone,
   'R33 deletions hold': deletions.deletionsHold,
+  'P1 presence is exact': presenceIsExact,
   'I25 bounded queues': function* ({ bufferedMost }) {
     if (bufferedMost > queueBytesMax) yield `${bufferedMost} bytes waited in one connection`;
   },

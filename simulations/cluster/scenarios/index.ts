@@ -2,7 +2,16 @@
 import type { PlantedBug } from '../../../src/base/planted.js';
 import { plant } from '../../replication/planting.js';
 import type { Finding } from '../record.js';
-import { churn, hole, lostTail, orderlyReturn, retryElsewhere, seqReuse, sleepingOwner } from './owners.js';
+import {
+  churn,
+  hole,
+  lostTail,
+  orderlyReturn,
+  repeatAtReturned,
+  retryElsewhere,
+  seqReuse,
+  sleepingOwner,
+} from './owners.js';
 import { emptyTwin, rolledBack, twice } from './returns.js';
 import {
   fullDisk,
@@ -15,6 +24,7 @@ import {
   rottenWhileDown,
 } from './disks.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
+import { cutOffGateway, ghost } from './presence.js';
 import { zombie } from './trims.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
@@ -60,12 +70,15 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     ]),
   ),
   ['A lost tail', { told: lostTail, options: { isStrict: false } }],
+  ['A repeat at an owner that came back', { told: repeatAtReturned, options: { isStrict: false } }],
   ['An orderly return', { told: orderlyReturn, options: { isStrict: false } }],
   ['D13 churn', { told: (story) => churn(story) }],
   ['D14 ahead', { told: ahead }],
   ['D6 empty twin', { told: emptyTwin }],
   ['D7 rollback', { told: rolledBack }],
   ['D7 twice', { told: twice }],
+  ['D16 ghost', { told: ghost, options: { nodes: 4 } }],
+  ['A gateway cut off', { told: cutOffGateway, options: { nodes: 4 } }],
 ]);
 
 /** What does not hold when the story is told, with a bug planted or without. */

@@ -152,3 +152,26 @@ export async function orderlyReturn(story: Story): Promise<void> {
   }
   owner.index.latencyMsMax = 1;
 }
+
+/** An owner that knew all keys of the channel is cut off; another one takes a publish, which is said again to the first one,
+ *  without a number, once it is back and owns. */
+export async function repeatAtReturned(story: Story): Promise<void> {
+  await story.begin();
+  const { owner, others, channel } = story;
+  const here = story.plain('here', [owner], 0.000_01);
+  await story.until(() => here.isUp, 'somebody is connected to the owner');
+  await story.settled([here.publish(channel)]);
+  story.split(others);
+  await story.published(story.publisher('between', others), 1);
+  const there = story.plain('there', others, 0.000_01);
+  await story.until(() => there.isUp, 'somebody is connected to another');
+  const publish = there.publish(channel);
+  await story.settled([publish]);
+  story.must(publish.reached === 'quorum', 'what the other one took is safe');
+  story.mend();
+  await story.pass(12_000);
+  await story.published(story.publisher('after', [owner]), 1);
+  story.must(story.owner === owner, 'the first owns again');
+  here.repeat(publish);
+  await story.pass(1_000);
+}

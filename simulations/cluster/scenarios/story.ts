@@ -5,6 +5,7 @@ import { Ending } from '../ending.js';
 import { Nemesis } from '../nemesis.js';
 import type { SimulatedNode } from '../node.js';
 import { PlainPublisher } from '../plain-publisher.js';
+import { PresenceClient } from '../presence-client.js';
 import { Publisher, type PublisherPlan } from '../publisher.js';
 import { ReaderClient, type ReaderPlan } from '../reader.js';
 import type { Finding, Level, Publish } from '../record.js';
@@ -34,6 +35,7 @@ export class Story {
   readonly #nemesis: Nemesis;
   readonly #publishers: (Publisher | PlainPublisher)[] = [];
   readonly #readers: ReaderClient[] = [];
+  readonly #presences: PresenceClient[] = [];
   readonly #cuts: (() => void)[] = [];
 
   constructor(options: StoryOptions = {}) {
@@ -157,6 +159,13 @@ export class Story {
     return reader;
   }
 
+  /** Is in a channel whose rules keep presence, and keeps a list of it. */
+  presence(name: string, nodes: readonly SimulatedNode[]): PresenceClient {
+    const client = new PresenceClient(this.world, { name, movesPerMinute: 0 }, this.#client(name, nodes));
+    this.#presences.push(client);
+    return client;
+  }
+
   #client(name: string, nodes: readonly SimulatedNode[]) {
     return this.world.client(
       name,
@@ -231,7 +240,11 @@ export class Story {
       }
       story.mend();
       story.#nemesis.heal();
-      await ending.all(story.#publishers, story.#readers);
+      await ending.all(
+        story.#publishers,
+        story.#readers,
+        story.#presences.filter(({ isClosed }) => !isClosed),
+      );
     });
     if (broken !== undefined) {
       const what = broken instanceof Error ? (broken.stack ?? broken.message) : JSON.stringify(broken);

@@ -10,7 +10,8 @@ import type { RingVote } from '../../cluster/ring-agreement.js';
 import { ringDigest } from '../../cluster/ring-codec.js';
 import type { IntervalId } from '../../cluster/ring-position.js';
 import type { Interval, RingTable } from '../../cluster/ring-table.js';
-import { type Ring, isNowhere } from '../../cluster/ring.js';
+import { isNowhere, versionTold } from '../../cluster/ring.js';
+import { isPresenceMessage } from '../../presence/messages.js';
 import type { Frame } from '../../replication/messages.js';
 import type { RingPlan } from '../../replication/replica.js';
 import type { ClusterStatus, JoinRefusal, VerifyOptions, VerifyReport } from '../api.js';
@@ -18,23 +19,20 @@ import type { Attached } from './attached.js';
 import { clientAddresses } from './client-addresses.js';
 import { clusterStatus } from './cluster-status.js';
 import { EarlyFrames } from './early-frames.js';
+import { AlarmClock } from './alarm-clock.js';
 import { Gossip } from './gossip.js';
 import { handedOver } from './handing-over.js';
 import { Letters } from './letters.js';
 import { Looking } from './looking.js';
-import type { Acting as ActingNode, Neighbours } from './neighbours.js';
+import { type Acting as ActingNode, type Neighbours, here, nowhere } from './neighbours.js';
 import type { EngineOptions } from '../options.js';
 import type { ProofPage, ProofRefusal, ProofRequest } from './proof.js';
 import { type PeerMessage, isRingMessage } from './peer-messages.js';
 import type { EnginePorts, PeerHandlers, Peers } from '../ports.js';
+import type { PresenceHearer } from '../presence/neighbours.js';
 import { intervalOf } from './ring-plan.js';
 import { Rings } from './rings.js';
 import { TakingTurns } from './taking-turns.js';
-
-const here: ActingNode = { at: 'here' };
-const nowhere: ActingNode = { at: 'nowhere' };
-/** The version of a ring as others are told. */
-const told = (ring: Ring): number => (isNowhere(ring) ? 0 : ring.version);
 
 export class Cluster implements Neighbours {
   readonly self: NodeId;
@@ -56,11 +54,12 @@ export class Cluster implements Neighbours {
   readonly #routed = new Set<NodeId>();
   readonly #wanted = new Set<string>();
   #attached: Attached | undefined;
+  /** Set before the first incarnation is attached. */
+  presence: PresenceHearer | undefined;
   #isStarted = false;
   #isSettled = false;
   #isQuiet = false;
-  #timerAt = Infinity;
-  #cancelTimer: (() => void) | undefined;
+  readonly #alarm: AlarmClock;
   #left: (() => void) | undefined;
 
   constructor(
@@ -78,11 +77,12 @@ export class Cluster implements Neighbours {
     this.#seeds = seeds;
     this.#table = table;
     this.#letters = new Letters(peers, ports.timers, ports.observer);
-    const own = { ...profile, ringVersion: told(table.ring), settled: false };
+    const own = { ...profile, ringVersion: versionTold(table.ring), settled: false };
     const gossip = { node: nodeId, profile: own, parameters: membership, clocks };
     this.#gossip = new Gossip(ports, peers, gossip, {
       reachable: (node, isReachable) => this.#route(node, isReachable),
       changed: (node) => this.#changed(node),
+      verdict: (verdict) => this.presence?.verdict(verdict),
       conflict: () => this.#turns.conflict(),
       left: () => this.#left?.(),
     });
@@ -94,6 +94,10 @@ export class Cluster implements Neighbours {
     });
     this.#turns = new TakingTurns(ports, () => this.#keepLinks());
     this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
+    this.#alarm = new AlarmClock(ports, (now) => {
+      this.#acting.tick(now);
+      this.#reconsider();
+    });
     const keeper = { self: nodeId, role: profile.role, table, vote, expelAfterMs, joinsOthers };
     this.rings = new Rings(ports, keeper, {
       tell: (peer, message) => this.tell(peer, message),
@@ -169,9 +173,8 @@ export class Cluster implements Neighbours {
     if (this.#isStarted) this.#gossip.learn(addresses);
   }
 
-  async verify(options: VerifyOptions): Promise<VerifyReport | undefined> {
-    return await this.#attached?.verify(options);
-  }
+  verify = async (options: VerifyOptions): Promise<VerifyReport | undefined> =>
+    await this.#attached?.verify(options);
 
   async prove(request: ProofRequest): Promise<Result<ProofPage, ProofRefusal>> {
     return (await this.#attached?.prove(request)) ?? err('not-serving');
@@ -198,7 +201,7 @@ export class Cluster implements Neighbours {
   }
 
   stop(): void {
-    this.#cancelTimer?.();
+    this.#alarm.stop();
     this.#gossip.stop();
     this.rings.stop();
     this.#attached = undefined;
@@ -234,6 +237,14 @@ export class Cluster implements Neighbours {
   heldInterval(ref: ChannelRef): string | undefined {
     const interval = this.intervalOf(ref);
     return holdersOf(interval).includes(this.self) ? interval.id : undefined;
+  }
+
+  get boot(): string {
+    return this.#gossip.boot;
+  }
+
+  bootOf(node: NodeId): string | undefined {
+    return this.#present().find((member) => member.node === node)?.boot;
   }
 
   /** One that a change brings in holds, and serves nobody before it is over. */
@@ -324,7 +335,8 @@ export class Cluster implements Neighbours {
     for (const { id } of held) if (isRecovering(id)) this.#recover(id as IntervalId, true);
     this.#acting.plan(table, this.#now());
     for (const id of this.#recovering) if (!isRecovering(id)) this.#recover(id, false);
-    this.#gossip.say({ ringVersion: told(table.ring) });
+    this.#gossip.say({ ringVersion: versionTold(table.ring) });
+    this.presence?.homesChanged();
   }
 
   #handlers(): PeerHandlers {
@@ -341,6 +353,7 @@ export class Cluster implements Neighbours {
     for (const message of this.#letters.read(peer, bytes)) {
       if (message.type === 'replication') this.#frame(peer, message.frame);
       else if (isRingMessage(message)) this.rings.received(peer, message);
+      else if (isPresenceMessage(message)) this.presence?.received(peer, message);
       else this.#attached?.received(peer, message);
     }
   }
@@ -359,6 +372,7 @@ export class Cluster implements Neighbours {
     this.#gossip.linked(peer);
     this.#attached?.linked(peer);
     this.rings.linked(peer);
+    this.presence?.linked(peer);
     this.#reach(peer);
   }
 
@@ -368,12 +382,14 @@ export class Cluster implements Neighbours {
     this.#attached?.unlinked(peer);
     this.#early.forget(peer);
     this.rings.unlinked(peer);
+    this.presence?.unlinked(peer);
     this.#reach(peer);
   }
 
   #route(node: NodeId, isReachable: boolean): void {
     if (isReachable) this.#routed.add(node);
     else this.#routed.delete(node);
+    this.presence?.routed(node, isReachable);
     this.#reach(node);
   }
 
@@ -414,19 +430,7 @@ export class Cluster implements Neighbours {
       this.#attached?.want(interval, wanted);
     }
     this.#attached?.rerouted();
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    const next = this.#acting.nextDeadline();
-    if (next >= this.#timerAt) return;
-    this.#cancelTimer?.();
-    this.#timerAt = next;
-    this.#cancelTimer = this.#ports.timers.after(Math.max(0, next - this.#now()), () => {
-      this.#timerAt = Infinity;
-      this.#acting.tick(this.#now());
-      this.#reconsider();
-    });
+    this.#alarm.set(this.#acting.nextDeadline());
   }
 
   #now(): number {

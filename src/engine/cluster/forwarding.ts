@@ -343,7 +343,7 @@ export class Forwarding {
 }
 
 function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem): ForwardedPublish {
-  const { actor, content, publisher, idempotencyKey, retain, change, deletes } = pending;
+  const { actor, content, publisher, idempotencyKey, retain, judged, deletes } = pending;
   return {
     id,
     ref: lane.ref,
@@ -355,7 +355,7 @@ function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem
     level,
     degrade,
     first: isFirst,
-    ...(change ? { isPatch: true } : {}),
+    ...(judged ? { kind: judged.kind } : {}),
     ...(deletes ? { isDelete: true } : {}),
   };
 }

@@ -2,18 +2,21 @@
  *  come. */
 import { readFixed64, toHex, writeFixed64 } from '../../base/bytes.js';
 import type { NodeId } from '../../base/ids.js';
-import type { MembershipEffect } from '../../cluster/effects.js';
+import type { LivenessVerdict, MembershipEffect } from '../../cluster/effects.js';
 import type { BootId, Profile } from '../../cluster/member.js';
 import { type MemberView, Membership } from '../../cluster/membership.js';
 import { decodePacket, decodeSync, encodePacket, encodeSync } from '../../cluster/membership-wire.js';
 import type { MembershipParameters } from '../../cluster/parameters.js';
 import type { PeerClocks } from '../../cluster/peer-clocks.js';
 import type { EnginePorts, Peers } from '../ports.js';
+import { AlarmClock } from './alarm-clock.js';
 
 export interface GossipHooks {
   reachable(node: NodeId, isReachable: boolean): void;
   /** A member came, went, or says something else of itself. */
   changed(node: NodeId): void;
+  /** Of a process that runs as a member. */
+  verdict(verdict: LivenessVerdict): void;
   /** Another process says that it is this node. */
   conflict(): void;
   left(): void;
@@ -40,8 +43,9 @@ export class Gossip {
   readonly #membership: Membership;
   readonly #clocks: PeerClocks;
   #profile: Profile;
-  #timerAt = Infinity;
-  #cancelTimer: (() => void) | undefined;
+  readonly #alarm: AlarmClock;
+  /** Of this process. */
+  readonly boot: BootId;
 
   constructor(ports: EnginePorts, peers: Peers, options: GossipOptions, hooks: GossipHooks) {
     this.#ports = ports;
@@ -49,9 +53,14 @@ export class Gossip {
     this.#hooks = hooks;
     this.#profile = options.profile;
     this.#clocks = options.clocks;
+    this.boot = toHex(ports.random.bytes(8)) as BootId;
+    this.#alarm = new AlarmClock(ports, (now) => {
+      this.#membership.tick(now);
+      this.#schedule();
+    });
     this.#membership = new Membership({
       ...options,
-      boot: toHex(ports.random.bytes(8)) as BootId,
+      boot: this.boot,
       random: ports.random,
       emit: (effect) => this.#do(effect),
     });
@@ -69,8 +78,7 @@ export class Gossip {
   }
 
   stop(): void {
-    this.#cancelTimer?.();
-    this.#timerAt = -Infinity;
+    this.#alarm.stop();
   }
 
   members(): readonly MemberView[] {
@@ -131,6 +139,8 @@ export class Gossip {
       case 'route':
         return this.#hooks.reachable(effect.node, effect.reachable);
       case 'liveness':
+        this.#hooks.changed(effect.node);
+        return this.#hooks.verdict(effect);
       case 'profile':
         return this.#hooks.changed(effect.node);
       case 'alarm': {
@@ -180,15 +190,7 @@ export class Gossip {
   }
 
   #schedule(): void {
-    const next = this.#membership.nextDeadline();
-    if (next >= this.#timerAt) return;
-    this.#cancelTimer?.();
-    this.#timerAt = next;
-    this.#cancelTimer = this.#ports.timers.after(Math.max(0, next - this.#now()), () => {
-      this.#timerAt = Infinity;
-      this.#membership.tick(this.#now());
-      this.#schedule();
-    });
+    this.#alarm.set(this.#membership.nextDeadline());
   }
 
   #now(): number {

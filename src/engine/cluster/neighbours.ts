@@ -10,6 +10,9 @@ export type Acting =
   | { readonly at: 'peer'; readonly peer: NodeId }
   | { readonly at: 'nowhere' };
 
+export const here: Acting = { at: 'here' };
+export const nowhere: Acting = { at: 'nowhere' };
+
 export interface Neighbours {
   readonly self: NodeId;
   /** Whether this node holds the channel's log. */

@@ -4,8 +4,9 @@ import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import type { Timestamp, Vector } from '../../log/entry.js';
 import type { SeqRange } from '../../log/channel-log.js';
 import type { Failure } from '../../protocol/errors.js';
-import type { Level, Signal } from '../../protocol/messages.js';
+import type { Level, PublishedKind, Signal } from '../../protocol/messages.js';
 import type { RingMessage } from '../../cluster/ring-messages.js';
+import type { PresenceMessage } from '../../presence/messages.js';
 import type { Frame } from '../../replication/messages.js';
 import type { RingRange } from '../../replication/reconcile-messages.js';
 import type { VerifiedPeer } from '../api.js';
@@ -34,8 +35,8 @@ export interface ForwardedPublish {
   /** All of its channel that the asking node sent before has its answer. After one was not taken, those behind it are
    *  not taken either up to such a one: they keep their order. */
   readonly first: boolean;
-  /** A patch of a document. */
-  readonly isPatch?: boolean;
+  /** Where it is no message. */
+  readonly kind?: PublishedKind;
   /** It ends the generation of its channel; there is no content. */
   readonly isDelete?: boolean;
 }
@@ -233,7 +234,7 @@ export type ChannelMessage =
   | VerifyAsked
   | Verified;
 
-export type PeerMessage = ReplicationMessage | ChannelMessage | RingMessage;
+export type PeerMessage = ReplicationMessage | ChannelMessage | RingMessage | PresenceMessage;
 
 const ringTypes: ReadonlySet<string> = new Set<RingMessage['type']>([
   'ring',

@@ -2,6 +2,7 @@
  *  letter. Contents, runs and records are views of its bytes; whether they are what they should be is for who uses them
  *  to see. */
 import type { Dot, NodeId } from '../../base/ids.js';
+import { publishedKindOf } from '../../protocol/levels.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { type Failure, failure as failureOf, isErrorCode } from '../../protocol/errors.js';
@@ -23,6 +24,7 @@ import {
   readSinceAnswer,
 } from './peer-wire-follow-decoder.js';
 import { LetterReader, noBytes, noRef } from './peer-wire-reader.js';
+import { presenceReaders } from './peer-wire-presence.js';
 import { ringReaders } from './peer-wire-ring.js';
 import { readVerified, readVerify } from './peer-wire-verify.js';
 
@@ -79,6 +81,12 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.adopted, readAdopted],
   [partTags.verify, readVerify],
   [partTags.verified, readVerified],
+  [partTags.presence, presenceReaders.presence],
+  [partTags.askPresence, presenceReaders.askPresence],
+  [partTags.followPresence, presenceReaders.followPresence],
+  [partTags.unfollowPresence, presenceReaders.unfollowPresence],
+  [partTags.presenceFollowed, presenceReaders.presenceFollowed],
+  [partTags.presenceEnded, presenceReaders.presenceEnded],
 ]);
 
 function readReplication(reader: LetterReader): PeerMessage | undefined {
@@ -106,7 +114,8 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   let publisher: ForwardedPublish['publisher'];
   let idempotencyKey = '';
   let level: ForwardedPublish['level'] | undefined;
-  const flags = { retain: false, degrade: false, first: false, isPatch: false, isDelete: false };
+  const flags = { retain: false, degrade: false, first: false, isDelete: false };
+  let kind: ForwardedPublish['kind'];
   const id = reader.withId((tag) => {
     if (tag === 0x12) ref = reader.ref();
     else if (tag === 0x1a) actor = reader.text(limits.tokenBytesMax);
@@ -117,7 +126,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     else if (tag === 0x40) level = reader.level();
     else if (tag === 0x48) flags.degrade = reader.varint() !== 0;
     else if (tag === 0x50) flags.first = reader.varint() !== 0;
-    else if (tag === 0x140) flags.isPatch = reader.varint() !== 0;
+    else if (tag === 0x140) kind = readKind(reader);
     else if (tag === 0x168) flags.isDelete = reader.varint() !== 0;
     else return false;
     return true;
@@ -134,9 +143,16 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     level: level ?? 'quorum',
     degrade: flags.degrade,
     first: flags.first,
-    ...(flags.isPatch ? { isPatch: true } : {}),
+    ...(kind ? { kind } : {}),
     ...(flags.isDelete ? { isDelete: true } : {}),
   };
+}
+
+function readKind(reader: LetterReader): ForwardedPublish['kind'] {
+  const number = reader.varint();
+  const kind = publishedKindOf(number);
+  if (!kind && number !== 0) reader.fail();
+  return kind;
 }
 
 function readPublisher(reader: LetterReader): ForwardedPublish['publisher'] {

@@ -4,8 +4,9 @@ import { ByteWriter, fromHex } from '../../base/bytes.js';
 import type { NodeId, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { closeField, openField, writeVarintField } from '../../base/protobuf.js';
+import { isPresenceMessage } from '../../presence/messages.js';
 import type { Failure } from '../../protocol/errors.js';
-import { levelNumber } from '../../protocol/levels.js';
+import { levelNumber, publishedKindNumber } from '../../protocol/levels.js';
 import type { Signal } from '../../protocol/messages.js';
 import { encodeFrame } from '../../replication/wire-encoder.js';
 import { putBytes, putDot, putNumber, putRef, putText, putVector } from '../../replication/wire-writer.js';
@@ -17,6 +18,7 @@ import {
   type PeerMessage,
   isRingMessage,
 } from './peer-messages.js';
+import { presenceItems, putPresenceMessage } from './peer-wire-presence.js';
 import { putRingMessage } from './peer-wire-ring.js';
 import { putVerifying } from './peer-wire-verify.js';
 import type { RecordSlice } from '../ports.js';
@@ -50,6 +52,12 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   verified: 0xca,
   orphan: 0xf2,
   adopted: 0xfa,
+  presence: 0x142,
+  askPresence: 0x14a,
+  followPresence: 0x152,
+  unfollowPresence: 0x15a,
+  presenceFollowed: 0x162,
+  presenceEnded: 0x16a,
 };
 
 /** One letter; a view of a buffer of its own. */
@@ -111,6 +119,9 @@ function itemsOf(message: PeerMessage): number {
       return 1 + message.arcs.length;
     case 'verified':
       return message.peers.reduce((sum, { differences }) => sum + 1 + differences.length, 1);
+    case 'presence':
+    case 'presenceFollowed':
+      return presenceItems(message);
     default:
       // A frame of replication counts its own.
       return 1;
@@ -132,6 +143,7 @@ type Own = Exclude<PeerMessage, { type: 'replication' }>;
 
 function putMembers(out: ByteWriter, message: Own): void {
   if (isRingMessage(message)) return putRingMessage(out, message);
+  if (isPresenceMessage(message)) return putPresenceMessage(out, message);
   if (message.type === 'publish') {
     for (const publish of message.publishes) putPublish(out, publish);
     return;
@@ -213,7 +225,7 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   putNumber(out, 0x40, levelNumber(publish.level));
   putFlag(out, 0x48, publish.degrade);
   putFlag(out, 0x50, publish.first);
-  putFlag(out, 0x140, publish.isPatch === true);
+  if (publish.kind) putNumber(out, 0x140, publishedKindNumber(publish.kind));
   putFlag(out, 0x168, publish.isDelete === true);
   closeField(out, field);
 }

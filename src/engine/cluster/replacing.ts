@@ -34,6 +34,7 @@ export function replaceLog(
   for (const { subscription, reader } of readers)
     if (!reader.ok) subscription.session.failAndClose('UNAVAILABLE');
   channel.replaceLog(log);
+  delivery.grown(channel);
   for (const { subscription, heads, reader } of readers) {
     const { session, state } = subscription;
     if (!reader.ok || (state.state !== 'replaying' && state.state !== 'live')) continue;

@@ -15,7 +15,8 @@ import type { DocumentChange, DocumentChanges, DocumentChangesQuery } from '../a
 import type { Core } from '../core.js';
 import { scanOf } from '../scan.js';
 import { scanStart } from '../start-position.js';
-import { DocumentUnreadableError, type Visited } from './log-fold.js';
+import type { Fold } from '../../documents/fold.js';
+import { FoldUnreadableError, type Visited } from '../folds/log-fold.js';
 
 export async function documentState(
   core: Core,
@@ -83,7 +84,7 @@ export async function documentChanges(
   });
 }
 
-function changeOf({ entry, fold, fault }: Visited): DocumentChange {
+function changeOf({ entry, fold, fault }: Visited<Fold>): DocumentChange {
   const { actor, timestamp, content } = entry;
   const text = content && !(readPatch(content.payload) instanceof Fault) ? patchText(content) : undefined;
   const ifVersion = content?.headers?.get(ifVersionHeader);
@@ -99,7 +100,7 @@ function changeOf({ entry, fold, fault }: Visited): DocumentChange {
 }
 
 /** Of a cursor what it covers, of a time what was stamped before; else the end. */
-async function positionOf(
+export async function positionOf(
   core: Core,
   channel: ActiveChannel,
   place: Uint8Array | number | undefined,
@@ -113,14 +114,14 @@ async function positionOf(
   return ok(Math.min(start.value.reader.position, log.endPosition));
 }
 
-async function readable<T>(
+export async function readable<T>(
   { ref }: ActiveChannel,
   read: () => Promise<Result<T, Failure>>,
 ): Promise<Result<T, Failure>> {
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof DocumentUnreadableError)) throw error;
+    if (!(error instanceof FoldUnreadableError)) throw error;
     const { channel } = ref;
     const { message, isGone } = error;
     return err(

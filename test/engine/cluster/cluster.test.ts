@@ -1,5 +1,6 @@
 /** Nodes that hold each other's logs. */
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../../src/base/limits.js';
 import { plant } from '../../../simulations/replication/planting.js';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
 import { type Json, TestSession, anonymous } from '../harness.js';
@@ -37,6 +38,23 @@ describe('three nodes', () => {
       expect(session.data('news')).toEqual(['from 0', 'from 1', 'from 2']);
     }
     expect(alarms(world)).toEqual([]);
+  });
+
+  test('more than one commit takes waits for a claim as less does: in order, and the node goes on meanwhile', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const probe = await connect(world.nodes[0]!).publish('news', 'who owns?');
+    const session = connect(ownerOf(world, probe));
+    const text = 'x'.repeat(65_536);
+    const count = Math.ceil(limits.commitBytesMax / text.length) + 8;
+    // Nobody has asked for this channel yet: its homes are heard first.
+    const answers = Array.from({ length: count }, (_, i) => session.publish('fresh', `${i} ${text}`));
+    for (const answer of answers) expect((await answer).ack).toMatchObject({ level: 'quorum' });
+    const reader = connect(world.nodes[1]!);
+    await reader.subscribe('fresh', { beginning: true });
+    await world.pass(2_000);
+    expect(reader.data('fresh').map((data) => Number.parseInt(String(data), 10))).toEqual([
+      ...answers.keys(),
+    ]);
   });
 
   test('tell their clients where the others are, and what falls and returns', async () => {

@@ -3,23 +3,18 @@
 import { plant } from '../../../simulations/replication/planting.js';
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { type Random, seededRandom } from '../../../src/base/random.js';
+import type { Random } from '../../../src/base/random.js';
 import { applyPatch } from '../../../src/documents/apply.js';
 import { Fault } from '../../../src/documents/faults.js';
 import { readJsonText } from '../../../src/documents/json-reader.js';
 import { readPatch } from '../../../src/documents/patch.js';
 import { type Json as Value, canonical } from '../../../src/documents/value.js';
-import { ClusterWorld, type TestNode } from './cluster-world.js';
+import type { TestNode } from './cluster-world.js';
+import { drawCluster, pick, seedsOf, turmoil } from './turmoil.js';
 import { type Json, TestSession, anonymous } from '../harness.js';
 
 const channel = 'doc:shared';
-/** More by hand: DOCUMENT_SEEDS=100..200. */
-const [first, last] = (process.env['DOCUMENT_SEEDS'] ?? '1..4').split('..').map(Number) as [number, number];
-const seeds = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-
-function pick<T>(random: Random, items: readonly T[]): T {
-  return items[Math.floor(random.next() * items.length)]!;
-}
+const seeds = seedsOf('DOCUMENT_SEEDS');
 
 /** Changes that depend on each other: some apply only in one order. */
 function someChange(random: Random, i: number): unknown[] {
@@ -123,10 +118,8 @@ async function wholeLog(session: TestSession): Promise<Json[]> {
 }
 
 async function search(seed: number): Promise<void> {
-  const random = seededRandom(seed);
-  const ack = pick(random, ['owner', 'quorum'] as const);
-  const rules = { sets: { set: { ack } }, hubs: { default: { rules: 'set' } } };
-  const world = await ClusterWorld.start({ nodes: pick(random, [3, 3, 3, 5]), rules, seed });
+  const drawn = await drawCluster(seed);
+  const { random, ack, world } = drawn;
   const sessions = new Map(
     world.nodes.map((node) => [node, new TestSession(node as never, { principal: anonymous })]),
   );
@@ -140,35 +133,14 @@ async function search(seed: number): Promise<void> {
     const follower = new Follower(node);
     if (await follower.begin()) followers.push(follower);
   }
-  const down = new Set<TestNode>();
-  const died = new Set<TestNode>();
-  for (let i = 0; i < 120; i++) {
-    // Nobody is taken for gone.
-    for (const { session } of followers) if (!session.closed) session.sendText('{"pong":{}}');
-    const node = pick(random, world.nodes);
-    const chance = random.next();
-    if (chance < 0.05) {
-      world.isolate(node);
-      // Long enough for another to own it.
-      await world.pass(random.next() < 0.7 ? 3_000 : 100);
-    } else if (chance < 0.07) world.mend();
-    else if (chance < 0.08 && !down.has(node) && down.size === 0) {
-      node.kill();
-      down.add(node);
-      died.add(node);
-    } else if (chance < 0.11) {
-      for (const each of down) await world.run(each.start(false));
-      down.clear();
-    } else if (!down.has(node)) {
+  const died = await turmoil(drawn, {
+    sessions: followers.map(({ session }) => session),
+    act: (node, step) => {
       const session = new TestSession(node as never, { principal: anonymous });
-      const publish = { channel, kind: 'patch', data: someChange(random, i) };
+      const publish = { channel, kind: 'patch', data: someChange(random, step) };
       session.sendText(JSON.stringify({ requestId: 1, publish }));
-    }
-    await world.pass(random.next() < 0.05 ? 2_500 : 40);
-  }
-  world.mend();
-  for (const each of down) await world.run(each.start(false));
-  await world.pass(15_000);
+    },
+  });
   const healed = new TestSession(world.nodes[0]! as never, { principal: anonymous });
   await healed.publish(channel, [{ op: 'add', path: '/end', value: true }], { kind: 'patch' });
   await world.pass(5_000);

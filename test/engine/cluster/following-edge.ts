@@ -42,6 +42,12 @@ export function dispatch(
     case 'adopted':
     case 'verify':
     case 'verified':
+    case 'presence':
+    case 'askPresence':
+    case 'followPresence':
+    case 'unfollowPresence':
+    case 'presenceFollowed':
+    case 'presenceEnded':
       return;
     default:
       return remote.received(from, message satisfies FollowingMessage);

@@ -1,4 +1,5 @@
 /** Random messages between nodes, beside the frames of replication. */
+import { publishedKinds } from '../../../src/protocol/levels.js';
 import fc from 'fast-check';
 import { toHex } from '../../../src/base/bytes.js';
 import type { NodeId, WriterId } from '../../../src/base/ids.js';
@@ -13,7 +14,7 @@ import type {
   PeerMessage,
 } from '../../../src/engine/cluster/peer-messages.js';
 import { errorCatalogue, type ErrorCode, type Failure } from '../../../src/protocol/errors.js';
-import type { Level, Signal } from '../../../src/protocol/messages.js';
+import type { Level, Member, Signal } from '../../../src/protocol/messages.js';
 import type { Difference, RingRange } from '../../../src/replication/reconcile-messages.js';
 import { frame, ref } from '../../replication/arbitraries.js';
 
@@ -50,7 +51,7 @@ const publish = compacted<ForwardedPublish>(
     level,
     degrade: fc.boolean(),
     first: fc.boolean(),
-    isPatch: some(fc.constant(true)),
+    kind: some(fc.constantFrom(...publishedKinds)),
   }),
 );
 const failure = compacted<Failure>(
@@ -244,6 +245,52 @@ const verifying: fc.Arbitrary<PeerMessage> = fc.oneof(
   }),
 );
 
+const member = compacted<Member>(
+  fc.record({
+    session: hex(12),
+    user: some(text),
+    metadata: some(
+      fc
+        .dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.nat(), { maxKeys: 3 })
+        .map((each) => JSON.stringify(each)),
+    ),
+    since: number,
+  }),
+);
+const presence: fc.Arbitrary<PeerMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('presence' as const),
+    boot: hex(8),
+    stream: seq,
+    number: seq,
+    isWhole: fc.boolean(),
+    channels: list(
+      fc.record({
+        ref,
+        joins: list(fc.record({ member, version: number })),
+        leaves: list(hex(12)),
+        others: number,
+        isGone: fc.boolean(),
+      }),
+    ),
+  }),
+  fc.constant({ type: 'askPresence' as const }),
+  fc.record({ type: fc.constant('followPresence' as const), id, ref, isCount: fc.boolean() }),
+  fc.record({
+    type: fc.constantFrom('unfollowPresence' as const, 'presenceEnded' as const),
+    id,
+  }),
+  fc.record({
+    type: fc.constant('presenceFollowed' as const),
+    id,
+    begins: fc.boolean(),
+    isWhole: fc.boolean(),
+    joins: list(member),
+    leaves: list(hex(12)),
+    count: number,
+  }),
+);
+
 export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   { arbitrary: ringMessage, weight: 3 },
   frame.map((each) => ({ type: 'replication' as const, frame: each })),
@@ -251,5 +298,6 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   following,
   followed,
   verifying,
+  { arbitrary: presence, weight: 2 },
 );
 export const peerMessages = fc.array(peerMessage, { maxLength: 4 });

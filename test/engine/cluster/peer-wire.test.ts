@@ -1,5 +1,6 @@
 /** Letters between nodes as bytes: what is written is read, by an independent reader too, and nothing that comes in does
  *  more than be refused. */
+import { publishedKindNumber } from '../../../src/protocol/levels.js';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -19,7 +20,8 @@ import {
   encodePeerMessages,
 } from '../../../src/engine/cluster/peer-wire.js';
 import type { VerifiedPeer } from '../../../src/engine/api.js';
-import type { Level } from '../../../src/protocol/messages.js';
+import { type PresenceMessage, isPresenceMessage } from '../../../src/presence/messages.js';
+import type { Level, Member } from '../../../src/protocol/messages.js';
 import { type RingRange, ringEnd, ringStart } from '../../../src/replication/reconcile-messages.js';
 import { encodeFrame } from '../../../src/replication/wire-encoder.js';
 import { peerMessages } from './peer-arbitraries.js';
@@ -138,7 +140,7 @@ function toProto(message: PeerMessage): object {
       const publishes = message.publishes.map((each) => ({
         ...each,
         level: levelOf(each.level),
-        patch: each.isPatch,
+        kind: each.kind && publishedKindNumber(each.kind),
       }));
       return { publish: { publishes } };
     }
@@ -204,9 +206,43 @@ function toProto(message: PeerMessage): object {
       return { verified: { id, channels, entries, homes: peers.map(verifiedHome) } };
     }
     default:
-      return ringToProto(message);
+      return isPresenceMessage(message) ? presenceToProto(message) : ringToProto(message);
   }
 }
+
+function presenceToProto(message: PresenceMessage): object {
+  switch (message.type) {
+    case 'presence': {
+      const { boot, stream, number, isWhole: whole } = message;
+      const channels = message.channels.map(({ ref, joins, leaves, others, isGone: gone }) => ({
+        ref,
+        joins: joins.map(({ member, version }) => memberToProto(member, version)),
+        leaves: leaves.map((session) => fromHex(session)),
+        others,
+        gone,
+      }));
+      return { presence: { boot: fromHex(boot), stream, number, whole, channels } };
+    }
+    case 'askPresence':
+      return { askPresence: {} };
+    case 'followPresence':
+      return { followPresence: { id: message.id, ref: message.ref, count: message.isCount } };
+    case 'presenceFollowed': {
+      const { id, begins, isWhole: whole, count } = message;
+      const joins = message.joins.map((member) => memberToProto(member, 0));
+      const leaves = message.leaves.map((session) => fromHex(session));
+      return { presenceFollowed: { id, begins, whole, joins, leaves, count } };
+    }
+    default:
+      return { [message.type]: { id: message.id } };
+  }
+}
+
+const memberToProto = ({ session, ...fields }: Member, version: number) => ({
+  session: fromHex(session),
+  version,
+  ...fields,
+});
 
 /** Bytes as hex and no defaults, so that two forms of one message compare. */
 function plain(value: unknown): unknown {

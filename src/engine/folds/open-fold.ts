@@ -1,15 +1,14 @@
-/** A document in memory, as a place in its channel's log: what the committed order before `position` folds to, and beyond
- *  it what this node has stamped and is not committed yet. Synchronous; entries are read elsewhere (documents.ts). */
+/** A fold in memory, as a place in its channel's log: what the committed order before `position` comes to, and beyond it
+ *  what this node has stamped and is not committed yet. Synchronous; entries are read elsewhere (folds.ts). */
 import type { Dot, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
-import { type Fold, emptyFold } from '../../documents/fold.js';
-import { sizeOf } from '../../documents/value.js';
 import type { ChannelLog } from '../../log/channel-log.js';
+import type { Folding } from './folding.js';
 
 /** A fold and where it is. */
-export interface Folded {
-  readonly fold: Fold;
+export interface Folded<F> {
+  readonly fold: F;
   /** Every entry of the committed order before it is in the fold. */
   readonly position: number;
   /** Of the newest snapshot before it that counts. */
@@ -18,38 +17,41 @@ export interface Folded {
   readonly bytesSince: number;
 }
 
-export const nothingFolded: Folded = { fold: emptyFold, position: 0, snapshotAt: undefined, bytesSince: 0 };
-
-export interface Ahead extends Dot {
-  readonly fold: Fold;
+export interface Ahead<F> extends Dot {
+  readonly fold: F;
   readonly isSnapshot?: boolean;
 }
 
-export class OpenDocument {
-  #folded: Folded = nothingFolded;
+export class OpenFold<F> {
+  #folded: Folded<F>;
   /** Folds of the last positions, for who asks for one that has just been passed; they share all but what changed. */
-  #recent: { readonly position: number; readonly fold: Fold }[] = [];
+  #recent: { readonly position: number; readonly fold: F }[] = [];
   /** In the order in which they follow: the order of the newest of them, beyond what is committed. */
-  #ahead: Ahead[] = [];
+  #ahead: Ahead<F>[] = [];
   /** Entries are being read: what is known changes by that alone. */
   isMoving = false;
   /** The snapshot that is due was asked for. */
   isSnapshotAsked = false;
 
-  constructor(readonly log: ChannelLog) {}
+  constructor(
+    readonly log: ChannelLog,
+    readonly folding: Folding<F>,
+  ) {
+    this.#folded = { fold: folding.empty, position: 0, snapshotAt: undefined, bytesSince: 0 };
+  }
 
-  get folded(): Folded {
+  get folded(): Folded<F> {
     return this.#folded;
   }
 
   /** The newest fold there is. */
-  get tip(): Fold {
+  get tip(): F {
     return this.#ahead.at(-1)?.fold ?? this.#folded.fold;
   }
 
-  /** Bytes of the document as it is committed. */
+  /** Of what is committed. */
   get bytes(): number {
-    return sizeOf(this.#folded.fold.document);
+    return this.folding.bytesOf(this.#folded.fold);
   }
 
   get isAhead(): boolean {
@@ -77,7 +79,7 @@ export class OpenDocument {
   }
 
   /** An entry was stamped behind `tip`. */
-  push(entry: Ahead): void {
+  push(entry: Ahead<F>): void {
     this.#ahead.push(entry);
   }
 
@@ -114,12 +116,12 @@ export class OpenDocument {
   }
 
   /** What the order before `position` gives, where that is not long ago. */
-  foldAt(position: number): Fold | undefined {
+  foldAt(position: number): F | undefined {
     if (position === this.#folded.position) return this.#folded.fold;
     return this.#recent.find((recent) => recent.position === position)?.fold;
   }
 
-  #note(folds: readonly { readonly position: number; readonly fold: Fold }[]): void {
+  #note(folds: readonly { readonly position: number; readonly fold: F }[]): void {
     this.#recent = [...this.#recent, ...folds.map(({ position, fold }) => ({ position, fold }))].slice(
       -limits.documentRecentFolds,
     );
@@ -135,13 +137,13 @@ export class OpenDocument {
     this.#folded = { ...this.#folded, bytesSince: this.#folded.bytesSince + bytes };
   }
 
-  moveTo(folded: Folded): void {
+  moveTo(folded: Folded<F>): void {
     this.#folded = folded;
     this.#note([folded]);
     this.#ahead = [];
   }
 
-  moveAhead(ahead: Ahead[]): void {
+  moveAhead(ahead: Ahead<F>[]): void {
     this.#ahead = ahead;
   }
 }

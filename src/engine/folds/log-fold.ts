@@ -2,8 +2,6 @@
 import type { ChannelRef, Dot } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
-import { type Step, foldEntry } from '../../documents/fold.js';
-import { readSnapshot } from '../../documents/snapshot.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import type { Entry } from '../../log/entry.js';
 import { decodeEntry, iterateRecords, placeOf } from '../../log/entry-wire.js';
@@ -12,11 +10,12 @@ import { LogReader } from '../../log/reader.js';
 import { type ScanItem, scanBackward, scanForward } from '../history.js';
 import type { Gap } from '../../protocol/messages.js';
 import type { Logs } from '../ports.js';
-import { type Ahead, type Folded, nothingFolded } from './open-document.js';
+import type { Folding, Step } from './folding.js';
+import type { Ahead, Folded } from './open-fold.js';
 
-/** What the document stands on cannot be read here now, or was trimmed. */
-export class DocumentUnreadableError extends Error {
-  override readonly name = 'DocumentUnreadableError';
+/** What a fold stands on cannot be read here now, or was trimmed. */
+export class FoldUnreadableError extends Error {
+  override readonly name = 'FoldUnreadableError';
 
   constructor(
     message: string,
@@ -27,14 +26,15 @@ export class DocumentUnreadableError extends Error {
   }
 }
 
-export interface FoldedLog {
+export interface FoldedLog<F> {
+  readonly folding: Folding<F>;
   readonly logs: Logs;
   readonly ref: ChannelRef;
   readonly log: ChannelLog;
 }
 
 /** What an entry of the order did. */
-export interface Visited extends Step {
+export interface Visited<F> extends Step<F> {
   readonly entry: Entry;
   readonly position: number;
 }
@@ -46,41 +46,44 @@ const whole = {
 
 /** From the newest snapshot through `position` that counts, else from the beginning. A snapshot is what the order before it
  *  gives. */
-export async function foldStart(at: FoldedLog, position: number): Promise<Folded> {
-  const { log, ref } = at;
+export async function foldStart<F>(at: FoldedLog<F>, position: number): Promise<Folded<F>> {
+  const { log, ref, folding } = at;
   const { firstPosition, endPosition } = log;
   for await (const item of scanBackward({ ...at, ...whole }, Math.min(position + 1, endPosition))) {
     if (item.type !== 'record' || !isSnapshot(item)) continue;
     if (!log.isOnChain(item.position) && !planted('snapshot-anywhere')) continue;
     const { content } = entryOf(ref, item);
-    const fold = content && readSnapshot(content);
+    const fold = content && folding.readSnapshot(content);
     if (fold) return { fold, position: item.position, snapshotAt: item.position, bytesSince: 0 };
   }
-  const start = log.generation.start;
-  if (firstPosition > start) throw new DocumentUnreadableError('The log does not go back that far.', true);
-  return { ...nothingFolded, position: start };
+  const { start } = log.generation;
+  if (firstPosition > start && !folding.startsAnywhere)
+    throw new FoldUnreadableError('The log does not go back that far.', true);
+  const first = Math.max(firstPosition, start);
+  return { fold: folding.empty, position: first, snapshotAt: undefined, bytesSince: 0 };
 }
 
 /** Goes on from `from` up to position `to` of the committed order. */
-export async function foldOn(
-  at: FoldedLog,
-  from: Folded,
+export async function foldOn<F>(
+  at: FoldedLog<F>,
+  from: Folded<F>,
   to: number,
-  visit?: (visited: Visited) => boolean,
-): Promise<Folded> {
-  const { log, ref } = at;
+  visit?: (visited: Visited<F>) => boolean,
+): Promise<Folded<F>> {
+  const { log, ref, folding } = at;
   if (from.position < log.generation.start && to > log.generation.start)
     return await foldOn(at, await foldStart(at, to), to, visit);
   let { fold, position, snapshotAt, bytesSince } = from;
-  if (position < Math.max(log.firstPosition, log.generation.start))
-    throw new DocumentUnreadableError('The log does not go back that far.', true);
+  const first = Math.max(log.firstPosition, log.generation.start);
+  if (position < first && folding.startsAnywhere) position = first;
+  if (position < first) throw new FoldUnreadableError('The log does not go back that far.', true);
   if (position >= to) return from;
   const reader = LogReader.atPosition(log, position);
   for await (const item of scanForward({ ...at, ...whole }, reader)) {
     if (item.type === 'gap') position += givenUp(log, item.gap);
     else {
       const entry = entryOf(ref, item);
-      const step = foldEntry(fold, entry);
+      const step = folding.step(fold, entry, () => log.pastOf(entry));
       fold = step.fold;
       bytesSince += item.end - item.start;
       if (entry.kind === 'snapshot' && log.isOnChain(position)) {
@@ -97,8 +100,9 @@ export async function foldOn(
 }
 
 /** What lies beyond the committed order, in the order through `head`. */
-export async function foldAhead({ logs, ref, log }: FoldedLog, from: Folded, head: Dot): Promise<Ahead[]> {
-  const ahead: Ahead[] = [];
+export async function foldAhead<F>(at: FoldedLog<F>, from: Folded<F>, head: Dot): Promise<Ahead<F>[]> {
+  const { logs, ref, log, folding } = at;
+  const ahead: Ahead<F>[] = [];
   let { fold } = from;
   for (const { writer, firstSeq, count } of log.provisional(head)) {
     let next = firstSeq;
@@ -106,10 +110,10 @@ export async function foldAhead({ logs, ref, log }: FoldedLog, from: Folded, hea
       const range = { writer, firstSeq: next, count: firstSeq + count - next };
       const { slices, missing } = await logs.read(ref, [range], limits.replayChunkBytes);
       if (missing.length > 0 || slices.length === 0)
-        throw new DocumentUnreadableError('An entry cannot be read.');
+        throw new FoldUnreadableError('An entry cannot be read.');
       for (const slice of slices) {
         for (const entry of entriesOf(ref, slice)) {
-          ({ fold } = foldEntry(fold, entry));
+          ({ fold } = folding.step(fold, entry, () => log.pastOf(entry)));
           ahead.push({ writer, seq: entry.seq, fold });
         }
         next = slice.firstSeq + slice.count;
@@ -125,11 +129,15 @@ function isSnapshot({ slice, bodyStart, end }: RecordItem): boolean {
   return recordKind(slice.records, bodyStart, end) === 'snapshot';
 }
 
-function entryOf(ref: ChannelRef, { slice, bodyStart, end }: RecordItem): Entry {
+/** Throws FoldUnreadableError. */
+export function entryOf(
+  ref: ChannelRef,
+  { slice, bodyStart, end }: Pick<RecordItem, 'slice' | 'bodyStart' | 'end'>,
+): Entry {
   const { writer, round, records } = slice;
   const entry = decodeEntry(records.subarray(bodyStart, end), placeOf(ref, writer, round));
   if (entry.ok) return entry.value;
-  throw new DocumentUnreadableError(`An entry is ${entry.error}.`);
+  throw new FoldUnreadableError(`An entry is ${entry.error}.`);
 }
 
 function* entriesOf(ref: ChannelRef, slice: RecordItem['slice']): Generator<Entry> {
@@ -139,7 +147,7 @@ function* entriesOf(ref: ChannelRef, slice: RecordItem['slice']): Generator<Entr
     yield entryOf(ref, item);
     start = end;
   }
-  if (start !== slice.records.length) throw new DocumentUnreadableError('A record is cut.');
+  if (start !== slice.records.length) throw new FoldUnreadableError('A record is cut.');
 }
 
 /** What no home has any more is no change, and the same for all; what only this one cannot read is waited for. */
@@ -151,7 +159,7 @@ function givenUp(log: ChannelLog, { ranges, reason }: Gap): number {
       log
         .lostRanges()
         .some((lost) => lost.writer === writer && lost.fromSeq <= fromSeq && toSeq <= lost.toSeq);
-    if (!isLost) throw new DocumentUnreadableError('An entry cannot be read.');
+    if (!isLost) throw new FoldUnreadableError('An entry cannot be read.');
     count += toSeq - fromSeq + 1;
   }
   return count;

@@ -1,0 +1,83 @@
+/**
+ * A list of contacts that three people change at once, on three nodes: one loses its node to SIGKILL, one its network:
+ *   npm run example -- contacts [--rounds N] [--seed N] [--json]
+ *
+ * Ends with a table, and with exit status 1 where anything is lost or anybody has another list.
+ */
+import { parseArgs } from 'node:util';
+import { type Result, runContacts } from './run.js';
+
+const usage = 'usage: contacts [--rounds N] [--seed N] [--json]';
+
+class InputError extends Error {}
+
+async function main(): Promise<number> {
+  const interrupt = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
+  try {
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: 'string', default: '300' },
+        seed: { type: 'string', default: '1' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    });
+    if (values.help) {
+      console.log(usage);
+      return 0;
+    }
+    const [rounds, seed] = [countOf('--rounds', values.rounds), countOf('--seed', values.seed)];
+    const result = await runContacts(rounds, seed, interrupt.signal);
+    console.log(values.json ? JSON.stringify(result) : told(result));
+    return result.problems.length === 0 ? 0 : 1;
+  } catch (error) {
+    if (interrupt.signal.aborted) return 130;
+    const isUsage = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+    if (!isUsage && !(error instanceof InputError)) throw error;
+    console.error(`contacts: ${(error as Error).message}\n${usage}`);
+    return 2;
+  }
+}
+
+function countOf(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InputError(`${name} is a number from 1 on`);
+  return value;
+}
+
+function told({ people, nodes, contacts, seconds, problems }: Result): string {
+  const rows = people.map(({ name, before, after, changes, queued, refused, awayMs }) => [
+    name,
+    before === after ? before : `${before} → ${after}`,
+    `${changes}`,
+    `${queued}`,
+    `${refused}`,
+    awayMs === 0 ? '–' : `${awayMs} ms`,
+  ]);
+  return [
+    table([['who', 'node', 'changes', 'while cut off', 'refused', 'without a node'], ...rows]),
+    '',
+    table([
+      ['node', 'version', 'list'],
+      ...nodes.map(({ name, version, hash }) => [name, `${version}`, hash]),
+    ]),
+    '',
+    `${contacts} contacts after ${seconds.toFixed(1)} s`,
+    problems.length === 0 ? 'Nothing is lost, and all have the same list.' : problems.join('\n'),
+  ].join('\n');
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+process.exitCode = await main();

@@ -1,0 +1,171 @@
+/** Three people, three nodes: the node that one of them uses is killed, another is without a network for a while, and all go on
+ *  changing the list. In the end everybody, and every node after its restart, must have the same, with all that was promised. */
+import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type ClusterNode, ProcessCluster } from '../../simulations/processes/cluster.js';
+import { seededRandom } from '../../src/base/random.js';
+import { type Account, type List, Person, channel } from './person.js';
+
+export interface Result {
+  readonly people: readonly (Account & {
+    readonly name: string;
+    readonly before: string;
+    readonly after: string;
+  })[];
+  readonly nodes: readonly { readonly name: string; readonly version: number; readonly hash: string }[];
+  readonly contacts: number;
+  readonly seconds: number;
+  /** What does not hold; nothing when all is well. */
+  readonly problems: readonly string[];
+}
+
+const path = `/v1/hubs/default/channels/${encodeURIComponent(channel)}/document`;
+const names = ['ada', 'ben', 'cem'];
+const openContacts = 20;
+const limitMs = 30_000;
+
+export async function runContacts(rounds: number, seed: number, signal: AbortSignal): Promise<Result> {
+  const cluster = await ProcessCluster.start({ nodes: 3, signal });
+  const random = seededRandom(seed);
+  const people = names.map((name, i) => {
+    // Each begins at another node.
+    const urls = [...cluster.urls];
+    return new Person(name, [...urls.splice(i, 1), ...urls], random);
+  });
+  try {
+    return await run(cluster, people, rounds, signal);
+  } finally {
+    await Promise.all(people.map((person) => person.close()));
+    await cluster.remove();
+  }
+}
+
+async function run(
+  cluster: ProcessCluster,
+  people: readonly Person[],
+  rounds: number,
+  signal: AbortSignal,
+): Promise<Result> {
+  const [ada, ben, cem] = people as [Person, Person, Person];
+  await begin(ada);
+  for (const person of people) await person.open();
+  const begun = performance.now();
+  const namesOf = await nodeNames(cluster);
+  const before = people.map(({ node }) => namesOf.get(node) ?? '');
+  const third = Math.ceil(rounds / 3);
+  await act(people, third, signal);
+  // Of what is on its way some was written, some not.
+  const victim = cluster.nodes.find(({ name }) => name === before[1])!;
+  const away = killUnder(ben, victim);
+  await act(people, third, signal);
+  await away;
+  cem.line.cut();
+  await act(people, third, signal);
+  cem.line.mend();
+  await Promise.all(people.map((person) => person.settled()));
+  const seconds = (performance.now() - begun) / 1_000;
+  const after = people.map(({ node }) => namesOf.get(node) ?? '');
+  const problems = people.flatMap((person) => person.problems);
+  if (after[1] === before[1]) problems.push('ben is at the node that was killed');
+  if (ben.account.queued === 0) problems.push('ben changed nothing while he had no node');
+  if (cem.account.queued === 0) problems.push('cem changed nothing while he had no network');
+  problems.push(...(await together(people)));
+  await startAgain(cluster, victim);
+  // What only the killed node had written is in the order by now.
+  const nodes = await held(cluster, people, problems);
+  const list = ada.list.value;
+  for (const person of people) problems.push(...person.missingIn(list));
+  return {
+    people: people.map(({ name, account }, i) => ({
+      name,
+      before: before[i]!,
+      after: after[i]!,
+      ...account,
+    })),
+    nodes,
+    contacts: Object.keys(list.contacts).length,
+    seconds,
+    problems,
+  };
+}
+
+async function begin({ client }: Person): Promise<void> {
+  const open = Array.from({ length: openContacts }, (_, i) => [`open-${i}`, { name: `Anybody ${i}` }]);
+  const list: List = {
+    contacts: Object.fromEntries(open),
+    made: { ada: 0, ben: 0, cem: 0 },
+    shared: { phone: '', note: '' },
+  };
+  await client.patch(channel, [{ op: 'replace', path: '', value: list }]);
+}
+
+async function act(people: readonly Person[], rounds: number, signal: AbortSignal): Promise<void> {
+  for (let i = 0; i < rounds; i++) {
+    signal.throwIfAborted();
+    for (const person of people) person.act();
+    // Changes of the others come in between.
+    await pause(5);
+  }
+}
+
+/** Until somebody answers again. */
+async function killUnder(person: Person, node: ClusterNode): Promise<void> {
+  const lost = new Promise<number>((resolve) => {
+    person.client.on('state', ({ state }) => {
+      if (state !== 'open') resolve(performance.now());
+    });
+  });
+  await node.kill();
+  const from = await lost;
+  await person.client.ready();
+  person.account.awayMs = Math.round(performance.now() - from);
+}
+
+/** All have one list, and nothing of their own on its way. */
+async function together(people: readonly Person[]): Promise<string[]> {
+  const lists = () => new Set(people.map(({ list }) => `${list.pending} ${list.version} ${list.json}`));
+  const isOne = await becomes(() => lists().size === 1 && people[0]!.list.pending === 0);
+  return isOne ? [] : [`${lists().size} lists among ${people.length} people`];
+}
+
+async function startAgain(cluster: ProcessCluster, killed: ClusterNode): Promise<void> {
+  await Promise.all(cluster.nodes.filter((node) => node !== killed).map((node) => node.stop()));
+  await Promise.all(cluster.nodes.map((node) => node.process.start()));
+  await cluster.together();
+}
+
+/** What each node has, once it is what everybody has. A node that has just started may be behind for a moment. */
+async function held(cluster: ProcessCluster, people: readonly Person[], problems: string[]) {
+  const found = cluster.nodes.map(({ name }) => ({ name, version: 0, hash: '' }));
+  const look = async (): Promise<boolean> => {
+    for (const [i, { url, name }] of cluster.nodes.entries()) {
+      const answer = await fetch(`${url}${path}`).catch(() => undefined);
+      if (!answer?.ok) return false;
+      const version = Number(answer.headers.get('x-ringlog-version'));
+      found[i] = { name, version, hash: short(await answer.text()) };
+    }
+    const all = [...found.map(({ hash }) => hash), ...people.map(({ list }) => short(list.json))];
+    return new Set(all).size === 1;
+  };
+  if (await becomes(look)) return found;
+  problems.push(...people.map(({ name, list }) => `${name} has the list ${short(list.json)}`));
+  return found;
+}
+
+async function becomes(look: () => boolean | Promise<boolean>): Promise<boolean> {
+  const end = performance.now() + limitMs;
+  while (!(await look())) {
+    if (performance.now() > end) return false;
+    await pause(100);
+  }
+  return true;
+}
+
+async function nodeNames(cluster: ProcessCluster): Promise<ReadonlyMap<string, string>> {
+  const views = cluster.nodes.map(async (node) => [(await node.status()).nodeId, node.name] as const);
+  return new Map(await Promise.all(views));
+}
+
+function short(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}

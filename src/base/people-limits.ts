@@ -1,0 +1,27 @@
+/** Limits of the directories of hubs and of what people ask of them. */
+
+export const peopleLimits = {
+  /** People of one hub: their names and sealed records are in the memory of nodes where the hub is used. */
+  usersPerHubMax: 100_000,
+  usersPageMax: 1_000,
+  passwordBytesMax: 1_024,
+  /** Password hashes made at once, each on a thread of its own with 32 MiB, and those that wait: a few seconds of work. */
+  passwordsAtOnceMax: 2,
+  passwordsWaitingMax: 64,
+  /** Keys that sign a directory's tokens: a new one a day, and those of before for tokens that are still good. */
+  signingKeysKept: 4,
+  signingKeyMs: 86_400_000,
+  directoryTokenMs: 900_000,
+  /** A challenge is good once, at the node that gave it, for so long. */
+  challengeMs: 30_000,
+  challengesMax: 10_000,
+  /** Failed log-ins of one account from one address, and of one address, after which the next one waits, longer each time. */
+  loginFailuresAccountMax: 5,
+  loginFailuresAddressMax: 50,
+  loginWaitMsMax: 60_000,
+  loginAttemptsKnownMax: 10_000,
+  /** Sessions of accounts that changed are looked at after this, and no more often. */
+  accountsRecheckMs: 1_000,
+  /** Requests of people under way at once at a node: each may hash a password. */
+  peopleRequestsMax: 256,
+} as const;

@@ -1,0 +1,232 @@
+/** What channels of one kind come to at a node: folded when somebody asks, kept in memory within a bound, and at the node
+ *  that stamps always as far as the next entry needs that is judged there, before it is in the log: a patch, or what was
+ *  read. */
+import type { Dot, WriterId } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
+import { type ChannelKind, kindOf } from '../../channels/kinds.js';
+import type { ActiveChannel } from '../active-channel.js';
+import type { Pending } from '../pending.js';
+import { type Logs, StoreFailedError } from '../ports.js';
+import type { Folding } from './folding.js';
+import {
+  FoldUnreadableError,
+  type FoldedLog,
+  type Visited,
+  foldAhead,
+  foldOn,
+  foldStart,
+} from './log-fold.js';
+import { type Folded, OpenFold } from './open-fold.js';
+
+/** How often a fold is taken on to a log that grows meanwhile, before whoever waits is told to come back. */
+const triesMax = 64;
+
+/** Of the committer: what waits in a channel is tried again, or refused. */
+export interface Waiting {
+  resume(channel: ActiveChannel): void;
+  refusePending(channel: ActiveChannel): void;
+}
+
+export interface FoldsHooks {
+  failed(error: unknown): void;
+}
+
+/** Whether what waits in a channel may be stamped: `merge` first where the log has several heads. */
+export type Readiness = 'ready' | 'loading' | 'merge';
+
+export class Folds<F> {
+  readonly #moving = new Map<ActiveChannel, Promise<void>>();
+  readonly #preparing = new Set<ActiveChannel>();
+  /** How often in a row that did not make them ready. */
+  readonly #tries = new WeakMap<ActiveChannel, number>();
+  /** In order of use, with what they weigh. */
+  readonly #kept = new Map<ActiveChannel, number>();
+  #keptBytes = 0;
+
+  constructor(
+    readonly kind: ChannelKind,
+    readonly folding: Folding<F>,
+    readonly logs: Logs,
+    readonly writer: WriterId,
+    readonly hooks: FoldsHooks,
+  ) {}
+
+  // What the committer asks.
+
+  /** Before items are stamped behind `parents`; prepares the fold where one that is judged waits for that. */
+  readiness(
+    channel: ActiveChannel,
+    items: readonly Pending[],
+    parents: readonly Dot[] | undefined,
+  ): Readiness {
+    if (!items.some(isJudged)) return 'ready';
+    if (this.at(channel, parents)) {
+      this.#tries.delete(channel);
+      return 'ready';
+    }
+    // The writer's own last entry may be a head that parents do not name.
+    const isMergeDue = parents !== undefined && (parents.length > 1 || channel.log.heads().length > 1);
+    return isMergeDue ? 'merge' : 'loading';
+  }
+
+  /** What an entry with these parents follows, if it is known. */
+  at(channel: ActiveChannel, parents: readonly Dot[] | undefined): OpenFold<F> | undefined {
+    if (kindOf(channel.ref.channel) !== this.kind) return undefined;
+    const known = this.#known(channel);
+    if (known?.isBefore(parents, this.writer)) return known;
+    known?.forgetAhead();
+    return undefined;
+  }
+
+  /** Takes the fold to where the next entry is judged, then lets the committer go on. */
+  prepare(channel: ActiveChannel, waiting: Waiting): void {
+    if (this.#preparing.has(channel)) return;
+    this.#preparing.add(channel);
+    const tries = (this.#tries.get(channel) ?? 0) + 1;
+    this.#tries.set(channel, tries);
+    void (
+      tries > triesMax
+        ? Promise.reject(new FoldUnreadableError('It changes all the time.'))
+        : this.#prepare(channel)
+    )
+      .then(
+        () => waiting.resume(channel),
+        (error: unknown) => {
+          this.#tries.delete(channel);
+          waiting.refusePending(channel);
+          if (error instanceof StoreFailedError) this.hooks.failed(error);
+        },
+      )
+      .finally(() => this.#preparing.delete(channel));
+  }
+
+  async #prepare(channel: ActiveChannel): Promise<void> {
+    for (let i = 0; i < triesMax; i++) {
+      const open = await this.#atEnd(channel);
+      const { log, folded } = open;
+      const [head, other] = log.heads();
+      if (!head || other || open.isAhead || log.committedSeq(head.writer) >= head.seq) return;
+      open.isMoving = true;
+      const ahead = await foldAhead(this.#folded(channel), folded, head).finally(
+        () => (open.isMoving = false),
+      );
+      const [now, another] = log.heads();
+      const isSame = !another && now?.writer === head.writer && now.seq === head.seq;
+      if (isSame && channel.fold === open && open.folded === folded && open.isAtEnd)
+        return open.moveAhead(ahead);
+    }
+  }
+
+  // What readers ask.
+
+  /** What the committed order through now folds to. */
+  async current(channel: ActiveChannel): Promise<Folded<F>> {
+    return (await this.#atEnd(channel)).folded;
+  }
+
+  /** What the order before `position` folds to. Throws FoldUnreadableError. */
+  async before(channel: ActiveChannel, position: number): Promise<F> {
+    if (position < channel.log.generation.start) throw new FoldUnreadableError('It was deleted since.', true);
+    const isNow = position >= channel.log.endPosition;
+    const open = isNow ? await this.#atEnd(channel) : this.#known(channel);
+    open?.settle();
+    const fold = open?.foldAt(position);
+    if (fold) return fold;
+    const at = this.#folded(channel);
+    return (await foldOn(at, await foldStart(at, position), position)).fold;
+  }
+
+  /** Shows what the entries of the order from `position` on did, until `visit` has enough. */
+  async visit(
+    channel: ActiveChannel,
+    position: number,
+    visit: (visited: Visited<F>) => boolean,
+  ): Promise<void> {
+    const at = this.#folded(channel);
+    const from = await foldOn(at, await foldStart(at, position), position);
+    await foldOn(at, from, at.log.endPosition, visit);
+  }
+
+  #folded({ ref, log }: ActiveChannel): FoldedLog<F> {
+    return { folding: this.folding, logs: this.logs, ref, log };
+  }
+
+  #known(channel: ActiveChannel): OpenFold<F> | undefined {
+    const { fold } = channel;
+    // A channel that is followed may have got another node's log.
+    if (fold && fold.log !== channel.log) channel.fold = undefined;
+    // Of this kind: its name says so.
+    return channel.fold as OpenFold<F> | undefined;
+  }
+
+  async #atEnd(channel: ActiveChannel): Promise<OpenFold<F>> {
+    for (let i = 0; i < triesMax; i++) {
+      const open = this.#known(channel) ?? this.#open(channel);
+      open.settle();
+      if (open.isAtEnd && !open.isMoving) {
+        this.#use(channel, open);
+        return open;
+      }
+      const moving = this.#moving.get(channel) ?? this.#move(channel, open);
+      await moving;
+    }
+    throw new FoldUnreadableError('It changes faster than it is read.');
+  }
+
+  /** Channels whose fold is in memory. */
+  protected get open(): Iterable<ActiveChannel> {
+    return this.#kept.keys();
+  }
+
+  #open(channel: ActiveChannel): OpenFold<F> {
+    const open = new OpenFold<F>(channel.log, this.folding);
+    channel.fold = open;
+    return open;
+  }
+
+  #move(channel: ActiveChannel, open: OpenFold<F>): Promise<void> {
+    const { log, folded } = open;
+    open.isMoving = true;
+    open.forgetAhead();
+    const to = log.endPosition;
+    const at = this.#folded(channel);
+    const isFar = folded.position === 0 || to - folded.position > limits.documentCatchUpEntries;
+    const start = isFar || folded.position < log.firstPosition ? foldStart(at, to) : Promise.resolve(folded);
+    const moving = start
+      .then((found) => foldOn(at, found.position > folded.position ? found : folded, to))
+      .then((moved) => open.moveTo(moved))
+      .finally(() => {
+        open.isMoving = false;
+        this.#moving.delete(channel);
+      });
+    this.#moving.set(channel, moving);
+    return moving;
+  }
+
+  /** Within the bound those used longest ago are let go; one that is being written is folded as it goes. */
+  #use(channel: ActiveChannel, open: OpenFold<F>): void {
+    this.#keptBytes -= this.#kept.get(channel) ?? 0;
+    this.#kept.delete(channel);
+    const weight = limits.documentWeight * open.bytes + limits.documentWeightMin;
+    this.#kept.set(channel, weight);
+    this.#keptBytes += weight;
+    for (const [oldest, bytes] of this.#kept) {
+      if (this.#keptBytes <= this.folding.cacheBytes || oldest === channel) return;
+      this.#kept.delete(oldest);
+      this.#keptBytes -= bytes;
+      if (oldest.fold && !oldest.fold.isMoving && !oldest.fold.isAhead) oldest.fold = undefined;
+    }
+  }
+}
+
+/** Notifications too, which go by nothing before them: who orders them knows what they come to, and so when a snapshot is due. */
+function isJudged(item: Pending): boolean {
+  return item.kind === 'publish' && item.judged !== undefined;
+}
+
+/** A snapshot is due once as much was written since the last as it takes to read one, several times over: what readers
+ *  get of snapshots is a small part of what they get. */
+export function isSnapshotDue<F>({ folded, tip, isSnapshotAsked, folding }: OpenFold<F>): boolean {
+  const due = Math.max(limits.snapshotAfterBytes, limits.snapshotAfterSizes * folding.bytesOf(tip));
+  return !isSnapshotAsked && folded.bytesSince > due;
+}

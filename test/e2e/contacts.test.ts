@@ -1,0 +1,33 @@
+/** A list that several change on three real nodes, of which one dies. */
+import { expect, test } from 'vitest';
+import { runProgram } from '../support/run-program.js';
+
+const run = (args: readonly string[]) => runProgram('dist-tools/examples/contacts/main.js', args);
+
+test('nothing is lost, and all people and nodes have one list in the end', async () => {
+  const { code, out, err } = await run(['--rounds', '150', '--json']);
+  expect({ code, err, out: code === 0 ? '' : out }).toEqual({ code: 0, err: '', out: '' });
+  const result = JSON.parse(out) as {
+    readonly people: readonly { readonly name: string; readonly changes: number; readonly queued: number }[];
+    readonly nodes: readonly { readonly hash: string }[];
+  };
+  expect(result).toMatchObject({ problems: [] });
+  expect(result.people.map(({ name, changes }) => [name, changes])).toEqual([
+    ['ada', 150],
+    ['ben', 150],
+    ['cem', 150],
+  ]);
+  expect(new Set(result.nodes.map(({ hash }) => hash)).size).toBe(1);
+}, 400_000);
+
+test.each([
+  [['--loud'], 2],
+  [['--rounds', '0'], 2],
+  [['more'], 2],
+])(
+  '%j ends with %i',
+  async (args, code) => {
+    expect(await run(args)).toMatchObject({ code, out: '' });
+  },
+  60_000,
+);
