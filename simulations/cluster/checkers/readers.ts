@@ -243,19 +243,23 @@ export const lateIsExact: Checker = function* (evidence) {
       return event.type === 'entry' && (position === undefined || entries[position]!.round === 0);
     };
     const finalFrom = reader.events.findLastIndex(isProvisional) + 1;
+    const lastPlaces = new Map(entries.map(({ line }, position) => [line, position]));
     let most = -1;
+    // Of a publish that two owners wrote the client shows one; it may have got the other one too.
+    let mostHidden = -1;
     // What turns out to be void is beside everything, until it is known to be.
     let hadVoid = false;
     for (const [i, event] of reader.events.entries()) {
-      if (isLoss(event)) most = -1;
+      if (isLoss(event)) most = mostHidden = -1;
       const position = positionOf(event);
       if (position !== undefined && entries[position]!.isVoid) hadVoid = true;
       if (event.type !== 'entry' || position === undefined || entries[position]!.isVoid) continue;
       if (i >= finalFrom && position < most && !event.late)
         yield `${who} got ${dotText(event.dot)} behind its place, and not marked late`;
-      if (i >= finalFrom && position > most && event.late && !hadVoid)
+      if (i >= finalFrom && position > Math.max(most, mostHidden) && event.late && !hadVoid)
         yield `${who} got ${dotText(event.dot)} in its place, and marked late`;
       most = Math.max(most, position);
+      mostHidden = Math.max(mostHidden, lastPlaces.get(event.line) ?? -1);
     }
   }
 };
