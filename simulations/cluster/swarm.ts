@@ -65,11 +65,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   );
   const changes = drawFaults(ringing, { ...span, lostDisksMax: 0, rates: ringRates });
   const deleting = chanceFor(seed, 'deletions');
-  // Nothing is removed where the ring changes.
   const deletionRates = new Map<FaultKind, number>(
-    spares !== undefined || deleting.next() < 0.6
-      ? []
-      : [['delete', (logBetween(deleting, 1, 6) * 60_000) / lengthMs]],
+    deleting.next() < 0.6 ? [] : [['delete', (logBetween(deleting, 1, 6) * 60_000) / lengthMs]],
   );
   const deletions = drawFaults(deleting, { ...span, lostDisksMax: 0, rates: deletionRates });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
