@@ -42,12 +42,14 @@ export class RinglogError extends Error {
   }
 }
 
+/** `refusal`: what the server said before, for who reads the message. */
 export function ownError(
   code: keyof typeof ownCodes,
   outcome: Outcome = 'rejected',
   channel?: string,
+  refusal?: Failure,
 ): RinglogError {
-  const message = ownCodes[code];
+  const message = ownCodes[code] + (refusal ? ` Before: ${refusal.code}, ${refusal.message}` : '');
   return new RinglogError({ code, outcome, message, ...(channel === undefined ? undefined : { channel }) });
 }
 

@@ -9,6 +9,8 @@ export class KnownAddresses {
   readonly #given: readonly string[];
   readonly #hub: string;
   #told: readonly string[] = [];
+  /** Told before, newest first. A node that is cut off, or busy, tells of no others, and may be gone a moment later. */
+  #earlier: readonly string[] = [];
   /** Told, and not tried yet since a node was lost. */
   #moves: string[] = [];
   #current = '';
@@ -20,10 +22,13 @@ export class KnownAddresses {
     this.#hub = hub;
   }
 
-  /** A node told of others; it replaces what was told before. */
+  /** A node told of others; what was told before is tried after all else. */
   tell(urls: readonly string[], spreadMs: number): void {
     const usable = urls.slice(0, wireLimits.nodesToldMax).flatMap((url) => this.#usable(url));
+    const earlier = new Set([...this.#told, ...this.#earlier]);
     this.#told = [...new Set(usable)];
+    for (const url of this.#told) earlier.delete(url);
+    this.#earlier = [...earlier].slice(0, wireLimits.nodesToldMax);
     this.spreadMs = spreadMs;
   }
 
@@ -42,7 +47,8 @@ export class KnownAddresses {
 
   /** The address for the next connection; `attempt` counts those that failed. */
   next(attempt: number): string {
-    const all = [...this.#given, ...this.#told.filter((url) => !this.#given.includes(url))];
+    const told = [...this.#told, ...this.#earlier].filter((url) => !this.#given.includes(url));
+    const all = [...this.#given, ...told];
     this.#current = this.#moves.shift() ?? all[attempt % all.length]!;
     this.#isGiven = this.#given.includes(this.#current);
     return this.#current;
@@ -51,6 +57,7 @@ export class KnownAddresses {
   /** The address in use does not want this client: it is not used again unless the program gave it. False: it did. */
   forget(): boolean {
     this.#told = this.#told.filter((url) => url !== this.#current);
+    this.#earlier = this.#earlier.filter((url) => url !== this.#current);
     return !this.#isGiven;
   }
 

@@ -1,4 +1,5 @@
 /** Requests: those that only read are asked again after an interruption, until they are answered or too old. */
+import type { Failure } from '../protocol/errors.js';
 import type { ChannelQuestion, PresenceRequest, ServerEvent, UserMessage } from '../protocol/messages.js';
 import { type RinglogError, ownError, serverError } from './error.js';
 
@@ -20,6 +21,8 @@ interface Request {
   readonly deadlineMs: number;
   readonly resolve: (event: ServerEvent) => void;
   readonly reject: (error: RinglogError) => void;
+  /** Why it is asked again. */
+  refusal?: Failure;
 }
 
 /** Answers after which asking again helps. */
@@ -59,6 +62,7 @@ export class Requests {
     const { type } = request.message;
     if (event.type === answerTypes[type]) request.resolve(event);
     else if (event.type === 'error' && mayRepeat(request.message) && retried.has(event.error.code)) {
+      request.refusal = event.error;
       this.#waiting.set(request, nowMs + (event.error.retryAfterMs ?? retryAfterDefaultMs));
     } else if (event.type === 'error') request.reject(serverError(event.error));
     return true;
@@ -98,9 +102,9 @@ export class Requests {
   #giveUp(request: Request, requestId: number): void {
     this.#waiting.delete(request);
     this.#sent.delete(requestId);
-    const { message } = request;
+    const { message, refusal } = request;
     const mayBeDone = requestId !== 0 && !mayRepeat(message);
     const channel = message.type === 'user' ? undefined : message.channel;
-    request.reject(ownError('TIMEOUT', mayBeDone ? 'indeterminate' : 'rejected', channel));
+    request.reject(ownError('TIMEOUT', mayBeDone ? 'indeterminate' : 'rejected', channel, refusal));
   }
 }

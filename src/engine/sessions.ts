@@ -177,14 +177,14 @@ export class Sessions implements SessionHost {
 
   tick(): void {
     const nowMs = this.#nowMs();
-    this.#nodes.look(this.node.otherNodes(), this.#sessions.size);
+    this.#lookAround();
     for (const session of this.#sessions) {
       if (session.principal.expiresAtMs !== undefined && !this.node.isCurrent(session.hub, session.principal))
         session.failAndClose('UNAUTHENTICATED', {
           message: 'The token has expired. Connect with a new one.',
         });
       session.tick(nowMs);
-      this.admitted(session);
+      this.#tellNodes(session);
     }
     for (const session of this.#readers) session.tick(nowMs);
   }
@@ -390,16 +390,25 @@ export class Sessions implements SessionHost {
     };
   }
 
-  /** Clients that may be here learn of the other nodes, and of every change among them. */
+  /** Clients that may be here learn of the other nodes, as they are now: this one may be lost before its next tick. */
   admitted(session: Session): void {
+    this.#lookAround();
+    this.#tellNodes(session);
+  }
+
+  // --- helpers
+
+  #lookAround(): void {
+    this.#nodes.look(this.node.otherNodes(), this.#sessions.size);
+  }
+
+  #tellNodes(session: Session): void {
     const { version } = this.#nodes;
     if (session.nodesTold === version || session.closed || !session.admitted) return;
     session.nodesTold = version;
     session.push(this.#nodes.frame(session.encoding, session.isLocal));
     this.flushSoon(session);
   }
-
-  // --- helpers
 
   #kick(session: Session): void {
     const core = this.node.core();

@@ -325,6 +325,11 @@ describe('nodes that were told', () => {
     expect(tries(connection, 2).map(([url]) => url)).toEqual([b, 'ws://b']);
   });
 
+  test('are remembered by a client whose node, cut off, told of none before it was lost', () => {
+    const connection = told(told(told(at('open')), ['http://b:1']), []);
+    expect(tries(connection, 4).map(([url]) => url)).toEqual(['ws://a', 'ws://b', b, c]);
+  });
+
   test('lead no client from a secure connection, to its own machine, or to what is no address', () => {
     const urls = ['https://a.example'].map((url) => url.replace('https', 'wss'));
     const secure = told(at('open', { urls }), ['http://b:1', 'https://localhost:1', 'c', 'https://d']);

@@ -2,6 +2,7 @@
 import { expect, test, vi } from 'vitest';
 import type { Client } from '../../src/client/index.js';
 import { type ChannelPresence, presenceOf } from '../../src/client/presence.js';
+import { World } from './world.js';
 import { connected as connectedWith, newFolder, start as startAny } from './real-nodes.js';
 
 const settings = {
@@ -82,4 +83,23 @@ test('a list ends, with its reason, where nobody keeps it; the subscription besi
   await expect(presenceOf(client).count('plain')).rejects.toMatchObject({ code: 'NO_PRESENCE' });
   await expect(presenceOf(client).update('room:x', 1)).rejects.toMatchObject({ code: 'NOT_SUBSCRIBED' });
   await until(() => expect(subscription.state).toBe('live'));
+});
+
+test('what waited for the connection, or was refused for now, never takes the place of what is said since', async () => {
+  const world = new World();
+  await world.settle();
+  const client = world.connect();
+  const first = client.subscribe('room', { presence: 1 });
+  const updated = presenceOf(client)
+    .update('room', 2)
+    .catch(() => undefined);
+  first.close();
+  client.subscribe('room', { presence: 3 });
+  await world.settle();
+  await updated;
+  const says = world.node.requests.flatMap((message) => {
+    if (message.type === 'subscribe') return message.channels.map(({ presence }) => presence);
+    return message.type === 'presenceUpdate' ? [message.metadata] : [];
+  });
+  expect(says).toEqual(['3', '3']);
 });

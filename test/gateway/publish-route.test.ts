@@ -238,3 +238,30 @@ describe('history', () => {
     expect(await answer.json()).toMatchObject({ code });
   });
 });
+
+test('an idempotency key is UTF-8 in all that is published over HTTP, and its bytes count', async () => {
+  const channels = '/v1/hubs/default/channels';
+  const requests = [
+    ['POST', `${channels}/lobby/publish`, 'text/plain', 'x'],
+    ['PATCH', `${channels}/doc:a/document`, 'application/json-patch+json', '[]'],
+    ['POST', `${channels}/notification:a/notifications`, 'application/json', '{"title":"a"}'],
+  ] as const;
+  const send = async (key: string): Promise<number[]> => {
+    const answers = [];
+    for (const [method, path, contentType, body] of requests) {
+      const headers = {
+        authorization: `Bearer ${userToken}`,
+        'content-type': contentType,
+        'idempotency-key': Buffer.from(key).toString('latin1'),
+      };
+      answers.push((await front.fetch(path, { method, headers, body })).status);
+    }
+    return answers;
+  };
+  expect(await send('größe')).toEqual([200, 200, 200]);
+  expect(node.published.map(({ messages }) => messages[0]!.idempotencyKey)).toEqual(
+    requests.map(() => 'größe'),
+  );
+  // As many characters as bytes are allowed: too long.
+  expect(await send('ö'.repeat(limits.idempotencyKeyBytesMax))).toEqual([400, 400, 400]);
+});

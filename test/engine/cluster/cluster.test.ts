@@ -75,6 +75,29 @@ describe('three nodes', () => {
     expect(told()).toHaveLength(3);
   });
 
+  test('tell a client that comes of one that has just returned, without waiting until they look again', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [a, b] = world.nodes as [TestNode, TestNode, TestNode];
+    const isReachable = (): boolean =>
+      a.engine.status().cluster!.members.find(({ node }) => node === b.id)?.reachable === true;
+    const becomes = async (wanted: boolean): Promise<void> => {
+      for (let i = 0; i < 1_000 && isReachable() !== wanted; i++) await world.pass(5);
+    };
+    // Nodes look once a second: some of these fall in between.
+    for (const restMs of [0, 250, 500, 750]) {
+      await world.pass(restMs);
+      b.kill();
+      await becomes(false);
+      await world.pass(1_100);
+      await world.run(b.start(false));
+      await becomes(true);
+      const session = connect(a);
+      await world.pass(20);
+      const [first] = session.messages.flatMap(({ nodes }) => (nodes ? [nodes.urls.toSorted()] : []));
+      expect(first).toEqual(['http://10.0.0.2', 'http://10.0.0.3']);
+    }
+  });
+
   test.each([0, 10_000])(
     'the owner leaves in order, %i ms old: publishes are taken all the time',
     async (ageMs) => {
