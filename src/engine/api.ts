@@ -380,6 +380,7 @@ export interface NodeApi {
   settings(hub: string): Promise<Result<SettingsDocument, Failure>>;
   /** Durable, and in force at this node, once it resolves; at all others within a second. */
   changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>>;
+  /** Those that the node is a home of. */
   channels(
     hub: string,
     options: { after?: string; limit: number },

@@ -26,11 +26,12 @@ import { publishBatch } from './publish-batch.js';
 import { type Core, startCore } from './core.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { Admission } from './hubs/admission.js';
-import { HubDeletion, storedHubs } from './hubs/hub-deletion.js';
+import { HubDeletion } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
 import { notificationPage } from './notifications/reading.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
+import { heldChannels, heldHubs } from './held-channels.js';
 import { historyPage } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
@@ -326,7 +327,7 @@ export class Engine implements NodeApi {
 
   async hubs(): Promise<readonly HubName[]> {
     const core = this.#core;
-    return this.#tenants.hubNames(core ? await storedHubs(core.store) : []);
+    return this.#tenants.hubNames(core ? await heldHubs(core) : []);
   }
 
   createHub: NodeApi['createHub'] = (...request) => this.#tenants.createHub(...request);
@@ -339,7 +340,7 @@ export class Engine implements NodeApi {
     const name = this.#admission.hub(hub);
     if (!name.ok) return name;
     const parts = this.#parts();
-    return parts ? ok(await parts.core.store.channels(name.value, options)) : err(this.#unavailable());
+    return parts ? ok(await heldChannels(parts.core, name.value, options)) : err(this.#unavailable());
   }
 
   async digest(hub: string, channel: string): Promise<Result<ChannelDigest, Failure>> {

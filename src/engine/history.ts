@@ -13,7 +13,7 @@ import type { Failure } from '../protocol/errors.js';
 import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js';
 import type { HistoryPage } from './api.js';
 import { included } from './including.js';
-import { reasonOf } from './replay.js';
+import { reasonOf } from './missing.js';
 import type { Logs, MissingRange, RecordSlice } from './ports.js';
 import type { Scan } from './scan.js';
 import { cursorHeads, scanStart } from './start-position.js';

@@ -67,6 +67,8 @@ export interface MissingRange {
   readonly writer: WriterId;
   readonly fromSeq: number;
   readonly toSeq: number;
+  /** Where that is no damage: a home may have removed what others do not know yet to be removed. */
+  readonly gone?: 'trimmed' | 'deleted';
 }
 
 /** Entries that lie together and of which some cannot be read. */

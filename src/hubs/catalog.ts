@@ -7,13 +7,12 @@ import type { Fold, FoldedEntry, Outcome } from './fold.js';
 
 export class Catalog implements Fold {
   readonly #hubs = new Set<HubName>();
-  /** With the nodes that hold nothing of them any more. */
-  readonly #deleting = new Map<HubName, Set<string>>();
+  readonly #deleting = new Map<HubName, Map<string, number>>();
   /** An unknown hub is not taken for one that is not there, where it may be an entry that is gone. */
   isWhole = true;
 
   apply({ event, payload }: FoldedEntry): Outcome {
-    const [name = '', node = ''] = utf8Text(payload).split(' ');
+    const [name = '', node = '', version = ''] = utf8Text(payload).split(' ');
     const hub = parseHubName(name);
     if (!hub.ok || hub.value === systemHub) return voided('The entry names no hub.');
     switch (event) {
@@ -21,10 +20,12 @@ export class Catalog implements Fold {
         return this.#create(hub.value);
       case 'delete':
         if (!this.#hubs.delete(hub.value)) return voided('There is no such hub.');
-        this.#deleting.set(hub.value, new Set());
+        this.#deleting.set(hub.value, new Map());
         return done;
       case 'cleared':
-        return this.#deleting.get(hub.value)?.add(node) ? done : voided('The hub is not being deleted.');
+        return this.#deleting.get(hub.value)?.set(node, Number(version))
+          ? done
+          : voided('The hub is not being deleted.');
       case 'deleted':
         return this.#deleting.delete(hub.value) ? done : voided('The hub is not being deleted.');
       default:
@@ -53,21 +54,29 @@ export class Catalog implements Fold {
     return [...this.#hubs];
   }
 
-  /** Nobody can use them, and what they hold is on its way out: by hub, the nodes that hold nothing of it any more. */
-  get deleting(): ReadonlyMap<HubName, ReadonlySet<string>> {
+  /** Nobody can use them, and what they hold is on its way out. */
+  get deleting(): Deleting {
     return this.#deleting;
   }
 }
 
+/** By hub, the nodes that hold nothing of it any more, and the version of the ring at which they said so. */
+export type Deleting = ReadonlyMap<HubName, ReadonlyMap<string, number>>;
+
 export type HubEvent = 'create' | 'delete' | 'cleared' | 'deleted';
 
-/** `node`: the one that holds nothing of the hub any more. */
+/** A node that holds nothing of the hub any more, as a member of that version of the ring. */
+export interface Cleared {
+  readonly node: string;
+  readonly version: number;
+}
+
 export function encodeHubEvent(
   event: HubEvent,
   hub: HubName,
-  node?: string,
+  cleared?: Cleared,
 ): { readonly event: string; readonly payload: Uint8Array } {
-  return { event, payload: utf8(node === undefined ? hub : `${hub} ${node}`) };
+  return { event, payload: utf8(cleared ? `${hub} ${cleared.node} ${cleared.version}` : hub) };
 }
 
 const done: Outcome = { isVoid: false };

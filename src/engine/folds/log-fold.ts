@@ -154,8 +154,9 @@ function* entriesOf(ref: ChannelRef, slice: RecordItem['slice']): Generator<Entr
 function givenUp(log: ChannelLog, { ranges, reason }: Gap): number {
   let count = 0;
   for (const { writer, fromSeq, toSeq } of ranges) {
+    // A home may have heard already that it is deleted; then this log is behind, and goes on soon.
     const isLost =
-      reason === 'deleted' ||
+      (reason === 'deleted' && log.generation.isDeleted({ writer, seq: toSeq })) ||
       log
         .lostRanges()
         .some((lost) => lost.writer === writer && lost.fromSeq <= fromSeq && toSeq <= lost.toSeq);

@@ -6,7 +6,7 @@ import { isSystemChannel, systemHub } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { type RuleConfig, type RuleSet, hasRetention, rulesFor } from '../../channels/rules.js';
-import { Catalog, type HubEvent, encodeHubEvent } from '../../hubs/catalog.js';
+import { Catalog, type Cleared, type Deleting, type HubEvent, encodeHubEvent } from '../../hubs/catalog.js';
 import { type Change, type SettingsDocument, encodeChange } from '../../hubs/change.js';
 import { type HubView, Settings, viewOf } from '../../hubs/settings.js';
 import { catalogRef, settingsRef, systemRulesOf } from '../../hubs/system-channels.js';
@@ -157,14 +157,18 @@ export class Hubs {
   }
 
   /** Writes down what became of a hub. */
-  async note(event: HubEvent, hub: HubName, actor: string, node?: string): Promise<Result<void, Failure>> {
-    const outcome = await this.#catalog?.change(encodeHubEvent(event, hub, node), actor);
+  async note(
+    event: HubEvent,
+    hub: HubName,
+    actor: string,
+    cleared?: Cleared,
+  ): Promise<Result<void, Failure>> {
+    const outcome = await this.#catalog?.change(encodeHubEvent(event, hub, cleared), actor);
     if (!outcome?.ok) return err(outcome?.error ?? notNow());
     return outcome.value.isVoid ? err(failure('HUB_NOT_FOUND')) : ok(undefined);
   }
 
-  /** By hub that is being deleted, the nodes that hold nothing of it any more. */
-  get deleting(): ReadonlyMap<HubName, ReadonlySet<string>> {
+  get deleting(): Deleting {
     return this.#catalog?.state?.deleting ?? none;
   }
 
@@ -276,7 +280,7 @@ export class Hubs {
   }
 }
 
-const none: ReadonlyMap<HubName, ReadonlySet<string>> = new Map();
+const none: Deleting = new Map();
 
 function beingDeleted(hub: HubName): Failure {
   return failure('HUB_NOT_FOUND', { message: `The hub ${hub} is being deleted.` });

@@ -1,5 +1,5 @@
 /** Channels that are deleted while the ring changes: gone at the homes that leave, and at those that come. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TestSession, admin, anonymous } from '../harness.js';
 import type { TestNode } from './cluster-world.js';
 import { RingWorld } from './ring-world.js';
@@ -120,4 +120,68 @@ test('what a node that was let go of the ring brings home of an older generation
   await world.pass(2_000);
   await expectEverywhere(world, ['new']);
   expect(world.alarms()).toEqual([]);
+});
+
+describe('a hub is deleted', () => {
+  const channels = async (world: RingWorld, node: TestNode) => {
+    const page = await world.run(node.engine.channels('acme', { limit: 10 }));
+    return page.ok ? page.value.map(({ ref }) => ref.channel) : page.error.code;
+  };
+
+  async function acme(nodes: number): Promise<RingWorld> {
+    const world = await RingWorld.begin({ nodes, keepsSettings: true });
+    const [a] = world.nodes as [TestNode];
+    expect(await world.run(a.engine.createHub('acme', 'root'))).toMatchObject({ value: true });
+    await world.pass(1_000);
+    const session = await enter(world, a);
+    for (const channel of doomed)
+      expect((await session.publish(channel, 'old')).ack).toMatchObject({ level: 'quorum' });
+    return world;
+  }
+
+  async function enter(world: RingWorld, node: TestNode): Promise<TestSession> {
+    expect(await world.run(node.engine.enter('acme', undefined))).toMatchObject({ ok: true });
+    return new TestSession(node as never, { principal: anonymous, hub: 'acme' });
+  }
+
+  async function expectEmptyAgain(world: RingWorld): Promise<void> {
+    const [, b] = world.nodes as [TestNode, TestNode];
+    expect(await world.run(b.engine.createHub('acme', 'root'))).toMatchObject({ value: true });
+    await world.pass(12_000);
+    for (const node of world.up) {
+      await enter(world, node);
+      expect(await channels(world, node)).toEqual([]);
+    }
+    expect(world.alarms()).toEqual([]);
+  }
+
+  test('where nodes still have something of channels that they are no home of any more', async () => {
+    const world = await acme(3);
+    expect(await changes['a node joins']!(world)).toEqual({ ok: true, value: 2 });
+    await world.settled();
+    expect(await world.run(world.nodes[1]!.engine.deleteHub('acme', 'root'))).toMatchObject({ ok: true });
+    await world.pass(30_000);
+    await expectEmptyAgain(world);
+  });
+
+  test('where a node had written in it alone, in channels that nobody else knows, before it leaves', async () => {
+    const world = await acme(4);
+    const [a, b] = world.nodes as [TestNode, TestNode];
+    const session = await enter(world, a);
+    world.isolate(a);
+    await world.pass(3_000);
+    const alone = Array.from({ length: 8 }, (_, i) => `alone:${i}`);
+    const homeOf = alone.filter((channel) => world.homes(channel, 'acme').includes(a));
+    expect(homeOf.length).toBeGreaterThan(3);
+    for (const channel of homeOf)
+      expect((await session.publish(channel, 'x', { level: 'owner', degrade: true })).ack).toBeDefined();
+    expect(await world.run(b.engine.deleteHub('acme', 'root'))).toMatchObject({ ok: true });
+    await world.pass(3_000);
+    world.mend();
+    await world.pass(15_000);
+    expect(await world.change(b, { kind: 'drain', nodes: [a.id] })).toMatchObject({ ok: true });
+    await world.settled();
+    await world.pass(15_000);
+    await expectEmptyAgain(world);
+  });
 });
