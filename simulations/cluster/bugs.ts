@@ -237,6 +237,18 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { nodes: 4, faults: { kill: 5, isolate: 2 }, presences: 4 },
   },
   {
+    bug: 'ahead-kept',
+    what: 'a document goes on with what the order turned out not to have',
+    seed: 3,
+    steering: { faults: { duel: 4, split: 6, isolate: 4 }, documents: 3 },
+  },
+  {
+    bug: 'rebase-untold',
+    what: 'readers of a document are not told that its order is another one',
+    seed: 3,
+    steering: { faults: { duel: 4, split: 6, isolate: 4 }, documents: 3 },
+  },
+  {
     bug: 'gap-by-majority',
     what: 'an entry is given up before all homes were asked',
     story: 'Rot while the one that has it is away',

@@ -4,6 +4,8 @@ import { check } from './checkers/index.js';
 import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
 import type { Evidence } from './checkers/evidence.js';
 import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js';
+import { type DocumentClient, documentWithin, sharedChannel, voidsOf } from './document-client.js';
+import { type NotificationClient, noticesChannel, notificationsWithin } from './notification-client.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
@@ -16,6 +18,17 @@ export interface EndingPlan {
   /** Names of checkers that are left out. */
   readonly checkersOff?: ReadonlySet<string> | undefined;
 }
+
+/** Those of one run. */
+export interface Clients {
+  readonly publishers: readonly { stop(): void; close(): void }[];
+  readonly readers: readonly ReaderClient[];
+  readonly presences?: readonly PresenceClient[];
+  readonly documents?: readonly DocumentClient[];
+  readonly notifications?: readonly NotificationClient[];
+}
+
+type Folding = Required<Pick<Clients, 'presences' | 'documents' | 'notifications'>>;
 
 /** Liveness, each by the name under which it can be left out. */
 export const livenessCheckers = [
@@ -39,22 +52,25 @@ const restMs = 3_000;
 export class Ending {
   readonly #world: World;
   readonly #plan: EndingPlan;
+  /** Those of the plan, and of documents. */
+  #channels: readonly string[];
   #evidence: Evidence | undefined;
 
   constructor(world: World, plan: EndingPlan) {
     this.#world = world;
     this.#plan = plan;
+    this.#channels = plan.channels;
   }
 
-  /** To be called once nothing goes wrong any more. Nothing of `clients` is left open behind it. */
-  async all(
-    publishers: readonly { stop(): void; close(): void }[],
-    readers: readonly ReaderClient[],
-    presences: readonly PresenceClient[] = [],
-  ): Promise<void> {
+  /** To be called once nothing goes wrong any more. No client is left open behind it. */
+  async all(clients: Clients): Promise<void> {
+    const { publishers, readers, presences = [], documents = [], notifications = [] } = clients;
+    const writing = [...publishers, ...documents, ...notifications];
     const world = this.#world;
     world.keepAll();
-    for (const client of [...publishers, ...presences]) client.stop();
+    if (documents.length > 0) this.#channels = [...this.#channels, sharedChannel];
+    if (notifications.length > 0) this.#channels = [...this.#channels, noticesChannel];
+    for (const client of [...writing, ...presences]) client.stop();
     const isUp = await this.#comeUp();
     const isSettled = await world.becomes(() => !world.record.hasOpen, convergenceMs + 120_000);
     if (!isSettled)
@@ -68,12 +84,23 @@ export class Ending {
     await world.becomes(() => this.#areOrphansHome(), orphansMs);
     // Whether they are by then is for a checker to say.
     await world.becomes(this.#restsEqual(), convergenceMs);
-    if (presences.length > 0 && isUp)
-      world.record.presences.push(await presenceWithin(world, presences, convergenceMs));
-    for (const client of [...publishers, ...readers, ...presences, ...fresh]) client.close();
+    if (isUp) await this.#lookAtFolds({ presences, documents, notifications });
+    for (const client of [...writing, ...readers, ...presences, ...fresh]) client.close();
     await this.#stop();
     this.#evidence = this.#look(await this.#digests());
     if (world.record.findings.length === 0 && isUp) await this.#restart(canaries);
+  }
+
+  async #lookAtFolds({ presences, documents, notifications }: Folding): Promise<void> {
+    const world = this.#world;
+    const { record } = world;
+    if (documents.length > 0) {
+      const seen = await documentWithin(world, documents, convergenceMs);
+      record.documents.push({ ...seen, voids: await voidsOf(world) });
+    }
+    if (notifications.length > 0)
+      record.notifications.push(await notificationsWithin(world, notifications, convergenceMs));
+    if (presences.length > 0) record.presences.push(await presenceWithin(world, presences, convergenceMs));
   }
 
   stuck(checker: LivenessChecker, what: string): void {
@@ -188,7 +215,7 @@ export class Ending {
   /** What nodes hold of channels that they are no home of any more, some home has. */
   #areOrphansHome(): boolean {
     const { nodes } = this.#world;
-    return this.#plan.channels.every((channel) => {
+    return this.#channels.every((channel) => {
       const homes = this.#world.homesOf(channel);
       const held = new Map<string, number>();
       const place = `default/${channel}`;
@@ -203,7 +230,7 @@ export class Ending {
 
   #areHomesEqual(): boolean {
     const { nodes } = this.#world;
-    return this.#plan.channels.every((channel) => {
+    return this.#channels.every((channel) => {
       const place = `default/${channel}`;
       const [first, ...others] = this.#world
         .homesOf(channel)
@@ -231,6 +258,9 @@ export class Ending {
     await this.#catchUp(readers, canaries);
     // What was late stands behind the last publish.
     await world.becomes(() => this.#haveReadOn(readers), convergenceMs);
+    const { documents, notifications } = world.record;
+    if (documents.length > 0) documents.push(await documentWithin(world, [], convergenceMs));
+    if (notifications.length > 0) notifications.push(await notificationsWithin(world, [], convergenceMs));
     for (const reader of readers) reader.close();
     await this.#stop();
   }
@@ -253,8 +283,7 @@ export class Ending {
   async #digests(): Promise<Evidence['digests']> {
     const told = new Map<string, ReadonlyMap<string, string>>();
     for (const node of this.#world.nodes) {
-      if (node.state === 'down')
-        told.set(node.name, await this.#world.until(node.digests(this.#plan.channels)));
+      if (node.state === 'down') told.set(node.name, await this.#world.until(node.digests(this.#channels)));
     }
     return told;
   }
@@ -270,7 +299,7 @@ export class Ending {
     const homesOf = (channel: string): StoreLog[] =>
       world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);
     const orders = new Map<string, ChannelOrder>();
-    for (const name of this.#plan.channels) {
+    for (const name of this.#channels) {
       const channel = homesOf(name)[0]?.channels.get(name);
       const everAt = (writer: string, seq: number) => archive.entry(name, writer, seq);
       if (channel) orders.set(name, orderOf(untrimmed(channel, everAt)));
@@ -282,6 +311,7 @@ export class Ending {
       disks: world.disks,
       homesOf,
       isRingChanging: world.isRingChanging,
+      isTrimming: world.plan.retention !== undefined,
       orders,
       raised: archive.raised,
       again: archive.again,

@@ -6,6 +6,7 @@ import { type ChannelPresence, presenceOf } from '../../src/client/presence.js';
 import type { Principal } from '../../src/engine/api.js';
 import { chanceFor, interval, logBetween, pick, shuffled } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
+import { lastLook } from './coming-together.js';
 import type { SeenPresence } from './record.js';
 import type { World } from './world.js';
 
@@ -157,11 +158,11 @@ export async function presenceWithin(
   withinMs: number,
   away: readonly PresenceClient[] = [],
 ): Promise<SeenPresence> {
-  const endMs = world.nowMs() + withinMs;
-  for (;;) {
-    const now = await presenceNow(world, clients);
-    const isAll = clients.every((client) => !client.isComing || away.includes(client));
-    if ((isAll && isExact(now)) || world.nowMs() >= endMs) return now;
-    await world.pass(100);
-  }
+  const isAll = () => clients.every((client) => !client.isComing || away.includes(client));
+  return await lastLook(
+    world,
+    withinMs,
+    () => presenceNow(world, clients),
+    (seen) => isAll() && isExact(seen),
+  );
 }

@@ -116,6 +116,51 @@ export interface SeenPresence {
   readonly seen: ReadonlyMap<string, readonly string[]>;
 }
 
+/** One change of the shared document by an application. */
+export interface SeenChange {
+  /** In the document's log if it took effect; numbers all changes from 1. */
+  readonly id: number;
+  readonly by: string;
+  readonly degrade: boolean;
+  outcome: Publish['outcome'];
+  /** The level that was acknowledged, or a code. */
+  told?: string;
+  entry?: string | undefined;
+}
+
+/** A document at one time. */
+export interface SeenDocument {
+  /** What each node says of it. */
+  readonly nodes: ReadonlyMap<string, string>;
+  /** What each client has, own changes on their way included; as short as `document`. */
+  readonly clients: ReadonlyMap<string, string>;
+  readonly document: string;
+  /** The changes that took effect, in their order. */
+  readonly log: readonly number[];
+  /** Entries that did not; left out where that cannot be read any more. */
+  readonly voids?: ReadonlySet<string> | undefined;
+}
+
+/** One notification of a service. */
+export interface SeenNotice {
+  /** Its title; numbers all of them from 1. */
+  readonly id: number;
+  /** `acked` at quorum. */
+  outcome: Publish['outcome'];
+  entry?: string | undefined;
+}
+
+/** A channel of notifications at one time. */
+export interface SeenNotifications {
+  /** What each node says there is, and is read. */
+  readonly nodes: ReadonlyMap<string, string>;
+  /** How many are unread, as each follower was told last. */
+  readonly clients: ReadonlyMap<string, string>;
+  readonly count: string;
+  /** By entry: title and state. */
+  readonly listed: ReadonlyMap<string, string>;
+}
+
 export class ClusterRecord {
   /** By line; nothing at 0. */
   readonly publishes: Publish[] = [];
@@ -137,6 +182,14 @@ export class ClusterRecord {
   readonly deletions: { readonly node: string; readonly channel: string; readonly dot?: SeenDot }[] = [];
   /** Looked at when nothing had gone wrong for a while. */
   readonly presences: SeenPresence[] = [];
+  readonly changes: SeenChange[] = [];
+  /** The same, and once more when all had been stopped. */
+  readonly documents: SeenDocument[] = [];
+  readonly notices: SeenNotice[] = [];
+  /** Entries that somebody marked as read, which was acknowledged at quorum. */
+  readonly read = new Set<string>();
+  /** As `documents`. */
+  readonly notifications: SeenNotifications[] = [];
   /** Found while it happened. */
   readonly findings: Finding[] = [];
   /** When the last fault ended. */

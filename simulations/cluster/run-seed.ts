@@ -2,9 +2,11 @@
 import { StalledError } from '../world/clock.js';
 import { chanceFor } from './chance.js';
 import { Ending } from './ending.js';
+import { DocumentClient } from './document-client.js';
 import type { FaultKind } from './faults.js';
 import { HistoryClient } from './history-reader.js';
 import { type Firings, Nemesis } from './nemesis.js';
+import { NotificationClient } from './notification-client.js';
 import { PlainPublisher } from './plain-publisher.js';
 import { PresenceClient } from './presence-client.js';
 import { Publisher } from './publisher.js';
@@ -58,7 +60,8 @@ class Run {
   /** Rejects when something broke. */
   async all(): Promise<void> {
     const { world } = this;
-    const { publishers, plainPublishers, readers, histories, presences, reconnectMaxMs } = this.#plan;
+    const { publishers, plainPublishers, readers, histories, reconnectMaxMs } = this.#plan;
+    const { presences, documents, notifications } = this.#plan;
     for (const node of world.nodes) node.start();
     const options = (name: string) => world.client(name, world.hosts, reconnectMaxMs);
     const reading = readers.map((plan) => new ReaderClient(world, plan, options(plan.name)));
@@ -66,11 +69,19 @@ class Run {
     const plain = plainPublishers.map((plan) => new PlainPublisher(world, plan, options(plan.name)));
     const paging = histories.map((plan) => new HistoryClient(world, plan, options(plan.name)));
     const seen = presences.map((plan) => new PresenceClient(world, plan, options(plan.name)));
+    const changing = documents.map((plan) => new DocumentClient(world, plan, options(plan.name)));
+    const noticing = notifications.map((plan) => new NotificationClient(world, plan, options(plan.name)));
     this.#nemesis.plan(this.#plan.faults);
     await world.pass(this.#plan.lengthMs);
     this.#nemesis.heal();
     for (const client of paging) client.close();
-    await this.#ending.all([...writing, ...plain], reading, seen);
+    await this.#ending.all({
+      publishers: [...writing, ...plain],
+      readers: reading,
+      presences: seen,
+      documents: changing,
+      notifications: noticing,
+    });
   }
 
   result(broken: unknown): RunResult {

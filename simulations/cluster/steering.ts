@@ -18,13 +18,17 @@ export interface Steering {
   readonly plain?: Omit<PlainPublisherPlan, 'name' | 'channels'>;
   /** Clients that come to a channel and go. */
   readonly presences?: number;
+  /** Clients that change a document. */
+  readonly documents?: number;
+  /** A service and clients that read its notifications. */
+  readonly notifications?: number;
 }
 
 const shortMs = 20_000;
 
 export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
   const { nodes = 3, replicas = 3, lengthMs = shortMs, faults, publishers, readers, plain } = steering;
-  const { presences = 0 } = steering;
+  const { presences = 0, documents = 0, notifications = 0 } = steering;
   const drawn = drawPlan(seed, nodes);
   const channels = drawn.channels.slice(0, 1);
   const rates = new Map(
@@ -36,7 +40,14 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
   const lostDisksMax = appendQuorum(replicaCount(replicas, nodes)) - 1;
   return {
     ...drawn,
-    world: { ...drawn.world, replicas, virtualNodes: 2, membershipScale: 2, timeScale: 1 },
+    world: {
+      ...drawn.world,
+      replicas,
+      virtualNodes: 2,
+      membershipScale: 2,
+      timeScale: 1,
+      documentsAt: 'owner',
+    },
     channels,
     publishers: drawn.publishers.map((plan) => ({
       ...plan,
@@ -50,6 +61,20 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
     plainPublishers: plain ? [{ name: 'plain1', channels, ...plain }] : [],
     readers: drawn.readers.map((plan) => ({ ...plan, channels, ...readers })),
     presences: Array.from({ length: presences }, (_, i) => ({ name: `s${i + 1}`, movesPerMinute: 10 })),
+    documents: Array.from({ length: documents }, (_, i) => ({
+      name: `d${i + 1}`,
+      changesPerMinute: 60,
+      degrade: true,
+      timeoutMs: 20_000,
+      restartsPerMinute: 0,
+    })),
+    notifications: Array.from({ length: notifications }, (_, i) => ({
+      name: `i${i + 1}`,
+      isService: i === 0,
+      movesPerMinute: 60,
+      timeoutMs: 20_000,
+      restartsPerMinute: 0,
+    })),
     histories: drawn.histories.map((plan) => ({ ...plan, channel: channels[0]! })),
     lengthMs,
     reconnectMaxMs: 500,

@@ -6,6 +6,8 @@ import { type Fault, type FaultKind, drawAmbushRate, drawFaults, drawRates, draw
 import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
+import { type DocumentPlan, drawDocuments } from './document-client.js';
+import { type NotificationPlan, drawNotifications } from './notification-client.js';
 import { type PresencePlan, drawPresences } from './presence-client.js';
 import type { ReaderPlan } from './reader.js';
 import type { Level } from './record.js';
@@ -19,6 +21,8 @@ export interface SwarmPlan {
   readonly readers: readonly ReaderPlan[];
   readonly histories: readonly HistoryPlan[];
   readonly presences: readonly PresencePlan[];
+  readonly documents: readonly DocumentPlan[];
+  readonly notifications: readonly NotificationPlan[];
   /** Of the phase in which things go wrong. */
   readonly lengthMs: number;
   readonly reconnectMaxMs: number;
@@ -45,6 +49,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     timeScale: pick(random, [1, 1, 0.2, 4]),
     skewMs: pick(random, [0, 20, 400]),
     tellsClients: chanceFor(seed, 'clients told').next() < 0.2,
+    documentsAt: pick<'owner' | 'quorum'>(chanceFor(seed, 'level of documents'), ['owner', 'quorum']),
     ...drawRetention(seed),
   };
   const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
@@ -79,6 +84,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     readers: drawReaders(seed, channels),
     histories: drawHistories(seed, channels),
     presences: drawPresences(seed),
+    documents: drawDocuments(seed, lengthMs),
+    notifications: drawNotifications(seed, lengthMs),
     lengthMs,
     reconnectMaxMs,
     rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates]),

@@ -90,8 +90,9 @@ export class Witness implements FrameWitness {
     const { disks, record } = this.#world;
     const level = levelNames[ack.level] as Level;
     for (let i = 0; i < ack.count; i++) {
-      const line = this.#asked.get(`${connection} ${ack.requestId + i}`) ?? 0;
-      const publish = record.of(line);
+      const line = this.#asked.get(`${connection} ${ack.requestId + i}`);
+      if (line === 0) continue;
+      const publish = record.of(line ?? 0);
       if (!publish) {
         record.findings.push({
           checker: 'I23 acks have requests',
@@ -106,12 +107,21 @@ export class Witness implements FrameWitness {
             .map(({ number }) => number)
         : [];
       const { copies, duplicate } = ack;
-      record.acks.push({ atMs: this.#world.nowMs(), node, line, dot, level, copies, duplicate, holders });
+      record.acks.push({
+        atMs: this.#world.nowMs(),
+        node,
+        line: publish.line,
+        dot,
+        level,
+        copies,
+        duplicate,
+        holders,
+      });
     }
   }
 }
 
-/** The line of a Publish message. */
+/** The line of a Publish message; 0 where it is none of a publisher's but, say, a change of a document. */
 function lineIn(publish: ProtobufReader): number {
   while (publish.next()) {
     if (publish.field !== 2) continue;

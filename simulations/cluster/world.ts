@@ -2,6 +2,7 @@
 import type { ChannelName, HubName } from '../../src/base/ids.js';
 import { channelPosition } from '../../src/cluster/ring-position.js';
 import { RingTable } from '../../src/cluster/ring-table.js';
+import type { Principal } from '../../src/engine/api.js';
 import type { EngineOptions } from '../../src/engine/options.js';
 import { SimulatedClock } from '../world/clock.js';
 import { Machine } from '../world/machine.js';
@@ -45,11 +46,17 @@ export interface WorldPlan {
   readonly skewMs: number;
   /** Of all channels; left out: everything is kept. */
   readonly retention?: RuleSet['retention'] | undefined;
+  /** What changes of documents wait for before readers get them. */
+  readonly documentsAt?: 'owner' | 'quorum';
   /** Clients are told where the other nodes are. */
   readonly tellsClients?: boolean;
   /** How long a home that is away is spared. */
   readonly trimGraceMs?: number | undefined;
 }
+
+/** What an application shows that may do all. */
+export const serviceToken = 'service';
+const service: Principal = { actor: 'service', authenticated: true, admin: true };
 
 export class World implements NodeWorld, ClientWorld {
   readonly plan: WorldPlan;
@@ -77,10 +84,11 @@ export class World implements NodeWorld, ClientWorld {
   constructor(plan: WorldPlan) {
     this.plan = plan;
     this.#failure.catch(() => undefined);
-    const { retention } = plan;
+    const { retention, documentsAt = 'quorum' } = plan;
+    const kept = retention ? { retention } : {};
     this.#rules = {
-      sets: { seen: { presence: true }, ...(retention ? { short: { retention } } : {}) },
-      hubs: { default: { namespaces: { seen: 'seen' }, ...(retention ? { rules: 'short' } : {}) } },
+      sets: { seen: { presence: true }, short: kept, documents: { ack: documentsAt, ...kept } },
+      hubs: { default: { rules: 'short', namespaces: { seen: 'seen', doc: 'documents' } } },
     };
     this.weather = new Weather(this.line, chanceFor(plan.seed, 'weather'));
     const witness = new Witness(this);
@@ -140,7 +148,9 @@ export class World implements NodeWorld, ClientWorld {
 
   /** Retention ends: what is looked at stays as it is. */
   keepAll(): void {
-    if (this.plan.retention) this.#rules.sets['short'] = {};
+    const { sets } = this.#rules;
+    sets['short'] = {};
+    sets['documents'] = { ack: this.plan.documentsAt ?? 'quorum' };
   }
 
   /** W of its homes. */
@@ -280,7 +290,7 @@ function engineOptions({ timeScale }: WorldPlan, rules: RuleConfig): Omit<Engine
     version: '0.0.0-simulated',
     rules,
     anonymous: true,
-    verifyToken: () => undefined,
+    verifyToken: (token) => (token === serviceToken ? service : undefined),
     session: {
       pingIntervalMs: 5_000 * timeScale,
       pongTimeoutMs: 3_000 * timeScale,

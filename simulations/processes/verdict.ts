@@ -107,6 +107,7 @@ function evidenceOf(
     disks: [],
     homesOf: () => stores,
     isRingChanging: true,
+    isTrimming: false,
     orders,
     raised: [],
     again: [],

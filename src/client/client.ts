@@ -342,22 +342,12 @@ export class Client {
 
   #fill(): void {
     this.#subscriptions.fill();
-    this.#requests.fill(this.#link.nowMs, (message) => this.#link.send(this.#asOfNow(message)));
+    this.#requests.fill(this.#link.nowMs, (message) => this.#link.send(this.#subscriptions.asOfNow(message)));
     for (;;) {
       const message = this.#queue.take(this.#link.nextRequestId);
       if (!message) return;
       this.#link.send(message);
     }
-  }
-
-  /** What a client says of itself waits for the connection and may be refused for now: by then it may say something else. */
-  #asOfNow(message: Question): Question {
-    if (message.type !== 'presenceUpdate') return message;
-    const { type, channel } = message;
-    const subscription = this.#subscriptions.get(channel);
-    if (!subscription) return message;
-    const { presence } = subscription;
-    return presence === undefined ? { type, channel } : { type, channel, metadata: presence };
   }
 
   #received(requestId: number, event: ServerEvent): void {

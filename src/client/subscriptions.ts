@@ -2,6 +2,7 @@
  *  interrupted. */
 import type { ClientMessage, ServerEvent, Start } from '../protocol/messages.js';
 import { type RinglogError, serverError } from './error.js';
+import type { Question } from './requests.js';
 import type { Subscription, SubscriptionHost } from './subscription.js';
 
 export interface SubscriptionsOwner {
@@ -37,6 +38,16 @@ export class Subscriptions implements SubscriptionHost {
 
   get(channel: string): Subscription | undefined {
     return this.#byChannel.get(channel);
+  }
+
+  /** What a client says of itself waits for the connection and may be refused for now: by then it may say something else. */
+  asOfNow(message: Question): Question {
+    if (message.type !== 'presenceUpdate') return message;
+    const { type, channel } = message;
+    const subscription = this.get(channel);
+    if (!subscription) return message;
+    const { presence } = subscription;
+    return presence === undefined ? { type, channel } : { type, channel, metadata: presence };
   }
 
   add(subscription: Subscription): void {

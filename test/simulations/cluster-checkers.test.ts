@@ -14,6 +14,7 @@ import {
   type Reader,
   type SeenDot,
 } from '../../simulations/cluster/record.js';
+import { foldLies } from './fold-lies.js';
 
 const channel = 'room:1';
 const nodes = ['n1', 'n2', 'n3'];
@@ -105,6 +106,7 @@ class Story {
       strict: this.strict,
       wallStartMs,
       isRingChanging: false,
+      isTrimming: false,
       bufferedMost: this.bufferedMost,
     };
   }
@@ -385,24 +387,7 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
     ({ record }) => (record.publishes[1]!.outcome = 'rejected'),
   ],
   ['I7 digests are true', 'a digest misses an entry', (story) => (story.liar = 'n2')],
-  [
-    'P1 presence is exact',
-    'a node sees a ghost',
-    ({ record }) =>
-      void record.presences.push({ expected: ['a 1'], seen: new Map([['n1', ['a 1', 'b 1']]]) }),
-  ],
-  [
-    'P1 presence is exact',
-    'a list lacks somebody',
-    ({ record }) =>
-      void record.presences.push({ expected: ['a 1', 'b 1'], seen: new Map([['s1', ['a 1']]]) }),
-  ],
-  [
-    'P1 presence is exact',
-    'a node names somebody twice',
-    ({ record }) =>
-      void record.presences.push({ expected: ['a 1'], seen: new Map([['n1', ['a 1', 'a 1']]]) }),
-  ],
+  ...foldLies,
   ['I25 bounded queues', 'too much waits', (story) => (story.bufferedMost = 1 << 30)],
 ];
 

@@ -17,6 +17,8 @@ export interface Evidence {
   readonly homesOf: (channel: string) => readonly StoreLog[];
   /** They were not the same all the time. */
   readonly isRingChanging: boolean;
+  /** Retention removed something in this run, or could have. */
+  readonly isTrimming: boolean;
   /** Of each channel, in the store of its first home; what was trimmed has its place in it. */
   readonly orders: ReadonlyMap<string, ChannelOrder>;
   /** Every raising of floors that a store wrote down. */

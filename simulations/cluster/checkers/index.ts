@@ -3,8 +3,10 @@ import type { Finding } from '../record.js';
 import * as claims from './claims.js';
 import * as clocks from './clocks.js';
 import * as deletions from './deletions.js';
+import * as documents from './documents.js';
 import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
+import * as notifications from './notifications.js';
 import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
@@ -50,6 +52,13 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'R33 deleted is gone': deletions.deletedIsGone,
   'R33 deletions hold': deletions.deletionsHold,
   'P1 presence is exact': presenceIsExact,
+  'F2 documents are equal': documents.documentsAreEqual,
+  'F4 followers have it': documents.followersHaveIt,
+  'F3 changes count once': documents.changesCountOnce,
+  'N1 notifications are equal': notifications.notificationsAreEqual,
+  'N1 notifications outlive': notifications.notificationsOutlive,
+  'N1 notices are kept': notifications.noticesAreKept,
+  'N2 unread is told': notifications.unreadIsTold,
   'I25 bounded queues': function* ({ bufferedMost }) {
     if (bufferedMost > queueBytesMax) yield `${bufferedMost} bytes waited in one connection`;
   },

@@ -240,11 +240,11 @@ export class Story {
       }
       story.mend();
       story.#nemesis.heal();
-      await ending.all(
-        story.#publishers,
-        story.#readers,
-        story.#presences.filter(({ isClosed }) => !isClosed),
-      );
+      await ending.all({
+        publishers: story.#publishers,
+        readers: story.#readers,
+        presences: story.#presences.filter(({ isClosed }) => !isClosed),
+      });
     });
     if (broken !== undefined) {
       const what = broken instanceof Error ? (broken.stack ?? broken.message) : JSON.stringify(broken);

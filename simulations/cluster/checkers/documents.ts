@@ -1,0 +1,34 @@
+/** What is made of a document that several change at once, once nothing goes wrong any more. */
+import type { Checker } from './evidence.js';
+
+/** F2: every node says the same of it, and after all were stopped still does. */
+export const documentsAreEqual: Checker = function* ({ record }) {
+  const said = record.documents.flatMap(({ nodes }) => [...nodes]);
+  const [first] = said;
+  for (const [node, what] of said)
+    if (what !== first![1]) yield `${node} says ${what}, ${first![0]} ${first![1]}`;
+};
+
+/** F4: whoever applied each patch it was delivered, and took each rebase for what it said, has it. */
+export const followersHaveIt: Checker = function* ({ record }) {
+  for (const { clients, document } of record.documents)
+    for (const [client, held] of clients)
+      if (held !== document) yield `${client} has ${held}, not ${document}`;
+};
+
+/** F1, F3: a change takes effect once; one that was acknowledged at quorum does, or is listed as void; a refused one is nowhere. */
+export const changesCountOnce: Checker = function* ({ record }) {
+  const [seen] = record.documents;
+  if (!seen) return;
+  const { log, voids } = seen;
+  const made = new Set(log);
+  if (made.size < log.length) yield 'a change took effect twice';
+  for (const { id, by, outcome, told, entry } of record.changes) {
+    if (outcome === 'open') yield `change ${id} of ${by} never got an answer`;
+    if (outcome === 'rejected' && made.has(id))
+      yield `change ${id} of ${by} was refused (${told}) and took effect`;
+    if (outcome !== 'acked' || told !== 'quorum' || made.has(id)) continue;
+    if (voids && !voids.has(entry ?? ''))
+      yield `change ${id} of ${by} was acknowledged, and is neither in effect nor void`;
+  }
+};

@@ -1,0 +1,261 @@
+/** Applications that change one document at once through the SDK; and what every node and every one of them says the document is
+ *  in the end. */
+import { createHash } from 'node:crypto';
+import { SharedDocument } from '../../src/client/documents-entry.js';
+import { type Client, type PatchOperation, RinglogError, connect } from '../../src/client/index.js';
+import { utf8Text } from '../../src/base/bytes.js';
+import type { Random } from '../../src/base/random.js';
+import type { Principal } from '../../src/engine/api.js';
+import { chanceFor, interval, logBetween, pick, whole } from './chance.js';
+import type { ClientOptions, ClientWorld } from './client-options.js';
+import { lastLook } from './coming-together.js';
+import type { SeenChange, SeenDocument } from './record.js';
+import type { World } from './world.js';
+
+export const sharedChannel = 'doc:1';
+
+export interface DocumentPlan {
+  readonly name: string;
+  readonly changesPerMinute: number;
+  readonly degrade: boolean;
+  readonly timeoutMs: number;
+  /** How often it gives up its client and opens the document anew. */
+  readonly restartsPerMinute: number;
+}
+
+/** Of all clients in one run, in the mean. */
+const changesMax = 400;
+
+/** In few runs. */
+export function drawDocuments(seed: number, lengthMs: number): DocumentPlan[] {
+  const random = chanceFor(seed, 'documents');
+  if (random.next() < 0.75) return [];
+  const count = whole(random, 1, names.length);
+  const most = (changesMax * 60_000) / lengthMs / count;
+  const shared = {
+    changesPerMinute: logBetween(random, most / 30, most),
+    degrade: random.next() < 0.5,
+    timeoutMs: pick(random, [2_000, 20_000, 120_000]),
+    restartsPerMinute: pick(random, [0, 0, 1, 6]),
+  };
+  return names.slice(0, count).map((name) => ({ name, ...shared }));
+}
+
+/** What clients make of it: how many changes of each took effect, all those changes, and what is written into by all. */
+interface Shared {
+  readonly made?: Readonly<Record<string, number>>;
+  readonly log?: readonly number[];
+  readonly text?: string;
+  readonly names?: Readonly<Record<string, unknown>>;
+}
+
+const names = ['d1', 'd2', 'd3', 'd4'] as const;
+
+/** The document every client begins with, whoever comes first. */
+const beginning: PatchOperation[] = [
+  { op: 'test', path: '', value: {} },
+  {
+    op: 'replace',
+    path: '',
+    value: { made: Object.fromEntries(names.map((name) => [name, 0])), log: [], text: '', names: {} },
+  },
+];
+
+export class DocumentClient {
+  readonly plan: DocumentPlan;
+  readonly #world: ClientWorld;
+  readonly #options: ClientOptions;
+  readonly #random: Random;
+  #client!: Client;
+  #document: SharedDocument<Shared> | undefined;
+  #lives = 0;
+  #open = 0;
+  #stopped = false;
+
+  constructor(world: ClientWorld, plan: DocumentPlan, options: ClientOptions) {
+    this.plan = plan;
+    this.#world = world;
+    this.#options = options;
+    this.#random = options.random;
+    this.#begin();
+    this.#planChange();
+    this.#planRestart();
+  }
+
+  /** Changes nothing more by itself. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  close(): void {
+    this.stop();
+    void this.#client.close({ timeoutMs: 0 });
+  }
+
+  /** It has the document, and every change of its own its answer. */
+  get isSettled(): boolean {
+    return this.#document !== undefined && this.#open === 0 && this.#document.pending === 0;
+  }
+
+  get json(): string {
+    return this.#document?.json ?? 'nothing';
+  }
+
+  #begin(): void {
+    const { urls, platform, reconnectMaxMs } = this.#options;
+    const life = ++this.#lives;
+    this.#document = undefined;
+    this.#client = connect({ url: urls, platform, reconnectMaxMs, publishTimeoutMs: this.plan.timeoutMs });
+    void this.#opened(this.#client).then(
+      (document) => {
+        if (life === this.#lives) this.#document = document;
+        document.on('error', (error) => this.#failed(error, life));
+      },
+      (error: unknown) => this.#failed(error, life),
+    );
+  }
+
+  /** A document is what somebody makes of an empty one. */
+  async #opened(client: Client): Promise<SharedDocument<Shared>> {
+    for (;;) {
+      await client.patch(sharedChannel, beginning, { degrade: false }).catch(() => undefined);
+      const document = await SharedDocument.open<Shared>(client, sharedChannel);
+      if (document.value.made) return document;
+      document.close();
+    }
+  }
+
+  /** No fault is a reason for it to end. */
+  #failed(error: unknown, life: number): void {
+    if (life !== this.#lives || this.#stopped) return;
+    this.#world.broken(error);
+  }
+
+  #planChange(): void {
+    this.#world.line.after(interval(this.#random, this.plan.changesPerMinute / 60), () => {
+      if (this.#stopped) return;
+      this.change();
+      this.#planChange();
+    });
+  }
+
+  #planRestart(): void {
+    if (this.plan.restartsPerMinute === 0) return;
+    this.#world.line.after(interval(this.#random, this.plan.restartsPerMinute / 60), () => {
+      if (this.#stopped) return;
+      void this.#client.close({ timeoutMs: 0 });
+      this.#begin();
+      this.#planRestart();
+    });
+  }
+
+  /** One more, of some kind. It takes effect once or not at all, since it names the one before it. */
+  change(): void {
+    const document = this.#document;
+    const { name, degrade } = this.plan;
+    const made = document?.value.made?.[name];
+    if (!document || made === undefined) return;
+    const { record, trace } = this.#world;
+    const change: SeenChange = { id: record.changes.length + 1, by: name, degrade, outcome: 'open' };
+    record.changes.push(change);
+    const path = `/made/${name}`;
+    const operations: PatchOperation[] = [
+      { op: 'test', path, value: made },
+      { op: 'replace', path, value: made + 1 },
+      { op: 'add', path: '/log/-', value: change.id },
+      ...this.#more(document.value),
+    ];
+    this.#open++;
+    trace.add(`${name} changes ${change.id}`);
+    document.change(operations, { degrade }).then(
+      ({ level, dot }) => this.#settle(change, 'acked', level, dot && `${dot.writer}-${dot.seq}`),
+      (error: unknown) => {
+        if (!(error instanceof RinglogError)) return this.#world.broken(error);
+        this.#settle(change, error.outcome, error.code);
+      },
+    );
+  }
+
+  /** What others may be in the way of. */
+  #more({ text = '', names = {} }: Shared): PatchOperation[] {
+    const key = `k${Math.floor(this.#random.next() * 4)}`;
+    const at = Math.floor(this.#random.next() * (text.length + 1));
+    switch (pick(this.#random, ['nothing', 'text', 'text', 'name', 'remove'])) {
+      case 'text':
+        return [{ op: 'splice', path: '/text', at, insert: this.plan.name[1]! }];
+      case 'name':
+        return [{ op: 'add', path: `/names/${key}`, value: this.plan.name }];
+      case 'remove':
+        return key in names ? [{ op: 'remove', path: `/names/${key}` }] : [];
+      default:
+        return [];
+    }
+  }
+
+  #settle(change: SeenChange, outcome: SeenChange['outcome'], told: string, id?: string): void {
+    this.#open--;
+    change.outcome = outcome;
+    change.told = told;
+    change.entry = id;
+    this.#world.trace.add(`change ${change.id} ${outcome} ${told}`);
+  }
+}
+
+const anonymous: Principal = { actor: '', authenticated: false, admin: false };
+const request = { type: 'documentGet', channel: sharedChannel } as const;
+
+/** As every member of the ring that is up says it is, and every client. */
+export async function documentNow(world: World, clients: readonly DocumentClient[]): Promise<SeenDocument> {
+  const nodes = new Map<string, string>();
+  let text = '{}';
+  for (const node of world.members()) {
+    if (node.state !== 'up' || !node.engine) continue;
+    const state = await world.until(node.engine.document(anonymous, 'default', request));
+    if (state.ok) {
+      const { version, voids } = state.value.info;
+      text = utf8Text(state.value.value);
+      nodes.set(node.name, `version ${version} with ${voids} void, ${short(text)}`);
+    } else nodes.set(node.name, state.error.code);
+  }
+  const { log = [] } = JSON.parse(text) as Shared;
+  const held = new Map(clients.map(({ plan, json }) => [plan.name, short(json)]));
+  return { nodes, clients: held, document: short(text), log };
+}
+
+/** One more change of each, then looks until all have the same, or for so long; what was seen then. */
+export async function documentWithin(
+  world: World,
+  clients: readonly DocumentClient[],
+  withinMs: number,
+): Promise<SeenDocument> {
+  const isSettled = () => clients.every((client) => client.isSettled);
+  await world.becomes(isSettled, withinMs);
+  for (const client of clients) client.change();
+  await world.becomes(isSettled, withinMs);
+  return await lastLook(world, withinMs, () => documentNow(world, clients), isOne);
+}
+
+function isOne({ nodes, clients, document }: SeenDocument): boolean {
+  return new Set(nodes.values()).size === 1 && [...clients.values()].every((held) => held === document);
+}
+
+/** Entries that the order has and that are void; `undefined` where some of it is trimmed. */
+export async function voidsOf(world: World): Promise<ReadonlySet<string> | undefined> {
+  const engine = world.members().find(({ state }) => state === 'up')?.engine;
+  if (!engine || world.plan.retention) return undefined;
+  const voids = new Set<string>();
+  let since: Uint8Array | undefined;
+  for (let more = true; more;) {
+    const query = since === undefined ? {} : { since };
+    const page = await world.until(engine.documentChanges(anonymous, 'default', sharedChannel, query));
+    if (!page.ok) return undefined;
+    for (const { id, fault } of page.value.changes) if (fault) voids.add(id);
+    ({ cursor: since, more } = page.value);
+  }
+  return voids;
+}
+
+/** For messages that can be read. */
+function short(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}

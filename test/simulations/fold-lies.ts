@@ -1,0 +1,152 @@
+/** What is not so of who is there, of a document and of notifications, each as a record that tells it. */
+import type {
+  ClusterRecord,
+  SeenChange,
+  SeenDocument,
+  SeenNotice,
+  SeenNotifications,
+} from '../../simulations/cluster/record.js';
+
+type FoldLie = readonly [
+  checker: string,
+  what: string,
+  tell: (of: { readonly record: ClusterRecord }) => void,
+];
+
+const presence = (expected: readonly string[], who: string, said: readonly string[]) => ({
+  expected,
+  seen: new Map([[who, said]]),
+});
+
+function document(more: Partial<SeenDocument> = {}): SeenDocument {
+  const nodes = new Map([
+    ['n1', 'version 1'],
+    ['n2', 'version 1'],
+  ]);
+  return { nodes, clients: new Map([['d1', 'a']]), document: 'a', log: [1], voids: new Set(), ...more };
+}
+
+const change = (more: Partial<SeenChange>): SeenChange => ({
+  id: 1,
+  by: 'd1',
+  degrade: false,
+  outcome: 'acked',
+  told: 'quorum',
+  entry: 'w1-1',
+  ...more,
+});
+
+function notifications(more: Partial<SeenNotifications> = {}): SeenNotifications {
+  const nodes = new Map([
+    ['n1', '1 of 1'],
+    ['n2', '1 of 1'],
+  ]);
+  const listed = new Map([['w1-1', '1 unread']]);
+  return { nodes, clients: new Map([['i1', '1 of 1']]), count: '1 of 1', listed, ...more };
+}
+
+const notice = (more: Partial<SeenNotice>): SeenNotice => ({
+  id: 1,
+  outcome: 'acked',
+  entry: 'w1-1',
+  ...more,
+});
+
+/** Says it of the record, where one of these was looked at. */
+function ofDocument(seen: SeenDocument[], ...changes: SeenChange[]): FoldLie[2] {
+  return ({ record }) => {
+    record.documents.push(...seen);
+    record.changes.push(...changes);
+  };
+}
+
+function ofNotifications(seen: SeenNotifications[], ...notices: SeenNotice[]): FoldLie[2] {
+  return ({ record }) => {
+    record.notifications.push(...seen);
+    record.notices.push(...notices);
+  };
+}
+
+export const foldLies: readonly FoldLie[] = [
+  [
+    'P1 presence is exact',
+    'a node sees a ghost',
+    ({ record }) => void record.presences.push(presence(['a 1'], 'n1', ['a 1', 'b 1'])),
+  ],
+  [
+    'P1 presence is exact',
+    'a list lacks somebody',
+    ({ record }) => void record.presences.push(presence(['a 1', 'b 1'], 's1', ['a 1'])),
+  ],
+  [
+    'P1 presence is exact',
+    'a node names somebody twice',
+    ({ record }) => void record.presences.push(presence(['a 1'], 'n1', ['a 1', 'a 1'])),
+  ],
+  [
+    'F2 documents are equal',
+    'a node says something else after all were stopped',
+    ofDocument([document(), document({ nodes: new Map([['n2', 'version 2']]) })]),
+  ],
+  [
+    'F4 followers have it',
+    'a client has another document',
+    ofDocument([document({ clients: new Map([['d1', 'b']]) })]),
+  ],
+  ['F3 changes count once', 'a change took effect twice', ofDocument([document({ log: [1, 1] })])],
+  [
+    'F3 changes count once',
+    'an acknowledged change is neither there nor void',
+    ofDocument([document()], change({ id: 2 })),
+  ],
+  [
+    'F3 changes count once',
+    'a refused change took effect',
+    ofDocument([document()], change({ outcome: 'rejected', told: 'PATCH_FAILED' })),
+  ],
+  [
+    'F3 changes count once',
+    'a change never got an answer',
+    ofDocument([document()], change({ outcome: 'open' })),
+  ],
+  [
+    'N1 notifications are equal',
+    'a node says something else',
+    ofNotifications([
+      notifications({
+        nodes: new Map([
+          ['n1', '1 of 1'],
+          ['n2', '0 of 1'],
+        ]),
+      }),
+    ]),
+  ],
+  [
+    'N1 notifications outlive',
+    'what was unread is read after all were stopped',
+    ofNotifications([notifications(), notifications({ listed: new Map([['w1-1', '1 read']]) })]),
+  ],
+  [
+    'N2 unread is told',
+    'a follower was told another number',
+    ofNotifications([notifications({ count: '0 of 1' })]),
+  ],
+  [
+    'N1 notices are kept',
+    'an acknowledged notification is not there',
+    ofNotifications([notifications()], notice({ id: 2, entry: 'w1-2' })),
+  ],
+  [
+    'N1 notices are kept',
+    'a refused notification is there',
+    ofNotifications([notifications()], notice({ outcome: 'rejected' })),
+  ],
+  [
+    'N1 notices are kept',
+    'what was marked as read is unread',
+    ({ record }) => {
+      record.notifications.push(notifications());
+      record.read.add('w1-1');
+    },
+  ],
+];
