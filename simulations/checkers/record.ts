@@ -31,6 +31,8 @@ export interface LogRecord {
   readonly trim: RecordTrim | undefined;
   /** What it gives up. */
   readonly lost?: RecordRange | undefined;
+  /** What it says is of an older generation. */
+  readonly voids?: readonly RecordRange[];
   /** A view of the bytes it was decoded from. */
   readonly payload: Uint8Array;
   /** The checksum over the bytes, in the place they were found. */
@@ -47,6 +49,7 @@ const field = {
   parent: 9,
   trim: 10,
   lost: 11,
+  voids: 13,
   content: 15,
 } as const;
 const payloadField = 3;
@@ -64,6 +67,7 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
     parents: noParents,
     trim: undefined as RecordTrim | undefined,
     lost: undefined as RecordRange | undefined,
+    voids: noRanges,
     payload: none,
     isWhole: false,
   };
@@ -94,6 +98,9 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
       case field.lost:
         record.lost = decodeRange(reader.nested());
         break;
+      case field.voids:
+        record.voids = [...record.voids, decodeRange(reader.nested())];
+        break;
       case field.content:
         record.payload = payloadOf(reader.nested());
         break;
@@ -104,6 +111,7 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
 }
 
 const noParents: readonly RecordDot[] = [];
+const noRanges: readonly RecordRange[] = [];
 
 /** What the checksum of every record of one writer and round in one channel starts with. */
 export function placeSeed(hub: string, channel: string, writer: string, round: number): number {

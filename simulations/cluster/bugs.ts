@@ -254,6 +254,16 @@ export const clusterBugs: readonly ClusterBug[] = [
     story: 'Rot while the one that has it is away',
     steering: { faults: { rot: 12, isolate: 5 } },
   },
+  {
+    bug: 'deleted-comes-back',
+    what: 'a home forgets that a channel was deleted, and takes in what was written beside that',
+    seed: 1,
+    steering: {
+      lengthMs: 12_000,
+      faults: { delete: 5, isolate: 4, split: 3, kill: 2, cut: 3 },
+      publishers: { degrade: true },
+    },
+  },
 ];
 
 export interface Finder {

@@ -273,7 +273,9 @@ export class Ending {
         const floors = homesOf(reader.channel)[0]?.channels.get(reader.channel)?.floors;
         const last = orders
           .get(reader.channel)
-          ?.entries.findLast(({ line, writer, seq }) => line > 0 && seq > (floors?.get(writer) ?? 0));
+          ?.entries.findLast(
+            ({ line, writer, seq, isVoid }) => line > 0 && !isVoid && seq > (floors?.get(writer) ?? 0),
+          );
         return !last || reader.events.some((event) => event.type === 'entry' && event.line === last.line);
       });
   }

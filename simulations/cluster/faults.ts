@@ -26,6 +26,7 @@ export const faultKinds = [
   'ambush',
   'ring',
   'rot',
+  'delete',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -58,7 +59,7 @@ export function drawRates(random: Random, nodes: number, lengthMs: number): Map<
   const share = pick(random, [0.1, 0.25, 0.5, 0.8]);
   for (const kind of faultKinds) {
     // Drawn apart: drawRot.
-    if (kind === 'ambush' || kind === 'ring' || kind === 'rot') continue;
+    if (kind === 'ambush' || kind === 'ring' || kind === 'rot' || kind === 'delete') continue;
     const isMeant = random.next() < share;
     const times = logBetween(random, 1, 12);
     if (!isMeant || (nodes === 1 && betweenNodes.has(kind))) continue;

@@ -119,6 +119,8 @@ export class Nemesis {
         return this.#duels.tail(fault.forMs);
       case 'ring':
         return this.#operator.change(fault.amount);
+      case 'delete':
+        return this.#operator.delete(node, fault.amount);
       case 'ambush':
         return this.#ambush(fault);
       case 'cut':

@@ -1,11 +1,14 @@
 /** An operator who changes the ring while everything else goes on: nodes join, leave in order, and take each other's place.
  *  The number of copies stays, so what a quorum is stays too. */
+import { dotText } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
 import type { RingIntent } from '../../src/cluster/ring-intent.js';
 import { pick } from './chance.js';
 import type { SimulatedNode } from './node.js';
 import { peerAddressOf } from './node.js';
 import type { World } from './world.js';
+
+const administrator = { actor: 'operator', authenticated: true, admin: true } as const;
 
 export class Operator {
   readonly #world: World;
@@ -21,6 +24,27 @@ export class Operator {
     const first = this.#one(amount);
     if (first && amount > 0.9) this.#one(this.#random.next() * 0.9);
     return first;
+  }
+
+  /** Asks a node to delete a channel; false when it is down. */
+  delete(node: SimulatedNode, amount: number): boolean {
+    const { engine, name } = node;
+    const { record, trace, channels } = this.#world;
+    const channel = channels[Math.floor(amount * channels.length)];
+    if (!engine || channel === undefined || node.state !== 'up') return false;
+    node.machine.run(() => {
+      void engine.deleteChannel(administrator, 'default', channel).then(
+        (deleted) => {
+          const dot = deleted.ok ? deleted.value.dot : undefined;
+          record.deletions.push({ node: name, channel, ...(dot ? { dot } : {}) });
+          trace.tell(
+            `${name} ${dot ? `deleted ${channel} by ${dotText(dot)}` : `did not delete ${channel}`}`,
+          );
+        },
+        (error: unknown) => this.#world.broken(error),
+      );
+    });
+    return true;
   }
 
   #one(amount: number): boolean {

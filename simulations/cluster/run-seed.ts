@@ -53,6 +53,7 @@ class Run {
     this.#nemesis = new Nemesis(this.world, chanceFor(plan.world.seed, 'nemesis'));
     const { channels, reconnectMaxMs } = plan;
     this.#ending = new Ending(this.world, { channels, reconnectMaxMs, checkersOff });
+    this.world.channels.push(...channels);
     for (const channel of channels) if (isStrict(plan, channel)) this.world.strict.add(channel);
   }
 

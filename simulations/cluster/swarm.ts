@@ -69,6 +69,11 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     spares === undefined ? [] : [['ring', (logBetween(ringing, 1, 6) * 60_000) / lengthMs]],
   );
   const changes = drawFaults(ringing, { ...span, lostDisksMax: 0, rates: ringRates });
+  const deleting = chanceFor(seed, 'deletions');
+  const deletionRates = new Map<FaultKind, number>(
+    deleting.next() < 0.6 ? [] : [['delete', (logBetween(deleting, 1, 6) * 60_000) / lengthMs]],
+  );
+  const deletions = drawFaults(deleting, { ...span, lostDisksMax: 0, rates: deletionRates });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
     // Nothing is trimmed where the ring changes.
@@ -83,8 +88,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     notifications: drawNotifications(seed, lengthMs),
     lengthMs,
     reconnectMaxMs,
-    rates: new Map([...rates, ...ambushRates, ...ringRates]),
-    faults: [...faults, ...ambushes, ...changes].sort((a, b) => a.atMs - b.atMs),
+    rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates]),
+    faults: [...faults, ...ambushes, ...changes, ...deletions].sort((a, b) => a.atMs - b.atMs),
   };
 }
 

@@ -76,6 +76,8 @@ export class World implements NodeWorld, ClientWorld {
   readonly clientNames: string[] = [];
   /** Channels in which everybody asks for quorum and takes nothing less. */
   readonly strict = new Set<string>();
+  /** That clients use. */
+  readonly channels: string[] = [];
   #broke!: (error: unknown) => void;
   readonly #failure = new Promise<never>((_, reject) => (this.#broke = reject));
 

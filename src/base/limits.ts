@@ -1,4 +1,5 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
+import { deletionLimits } from './deletion-limits.js';
 import { documentLimits } from './document-limits.js';
 import { foldLimits } from './fold-limits.js';
 import { notificationLimits } from './notification-limits.js';
@@ -9,6 +10,7 @@ import { wireLimits } from './wire-limits.js';
 export const limits = {
   ...wireLimits,
   ...documentLimits,
+  ...deletionLimits,
   ...foldLimits,
   ...notificationLimits,
   ...peopleLimits,
@@ -85,11 +87,6 @@ export const limits = {
   coldStartMs: 3_000,
   /** A node that comes back leaves its intervals to whoever owns them until it saw a majority for this long (R4b). */
   settleMs: 5_000,
-  /** Trims of a channel that are stored and not committed, as a log remembers them: an owner writes the next one when the
-   *  last took effect. */
-  heldTrimsMax: 64,
-  /** How long a home that is away keeps its owner from trimming what it has not got. */
-  trimGraceMs: 86_400_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
   /** One message between nodes, as bytes; a longer one is refused before it is read. */

@@ -18,6 +18,7 @@ export type PlantedBug =
   | 'cursor-reset'
   | 'damage-served'
   | 'degraded-round'
+  | 'deleted-comes-back'
   | 'delivered-at-sync'
   | 'digest-cancels'
   | 'digest-skips'

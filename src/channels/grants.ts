@@ -4,12 +4,13 @@ import { type Result, err, ok } from '../base/result.js';
 import { Patterns, checkPattern } from './patterns.js';
 
 /** `notify`: to create notifications. */
-export type Action = 'publish' | 'subscribe' | 'notify';
+export type Action = 'publish' | 'subscribe' | 'delete' | 'notify';
 
 /** As providers and tokens say it, and as clients are told. */
 export interface Permissions {
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
+  readonly delete?: readonly string[];
 }
 
 export class Grants {
@@ -18,15 +19,17 @@ export class Grants {
   readonly #known: Readonly<Record<Action, Map<string, boolean>>> = {
     publish: new Map(),
     subscribe: new Map(),
+    delete: new Map(),
     notify: new Map(),
   };
 
   /** `permissions` have passed `checkPermissions`. */
   constructor(readonly permissions: Permissions) {
-    const { publish = [], subscribe = [] } = permissions;
+    const { publish = [], subscribe = [], delete: deletes = [] } = permissions;
     this.#patterns = {
       publish: new Patterns(publish),
       subscribe: new Patterns(subscribe),
+      delete: new Patterns(deletes),
       // Who may publish anywhere is not meant to notify everybody: the pattern has to say so.
       notify: new Patterns(publish.filter((pattern) => pattern.startsWith('notification:'))),
     };
@@ -47,10 +50,10 @@ export class Grants {
 export function checkPermissions(value: unknown): Result<Permissions, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return err('Permissions are lists of channel patterns: {"publish": […], "subscribe": […]}.');
-  const permissions: { publish?: string[]; subscribe?: string[] } = {};
+  const permissions: { publish?: string[]; subscribe?: string[]; delete?: string[] } = {};
   for (const [name, list] of Object.entries(value)) {
-    if (name !== 'publish' && name !== 'subscribe')
-      return err(`Permissions are "publish" and "subscribe"; "${name.slice(0, 32)}" is none.`);
+    if (name !== 'publish' && name !== 'subscribe' && name !== 'delete')
+      return err(`Permissions are "publish", "subscribe" and "delete"; "${name.slice(0, 32)}" is none.`);
     if (!Array.isArray(list) || list.length > limits.channelPatternsMax)
       return err(`"${name}" is a list of at most ${limits.channelPatternsMax} channel patterns.`);
     for (const text of list as readonly unknown[]) {

@@ -22,7 +22,7 @@ const notified =
 /** `undefined` when allowed. */
 export function refusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
   const kind = kindOf(channel);
-  if (kind === 'system' && action === 'publish') {
+  if (kind === 'system' && action !== 'subscribe') {
     return failure('DENIED', {
       channel,
       message: 'Channels that start with "$" are written by the system only.',
@@ -32,11 +32,11 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
   if (kind === 'user') return userRefusal(asker, action, channel, rules);
-  if (kind === 'notification' && action !== 'subscribe')
+  if (kind === 'notification' && (action === 'publish' || action === 'notify'))
     return asker.grants?.allows('notify', channel)
       ? undefined
       : failure('DENIED', { channel, message: notified });
-  const allowed = action === 'publish' ? rules.clientPublish : rules.public;
+  const allowed = action === 'publish' ? rules.clientPublish : action !== 'delete' && rules.public;
   return allowed || asker.grants?.allows(action, channel) ? undefined : failure('DENIED', { channel });
 }
 
@@ -44,8 +44,8 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
 function userRefusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
   if (!asker.authenticated) return failure('UNAUTHENTICATED', { channel });
   const isOwn = isOwnChannel(channel, asker.actor);
-  const allowed = action === 'publish' ? rules.clientPublish : isOwn;
+  const allowed = action === 'publish' ? rules.clientPublish : action !== 'delete' && isOwn;
   if (allowed || asker.grants?.allows(action, channel)) return undefined;
   const message = 'A user reads its own channel alone: "u:" and its id.';
-  return failure('DENIED', action === 'publish' ? { channel } : { channel, message });
+  return failure('DENIED', action === 'subscribe' ? { channel, message } : { channel });
 }

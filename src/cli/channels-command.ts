@@ -1,5 +1,6 @@
 /** `ringlog channels`: the channels of a hub with their sizes. */
 import type { Command } from 'commander';
+import { CommandError, exitCodes } from './exit-codes.js';
 import { untilInterrupted } from './interrupt.js';
 import { NodeHttp } from './node-http.js';
 import { createOutput } from './output.js';
@@ -29,6 +30,33 @@ Examples:
     .action((options: TargetOptions & { json?: boolean }) =>
       untilInterrupted((signal) => showChannels(options, signal)),
     );
+}
+
+/** `ringlog channel`: what is done to one of them. */
+export function addChannelCommand(program: Command): void {
+  const command = program.command('channel').description('Delete a channel.');
+  const remove = command
+    .command('delete <channel>')
+    .description('Delete all that a channel holds, at every node. What is published later is a new channel.')
+    .option('--yes', 'do it: nothing of it can be brought back')
+    .option('--json', 'JSON on a terminal too');
+  addTargetOptions(remove).action((channel: string, options: DeleteOptions) =>
+    untilInterrupted((signal) => deleteChannel(channel, options, signal)),
+  );
+}
+
+type DeleteOptions = TargetOptions & { json?: boolean; yes?: boolean };
+
+async function deleteChannel(channel: string, options: DeleteOptions, signal: AbortSignal): Promise<void> {
+  if (!options.yes)
+    throw new CommandError(exitCodes.usage, `This deletes all of ${channel} for good. Say --yes to do it.`);
+  const target = targetOf(options, process.env);
+  const path = `/v1/hubs/${target.hub}/channels/${encodeURIComponent(channel)}`;
+  const answer = await new NodeHttp(target, signal).delete(path);
+  await createOutput(options).print(
+    () => `Channel ${printable(channel)} is deleted.`,
+    () => JSON.stringify(answer),
+  );
 }
 
 async function showChannels(options: TargetOptions & { json?: boolean }, signal: AbortSignal): Promise<void> {

@@ -30,6 +30,7 @@ Examples:
   ringlog hub set namespaces room '"members"' --hub acme
   ringlog hub set providers main "$(cat issuer.json)" --hub acme
   ringlog hub revoke ada --hub acme
+  ringlog hub delete acme acme
   ringlog hub export --hub acme > acme.json
   ringlog hub import acme.json --hub other`,
     );
@@ -44,6 +45,14 @@ Examples:
   add('list', 'List the hubs.', (http) => http.json('/v1/admin/hubs'));
   add('create <hub>', 'Make a hub.', (http, _target, hub) =>
     http.put(`/v1/admin/hubs/${encodeURIComponent(hub!)}`),
+  );
+  add(
+    'delete <hub> <hub-again>',
+    'Delete a hub and all it holds, for good; say its name twice.',
+    (http, _target, hub, again) => {
+      if (hub !== again) throw new CommandError(exitCodes.usage, 'The two names differ. Nothing is deleted.');
+      return http.delete(`/v1/admin/hubs/${encodeURIComponent(hub!)}`);
+    },
   );
   add(
     'export',

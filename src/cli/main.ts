@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../server/version.js';
 import { addBenchCommand } from './bench-command.js';
-import { addChannelsCommand } from './channels-command.js';
+import { addChannelCommand, addChannelsCommand } from './channels-command.js';
 import { addDocCommand } from './doc-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { addHubCommand } from './hub-command.js';
@@ -34,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addNotifyCommand(program);
   addPresenceCommand(program);
   addChannelsCommand(program);
+  addChannelCommand(program);
   addStatusCommand(program);
   addNodeCommand(program);
   addHubCommand(program);

@@ -67,7 +67,9 @@ export class Alone implements Ordering {
         const position = channel.log.endPosition - run.count;
         const start = run.offset + run.headerBytes;
         const records = bytes.subarray(start, start + run.recordBytes);
-        this.#delivery.committed(channel, position, [{ ...run, records }]);
+        const span = { ...run, position };
+        const pieces = channel.log.generation.hasDeleted([span]) ? undefined : [{ ...run, records }];
+        this.#delivery.committed(channel, position, pieces);
       }
       for (const item of items) {
         if (item.kind === 'trim') item.settled(true);

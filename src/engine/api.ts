@@ -350,6 +350,13 @@ export interface NodeApi {
     channel: string,
     query: DocumentChangesQuery,
   ): Promise<Result<DocumentChanges, Failure>>;
+  /** All of the channel is gone, at every home, once it resolves; what is written to it from then on is another
+   *  generation. */
+  deleteChannel(
+    principal: Principal,
+    hub: string,
+    channel: string,
+  ): Promise<Result<PublishAccepted, Failure>>;
   /** Who is in a channel, for whoever may subscribe to it: those behind the session `after`. */
   presence(
     principal: Principal,
@@ -366,10 +373,14 @@ export interface NodeApi {
   hubs(): Promise<readonly HubName[]>;
   /** True when it was made now, false when it was there. `actor`: who asked, for the log. */
   createHub(hub: string, actor: string): Promise<Result<boolean, Failure>>;
+  /** Nobody can use the hub any more once it resolves, and whoever is in it is sent away; what it holds is deleted in the background, and
+   *  the name is free when that is done. */
+  deleteHub(hub: string, actor: string): Promise<Result<void, Failure>>;
   /** What was set at run time. */
   settings(hub: string): Promise<Result<SettingsDocument, Failure>>;
   /** Durable, and in force at this node, once it resolves; at all others within a second. */
   changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>>;
+  /** Those that the node is a home of. */
   channels(
     hub: string,
     options: { after?: string; limit: number },

@@ -143,6 +143,7 @@ export class Committer {
       let taken = 0;
       while (
         taken < channel.pending.length &&
+        !isCutBefore(channel.pending, taken) &&
         entries < limits.commitEntriesMax &&
         bytes < limits.commitBytesMax
       ) {
@@ -279,6 +280,15 @@ export class Committer {
       refuseUnwritten(item);
     }
   }
+}
+
+/** The end of a generation is a run of its own: what it removes shares none with what comes after. */
+function isCutBefore(pending: readonly Pending[], at: number): boolean {
+  return at > 0 && (endsGeneration(pending[at]!) || endsGeneration(pending[at - 1]!));
+}
+
+function endsGeneration(item: Pending): boolean {
+  return item.kind === 'publish' && item.deletes === true;
 }
 
 function notesOf(

@@ -26,10 +26,12 @@ import { publishBatch } from './publish-batch.js';
 import { type Core, startCore } from './core.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { Admission } from './hubs/admission.js';
+import { HubDeletion } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
 import { notificationPage } from './notifications/reading.js';
 import { NodeTime } from './node-time.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
+import { heldChannels, heldHubs } from './held-channels.js';
 import { historyPage } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
@@ -143,24 +145,24 @@ export class Engine implements NodeApi {
     const { side } = core;
     const publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
       missing: (hub) => this.#tenants.hubs.missing(hub),
+      isDeleted: (hub) => this.#tenants.hubs.deleting.has(hub),
       recipient: (ref) => this.#tenants.recipient(ref),
     });
     this.#publishing = publishing;
-    this.#maintenance = new Maintenance(
-      core,
-      this.#ports,
-      this.#tenants.hubs,
-      this.#options.maintenanceIntervalMs,
-      {
-        tick: () => {
-          this.#sessions.tick();
-          this.#tenants.tick(() => this.#sessions.hubs, this.#ports.clock.monotonicMs());
-          this.#time.watch();
-          core.notifications.tick(publishing, core.physicalMs());
-        },
-        failed: (error) => void this.#storeFailed(error),
+    const { hubs } = this.#tenants;
+    const hubDeletion = new HubDeletion(core, hubs, this.#options.nodeId, {
+      deleteChannel: (ref) => publishing.deleted(ref, ''),
+    });
+    this.#maintenance = new Maintenance(core, this.#ports, hubs, this.#options.maintenanceIntervalMs, {
+      tick: () => {
+        this.#sessions.tick();
+        this.#tenants.tick(() => this.#sessions.hubs, this.#ports.clock.monotonicMs());
+        this.#time.watch();
+        core.notifications.tick(publishing, core.physicalMs());
       },
-    );
+      remove: () => hubDeletion.step(),
+      failed: (error) => void this.#storeFailed(error),
+    });
     this.#maintenance.start();
     this.#state = 'serving';
     side?.serve(publishing);
@@ -282,6 +284,12 @@ export class Engine implements NodeApi {
     });
   }
 
+  deleteChannel: NodeApi['deleteChannel'] = async (principal, hub, channel) => {
+    const ref = this.#admission.reader(principal, hub, channel, 'delete');
+    if (!ref.ok) return ref;
+    return (await this.#parts()?.publishing.deleted(ref.value, principal.actor)) ?? err(this.#unavailable());
+  };
+
   history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>> {
     return this.#asReader(principal, hub, request.channel, (core, channel) =>
       historyPage(scanOf(core, channel), request),
@@ -318,12 +326,12 @@ export class Engine implements NodeApi {
   }
 
   async hubs(): Promise<readonly HubName[]> {
-    const stored = (await this.#core?.store.hubs()) ?? [];
-    const configured = Object.keys(this.#options.rules.hubs) as HubName[];
-    return [...new Set([...configured, ...stored, ...this.#tenants.hubs.made])].sort();
+    const core = this.#core;
+    return this.#tenants.hubNames(core ? await heldHubs(core) : []);
   }
 
   createHub: NodeApi['createHub'] = (...request) => this.#tenants.createHub(...request);
+  deleteHub: NodeApi['deleteHub'] = (...request) => this.#tenants.deleteHub(...request);
   changeSettings: NodeApi['changeSettings'] = (...request) => this.#tenants.changeSettings(...request);
   settings: NodeApi['settings'] = (hub) => this.#tenants.settings(hub);
   users: NodeApi['users'] = (...request) => this.#tenants.users(...request);
@@ -332,7 +340,7 @@ export class Engine implements NodeApi {
     const name = this.#admission.hub(hub);
     if (!name.ok) return name;
     const parts = this.#parts();
-    return parts ? ok(await parts.core.store.channels(name.value, options)) : err(this.#unavailable());
+    return parts ? ok(await heldChannels(parts.core, name.value, options)) : err(this.#unavailable());
   }
 
   async digest(hub: string, channel: string): Promise<Result<ChannelDigest, Failure>> {

@@ -13,7 +13,7 @@ import type { Failure } from '../protocol/errors.js';
 import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js';
 import type { HistoryPage } from './api.js';
 import { included } from './including.js';
-import { reasonOf } from './replay.js';
+import { reasonOf } from './missing.js';
 import type { Logs, MissingRange, RecordSlice } from './ports.js';
 import type { Scan } from './scan.js';
 import { cursorHeads, scanStart } from './start-position.js';
@@ -81,10 +81,11 @@ export async function* scanBackward(
   { logs, ref, log }: Scan,
   position: number,
 ): AsyncGenerator<ScanItem & { readonly position: number }> {
+  const start = Math.max(log.firstPosition, log.generation.start);
   let to = position;
-  while (to > log.firstPosition) {
-    const from = Math.max(log.firstPosition, to - backwardChunkEntries);
-    for (const span of log.spans(from, to).reverse()) {
+  while (to > start) {
+    const from = Math.max(start, to - backwardChunkEntries);
+    for (const span of [...log.generation.present(log.spans(from, to))].reverse()) {
       const parts = await readWhole(logs, ref, span);
       for (const part of parts.reverse()) {
         if ('records' in part) {

@@ -17,6 +17,8 @@ import type { EnginePorts } from './ports.js';
 export interface MaintenanceHooks {
   /** Once every interval, first of all. */
   tick(): void;
+  /** Beside retention. */
+  remove(): Promise<void>;
   failed(error: unknown): void;
 }
 
@@ -46,6 +48,7 @@ export class Maintenance {
     try {
       this.hooks.tick();
       await this.#retain();
+      if (!this.#stopped) await this.hooks.remove();
       this.core.channels.dropIdle();
       this.core.channels.forgetKeys();
       if (!this.#stopped) await this.core.store.maintain(this.core.physicalMs());

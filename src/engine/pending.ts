@@ -35,6 +35,8 @@ export interface PendingPublish extends Accepted {
   readonly contentHash: number;
   /** Where it is no message. */
   readonly judged?: Judged | undefined;
+  /** It has no content: it ends the generation of its channel. */
+  readonly deletes?: true | undefined;
   /** Set when stamped, or taken from the first entry of the same key. */
   dot: Dot | undefined;
   timestamp: Timestamp;

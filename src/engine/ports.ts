@@ -67,6 +67,8 @@ export interface MissingRange {
   readonly writer: WriterId;
   readonly fromSeq: number;
   readonly toSeq: number;
+  /** Where that is no damage: a home may have removed what others do not know yet to be removed. */
+  readonly gone?: 'trimmed' | 'deleted';
 }
 
 /** Entries that lie together and of which some cannot be read. */
@@ -115,6 +117,14 @@ export interface ArrivedRuns {
   readonly runs: readonly Arrived[];
   /** Everything through this arrival that can still be read is among the runs. */
   readonly through: number;
+}
+
+/** A page of channels by name, after `after`. */
+export interface ChannelPage {
+  readonly after?: string;
+  readonly limit: number;
+  /** Also those that hold nothing any more: their floors, and the end of their last generation, are to be told. */
+  readonly withEmpty?: true;
 }
 
 export interface ChannelSize {
@@ -211,8 +221,8 @@ export interface LogStore {
   arrivedSince(after: number, limit: number): Promise<ArrivedRuns>;
 
   hubs(): Promise<readonly HubName[]>;
-  /** Channels of a hub with at least one entry, by name, after `after`. */
-  channels(hub: HubName, options: { after?: string; limit: number }): Promise<readonly ChannelSize[]>;
+  /** Channels of a hub with at least one entry. */
+  channels(hub: HubName, page: ChannelPage): Promise<readonly ChannelSize[]>;
 
   /** Runs found damaged by reading, and not repaired yet: the oldest findings, at most so many. */
   damaged(limit: number): readonly DamagedRun[];
@@ -232,8 +242,8 @@ export interface LogStore {
   /** The digest of what the channel holds when it is asked, or a little more. Goes on from what was summed up before, and
    *  keeps what it found for the next time. `undefined` when its floors rise faster than it is read. */
   digest(ref: ChannelRef, options?: DigestOptions): Promise<StoredDigest | undefined>;
-  /** As `channels`, with what they hold; reads no log and no record. */
-  contents(hub: HubName, options: { after?: string; limit: number }): Promise<readonly ChannelContent[]>;
+  /** As `channels`, with what they hold, and with those that hold nothing any more; reads no log and no record. */
+  contents(hub: HubName, page: ChannelPage): Promise<readonly ChannelContent[]>;
 
   /** Flushes the index and marks a clean stop. */
   close(): Promise<void>;

@@ -1,11 +1,10 @@
 import type { HubName } from '../base/ids.js';
-import { type Result, err, ok } from '../base/result.js';
+import type { Result } from '../base/result.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { PublishMessage } from '../protocol/messages.js';
-import type { Accepted, Reached } from '../sessions/ack-range.js';
 import type { Principal, PublishAccepted } from './api.js';
+import { BatchOrigin } from './batch-origin.js';
 import type { Quotas } from './hubs/quotas.js';
-import type { PublishOrigin } from './pending.js';
 import type { Publishing } from './publishing.js';
 
 interface Batch {
@@ -29,31 +28,4 @@ export function publishBatch(
       else publishing.publish({ origin, requestId, hub, principal, message });
     });
   });
-}
-
-/** Gathers the results of one HTTP request. */
-class BatchOrigin implements PublishOrigin {
-  readonly #results: Result<PublishAccepted, Failure>[] = [];
-  #open: number;
-
-  constructor(
-    count: number,
-    readonly settled: (results: Result<PublishAccepted, Failure>[]) => void,
-  ) {
-    this.#open = count;
-  }
-
-  publishAccepted({ requestId, dot, timestamp, duplicate, version }: Accepted, reached: Reached): void {
-    const of = { ...(dot ? { dot } : {}), ...(version === undefined ? {} : { version }) };
-    this.#settle(requestId, ok({ ...of, timestamp, ...reached, duplicate }));
-  }
-
-  publishFailed(requestId: number, error: Failure): void {
-    this.#settle(requestId, err(error));
-  }
-
-  #settle(index: number, result: Result<PublishAccepted, Failure>): void {
-    this.#results[index] = result;
-    if (--this.#open === 0) this.settled(this.#results);
-  }
 }

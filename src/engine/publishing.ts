@@ -8,6 +8,7 @@ import {
   parseChannelName,
 } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import type { Result } from '../base/result.js';
 import { planted } from '../base/planted.js';
 import type { Action } from '../channels/grants.js';
 import { kindOf } from '../channels/kinds.js';
@@ -21,7 +22,8 @@ import { type Failure, failure } from '../protocol/errors.js';
 import type { Level, PublishMessage, PublishedKind } from '../protocol/messages.js';
 import type { Reached } from '../sessions/ack-range.js';
 import { ActiveChannel } from './active-channel.js';
-import type { Principal } from './api.js';
+import type { Principal, PublishAccepted } from './api.js';
+import { BatchOrigin } from './batch-origin.js';
 import type { Core } from './core.js';
 import { type Judged, judgedOf, misplaced } from './judged.js';
 import type { Away, Taker } from './cluster/neighbours.js';
@@ -47,12 +49,15 @@ interface Place {
 export interface PublishingHubs {
   /** Why there are no rules of it. */
   missing(hub: HubName): Failure;
+  /** Nothing more is written there. */
+  isDeleted(hub: HubName): boolean;
   /** Why nobody can be written to in this channel of a user's. */
   recipient(ref: ChannelRef): Failure | undefined;
 }
 
 const unknownHubs: PublishingHubs = {
   missing: () => failure('HUB_NOT_FOUND'),
+  isDeleted: () => false,
   recipient: () => undefined,
 };
 
@@ -115,12 +120,36 @@ export class Publishing implements Taker {
     );
   }
 
+  /** Resolves once the channel is deleted. Whoever asks may do so. */
+  deleted(ref: ChannelRef, actor: string): Promise<Result<PublishAccepted, Failure>> {
+    return new Promise((resolve) => {
+      const settled = ([result]: Result<PublishAccepted, Failure>[]): void => resolve(result!);
+      this.#delete(ref, actor, new BatchOrigin(1, settled));
+    });
+  }
+
+  /** Ends the generation of a channel, wherever that is written. */
+  #delete(ref: ChannelRef, actor: string, origin: PublishOrigin): void {
+    const { at } = this.core.ordering.acting(ref);
+    const { channel } = ref;
+    if (at === 'nowhere')
+      return origin.publishFailed(0, failure('UNAVAILABLE', { channel, retryAfterMs: 500 }));
+    const pending = deletionOf(0, actor, origin);
+    if (this.away && (at === 'peer' || this.away.holds(ref))) return this.away.forward(pending, ref);
+    if (!this.core.committer.hasRoom(0))
+      return origin.publishFailed(0, failure('OVERLOADED', { channel, retryAfterMs: 100 }));
+    this.#append(this.core.channels.use(ref), pending);
+  }
+
   /** A publish that another node let in and sent here. */
   forwarded(item: ForwardedPublish, origin: PublishOrigin): void {
     const { ref, content, level, publisher, idempotencyKey } = item;
+    if (item.isDelete)
+      return this.#append(this.core.channels.use(ref), deletionOf(item.id, item.actor, origin));
     const judged = item.kind && judgedOf(item.kind, ref.channel, content);
     const wrong = judged && 'outcome' in judged ? judged : misplaced(item.kind, ref.channel);
     if (wrong) return origin.publishFailed(item.id, wrong);
+    if (this.hubs.isDeleted(ref.hub)) return origin.publishFailed(item.id, this.hubs.missing(ref.hub));
     // The other node let it in; this one may not have heard of the hub yet.
     const rules = this.rulesOf(ref.hub, ref.channel) ?? defaultRules;
     const place = this.core.channels.find(ref.hub, ref.channel) ?? { ref, rules };
@@ -288,6 +317,30 @@ function pendingOf(
     duplicate: false,
   };
 }
+
+/** Acknowledged once it is committed, or not at all. */
+function deletionOf(requestId: number, actor: string, origin: PublishOrigin): PendingPublish {
+  return {
+    kind: 'publish',
+    deletes: true,
+    origin,
+    requestId,
+    content: noContent,
+    actor,
+    publisher: undefined,
+    idempotencyKey: undefined,
+    retain: false,
+    level: 'quorum',
+    degrade: false,
+    scope: keyScope(actor, undefined),
+    contentHash: 0,
+    dot: undefined,
+    timestamp: 0,
+    duplicate: false,
+  };
+}
+
+const noContent = new Uint8Array(0);
 
 /** What the entry will say of its publisher. A key is known within its publisher, at every owner and after every start:
  *  what it belongs to has to be in the log, also of a publish without a number. */

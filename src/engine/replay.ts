@@ -5,7 +5,6 @@ import { planted } from '../base/planted.js';
 import { kindOf } from '../channels/kinds.js';
 import { encodeCursor } from '../log/cursor.js';
 import { RecordWalk, recordKind } from '../log/record-layout.js';
-import type { ChannelLog } from '../log/channel-log.js';
 import type { LogReader } from '../log/reader.js';
 import { encodeDeliveryFrame } from '../protocol/server-encoder.js';
 import type { GapReason } from '../protocol/messages.js';
@@ -13,6 +12,7 @@ import type { Session } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
+import { reasonOf } from './missing.js';
 import type { ChannelTable } from './channel-table.js';
 import type { MissingRange, ReadResult } from './ports.js';
 
@@ -189,11 +189,6 @@ function deliverRead(
       sendGap(session, channel, reasonOf(log, part), [part], reader);
     }
   }
-}
-
-/** Why entries that are in the log could not be read: one may have been trimmed while the disk was read. */
-export function reasonOf(log: ChannelLog, { writer, toSeq }: MissingRange): 'trimmed' | 'damaged' {
-  return toSeq <= (log.floors.get(writer) ?? 0) ? 'trimmed' : 'damaged';
 }
 
 export function sendGap(

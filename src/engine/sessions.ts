@@ -1,12 +1,11 @@
 /** All sessions of a node, and what they ask of it: the glue between connections and the log. */
 import { toHex } from '../base/bytes.js';
-import type { HubName } from '../base/ids.js';
+import type { ChannelName, HubName } from '../base/ids.js';
 import { parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { isLoopback } from '../base/loopback.js';
 import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
-import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
 import type {
   ChannelQuestion,
@@ -15,7 +14,6 @@ import type {
   ServerMessage,
   UserMessage,
 } from '../protocol/messages.js';
-import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
 import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';
 import type { Authenticated } from '../sessions/authentication.js';
@@ -34,6 +32,7 @@ import { type EnginePorts, StoreFailedError } from './ports.js';
 import type { PresenceService } from './presence/service.js';
 import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
+import { sessionInfoOf } from './session-info.js';
 import { type RulesOf, cutRefused, openSubscriptions } from './subscribing.js';
 
 export interface Parts {
@@ -66,6 +65,7 @@ export interface SessionsNode {
   isCurrent(hub: HubName, principal: Principal): boolean;
 }
 
+const anyChannel = 'any' as ChannelName;
 const reader: Principal = { actor: '', authenticated: true, admin: true };
 
 export class Sessions implements SessionHost {
@@ -149,7 +149,14 @@ export class Sessions implements SessionHost {
 
   /** What goes for a hub is another: who has lost a right is told, and has it no longer. */
   recheck(hub: HubName): void {
+    const rules = this.node.rulesOf({ hub, channel: anyChannel });
+    if ('code' in rules && rules.code === 'HUB_NOT_FOUND') return this.#sendAway(hub, rules);
     for (const session of this.#sessions) if (session.hub === hub) this.#recheck(session);
+  }
+
+  /** The hub is no more. */
+  #sendAway(hub: HubName, { code, message }: Failure): void {
+    for (const session of this.#sessions) if (session.hub === hub) session.failAndClose(code, { message });
   }
 
   #recheck(session: Session): void {
@@ -364,22 +371,8 @@ export class Sessions implements SessionHost {
   }
 
   sessionInfo(session: Session): ServerMessage {
-    const { options } = this;
-    return {
-      type: 'sessionInfo',
-      sessionId: session.id,
-      hub: session.hub,
-      nodeId: options.nodeId,
-      serverVersion: options.version,
-      protocolVersion,
-      authenticated: session.principal.authenticated,
-      anonymousAllowed: this.anonymousAllowed(session),
-      pingIntervalMs: options.session.pingIntervalMs,
-      messageBytesMax: limits.messageBytesMax,
-      frameBytesMax: limits.frameBytesMax,
-      subscriptionsMax: limits.subscriptionsPerSessionMax,
-      time: timestampFromUnixMs(Math.floor(this.ports.clock.wallMs())),
-    };
+    const anonymousAllowed = this.anonymousAllowed(session);
+    return sessionInfoOf(session, this.options, { anonymousAllowed, wallMs: this.ports.clock.wallMs() });
   }
 
   /** Clients that may be here learn of the other nodes, as they are now: this one may be lost before its next tick. */

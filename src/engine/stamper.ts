@@ -108,12 +108,20 @@ export class Stamper {
   #begin(channel: ActiveChannel): readonly Dot[] | undefined {
     if (this.#isBegun) return undefined;
     this.#isBegun = true;
-    const { round, parents } = this.#allowed!;
+    const { as, round, parents } = this.#allowed!;
     this.runs.begin(channel.ref, this.#options.writer, round, channel.seq + 1, channel.checksum);
-    return parents;
+    const voids = as === 'owner' ? channel.log.generation.voidsDue() : [];
+    if (voids.length === 0) return parents;
+    // What is taken in of an older generation is said to be that before anything else stands on it.
+    channel.forgetKeys();
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    const seq = this.runs.append({ timestamp, kind: 'delete', voids, parents });
+    this.#stamped(channel, { seq, timestamp, kind: 'delete' });
+    return undefined;
   }
 
   #publish(channel: ActiveChannel, item: PendingPublish): boolean {
+    if (item.deletes) return this.#delete(channel, item);
     const { scope, idempotencyKey, publisher, contentHash } = item;
     if (idempotencyKey !== undefined) {
       const timestamp = this.#logTime();
@@ -174,6 +182,26 @@ export class Stamper {
     return true;
   }
 
+  /** Only under a claim: elsewhere others may go on without it. */
+  #delete(channel: ActiveChannel, item: PendingPublish): boolean {
+    const { as, round } = this.#allowed!;
+    if (as !== 'owner') {
+      refuseUnwritten(item);
+      return false;
+    }
+    const { writer, clock } = this.#options;
+    const parents = this.#begin(channel);
+    const trim = channel.log.generation.endAt(writer, Math.max(channel.seq, channel.stampedSeq) + 1, round);
+    const timestamp = clock.stamp(this.#nowMs);
+    const actor = item.actor === '' ? undefined : item.actor;
+    const seq = this.runs.append({ timestamp, kind: 'delete', actor, parents, trim });
+    item.timestamp = timestamp;
+    item.dot = { writer, seq };
+    this.#stamped(channel, { seq, timestamp, kind: 'delete', fold: this.#open?.folding.empty });
+    channel.forgetKeys();
+    return true;
+  }
+
   #trim(channel: ActiveChannel, item: PendingTrim): boolean {
     const trim = this.#allowed!.as === 'owner' ? channel.log.trimAt(item.position) : undefined;
     if (!trim) {
@@ -190,8 +218,10 @@ export class Stamper {
   /** Only when no other entry of this run names what it would. */
   #merge(channel: ActiveChannel, { isNeeded }: PendingMerge): boolean {
     const { as, parents } = this.#allowed!;
-    if ((as !== 'owner' && !isNeeded) || this.#isBegun || !parents) return false;
-    this.#begin(channel);
+    const isDue = parents !== undefined || channel.log.generation.voidsDue().length > 0;
+    if ((as !== 'owner' && !isNeeded) || this.#isBegun || !isDue) return false;
+    // Unless an entry about an older generation names them already.
+    if (!this.#begin(channel)) return true;
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({ timestamp, kind: 'merge', parents });
     this.#stamped(channel, { seq, timestamp, kind: 'merge' });
@@ -276,7 +306,7 @@ export class Stamper {
     const found = await this.#options.store.findKeys(rows, Math.max(0, now - window), now + window);
     unknown.forEach(({ channel }, i) => {
       const row = found[i];
-      if (row) channel.keys.add(row);
+      if (row && !channel.log.generation.isDeleted(row.dot)) channel.keys.add(row);
     });
   }
 

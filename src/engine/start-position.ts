@@ -23,11 +23,14 @@ export async function startPosition(scan: Scan, start: Start): Promise<Result<St
       return ok({ reader: LogReader.atPosition(log, log.endPosition) });
     case 'last':
       return ok({
-        reader: LogReader.atPosition(log, Math.max(log.firstPosition, log.endPosition - start.count)),
+        reader: LogReader.atPosition(
+          log,
+          Math.max(log.firstPosition, log.generation.start, log.endPosition - start.count),
+        ),
       });
     case 'beginning':
-      // From 0, not from what is left: what retention removed is told as a gap.
-      return ok({ reader: LogReader.atPosition(log, 0) });
+      // Not from what is left: what retention removed is told as a gap.
+      return ok({ reader: LogReader.atPosition(log, log.generation.start) });
     case 'since':
       return ok({ reader: await readerSince(scan, start.unixMs) });
     case 'cursor':
@@ -54,7 +57,10 @@ async function startOf(
 ): Promise<Result<StartPosition, Failure>> {
   if (from instanceof Uint8Array) return await atCursor(scan, from);
   return ok({
-    reader: from === undefined ? LogReader.atPosition(scan.log, 0) : await readerSince(scan, from),
+    reader:
+      from === undefined
+        ? LogReader.atPosition(scan.log, scan.log.generation.start)
+        : await readerSince(scan, from),
   });
 }
 

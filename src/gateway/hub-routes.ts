@@ -37,6 +37,21 @@ export const hubRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }> =
     { schema: { summary: 'Make a hub', tags, params: hubParams, response: { 200: createdAnswer } } },
     async ({ params, headers }) => ({ created: need(await api.createHub(params.hub, asker(api, headers))) }),
   );
+  app.delete(
+    '/v1/admin/hubs/:hub',
+    {
+      schema: {
+        summary: 'Delete a hub: nobody can use it from now on, and what it holds goes in the background',
+        tags,
+        params: hubParams,
+        response: { 200: doneAnswer },
+      },
+    },
+    async ({ params, headers }) => {
+      need(await api.deleteHub(params.hub, asker(api, headers)));
+      return { done: true };
+    },
+  );
   app.get(
     '/v1/admin/hubs/:hub/settings',
     {

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { failure } from '../protocol/errors.js';
 import { adminRoutes } from './admin-routes.js';
 import type { GatewayContext } from './context.js';
+import { deletionRoute } from './deletion-route.js';
 import { documentRoutes, patchRoute } from './document-routes.js';
 import { healthRoutes } from './health-routes.js';
 import { historyRoute } from './history-route.js';
@@ -44,6 +45,7 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   await app.register(publishRoute, { context });
   await app.register(batchRoute, { context });
   await app.register(historyRoute, { context });
+  await app.register(deletionRoute, { context });
   await app.register(documentRoutes, { context });
   await app.register(patchRoute, { context });
   await app.register(notificationRoutes, { context });

@@ -166,7 +166,11 @@ const entry = Type.Object(
 );
 
 const gap = Type.Object(
-  { channel: Type.String(), reason: Type.Enum(['trimmed', 'damaged', 'lost']), cursor: Type.String() },
+  {
+    channel: Type.String(),
+    reason: Type.Enum(['trimmed', 'deleted', 'damaged', 'lost']),
+    cursor: Type.String(),
+  },
   open,
 );
 

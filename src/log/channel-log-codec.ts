@@ -2,17 +2,17 @@
  *  be wrong. A CRC-32 that starts with the channel's name tells damage and mix-ups.
  *
  *  version u8 · flags u8 (1: a trim, 2: the trim is a head, 4: a retained entry,
- *  8: held trims) · record bytes, last timestamp · [trim:
+ *  8: held trims, 16: a deletion) · record bytes, last timestamp · [trim:
  *  writer index, round] · [retained: writer index, seq] · writers · spans (writer index × 2 + on the chain, count; seqs
  *  and positions follow from the order) · heads (writer indexes) · [held trims: dot, through,
- *  round, floors; each dot is writer 12, seq] · CRC-32 u32. Numbers are varints, lists begin with
+ *  round, floors; each dot is writer 12, seq] · [deletion: through, end, timestamp, old] · CRC-32 u32. Numbers are varints, lists begin with
  *  their length. */
 import { ByteReader, ByteWriter, fromHex, readFixed32, toHex, utf8 } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import { type ChannelRef, type Dot, type WriterId, channelKey } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
-import type { Timestamp } from './entry.js';
-import type { HeldTrim, LogParts } from './log-parts.js';
+import type { Timestamp, Vector } from './entry.js';
+import type { HeldTrim, KnownDeletion, LogParts } from './log-parts.js';
 import { type Mark, SubLog } from './sub-log.js';
 
 /** What is not in the parts themselves. */
@@ -28,11 +28,12 @@ const hasTrim = 1;
 const trimIsHeadFlag = 2;
 const hasRetained = 4;
 const hasHeldTrims = 8;
+const hasDeletion = 16;
 const checksumBytes = 4;
 
 export function encodeState(
   ref: ChannelRef,
-  { subLogs, order, trim, retained, trims }: LogParts,
+  { subLogs, order, trim, retained, trims, deletion }: LogParts,
   state: LogState,
 ): Uint8Array {
   const out = new ByteWriter(64 + 48 * subLogs.size);
@@ -43,7 +44,8 @@ export function encodeState(
     (trim ? hasTrim : 0) |
       (state.trimIsHead ? trimIsHeadFlag : 0) |
       (retained ? hasRetained : 0) |
-      (trims.length > 0 ? hasHeldTrims : 0),
+      (trims.length > 0 ? hasHeldTrims : 0) |
+      (deletion ? hasDeletion : 0),
   );
   out.varint(state.bytes);
   out.varint(state.lastTimestamp);
@@ -65,6 +67,7 @@ export function encodeState(
   out.varint(state.heads.length);
   for (const { writer } of state.heads) out.varint(indexes.get(writer)!);
   if (trims.length > 0) writeHeldTrims(out, trims);
+  if (deletion) writeDeletion(out, deletion);
   out.fixed32(crc32(out.buffer, 0, out.length, seedOf(ref)));
   return out.bytes();
 }
@@ -115,6 +118,10 @@ function readState(reader: ByteReader, parts: LogParts): LogState | undefined {
     (subLog) => subLog !== undefined,
   );
   if (flags & hasHeldTrims) parts.trims = readList(reader, () => readHeldTrim(reader));
+  if (flags & hasDeletion) {
+    parts.deletion = readDeletion(reader);
+    if (parts.trim) parts.trim = { ...parts.trim, deletion: parts.deletion };
+  }
   return { bytes, lastTimestamp, heads, trimIsHead: (flags & trimIsHeadFlag) !== 0 };
 }
 
@@ -125,17 +132,40 @@ function writeHeldTrims(out: ByteWriter, trims: readonly HeldTrim[]): void {
     writeDot(out, dot);
     writeDot(out, trim.through);
     out.varint(trim.round);
-    out.varint(trim.floors.size);
-    for (const [writer, seq] of trim.floors) writeDot(out, { writer, seq });
+    writeVector(out, trim.floors);
   }
+}
+
+function writeDeletion(out: ByteWriter, { through, end, timestamp, old }: KnownDeletion): void {
+  writeDot(out, through);
+  out.varint(end);
+  out.varint(timestamp);
+  writeVector(out, old);
+}
+
+function readDeletion(reader: ByteReader): KnownDeletion {
+  return {
+    through: readDot(reader),
+    end: reader.varint(),
+    timestamp: reader.varint(),
+    old: readVector(reader),
+  };
+}
+
+function writeVector(out: ByteWriter, vector: Vector): void {
+  out.varint(vector.size);
+  for (const [writer, seq] of vector) writeDot(out, { writer, seq });
+}
+
+function readVector(reader: ByteReader): Map<WriterId, number> {
+  return new Map(readList(reader, () => readDot(reader)).map(({ writer, seq }) => [writer, seq]));
 }
 
 function readHeldTrim(reader: ByteReader): HeldTrim {
   const dot = readDot(reader);
   const through = readDot(reader);
   const round = reader.varint();
-  const floors = new Map(readList(reader, () => readDot(reader)).map(({ writer, seq }) => [writer, seq]));
-  return { dot, trim: { through, floors, round } };
+  return { dot, trim: { through, floors: readVector(reader), round } };
 }
 
 function writeDot(out: ByteWriter, { writer, seq }: Dot): void {
@@ -167,11 +197,16 @@ function readOrder(
 
 const checksumKnown = 1;
 const hasGiven = 2;
+const hasVoided = 4;
 
 function writeSubLog(out: ByteWriter, subLog: SubLog, indexes: ReadonlyMap<WriterId, number>): void {
   const { floor, seq, lastChecksum } = subLog;
   out.raw(fromHex(subLog.writer));
-  out.u8((lastChecksum === undefined ? 0 : checksumKnown) | (subLog.given.length > 0 ? hasGiven : 0));
+  out.u8(
+    (lastChecksum === undefined ? 0 : checksumKnown) |
+      (subLog.given.length > 0 ? hasGiven : 0) |
+      (subLog.voided > 0 ? hasVoided : 0),
+  );
   out.varint(floor);
   out.varint(seq - floor);
   out.fixed32(lastChecksum ?? 0);
@@ -185,6 +220,7 @@ function writeSubLog(out: ByteWriter, subLog: SubLog, indexes: ReadonlyMap<Write
   writeNumbers(out, subLog.lost);
   writeNumbers(out, subLog.retained);
   if (subLog.given.length > 0) writeNumbers(out, subLog.given);
+  if (subLog.voided > 0) out.varint(subLog.voided);
   out.varint(subLog.marks.length);
   for (const { seq: at, parents } of subLog.marks) {
     out.varint(at);
@@ -219,6 +255,7 @@ function readSubLog(reader: ByteReader): ReadSubLog {
   const lost = readNumbers(reader);
   const retained = readNumbers(reader);
   const given = flags & hasGiven ? readNumbers(reader) : [];
+  if (flags & hasVoided) subLog.voided = reader.varint();
   // The empty lists of a new sub-log are shared by all.
   if (rounds.length > 0) subLog.rounds = rounds;
   if (times.length > 0) subLog.times = times;

@@ -14,13 +14,15 @@ import {
   placeThrough,
   provisionalSpans,
 } from './committing.js';
-import type { LostRange, Timestamp, Trim, Vector } from './entry.js';
+import { adoptDeletion, noteDeletion, takeVoids, tookIn, voidLost } from './deletion.js';
+import type { Entry, LostRange, Timestamp, Trim, Vector } from './entry.js';
 import { floorsIn, isFloorRun, trimmedCount } from './floors.js';
-import { Heads } from './heads.js';
+import { Generation } from './generation.js';
+import { Heads, type Placement } from './heads.js';
 import { Intake } from './intake.js';
 import { type SeqRange, lackingRanges } from './lacking.js';
 import { type HeldTrim, type LogParts, SubLogs, entriesOf } from './log-parts.js';
-import { extendPrefix, maximal, pastOf, vectorOf } from './past.js';
+import { pastOf, vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
 import { type WriterState, stateOf } from './writer-state.js';
 import {
@@ -33,19 +35,14 @@ import {
   judgeFloors,
   rises,
   trimAt,
+  withDeletion,
 } from './trims.js';
 
 export type { Refusal } from './acceptance.js';
 export type { Span } from './committed-order.js';
+export type { Placement } from './heads.js';
 export type { SeqRange } from './lacking.js';
 export type { WriterState } from './writer-state.js';
-
-/** Where a set of entries lies in the committed order: all before `position`, and each writer's through its seq in
- *  `beyond`. Below `firstPosition` when the newest trimmed entry is not among them. */
-export interface Placement {
-  readonly position: number;
-  readonly beyond: ReadonlyMap<WriterId, number>;
-}
 
 const nothing: ReadonlyMap<WriterId, number> = new Map();
 
@@ -53,6 +50,7 @@ export class ChannelLog {
   readonly ref: ChannelRef;
   readonly #parts: LogParts;
   readonly #heads: Heads;
+  readonly generation: Generation;
   #entries = 0;
   #bytes = 0;
   #lastTimestamp: Timestamp = 0;
@@ -67,9 +65,11 @@ export class ChannelLog {
       order: new CommittedOrder(),
       trim: undefined,
       trims: [],
+      deletion: undefined,
       retained: undefined,
     };
     this.#heads = new Heads(this.#parts);
+    this.generation = new Generation(this.#parts);
   }
 
   /** Takes back what `encode` wrote for the same channel. */
@@ -151,6 +151,7 @@ export class ChannelLog {
     assert(!refusal, `a run is applied once it is accepted, not as ${refusal?.type}`);
     const subLog = this.#parts.subLogs.obtain(run.writer);
     subLog.append(run);
+    if (this.#parts.deletion) tookIn(this.#parts, run);
     this.#entries += run.count;
     this.#bytes += run.recordBytes;
     this.#lastTimestamp = Math.max(this.#lastTimestamp, run.lastTimestamp);
@@ -158,8 +159,19 @@ export class ChannelLog {
       subLog,
       run.marked.some((entry) => entry.parents !== undefined),
     );
-    for (const entry of run.marked) if (entry.lost) this.#giveUp(entry.lost);
+    for (const entry of run.marked) this.#takeSaid(entry);
     if (run.marked.length > 0) holdTrims(this.#parts, run);
+  }
+
+  /** What an entry says of others that are not there, or are not to be. */
+  #takeSaid({ lost, voids }: Entry): void {
+    if (lost) this.#giveUp(lost);
+    if (!voids) return;
+    // Giving up forgets what tells one generation from another.
+    takeVoids(this.#parts, voids);
+    for (const range of voids) this.#giveUp(range);
+    voidLost(this.#parts, voids);
+    this.#entries = entriesOf(this.#parts);
   }
 
   /** Counts unreadable entries as held, so that what follows them can be stored and placed. */
@@ -187,7 +199,7 @@ export class ChannelLog {
     const restored = marked.filter(({ seq }) => subLog.isLost(seq));
     if (!subLog.restore(run)) return false;
     holdTrims(this.#parts, { writer, marked: restored });
-    for (const entry of restored) if (entry.lost) this.#giveUp(entry.lost);
+    for (const entry of restored) this.#takeSaid(entry);
     this.#lastTimestamp = Math.max(this.#lastTimestamp, run.lastTimestamp);
     this.#heads.renew();
     return true;
@@ -282,7 +294,9 @@ export class ChannelLog {
   /** Says that a held entry is committed, and with it all its past. Returns what this adds to the order; nothing for an
    *  entry that was placed before. */
   commitThrough(dot: Dot): readonly Span[] {
-    return placeThrough(this.#parts, dot);
+    const spans = placeThrough(this.#parts, dot);
+    if (this.#parts.trims.length > 0) noteDeletion(this.#parts, this.#lastTimestamp);
+    return spans;
   }
 
   /** The part of the order at positions [from, to) that is kept. */
@@ -313,9 +327,9 @@ export class ChannelLog {
   }
 
   /** What order(dot) has beyond the committed order, as if `dot` were committed now. Provisional: a merge may place
-   *  other entries before these. Positions go on from `endPosition`. */
+   *  other entries before these. Positions go on from `endPosition`. Without what is of an older generation. */
   provisional(dot: Dot): readonly Span[] {
-    return provisionalSpans(this.#parts, dot);
+    return this.generation.present(provisionalSpans(this.#parts, dot));
   }
 
   /** Heads of a reader who has exactly what lies before `position`. */
@@ -335,18 +349,12 @@ export class ChannelLog {
 
   /** Where the pasts of some held entries lie together. */
   placementOf(heads: readonly Dot[]): Placement {
-    const past = pastOf(this.#parts, heads);
-    extendPrefix(this.#parts, past);
-    return { position: past.base, beyond: past.beyond };
+    return this.#heads.placementOf(heads);
   }
 
   /** Heads of a reader who has what `placement` says. */
-  headsOf({ position, beyond }: Placement): readonly Dot[] {
-    const before = this.headsAt(position);
-    if (beyond.size === 0) return before;
-    const others = [...beyond].map(([writer, seq]) => ({ writer, seq }));
-    const ahead = new Set(others.map(({ writer }) => writer));
-    return maximal(this.#parts, [...before.filter(({ writer }) => !ahead.has(writer)), ...others]);
+  headsOf(placement: Placement): readonly Dot[] {
+    return this.#heads.of(placement);
   }
 
   // Retention.
@@ -394,7 +402,8 @@ export class ChannelLog {
       this.#parts.subLogs.obtain(writer).raiseFloor(floor);
     }
     if (!rises) return;
-    this.#parts.trim = { through: trim.through, floors, round: trim.round };
+    if (trim.deletion) adoptDeletion(this.#parts, trim.deletion);
+    this.#parts.trim = withDeletion(this.#parts, { ...trim, floors });
     const { retained } = this.#parts;
     if (retained && retained.seq <= (floors.get(retained.writer) ?? 0)) this.#parts.retained = undefined;
     order.trim(trimmedCount(floors));

@@ -3,7 +3,7 @@ import { ByteReader, toHex } from '../base/bytes.js';
 import type { Dot, WriterId } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import { decodeContent } from './content-wire.js';
-import { type Entry, type LostRange, type Publisher, type Trim, entryKinds } from './entry.js';
+import { type Deletion, type Entry, type LostRange, type Publisher, type Trim, entryKinds } from './entry.js';
 import { nestedReader, readTag, readText, skipValue } from '../base/protobuf.js';
 import {
   type Place,
@@ -23,6 +23,7 @@ export type EntryFault = 'malformed' | 'damaged' | 'unknown-kind';
 const writerBytes = 12;
 const trimKind = entryKinds.indexOf('trim');
 const gapKind = entryKinds.indexOf('gap');
+const deleteKind = entryKinds.indexOf('delete');
 
 /** Decodes an untrusted body (a record without tag and length). Bytes in the result are views of it; fields that this
  *  version does not know are skipped. */
@@ -54,6 +55,7 @@ function readFields(reader: ByteReader, entry: MutableEntry): number {
   let kind = 0;
   let retain = false;
   const parents: Dot[] = [];
+  const voids: LostRange[] = [];
   while (!reader.done) {
     const tag = readTag(reader);
     if (tag === entryTags.kind) kind = reader.varint();
@@ -63,12 +65,14 @@ function readFields(reader: ByteReader, entry: MutableEntry): number {
     else if (tag === entryTags.parent) parents.push(readDot(nestedReader(reader)));
     else if (tag === entryTags.trim) entry.trim = readTrim(nestedReader(reader));
     else if (tag === entryTags.lost) entry.lost = readLost(nestedReader(reader));
+    else if (tag === entryTags.voids) voids.push(readLost(nestedReader(reader)));
     else if (tag === entryTags.retain) retain = reader.varint() !== 0;
     else if (tag === entryTags.content) readContent(reader, entry);
-    else if (tag >>> 3 <= 12 || tag >>> 3 === 15) reader.fail();
+    else if (tag >>> 3 <= 13 || tag >>> 3 === 15) reader.fail();
     else skipValue(reader, tag);
   }
   if (parents.length > 0) entry.parents = parents;
+  if (voids.length > 0) entry.voids = voids;
   if (retain) entry.retain = true;
   return kind;
 }
@@ -114,18 +118,40 @@ function readTrim(reader: ByteReader): Trim {
   let through: Dot = { writer: '' as WriterId, seq: 0 };
   const floors = new Map<WriterId, number>();
   let round = 0;
+  let deletion: Deletion | undefined;
   while (!reader.done) {
     const tag = readTag(reader);
     if (tag === 0x0a) through = readDot(nestedReader(reader));
-    else if (tag === 0x12) {
-      const floor = readDot(nestedReader(reader));
-      floors.set(floor.writer, floor.seq);
-    } else if (tag === 0x18) round = reader.varint();
+    else if (tag === 0x12) readInto(floors, nestedReader(reader));
+    else if (tag === 0x18) round = reader.varint();
+    else if (tag === 0x22) deletion = readDeletion(nestedReader(reader));
     else skipValue(reader, tag);
   }
   // The entry a trim names is itself the newest of its writer that goes.
   if (floors.get(through.writer) !== through.seq) reader.fail();
-  return { through, floors, round };
+  return { through, floors, round, ...(deletion ? { deletion } : {}) };
+}
+
+function readDeletion(reader: ByteReader): Deletion {
+  let through: Dot = { writer: '' as WriterId, seq: 0 };
+  const old = new Map<WriterId, number>();
+  let end = 0;
+  let timestamp = 0;
+  while (!reader.done) {
+    const tag = readTag(reader);
+    if (tag === 0x0a) through = readDot(nestedReader(reader));
+    else if (tag === 0x10) end = reader.varint();
+    else if (tag === 0x18) timestamp = reader.varint();
+    else if (tag === 0x22) readInto(old, nestedReader(reader));
+    else skipValue(reader, tag);
+  }
+  if (through.seq < 1 || end < 1) reader.fail();
+  return { through, end, timestamp, old };
+}
+
+function readInto(vector: Map<WriterId, number>, reader: ByteReader): void {
+  const { writer, seq } = readDot(reader);
+  vector.set(writer, seq);
 }
 
 function readLost(reader: ByteReader): LostRange {
@@ -147,7 +173,16 @@ function readLost(reader: ByteReader): LostRange {
 function isConsistent(entry: Entry, kind: number): boolean {
   return (
     (entry.seq > 1 || entry.previous === 0) &&
-    (kind === trimKind) === (entry.trim !== undefined) &&
-    (kind === gapKind) === (entry.lost !== undefined)
+    (kind === gapKind) === (entry.lost !== undefined) &&
+    (kind === deleteKind
+      ? entry.voids
+        ? !entry.trim
+        : isEnd(entry)
+      : !entry.voids && (kind === trimKind) === (entry.trim !== undefined))
   );
+}
+
+/** Whether it ends a generation: it removes all it stands on and itself. */
+function isEnd({ writer, seq, trim }: Entry): boolean {
+  return trim?.through.writer === writer && trim.through.seq === seq;
 }

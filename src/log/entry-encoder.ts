@@ -6,15 +6,17 @@ import { crc32 } from '../base/crc32.js';
 import type { Dot } from '../base/ids.js';
 import { encodeContent } from './content-wire.js';
 import {
+  type Deletion,
   type Entry,
   type EntryKind,
   type LostRange,
   type Publisher,
   type Timestamp,
   type Trim,
+  type Vector,
   entryKinds,
 } from './entry.js';
-import { utf8Length, writeUtf8, writeVarintField } from '../base/protobuf.js';
+import { closeField, openField, utf8Length, writeUtf8, writeVarintField } from '../base/protobuf.js';
 import { type Place, entryTags, fixedFieldsBytes, recordTag } from './record-layout.js';
 
 /** What stands in a record, its place and its own numbers left out. */
@@ -27,6 +29,7 @@ export interface RunEntry {
   readonly parents?: readonly Dot[] | undefined;
   readonly trim?: Trim | undefined;
   readonly lost?: LostRange | undefined;
+  readonly voids?: readonly LostRange[] | undefined;
   readonly retain?: boolean | undefined;
   /** Encoded `Content`, copied. */
   readonly content?: Uint8Array | undefined;
@@ -57,7 +60,7 @@ export function writeRecord(
   const actorBytes = utf8Length(actor);
   const keyBytes = utf8Length(idempotencyKey);
   scratch.clear();
-  if (entry.parents || entry.trim || entry.lost) writeRare(scratch, entry);
+  if (entry.parents || entry.trim || entry.lost || entry.voids) writeRare(scratch, entry);
   const length =
     fixedFieldsBytes +
     (kind === 0 ? 0 : 2) +
@@ -132,28 +135,43 @@ function writePublisher(out: ByteWriter, publisher: Publisher): void {
   if (publisher.seq > 0) writeVarintField(out, 0x18, publisher.seq);
 }
 
-function writeRare(out: ByteWriter, { parents, trim, lost }: RunEntry): void {
+function writeRare(out: ByteWriter, { parents, trim, lost, voids = [] }: RunEntry): void {
   for (const parent of parents ?? []) writeDot(out, entryTags.parent, parent);
   if (trim) writeTrim(out, trim);
-  if (lost) {
-    writeVarintField(out, entryTags.lost, 16 + varintLength(lost.fromSeq) + varintLength(lost.toSeq));
-    writeWriter(out, lost.writer);
-    writeVarintField(out, 0x10, lost.fromSeq);
-    writeVarintField(out, 0x18, lost.toSeq);
-  }
+  if (lost) writeRange(out, entryTags.lost, lost);
+  for (const range of voids) writeRange(out, entryTags.voids, range);
 }
 
-function writeTrim(out: ByteWriter, { through, floors, round }: Trim): void {
-  // One form for one trim, whatever order the floors were collected in.
-  const dots = [...floors].map(([writer, seq]) => ({ writer, seq }));
-  dots.sort((a, b) => (a.writer < b.writer ? -1 : 1));
-  const length =
-    dots.reduce((sum, dot) => sum + fieldBytes(dotBytes(dot)), fieldBytes(dotBytes(through))) +
-    (round === 0 ? 0 : 1 + varintLength(round));
-  writeVarintField(out, entryTags.trim, length);
+function writeRange(out: ByteWriter, tag: number, { writer, fromSeq, toSeq }: LostRange): void {
+  writeVarintField(out, tag, 16 + varintLength(fromSeq) + varintLength(toSeq));
+  writeWriter(out, writer);
+  writeVarintField(out, 0x10, fromSeq);
+  writeVarintField(out, 0x18, toSeq);
+}
+
+function writeTrim(out: ByteWriter, { through, floors, round, deletion }: Trim): void {
+  const field = openField(out, entryTags.trim);
   writeDot(out, 0x0a, through);
-  for (const dot of dots) writeDot(out, 0x12, dot);
+  writeVector(out, 0x12, floors);
   if (round > 0) writeVarintField(out, 0x18, round);
+  if (deletion) writeDeletion(out, deletion);
+  closeField(out, field);
+}
+
+function writeDeletion(out: ByteWriter, { through, end, timestamp, old }: Deletion): void {
+  const field = openField(out, 0x22);
+  writeDot(out, 0x0a, through);
+  writeVarintField(out, 0x10, end);
+  writeVarintField(out, 0x18, timestamp);
+  writeVector(out, 0x22, old);
+  closeField(out, field);
+}
+
+/** One form, whatever order it was collected in. */
+function writeVector(out: ByteWriter, tag: number, vector: Vector): void {
+  const dots = [...vector].map(([writer, seq]) => ({ writer, seq }));
+  dots.sort((a, b) => (a.writer < b.writer ? -1 : 1));
+  for (const dot of dots) writeDot(out, tag, dot);
 }
 
 /** Writer with tag and length 14, tag of seq 1, seq. */

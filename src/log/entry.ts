@@ -40,6 +40,20 @@ export interface Trim {
   readonly floors: Vector;
   /** Round of the entry `through`. */
   readonly round: number;
+  /** Where it is in force: the newest deletion of the channel, as long as that is remembered. */
+  readonly deletion?: Deletion | undefined;
+}
+
+/** The end of a generation of a channel. What does not stand on the entry that ends it is of an older one. */
+export interface Deletion {
+  /** The entry that ends it, and is removed with it. */
+  readonly through: Dot;
+  /** Position of the order behind it. */
+  readonly end: number;
+  /** When it took effect, at the earliest. */
+  readonly timestamp: Timestamp;
+  /** Of each writer the seq through which entries are known to be of an older generation. */
+  readonly old: Vector;
 }
 
 const contentKinds: ReadonlySet<EntryKind> = new Set<EntryKind>([
@@ -92,6 +106,8 @@ export interface Entry {
   readonly parents?: readonly Dot[];
   readonly trim?: Trim;
   readonly lost?: LostRange;
+  /** Entries of an older generation that were written beside the end of it: whoever holds them drops them. */
+  readonly voids?: readonly LostRange[];
   /** The newest of these is the channel's retained message. */
   readonly retain?: boolean;
   readonly content?: Content;

@@ -3,8 +3,15 @@
 import type { Dot, WriterId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
 import type { LogParts } from './log-parts.js';
-import { covers, maximal, pastOf } from './past.js';
+import { covers, extendPrefix, maximal, pastOf } from './past.js';
 import type { SubLog } from './sub-log.js';
+
+/** Where a set of entries lies in the committed order: all before `position`, and each writer's through its seq in
+ *  `beyond`. Below `firstPosition` when the newest trimmed entry is not among them. */
+export interface Placement {
+  readonly position: number;
+  readonly beyond: ReadonlyMap<WriterId, number>;
+}
 
 export class Heads {
   readonly #log: LogParts;
@@ -105,6 +112,21 @@ export class Heads {
     const dots = this.#headsBefore(end);
     if (end === order.endPosition) this.#atEnd = { position: end, dots };
     return dots;
+  }
+
+  /** Where the pasts of some held entries lie together. */
+  placementOf(heads: readonly Dot[]): Placement {
+    const past = pastOf(this.#log, heads);
+    extendPrefix(this.#log, past);
+    return { position: past.base, beyond: past.beyond };
+  }
+
+  of({ position, beyond }: Placement): readonly Dot[] {
+    const before = this.before(position);
+    if (beyond.size === 0) return before;
+    const others = [...beyond].map(([writer, seq]) => ({ writer, seq }));
+    const ahead = new Set(others.map(({ writer }) => writer));
+    return maximal(this.#log, [...before.filter(({ writer }) => !ahead.has(writer)), ...others]);
   }
 
   #headsBefore(position: number): readonly Dot[] {

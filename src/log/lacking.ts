@@ -49,7 +49,9 @@ class Collecting {
 
   add({ writer, firstSeq, count }: SeqRange): void {
     const last = firstSeq + count - 1;
-    const first = Math.max(firstSeq, (this.#through.get(writer) ?? 0) + 1);
+    // What is void is told with what was given up.
+    const gone = this.#parts.subLogs.get(writer)?.voided ?? 0;
+    const first = Math.max(firstSeq, (this.#through.get(writer) ?? 0) + 1, gone + 1);
     if (first > last) return;
     this.ranges.push({ writer, firstSeq: first, count: last - first + 1 });
     this.#through.set(writer, last);

@@ -2,13 +2,18 @@
 import type { Dot, WriterId } from '../base/ids.js';
 import { ByWriter } from './by-writer.js';
 import type { CommittedOrder } from './committed-order.js';
-import type { Trim } from './entry.js';
+import type { Deletion, Trim } from './entry.js';
 import { SubLog } from './sub-log.js';
 
 /** A trim that is stored and has not taken effect. */
 export interface HeldTrim {
   readonly dot: Dot;
   readonly trim: Trim;
+}
+
+/** What is of an older generation is learned as it comes in. */
+export interface KnownDeletion extends Deletion {
+  readonly old: Map<WriterId, number>;
 }
 
 export interface LogParts {
@@ -18,14 +23,16 @@ export interface LogParts {
   trim: Trim | undefined;
   /** Held, and not in force yet; in order of arrival. */
   trims: HeldTrim[];
+  /** The newest that is committed, as long as it is remembered. */
+  deletion: KnownDeletion | undefined;
   /** The placed entry marked `retain` that is last in the order, unless it is trimmed. */
   retained: Dot | undefined;
 }
 
-/** How many are held above the floors. */
+/** How many are held above the floors, those of an older generation left out. */
 export function entriesOf({ subLogs }: LogParts): number {
   let entries = 0;
-  for (const { seq, floor } of subLogs.values()) entries += seq - floor;
+  for (const subLog of subLogs.values()) entries += subLog.seq - subLog.goneThrough;
   return entries;
 }
 

@@ -16,10 +16,10 @@ export interface EntriesStep {
   readonly late: boolean;
 }
 
-/** What was trimmed before this reader had it. */
+/** What was trimmed before this reader had it, or is of an older generation of the channel. */
 export interface GapStep {
   readonly type: 'gap';
-  readonly reason: 'trimmed';
+  readonly reason: 'trimmed' | 'deleted';
   /** At most these, where that is known; part of them it may have had. */
   readonly ranges: readonly LostRange[];
   /** The reader's heads after the gap. */
@@ -112,10 +112,11 @@ export class LogReader {
   /** What is due: at most `countMax` entries, all of one writer. Asking again gives the same. */
   next(log: ChannelLog, countMax: number): Step {
     assert(countMax >= 1, 'at least one entry is asked for');
-    if (this.#position < log.firstPosition) return this.#gap(log);
+    if (this.#position < startOf(log)) return this.#gap(log);
     const span = this.#settle(log);
     if (!span) return { type: 'end' };
     const { writer, firstSeq } = span;
+    if (firstSeq <= log.generation.oldThrough(writer)) return this.#deletedGap(log, span);
     const count = Math.min(span.count, countMax);
     this.#ahead = { ...span, count };
     return { type: 'entries', writer, firstSeq, count, late: this.#beyond !== undefined };
@@ -177,7 +178,7 @@ export class LogReader {
   }
 
   isAtEnd(log: ChannelLog): boolean {
-    return this.#position >= log.firstPosition && this.#settle(log) === undefined;
+    return this.#position >= startOf(log) && this.#settle(log) === undefined;
   }
 
   #knows(heads: readonly Dot[]): void {
@@ -199,6 +200,7 @@ export class LogReader {
 
   /** Moves over what is had or not wanted; returns what comes then. */
   #settle(log: ChannelLog): Span | undefined {
+    if (this.#beyond && log.generation.deletion) this.#forgetDeleted(log, this.#beyond);
     let span = log.spanAt(this.#position);
     while (span) {
       const { writer, firstSeq, count } = span;
@@ -209,6 +211,12 @@ export class LogReader {
     }
     if (this.#beyond) this.#forgetPassed(log, this.#beyond);
     return span;
+  }
+
+  /** What was had of an older generation stands before nothing of this one. */
+  #forgetDeleted({ generation }: ChannelLog, beyond: Map<WriterId, number>): void {
+    for (const [writer, seq] of beyond) if (seq <= generation.oldThrough(writer)) beyond.delete(writer);
+    if (beyond.size === 0) this.#beyond = undefined;
   }
 
   /** What lies before the position now is no longer beyond it. */
@@ -222,23 +230,41 @@ export class LogReader {
   }
 
   #gap(log: ChannelLog): GapStep {
-    this.#gapEnd = log.firstPosition;
-    const heads = this.#headsAt(log, log.firstPosition);
-    return { type: 'gap', reason: 'trimmed', ranges: this.#trimmedRanges(log), heads };
+    const start = startOf(log);
+    this.#gapEnd = start;
+    const known = new Map(this.#knownHeads().map(({ writer, seq }) => [writer, seq]));
+    const isOfOlder =
+      this.#position < log.generation.start &&
+      [...known].every(([writer, seq]) => seq <= log.generation.oldThrough(writer));
+    const heads = this.#headsAt(log, start);
+    const ranges = this.#rangesBefore(log, start, known);
+    return { type: 'gap', reason: isOfOlder ? 'deleted' : 'trimmed', ranges, heads };
   }
 
-  #trimmedRanges(log: ChannelLog): LostRange[] {
-    const known = new Map(this.#knownHeads().map(({ writer, seq }) => [writer, seq]));
+  /** What was written beside the end of its generation: nobody is to have it any more. */
+  #deletedGap(log: ChannelLog, { position, writer, firstSeq, count }: Span): GapStep {
+    const toSeq = Math.min(firstSeq + count - 1, log.generation.oldThrough(writer));
+    this.#gapEnd = position + toSeq - firstSeq + 1;
+    const heads = this.#headsAt(log, this.#gapEnd);
+    return { type: 'gap', reason: 'deleted', ranges: [{ writer, fromSeq: firstSeq, toSeq }], heads };
+  }
+
+  #rangesBefore(log: ChannelLog, start: number, known: Vector): LostRange[] {
     // Heads do not name all that stands below them, and what they stood on is not known any more: too much is told rather
     // than too little. Who has neither heads nor nothing is told no ranges.
     const mayLackAll = known.size > 0 || this.#position === 0;
     const ranges: LostRange[] = [];
-    for (const [writer, toSeq] of log.floors) {
+    for (const [writer, toSeq] of log.vectorAt(start)) {
       const had = known.get(writer) ?? (mayLackAll ? 0 : toSeq);
       if (had < toSeq) ranges.push({ writer, fromSeq: had + 1, toSeq });
     }
     return ranges;
   }
+}
+
+/** Position of the first entry that may be for anybody. */
+function startOf(log: ChannelLog): number {
+  return Math.max(log.firstPosition, log.generation.start);
 }
 
 /** Whether something that was had comes later in an order, or not in it at all. */

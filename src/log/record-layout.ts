@@ -29,6 +29,7 @@ export const entryTags = {
   trim: 0x52,
   lost: 0x5a,
   retain: 0x60,
+  voids: 0x6a,
   content: 0x7a,
 } as const;
 

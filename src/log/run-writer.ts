@@ -201,6 +201,7 @@ export class RunWriter {
       ...(entry.parents?.length ? { parents: entry.parents } : {}),
       ...(entry.trim ? { trim: entry.trim } : {}),
       ...(entry.lost ? { lost: entry.lost } : {}),
+      ...(entry.voids ? { voids: entry.voids } : {}),
       ...(entry.retain ? { retain: true } : {}),
       ...(content?.ok ? { content: content.value } : {}),
     };

@@ -39,6 +39,8 @@ export class SubLog {
   readonly writer: WriterId;
   /** Nothing at or below it is kept. */
   floor = 0;
+  /** Everything above the floor and through it is of an older generation, and dropped; 0 without any. */
+  voided = 0;
   /** Everything through it is held, or below the floor. */
   seq = 0;
   /** Everything through it is in the committed order, or below the floor. */
@@ -62,6 +64,11 @@ export class SubLog {
 
   constructor(writer: WriterId) {
     this.writer = writer;
+  }
+
+  /** Of nothing through it the content is kept. */
+  get goneThrough(): number {
+    return Math.max(this.floor, this.voided);
   }
 
   append(run: RunSummary): void {
@@ -264,6 +271,7 @@ export class SubLog {
   raiseFloor(floor: number): void {
     if (floor <= this.floor) return;
     this.floor = floor;
+    if (this.voided <= floor) this.voided = 0;
     if (floor > this.seq && !planted('trimmed-again')) {
       this.seq = floor;
       this.lastChecksum = undefined;

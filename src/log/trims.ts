@@ -6,7 +6,7 @@ import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { HeldWriters } from './acceptance.js';
 import type { LostRange, Trim, Vector } from './entry.js';
-import type { LogParts } from './log-parts.js';
+import type { HeldTrim, LogParts } from './log-parts.js';
 import { vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
 import type { SubLog } from './sub-log.js';
@@ -69,14 +69,18 @@ export function forgetTrimsOf(parts: LogParts, { writer, fromSeq, toSeq }: LostR
 export function dueTrims(parts: LogParts): DueTrims {
   const untrue: Dot[] = [];
   let due: Trim | undefined;
-  for (const { dot, trim } of parts.trims) {
+  let isEach = true;
+  for (const held of parts.trims) {
+    const { dot, trim } = held;
     const isCommitted = dot.seq <= (parts.subLogs.get(dot.writer)?.placed ?? 0);
     if (!isCommitted && !planted('trim-uncommitted')) continue;
-    if (!isTrue(parts, trim)) untrue.push(dot);
+    if (isBeside(parts, held)) isEach = false;
+    else if (!isTrue(parts, trim)) untrue.push(dot);
     else if (!due || rises(trim.floors, due.floors)) due = trim;
   }
-  if (untrue.length > 0) parts.trims = parts.trims.filter(({ dot }) => !untrue.includes(dot));
-  return { due, untrue };
+  if (untrue.length > 0 || !isEach)
+    parts.trims = parts.trims.filter((held) => !untrue.includes(held.dot) && !isBeside(parts, held));
+  return { due: due && withDeletion(parts, due), untrue };
 }
 
 /** After floors have risen: forgets trims that have nothing left to remove. */
@@ -114,8 +118,25 @@ export function rises(floors: Vector, known: Vector): boolean {
   return false;
 }
 
+/** The deletion goes where the floors go. */
+export function withDeletion({ deletion }: LogParts, { through, floors, round }: Trim): Trim {
+  return { through, floors, round, ...(deletion ? { deletion } : {}) };
+}
+
+/** Whether a held trim ends a generation. */
+export function endsGeneration({ dot, trim: { through } }: HeldTrim): boolean {
+  return through.writer === dot.writer && through.seq === dot.seq;
+}
+
+/** Whether it was to end a generation, and another owner had gone on without it: then nothing was deleted. */
+function isBeside(parts: LogParts, held: HeldTrim): boolean {
+  return (
+    endsGeneration(held) && parts.subLogs.get(held.dot.writer)?.placementOf(held.dot.seq)?.onChain === false
+  );
+}
+
 /** Whether a trim names a committed entry of the primary chain, and removes exactly its past. */
-function isTrue(parts: LogParts, { through, floors, round }: Trim): boolean {
+export function isTrue(parts: LogParts, { through, floors, round }: Trim): boolean {
   if (planted('floors-by-have') || planted('trim-uncommitted')) return true;
   const { subLogs, trim: last } = parts;
   if (!rises(floors, last?.floors ?? nothing)) return true;

@@ -13,9 +13,11 @@ export interface WriterState {
   readonly lastChecksum: number;
   readonly lastTimestamp: Timestamp;
   readonly floor: number;
+  /** Of nothing through it the content is kept: it is trimmed, or of an older generation. */
+  readonly goneThrough: number;
 }
 
 export function stateOf(subLog: SubLog): WriterState {
-  const { writer, seq, lastTimestamp, floor, lastChecksum = 0 } = subLog;
-  return { writer, seq, round: subLog.roundOf(seq), lastChecksum, lastTimestamp, floor };
+  const { writer, seq, lastTimestamp, floor, goneThrough, lastChecksum = 0 } = subLog;
+  return { writer, seq, round: subLog.roundOf(seq), lastChecksum, lastTimestamp, floor, goneThrough };
 }

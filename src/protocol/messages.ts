@@ -5,7 +5,7 @@ import type { Failure } from './errors.js';
 
 export type Encoding = 'protobuf' | 'json';
 export type Level = 'memory' | 'owner' | 'quorum';
-export type GapReason = 'trimmed' | 'damaged' | 'lost';
+export type GapReason = 'trimmed' | 'deleted' | 'damaged' | 'lost';
 
 /** Where a subscription starts. */
 export type Start =

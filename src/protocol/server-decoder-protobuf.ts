@@ -319,7 +319,7 @@ type GapRange = Gap['ranges'][number];
 
 /** A reason of a newer version is still a loss. */
 export function gapReason(text: string): GapReason {
-  return text === 'trimmed' || text === 'damaged' ? text : 'lost';
+  return text === 'trimmed' || text === 'deleted' || text === 'damaged' ? text : 'lost';
 }
 
 function readGapRange(reader: WireReader): GapRange[] {

@@ -35,4 +35,9 @@ export const protocolHistory: readonly {
     change: 'Notifications: created and read as entries, pages of them, and what is unread.',
   },
   { version: 1, digest: '38a9416b41167639', change: 'Presence and occupancy.' },
+  {
+    version: 1,
+    digest: '09068abb22e3122d',
+    change: 'An entry may end a generation of its channel; gaps of the reason "deleted".',
+  },
 ];

@@ -6,6 +6,8 @@ import type { Context } from './context.js';
 import type { Outcome } from './effects.js';
 import { meetsAppend } from './quorum.js';
 
+const indeterminate: Outcome = { type: 'indeterminate' };
+
 export class Outcomes {
   readonly #context: Context;
   /** Homes that acked at least a seq under the live claim. */
@@ -37,7 +39,9 @@ export class Outcomes {
     const isTaken = planted('held-is-committed') && writer !== this.#context.writer;
     const committed = Math.min(isTaken ? log.have(writer) : log.committedSeq(writer), awaited.lastSeq);
     if (committed >= awaited.firstSeq) {
-      this.#tell(channel, awaited, committed, this.#quorum(channel, writer, committed));
+      const isVoid = log.generation.isVoid({ writer, seq: awaited.firstSeq });
+      const outcome = isVoid ? indeterminate : this.#quorum(channel, writer, committed);
+      this.#tell(channel, awaited, committed, outcome);
       awaited.firstSeq = committed + 1;
       if (committed === awaited.lastSeq) return true;
     }
@@ -53,7 +57,7 @@ export class Outcomes {
       return true;
     }
     if (!isOver) return false;
-    this.#tell(channel, awaited, lastSeq, { type: 'indeterminate' });
+    this.#tell(channel, awaited, lastSeq, indeterminate);
     return true;
   }
 

@@ -217,6 +217,9 @@ export class Owning {
     const { log, key } = channel;
     const own = planted('trim-by-own-clock') ? log.trimAt(log.endPosition - 4) : undefined;
     if (own) this.#context.raise(channel, own);
+    // A deletion that took effect only now may have been gone on from with what was written beside it taken in.
+    if (this.#context.owns(channel) && log.generation.voidsDue().length > 0)
+      this.#context.outbox.add({ type: 'merge', ref: channel.ref });
     if (log.heldTrims.length === 0) return;
     const { due, untrue } = log.dueTrims();
     const self = this.#context.self;

@@ -14,7 +14,7 @@ import {
 import { limits } from '../base/limits.js';
 import { FieldReader, isUtf8 } from '../base/protobuf.js';
 import { floorWriter, trimmedCount } from '../log/floors.js';
-import type { LostRange, Trim } from '../log/entry.js';
+import type { Deletion, LostRange, Trim } from '../log/entry.js';
 import type { Claim } from './claim.js';
 
 const writerBytes = 12;
@@ -107,17 +107,35 @@ export class PeerReader extends FieldReader {
     let through = noDot;
     let round = 0;
     const floors = new Map<WriterId, number>();
+    let deletion: Deletion | undefined;
     this.nested((tag) => {
       if (tag === 0x0a) through = this.dot();
       else if (tag === 0x10) round = this.varint();
       else if (tag === 0x1a) this.into(floors);
+      else if (tag === 0x22) deletion = this.deletion();
       else return false;
       return true;
     });
     // The entry a trim names is itself the newest of its writer that goes.
     if (through === noDot || floors.get(through.writer) !== through.seq) this.fail();
     if (floors.has(floorWriter) || !Number.isSafeInteger(trimmedCount(floors))) this.fail();
-    return { through, round, floors };
+    return { through, round, floors, ...(deletion ? { deletion } : {}) };
+  }
+
+  deletion(): Deletion {
+    let through = noDot;
+    const numbers = { end: 0, timestamp: 0 };
+    const old = new Map<WriterId, number>();
+    this.nested((tag) => {
+      if (tag === 0x0a) through = this.dot();
+      else if (tag === 0x10) numbers.end = this.varint();
+      else if (tag === 0x18) numbers.timestamp = this.varint();
+      else if (tag === 0x22) this.into(old);
+      else return false;
+      return true;
+    });
+    if (through === noDot || numbers.end < 1) this.fail();
+    return { through, ...numbers, old };
   }
 
   lost(): LostRange {

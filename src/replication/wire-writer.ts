@@ -1,7 +1,7 @@
 /** The fields that messages between nodes are made of. */
 import { type ByteWriter, fromHex } from '../base/bytes.js';
 import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
-import type { LostRange, Trim, Vector } from '../log/entry.js';
+import type { Deletion, LostRange, Trim, Vector } from '../log/entry.js';
 import { closeField, openField, writeText, writeVarintField } from '../base/protobuf.js';
 
 export function putRef(out: ByteWriter, tag: number, { hub, channel }: ChannelRef): void {
@@ -32,6 +32,16 @@ export function putTrim(out: ByteWriter, tag: number, trim: Trim | undefined): v
   putDot(out, 0x0a, trim.through);
   putNumber(out, 0x10, trim.round);
   putVector(out, 0x1a, trim.floors);
+  if (trim.deletion) putDeletion(out, 0x22, trim.deletion);
+  closeField(out, field);
+}
+
+function putDeletion(out: ByteWriter, tag: number, { through, end, timestamp, old }: Deletion): void {
+  const field = openField(out, tag);
+  putDot(out, 0x0a, through);
+  putNumber(out, 0x10, end);
+  putNumber(out, 0x18, timestamp);
+  putVector(out, 0x22, old);
   closeField(out, field);
 }
 

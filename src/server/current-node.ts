@@ -48,9 +48,11 @@ export class CurrentNode implements NodeApi {
   people: NodeApi['people'] = (...request) => this.#engine.people(...request);
   users: NodeApi['users'] = (...request) => this.#engine.users(...request);
   createHub: NodeApi['createHub'] = (...request) => this.#engine.createHub(...request);
+  deleteHub: NodeApi['deleteHub'] = (...request) => this.#engine.deleteHub(...request);
   settings: NodeApi['settings'] = (hub) => this.#engine.settings(hub);
   changeSettings: NodeApi['changeSettings'] = (...request) => this.#engine.changeSettings(...request);
   publish: NodeApi['publish'] = (...request) => this.#engine.publish(...request);
+  deleteChannel: NodeApi['deleteChannel'] = (...request) => this.#engine.deleteChannel(...request);
   history: NodeApi['history'] = (...request) => this.#engine.history(...request);
   document: NodeApi['document'] = (...request) => this.#engine.document(...request);
   documentChanges: NodeApi['documentChanges'] = (...request) => this.#engine.documentChanges(...request);

@@ -17,6 +17,9 @@ export interface StoredAt {
   readonly arrival: number;
 }
 
+/** To be settled once all runs of a commit are applied: a trim, or entries that are void. */
+export type Due = Trim | 'voids';
+
 export interface ApplierOptions {
   /** This node is the only home: an entry is committed as soon as it is synced, and a trim with it. Elsewhere a trim takes
    *  effect with the floor run that says so. */
@@ -37,8 +40,8 @@ export class Applier {
   }
 
   /** The slot's log must accept the run. A floor run raises the floors at once, so that what follows it in the commit may
-   *  stand on them. Returns trims to be settled once all runs of the commit are applied. */
-  apply(slot: Slot, run: RunSummary, at: StoredAt): readonly Trim[] {
+   *  stand on them. Returns what is to be settled once all runs of the commit are applied. */
+  apply(slot: Slot, run: RunSummary, at: StoredAt): readonly Due[] {
     const { log } = slot;
     const subLog = slot.subLog(run.writer);
     const { firstSeq, count, round, firstTimestamp, lastTimestamp, recordBytes } = run;
@@ -65,8 +68,27 @@ export class Applier {
     segment.liveBytes += headerBytes + recordBytes;
     for (const row of run.keys) if (row.timestamp >= this.keysSince) this.#index.keys.add(row);
     if (floors) return [floors];
-    if (run.marked.length === 0 || !this.#options.soleHome) return noTrims;
-    return run.marked.flatMap(({ trim }) => trim ?? []);
+    if (run.marked.length === 0) return nothing;
+    return run.marked.flatMap(({ trim, voids }) => this.#dueOf(trim, voids));
+  }
+
+  #dueOf(trim: Trim | undefined, voids: unknown): Due | readonly Due[] {
+    if (voids) return 'voids';
+    return trim && this.#options.soleHome ? trim : nothing;
+  }
+
+  async settle(slot: Slot, due: Due): Promise<void> {
+    if (due === 'voids') await this.#dropVoids(slot);
+    else await this.trim(slot, due);
+  }
+
+  async #dropVoids(slot: Slot): Promise<void> {
+    for (const { writer, floor, goneThrough } of slot.log.writers()) {
+      const subLog = goneThrough > floor ? slot.subLogs.get(writer) : undefined;
+      if (subLog) slot.log.dropBytes(await this.#drop(subLog, goneThrough));
+    }
+    this.#index.touch(slot);
+    this.noteTrimmed(slot.ref, slot.bytes);
   }
 
   /** Raises the floors where that is still to be done, and accounts for what went; the rows below them are removed later,
@@ -101,4 +123,4 @@ export class Applier {
   }
 }
 
-const noTrims: readonly Trim[] = [];
+const nothing: readonly Due[] = [];

@@ -1,7 +1,7 @@
 /** Lists of hubs and channels, from the index and from what is not in it yet. */
 import type { HubName } from '../base/ids.js';
 import { utf8, utf8Text } from '../base/bytes.js';
-import type { ChannelSize } from '../engine/ports.js';
+import type { ChannelPage, ChannelSize } from '../engine/ports.js';
 import { channelOf, keyAfter, tagged, tags } from './index-rows.js';
 import { type Slot, decodeSlotSize } from './slots.js';
 import { IndexDoubtError } from './index-doubt.js';
@@ -30,9 +30,9 @@ const rowsAtOnce = 1_000;
 export async function listChannels(
   index: StoreIndex,
   hub: HubName,
-  options: { after?: string; limit: number },
+  options: ChannelPage,
 ): Promise<ChannelSize[]> {
-  const { after = '', limit } = options;
+  const { after = '', limit, withEmpty = false } = options;
   const inMemory = new Map<string, Slot>();
   for (const slot of changed(index)) {
     if (slot.ref.hub === hub && slot.ref.channel > after) inMemory.set(slot.ref.channel, slot);
@@ -48,7 +48,7 @@ export async function listChannels(
       if (inMemory.has(ref.channel)) continue;
       const size = decodeSlotSize(key, value);
       if (!size) throw new IndexDoubtError(`the row of channel ${ref.channel} is damaged`);
-      if (size.entries > 0) sizes.push({ ref, ...size });
+      if (size.entries > 0 || withEmpty) sizes.push({ ref, ...size });
     }
     isWhole = rows.length < rowsAtOnce;
     const last = rows.at(-1);
@@ -57,7 +57,7 @@ export async function listChannels(
   // A changed channel counts only where the rows read so far reach: behind them comes another page.
   const bound = isWhole ? undefined : sizes.at(-1)?.ref.channel;
   for (const { ref, log } of inMemory.values()) {
-    if (log.entries === 0 || (bound !== undefined && ref.channel > bound)) continue;
+    if ((log.entries === 0 && !withEmpty) || (bound !== undefined && ref.channel > bound)) continue;
     sizes.push({ ref, entries: log.entries, bytes: log.bytes, lastTimestamp: log.lastTimestamp });
   }
   return sizes.sort((a, b) => (a.ref.channel < b.ref.channel ? -1 : 1)).slice(0, limit);

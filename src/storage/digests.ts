@@ -5,6 +5,7 @@ import type { ChannelRef, HubName, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type {
   ChannelContent,
+  ChannelPage,
   Clock,
   DigestOptions,
   MissingRange,
@@ -77,9 +78,9 @@ export class Digests {
   }
 
   /** What channels hold, by name, with the digests that are known of exactly that. */
-  async list(hub: HubName, page: { after?: string; limit: number }): Promise<ChannelContent[]> {
+  async list(hub: HubName, page: ChannelPage): Promise<ChannelContent[]> {
     const { index } = this.#options;
-    const refs = (await listChannels(index, hub, page)).map(({ ref }) => ref);
+    const refs = (await listChannels(index, hub, { ...page, withEmpty: true })).map(({ ref }) => ref);
     const logs = await index.logs(refs);
     const keys = refs.map(digestKey);
     const values = await index.keyValue.getMany(keys);

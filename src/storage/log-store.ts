@@ -5,6 +5,7 @@ import type { ChannelRef, HubName, StoreId, WriterId } from '../base/ids.js';
 import {
   type ArrivedRuns,
   type ChannelContent,
+  type ChannelPage,
   type ChannelSize,
   type Commit,
   type CommitReceipt,
@@ -18,8 +19,9 @@ import {
   StoreFailedError,
 } from '../engine/ports.js';
 import type { ChannelLog } from '../log/channel-log.js';
-import type { Timestamp, Trim, Vector } from '../log/entry.js';
+import type { Timestamp, Vector } from '../log/entry.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
+import type { Due } from './applier.js';
 import { arrivedSince } from './arrivals.js';
 import { listChannels, listHubs } from './channel-list.js';
 import { Digests } from './digests.js';
@@ -112,9 +114,9 @@ class SegmentedLogStore implements LogStore {
     const appended = await writer.append(commit, () => this.#notesWith(commit));
     // A step ahead of the commits may have failed meanwhile: then it is not said whether this one holds.
     this.#mustWork();
-    const trims = this.#apply(commit, slots, appended);
+    const dues = this.#apply(commit, slots, appended);
     if (mendings) this.#mend(commit, mendings, appended);
-    if (trims) for (const [slot, trim] of trims) await this.#parts.applier.trim(slot, trim);
+    if (dues) for (const [slot, due] of dues) await this.#parts.applier.settle(slot, due);
     if (mendings) {
       await index.flushAll();
       this.#reader.forget();
@@ -164,9 +166,9 @@ class SegmentedLogStore implements LogStore {
     return await this.#guard(() => listHubs(this.#parts.index));
   }
 
-  async channels(hub: HubName, options: { after?: string; limit: number }): Promise<readonly ChannelSize[]> {
+  async channels(hub: HubName, page: ChannelPage): Promise<readonly ChannelSize[]> {
     this.#mustWork();
-    return await this.#guard(() => listChannels(this.#parts.index, hub, options));
+    return await this.#guard(() => listChannels(this.#parts.index, hub, page));
   }
 
   async digest(ref: ChannelRef, options?: DigestOptions): Promise<StoredDigest | undefined> {
@@ -175,12 +177,9 @@ class SegmentedLogStore implements LogStore {
     return digest;
   }
 
-  async contents(
-    hub: HubName,
-    options: { after?: string; limit: number },
-  ): Promise<readonly ChannelContent[]> {
+  async contents(hub: HubName, page: ChannelPage): Promise<readonly ChannelContent[]> {
     this.#mustWork();
-    return await this.#guard(() => this.#digests.list(hub, options));
+    return await this.#guard(() => this.#digests.list(hub, page));
   }
 
   damaged(limit: number): readonly DamagedRun[] {
@@ -297,17 +296,17 @@ class SegmentedLogStore implements LogStore {
     return new Map([...this.notes, ...(commit.notes ?? [])]);
   }
 
-  /** The commit is durable: takes it into logs and index. Returns trims that are due. */
-  #apply(commit: Commit, slots: readonly Slot[], appended: Appended): [Slot, Trim][] | undefined {
+  /** The commit is durable: takes it into logs and index. Returns what is to be settled. */
+  #apply(commit: Commit, slots: readonly Slot[], appended: Appended): [Slot, Due][] | undefined {
     const { index, applier, writer } = this.#parts;
     const { header, segment, runsAt, length } = appended;
-    let trims: [Slot, Trim][] | undefined;
+    let dues: [Slot, Due][] | undefined;
     let arrival = header.firstArrival;
     for (let i = 0; i < slots.length; i++) {
       const run = commit.runs[i]!;
       const at = { segment, offset: runsAt + run.offset, headerBytes: run.headerBytes, arrival };
       for (const range of commit.lost?.get(i) ?? []) slots[i]!.log.lose(range);
-      for (const trim of applier.apply(slots[i]!, run, at)) (trims ??= []).push([slots[i]!, trim]);
+      for (const due of applier.apply(slots[i]!, run, at)) (dues ??= []).push([slots[i]!, due]);
       arrival += run.count;
     }
     const { number: segmentNumber, generation } = segment;
@@ -338,7 +337,7 @@ class SegmentedLogStore implements LogStore {
       end: offset + length,
       nextArrival,
     });
-    return trims;
+    return dues;
   }
 
   async #withSlot<T>(ref: ChannelRef, use: (slot: Slot) => Promise<T>): Promise<T> {

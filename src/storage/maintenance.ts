@@ -1,5 +1,6 @@
 /** Background duties, one bounded step at a time, and never two at once: what one removes the other must not move. */
-import { channelKey } from '../base/ids.js';
+import { type WriterId, channelKey } from '../base/ids.js';
+import type { ChannelLog } from '../log/channel-log.js';
 import { floorWriter } from '../log/floors.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Postponed, compactStep } from './compaction.js';
@@ -80,8 +81,9 @@ export class Maintenance {
     const writes: Write[] = [];
     let isDone = true;
     // Of floor runs the newest says all.
-    const floorRuns = { writer: floorWriter, floor: slot.log.firstPosition - 1 };
-    for (const { writer, floor } of [...slot.log.writers(), floorRuns]) {
+    const floorRuns = { writer: floorWriter, goneThrough: slot.log.firstPosition - 1 };
+    for (const { writer, goneThrough } of [...slot.log.writers(), floorRuns]) {
+      const floor = isLastTrim(slot.log, writer, goneThrough) ? goneThrough - 1 : goneThrough;
       const subLog = slot.subLogs.get(writer);
       if (floor <= 0 || !subLog) continue;
       // Rows still on their way could not be removed yet.
@@ -121,4 +123,11 @@ export class Maintenance {
     segment.liveBytes = Math.max(0, segment.liveBytes - headerBytes - recordBytes);
     index.touchSegment(segment);
   }
+}
+
+/** The end of a generation is the trim that removes itself: where there are no floor runs a start finds the floors by it. */
+function isLastTrim({ trim, generation }: ChannelLog, writer: WriterId, floor: number): boolean {
+  const through = generation.deletion?.through;
+  const isLast = through !== undefined && through.writer === writer && through.seq === floor;
+  return isLast && trim?.through.writer === writer && trim.through.seq === floor;
 }

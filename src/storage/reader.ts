@@ -77,9 +77,9 @@ export class Reader {
   /** The first seq of a writer stamped at or after `timestamp`, for each writer that has one. */
   async seqsSince(slot: Slot, timestamp: Timestamp): Promise<Vector> {
     const seqs = new Map<WriterId, number>();
-    for (const { writer, seq, floor, lastTimestamp } of slot.log.writers()) {
-      if (seq <= floor || lastTimestamp < timestamp) continue;
-      const first = await this.#seqSince(slot, slot.subLog(writer), floor + 1, seq, timestamp);
+    for (const { writer, seq, goneThrough, lastTimestamp } of slot.log.writers()) {
+      if (seq <= goneThrough || lastTimestamp < timestamp) continue;
+      const first = await this.#seqSince(slot, slot.subLog(writer), goneThrough + 1, seq, timestamp);
       if (first !== undefined) seqs.set(writer, first);
     }
     return seqs;
@@ -93,7 +93,9 @@ export class Reader {
     result: ResultBuilder,
   ): Promise<void> {
     const subLog = slot.subLog(writer);
-    let seq = firstSeq;
+    const present = (slot.log.writer(writer)?.goneThrough ?? 0) + 1;
+    let seq = Math.max(firstSeq, Math.min(present, lastSeq + 1));
+    if (seq > firstSeq) result.addMissing({ writer, fromSeq: firstSeq, toSeq: seq - 1 });
     for (let moved = 0; seq <= lastSeq && !result.isFull;) {
       const places =
         this.#ahead.take(subLog, seq) ??
@@ -216,7 +218,10 @@ export class Reader {
   #addMissing(slot: Slot, writer: WriterId, fromSeq: number, toSeq: number, result: ResultBuilder): void {
     const state = slot.log.writer(writer);
     const lost = slot.log.lostRanges().filter((range) => range.writer === writer);
-    for (let seq = Math.max(fromSeq, (state?.floor ?? 0) + 1); seq <= Math.min(toSeq, state?.seq ?? 0);) {
+    for (
+      let seq = Math.max(fromSeq, (state?.goneThrough ?? 0) + 1);
+      seq <= Math.min(toSeq, state?.seq ?? 0);
+    ) {
       const range = lost.find((each) => each.fromSeq <= seq && seq <= each.toSeq);
       if (!range) {
         throw new IndexDoubtError(

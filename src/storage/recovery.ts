@@ -1,12 +1,11 @@
 /** What happens between opening the index and the first commit: segments are read from where the index ends, whole
  *  commits are taken in, damage is salvaged, and the tail is made fit to be written behind. */
 import { type ChannelRef, channelKey } from '../base/ids.js';
-import type { Trim } from '../log/entry.js';
 import { floorsIn, isFloorRun } from '../log/floors.js';
 import { RefCache } from '../log/run-reader.js';
 import type { RunSummary } from '../log/run.js';
 import { Again } from './again.js';
-import type { StoredAt } from './applier.js';
+import type { Due, StoredAt } from './applier.js';
 import { type CommitHeader, lineageSeed } from './commit-format.js';
 import type { FoundSegment } from './directory.js';
 import type { ArrivalPlace } from './index-rows.js';
@@ -21,7 +20,7 @@ import { RecoveryReport } from './recovery-report.js';
 import { type FitOptions, Strays, fit, hasPlace, takeBelow } from './strays.js';
 import { type HeldDamage, type TailEnd, readStretch, repairTail } from './tail.js';
 
-type DueTrim = readonly [ChannelRef, Trim];
+type DueOf = readonly [ChannelRef, Due];
 
 /** Rows that may wait before the scan stops for the index, and from which on a batch is begun. */
 const waitingRowsMax = 16_000;
@@ -213,7 +212,7 @@ class Recovery {
     }
     const end = header.offset + length;
     segment.end = Math.max(segment.end, end);
-    const trims: DueTrim[] = [];
+    const trims: DueOf[] = [];
     for (const { run, offset, arrival } of runs) {
       const at = { segment, offset, headerBytes: run.headerBytes, arrival };
       const slot = this.#slotOf(run);
@@ -252,11 +251,11 @@ class Recovery {
   }
 
   /** Adds the trims that are due after it. */
-  #takeIn(slot: Slot, run: RunSummary, at: StoredAt, trims: DueTrim[]): void {
+  #takeIn(slot: Slot, run: RunSummary, at: StoredAt, trims: DueOf[]): void {
     const floors = floorsIn(run);
     if (floors) takeBelow(slot.log, floors.floors, this.#fitting(slot, trims));
     this.#entries += run.count;
-    for (const trim of this.#options.applier.apply(slot, run, at)) trims.push([run.ref, trim]);
+    for (const due of this.#options.applier.apply(slot, run, at)) trims.push([run.ref, due]);
   }
 
   /** Takes a run in, and before it what was salvaged that it stands on. */
@@ -264,7 +263,7 @@ class Recovery {
     slot: Slot,
     run: RunSummary,
     at: StoredAt,
-    trims: DueTrim[],
+    trims: DueOf[],
     kind: CommitHeader['kind'] | 'stray' = 'stray',
   ): void {
     const refusal = fit(slot.log, run, this.#fitting(slot, trims));
@@ -283,7 +282,7 @@ class Recovery {
     this.#forgot = true;
   }
 
-  #fitting(slot: Slot, trims: DueTrim[]): FitOptions {
+  #fitting(slot: Slot, trims: DueOf[]): FitOptions {
     return {
       strays: this.#strays,
       apply: (stray) => this.#takeIn(slot, stray.run, stray.at, trims),
@@ -291,10 +290,10 @@ class Recovery {
     };
   }
 
-  async #applyTrims(trims: readonly DueTrim[]): Promise<void> {
-    for (const [ref, trim] of trims) {
+  async #applyTrims(trims: readonly DueOf[]): Promise<void> {
+    for (const [ref, due] of trims) {
       const slot = this.#options.index.slots.get(ref);
-      if (slot) await this.#options.applier.trim(slot, trim);
+      if (slot) await this.#options.applier.settle(slot, due);
     }
   }
 
@@ -337,7 +336,7 @@ class Recovery {
   async #takeFloors(run: RunSummary, at: StoredAt): Promise<void> {
     await this.#options.index.slots.bring([run.ref]);
     const slot = this.#slotOf(run);
-    const trims: DueTrim[] = [];
+    const trims: DueOf[] = [];
     if (slot.log.accepts(run).ok) this.#takeIn(slot, run, at, trims);
     await this.#applyTrims(trims);
   }
@@ -356,7 +355,7 @@ class Recovery {
         );
         continue;
       }
-      const trims: DueTrim[] = [];
+      const trims: DueOf[] = [];
       this.#fitIn(slot, stray.run, stray.at, trims);
       await this.#applyTrims(trims);
     }

@@ -61,8 +61,8 @@ export class Scrub {
     const { ref, writer } = subLogOf(key);
     const slot = await index.slots.use(ref);
     try {
-      const floor = slot.log.writer(writer)?.floor ?? 0;
-      if (place.firstSeq + place.count - 1 > floor) await reader.verify(slot, writer, place);
+      const gone = slot.log.writer(writer)?.goneThrough ?? 0;
+      if (place.firstSeq + place.count - 1 > gone) await reader.verify(slot, writer, place);
     } finally {
       index.slots.release(ref);
     }

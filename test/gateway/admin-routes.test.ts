@@ -232,6 +232,7 @@ describe('operation', () => {
       '/v1/admin/hubs/{hub}/users',
       '/v1/admin/hubs/{hub}/users/{name}',
       '/v1/admin/status',
+      '/v1/hubs/{hub}/channels/{channel}',
       '/v1/hubs/{hub}/channels/{channel}/document',
       '/v1/hubs/{hub}/channels/{channel}/document/changes',
       '/v1/hubs/{hub}/channels/{channel}/history',

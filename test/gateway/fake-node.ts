@@ -193,6 +193,20 @@ export class FakeNode implements NodeApi {
     );
   }
 
+  readonly deleted: string[] = [];
+
+  async deleteHub(hub: string) {
+    this.deleted.push(hub);
+    return hub === 'default' ? ok(undefined) : err(failure('HUB_NOT_FOUND'));
+  }
+
+  async deleteChannel(principal: Principal, hub: string, channel: string) {
+    if (!principal.admin) return err(failure('DENIED', { channel }));
+    this.deleted.push(`${hub}/${channel}`);
+    const dot = { writer: 'ab'.repeat(12) as WriterId, seq: 3 };
+    return ok({ dot, timestamp: 1, level: 'quorum', copies: 1, duplicate: false } as const);
+  }
+
   queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
     this.queries.push(query);
     if (hub !== 'default' || channel !== 'chat') return Promise.resolve(err(failure('HUB_NOT_FOUND')));

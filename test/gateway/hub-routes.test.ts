@@ -25,6 +25,15 @@ test('a hub is made, and said to be there already', async () => {
   expect(await (await ask('PUT', '/v1/admin/hubs/default')).json()).toEqual({ created: false });
 });
 
+test('a hub and a channel are deleted by who may', async () => {
+  expect(await (await ask('DELETE', '/v1/admin/hubs/default')).json()).toEqual({ done: true });
+  expect((await ask('DELETE', '/v1/admin/hubs/acme')).status).toBe(404);
+  const channel = '/v1/hubs/default/channels/room%3A1';
+  expect(await (await ask('DELETE', channel)).json()).toEqual({ deleted: true, id: `${'ab'.repeat(12)}-3` });
+  expect((await ask('DELETE', channel, undefined, userToken)).status).toBe(403);
+  expect(node.deleted).toEqual(['default', 'acme', 'default/room:1']);
+});
+
 test('settings are put, removed, exported and replaced, by name', async () => {
   await ask('PUT', `${settings}/rules/closed`, { public: false });
   await ask('PUT', `${settings}/channels/room%3A1`, 'closed');
@@ -72,6 +81,7 @@ describe('refused', () => {
       ['GET', settings],
       ['PUT', settings],
       ['PUT', '/v1/admin/hubs/acme'],
+      ['DELETE', '/v1/admin/hubs/default'],
       ['DELETE', `${settings}/rules/x`],
     ] as const) {
       const headers = token === '' ? {} : { authorization: `Bearer ${token}` };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.js';
 import { defaultRules, rulesFor } from '../../src/channels/rules.js';
-import { Catalog, encodeCreate } from '../../src/hubs/catalog.js';
+import { Catalog, encodeHubEvent } from '../../src/hubs/catalog.js';
 import { checkDocument, checkSetting, decodeChange, encodeChange } from '../../src/hubs/change.js';
 import type { Change } from '../../src/hubs/change.js';
 import { Settings, viewOf } from '../../src/hubs/settings.js';
@@ -97,7 +97,7 @@ test('settings go over the configuration, name by name', () => {
 
 test('a hub is made once', () => {
   const catalog = new Catalog();
-  const make = (hub: string) => catalog.apply(folded(encodeCreate(hub as HubName))).isVoid;
+  const make = (hub: string) => catalog.apply(folded(encodeHubEvent('create', hub as HubName))).isVoid;
   expect(['acme', 'acme', '$ringlog', 'No Good', 'other'].map(make)).toEqual([
     false,
     true,

@@ -53,6 +53,7 @@ describe('a run', () => {
       lastChecksum: next.lastChecksum,
       lastTimestamp: 401,
       floor: 0,
+      goneThrough: 0,
     });
     expect(log.lastTimestamp).toBe(401);
     expect(log.writer(b)).toBeUndefined();

@@ -87,6 +87,39 @@ function writeRetainedRun(): RunWriter {
   return out;
 }
 
+const deletion = {
+  through: { writer: b, seq: 9 },
+  end: 70_020,
+  timestamp: 372_613_670_700_000,
+  old: new Map([
+    [a, 70_011],
+    [b, 8],
+  ]),
+};
+
+/** The end of a generation, and what says which entries were written beside it. */
+function writeDeletingRun(): RunWriter {
+  const out = new RunWriter();
+  out.begin(ref, b, 7, 9, 99);
+  const floors = new Map([
+    [b, 9],
+    [a, 70_011],
+  ]);
+  const trim = { through: { writer: b, seq: 9 }, floors, round: 7 };
+  out.append({ timestamp: 372_613_670_700_000, kind: 'delete', actor: 'root', trim });
+  out.append({
+    timestamp: 372_613_670_700_001,
+    kind: 'delete',
+    parents: [{ writer: c, seq: 3 }],
+    voids: [
+      { writer: c, fromSeq: 1, toSeq: 3 },
+      { writer: a, fromSeq: 70_012, toSeq: 70_013 },
+    ],
+  });
+  out.end();
+  return out;
+}
+
 /** A state with everything in it: a trim, a block, a tail that is not committed, lost entries, rounds, marks, a retained
  *  entry and later ones that are not placed. */
 function writeLog(): ChannelLog {
@@ -142,6 +175,24 @@ function writeTrimmedLog(): ChannelLog {
   return log;
 }
 
+const ended: Trim = {
+  round: 7,
+  through: { writer: b, seq: 9 },
+  floors: new Map([...deletion.old, [b, 9] as const]),
+  deletion,
+};
+
+/** Behind the end of a generation, with entries that are void. */
+function writeDeletedLog(): ChannelLog {
+  const log = new ChannelLog(ref);
+  log.apply(floorRun(ref, ended).run);
+  log.lose({ writer: c, fromSeq: 1, toSeq: 3 });
+  log.lose({ writer: a, fromSeq: 70_012, toSeq: 70_013 });
+  const out = writeDeletingRun();
+  log.apply({ ...out.runs[0]!, firstSeq: 10, count: 1, marked: [out.runs[0]!.marked[1]!] });
+  return log;
+}
+
 const written: Record<string, () => Uint8Array> = {
   content: () => encodeContent(content),
   run: () => writeRun().bytes(),
@@ -153,6 +204,9 @@ const written: Record<string, () => Uint8Array> = {
     ]),
   emptyCursor: () => encodeCursor(ref, []),
   floorRun: () => floorRun(ref, elsewhere).bytes,
+  deletingRun: () => writeDeletingRun().bytes(),
+  floorRunOfDeletion: () => floorRun(ref, ended).bytes,
+  logWithDeletion: () => writeDeletedLog().encode(),
   logWithHeldTrim: () => writeTrimmedLog().encode(),
   emptyLog: () => new ChannelLog(ref).encode(),
   log: () => writeLog().encode(),
@@ -190,6 +244,22 @@ describe('stored before', () => {
     const bytes = fromHex(golden['floorRun']!);
     const run = verifyRun(bytes, 0, bytes.length);
     expect(run.ok && floorsIn(run.value)).toEqual(elsewhere);
+  });
+
+  test('the end of a generation is read, and what was written beside it', () => {
+    const bytes = fromHex(golden['deletingRun']!);
+    const run = verifyRun(bytes, 0, bytes.length);
+    expect(run).toEqual({ ok: true, value: writeDeletingRun().runs[0] });
+    const floors = fromHex(golden['floorRunOfDeletion']!);
+    const raised = verifyRun(floors, 0, floors.length);
+    expect(raised.ok && floorsIn(raised.value)).toEqual(ended);
+    const decoded = ChannelLog.decode(ref, fromHex(golden['logWithDeletion']!));
+    if (!decoded.ok) throw new Error(decoded.error);
+    const { generation } = decoded.value;
+    expect(generation.deletion?.through).toEqual(deletion.through);
+    expect([generation.oldThrough(c), generation.oldThrough(a), decoded.value.entries]).toEqual([
+      3, 70_013, 1,
+    ]);
   });
 
   test('a state with floors from elsewhere and a trim that is not in force is read', () => {

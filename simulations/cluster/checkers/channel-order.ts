@@ -6,6 +6,8 @@ export interface ChannelOrder {
   readonly entries: readonly StoredEntry[];
   /** By the text of a dot. */
   readonly positions: ReadonlyMap<string, number>;
+  /** The primary chain, as texts of dots. */
+  readonly chain: ReadonlySet<string>;
   /** Entries that the newest does not stand on. */
   readonly outside: readonly StoredEntry[];
   /** Whether the second stands on the first. */
@@ -38,7 +40,8 @@ class Ordering {
   }
 
   run(): ChannelOrder {
-    for (const link of this.#chain()) {
+    const chain = this.#chain();
+    for (const link of chain) {
       const isNext = link.parents.length === 0 && this.#placed.get(link.writer) === link.seq - 1;
       if (!isNext) this.#placeBlock(this.#pastOf(link), link);
       this.#place(link);
@@ -50,7 +53,7 @@ class Ordering {
       first.writer === second.writer
         ? first.seq <= second.seq
         : (this.#pastOf(this.#anchors.get(second)!).get(first.writer) ?? 0) >= first.seq;
-    return { entries: this.#order, positions, outside, isBelow };
+    return { entries: this.#order, positions, chain: new Set(chain.map(dotText)), outside, isBelow };
   }
 
   #entry(writer: string, seq: number): StoredEntry | undefined {

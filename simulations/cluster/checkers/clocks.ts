@@ -14,7 +14,7 @@ function entriesByWriter({ stores }: Evidence): Map<string, StoredEntry[]> {
       for (const [writer, entries] of writers) {
         const known = seen.get(writer) ?? new Map<string, StoredEntry>();
         seen.set(writer, known);
-        for (const entry of entries) known.set(`${name} ${entry.seq}`, entry);
+        for (const entry of entries) if (!entry.isVoid) known.set(`${name} ${entry.seq}`, entry);
       }
   return new Map([...seen].map(([writer, entries]) => [writer, [...entries.values()]]));
 }

@@ -17,7 +17,9 @@ export const restartReadsTheLog: Checker = function* ({ record, orders, homesOf 
     const got = linesOf(reader);
     const seen = new Set<number>();
     const floors = homesOf(reader.channel)[0]?.channels.get(reader.channel)?.floors;
-    const kept = order.entries.filter(({ writer, seq }) => seq > (floors?.get(writer) ?? 0));
+    const kept = order.entries.filter(
+      ({ writer, seq, isVoid }) => !isVoid && seq > (floors?.get(writer) ?? 0),
+    );
     const expected = kept.filter(({ line }) => line > 0 && !seen.has(line) && seen.add(line));
     const at = expected.findIndex((entry, i) => {
       const event = got[i];

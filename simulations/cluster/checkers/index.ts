@@ -2,6 +2,7 @@
 import type { Finding } from '../record.js';
 import * as claims from './claims.js';
 import * as clocks from './clocks.js';
+import * as deletions from './deletions.js';
 import * as documents from './documents.js';
 import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
@@ -48,6 +49,8 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I23 acks are honest': publishes.acksAreHonest,
   'I23 outcomes are true': publishes.outcomesAreTrue,
   'I23 rejected is nowhere': publishes.rejectedIsNowhere,
+  'R33 deleted is gone': deletions.deletedIsGone,
+  'R33 deletions hold': deletions.deletionsHold,
   'P1 presence is exact': presenceIsExact,
   'F2 documents are equal': documents.documentsAreEqual,
   'F4 followers have it': documents.followersHaveIt,

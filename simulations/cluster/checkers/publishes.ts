@@ -1,5 +1,6 @@
 /** What publishers were told, against the disks. */
 import type { Publish, SeenDot } from '../record.js';
+import { deletedIn, endsIn } from './deletions.js';
 import type { Checker } from './evidence.js';
 import { type StoreLog, type StoredEntry, dotText } from './store-log.js';
 import { trimmedIn } from './trims.js';
@@ -13,11 +14,17 @@ function entryAt({ channels }: StoreLog, channel: string, { writer, seq }: SeenD
 }
 
 /** I1, I2: what was acked is on every node at the end or was trimmed there, as long as one of the disks that held it then is there. */
-export const ackedIsKept: Checker = function* ({ record, homesOf, everAt }) {
+export const ackedIsKept: Checker = function* (evidence) {
+  const { record, homesOf, everAt } = evidence;
+  const deleted = new Map<string, (dot: SeenDot) => boolean>();
   for (const { line, dot, level, holders, node } of record.acks) {
     if (!dot || level === 'memory') continue;
     if (holders.length > 0 && holders.every((disk) => record.lostDisks.has(disk))) continue;
     const { channel } = record.of(line)!;
+    const isDeleted = deleted.get(channel) ?? deletedIn(evidence, channel);
+    deleted.set(channel, isDeleted);
+    // Who wrote beside the end of a generation was told of one copy.
+    if (level === 'owner' && isDeleted(dot)) continue;
     for (const store of homesOf(channel)) {
       const isTrimmed = dot.seq <= (store.channels.get(channel)?.floors?.get(dot.writer) ?? 0);
       const entry = isTrimmed ? everAt(channel, dot.writer, dot.seq) : entryAt(store, channel, dot);
@@ -77,15 +84,20 @@ export const rejectedIsNowhere: Checker = function* ({ record, stores }) {
  *  trimmed never knew its key. */
 export const retriesCountOnce: Checker = function* (evidence) {
   const { orders, record, disks } = evidence;
-  for (const [channel, { entries, isBelow }] of orders) {
+  for (const [channel, order] of orders) {
+    const { entries, isBelow } = order;
     const isTrimmed = trimmedIn(evidence, channel);
     const wasThere = (first: StoredEntry, { writer }: StoredEntry): boolean =>
       disks[record.writers.get(writer)!.disk]!.syncedAt(channel, first.writer, first.seq) !== undefined;
+    const ends = endsIn(order);
+    // What was deleted is not remembered.
+    const isOlder = (first: StoredEntry, later: StoredEntry): boolean =>
+      ends.some((end) => isBelow(end, later) && (first.isVoid === true || !isBelow(end, first)));
     const seen = new Map<number, StoredEntry>();
     for (const entry of entries) {
       if (entry.line === 0) continue;
       const first = seen.get(entry.line);
-      const isKnown = first && (!isTrimmed(first) || wasThere(first, entry));
+      const isKnown = first && !isOlder(first, entry) && (!isTrimmed(first) || wasThere(first, entry));
       if (isKnown && isBelow(first, entry) && Math.abs(unixMs(entry) - unixMs(first)) < keysKnownMs)
         yield `line ${entry.line} is ${dotText(first)} and ${dotText(entry)} in ${channel}`;
       seen.set(entry.line, first ?? entry);

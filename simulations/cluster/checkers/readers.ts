@@ -1,6 +1,7 @@
 /** What readers were given, against the order of the channel at the end. */
 import type { EntryEvent, Reader, ReaderEvent } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
+import { deletedIn, endsIn } from './deletions.js';
 import type { Checker, Evidence } from './evidence.js';
 import { type StoredEntry, dotText, givenUpKind } from './store-log.js';
 import { trimmedIn } from './trims.js';
@@ -16,7 +17,13 @@ function isLoss(event: ReaderEvent): boolean {
 }
 
 function* eachReader({ record, orders }: Evidence): Generator<readonly [Reader, ChannelOrder, string]> {
-  const none: ChannelOrder = { entries: [], positions: new Map(), outside: [], isBelow: () => false };
+  const none: ChannelOrder = {
+    entries: [],
+    positions: new Map(),
+    chain: new Set(),
+    outside: [],
+    isBelow: () => false,
+  };
   for (const reader of record.readers)
     yield [reader, orders.get(reader.channel) ?? none, `${reader.name} in ${reader.channel}`];
 }
@@ -28,7 +35,7 @@ export const deliveredIsStored: Checker = function* (evidence) {
   for (const [reader, { positions, entries }, who] of eachReader(evidence))
     for (const { dot, line } of entriesOf(reader)) {
       const stored = entries[positions.get(dotText(dot)) ?? -1];
-      if (stored === undefined || stored.kind === givenUpKind) {
+      if (stored === undefined || (stored.kind === givenUpKind && !stored.isVoid)) {
         const mayGo = evidence.record.lostDisks.size > 0 && !isFirm(reader, dot);
         if (!mayGo) yield `${who} got ${dotText(dot)} (line ${line}), which is not in the log`;
       } else if (stored.line !== line)
@@ -93,7 +100,7 @@ export const oneOrderOrLate: Checker = function* (evidence) {
       if (event.type !== 'entry') continue;
       const { dot, late } = event;
       const position = positions.get(dotText(dot));
-      if (position === undefined || !(isFinal || isFirm(reader, dot))) continue;
+      if (position === undefined || entries[position]!.isVoid || !(isFinal || isFirm(reader, dot))) continue;
       if (position < most && !late) yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
       if (position > most && late && isFinal)
         yield `${who} got ${dotText(dot)} in its place, and marked late`;
@@ -104,14 +111,18 @@ export const oneOrderOrLate: Checker = function* (evidence) {
 
 /** I13: no hole that was not told. */
 export const nothingSkipped: Checker = function* (evidence) {
-  for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
+  for (const [reader, order, who] of eachReader(evidence)) {
+    const { positions, entries } = order;
     const isTrimmed = trimmedIn(evidence, reader.channel);
     const got = entriesOf(reader).flatMap(({ dot }) => positions.get(dotText(dot)) ?? []);
     if (got.length === 0) continue;
     const had = new Set(got);
     // Of a publish that stands there twice one is enough.
     const lines = new Set(entriesOf(reader).map(({ line }) => line));
-    const first = reader.start === 'beginning' ? 0 : got[0]!;
+    // The beginning is that of the generation there was.
+    const begun = endsIn(order).findLast((end) => positions.get(dotText(end))! < got[0]!);
+    const beginning = begun ? positions.get(dotText(begun))! + 1 : 0;
+    const first = reader.start === 'beginning' ? beginning : got[0]!;
     const last = got.reduce((most, position) => Math.max(most, position), 0);
     for (let i = first; i < last; i++) {
       const entry = entries[i]!;
@@ -147,7 +158,9 @@ function names({ ranges }: GapEvent, { writer, seq }: EntryEvent['dot']): boolea
  *  is no home any more has until it brings it home. */
 export const noNeedlessGap: Checker = function* (evidence) {
   if (evidence.record.lostDisks.size > 0) return;
-  for (const [reader, { entries, positions, isBelow }, who] of eachReader(evidence)) {
+  for (const [reader, order, who] of eachReader(evidence)) {
+    const { entries, positions, isBelow } = order;
+    const isDeleted = endsIn(order).length > 0;
     const trimmed = entries.filter(trimmedIn(evidence, reader.channel));
     const had = new Set<string>();
     let first = reader.start === 'beginning' ? 0 : undefined;
@@ -171,6 +184,7 @@ export const noNeedlessGap: Checker = function* (evidence) {
         .filter((entry, position) => !isPast(entry, position) && !had.has(dotText(entry)));
       // Between two gaps there may be entries that are not shown.
       const isNext = reader.events.slice(0, i).findLast(isGapOrEntry)?.type === 'gap';
+      if (event.reason === 'deleted' && isDeleted) continue;
       if (event.reason !== 'trimmed' || (missed.length === 0 && !isNext))
         yield `${who} was told of a gap: ${event.reason}`;
       for (const entry of missed) if (names(event, entry)) had.add(dotText(entry));
@@ -195,12 +209,13 @@ function isAway({ disks, homesOf, isRingChanging }: Evidence, channel: string, g
 export const ownWritesAreRead: Checker = function* (evidence) {
   for (const [reader, , who] of eachReader(evidence)) {
     const isTrimmed = trimmedIn(evidence, reader.channel);
+    const isDeleted = deletedIn(evidence, reader.channel);
     for (const [i, event] of reader.events.entries()) {
       if (event.type !== 'page' || event.more || !event.including) continue;
       const dot = event.including;
       const before = { ...reader, events: reader.events.slice(0, i) };
       const had = entriesOf(before).some((entry) => dotText(entry.dot) === dotText(dot));
-      if (!had && !isInGap(before, dot, isTrimmed))
+      if (!had && !isDeleted(dot) && !isInGap(before, dot, isTrimmed))
         yield `${who} asked for a log that has ${dotText(dot)}, and got one without it`;
     }
   }
@@ -228,16 +243,23 @@ export const lateIsExact: Checker = function* (evidence) {
       return event.type === 'entry' && (position === undefined || entries[position]!.round === 0);
     };
     const finalFrom = reader.events.findLastIndex(isProvisional) + 1;
+    const lastPlaces = new Map(entries.map(({ line }, position) => [line, position]));
     let most = -1;
+    // Of a publish that two owners wrote the client shows one; it may have got the other one too.
+    let mostHidden = -1;
+    // What turns out to be void is beside everything, until it is known to be.
+    let hadVoid = false;
     for (const [i, event] of reader.events.entries()) {
-      if (isLoss(event)) most = -1;
+      if (isLoss(event)) most = mostHidden = -1;
       const position = positionOf(event);
-      if (event.type !== 'entry' || position === undefined) continue;
+      if (position !== undefined && entries[position]!.isVoid) hadVoid = true;
+      if (event.type !== 'entry' || position === undefined || entries[position]!.isVoid) continue;
       if (i >= finalFrom && position < most && !event.late)
         yield `${who} got ${dotText(event.dot)} behind its place, and not marked late`;
-      if (i >= finalFrom && position > most && event.late)
+      if (i >= finalFrom && position > Math.max(most, mostHidden) && event.late && !hadVoid)
         yield `${who} got ${dotText(event.dot)} in its place, and marked late`;
       most = Math.max(most, position);
+      mostHidden = Math.max(mostHidden, lastPlaces.get(event.line) ?? -1);
     }
   }
 };

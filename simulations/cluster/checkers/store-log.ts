@@ -21,6 +21,10 @@ export interface StoredEntry extends SeenDot {
   readonly trim?: StoredTrim | undefined;
   /** What it gives up. */
   readonly lost?: RecordRange | undefined;
+  /** What it says is of an older generation. */
+  readonly voids?: readonly RecordRange[] | undefined;
+  /** That was said of it. */
+  readonly isVoid?: true;
   readonly line: number;
   readonly sum: number;
   /** SHA-256 over dot and record, as a number that is little-endian; absent for what was given up, which is in no digest. */
@@ -30,6 +34,7 @@ export interface StoredEntry extends SeenDot {
 
 /** Number of `EntryKind`. */
 export const gapKind = 8;
+export const deleteKind = 10;
 /** Stands for an entry that another one gave up. */
 export const givenUpKind = -1;
 
@@ -79,7 +84,10 @@ export function readStoreLog(
       if (kept.length > 0) writers.set(writer, once(name, kept, onConflict));
       else writers.delete(writer);
     }
-    for (const { lost } of [...writers.values()].flat()) if (lost) giveUp(channel, lost);
+    for (const { lost, voids = [] } of [...writers.values()].flat()) {
+      if (lost) giveUp(channel, lost);
+      for (const range of voids) giveUp(channel, range, true);
+    }
   }
   return { node, channels };
 }
@@ -103,17 +111,29 @@ export function untrimmed(
     const below = Array.from({ length: floor }, (_, i) => entryAt(writer, i + 1) ?? []).flat();
     writers.set(writer, [...below, ...(channel.writers.get(writer) ?? [])]);
   }
+  for (const [writer, entries] of writers)
+    writers.set(
+      writer,
+      entries.map((entry) =>
+        entry.isVoid ? { ...entry, line: entryAt(writer, entry.seq)?.line ?? 0 } : entry,
+      ),
+    );
   return { ...channel, writers };
 }
 
 export function entryOf(dot: SeenDot, round: number, bytes: Uint8Array): StoredEntry {
   let start = 1;
   while (bytes[start++]! >= 0x80);
-  const { timestamp, kind, parents, payload, trim, lost } = decodeRecord(bytes, start, bytes.length, 0);
+  const { timestamp, kind, parents, payload, trim, lost, voids } = decodeRecord(
+    bytes,
+    start,
+    bytes.length,
+    0,
+  );
   const line = kind === 0 ? lineOf(payload) : 0;
   const hash = hashOf(dot, bytes.subarray(start));
   const sums = { sum: crc32(bytes), payloadSum: crc32(payload) };
-  return { ...dot, round, timestamp, kind, parents, trim, lost, line, ...sums, hash };
+  return { ...dot, round, timestamp, kind, parents, trim, lost, voids, line, ...sums, hash };
 }
 
 function hashOf({ writer, seq }: SeenDot, body: Uint8Array): bigint {
@@ -134,17 +154,19 @@ export function digestText(hashes: readonly bigint[]): string {
 }
 
 /** What is missing of it above the floor has a place all the same: right behind its predecessor. */
-function giveUp({ writers, floors }: Read, { writer, fromSeq, toSeq }: RecordRange): void {
+function giveUp({ writers, floors }: Read, { writer, fromSeq, toSeq }: RecordRange, isVoid = false): void {
   const entries = writers.get(writer) ?? [];
   for (let seq = Math.max(fromSeq, (floors.get(writer) ?? 0) + 1); seq <= toSeq; seq++) {
     const at = entries.findIndex((entry) => entry.seq >= seq);
     const held = entries[at];
-    if (held?.seq === seq) {
+    if (held?.seq === seq && !isVoid) {
       entries[at] = { ...held, hash: undefined };
       continue;
     }
     const lost = { writer, seq, round: 0, timestamp: -1, kind: givenUpKind, parents: [] };
-    entries.splice(at < 0 ? entries.length : at, 0, { ...lost, line: 0, sum: 0, payloadSum: 0 });
+    const marked = isVoid ? ({ isVoid } as const) : {};
+    const entry = { ...lost, line: 0, sum: 0, payloadSum: 0, ...marked };
+    entries.splice(at < 0 ? entries.length : at, held?.seq === seq ? 1 : 0, entry);
   }
   if (entries.length > 0) writers.set(writer, entries);
 }

@@ -3,12 +3,13 @@ import type { ChannelRef } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import type { LogStore } from '../ports.js';
 
-/** All channels with entries, page by page; what is first written meanwhile may be left out. */
+/** All channels, page by page, those that hold nothing any more too; what is first written meanwhile may be left out. */
 export async function* allChannels(store: Pick<LogStore, 'hubs' | 'channels'>): AsyncGenerator<ChannelRef> {
   const limit = limits.retentionPageMax;
   for (const hub of await store.hubs()) {
     for (let after: string | undefined; ;) {
-      const page = await store.channels(hub, after === undefined ? { limit } : { after, limit });
+      const of = { limit, withEmpty: true } as const;
+      const page = await store.channels(hub, after === undefined ? of : { ...of, after });
       for (const { ref } of page) yield ref;
       if (page.length < limit) break;
       after = page.at(-1)!.ref.channel;

@@ -13,6 +13,7 @@ import type { MissingDots } from './following.js';
 import type { Neighbours } from './neighbours.js';
 import type { Fetched } from '../ordering.js';
 import type { Cover, Follow, PeerMessage, Read, Since, Took, Unfollow } from './peer-messages.js';
+import { withReason } from '../missing.js';
 import type { ReadRange, ReadResult, Timers } from '../ports.js';
 
 export interface FollowersHooks {
@@ -285,8 +286,13 @@ export class Followers {
     switch (question.type) {
       case 'read': {
         const bytesMax = Math.min(question.bytesMax, limits.peerReadBytes);
-        const { slices, missing } = await this.#hooks.read(ref, question.ranges, bytesMax);
-        return { type: 'readAnswer', id, slices, missing };
+        const log = await this.#hooks.open(ref);
+        try {
+          const { slices, missing } = await this.#hooks.read(ref, question.ranges, bytesMax);
+          return { type: 'readAnswer', id, slices, missing: missing.map((range) => withReason(log, range)) };
+        } finally {
+          this.#hooks.release(ref);
+        }
       }
       case 'since':
         return { type: 'sinceAnswer', id, vector: await this.#hooks.seqsSince(ref, question.timestamp) };

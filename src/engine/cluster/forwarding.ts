@@ -343,7 +343,7 @@ export class Forwarding {
 }
 
 function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem): ForwardedPublish {
-  const { actor, content, publisher, idempotencyKey, retain, judged } = pending;
+  const { actor, content, publisher, idempotencyKey, retain, judged, deletes } = pending;
   return {
     id,
     ref: lane.ref,
@@ -356,5 +356,6 @@ function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem
     degrade,
     first: isFirst,
     ...(judged ? { kind: judged.kind } : {}),
+    ...(deletes ? { isDelete: true } : {}),
   };
 }

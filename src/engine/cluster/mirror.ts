@@ -2,7 +2,6 @@
  *  committed yet. Everything older is read from the home. */
 import { type ChannelRef, type Dot, channelKey } from '../../base/ids.js';
 import type { ChannelLog, SeqRange } from '../../log/channel-log.js';
-import type { Trim } from '../../log/entry.js';
 import { floorsIn } from '../../log/floors.js';
 import { RecordWalk, placeSeed, recordIsWhole, recordSeq } from '../../log/entry-wire.js';
 import { runFrom, runOf } from '../../log/run-bytes.js';
@@ -22,7 +21,6 @@ export class Mirror {
   /** The newest entry that was delivered before it was committed. */
   tip: Dot | undefined;
   readonly #kept = new KeptRuns();
-  #trims: { readonly dot: Dot; readonly trim: Trim }[] = [];
 
   constructor(readonly log: ChannelLog) {
     this.ref = log.ref;
@@ -66,7 +64,8 @@ export class Mirror {
     if (dot.seq > log.have(dot.writer) || !log.canCommitThrough(dot)) return undefined;
     const position = log.endPosition;
     const spans = log.commitThrough(dot);
-    return { position, pieces: this.#kept.take(spans) };
+    const pieces = this.#kept.take(spans);
+    return { position, pieces: log.generation.hasDeleted(spans) ? undefined : pieces };
   }
 
   /** What is delivered before it is committed goes up to `tip`. False when there is nothing to it. */
@@ -80,10 +79,8 @@ export class Mirror {
   /** After what is committed was delivered: its trims take effect. */
   settle(): void {
     const { log } = this;
-    if (this.#trims.length > 0) {
-      for (const { dot, trim } of this.#trims) if (this.#isCommitted(dot)) log.applyTrim(trim, 0);
-      this.#trims = this.#trims.filter(({ dot }) => !this.#isCommitted(dot));
-    }
+    const { due } = log.dueTrims();
+    if (due) log.applyTrim(due, 0);
     if (this.tip && log.positionOf(this.tip) !== undefined) this.tip = undefined;
   }
 
@@ -109,8 +106,7 @@ export class Mirror {
   }
 
   #keep(bytes: Uint8Array, run: RunSummary): void {
-    const { writer, firstSeq, count, marked } = run;
-    for (const { seq, trim } of marked) if (trim) this.#trims.push({ dot: { writer, seq }, trim });
+    const { writer, firstSeq, count } = run;
     if (!this.#isCommitted({ writer, seq: firstSeq + count - 1 })) this.#kept.add(run, bytes);
   }
 }

@@ -37,6 +37,8 @@ export interface ForwardedPublish {
   readonly first: boolean;
   /** Where it is no message. */
   readonly kind?: PublishedKind;
+  /** It ends the generation of its channel; there is no content. */
+  readonly isDelete?: boolean;
 }
 
 export interface PublishBatch {

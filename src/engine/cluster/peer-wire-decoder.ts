@@ -114,7 +114,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   let publisher: ForwardedPublish['publisher'];
   let idempotencyKey = '';
   let level: ForwardedPublish['level'] | undefined;
-  const flags = { retain: false, degrade: false, first: false };
+  const flags = { retain: false, degrade: false, first: false, isDelete: false };
   let kind: ForwardedPublish['kind'];
   const id = reader.withId((tag) => {
     if (tag === 0x12) ref = reader.ref();
@@ -127,6 +127,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     else if (tag === 0x48) flags.degrade = reader.varint() !== 0;
     else if (tag === 0x50) flags.first = reader.varint() !== 0;
     else if (tag === 0x140) kind = readKind(reader);
+    else if (tag === 0x168) flags.isDelete = reader.varint() !== 0;
     else return false;
     return true;
   });
@@ -143,6 +144,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     degrade: flags.degrade,
     first: flags.first,
     ...(kind ? { kind } : {}),
+    ...(flags.isDelete ? { isDelete: true } : {}),
   };
 }
 

@@ -102,7 +102,7 @@ function itemsOf(message: PeerMessage): number {
     case 'read':
       return 1 + message.ranges.length;
     case 'readAnswer':
-      return 1 + message.slices.length + message.missing.length;
+      return 1 + message.slices.length + 2 * message.missing.length;
     case 'askChange':
       return 1 + ('nodes' in message.intent ? message.intent.nodes.length : 2);
     case 'sinceAnswer':
@@ -175,8 +175,11 @@ function putMembers(out: ByteWriter, message: Own): void {
       return putNumber(out, 0x20, message.bytesMax);
     case 'readAnswer':
       for (const slice of message.slices) putSlice(out, slice);
-      for (const { writer, fromSeq, toSeq } of message.missing)
-        putRange(out, 0x1a, writer, fromSeq, toSeq - fromSeq + 1);
+      for (const { writer, fromSeq, toSeq, gone } of message.missing) {
+        const count = toSeq - fromSeq + 1;
+        putRange(out, 0x1a, writer, fromSeq, count);
+        if (gone) putRange(out, gone === 'trimmed' ? 0x22 : 0x2a, writer, fromSeq, count);
+      }
       return;
     case 'since':
       putRef(out, 0x12, message.ref);
@@ -226,6 +229,7 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   putFlag(out, 0x48, publish.degrade);
   putFlag(out, 0x50, publish.first);
   if (publish.kind) putNumber(out, 0x140, publishedKindNumber(publish.kind));
+  putFlag(out, 0x168, publish.isDelete === true);
   closeField(out, field);
 }
 

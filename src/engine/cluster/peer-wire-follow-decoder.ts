@@ -106,15 +106,30 @@ export function readRead(reader: LetterReader): PeerMessage {
 export function readReadAnswer(reader: LetterReader): PeerMessage {
   const slices: RecordSlice[] = [];
   const missing: MissingRange[] = [];
+  const gone = new Map<string, MissingRange['gone']>();
   const id = reader.withId((tag) => {
     if (tag === 0x12) slices.push(readSlice(reader));
-    else if (tag === 0x1a) {
-      const { writer, firstSeq, count } = reader.range();
-      missing.push({ writer, fromSeq: firstSeq, toSeq: firstSeq + count - 1 });
-    } else return false;
+    else if (tag === 0x1a) missing.push(readMissing(reader));
+    else if (tag === 0x22) gone.set(rangeText(readMissing(reader)), 'trimmed');
+    else if (tag === 0x2a) gone.set(rangeText(readMissing(reader)), 'deleted');
+    else return false;
     return true;
   });
-  return { type: 'readAnswer', id, slices, missing };
+  return { type: 'readAnswer', id, slices, missing: missing.map((range) => withGone(range, gone)) };
+}
+
+function readMissing(reader: LetterReader): MissingRange {
+  const { writer, firstSeq, count } = reader.range();
+  return { writer, fromSeq: firstSeq, toSeq: firstSeq + count - 1 };
+}
+
+function withGone(range: MissingRange, all: ReadonlyMap<string, MissingRange['gone']>): MissingRange {
+  const gone = all.get(rangeText(range));
+  return gone ? { ...range, gone } : range;
+}
+
+function rangeText({ writer, fromSeq, toSeq }: MissingRange): string {
+  return `${writer} ${fromSeq} ${toSeq}`;
 }
 
 function readSlice(reader: LetterReader): RecordSlice {

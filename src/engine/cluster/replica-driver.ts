@@ -314,12 +314,12 @@ export class ReplicaDriver {
         return { writer, round, firstSeq, count, records };
       });
       // What was trimmed meanwhile is not missed.
-      const floors = this.#store.peek(ref)?.floors;
-      const floorOf = (writer: WriterId): number => floors?.get(writer) ?? 0;
-      const damaged = missing.filter(({ writer, toSeq }) => toSeq > floorOf(writer));
+      const log = this.#store.peek(ref);
+      const goneThrough = (writer: WriterId): number => log?.writer(writer)?.goneThrough ?? 0;
+      const damaged = missing.filter(({ writer, toSeq }) => toSeq > goneThrough(writer));
       this.#replica.loaded(id, read, damaged.length > 0, this.#now());
       for (const { writer, fromSeq } of damaged)
-        await this.examine(ref, writer, Math.max(fromSeq, floorOf(writer) + 1));
+        await this.examine(ref, writer, Math.max(fromSeq, goneThrough(writer) + 1));
       this.pumpSoon();
     } catch (error) {
       this.#hooks.failed(error);

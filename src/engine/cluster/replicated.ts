@@ -305,7 +305,8 @@ export class Replicated implements Ordering {
         return this.#committed(effect);
       case 'outcome': {
         const { ref, writer, firstSeq, lastSeq, outcome } = effect;
-        return this.#held.find(ref)?.shared?.settle(writer, firstSeq, lastSeq, outcome);
+        const channel = this.#held.find(ref);
+        return channel?.shared?.settle(writer, firstSeq, lastSeq, outcome, channel.log);
       }
       case 'ready':
         return this.#resume(effect.ref);
@@ -344,7 +345,10 @@ export class Replicated implements Ordering {
     if (!channel?.shared) return;
     const { shared, log } = channel;
     channel.settleTip();
-    this.#options.delivery.committed(channel, from, shared.kept.take(log.spans(from, to)));
+    const spans = log.spans(from, to);
+    const pieces = shared.kept.take(spans);
+    // Of what is deleted readers are told by the log.
+    this.#options.delivery.committed(channel, from, log.generation.hasDeleted(spans) ? undefined : pieces);
     this.#options.surroundings.committed(ref, dot);
   }
 

@@ -1,5 +1,6 @@
 /** What a node of a cluster keeps of a channel in memory, beside what a node alone keeps. */
 import type { WriterId } from '../../base/ids.js';
+import type { ChannelLog } from '../../log/channel-log.js';
 import { planted } from '../../base/planted.js';
 import type { Outcome } from '../../replication/effects.js';
 import type { IntervalId } from '../../replication/messages.js';
@@ -26,10 +27,18 @@ export class SharedChannel {
   }
 
   /** Entries of a writer through `lastSeq` have an outcome. */
-  settle(writer: WriterId, firstSeq: number, lastSeq: number, outcome: Outcome): void {
+  settle(
+    writer: WriterId,
+    firstSeq: number,
+    lastSeq: number,
+    outcome: Outcome,
+    { generation }: Pick<ChannelLog, 'generation'>,
+  ): void {
     const has = ({ dot }: PendingPublish): boolean =>
       dot !== undefined && dot.writer === writer && firstSeq <= dot.seq && dot.seq <= lastSeq;
-    this.#awaiting = told(this.#awaiting, has, outcome);
+    const isInVain = ({ deletes, dot }: PendingPublish): boolean =>
+      deletes === true && dot !== undefined && !generation.isEnd(dot);
+    this.#awaiting = told(this.#awaiting, has, outcome, isInVain);
     if (this.#repeats.length > 0) this.#repeats = told(this.#repeats, has, outcome);
   }
 
@@ -46,11 +55,13 @@ function told(
   items: PendingPublish[],
   has: (item: PendingPublish) => boolean,
   outcome: Outcome,
+  /** It is committed, and of no effect. */
+  isInVain: (item: PendingPublish) => boolean = () => false,
 ): PendingPublish[] {
   const left: PendingPublish[] = [];
   for (const item of items) {
     if (!has(item)) left.push(item);
-    else if (outcome.type === 'indeterminate')
+    else if (outcome.type === 'indeterminate' || isInVain(item))
       item.origin.publishFailed(item.requestId, failure('INDETERMINATE', { retryAfterMs: 1000 }));
     else if (planted('asked-is-reached'))
       item.origin.publishAccepted(item, { ...outcome, level: item.level });

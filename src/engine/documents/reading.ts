@@ -63,7 +63,8 @@ export async function documentChanges(
   { since, until, limit = limits.historyEntriesDefault }: DocumentChangesQuery,
 ): Promise<Result<DocumentChanges, Failure>> {
   return await readable(channel, async () => {
-    const from = since === undefined ? ok(channel.log.firstPosition) : await positionOf(core, channel, since);
+    const first = Math.max(channel.log.firstPosition, channel.log.generation.start);
+    const from = since === undefined ? ok(first) : await positionOf(core, channel, since);
     if (!from.ok) return from;
     const to = await positionOf(core, channel, until);
     if (!to.ok) return to;

@@ -126,6 +126,7 @@ export class Folds<F> {
 
   /** What the order before `position` folds to. Throws FoldUnreadableError. */
   async before(channel: ActiveChannel, position: number): Promise<F> {
+    if (position < channel.log.generation.start) throw new FoldUnreadableError('It was deleted since.', true);
     const isNow = position >= channel.log.endPosition;
     const open = isNow ? await this.#atEnd(channel) : this.#known(channel);
     open?.settle();

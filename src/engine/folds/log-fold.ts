@@ -8,6 +8,7 @@ import { decodeEntry, iterateRecords, placeOf } from '../../log/entry-wire.js';
 import { recordKind } from '../../log/record-layout.js';
 import { LogReader } from '../../log/reader.js';
 import { type ScanItem, scanBackward, scanForward } from '../history.js';
+import type { Gap } from '../../protocol/messages.js';
 import type { Logs } from '../ports.js';
 import type { Folding, Step } from './folding.js';
 import type { Ahead, Folded } from './open-fold.js';
@@ -55,9 +56,11 @@ export async function foldStart<F>(at: FoldedLog<F>, position: number): Promise<
     const fold = content && folding.readSnapshot(content);
     if (fold) return { fold, position: item.position, snapshotAt: item.position, bytesSince: 0 };
   }
-  if (firstPosition > 0 && !folding.startsAnywhere)
+  const { start } = log.generation;
+  if (firstPosition > start && !folding.startsAnywhere)
     throw new FoldUnreadableError('The log does not go back that far.', true);
-  return { fold: folding.empty, position: firstPosition, snapshotAt: undefined, bytesSince: 0 };
+  const first = Math.max(firstPosition, start);
+  return { fold: folding.empty, position: first, snapshotAt: undefined, bytesSince: 0 };
 }
 
 /** Goes on from `from` up to position `to` of the committed order. */
@@ -68,13 +71,16 @@ export async function foldOn<F>(
   visit?: (visited: Visited<F>) => boolean,
 ): Promise<Folded<F>> {
   const { log, ref, folding } = at;
+  if (from.position < log.generation.start && to > log.generation.start)
+    return await foldOn(at, await foldStart(at, to), to, visit);
   let { fold, position, snapshotAt, bytesSince } = from;
-  if (position < log.firstPosition && folding.startsAnywhere) position = log.firstPosition;
-  if (position < log.firstPosition) throw new FoldUnreadableError('The log does not go back that far.', true);
+  const first = Math.max(log.firstPosition, log.generation.start);
+  if (position < first && folding.startsAnywhere) position = first;
+  if (position < first) throw new FoldUnreadableError('The log does not go back that far.', true);
   if (position >= to) return from;
   const reader = LogReader.atPosition(log, position);
   for await (const item of scanForward({ ...at, ...whole }, reader)) {
-    if (item.type === 'gap') position += givenUp(log, item.gap.ranges);
+    if (item.type === 'gap') position += givenUp(log, item.gap);
     else {
       const entry = entryOf(ref, item);
       const step = folding.step(fold, entry, () => log.pastOf(entry));
@@ -145,15 +151,15 @@ function* entriesOf(ref: ChannelRef, slice: RecordItem['slice']): Generator<Entr
 }
 
 /** What no home has any more is no change, and the same for all; what only this one cannot read is waited for. */
-function givenUp(
-  log: ChannelLog,
-  ranges: readonly { writer: string; fromSeq: number; toSeq: number }[],
-): number {
+function givenUp(log: ChannelLog, { ranges, reason }: Gap): number {
   let count = 0;
   for (const { writer, fromSeq, toSeq } of ranges) {
-    const isLost = log
-      .lostRanges()
-      .some((lost) => lost.writer === writer && lost.fromSeq <= fromSeq && toSeq <= lost.toSeq);
+    // A home may have heard already that it is deleted; then this log is behind, and goes on soon.
+    const isLost =
+      (reason === 'deleted' && log.generation.isDeleted({ writer, seq: toSeq })) ||
+      log
+        .lostRanges()
+        .some((lost) => lost.writer === writer && lost.fromSeq <= fromSeq && toSeq <= lost.toSeq);
     if (!isLost) throw new FoldUnreadableError('An entry cannot be read.');
     count += toSeq - fromSeq + 1;
   }

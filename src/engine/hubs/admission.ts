@@ -1,6 +1,7 @@
 /** Who may ask what of which hub, before anything is read or written there. */
 import { type ChannelRef, type HubName, parseChannelName, parseHubName, systemHub } from '../../base/ids.js';
 import { type Result, err, ok } from '../../base/result.js';
+import type { Action } from '../../channels/grants.js';
 import { refusal } from '../../channels/permissions.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { Principal } from '../api.js';
@@ -39,16 +40,19 @@ export class Admission {
   }
 
   /** Who reads a channel may subscribe to it. */
-  reader(principal: Principal, hub: string, channel: string): Result<ChannelRef, Failure> {
+  reader(
+    principal: Principal,
+    hub: string,
+    channel: string,
+    action: Action = 'subscribe',
+  ): Result<ChannelRef, Failure> {
     const name = this.client(principal, hub);
     if (!name.ok) return name;
     const ref = refOf(name.value, channel);
     if (!ref.ok) return ref;
     const { hubs } = this.tenants;
     const rules = hubs.rulesOf(ref.value);
-    const refused = rules
-      ? refusal(principal, 'subscribe', ref.value.channel, rules)
-      : hubs.missing(name.value);
+    const refused = rules ? refusal(principal, action, ref.value.channel, rules) : hubs.missing(name.value);
     return refused ? err(refused) : ref;
   }
 }

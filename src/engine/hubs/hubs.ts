@@ -6,7 +6,7 @@ import { isSystemChannel, systemHub } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { type RuleConfig, type RuleSet, hasRetention, rulesFor } from '../../channels/rules.js';
-import { Catalog, encodeCreate } from '../../hubs/catalog.js';
+import { Catalog, type Cleared, type Deleting, type HubEvent, encodeHubEvent } from '../../hubs/catalog.js';
 import { type Change, type SettingsDocument, encodeChange } from '../../hubs/change.js';
 import { type HubView, Settings, viewOf } from '../../hubs/settings.js';
 import { catalogRef, settingsRef, systemRulesOf } from '../../hubs/system-channels.js';
@@ -102,6 +102,7 @@ export class Hubs {
 
   /** Why a hub that is asked for cannot be served. */
   missing(hub: HubName): Failure {
+    if (this.deleting.has(hub)) return beingDeleted(hub);
     return this.exists(hub) || (this.#catalog && !this.#catalog.state) ? notNow() : failure('HUB_NOT_FOUND');
   }
 
@@ -135,11 +136,40 @@ export class Hubs {
     if (!this.#catalog) return err(failure('UNSUPPORTED', { message: 'This node keeps no settings.' }));
     if (!(await this.#catalog.ready())) return err(notNow());
     if (this.#hasSettings(hub)) return ok(false);
-    const outcome = await this.#catalog.change(encodeCreate(hub), actor);
+    if (this.deleting.has(hub)) return err(beingDeleted(hub));
+    const outcome = await this.#catalog.change(encodeHubEvent('create', hub), actor);
     if (!outcome.ok) return outcome;
     if (!this.#hasSettings(hub))
       return err(failure('TOO_MANY', { message: outcome.value.isVoid ? outcome.value.reason : '' }));
     return ok(!outcome.value.isVoid);
+  }
+
+  /** From then on nobody can use it; what it holds goes in the background. */
+  async delete(hub: HubName, actor: string): Promise<Result<void, Failure>> {
+    if (Object.hasOwn(this.#options.config.hubs, hub))
+      return err(
+        failure('INVALID', { message: 'The hub stands in the configuration: take it out of there first.' }),
+      );
+    if (!this.#catalog) return err(failure('UNSUPPORTED', { message: 'This node keeps no settings.' }));
+    if (!(await this.#catalog.ready())) return err(notNow());
+    if (this.deleting.has(hub)) return ok(undefined);
+    return await this.note('delete', hub, actor);
+  }
+
+  /** Writes down what became of a hub. */
+  async note(
+    event: HubEvent,
+    hub: HubName,
+    actor: string,
+    cleared?: Cleared,
+  ): Promise<Result<void, Failure>> {
+    const outcome = await this.#catalog?.change(encodeHubEvent(event, hub, cleared), actor);
+    if (!outcome?.ok) return err(outcome?.error ?? notNow());
+    return outcome.value.isVoid ? err(failure('HUB_NOT_FOUND')) : ok(undefined);
+  }
+
+  get deleting(): Deleting {
+    return this.#catalog?.state?.deleting ?? none;
   }
 
   /** Durable, and in force here, once it resolves. */
@@ -181,7 +211,8 @@ export class Hubs {
 
   #hasSettings(hub: HubName): boolean {
     const catalog = this.#catalog?.state;
-    return catalog !== undefined && hub !== systemHub && (catalog.has(hub) || !catalog.isWhole);
+    if (catalog === undefined || hub === systemHub) return false;
+    return catalog.has(hub) || (!catalog.isWhole && !catalog.deleting.has(hub));
   }
 
   /** `view`: what goes until its settings are read, of a hub that had none. */
@@ -219,12 +250,21 @@ export class Hubs {
     if (!catalog) return;
     const { hubs } = catalog;
     const news = hubs.filter((hub) => !this.#known.has(hub));
+    const gone = [...this.#known].filter((hub) => !catalog.has(hub));
     this.#known = new Set(hubs);
+    for (const hub of gone) this.#forget(hub);
     for (const hub of news) {
       const view = this.#plain.get(hub);
       if (view) this.#use(hub, view);
       this.#plain.delete(hub);
     }
+  }
+
+  #forget(hub: HubName): void {
+    this.#active.get(hub)?.fold.stop();
+    this.#active.delete(hub);
+    this.#plain.delete(hub);
+    this.#host.changed(hub);
   }
 
   async #makeOnUse(hub: HubName): Promise<Result<boolean, Failure>> {
@@ -238,6 +278,12 @@ export class Hubs {
   #nowMs(): number {
     return this.#host.ports.clock.monotonicMs();
   }
+}
+
+const none: Deleting = new Map();
+
+function beingDeleted(hub: HubName): Failure {
+  return failure('HUB_NOT_FOUND', { message: `The hub ${hub} is being deleted.` });
 }
 
 function notNow(): Failure {

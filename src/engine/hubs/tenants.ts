@@ -28,9 +28,11 @@ export class Tenants {
   readonly clients: Identifying;
   readonly quotas: Quotas;
   readonly #people: People | undefined;
+  readonly #configured: EngineOptions['rules']['hubs'];
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
     const folds: SystemFoldHost = { ...host, ports };
+    this.#configured = options.rules.hubs;
     const { createOnUse } = options.hubs ?? { createOnUse: false };
     this.hubs = new Hubs(
       { ...folds, changed: (hub) => host.hubChanged(hub) },
@@ -84,6 +86,20 @@ export class Tenants {
     if (!name.ok || name.value === systemHub)
       return err(failure('BAD_NAME', { message: name.ok ? 'That hub is the system’s.' : name.error }));
     return this.hubs.exists(name.value) ? ok(false) : this.hubs.create(name.value, actor);
+  }
+
+  async deleteHub(hub: string, actor: string): Promise<Result<void, Failure>> {
+    const name = parseHubName(hub);
+    if (!name.ok || name.value === systemHub)
+      return badName(name.ok ? 'That hub is the system’s.' : name.error);
+    return this.hubs.delete(name.value, actor);
+  }
+
+  /** Those that can be used; `stored`: those of which something is held here. */
+  hubNames(stored: readonly HubName[]): readonly HubName[] {
+    const configured = Object.keys(this.#configured) as HubName[];
+    const names = new Set([...configured, ...stored, ...this.hubs.made]);
+    return [...names].filter((hub) => !this.hubs.deleting.has(hub)).sort();
   }
 
   async changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>> {

@@ -111,3 +111,39 @@ test('settings outlive the owner of their log', async () => {
     await world.pass(8_000);
   }
 });
+
+test('a deleted hub is gone at every node, also for one that was away; then its name is free and it is empty', async () => {
+  const world = await start();
+  const [a, b, away] = world.nodes as [TestNode, TestNode, TestNode];
+  expect(await world.run(a.engine.createHub('acme', 'root'))).toMatchObject({ value: true });
+  await world.pass(1_000);
+  for (const node of world.nodes) {
+    const session = await enter(world, node, 'acme');
+    for (let i = 0; i < 4; i++) await session.publish(`room:${node.number}:${i}`, 'old');
+  }
+  const there = await enter(world, away, 'acme');
+  world.isolate(away);
+  await world.pass(3_000);
+  expect(await world.run(b.engine.deleteHub('acme', 'root'))).toMatchObject({ ok: true });
+  // It has not heard: what it takes meanwhile goes too.
+  await there.publish('room:apart', 'alone');
+  await world.pass(5_000);
+  expect(await world.run(a.engine.createHub('acme', 'root'))).toMatchObject({
+    error: { code: 'HUB_NOT_FOUND' },
+  });
+  world.mend();
+  await world.pass(30_000);
+  expect(there.closed?.code).toBe(4404);
+  for (const node of world.nodes) {
+    expect(await world.run(node.engine.hubs())).not.toContain('acme');
+    const refused = await world.run(node.engine.enter('acme', undefined));
+    expect(refused).toMatchObject({ ok: false, error: { code: 'HUB_NOT_FOUND' } });
+  }
+  expect(await world.run(a.engine.createHub('acme', 'root'))).toMatchObject({ value: true });
+  await world.pass(2_000);
+  for (const node of world.nodes) {
+    await enter(world, node, 'acme');
+    const page = await world.run(node.engine.channels('acme', { limit: 10 }));
+    expect(page.ok && page.value).toEqual([]);
+  }
+});

@@ -117,8 +117,16 @@ const plain: fc.Arbitrary<PeerMessage> = fc.oneof(
     type: fc.constant('readAnswer' as const),
     id,
     slices: list(slice),
-    missing: list(
-      range.map((r) => ({ writer: r.writer, fromSeq: r.firstSeq, toSeq: r.firstSeq + r.count - 1 })),
+    missing: fc.uniqueArray(
+      fc
+        .tuple(range, fc.constantFrom(undefined, 'trimmed' as const, 'deleted' as const))
+        .map(([{ writer, firstSeq, count }, gone]) => ({
+          writer,
+          fromSeq: firstSeq,
+          toSeq: firstSeq + count - 1,
+          ...(gone ? { gone } : {}),
+        })),
+      { maxLength: 4, selector: ({ writer, fromSeq, toSeq }) => `${writer} ${fromSeq} ${toSeq}` },
     ),
   }),
   fc.record({ type: fc.constant('since' as const), id, ref, timestamp: number }),

@@ -172,10 +172,14 @@ function toProto(message: PeerMessage): object {
         round: each.round,
         records: each.records,
       }));
-      const missing = message.missing.map(({ writer, fromSeq, toSeq }) =>
-        range({ writer, firstSeq: fromSeq, count: toSeq - fromSeq + 1 }),
-      );
-      return { readAnswer: { id: message.id, slices, missing } };
+      const ranges = (all: typeof message.missing) =>
+        all.map(({ writer, fromSeq, toSeq }) =>
+          range({ writer, firstSeq: fromSeq, count: toSeq - fromSeq + 1 }),
+        );
+      const missing = ranges(message.missing);
+      const trimmed = ranges(message.missing.filter(({ gone }) => gone === 'trimmed'));
+      const deleted = ranges(message.missing.filter(({ gone }) => gone === 'deleted'));
+      return { readAnswer: { id: message.id, slices, missing, trimmed, deleted } };
     }
     case 'since':
       return { since: { id: message.id, ref: message.ref, timestamp: message.timestamp } };

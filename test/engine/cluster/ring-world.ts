@@ -114,8 +114,8 @@ export class RingWorld extends ClusterWorld {
   }
 
   /** Homes of the channel among nodes that are up. */
-  homes(channel: string): TestNode[] {
-    const ref = { hub: 'default', channel } as ChannelRef;
+  homes(channel: string, hub = 'default'): TestNode[] {
+    const ref = { hub, channel } as ChannelRef;
     const { cluster, version, replicas, members } = this.up[0]!.engine.cluster!.ring();
     const ring: Ring = {
       cluster: cluster as ClusterId,

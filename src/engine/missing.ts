@@ -1,0 +1,19 @@
+/** Why entries that are in a log could not be read. */
+import type { ChannelLog } from '../log/channel-log.js';
+import type { MissingRange } from './ports.js';
+
+/** They may have been trimmed or deleted while the disk was read, or at the home that was asked. */
+export function reasonOf(
+  { generation, floors }: ChannelLog,
+  { writer, toSeq, gone }: MissingRange,
+): NonNullable<MissingRange['gone']> | 'damaged' {
+  if (gone) return gone;
+  if (generation.isDeleted({ writer, seq: toSeq })) return 'deleted';
+  return toSeq <= (floors.get(writer) ?? 0) ? 'trimmed' : 'damaged';
+}
+
+/** As it is told to a node whose log may be behind this one. */
+export function withReason(log: ChannelLog, range: MissingRange): MissingRange {
+  const reason = reasonOf(log, range);
+  return reason === 'damaged' ? range : { ...range, gone: reason };
+}

@@ -1,0 +1,203 @@
+/** Generations of a channel. An entry of kind `delete` ends one: once it is committed on the primary chain, all it stands on
+ *  and itself is gone, as by a trim; and whatever does not stand on it is of an older generation, wherever and whenever it
+ *  turns up. Of a writer that is always a beginning of its sub-log. See docs/decisions/0020-generations.md. */
+import type { Dot, WriterId } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
+import type { Span } from './committed-order.js';
+import type { Deletion, LostRange, Timestamp, Vector } from './entry.js';
+import type { HeldTrim, LogParts } from './log-parts.js';
+import type { RunSummary } from './run.js';
+import { overlaps } from './seq-ranges.js';
+import type { SubLog } from './sub-log.js';
+import { countersPerMs } from './timestamp.js';
+import { endsGeneration, isTrue } from './trims.js';
+
+const nothing: Vector = new Map();
+
+/** Seq through which the writer's entries are known to be of an older generation; 0 without any. */
+export function oldThrough({ deletion, subLogs }: LogParts, writer: WriterId): number {
+  return Math.max(deletion?.old.get(writer) ?? 0, subLogs.get(writer)?.voided ?? 0);
+}
+
+/** After the order has grown: a deletion in it takes effect. `now`: the newest timestamp here. */
+export function noteDeletion(parts: LogParts, now: Timestamp): void {
+  for (const held of parts.trims) {
+    if (!endsGeneration(held)) continue;
+    const { dot, trim } = held;
+    const span = parts.subLogs.get(dot.writer)?.placementOf(dot.seq);
+    if (!span?.onChain || !isTrue(parts, trim)) continue;
+    const end = span.position + dot.seq - span.firstSeq + 1;
+    if (end > (parts.deletion?.end ?? 0))
+      adoptDeletion(parts, { through: dot, end, timestamp: now, old: before(held) });
+  }
+}
+
+/** Takes a deletion over, unless a later one is known. */
+export function adoptDeletion(parts: LogParts, deletion: Deletion): void {
+  if (planted('deleted-comes-back')) return;
+  const known = parts.deletion;
+  if (known && known.end > deletion.end) return;
+  const old = new Map(known?.end === deletion.end ? known.old : nothing);
+  raise(old, deletion.old);
+  for (const { writer, voided } of parts.subLogs.values())
+    if (voided > 0) raise(old, new Map([[writer, voided]]));
+  const { through, end, timestamp } = deletion;
+  for (const [writer, seq] of olderThan(parts, { through, old })) old.set(writer, seq);
+  parts.deletion = { through, end, timestamp, old };
+  const { retained } = parts;
+  if (retained && retained.seq <= oldThrough(parts, retained.writer)) parts.retained = undefined;
+}
+
+/** A run came in: whether its entries stand on the end of the generation. Long after that nobody asks any more. */
+export function tookIn(parts: LogParts, run: RunSummary): void {
+  const { deletion, trim } = parts;
+  if (!deletion) return;
+  const isFolded =
+    run.lastTimestamp - deletion.timestamp > limits.deletionKeptMs * countersPerMs &&
+    trim?.through.seq !== deletion.through.seq;
+  if (isFolded) {
+    parts.deletion = undefined;
+    if (trim) parts.trim = { through: trim.through, floors: trim.floors, round: trim.round };
+    return;
+  }
+  const { writer, firstSeq, count } = run;
+  const { old } = deletion;
+  if ((old.get(writer) ?? 0) !== firstSeq - 1 || isEnd(deletion, writer, firstSeq - 1)) return;
+  if (isEnd(deletion, writer, firstSeq)) return;
+  const first = run.marked.find(({ parents = [] }) =>
+    parents.some((parent) => parent.writer !== writer && parent.seq > oldThrough(parts, parent.writer)),
+  );
+  const through = (first?.seq ?? firstSeq + count) - 1;
+  if (through >= firstSeq) old.set(writer, through);
+}
+
+/** An entry says that these are of an older generation. What is held of them is dropped as far as this log sees that for
+ *  itself: nobody's word alone removes what is held. */
+export function takeVoids(parts: LogParts, voids: readonly LostRange[]): void {
+  for (const range of voids) takeVoid(parts, range);
+}
+
+function takeVoid(parts: LogParts, { writer, toSeq }: LostRange): void {
+  const subLog = parts.subLogs.get(writer);
+  if (!subLog) return;
+  const known = parts.deletion ? (parts.deletion.old.get(writer) ?? 0) : oldByHeld(parts, writer);
+  voidThrough(subLog, Math.min(toSeq, known));
+}
+
+/** Of what nobody has here there is nothing to drop: it is told as what it is. */
+export function voidLost(parts: LogParts, voids: readonly LostRange[]): void {
+  for (const range of voids) voidLostOf(parts, range);
+}
+
+function voidLostOf(parts: LogParts, { writer, fromSeq, toSeq }: LostRange): void {
+  const subLog = parts.subLogs.get(writer);
+  if (!subLog) return;
+  const from = Math.max(fromSeq, subLog.goneThrough + 1);
+  const [first] = overlaps(subLog.lost, from, toSeq);
+  if (first?.[0] === from) voidThrough(subLog, first[1]);
+  const { deletion } = parts;
+  if (deletion && subLog.voided > (deletion.old.get(writer) ?? 0)) deletion.old.set(writer, subLog.voided);
+}
+
+/** What is held above the floors, of an older generation, and not void. Only once the floors are those of the end: what it
+ *  stands on is trimmed, and keeps its place until then. */
+export function voidsDue(parts: LogParts): readonly LostRange[] {
+  if (parts.order.firstPosition < (parts.deletion?.end ?? 0)) return [];
+  return parts.subLogs.values().flatMap((subLog) => {
+    const { writer, seq, goneThrough } = subLog;
+    const toSeq = Math.min(seq, parts.deletion?.old.get(writer) ?? 0);
+    return toSeq > goneThrough ? [{ writer, fromSeq: goneThrough + 1, toSeq }] : [];
+  });
+}
+
+/** What of a span is of the present generation. */
+export function presentOf(parts: LogParts, span: Span): readonly Span[] {
+  const gone = Math.max(0, oldThrough(parts, span.writer) - span.firstSeq + 1);
+  if (gone === 0) return [span];
+  const { position, writer, firstSeq, count } = span;
+  if (gone >= count) return [];
+  return [{ position: position + gone, writer, firstSeq: firstSeq + gone, count: count - gone }];
+}
+
+export function isPresent(
+  parts: LogParts,
+  { through }: Deletion,
+  { writer, firstSeq, count }: Span,
+): boolean {
+  const isEndIn = through.writer === writer && firstSeq <= through.seq && through.seq < firstSeq + count;
+  return !isEndIn && firstSeq > oldThrough(parts, writer);
+}
+
+function voidThrough(subLog: SubLog, seq: number): void {
+  if (seq > subLog.goneThrough) subLog.voided = seq;
+}
+
+/** Of a writer, by a deletion that is held and not known to be committed: what says that entries are void stands on one that
+ *  is. */
+function oldByHeld(parts: LogParts, writer: WriterId): number {
+  let most = 0;
+  for (const held of parts.trims) {
+    if (!endsGeneration(held)) continue;
+    const old = olderThan(parts, { through: held.dot, old: before(held) });
+    most = Math.max(most, old.get(writer) ?? 0);
+  }
+  return most;
+}
+
+/** What it removes beside itself. */
+function before({ dot, trim }: HeldTrim): Map<WriterId, number> {
+  const old = new Map(trim.floors);
+  if (dot.seq > 1) old.set(dot.writer, dot.seq - 1);
+  else old.delete(dot.writer);
+  return old;
+}
+
+/** Of each writer the seq through which what is held does not stand on the end of the generation. `old`: what is known of
+ *  it. */
+function olderThan(
+  parts: LogParts,
+  { through, old }: Pick<Deletion, 'through' | 'old'>,
+): ReadonlyMap<WriterId, number> {
+  const firstNew = new Map<WriterId, number>([[through.writer, through.seq]]);
+  const subLogs = parts.subLogs.values();
+  for (const subLog of subLogs) {
+    const first = firstKnownNew(subLog, old.get(subLog.writer) ?? 0);
+    if (first !== undefined && subLog.writer !== through.writer) firstNew.set(subLog.writer, first);
+  }
+  const isNew = ({ writer, seq }: Dot): boolean => seq >= (firstNew.get(writer) ?? Infinity);
+  for (let found = true; found;) {
+    found = false;
+    for (const { writer, marks } of subLogs) {
+      const known = firstNew.get(writer) ?? Infinity;
+      const mark = marks.find(({ seq, parents }) => seq > (old.get(writer) ?? 0) && parents.some(isNew));
+      if (!mark || mark.seq >= known) continue;
+      firstNew.set(writer, mark.seq);
+      found = true;
+    }
+  }
+  return new Map(
+    subLogs.flatMap(({ writer, seq }) => {
+      const last = Math.max(old.get(writer) ?? 0, Math.min(seq, (firstNew.get(writer) ?? Infinity) - 1));
+      return last > 0 ? [[writer, last] as const] : [];
+    }),
+  );
+}
+
+/** Above `old`: what is trimmed went by a trim that came later, and the primary chain goes on behind the end. Of what is lost
+ *  nobody can tell. */
+function firstKnownNew({ floor, lost, given, placements, seq }: SubLog, old: number): number | undefined {
+  if (floor > old) return old + 1;
+  const onChain = placements.find((span) => span.onChain && span.firstSeq + span.count - 1 > old);
+  const unknown = [lost, given].map((ranges) => overlaps(ranges, old + 1, seq)[0]?.[0] ?? Infinity);
+  const first = Math.min(onChain ? Math.max(onChain.firstSeq, old + 1) : Infinity, ...unknown);
+  return first === Infinity ? undefined : first;
+}
+
+function isEnd({ through }: Deletion, writer: WriterId, seq: number): boolean {
+  return through.writer === writer && through.seq === seq;
+}
+
+function raise(vector: Map<WriterId, number>, by: Vector): void {
+  for (const [writer, seq] of by) vector.set(writer, Math.max(seq, vector.get(writer) ?? 0));
+}

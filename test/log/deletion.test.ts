@@ -1,0 +1,231 @@
+/** Generations of a channel, as logs see them: what an end removes, what was written beside it, and what is told of that. */
+import { describe, expect, test } from 'vitest';
+import type { ChannelRef, Dot, WriterId } from '../../src/base/ids.js';
+import { limits } from '../../src/base/limits.js';
+import { ChannelLog } from '../../src/log/channel-log.js';
+import type { LostRange, Timestamp } from '../../src/log/entry.js';
+import { floorRun, floorsIn } from '../../src/log/floors.js';
+import { LogReader } from '../../src/log/reader.js';
+import type { RunSummary } from '../../src/log/run.js';
+import { RunWriter } from '../../src/log/run-writer.js';
+import { countersPerMs } from '../../src/log/timestamp.js';
+
+const ref = { hub: 'h', channel: 'c' } as ChannelRef;
+const a = 'aa'.repeat(12) as WriterId;
+const b = 'bb'.repeat(12) as WriterId;
+const c = 'cc'.repeat(12) as WriterId;
+
+interface Writing {
+  readonly round?: number;
+  readonly count?: number;
+  readonly deletes?: boolean;
+  readonly voids?: readonly LostRange[];
+  readonly timestamp?: Timestamp;
+}
+
+/** Entries of a writer as it would stamp them on this log. */
+function runOn(log: ChannelLog, writer: WriterId, of: Writing = {}): RunSummary {
+  const { round = 1, count = 1, deletes, voids } = of;
+  const own = log.writer(writer);
+  const firstSeq = (own?.seq ?? 0) + 1;
+  const out = new RunWriter();
+  out.begin(ref, writer, round, firstSeq, own?.lastChecksum ?? 0);
+  for (let i = 0; i < count; i++) {
+    const parents = i === 0 ? log.parentsFor(writer, own === undefined) : undefined;
+    const timestamp = (of.timestamp ?? log.lastTimestamp + 10) + i;
+    if (deletes)
+      out.append({ timestamp, kind: 'delete', parents, trim: log.generation.endAt(writer, firstSeq, round) });
+    else if (voids) out.append({ timestamp, kind: 'delete', parents, voids });
+    else out.append({ timestamp, kind: 'read', parents, retain: true });
+  }
+  return out.end();
+}
+
+function write(writer: WriterId, of: Writing, ...logs: readonly ChannelLog[]): Dot {
+  const run = runOn(logs[0]!, writer, of);
+  for (const log of logs) log.apply(run);
+  return { writer, seq: run.firstSeq + run.count - 1 };
+}
+
+function commit(dot: Dot, ...logs: readonly ChannelLog[]): void {
+  for (const log of logs) {
+    log.commitThrough(dot);
+    const { due, untrue } = log.dueTrims();
+    expect(untrue).toEqual([]);
+    if (due) log.apply(floorRun(ref, due).run);
+  }
+}
+
+/** Everything a reader is told from `position` on. */
+function readAll(log: ChannelLog, reader = LogReader.atPosition(log, 0)): string[] {
+  const told: string[] = [];
+  for (let step = reader.next(log, 100); step.type !== 'end'; step = reader.next(log, 100)) {
+    told.push(step.type === 'gap' ? step.reason : `${step.writer[0]}${step.firstSeq}x${step.count}`);
+    reader.advance(step);
+  }
+  return told;
+}
+
+const copyOf = (log: ChannelLog): ChannelLog => {
+  const decoded = ChannelLog.decode(ref, log.encode());
+  if (!decoded.ok) throw new Error(decoded.error);
+  return decoded.value;
+};
+
+/** Two homes with five entries, of which `apart` knows no more; on the other the generation is ended. */
+function parted() {
+  const home = new ChannelLog(ref);
+  const apart = new ChannelLog(ref);
+  commit(write(a, { count: 5 }, home, apart), home, apart);
+  const end = write(a, { deletes: true }, home);
+  commit(end, home);
+  return { home, apart, end };
+}
+
+describe('the end of a generation', () => {
+  test('removes all it stands on and itself, and the log goes on behind it', () => {
+    const { home, end } = parted();
+    expect([home.entries, home.firstPosition, home.endPosition]).toEqual([0, 6, 6]);
+    expect([home.heads(), home.committed, home.retained]).toEqual([[end], end, undefined]);
+    expect(home.generation.deletion).toMatchObject({ through: end, end: 6 });
+    commit(write(a, {}, home), home);
+    commit(write(b, { round: 2 }, home), home);
+    expect(readAll(home)).toEqual(['deleted', 'a7x1', 'b1x1']);
+    expect(readAll(copyOf(home))).toEqual(['deleted', 'a7x1', 'b1x1']);
+    expect(copyOf(home).encode()).toEqual(home.encode());
+  });
+
+  test('is told to who had everything before it, also while its floors are not written down', () => {
+    const log = new ChannelLog(ref);
+    commit(write(a, { count: 5 }, log), log);
+    const live = LogReader.atPosition(log, log.endPosition);
+    log.commitThrough(write(a, { deletes: true }, log));
+    log.commitThrough(write(a, {}, log));
+    expect(log.firstPosition).toBe(0);
+    expect(readAll(log, live)).toEqual(['deleted', 'a7x1']);
+    expect(readAll(log)).toEqual(['deleted', 'a7x1']);
+  });
+
+  test('is nothing where another owner had gone on without it', () => {
+    const [log, other] = [new ChannelLog(ref), new ChannelLog(ref)];
+    commit(write(a, { count: 5 }, log, other), log, other);
+    write(a, { deletes: true }, log);
+    const later = runOn(other, b, { round: 2 });
+    log.apply(later);
+    other.apply(later);
+    write(b, { round: 2 }, log);
+    commit({ writer: b, seq: 2 }, log);
+    expect([log.generation.deletion, log.firstPosition, log.heldTrims]).toEqual([undefined, 0, []]);
+    expect(readAll(log)).toEqual(['a1x5', 'b1x1', 'a6x1', 'b2x1']);
+  });
+
+  test('is adopted by a home that was away, with what is known of it', () => {
+    const { home, apart, end } = parted();
+    const told = home.trim!;
+    expect(apart.judgeFloors(told)).toBe('behind');
+    const { run } = floorRun(ref, told);
+    expect(floorsIn(run)?.deletion).toEqual(told.deletion);
+    apart.apply(run);
+    expect([apart.entries, apart.heads(), apart.generation.deletion]).toEqual([
+      0,
+      [end],
+      home.generation.deletion,
+    ]);
+  });
+
+  test('is forgotten long after, once something else is trimmed', () => {
+    const { home } = parted();
+    const later = home.lastTimestamp + (limits.deletionKeptMs + 1_000) * countersPerMs;
+    commit(write(a, { timestamp: later }, home), home);
+    expect(home.generation.deletion).toBeDefined();
+    home.applyTrim(home.trimAt(7)!, 0);
+    write(a, { timestamp: later + 10 }, home);
+    expect([home.generation.deletion, home.trim?.deletion]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('what was written beside the end', () => {
+  test('is of the older generation wherever it turns up, and what stands on the end is not', () => {
+    const { home, apart } = parted();
+    const beside = runOn(apart, c, { round: 0, count: 3 });
+    apart.apply(beside);
+    home.apply(beside);
+    const behind = runOn(home, b, { round: 0 });
+    home.apply(behind);
+    expect([
+      home.generation.oldThrough(c),
+      home.generation.oldThrough(b),
+      home.generation.oldThrough(a),
+    ]).toEqual([3, 0, 5]);
+    expect(home.generation.voidsDue()).toEqual([{ writer: c, fromSeq: 1, toSeq: 3 }]);
+    // The other home learns of the end with all of that in its log already.
+    apart.apply(floorRun(ref, home.trim!).run);
+    expect(apart.generation.voidsDue()).toEqual(home.generation.voidsDue());
+  });
+
+  test('is dropped once the owner says so, told to readers, and waited for by nobody', () => {
+    const { home, apart } = parted();
+    const late = new ChannelLog(ref);
+    const beside = runOn(apart, c, { round: 0, count: 3 });
+    apart.apply(beside);
+    home.apply(beside);
+    const said = runOn(home, a, { voids: home.generation.voidsDue() });
+    home.apply(said);
+    expect([home.entries, home.writer(c)?.goneThrough, home.generation.voidsDue()]).toEqual([1, 3, []]);
+    // One that learns of the end first, and one that never had what is void.
+    apart.apply(floorRun(ref, home.trim!).run);
+    apart.apply(said);
+    late.apply(floorRun(ref, home.trim!).run);
+    const lost = late.intake().takeBehind(said, home.givenUp());
+    for (const range of lost.ok ? lost.value : []) late.lose(range);
+    late.apply(said);
+    const last = write(b, { round: 2 }, home, apart, late);
+    commit(last, home, apart, late);
+    for (const log of [home, apart, late, copyOf(home), copyOf(late)]) {
+      expect([log.entries, log.writer(c)?.goneThrough, log.holes()]).toEqual([2, 3, []]);
+      expect(readAll(log)).toEqual(['deleted', 'deleted', 'a7x1', 'b1x1']);
+      expect(log.lacking(new Map())).toEqual([
+        { writer: a, firstSeq: 7, count: 1 },
+        { writer: b, firstSeq: 1, count: 1 },
+      ]);
+    }
+  });
+
+  test('is dropped also where that is said before the end is known to be committed', () => {
+    const { home, apart } = parted();
+    const end = runOn(apart, a, { deletes: true });
+    const beside = runOn(apart, c, { round: 0, count: 3 });
+    apart.apply(beside);
+    home.apply(beside);
+    const said = runOn(home, a, { voids: home.generation.voidsDue() });
+    home.apply(said);
+    apart.apply(end);
+    apart.apply(said);
+    expect(apart.writer(c)?.goneThrough).toBe(3);
+    commit({ writer: a, seq: 7 }, apart);
+    expect(readAll(apart)).toEqual(['deleted', 'deleted', 'a7x1']);
+    expect(apart.generation.oldThrough(c)).toBe(3);
+  });
+
+  test('nobody’s word alone removes what is held', () => {
+    const log = new ChannelLog(ref);
+    commit(write(a, { count: 5 }, log), log);
+    write(a, { voids: [{ writer: a, fromSeq: 1, toSeq: 4 }] }, log);
+    expect([log.entries, log.writer(a)?.goneThrough]).toEqual([6, 0]);
+    const { home } = parted();
+    commit(write(b, { round: 2, count: 2 }, home), home);
+    write(b, { round: 2, voids: [{ writer: b, fromSeq: 1, toSeq: 2 }] }, home);
+    expect([home.entries, home.generation.oldThrough(b)]).toEqual([3, 0]);
+  });
+
+  test('is told as deleted to a reader that had some of it', () => {
+    const { home, apart } = parted();
+    const beside = runOn(apart, c, { round: 0, count: 3 });
+    apart.apply(beside);
+    home.apply(beside);
+    const had = LogReader.atCursor(home, [{ writer: c, seq: 2 }]);
+    write(a, { voids: home.generation.voidsDue() }, home);
+    commit(write(a, {}, home), home);
+    expect(had.ok && readAll(home, had.value)).toEqual(['deleted', 'deleted', 'a7x2']);
+  });
+});
