@@ -1,7 +1,7 @@
-/** What a channel is, by its name (`doc:`, `notification:`, `u:`, `$…`; anything else is plain). */
+/** What a channel is, by its name (`doc:`, `notification:`, `u:`, `g:`, `$…`; anything else is plain). */
 import { isSystemChannel, namespaceOf } from '../base/ids.js';
 
-export type ChannelKind = 'plain' | 'document' | 'notification' | 'user' | 'system';
+export type ChannelKind = 'plain' | 'document' | 'notification' | 'user' | 'group' | 'system';
 
 export function kindOf(channel: string): ChannelKind {
   if (isSystemChannel(channel)) return 'system';
@@ -12,6 +12,8 @@ export function kindOf(channel: string): ChannelKind {
       return 'notification';
     case 'u':
       return 'user';
+    case 'g':
+      return 'group';
     default:
       return 'plain';
   }

@@ -3,7 +3,7 @@
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Action, Grants } from './grants.js';
 import { kindOf } from './kinds.js';
-import type { RuleSet } from './rules.js';
+import type { ChannelRules, RuleSet } from './rules.js';
 import { isOwnChannel } from './user-channels.js';
 
 export interface Asker {
@@ -20,7 +20,12 @@ const notified =
   'permissions name the channel by a pattern that begins with "notification:".';
 
 /** `undefined` when allowed. */
-export function refusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
+export function refusal(
+  asker: Asker,
+  action: Action,
+  channel: string,
+  rules: ChannelRules,
+): Failure | undefined {
   const kind = kindOf(channel);
   if (kind === 'system' && action === 'publish') {
     return failure('DENIED', {
@@ -32,6 +37,7 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
   if (kind === 'user') return userRefusal(asker, action, channel, rules);
+  if (kind === 'group') return groupRefusal(asker, action, channel, rules);
   if (kind === 'notification' && action !== 'subscribe')
     return asker.grants?.allows('notify', channel)
       ? undefined
@@ -48,4 +54,26 @@ function userRefusal(asker: Asker, action: Action, channel: string, rules: RuleS
   if (allowed || asker.grants?.allows(action, channel)) return undefined;
   const message = 'A user reads its own channel alone: "u:" and its id.';
   return failure('DENIED', action === 'publish' ? { channel } : { channel, message });
+}
+
+/** A group's channel is its members' alone, to read and to write. */
+function groupRefusal(
+  asker: Asker,
+  action: Action,
+  channel: string,
+  rules: ChannelRules,
+): Failure | undefined {
+  if (!asker.authenticated) return failure('UNAUTHENTICATED', { channel });
+  if (asker.grants?.allows(action, channel)) return undefined;
+  const message = 'The channel of a group is its members’ alone.';
+  if (!rules.members) return failure('DENIED', { channel, message });
+  const isMember = rules.members.has(asker.actor);
+  if (isMember === undefined)
+    return failure('UNAVAILABLE', {
+      channel,
+      message: 'Who is in this group is not known yet.',
+      retryAfterMs: 200,
+    });
+  if (!isMember) return failure('DENIED', { channel, message });
+  return action === 'publish' && !rules.clientPublish ? failure('DENIED', { channel }) : undefined;
 }

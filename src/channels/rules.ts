@@ -31,6 +31,19 @@ export interface RuleSet {
   readonly presence: boolean;
   /** The same for how many are. */
   readonly occupancy: boolean;
+  /** Whoever may subscribe finds the channel in lists; in the namespaces `u` and `g`: who is known finds all users and groups. */
+  readonly list: boolean;
+}
+
+/** Who is in a group; `undefined` while that is not known here. */
+export interface Members {
+  has(user: string): boolean | undefined;
+}
+
+/** What goes for one channel. */
+export interface ChannelRules extends RuleSet {
+  /** Where it is a group's. */
+  readonly members?: Members;
 }
 
 export const defaultRules: RuleSet = {
@@ -46,6 +59,7 @@ export const defaultRules: RuleSet = {
   messageBytesMax: limits.messageBytesMax,
   presence: false,
   occupancy: false,
+  list: false,
 };
 
 /** Of channels whose rule set is gone: what it allowed is not known. */
@@ -72,11 +86,24 @@ export interface RuleConfig {
 /** The rules of one channel; `undefined` when there is no such hub. A set's missing values are the defaults; where the set
  *  itself is missing only administrators may do anything. */
 export function rulesFor(config: RuleConfig, hub: string, channel: string): RuleSet | undefined {
+  return rulesOf(config, hub, namespaceOf(channel), channel);
+}
+
+/** Of the channels of a namespace that have none of their own. */
+export function namespaceRules(config: RuleConfig, hub: string, namespace: string): RuleSet | undefined {
+  return rulesOf(config, hub, namespace);
+}
+
+function rulesOf(
+  config: RuleConfig,
+  hub: string,
+  namespace: string | undefined,
+  channel?: string,
+): RuleSet | undefined {
   if (!Object.hasOwn(config.hubs, hub)) return undefined;
   const references = config.hubs[hub]!;
-  const namespace = namespaceOf(channel);
   const name =
-    own(references.channels, channel) ??
+    (channel === undefined ? undefined : own(references.channels, channel)) ??
     (namespace === undefined ? undefined : own(references.namespaces, namespace)) ??
     references.rules;
   if (name === undefined) return defaultRules;

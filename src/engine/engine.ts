@@ -2,7 +2,8 @@
  *  awaits only its ports. See docs/architecture.md for the path of a message. */
 import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
-import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
+import { kindOf } from '../channels/kinds.js';
+import { type ChannelRules, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
@@ -127,7 +128,8 @@ export class Engine implements NodeApi {
 
   async #openCore(): Promise<void> {
     const hooks = {
-      rulesOf: (hub: HubName, channel: ChannelName) => this.#rules(hub, channel) ?? defaultRules,
+      rulesOf: (hub: HubName, channel: ChannelName) =>
+        this.#rules(hub, channel) ?? this.#tenants.withMembers({ hub, channel }, defaultRules),
       flusher: this.#sessions,
       flush: () => this.#sessions.flush(),
       failed: (error: unknown) => void this.#storeFailed(error),
@@ -215,18 +217,17 @@ export class Engine implements NodeApi {
     return core && publishing && isServing ? { core, publishing } : undefined;
   }
 
-  #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
-    return this.#tenants.hubs.rulesOf({ hub, channel });
+  #rules(hub: HubName, channel: ChannelName): ChannelRules | undefined {
+    return this.#tenants.rulesOf({ hub, channel });
   }
 
-  #rulesOrNot(ref: ChannelRef): RuleSet | Failure {
-    return this.#tenants.hubs.rulesOf(ref) ?? this.#tenants.hubs.missing(ref.hub);
+  #rulesOrNot(ref: ChannelRef): ChannelRules | Failure {
+    return this.#tenants.rulesOf(ref) ?? this.#tenants.hubs.missing(ref.hub);
   }
 
   #hubChanged(hub: HubName): void {
     for (const channel of this.#core?.channels ?? [])
-      if (channel.ref.hub === hub)
-        channel.changeRules(this.#tenants.hubs.rulesOf(channel.ref) ?? closedRules);
+      if (channel.ref.hub === hub) channel.changeRules(this.#tenants.rulesOf(channel.ref) ?? closedRules);
     this.#sessions.recheck(hub);
   }
 
@@ -270,8 +271,10 @@ export class Engine implements NodeApi {
     hub: string,
     messages: readonly PublishMessage[],
   ): Promise<Result<PublishAccepted, Failure>[]> {
-    const parts = this.#parts();
     const name = this.#admission.client(principal, hub);
+    const first = messages.find(({ channel }) => kindOf(channel) === 'group');
+    if (name.ok && first) await this.#tenants.ready({ hub: name.value, channel: first.channel });
+    const parts = this.#parts();
     const refused = !parts ? this.#unavailable() : name.ok ? undefined : name.error;
     if (refused || !parts || !name.ok) return messages.map(() => err(refused!));
     if (messages.length === 0) return [];
@@ -326,7 +329,6 @@ export class Engine implements NodeApi {
   createHub: NodeApi['createHub'] = (...request) => this.#tenants.createHub(...request);
   changeSettings: NodeApi['changeSettings'] = (...request) => this.#tenants.changeSettings(...request);
   settings: NodeApi['settings'] = (hub) => this.#tenants.settings(hub);
-  users: NodeApi['users'] = (...request) => this.#tenants.users(...request);
 
   async channels(hub: string, options: { after?: string; limit: number }) {
     const name = this.#admission.hub(hub);
@@ -373,7 +375,7 @@ export class Engine implements NodeApi {
     channel: string,
     use: (core: Core, channel: ActiveChannel) => Promise<Result<T, Failure>>,
   ): Promise<Result<T, Failure>> {
-    const ref = this.#admission.reader(principal, hub, channel);
+    const ref = await this.#admission.reader(principal, hub, channel);
     return ref.ok ? this.#withLog(ref.value, use) : ref;
   }
 
@@ -382,7 +384,7 @@ export class Engine implements NodeApi {
     asked: [principal: Principal, hub: string, channel: string],
     use: (presence: PresenceService, ref: ChannelRef) => Promise<Result<T, Failure>>,
   ): Promise<Result<T, Failure>> {
-    const ref = this.#admission.reader(...asked);
+    const ref = await this.#admission.reader(...asked);
     if (ref.ok && !this.#parts()) return err(this.#unavailable());
     return ref.ok ? use(this.#presence!, ref.value) : ref;
   }

@@ -12,7 +12,7 @@ import { planted } from '../base/planted.js';
 import type { Action } from '../channels/grants.js';
 import { kindOf } from '../channels/kinds.js';
 import { refusal } from '../channels/permissions.js';
-import { type RuleSet, defaultRules } from '../channels/rules.js';
+import { type ChannelRules, defaultRules } from '../channels/rules.js';
 import { systemRulesOf } from '../hubs/system-channels.js';
 import { contentHash } from '../log/entry-wire.js';
 import { keyScope } from '../log/run-layout.js';
@@ -40,14 +40,14 @@ export interface PublishRequest {
 /** A channel in memory, or one that is not and need not be. */
 interface Place {
   readonly ref: ChannelRef;
-  readonly rules: RuleSet;
+  readonly rules: ChannelRules;
 }
 
 /** What is asked of hubs on the way in. */
 export interface PublishingHubs {
   /** Why there are no rules of it. */
   missing(hub: HubName): Failure;
-  /** Why nobody can be written to in this channel of a user's. */
+  /** Why nobody can be written to in this channel of a user's or a group's. */
   recipient(ref: ChannelRef): Failure | undefined;
 }
 
@@ -61,7 +61,7 @@ export class Publishing implements Taker {
 
   constructor(
     readonly core: Core,
-    readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet | undefined,
+    readonly rulesOf: (hub: HubName, channel: ChannelName) => ChannelRules | undefined,
     readonly away?: Away,
     readonly hubs: PublishingHubs = unknownHubs,
   ) {}
@@ -157,7 +157,8 @@ export class Publishing implements Taker {
 
   /** A direct message is for somebody. */
   #unknownRecipient(ref: ChannelRef): Failure | undefined {
-    return kindOf(ref.channel) === 'user' ? this.hubs.recipient(ref) : undefined;
+    const kind = kindOf(ref.channel);
+    return kind === 'user' || kind === 'group' ? this.hubs.recipient(ref) : undefined;
   }
 
   #refuse({ origin, requestId }: PublishRequest, error: Failure): void {
@@ -223,7 +224,7 @@ export class Publishing implements Taker {
 /** What the ack of a signal claims. */
 const heard: Reached = { level: 'memory', copies: 1 };
 
-function levelOf(message: PublishMessage, rules: RuleSet): Level {
+function levelOf(message: PublishMessage, rules: ChannelRules): Level {
   if (message.kind) return message.level ?? (rules.ack === 'memory' ? 'owner' : rules.ack);
   return message.store === false || !rules.store ? 'memory' : (message.level ?? rules.ack);
 }
@@ -233,7 +234,10 @@ function actionOf({ kind }: PublishMessage): Action {
 }
 
 /** What the rules of the channel and the message itself do not allow, wherever it is written. */
-function deniedOf({ message, principal, publisher }: PublishRequest, rules: RuleSet): Failure | undefined {
+function deniedOf(
+  { message, principal, publisher }: PublishRequest,
+  rules: ChannelRules,
+): Failure | undefined {
   const { channel, content, kind } = message;
   const denied = refusal(principal, actionOf(message), channel, rules);
   if (denied) return denied;
@@ -263,7 +267,7 @@ function deniedOf({ message, principal, publisher }: PublishRequest, rules: Rule
 
 function pendingOf(
   { origin, requestId, principal, publisher, message }: PublishRequest,
-  rules: RuleSet,
+  rules: ChannelRules,
   level: Level,
   judged: Judged | undefined,
 ): PendingPublish {

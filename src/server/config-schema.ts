@@ -30,6 +30,7 @@ const ruleSet = Type.Partial(
     messageBytesMax: Type.Integer({ minimum: 1, maximum: defaultRules.messageBytesMax }),
     presence: Type.Boolean(),
     occupancy: Type.Boolean(),
+    list: Type.Boolean(),
   }),
   strict,
 );

@@ -1,14 +1,19 @@
 /** Everything about hubs in one place: what goes in each, who its clients are, and its people. */
 import { type ChannelRef, type HubName, parseHubName, systemHub } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
+import { kindOf } from '../../channels/kinds.js';
+import { type ChannelRules, type RuleSet, namespaceRules } from '../../channels/rules.js';
 import { ownerOf } from '../../channels/user-channels.js';
 import type { Change, SettingsDocument } from '../../hubs/change.js';
 import type { HubQuotas } from '../../hubs/checks.js';
+import { checkGroupRequest, groupActions, isGroupAction } from '../../people/group-requests.js';
 import { checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { PeopleAnswer, Principal } from '../api.js';
 import type { EngineOptions } from '../options.js';
-import { People, noPeople } from '../people/people.js';
+import { HubGroups } from '../people/groups.js';
+import { type Asking, People, noPeople } from '../people/people.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
 import type { EnginePorts } from '../ports.js';
 import { Hubs } from './hubs.js';
@@ -19,7 +24,7 @@ import { type SystemFoldHost, writeSystem } from './system-fold.js';
 export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'> {
   /** What goes for the hub is another. */
   hubChanged(hub: HubName): void;
-  /** Somebody's account is. */
+  /** Somebody's account is, or somebody is in a group no longer. */
   peopleChanged(hub: HubName): void;
 }
 
@@ -28,6 +33,9 @@ export class Tenants {
   readonly clients: Identifying;
   readonly quotas: Quotas;
   readonly #people: People | undefined;
+  /** `undefined` where nothing is kept of hubs. */
+  readonly #groups: HubGroups | undefined;
+  #requests = 0;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
     const folds: SystemFoldHost = { ...host, ports };
@@ -45,8 +53,19 @@ export class Tenants {
       newest: host.newest,
       viewOf,
       changed: (hub: HubName) => host.peopleChanged(hub),
+      mayList: (hub: HubName) => this.#mayList(hub, 'u'),
+      leaves: async (hub: HubName, user: string) => this.#groups?.leaves(hub, user) ?? ok(undefined),
     };
     this.#people = ports.secrets && new People(people, ports.secrets);
+    const groups = {
+      ...folds,
+      viewOf,
+      changed: (hub: HubName) => host.peopleChanged(hub),
+      mayList: (hub: HubName) => this.#mayList(hub, 'g'),
+      nobody: (...[hub, channel, user]: Parameters<People['recipient']>) =>
+        this.#people?.recipient(hub, channel, user),
+    };
+    this.#groups = this.hubs.isKept ? new HubGroups(groups) : undefined;
     this.clients = new Identifying(ports, options, viewOf, this.#people);
   }
 
@@ -57,6 +76,7 @@ export class Tenants {
   stop(): void {
     this.hubs.stop();
     this.#people?.stop();
+    this.#groups?.stop();
   }
 
   /** `used`: hubs that somebody is in. */
@@ -66,10 +86,29 @@ export class Tenants {
     const hubs = used();
     this.hubs.tick(hubs);
     this.#people?.tick(hubs);
+    this.#groups?.tick(hubs);
   }
 
-  /** Why nobody can be written to in this channel of a user's. */
-  recipient({ hub, channel }: ChannelRef): Failure | undefined {
+  /** What goes for a channel; `undefined` where it is not known. */
+  rulesOf(ref: ChannelRef): ChannelRules | undefined {
+    const rules = this.hubs.rulesOf(ref);
+    return rules && this.withMembers(ref, rules);
+  }
+
+  withMembers(ref: ChannelRef, rules: RuleSet): ChannelRules {
+    if (!this.#groups || kindOf(ref.channel) !== 'group') return rules;
+    return { ...rules, members: this.#groups.membersOf(ref) };
+  }
+
+  /** Before it is looked who may do something there: for whoever asks once, and does not come again. */
+  async ready({ hub, channel }: { readonly hub: HubName; readonly channel: string }): Promise<void> {
+    if (kindOf(channel) === 'group') await this.#groups?.ready(hub);
+  }
+
+  /** Why nobody can be written to in this channel of a user's or a group's. */
+  recipient(ref: ChannelRef): Failure | undefined {
+    const { hub, channel } = ref;
+    if (kindOf(channel) === 'group') return this.#groups?.unwritable(ref);
     const user = ownerOf(channel);
     const message = 'A user’s own channel is "u:" and its id, percent-encoded as one segment.';
     return user === undefined
@@ -96,16 +135,6 @@ export class Tenants {
     return name.ok ? this.hubs.document(name.value) : badName(name.error);
   }
 
-  async users(
-    hub: string,
-    { after, limit }: { readonly after: string; readonly limit: number },
-  ): Promise<Result<PeopleAnswer, Failure>> {
-    const name = parseHubName(hub);
-    if (!name.ok) return badName(name.error);
-    const ready = await this.hubs.ready(name.value);
-    return ready.ok ? (this.#people ?? noPeople).list(name.value, after, limit) : ready;
-  }
-
   /** What anybody asks who may be in the hub, as it came. */
   async asked(
     principal: Principal,
@@ -114,10 +143,35 @@ export class Tenants {
     request: unknown,
     remote: string,
   ): Promise<Result<PeopleAnswer, Failure>> {
-    if (!isUserAction(action)) return invalid(`What people ask is ${userActions.join(', ')}.`);
-    const checked = checkUserRequest(request);
+    if (this.#requests >= limits.peopleRequestsMax) return err(failure('OVERLOADED', { retryAfterMs: 500 }));
+    this.#requests++;
+    try {
+      return await this.#ask({ principal, remote }, hub, action, request);
+    } finally {
+      this.#requests--;
+    }
+  }
+
+  async #ask(asking: Asking, hub: HubName, action: string, request: unknown) {
+    if (isUserAction(action)) {
+      const checked = checkUserRequest(request);
+      if (!checked.ok) return invalid(checked.error);
+      return (this.#people ?? noPeople).request(hub, action, checked.value, asking);
+    }
+    const [, groupAction = ''] = action.split('groups/');
+    if (!isGroupAction(groupAction))
+      return invalid(
+        `What people ask is ${userActions.join(', ')}, and of groups ${groupActions.join(', ')}, such as "groups/join".`,
+      );
+    const checked = checkGroupRequest(request);
     if (!checked.ok) return invalid(checked.error);
-    return (this.#people ?? noPeople).request(hub, action, checked.value, { principal, remote });
+    if (!this.#groups) return err(failure('UNSUPPORTED', { message: 'This node keeps no groups.' }));
+    return this.#groups.request(hub, groupAction, checked.value, asking.principal);
+  }
+
+  #mayList(hub: HubName, namespace: string): boolean {
+    const view = this.hubs.view(hub);
+    return view !== undefined && namespaceRules(view.rules, hub, namespace)?.list === true;
   }
 }
 
