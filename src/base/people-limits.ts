@@ -33,6 +33,7 @@ export const peopleLimits = {
   /** Over all groups of a hub: about 200 bytes each in the memory of nodes where the hub is used. */
   membershipsPerHubMax: 500_000,
   groupsPageMax: 1_000,
+  channelsPageMax: 1_000,
   /** Who has lost a membership is cut this much later, and sessions are looked at no more often. */
   membershipsRecheckMs: 200,
   /** Requests of people under way at once at a node: each may hash a password. */

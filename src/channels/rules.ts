@@ -31,7 +31,7 @@ export interface RuleSet {
   readonly presence: boolean;
   /** The same for how many are. */
   readonly occupancy: boolean;
-  /** Whoever may subscribe finds the channel in lists; in the namespaces `u` and `g`: who is known finds all users and groups. */
+  /** Users that may subscribe find the channel in lists. Of the namespaces `u` and `g`: they find all users and groups too. */
   readonly list: boolean;
 }
 

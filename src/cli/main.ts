@@ -5,6 +5,7 @@ import { addBenchCommand } from './bench-command.js';
 import { addChannelsCommand } from './channels-command.js';
 import { addDocCommand } from './doc-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
+import { addGroupCommand } from './group-command.js';
 import { addHubCommand } from './hub-command.js';
 import { addKeyCommand } from './key-command.js';
 import { addLogCommand } from './log-command.js';
@@ -38,6 +39,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addNodeCommand(program);
   addHubCommand(program);
   addUserCommand(program);
+  addGroupCommand(program);
   addKeyCommand(program);
   addBenchCommand(program);
   addVerifyCommand(program);

@@ -6,6 +6,9 @@
  */
 import type { Client } from './client.js';
 import { RinglogError, ownError } from './error.js';
+import type { PageOptions } from './groups.js';
+
+export { type Group, type GroupMember, type Role, groupChannel, groupsOf } from './groups.js';
 
 export interface Registration {
   readonly name: string;
@@ -82,6 +85,21 @@ class People {
   /** All that is known of the user is gone; the name stays taken. */
   delete(): Promise<{ readonly name: string }> {
     return this.#send('delete', {});
+  }
+
+  /** Users by name, where the hub lists them. */
+  list(options: PageOptions = {}): Promise<{
+    readonly users: readonly { readonly name: string; readonly since: string }[];
+    readonly next?: string;
+  }> {
+    return this.#send('list', options);
+  }
+
+  /** Names of channels, where the hub lists them: of those that the node holds. Pages may be short of `limit`. */
+  channels(
+    options: PageOptions = {},
+  ): Promise<{ readonly channels: readonly string[]; readonly next?: string }> {
+    return this.#send('channels/list', options);
   }
 
   async #signed({ name, sign }: Extract<LogIn, { sign: unknown }>): Promise<object> {

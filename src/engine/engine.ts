@@ -95,6 +95,7 @@ export class Engine implements NodeApi {
         else origin.publishFailed(0, this.#unavailable());
       },
       newest: ({ hub, channel }) => this.queryLog(hub, channel, { order: 'newest', limit: 1 }),
+      channels: (hub, page) => this.channels(hub, page),
       hubChanged: (hub) => this.#hubChanged(hub),
       peopleChanged: (hub) => this.#sessions.recheck(hub),
     });

@@ -60,6 +60,26 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     },
     (asking) => asked(asking.params.hub, `groups/${asking.params.action}`, asking),
   );
+  app.get(
+    '/v1/hubs/:hub/channels',
+    {
+      schema: {
+        summary: 'Names of channels that the rules list, and that the client may subscribe to',
+        tags: ['channels'],
+        params: hubParams,
+        querystring: channelsQuery,
+        response: { 200: answer },
+      },
+    },
+    async ({
+      params: { hub },
+      headers,
+      query: { after = '', limit = gatewayLimits.channelsPageDefault },
+    }) => {
+      const principal = need(await enter(api, hub, headers));
+      return need(await api.people(principal, hub, 'channels/list', { after, limit }, ''));
+    },
+  );
 };
 
 /** For administrators: the check for that is where it is registered. */

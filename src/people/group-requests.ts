@@ -2,7 +2,7 @@
 import type { Result } from '../base/result.js';
 import { isUserId } from '../hubs/provider.js';
 import { isGroupName } from './group-changes.js';
-import { type Check, checkRequest, pageChecks } from './requests.js';
+import { type Check, type PageRequest, checkRequest, pageChecks } from './requests.js';
 
 export const groupActions = [
   'create',
@@ -17,7 +17,7 @@ export const groupActions = [
 ] as const;
 export type GroupAction = (typeof groupActions)[number];
 
-export interface GroupRequest {
+export interface GroupRequest extends PageRequest {
   readonly group?: string;
   /** Anybody who is known may join. */
   readonly open?: boolean;
@@ -25,8 +25,6 @@ export interface GroupRequest {
   readonly owner?: string;
   /** Lists all groups, not one's own alone. */
   readonly all?: boolean;
-  readonly after?: string;
-  readonly limit?: number;
 }
 
 const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'is true or false');

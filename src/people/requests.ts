@@ -1,5 +1,6 @@
 /** What people ask of a hub's directory, checked: the same by WebSocket and over HTTP. */
 import { fromBase64, utf8 } from '../base/bytes.js';
+import { channelNameBytesMax } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { namePattern } from './users.js';
@@ -17,8 +18,14 @@ export interface Person {
   readonly metadata?: unknown;
 }
 
+/** Of what is listed in parts. */
+export interface PageRequest {
+  readonly after?: string;
+  readonly limit?: number;
+}
+
 /** Members that are not known here are refused, so that a misspelt one does not pass for one left out. */
-export interface UserRequest {
+export interface UserRequest extends PageRequest {
   readonly name?: string;
   readonly password?: string;
   /** To prove who asks, where password or key are changed; a signed challenge does as well. */
@@ -28,8 +35,6 @@ export interface UserRequest {
   readonly metadata?: unknown;
   readonly challenge?: string;
   readonly signature?: string;
-  readonly after?: string;
-  readonly limit?: number;
 }
 
 /** What is wrong with a value, behind its name. */
@@ -47,11 +52,10 @@ const bytesOf =
       ? undefined
       : `is ${length} bytes as base64url`;
 
-/** Of what is listed in parts. */
-export const pageChecks = {
-  after: (value: unknown) =>
-    typeof value === 'string' && value.length <= limits.userIdBytesMax ? undefined : 'is a text',
-  limit: (value: unknown) =>
+export const pageChecks: Readonly<Record<keyof PageRequest, Check>> = {
+  after: (value) =>
+    typeof value === 'string' && value.length <= channelNameBytesMax ? undefined : 'is a text',
+  limit: (value) =>
     Number.isSafeInteger(value) && (value as number) >= 1 ? undefined : 'is a number from 1 on',
 };
 
@@ -85,6 +89,10 @@ export function isUserAction(text: string): text is UserAction {
 
 export function checkUserRequest(value: unknown): Result<UserRequest, string> {
   return checkRequest<UserRequest>(value, checks);
+}
+
+export function checkPageRequest(value: unknown): Result<PageRequest, string> {
+  return checkRequest<PageRequest>(value, pageChecks);
 }
 
 export function checkRequest<T extends object>(

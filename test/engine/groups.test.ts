@@ -202,3 +202,23 @@ test.each<[string, string, object]>([
   expect(await ask(world, anonymous, action, request)).toMatch(/UNAUTHENTICATED|INVALID/);
   expect(await ask(world, ada, 'members', { group: 'team' })).toMatchObject({ members: [{ user: 'ada' }] });
 });
+
+test('channels are listed for those that may subscribe, where the rules say so', async () => {
+  const world = await withTeam();
+  await set(world, 'rules', 'found', { list: true });
+  for (const namespace of ['room', 'g']) await set(world, 'namespaces', namespace, 'found');
+  const session = world.connect({ principal: ada });
+  for (const channel of ['room:1', 'room:2', 'hidden', 'g:team']) await session.publish(channel, 'x');
+  const list = async (who: Principal, request: object = {}): Promise<Json> => {
+    const answer = await world.run(world.engine.people(who, 'default', 'channels/list', request, ''));
+    return answer.ok ? answer.value : answer.error.code;
+  };
+  expect(await list(ada)).toEqual({ channels: ['g:team', 'room:1', 'room:2'] });
+  expect(await list(bob)).toEqual({ channels: ['room:1', 'room:2'] });
+  expect(await list(anonymous)).toBe('UNAUTHENTICATED');
+  expect(await list(bob, { limit: 1, after: 'room:1' })).toEqual({ channels: ['room:2'], next: 'room:2' });
+  expect(await list(admin)).toMatchObject({
+    channels: expect.arrayContaining(['$groups', 'hidden']) as Json,
+  });
+  expect(await list(bob, { limit: 0 })).toBe('INVALID');
+});

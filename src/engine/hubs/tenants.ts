@@ -3,25 +3,31 @@ import { type ChannelRef, type HubName, parseHubName, systemHub } from '../../ba
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { kindOf } from '../../channels/kinds.js';
+import { refusal } from '../../channels/permissions.js';
 import { type ChannelRules, type RuleSet, namespaceRules } from '../../channels/rules.js';
 import { ownerOf } from '../../channels/user-channels.js';
 import type { Change, SettingsDocument } from '../../hubs/change.js';
 import type { HubQuotas } from '../../hubs/checks.js';
 import { checkGroupRequest, groupActions, isGroupAction } from '../../people/group-requests.js';
-import { checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
+import { checkPageRequest, checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { PeopleAnswer, Principal } from '../api.js';
 import type { EngineOptions } from '../options.js';
 import { HubGroups } from '../people/groups.js';
 import { type Asking, People, noPeople } from '../people/people.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
-import type { EnginePorts } from '../ports.js';
+import type { ChannelSize, EnginePorts } from '../ports.js';
 import { Hubs } from './hubs.js';
 import { Identifying } from './identifying.js';
 import { Quotas } from './quotas.js';
 import { type SystemFoldHost, writeSystem } from './system-fold.js';
 
 export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'> {
+  /** Channels that this node holds, by name. */
+  channels(
+    hub: HubName,
+    options: { readonly after: string; readonly limit: number },
+  ): Promise<Result<readonly ChannelSize[], Failure>>;
   /** What goes for the hub is another. */
   hubChanged(hub: HubName): void;
   /** Somebody's account is, or somebody is in a group no longer. */
@@ -35,9 +41,11 @@ export class Tenants {
   readonly #people: People | undefined;
   /** `undefined` where nothing is kept of hubs. */
   readonly #groups: HubGroups | undefined;
+  readonly #host: TenantsHost;
   #requests = 0;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
+    this.#host = host;
     const folds: SystemFoldHost = { ...host, ports };
     const { createOnUse } = options.hubs ?? { createOnUse: false };
     this.hubs = new Hubs(
@@ -158,15 +166,39 @@ export class Tenants {
       if (!checked.ok) return invalid(checked.error);
       return (this.#people ?? noPeople).request(hub, action, checked.value, asking);
     }
+    if (action === 'channels/list') return this.#channels(asking.principal, hub, request);
     const [, groupAction = ''] = action.split('groups/');
     if (!isGroupAction(groupAction))
       return invalid(
-        `What people ask is ${userActions.join(', ')}, and of groups ${groupActions.join(', ')}, such as "groups/join".`,
+        `What people ask is ${[...userActions, ...groupActions.map((each) => `groups/${each}`)].join(', ')}, channels/list.`,
       );
     const checked = checkGroupRequest(request);
     if (!checked.ok) return invalid(checked.error);
     if (!this.#groups) return err(failure('UNSUPPORTED', { message: 'This node keeps no groups.' }));
     return this.#groups.request(hub, groupAction, checked.value, asking.principal);
+  }
+
+  /** Of those that this node holds: names that the client may know. A page may be short of what was asked for. */
+  async #channels(
+    principal: Principal,
+    hub: HubName,
+    request: unknown,
+  ): Promise<Result<PeopleAnswer, Failure>> {
+    const checked = checkPageRequest(request);
+    if (!checked.ok) return invalid(checked.error);
+    if (!principal.authenticated) return err(failure('UNAUTHENTICATED'));
+    await this.#groups?.ready(hub);
+    const { after = '', limit: most = limits.channelsPageMax } = checked.value;
+    const limit = Math.min(most, limits.channelsPageMax);
+    const page = await this.#host.channels(hub, { after, limit });
+    if (!page.ok) return page;
+    const names = page.value.map(({ ref }) => ref.channel);
+    const channels = names.filter((channel) => {
+      const rules = this.rulesOf({ hub, channel });
+      const isListed = principal.admin || rules?.list === true;
+      return rules && isListed && !refusal(principal, 'subscribe', channel, rules);
+    });
+    return ok({ channels, ...(names.length === limit ? { next: names.at(-1)! } : {}) });
   }
 
   #mayList(hub: HubName, namespace: string): boolean {
