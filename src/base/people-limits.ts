@@ -36,6 +36,11 @@ export const peopleLimits = {
   channelsPageMax: 1_000,
   /** Who has lost a membership is cut this much later, and sessions are looked at no more often. */
   membershipsRecheckMs: 200,
+  /** How often a receipt is tried where others change the same document, and the first pause between. */
+  receiptTriesMax: 8,
+  receiptRetryMs: 30,
+  /** Changes of receipts that stay in the log behind the document. */
+  receiptEntriesKept: 256,
   /** Requests of people under way at once at a node: each may hash a password. */
   peopleRequestsMax: 256,
 } as const;

@@ -3,6 +3,7 @@
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Action, Grants } from './grants.js';
 import { kindOf } from './kinds.js';
+import { mayHaveReceipts, receiptsOf } from './receipt-channels.js';
 import type { ChannelRules, RuleSet } from './rules.js';
 import { isOwnChannel } from './user-channels.js';
 
@@ -33,6 +34,9 @@ export function refusal(
       message: 'Channels that start with "$" are written by the system only.',
     });
   }
+  const receiptsOfChannel = receiptsOf(channel);
+  if (receiptsOfChannel !== undefined)
+    return receiptsRefusal(asker, action, channel, receiptsOfChannel, rules);
   if (asker.admin) return undefined;
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
@@ -76,4 +80,23 @@ function groupRefusal(
     });
   if (!isMember) return failure('DENIED', { channel, message });
   return action === 'publish' && !rules.clientPublish ? failure('DENIED', { channel }) : undefined;
+}
+
+/** `rules` are those of the channel that the receipts are of. Who reads it sees them, and who writes to it. */
+function receiptsRefusal(
+  asker: Asker,
+  action: Action,
+  channel: string,
+  of: string,
+  rules: ChannelRules,
+): Failure | undefined {
+  if (action !== 'subscribe')
+    return failure('DENIED', {
+      channel,
+      message: 'Receipts are written by whoever reads, as "receipts/mark".',
+    });
+  if (!mayHaveReceipts(of) || !rules.receipts)
+    return failure('DENIED', { channel, message: 'Receipts of this channel are not kept.' });
+  const refused = refusal(asker, 'subscribe', of, rules);
+  return refused && refusal(asker, 'publish', of, rules) ? { ...refused, channel } : undefined;
 }

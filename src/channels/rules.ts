@@ -33,6 +33,8 @@ export interface RuleSet {
   readonly occupancy: boolean;
   /** Users that may subscribe find the channel in lists. Of the namespaces `u` and `g`: they find all users and groups too. */
   readonly list: boolean;
+  /** Of channels of users and groups: up to where each reader has received and read is kept, and seen by who reads or writes there. */
+  readonly receipts: boolean;
 }
 
 /** Who is in a group; `undefined` while that is not known here. */
@@ -60,7 +62,22 @@ export const defaultRules: RuleSet = {
   presence: false,
   occupancy: false,
   list: false,
+  receipts: false,
 };
+
+/** Of the receipts of a channel: what goes for the channel, but for what is kept of them. */
+export function receiptRules(rules: RuleSet): RuleSet {
+  return {
+    ...rules,
+    store: true,
+    retain: false,
+    degrade: false,
+    retention: { maxCount: limits.receiptEntriesKept },
+    presence: false,
+    occupancy: false,
+    list: false,
+  };
+}
 
 /** Of channels whose rule set is gone: what it allowed is not known. */
 export const closedRules: RuleSet = {
@@ -123,7 +140,10 @@ export function undefinedSets(config: RuleConfig): string[] {
 
 /** Whether any channel may have something to be trimmed. */
 export function hasRetention(config: RuleConfig): boolean {
-  return Object.values(config.sets).some(({ retention }) => retention && Object.keys(retention).length > 0);
+  return Object.values(config.sets).some(
+    ({ retention, receipts }) =>
+      receipts === true || (retention !== undefined && Object.keys(retention).length > 0),
+  );
 }
 
 function own<T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined {

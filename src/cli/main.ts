@@ -13,6 +13,7 @@ import { addNotifyCommand } from './notify-command.js';
 import { addNodeCommand } from './node-command.js';
 import { addPresenceCommand } from './presence-command.js';
 import { addPubCommand } from './pub-command.js';
+import { addReceiptsCommand } from './receipts-command.js';
 import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
 import { terminalOn } from './terminal.js';
@@ -40,6 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addHubCommand(program);
   addUserCommand(program);
   addGroupCommand(program);
+  addReceiptsCommand(program);
   addKeyCommand(program);
   addBenchCommand(program);
   addVerifyCommand(program);

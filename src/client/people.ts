@@ -8,6 +8,7 @@ import type { Client } from './client.js';
 import { RinglogError, ownError } from './error.js';
 import type { PageOptions } from './groups.js';
 
+export { type Receipt, receiptsOf } from './receipts.js';
 export { type Group, type GroupMember, type Role, groupChannel, groupsOf } from './groups.js';
 
 export interface Registration {

@@ -89,12 +89,16 @@ export class Engine implements NodeApi {
     });
     this.#tenants = new Tenants(ports, options, {
       open: (ref, sink) => (this.#parts() ? this.#sessions.openReader(ref.hub, sink) : undefined),
-      publish: (ref, content, actor, origin) => {
+      publish: (ref, content, actor, origin, kind) => {
         const parts = this.#parts();
-        if (parts) parts.publishing.system(ref, content, actor, origin);
+        if (parts) parts.publishing.system(ref, content, actor, origin, kind);
         else origin.publishFailed(0, this.#unavailable());
       },
       newest: ({ hub, channel }) => this.queryLog(hub, channel, { order: 'newest', limit: 1 }),
+      document: (ref) =>
+        this.#withLog(ref, (core, channel) =>
+          documentState(core, channel, { type: 'documentGet', channel: ref.channel }),
+        ),
       channels: (hub, page) => this.channels(hub, page),
       hubChanged: (hub) => this.#hubChanged(hub),
       peopleChanged: (hub) => this.#sessions.recheck(hub),

@@ -60,6 +60,19 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     },
     (asking) => asked(asking.params.hub, `groups/${asking.params.action}`, asking),
   );
+  app.post(
+    '/v1/hubs/:hub/receipts/mark',
+    {
+      schema: {
+        summary: 'Say up to which entry of a user’s or a group’s channel one has received, or read',
+        tags: ['people'],
+        params: hubParams,
+        body: request,
+        response: { 200: answer },
+      },
+    },
+    (asking) => asked(asking.params.hub, 'receipts/mark', asking),
+  );
   app.get(
     '/v1/hubs/:hub/channels',
     {

@@ -59,6 +59,7 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   presence: flag,
   occupancy: flag,
   list: flag,
+  receipts: flag,
 };
 
 const hubChecks: Readonly<Record<keyof HubOptions, Check>> = {

@@ -31,6 +31,7 @@ const ruleSet = Type.Partial(
     presence: Type.Boolean(),
     occupancy: Type.Boolean(),
     list: Type.Boolean(),
+    receipts: Type.Boolean(),
   }),
   strict,
 );

@@ -1,7 +1,7 @@
 /** Groups of people by the command, the SDK and a real node. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Client, type RinglogError, connect } from '../../src/client/index.js';
-import { groupChannel, groupsOf, passwordToken, peopleOf } from '../../src/client/people.js';
+import { groupChannel, groupsOf, passwordToken, peopleOf, receiptsOf } from '../../src/client/people.js';
 import { NodeProcess } from '../support/node-process.js';
 import { type Ran, runProgram } from '../support/run-program.js';
 
@@ -98,6 +98,38 @@ test('the command does it all too, for a user and for an administrator', async (
   expect((await run(['channels', '--names'], bob)).out).toBe('');
   expect(await run(['group', 'delete', 'crew'])).toMatchObject({ code: 0 });
   expect((await run(['group', 'list', '--user', 'bob'])).out).toBe('');
+});
+
+test('who writes sees who has received and read it, by the SDK and the command', async () => {
+  expect(await run(['hub', 'set', 'rules', 'told', '{"receipts":true}'])).toMatchObject({ code: 0 });
+  for (const namespace of ['g', 'u'])
+    expect(await run(['hub', 'set', 'namespaces', namespace, '"told"'])).toMatchObject({ code: 0 });
+  const [ada, bob] = [await clientOf('ada'), await clientOf('bob')];
+  await groupsOf(ada).create('readers', { open: true });
+  await groupsOf(bob).join('readers');
+  for (const channel of [groupChannel('readers'), 'u:bob']) {
+    const published = await ada.publish(channel, 'hello');
+    const receipts = await receiptsOf(ada).follow(channel);
+    const heard: unknown[] = [];
+    receipts.on('receipt', (receipt) => void heard.push(receipt));
+    expect(receipts.of(published)).toEqual({ received: [], read: [] });
+    const { timestamp } = published;
+    await receiptsOf(bob).received({ channel, timestamp });
+    await expect.poll(() => receipts.of(published)).toEqual({ received: ['bob'], read: [] });
+    await receiptsOf(bob).read({ channel, timestamp });
+    await expect.poll(() => receipts.of(published)).toEqual({ received: ['bob'], read: ['bob'] });
+    expect(heard).toEqual([
+      { user: 'bob', received: timestamp },
+      { user: 'bob', received: timestamp, read: timestamp },
+    ]);
+    receipts.close();
+    expect((await run(['receipts', channel])).out).toBe(
+      `{"user":"bob","read":${timestamp},"received":${timestamp}}\n`,
+    );
+  }
+  const admin = await run(['receipts', 'g:readers', '--read', '5']);
+  expect(admin).toMatchObject({ code: 0, out: '{"channel":"g:readers"}\n' });
+  expect(await run(['receipts', 'g:readers', '--read', 'x'])).toMatchObject({ code: 2 });
 });
 
 test('groups outlive a kill of the node', async () => {

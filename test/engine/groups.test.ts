@@ -61,7 +61,9 @@ test('the channel of a group is read and written by its members alone', async ()
   ]);
   expect(first.entries()).toHaveLength(1);
   const history = (principal: Principal) =>
-    world.run(world.engine.history(principal, 'default', { type: 'history', channel: 'g:team' }));
+    world.run(
+      world.engine.history(principal, 'default', { type: 'history', channel: 'g:team', backward: false }),
+    );
   expect(await history(bob)).toMatchObject({ ok: true });
   expect(await history(eve)).toMatchObject({ error: { code: 'DENIED' } });
   expect(await history(admin)).toMatchObject({ ok: true });

@@ -1,19 +1,22 @@
 /** Everything about hubs in one place: what goes in each, who its clients are, and its people. */
-import { type ChannelRef, type HubName, parseHubName, systemHub } from '../../base/ids.js';
+import { type ChannelName, type ChannelRef, type HubName, parseHubName, systemHub } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { kindOf } from '../../channels/kinds.js';
 import { refusal } from '../../channels/permissions.js';
+import { receiptsOf } from '../../channels/receipt-channels.js';
 import { type ChannelRules, type RuleSet, namespaceRules } from '../../channels/rules.js';
 import { ownerOf } from '../../channels/user-channels.js';
 import type { Change, SettingsDocument } from '../../hubs/change.js';
 import type { HubQuotas } from '../../hubs/checks.js';
 import { checkGroupRequest, groupActions, isGroupAction } from '../../people/group-requests.js';
+import { checkReceiptRequest } from '../../people/receipts.js';
 import { checkPageRequest, checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { PeopleAnswer, Principal } from '../api.js';
 import type { EngineOptions } from '../options.js';
 import { HubGroups } from '../people/groups.js';
+import { type ReceiptsHost, markReceipt } from '../people/receipts.js';
 import { type Asking, People, noPeople } from '../people/people.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
 import type { ChannelSize, EnginePorts } from '../ports.js';
@@ -23,6 +26,7 @@ import { Quotas } from './quotas.js';
 import { type SystemFoldHost, writeSystem } from './system-fold.js';
 
 export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'> {
+  document: ReceiptsHost['document'];
   /** Channels that this node holds, by name. */
   channels(
     hub: HubName,
@@ -42,11 +46,18 @@ export class Tenants {
   /** `undefined` where nothing is kept of hubs. */
   readonly #groups: HubGroups | undefined;
   readonly #host: TenantsHost;
+  readonly #receipts: ReceiptsHost;
   #requests = 0;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
     this.#host = host;
     const folds: SystemFoldHost = { ...host, ports };
+    this.#receipts = {
+      ports,
+      rulesOf: (ref) => this.rulesOf(ref),
+      document: host.document,
+      patch: (ref, content, actor) => writeSystem(folds, ref, content, actor, 'patch'),
+    };
     const { createOnUse } = options.hubs ?? { createOnUse: false };
     this.hubs = new Hubs(
       { ...folds, changed: (hub) => host.hubChanged(hub) },
@@ -104,13 +115,15 @@ export class Tenants {
   }
 
   withMembers(ref: ChannelRef, rules: RuleSet): ChannelRules {
-    if (!this.#groups || kindOf(ref.channel) !== 'group') return rules;
-    return { ...rules, members: this.#groups.membersOf(ref) };
+    const { hub, channel } = ref;
+    const of = (receiptsOf(channel) ?? channel) as ChannelName;
+    if (!this.#groups || kindOf(of) !== 'group') return rules;
+    return { ...rules, members: this.#groups.membersOf({ hub, channel: of }) };
   }
 
   /** Before it is looked who may do something there: for whoever asks once, and does not come again. */
   async ready({ hub, channel }: { readonly hub: HubName; readonly channel: string }): Promise<void> {
-    if (kindOf(channel) === 'group') await this.#groups?.ready(hub);
+    if (kindOf(receiptsOf(channel) ?? channel) === 'group') await this.#groups?.ready(hub);
   }
 
   /** Why nobody can be written to in this channel of a user's or a group's. */
@@ -167,10 +180,11 @@ export class Tenants {
       return (this.#people ?? noPeople).request(hub, action, checked.value, asking);
     }
     if (action === 'channels/list') return this.#channels(asking.principal, hub, request);
+    if (action === 'receipts/mark') return this.#mark(asking.principal, hub, request);
     const [, groupAction = ''] = action.split('groups/');
     if (!isGroupAction(groupAction))
       return invalid(
-        `What people ask is ${[...userActions, ...groupActions.map((each) => `groups/${each}`)].join(', ')}, channels/list.`,
+        `What people ask is ${[...userActions, ...groupActions.map((each) => `groups/${each}`)].join(', ')}, channels/list, receipts/mark.`,
       );
     const checked = checkGroupRequest(request);
     if (!checked.ok) return invalid(checked.error);
@@ -199,6 +213,13 @@ export class Tenants {
       return rules && isListed && !refusal(principal, 'subscribe', channel, rules);
     });
     return ok({ channels, ...(names.length === limit ? { next: names.at(-1)! } : {}) });
+  }
+
+  async #mark(principal: Principal, hub: HubName, request: unknown): Promise<Result<PeopleAnswer, Failure>> {
+    const checked = checkReceiptRequest(request);
+    if (!checked.ok) return invalid(checked.error);
+    await this.ready({ hub, channel: checked.value.channel });
+    return markReceipt(this.#receipts, hub, checked.value, principal);
   }
 
   #mayList(hub: HubName, namespace: string): boolean {

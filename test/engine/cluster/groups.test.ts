@@ -1,5 +1,6 @@
 /** Groups among nodes: one maker of a name, whoever was asked, and members that are let in and cut everywhere. */
 import { expect, test } from 'vitest';
+import { utf8Text } from '../../../src/base/bytes.js';
 import type { Principal } from '../../../src/engine/api.js';
 import { type Json, TestSession } from '../harness.js';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
@@ -80,4 +81,32 @@ test('members read and write at every node, and are cut at every one within a se
   expect((await writer.publish('g:team', 'alone')).ack).toBeDefined();
   await world.pass(500);
   expect(sessions.map((session) => session.entries().length)).toEqual([1, 1, 1, 1, 1]);
+});
+
+test('receipts that are said at all nodes at once are all there, at every node', async () => {
+  const world = await start();
+  const put = async (section: 'rules' | 'namespaces', name: string, value: unknown) =>
+    world.run(
+      world.nodes[0]!.engine.changeSettings('default', { type: 'put', section, name, value }, 'root'),
+    );
+  await put('rules', 'told', { receipts: true });
+  await put('namespaces', 'g', 'told');
+  await ask(world, world.nodes[0]!, 'ada', 'create', { ...team, open: true });
+  for (const { number } of world.nodes) await ask(world, world.nodes[0]!, `user${number}`, 'join', team);
+  await world.pass(1_000);
+  const mark = ({ engine, number }: TestNode, read: number) =>
+    engine.people(user(`user${number}`), 'default', 'receipts/mark', { channel: 'g:team', read }, '');
+  for (const read of [1, 2, 3]) {
+    const answers = await world.run(Promise.all(world.nodes.map((node) => mark(node, read))));
+    expect(answers.map(({ ok }) => ok)).toEqual([true, true, true, true, true]);
+  }
+  await world.pass(1_000);
+  const expected = Object.fromEntries(
+    world.nodes.map(({ number }) => [`user${number}`, { read: 3, received: 3 }]),
+  );
+  for (const { engine } of world.nodes) {
+    const request = { type: 'documentGet', channel: 'receipts:g:team' } as const;
+    const state = await world.run(engine.document(user('ada'), 'default', request));
+    expect(state.ok && JSON.parse(utf8Text(state.value.value))).toEqual(expected);
+  }
 });
