@@ -36,6 +36,8 @@ export const peopleLimits = {
   channelsPageMax: 1_000,
   /** Who has lost a membership is cut this much later, and sessions are looked at no more often. */
   membershipsRecheckMs: 200,
+  /** Public keys of people that a node has at hand. */
+  publicKeysKnownMax: 10_000,
   /** How often a receipt is tried where others change the same document, and the first pause between. */
   receiptTriesMax: 8,
   receiptRetryMs: 30,

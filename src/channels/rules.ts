@@ -35,6 +35,8 @@ export interface RuleSet {
   readonly list: boolean;
   /** Of channels of users and groups: up to where each reader has received and read is kept, and seen by who reads or writes there. */
   readonly receipts: boolean;
+  /** What is published carries a signature by the key of its author's account. */
+  readonly signed: boolean;
 }
 
 /** Who is in a group; `undefined` while that is not known here. */
@@ -63,6 +65,7 @@ export const defaultRules: RuleSet = {
   occupancy: false,
   list: false,
   receipts: false,
+  signed: false,
 };
 
 /** Of the receipts of a channel: what goes for the channel, but for what is kept of them. */

@@ -8,6 +8,7 @@ import type { Client } from './client.js';
 import { RinglogError, ownError } from './error.js';
 import type { PageOptions } from './groups.js';
 
+export { type Signing, type Verdict, type VerifierOptions, signerOf, verifierOf } from './signing.js';
 export { type Receipt, receiptsOf } from './receipts.js';
 export { type Group, type GroupMember, type Role, groupChannel, groupsOf } from './groups.js';
 
@@ -86,6 +87,11 @@ class People {
   /** All that is known of the user is gone; the name stays taken. */
   delete(): Promise<{ readonly name: string }> {
     return this.#send('delete', {});
+  }
+
+  /** The public key of somebody's account; rejects with NOT_FOUND without one. */
+  key(name: string): Promise<{ readonly name: string; readonly publicKey: string }> {
+    return this.#send('key', { name });
   }
 
   /** Users by name, where the hub lists them. */

@@ -2,7 +2,6 @@
  *  awaits only its ports. See docs/architecture.md for the path of a message. */
 import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
-import { kindOf } from '../channels/kinds.js';
 import { type ChannelRules, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
@@ -151,6 +150,7 @@ export class Engine implements NodeApi {
     const publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
       missing: (hub) => this.#tenants.hubs.missing(hub),
       recipient: (ref) => this.#tenants.recipient(ref),
+      unsigned: (...publish) => this.#tenants.unsigned(...publish),
     });
     this.#publishing = publishing;
     this.#maintenance = new Maintenance(
@@ -277,8 +277,7 @@ export class Engine implements NodeApi {
     messages: readonly PublishMessage[],
   ): Promise<Result<PublishAccepted, Failure>[]> {
     const name = this.#admission.client(principal, hub);
-    const first = messages.find(({ channel }) => kindOf(channel) === 'group');
-    if (name.ok && first) await this.#tenants.ready({ hub: name.value, channel: first.channel });
+    if (name.ok) await this.#tenants.prepared(name.value, principal, messages);
     const parts = this.#parts();
     const refused = !parts ? this.#unavailable() : name.ok ? undefined : name.error;
     if (refused || !parts || !name.ok) return messages.map(() => err(refused!));

@@ -49,11 +49,14 @@ export interface PublishingHubs {
   missing(hub: HubName): Failure;
   /** Why nobody can be written to in this channel of a user's or a group's. */
   recipient(ref: ChannelRef): Failure | undefined;
+  /** Why what is published has no signature of its author that counts. */
+  unsigned(ref: ChannelRef, principal: Principal, message: PublishMessage): Failure | undefined;
 }
 
 const unknownHubs: PublishingHubs = {
   missing: () => failure('HUB_NOT_FOUND'),
   recipient: () => undefined,
+  unsigned: () => undefined,
 };
 
 export class Publishing implements Taker {
@@ -72,6 +75,8 @@ export class Publishing implements Taker {
     const denied = deniedOf(request, place.rules);
     const unreachable = denied ?? this.#unknownRecipient(place.ref);
     if (unreachable) return this.#refuse(request, unreachable);
+    const unsigned = place.rules.signed && this.#unsigned(place.ref, request);
+    if (unsigned) return this.#refuse(request, unsigned);
     this.#take(request, place);
   }
 
@@ -159,6 +164,11 @@ export class Publishing implements Taker {
   #unknownRecipient(ref: ChannelRef): Failure | undefined {
     const kind = kindOf(ref.channel);
     return kind === 'user' || kind === 'group' ? this.hubs.recipient(ref) : undefined;
+  }
+
+  /** What somebody has read is no word of anybody's. */
+  #unsigned(ref: ChannelRef, { principal, message }: PublishRequest): Failure | undefined {
+    return message.kind === 'read' ? undefined : this.hubs.unsigned(ref, principal, message);
   }
 
   #refuse({ origin, requestId }: PublishRequest, error: Failure): void {

@@ -60,6 +60,7 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   occupancy: flag,
   list: flag,
   receipts: flag,
+  signed: flag,
 };
 
 const hubChecks: Readonly<Record<keyof HubOptions, Check>> = {

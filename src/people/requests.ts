@@ -5,7 +5,16 @@ import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { namePattern } from './users.js';
 
-export const userActions = ['register', 'challenge', 'login', 'profile', 'change', 'delete', 'list'] as const;
+export const userActions = [
+  'register',
+  'challenge',
+  'login',
+  'profile',
+  'change',
+  'delete',
+  'list',
+  'key',
+] as const;
 export type UserAction = (typeof userActions)[number];
 
 /** What is known of a person, sealed in the log. */

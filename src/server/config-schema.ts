@@ -32,6 +32,7 @@ const ruleSet = Type.Partial(
     occupancy: Type.Boolean(),
     list: Type.Boolean(),
     receipts: Type.Boolean(),
+    signed: Type.Boolean(),
   }),
   strict,
 );

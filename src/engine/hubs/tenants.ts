@@ -13,13 +13,15 @@ import { checkGroupRequest, groupActions, isGroupAction } from '../../people/gro
 import { checkReceiptRequest } from '../../people/receipts.js';
 import { checkPageRequest, checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
 import { type Failure, failure } from '../../protocol/errors.js';
+import type { PublishMessage } from '../../protocol/messages.js';
 import type { PeopleAnswer, Principal } from '../api.js';
 import type { EngineOptions } from '../options.js';
 import { HubGroups } from '../people/groups.js';
 import { type ReceiptsHost, markReceipt } from '../people/receipts.js';
 import { type Asking, People, noPeople } from '../people/people.js';
+import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
-import type { ChannelSize, EnginePorts } from '../ports.js';
+import type { ChannelSize, EnginePorts, Secrets } from '../ports.js';
 import { Hubs } from './hubs.js';
 import { Identifying } from './identifying.js';
 import { Quotas } from './quotas.js';
@@ -47,10 +49,12 @@ export class Tenants {
   readonly #groups: HubGroups | undefined;
   readonly #host: TenantsHost;
   readonly #receipts: ReceiptsHost;
+  readonly #secrets: Secrets | undefined;
   #requests = 0;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
     this.#host = host;
+    this.#secrets = ports.secrets;
     const folds: SystemFoldHost = { ...host, ports };
     this.#receipts = {
       ports,
@@ -124,6 +128,29 @@ export class Tenants {
   /** Before it is looked who may do something there: for whoever asks once, and does not come again. */
   async ready({ hub, channel }: { readonly hub: HubName; readonly channel: string }): Promise<void> {
     if (kindOf(receiptsOf(channel) ?? channel) === 'group') await this.#groups?.ready(hub);
+  }
+
+  /** The same before something is published, by somebody whose key is to be known then. */
+  async prepared(
+    hub: HubName,
+    principal: Principal,
+    messages: readonly { readonly channel: string }[],
+  ): Promise<void> {
+    const channels = new Set(messages.map(({ channel }) => channel));
+    for (const channel of channels) {
+      const isOfGroup = kindOf(channel) === 'group';
+      if (isOfGroup) await this.ready({ hub, channel });
+      const rules = this.hubs.rulesOf({ hub, channel: channel as ChannelName });
+      const isSigned = rules?.signed === true && principal.account !== undefined;
+      if (isSigned) await this.#people?.publicKeys.find(hub, principal.actor);
+    }
+  }
+
+  unsigned(ref: ChannelRef, principal: Principal, message: PublishMessage): Failure | undefined {
+    const keyOf = (name: string) => (this.#people ? this.#people.publicKeys.known(ref.hub, name) : null);
+    const isSignature: Secrets['isSignature'] = (...signature) =>
+      this.#secrets?.isSignature(...signature) === true;
+    return signatureFault(ref, principal, message, { keyOf, isSignature });
   }
 
   /** Why nobody can be written to in this channel of a user's or a group's. */

@@ -12,6 +12,7 @@ import type { PeopleAnswer, Principal } from '../api.js';
 import type { Identified, Secrets } from '../ports.js';
 import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
 import { LogIns } from './log-ins.js';
+import { PublicKeys } from './public-keys.js';
 import { PersonKeys, type PersonKeysHost } from './person-keys.js';
 
 export interface PeopleHost extends DirectoriesHost, Omit<PersonKeysHost, 'secrets'> {
@@ -33,6 +34,7 @@ export class People {
   readonly #directories: Directories;
   readonly #logIns = new LogIns();
   readonly #keys: PersonKeys;
+  readonly publicKeys: PublicKeys;
 
   constructor(
     readonly host: PeopleHost,
@@ -40,6 +42,7 @@ export class People {
   ) {
     this.#keys = new PersonKeys({ ...host, secrets });
     this.#directories = new Directories(host);
+    this.publicKeys = new PublicKeys(this.#directories, this.#keys);
   }
 
   stop(): void {
@@ -115,6 +118,8 @@ export class People {
         return this.#delete(directory, request, asking);
       case 'list':
         return this.#list(directory, request, asking);
+      case 'key':
+        return this.#publicKey(directory, request, asking);
     }
   }
 
@@ -314,6 +319,16 @@ export class People {
     const page = users.list(after, limit);
     const shown = page.map(({ name, sinceMs }) => ({ name, since: new Date(sinceMs).toISOString() }));
     return ok({ users: shown, ...(page.length === limit ? { next: page.at(-1)!.name } : {}) });
+  }
+
+  /** Public: of anybody, for whoever is known. */
+  async #publicKey({ hub }: Directory, { name }: UserRequest, { principal }: Asking): Promise<Answer> {
+    if (!principal.authenticated) return err(failure('UNAUTHENTICATED'));
+    const key = name === undefined ? ok(undefined) : await this.publicKeys.find(hub, name);
+    if (!key.ok) return key;
+    return key.value === undefined
+      ? err(failure('NOT_FOUND', { message: 'There is no such user with a key.' }))
+      : ok({ name, publicKey: key.value });
   }
 
   async #delete(directory: Directory, request: UserRequest, asking: Asking): Promise<Answer> {
