@@ -4,6 +4,7 @@ import { check } from './checkers/index.js';
 import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
 import type { Evidence } from './checkers/evidence.js';
 import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js';
+import { groupsNow } from './group-client.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
@@ -70,6 +71,7 @@ export class Ending {
     await world.becomes(this.#restsEqual(), convergenceMs);
     if (presences.length > 0 && isUp)
       world.record.presences.push(await presenceWithin(world, presences, convergenceMs));
+    if (world.record.groupRaces.length > 0 && isUp) world.record.groups.push(await groupsNow(world));
     for (const client of [...publishers, ...readers, ...presences, ...fresh]) client.close();
     await this.#stop();
     this.#evidence = this.#look(await this.#digests());

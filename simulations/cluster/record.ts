@@ -116,6 +116,16 @@ export interface SeenPresence {
   readonly seen: ReadonlyMap<string, readonly string[]>;
 }
 
+/** A name of a group that several wanted at once, and what each was told. */
+export interface GroupRace {
+  readonly group: string;
+  readonly user: string;
+  readonly outcome: string;
+}
+
+/** By node: whose each group is; empty for nobody's. */
+export type SeenGroups = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
 export class ClusterRecord {
   /** By line; nothing at 0. */
   readonly publishes: Publish[] = [];
@@ -135,6 +145,9 @@ export class ClusterRecord {
   readonly starts = new Map<string, number>();
   /** Looked at when nothing had gone wrong for a while. */
   readonly presences: SeenPresence[] = [];
+  readonly groupRaces: GroupRace[] = [];
+  /** Looked at then too. */
+  readonly groups: SeenGroups[] = [];
   /** Found while it happened. */
   readonly findings: Finding[] = [];
   /** When the last fault ended. */

@@ -3,6 +3,7 @@ import { StalledError } from '../world/clock.js';
 import { chanceFor } from './chance.js';
 import { Ending } from './ending.js';
 import type { FaultKind } from './faults.js';
+import { GroupClient } from './group-client.js';
 import { HistoryClient } from './history-reader.js';
 import { type Firings, Nemesis } from './nemesis.js';
 import { PlainPublisher } from './plain-publisher.js';
@@ -57,7 +58,7 @@ class Run {
   /** Rejects when something broke. */
   async all(): Promise<void> {
     const { world } = this;
-    const { publishers, plainPublishers, readers, histories, presences, reconnectMaxMs } = this.#plan;
+    const { publishers, plainPublishers, readers, histories, presences, groups, reconnectMaxMs } = this.#plan;
     for (const node of world.nodes) node.start();
     const options = (name: string) => world.client(name, world.hosts, reconnectMaxMs);
     const reading = readers.map((plan) => new ReaderClient(world, plan, options(plan.name)));
@@ -65,11 +66,12 @@ class Run {
     const plain = plainPublishers.map((plan) => new PlainPublisher(world, plan, options(plan.name)));
     const paging = histories.map((plan) => new HistoryClient(world, plan, options(plan.name)));
     const seen = presences.map((plan) => new PresenceClient(world, plan, options(plan.name)));
+    const racing = groups.map((plan) => new GroupClient(world, plan, options(plan.name)));
     this.#nemesis.plan(this.#plan.faults);
     await world.pass(this.#plan.lengthMs);
     this.#nemesis.heal();
     for (const client of paging) client.close();
-    await this.#ending.all([...writing, ...plain], reading, seen);
+    await this.#ending.all([...writing, ...plain, ...racing], reading, seen);
   }
 
   result(broken: unknown): RunResult {

@@ -18,13 +18,15 @@ export interface Steering {
   readonly plain?: Omit<PlainPublisherPlan, 'name' | 'channels'>;
   /** Clients that come to a channel and go. */
   readonly presences?: number;
+  /** Users that want the same names of groups. */
+  readonly groups?: number;
 }
 
 const shortMs = 20_000;
 
 export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
   const { nodes = 3, replicas = 3, lengthMs = shortMs, faults, publishers, readers, plain } = steering;
-  const { presences = 0 } = steering;
+  const { presences = 0, groups = 0 } = steering;
   const drawn = drawPlan(seed, nodes);
   const channels = drawn.channels.slice(0, 1);
   const rates = new Map(
@@ -36,7 +38,14 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
   const lostDisksMax = appendQuorum(replicaCount(replicas, nodes)) - 1;
   return {
     ...drawn,
-    world: { ...drawn.world, replicas, virtualNodes: 2, membershipScale: 2, timeScale: 1 },
+    world: {
+      ...drawn.world,
+      replicas,
+      virtualNodes: 2,
+      membershipScale: 2,
+      timeScale: 1,
+      hasUsers: groups > 0,
+    },
     channels,
     publishers: drawn.publishers.map((plan) => ({
       ...plan,
@@ -50,6 +59,7 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
     plainPublishers: plain ? [{ name: 'plain1', channels, ...plain }] : [],
     readers: drawn.readers.map((plan) => ({ ...plan, channels, ...readers })),
     presences: Array.from({ length: presences }, (_, i) => ({ name: `s${i + 1}`, movesPerMinute: 10 })),
+    groups: Array.from({ length: groups }, (_, i) => ({ name: `g${i + 1}`, everyMs: 1_000 })),
     histories: drawn.histories.map((plan) => ({ ...plan, channel: channels[0]! })),
     lengthMs,
     reconnectMaxMs: 500,

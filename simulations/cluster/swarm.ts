@@ -6,6 +6,7 @@ import { type Fault, type FaultKind, drawAmbushRate, drawFaults, drawRates, draw
 import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
+import { type GroupPlan, drawGroups } from './group-client.js';
 import { type PresencePlan, drawPresences } from './presence-client.js';
 import type { ReaderPlan } from './reader.js';
 import type { Level } from './record.js';
@@ -19,6 +20,7 @@ export interface SwarmPlan {
   readonly readers: readonly ReaderPlan[];
   readonly histories: readonly HistoryPlan[];
   readonly presences: readonly PresencePlan[];
+  readonly groups: readonly GroupPlan[];
   /** Of the phase in which things go wrong. */
   readonly lengthMs: number;
   readonly reconnectMaxMs: number;
@@ -35,6 +37,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   const lengthMs = Math.max(20_000, logBetween(random, 20_000, 600_000) / Math.max(1, nodes - 2));
   const replicas =
     nodes === 1 && random.next() < 0.5 ? undefined : pick<Replicas>(random, [3, 3, 3, 2, 4, 5, 'all']);
+  const groups = drawGroups(seed);
   const world = {
     seed,
     nodes,
@@ -45,6 +48,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     timeScale: pick(random, [1, 1, 0.2, 4]),
     skewMs: pick(random, [0, 20, 400]),
     tellsClients: chanceFor(seed, 'clients told').next() < 0.2,
+    hasUsers: groups.length > 0,
     ...drawRetention(seed),
   };
   const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
@@ -74,6 +78,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     readers: drawReaders(seed, channels),
     histories: drawHistories(seed, channels),
     presences: drawPresences(seed),
+    groups,
     lengthMs,
     reconnectMaxMs,
     rates: new Map([...rates, ...ambushRates, ...ringRates]),

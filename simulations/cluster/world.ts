@@ -18,6 +18,7 @@ import {
   memberStateOf,
   replicaCount,
 } from '../../src/cluster/ring.js';
+import { userOf } from './group-client.js';
 import { type NodeOptions, type NodeWorld, SimulatedNode, nodeIdOf, peerAddressOf } from './node.js';
 import { PeerNetwork } from './peer-network.js';
 import { platformFor } from './platform.js';
@@ -49,6 +50,8 @@ export interface WorldPlan {
   readonly tellsClients?: boolean;
   /** How long a home that is away is spared. */
   readonly trimGraceMs?: number | undefined;
+  /** Nodes keep what users make, and know users by their tokens. */
+  readonly hasUsers?: boolean;
 }
 
 export class World implements NodeWorld, ClientWorld {
@@ -273,12 +276,13 @@ function ringOf(names: readonly string[], replicas: Replicas, virtualNodes: numb
   };
 }
 
-function engineOptions({ timeScale }: WorldPlan, rules: RuleConfig): Omit<EngineOptions, 'nodeId'> {
+function engineOptions({ timeScale, hasUsers }: WorldPlan, rules: RuleConfig): Omit<EngineOptions, 'nodeId'> {
   return {
     version: '0.0.0-simulated',
     rules,
     anonymous: true,
-    verifyToken: () => undefined,
+    ...(hasUsers === true ? { hubs: { createOnUse: false } } : {}),
+    verifyToken: (token) => (hasUsers === true ? userOf(token) : undefined),
     session: {
       pingIntervalMs: 5_000 * timeScale,
       pongTimeoutMs: 3_000 * timeScale,

@@ -116,18 +116,16 @@ test('the command signs and verifies, and so does whoever posts', async () => {
   });
   const text = (...parts: string[]) => parts.map((part) => `${Buffer.byteLength(part)}:${part},`).join('');
   const signed = text(
-    ...[
-      'ringlog message v1',
-      'default',
-      'ledger:2',
-      'ada',
-      publicKey,
-      'k1',
-      'publish',
-      '',
-      'text/plain',
-      'six',
-    ],
+    'ringlog message v1',
+    'default',
+    'ledger:2',
+    'ada',
+    publicKey,
+    'k1',
+    'publish',
+    '',
+    'text/plain',
+    'six',
   );
   const post = (signature: string) =>
     fetch(`${node.url}/v1/hubs/default/channels/ledger:2/publish`, {

@@ -4,6 +4,7 @@ import * as claims from './claims.js';
 import * as clocks from './clocks.js';
 import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
+import { groupsHaveOneMaker } from './groups.js';
 import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
@@ -47,6 +48,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I23 outcomes are true': publishes.outcomesAreTrue,
   'I23 rejected is nowhere': publishes.rejectedIsNowhere,
   'P1 presence is exact': presenceIsExact,
+  'P5 groups have one maker': groupsHaveOneMaker,
   'I25 bounded queues': function* ({ bufferedMost }) {
     if (bufferedMost > queueBytesMax) yield `${bufferedMost} bytes waited in one connection`;
   },

@@ -23,8 +23,8 @@ export interface ReceiptsHost {
   patch(ref: ChannelRef, content: Uint8Array, actor: string): Promise<Result<unknown, Failure>>;
 }
 
-/** Somebody else changed the document, or this node is behind. */
-const again: ReadonlySet<string> = new Set(['PATCH_FAILED', 'VERSION_MISMATCH']);
+/** Somebody else changed the document, this node is behind, or it may be written: what is there then says so. */
+const again: ReadonlySet<string> = new Set(['PATCH_FAILED', 'VERSION_MISMATCH', 'INDETERMINATE']);
 
 export async function markReceipt(
   host: ReceiptsHost,
