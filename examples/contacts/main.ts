@@ -5,45 +5,28 @@
  * Ends with a table, and with exit status 1 where anything is lost or anybody has another list.
  */
 import { parseArgs } from 'node:util';
+import { countOf, runExample, table } from '../shared/program.js';
 import { type Result, runContacts } from './run.js';
 
 const usage = 'usage: contacts [--rounds N] [--seed N] [--json]';
 
-class InputError extends Error {}
-
-async function main(): Promise<number> {
-  const interrupt = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
-  try {
-    const { values } = parseArgs({
-      options: {
-        rounds: { type: 'string', default: '300' },
-        seed: { type: 'string', default: '1' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean' },
-      },
-    });
-    if (values.help) {
-      console.log(usage);
-      return 0;
-    }
-    const [rounds, seed] = [countOf('--rounds', values.rounds), countOf('--seed', values.seed)];
-    const result = await runContacts(rounds, seed, interrupt.signal);
-    console.log(values.json ? JSON.stringify(result) : told(result));
-    return result.problems.length === 0 ? 0 : 1;
-  } catch (error) {
-    if (interrupt.signal.aborted) return 130;
-    const isUsage = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
-    if (!isUsage && !(error instanceof InputError)) throw error;
-    console.error(`contacts: ${(error as Error).message}\n${usage}`);
-    return 2;
+async function main(signal: AbortSignal): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '300' },
+      seed: { type: 'string', default: '1' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) {
+    console.log(usage);
+    return 0;
   }
-}
-
-function countOf(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InputError(`${name} is a number from 1 on`);
-  return value;
+  const [rounds, seed] = [countOf('--rounds', values.rounds), countOf('--seed', values.seed)];
+  const result = await runContacts(rounds, seed, signal);
+  console.log(values.json ? JSON.stringify(result) : told(result));
+  return result.problems.length === 0 ? 0 : 1;
 }
 
 function told({ people, nodes, contacts, seconds, problems }: Result): string {
@@ -68,16 +51,4 @@ function told({ people, nodes, contacts, seconds, problems }: Result): string {
   ].join('\n');
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
-process.exitCode = await main();
+process.exitCode = await runExample('contacts', usage, main);

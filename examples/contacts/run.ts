@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ClusterNode, ProcessCluster } from '../../simulations/processes/cluster.js';
 import { seededRandom } from '../../src/base/random.js';
+import { becomes, nodeNames } from '../shared/waiting.js';
 import { type Account, type List, Person, channel } from './person.js';
 
 export interface Result {
@@ -22,7 +23,6 @@ export interface Result {
 const path = `/v1/hubs/default/channels/${encodeURIComponent(channel)}/document`;
 const names = ['ada', 'ben', 'cem'];
 const openContacts = 20;
-const limitMs = 30_000;
 
 export async function runContacts(rounds: number, seed: number, signal: AbortSignal): Promise<Result> {
   const cluster = await ProcessCluster.start({ nodes: 3, signal });
@@ -150,20 +150,6 @@ async function held(cluster: ProcessCluster, people: readonly Person[], problems
   if (await becomes(look)) return found;
   problems.push(...people.map(({ name, list }) => `${name} has the list ${short(list.json)}`));
   return found;
-}
-
-async function becomes(look: () => boolean | Promise<boolean>): Promise<boolean> {
-  const end = performance.now() + limitMs;
-  while (!(await look())) {
-    if (performance.now() > end) return false;
-    await pause(100);
-  }
-  return true;
-}
-
-async function nodeNames(cluster: ProcessCluster): Promise<ReadonlyMap<string, string>> {
-  const views = cluster.nodes.map(async (node) => [(await node.status()).nodeId, node.name] as const);
-  return new Map(await Promise.all(views));
 }
 
 function short(text: string): string {

@@ -249,6 +249,11 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { duel: 4, split: 6, isolate: 4 }, documents: 3 },
   },
   {
+    bug: 'groups-by-look',
+    what: 'who makes a group is told so by what was there before it was ordered',
+    steering: { faults: { kill: 2, isolate: 2 }, groups: 4 },
+  },
+  {
     bug: 'gap-by-majority',
     what: 'an entry is given up before all homes were asked',
     story: 'Rot while the one that has it is away',

@@ -6,6 +6,7 @@ import type { Evidence } from './checkers/evidence.js';
 import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js';
 import { type DocumentClient, documentWithin, sharedChannel, voidsOf } from './document-client.js';
 import { type NotificationClient, noticesChannel, notificationsWithin } from './notification-client.js';
+import { groupsNow } from './group-client.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
@@ -101,6 +102,7 @@ export class Ending {
     if (notifications.length > 0)
       record.notifications.push(await notificationsWithin(world, notifications, convergenceMs));
     if (presences.length > 0) record.presences.push(await presenceWithin(world, presences, convergenceMs));
+    if (record.groupRaces.length > 0) record.groups.push(await groupsNow(world));
   }
 
   stuck(checker: LivenessChecker, what: string): void {

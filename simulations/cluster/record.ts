@@ -160,6 +160,15 @@ export interface SeenNotifications {
   /** By entry: title and state. */
   readonly listed: ReadonlyMap<string, string>;
 }
+/** A name of a group that several wanted at once, and what each was told. */
+export interface GroupRace {
+  readonly group: string;
+  readonly user: string;
+  readonly outcome: string;
+}
+
+/** By node: whose each group is; empty for nobody's. */
+export type SeenGroups = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 export class ClusterRecord {
   /** By line; nothing at 0. */
@@ -190,6 +199,9 @@ export class ClusterRecord {
   readonly read = new Set<string>();
   /** As `documents`. */
   readonly notifications: SeenNotifications[] = [];
+  readonly groupRaces: GroupRace[] = [];
+  /** Looked at then too. */
+  readonly groups: SeenGroups[] = [];
   /** Found while it happened. */
   readonly findings: Finding[] = [];
   /** When the last fault ended. */

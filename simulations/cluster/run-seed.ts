@@ -4,6 +4,7 @@ import { chanceFor } from './chance.js';
 import { Ending } from './ending.js';
 import { DocumentClient } from './document-client.js';
 import type { FaultKind } from './faults.js';
+import { GroupClient } from './group-client.js';
 import { HistoryClient } from './history-reader.js';
 import { type Firings, Nemesis } from './nemesis.js';
 import { NotificationClient } from './notification-client.js';
@@ -61,7 +62,7 @@ class Run {
   async all(): Promise<void> {
     const { world } = this;
     const { publishers, plainPublishers, readers, histories, reconnectMaxMs } = this.#plan;
-    const { presences, documents, notifications } = this.#plan;
+    const { presences, documents, notifications, groups } = this.#plan;
     for (const node of world.nodes) node.start();
     const options = (name: string) => world.client(name, world.hosts, reconnectMaxMs);
     const reading = readers.map((plan) => new ReaderClient(world, plan, options(plan.name)));
@@ -71,12 +72,13 @@ class Run {
     const seen = presences.map((plan) => new PresenceClient(world, plan, options(plan.name)));
     const changing = documents.map((plan) => new DocumentClient(world, plan, options(plan.name)));
     const noticing = notifications.map((plan) => new NotificationClient(world, plan, options(plan.name)));
+    const racing = groups.map((plan) => new GroupClient(world, plan, options(plan.name)));
     this.#nemesis.plan(this.#plan.faults);
     await world.pass(this.#plan.lengthMs);
     this.#nemesis.heal();
     for (const client of paging) client.close();
     await this.#ending.all({
-      publishers: [...writing, ...plain],
+      publishers: [...writing, ...plain, ...racing],
       readers: reading,
       presences: seen,
       documents: changing,

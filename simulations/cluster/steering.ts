@@ -22,13 +22,15 @@ export interface Steering {
   readonly documents?: number;
   /** A service and clients that read its notifications. */
   readonly notifications?: number;
+  /** Users that want the same names of groups. */
+  readonly groups?: number;
 }
 
 const shortMs = 20_000;
 
 export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
   const { nodes = 3, replicas = 3, lengthMs = shortMs, faults, publishers, readers, plain } = steering;
-  const { presences = 0, documents = 0, notifications = 0 } = steering;
+  const { presences = 0, documents = 0, notifications = 0, groups = 0 } = steering;
   const drawn = drawPlan(seed, nodes);
   const channels = drawn.channels.slice(0, 1);
   const rates = new Map(
@@ -47,6 +49,7 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
       membershipScale: 2,
       timeScale: 1,
       documentsAt: 'owner',
+      hasUsers: groups > 0,
     },
     channels,
     publishers: drawn.publishers.map((plan) => ({
@@ -75,6 +78,7 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
       timeoutMs: 20_000,
       restartsPerMinute: 0,
     })),
+    groups: Array.from({ length: groups }, (_, i) => ({ name: `g${i + 1}`, everyMs: 1_000 })),
     histories: drawn.histories.map((plan) => ({ ...plan, channel: channels[0]! })),
     lengthMs,
     reconnectMaxMs: 500,

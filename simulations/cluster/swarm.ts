@@ -8,6 +8,7 @@ import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
 import { type DocumentPlan, drawDocuments } from './document-client.js';
 import { type NotificationPlan, drawNotifications } from './notification-client.js';
+import { type GroupPlan, drawGroups } from './group-client.js';
 import { type PresencePlan, drawPresences } from './presence-client.js';
 import type { ReaderPlan } from './reader.js';
 import type { Level } from './record.js';
@@ -23,6 +24,7 @@ export interface SwarmPlan {
   readonly presences: readonly PresencePlan[];
   readonly documents: readonly DocumentPlan[];
   readonly notifications: readonly NotificationPlan[];
+  readonly groups: readonly GroupPlan[];
   /** Of the phase in which things go wrong. */
   readonly lengthMs: number;
   readonly reconnectMaxMs: number;
@@ -39,6 +41,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   const lengthMs = Math.max(20_000, logBetween(random, 20_000, 600_000) / Math.max(1, nodes - 2));
   const replicas =
     nodes === 1 && random.next() < 0.5 ? undefined : pick<Replicas>(random, [3, 3, 3, 2, 4, 5, 'all']);
+  const groups = drawGroups(seed);
   const world = {
     seed,
     nodes,
@@ -50,6 +53,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     skewMs: pick(random, [0, 20, 400]),
     tellsClients: chanceFor(seed, 'clients told').next() < 0.2,
     documentsAt: pick<'owner' | 'quorum'>(chanceFor(seed, 'level of documents'), ['owner', 'quorum']),
+    hasUsers: groups.length > 0,
     ...drawRetention(seed),
   };
   const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
@@ -86,6 +90,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     presences: drawPresences(seed),
     documents: drawDocuments(seed, lengthMs),
     notifications: drawNotifications(seed, lengthMs),
+    groups,
     lengthMs,
     reconnectMaxMs,
     rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates]),

@@ -19,6 +19,7 @@ import {
   memberStateOf,
   replicaCount,
 } from '../../src/cluster/ring.js';
+import { userOf } from './group-client.js';
 import { type NodeOptions, type NodeWorld, SimulatedNode, nodeIdOf, peerAddressOf } from './node.js';
 import { PeerNetwork } from './peer-network.js';
 import { platformFor } from './platform.js';
@@ -52,6 +53,8 @@ export interface WorldPlan {
   readonly tellsClients?: boolean;
   /** How long a home that is away is spared. */
   readonly trimGraceMs?: number | undefined;
+  /** Nodes keep what users make, and know users by their tokens. */
+  readonly hasUsers?: boolean;
 }
 
 /** What an application shows that may do all. */
@@ -285,12 +288,14 @@ function ringOf(names: readonly string[], replicas: Replicas, virtualNodes: numb
   };
 }
 
-function engineOptions({ timeScale }: WorldPlan, rules: RuleConfig): Omit<EngineOptions, 'nodeId'> {
+function engineOptions({ timeScale, hasUsers }: WorldPlan, rules: RuleConfig): Omit<EngineOptions, 'nodeId'> {
   return {
     version: '0.0.0-simulated',
     rules,
     anonymous: true,
-    verifyToken: (token) => (token === serviceToken ? service : undefined),
+    ...(hasUsers === true ? { hubs: { createOnUse: false } } : {}),
+    verifyToken: (token) =>
+      token === serviceToken ? service : hasUsers === true ? userOf(token) : undefined,
     session: {
       pingIntervalMs: 5_000 * timeScale,
       pongTimeoutMs: 3_000 * timeScale,

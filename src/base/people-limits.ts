@@ -22,6 +22,27 @@ export const peopleLimits = {
   loginAttemptsKnownMax: 10_000,
   /** Sessions of accounts that changed are looked at after this, and no more often. */
   accountsRecheckMs: 1_000,
+  /** Groups of one hub, those that are gone too: their names stay taken. */
+  groupsPerHubMax: 100_000,
+  /** Made by one user, those that are gone too: so that one alone does not take all names. */
+  groupsMadePerUserMax: 1_000,
+  /** Groups that one user is in. */
+  groupsPerUserMax: 1_000,
+  /** Members of one group, and those that are invited. */
+  groupMembersMax: 10_000,
+  /** Over all groups of a hub: about 200 bytes each in the memory of nodes where the hub is used. */
+  membershipsPerHubMax: 500_000,
+  groupsPageMax: 1_000,
+  channelsPageMax: 1_000,
+  /** Who has lost a membership is cut this much later, and sessions are looked at no more often. */
+  membershipsRecheckMs: 200,
+  /** Public keys of people that a node has at hand. */
+  publicKeysKnownMax: 10_000,
+  /** How often a receipt is tried where others change the same document, and the first pause between. */
+  receiptTriesMax: 8,
+  receiptRetryMs: 30,
+  /** Changes of receipts that stay in the log behind the document. */
+  receiptEntriesKept: 256,
   /** Requests of people under way at once at a node: each may hash a password. */
   peopleRequestsMax: 256,
 } as const;

@@ -43,6 +43,7 @@ export type PlantedBug =
   | 'keys-of-one-owner'
   | 'numbers-of-one-owner'
   | 'expiry-unwritten'
+  | 'groups-by-look'
   | 'late-unmarked'
   | 'live-before-end'
   | 'lonely-claim'

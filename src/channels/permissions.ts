@@ -3,7 +3,8 @@
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Action, Grants } from './grants.js';
 import { kindOf } from './kinds.js';
-import type { RuleSet } from './rules.js';
+import { mayHaveReceipts, receiptsOf } from './receipt-channels.js';
+import type { ChannelRules, RuleSet } from './rules.js';
 import { isOwnChannel } from './user-channels.js';
 
 export interface Asker {
@@ -20,7 +21,12 @@ const notified =
   'permissions name the channel by a pattern that begins with "notification:".';
 
 /** `undefined` when allowed. */
-export function refusal(asker: Asker, action: Action, channel: string, rules: RuleSet): Failure | undefined {
+export function refusal(
+  asker: Asker,
+  action: Action,
+  channel: string,
+  rules: ChannelRules,
+): Failure | undefined {
   const kind = kindOf(channel);
   if (kind === 'system' && action !== 'subscribe') {
     return failure('DENIED', {
@@ -28,10 +34,14 @@ export function refusal(asker: Asker, action: Action, channel: string, rules: Ru
       message: 'Channels that start with "$" are written by the system only.',
     });
   }
+  const receiptsOfChannel = receiptsOf(channel);
+  if (receiptsOfChannel !== undefined)
+    return receiptsRefusal(asker, action, channel, receiptsOfChannel, rules);
   if (asker.admin) return undefined;
   if (kind === 'system') return failure('DENIED', { channel });
   if (!asker.authenticated && !rules.allowAnonymous) return failure('UNAUTHENTICATED', { channel });
   if (kind === 'user') return userRefusal(asker, action, channel, rules);
+  if (kind === 'group') return groupRefusal(asker, action, channel, rules);
   if (kind === 'notification' && (action === 'publish' || action === 'notify'))
     return asker.grants?.allows('notify', channel)
       ? undefined
@@ -48,4 +58,46 @@ function userRefusal(asker: Asker, action: Action, channel: string, rules: RuleS
   if (allowed || asker.grants?.allows(action, channel)) return undefined;
   const message = 'A user reads its own channel alone: "u:" and its id.';
   return failure('DENIED', action === 'subscribe' ? { channel, message } : { channel });
+}
+
+/** A group's channel is its members' alone, to read and to write. */
+function groupRefusal(
+  asker: Asker,
+  action: Action,
+  channel: string,
+  rules: ChannelRules,
+): Failure | undefined {
+  if (!asker.authenticated) return failure('UNAUTHENTICATED', { channel });
+  if (asker.grants?.allows(action, channel)) return undefined;
+  if (action === 'delete') return failure('DENIED', { channel });
+  const message = 'The channel of a group is its members’ alone.';
+  if (!rules.members) return failure('DENIED', { channel, message });
+  const isMember = rules.members.has(asker.actor);
+  if (isMember === undefined)
+    return failure('UNAVAILABLE', {
+      channel,
+      message: 'Who is in this group is not known yet.',
+      retryAfterMs: 200,
+    });
+  if (!isMember) return failure('DENIED', { channel, message });
+  return action === 'publish' && !rules.clientPublish ? failure('DENIED', { channel }) : undefined;
+}
+
+/** `rules` are those of the channel that the receipts are of. Who reads it sees them, and who writes to it. */
+function receiptsRefusal(
+  asker: Asker,
+  action: Action,
+  channel: string,
+  of: string,
+  rules: ChannelRules,
+): Failure | undefined {
+  if (action !== 'subscribe')
+    return failure('DENIED', {
+      channel,
+      message: 'Receipts are written by whoever reads, as "receipts/mark".',
+    });
+  if (!mayHaveReceipts(of) || !rules.receipts)
+    return failure('DENIED', { channel, message: 'Receipts of this channel are not kept.' });
+  const refused = refusal(asker, 'subscribe', of, rules);
+  return refused && refusal(asker, 'publish', of, rules) ? { ...refused, channel } : undefined;
 }

@@ -31,6 +31,23 @@ export interface RuleSet {
   readonly presence: boolean;
   /** The same for how many are. */
   readonly occupancy: boolean;
+  /** Users that may subscribe find the channel in lists. Of the namespaces `u` and `g`: they find all users and groups too. */
+  readonly list: boolean;
+  /** Of channels of users and groups: up to where each reader has received and read is kept, and seen by who reads or writes there. */
+  readonly receipts: boolean;
+  /** What is published carries a signature by the key of its author's account. */
+  readonly signed: boolean;
+}
+
+/** Who is in a group; `undefined` while that is not known here. */
+export interface Members {
+  has(user: string): boolean | undefined;
+}
+
+/** What goes for one channel. */
+export interface ChannelRules extends RuleSet {
+  /** Where it is a group's. */
+  readonly members?: Members;
 }
 
 export const defaultRules: RuleSet = {
@@ -46,7 +63,24 @@ export const defaultRules: RuleSet = {
   messageBytesMax: limits.messageBytesMax,
   presence: false,
   occupancy: false,
+  list: false,
+  receipts: false,
+  signed: false,
 };
+
+/** Of the receipts of a channel: what goes for the channel, but for what is kept of them. */
+export function receiptRules(rules: RuleSet): RuleSet {
+  return {
+    ...rules,
+    store: true,
+    retain: false,
+    degrade: false,
+    retention: { maxCount: limits.receiptEntriesKept },
+    presence: false,
+    occupancy: false,
+    list: false,
+  };
+}
 
 /** Of channels whose rule set is gone: what it allowed is not known. */
 export const closedRules: RuleSet = {
@@ -72,11 +106,24 @@ export interface RuleConfig {
 /** The rules of one channel; `undefined` when there is no such hub. A set's missing values are the defaults; where the set
  *  itself is missing only administrators may do anything. */
 export function rulesFor(config: RuleConfig, hub: string, channel: string): RuleSet | undefined {
+  return rulesOf(config, hub, namespaceOf(channel), channel);
+}
+
+/** Of the channels of a namespace that have none of their own. */
+export function namespaceRules(config: RuleConfig, hub: string, namespace: string): RuleSet | undefined {
+  return rulesOf(config, hub, namespace);
+}
+
+function rulesOf(
+  config: RuleConfig,
+  hub: string,
+  namespace: string | undefined,
+  channel?: string,
+): RuleSet | undefined {
   if (!Object.hasOwn(config.hubs, hub)) return undefined;
   const references = config.hubs[hub]!;
-  const namespace = namespaceOf(channel);
   const name =
-    own(references.channels, channel) ??
+    (channel === undefined ? undefined : own(references.channels, channel)) ??
     (namespace === undefined ? undefined : own(references.namespaces, namespace)) ??
     references.rules;
   if (name === undefined) return defaultRules;
@@ -96,7 +143,10 @@ export function undefinedSets(config: RuleConfig): string[] {
 
 /** Whether any channel may have something to be trimmed. */
 export function hasRetention(config: RuleConfig): boolean {
-  return Object.values(config.sets).some(({ retention }) => retention && Object.keys(retention).length > 0);
+  return Object.values(config.sets).some(
+    ({ retention, receipts }) =>
+      receipts === true || (retention !== undefined && Object.keys(retention).length > 0),
+  );
 }
 
 function own<T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined {

@@ -14,11 +14,17 @@ interface ChannelJson {
   readonly lastTime: string;
 }
 
+interface ChannelsOptions extends TargetOptions {
+  readonly json?: boolean;
+  readonly names?: boolean;
+}
+
 export function addChannelsCommand(program: Command): void {
   const command = program
     .command('channels')
     .description('List the channels of a hub with their sizes.')
-    .option('--json', 'NDJSON on a terminal too');
+    .option('--json', 'NDJSON on a terminal too')
+    .option('--names', 'names alone, of those that the rules list: for users');
   addTargetOptions(command)
     .addHelpText(
       'after',
@@ -27,8 +33,10 @@ Examples:
   ringlog channels
   ringlog channels --hub acme --json | jq -r .channel`,
     )
-    .action((options: TargetOptions & { json?: boolean }) =>
-      untilInterrupted((signal) => showChannels(options, signal)),
+    .action((options: ChannelsOptions) =>
+      untilInterrupted((signal) =>
+        options.names === true ? showNames(options, signal) : showChannels(options, signal),
+      ),
     );
 }
 
@@ -59,7 +67,27 @@ async function deleteChannel(channel: string, options: DeleteOptions, signal: Ab
   );
 }
 
-async function showChannels(options: TargetOptions & { json?: boolean }, signal: AbortSignal): Promise<void> {
+async function showNames(options: ChannelsOptions, signal: AbortSignal): Promise<void> {
+  const target = targetOf(options, process.env);
+  const http = new NodeHttp(target, signal);
+  const output = createOutput(options);
+  for (let after: string | undefined, more = true; more;) {
+    const page = (await http.json(`/v1/hubs/${target.hub}/channels`, { after, limit: 1_000 })) as {
+      channels: readonly string[];
+      next?: string;
+    };
+    for (const channel of page.channels) {
+      await output.print(
+        () => printable(channel),
+        () => JSON.stringify({ channel }),
+      );
+    }
+    after = page.next;
+    more = page.next !== undefined;
+  }
+}
+
+async function showChannels(options: ChannelsOptions, signal: AbortSignal): Promise<void> {
   const target = targetOf(options, process.env);
   const http = new NodeHttp(target, signal);
   const output = createOutput(options);

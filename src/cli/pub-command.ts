@@ -1,8 +1,11 @@
 /** `ringlog pub`: one message, or standard input line by line. */
+import { type KeyObject, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
 import { utf8 } from '../base/bytes.js';
 import type { Client, PublishOptions, Published } from '../client/index.js';
+import { signerOf } from '../client/people.js';
 import type { Level } from '../protocol/messages.js';
 import { commandErrorOf, connectedClient } from './client.js';
 import { CommandError, exitCodes } from './exit-codes.js';
@@ -17,6 +20,7 @@ interface PubOptions extends TargetOptions {
   readonly key?: string;
   readonly level?: Level;
   readonly retain?: boolean;
+  readonly sign?: string;
 }
 
 /** Lines under way at once: enough to fill commits, few enough to stop soon after an error. */
@@ -30,7 +34,8 @@ export function addPubCommand(program: Command): void {
     .option('--json', 'the message is JSON')
     .option('--key <key>', 'idempotency key: the same key publishes once; lines get "<key>-<line number>"')
     .addOption(new Option('--level <level>', 'how safe').choices(['memory', 'owner', 'quorum']))
-    .option('--retain', 'make it the retained message of the channel');
+    .option('--retain', 'make it the retained message of the channel')
+    .option('--sign <file>', 'sign by the Ed25519 key of the account (PKCS #8, PEM)');
   addTargetOptions(command)
     .addHelpText(
       'after',
@@ -65,7 +70,8 @@ async function publish(
     if (message === '-') {
       await publishLines(client, channel, options, output, target);
     } else {
-      const published = await client.publish(channel, dataOf(message, options), publishOptions(options));
+      const publisher = await publisherOf(client, options);
+      const published = await publisher.publish(channel, dataOf(message, options), publishOptions(options));
       await output.print(
         () => sentenceOf(channel, published),
         () => jsonOf(published),
@@ -93,11 +99,12 @@ async function publishLines(
     if (published instanceof Error) throw lineError(first.line, commandErrorOf(published, target));
     if (!output.isForPeople) await output.print(String, () => jsonOf(published));
   };
+  const publisher = await publisherOf(client, options);
   for await (const text of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     line++;
     checkJson(text, options, `Line ${line}`);
     const key = options.key === undefined ? {} : { idempotencyKey: `${options.key}-${line}` };
-    const result = client
+    const result = publisher
       .publish(channel, dataOf(text, options), { ...publishOptions(options), ...key })
       // A failure is looked at in its turn, and must not count as unhandled until then.
       .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
@@ -106,6 +113,33 @@ async function publishLines(
   }
   while (underWay.length > 0) await settleFirst();
   if (output.isForPeople) output.terminal.line(`Published ${formatCount(line)} messages to ${channel}.`);
+}
+
+async function publisherOf(client: Client, { sign: file }: PubOptions): Promise<Pick<Client, 'publish'>> {
+  if (file === undefined) return client;
+  const user = client.identity?.user;
+  if (user === undefined || user === '')
+    throw new CommandError(exitCodes.usage, 'Who signs has a token: give --token-file.');
+  const key = await privateKeyIn(file);
+  const publicKey = createPublicKey(key).export({ format: 'jwk' }).x!;
+  return signerOf(client, {
+    user,
+    publicKey,
+    sign: (message) => sign(null, message, key).toString('base64url'),
+  });
+}
+
+async function privateKeyIn(file: string): Promise<KeyObject> {
+  try {
+    const key = createPrivateKey(await readFile(file));
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch {
+    // Told as what it is not.
+  }
+  throw new CommandError(
+    exitCodes.usage,
+    `${file} is no Ed25519 key in PEM: openssl genpkey -algorithm ed25519 makes one.`,
+  );
 }
 
 function lineError(line: number, error: unknown): unknown {

@@ -7,6 +7,7 @@ import {
   type StartOption,
   type Subscription,
 } from '../client/index.js';
+import { type Verdict, verifierOf } from '../client/people.js';
 import { contentToJson } from '../protocol/content-json.js';
 import { timeToJson } from '../protocol/entry-json.js';
 import { commandErrorOf, connectedClient } from './client.js';
@@ -23,6 +24,7 @@ interface SubOptions extends TargetOptions {
   readonly from?: StartOption;
   readonly last?: number;
   readonly limit?: number;
+  readonly verify?: boolean;
   readonly json?: boolean;
 }
 
@@ -37,6 +39,7 @@ export function addSubCommand(program: Command): void {
     )
     .option('--last <count>', 'start with the last entries', positiveInteger)
     .option('--limit <count>', 'end after so many entries', positiveInteger)
+    .option('--verify', 'say of each entry whether its signature is its author’s')
     .option('--json', 'NDJSON on a terminal too');
   addTargetOptions(command)
     .addHelpText(
@@ -73,7 +76,12 @@ async function subscribe(
   }
   tellInterruptions(client);
   const start: StartOption = options.last === undefined ? (options.from ?? 'live') : { last: options.last };
-  const state: Printing = { output, withChannel: channels.length > 1, left: options.limit ?? Infinity };
+  const state: Printing = {
+    output,
+    withChannel: channels.length > 1,
+    left: options.limit ?? Infinity,
+    verifier: options.verify === true ? verifierOf(client) : undefined,
+  };
   const subscriptions = [...new Set(channels)].map((channel) => client.subscribe(channel, { start }));
   try {
     await Promise.race([
@@ -92,6 +100,7 @@ interface Printing {
   readonly output: Output;
   readonly withChannel: boolean;
   left: number;
+  readonly verifier: ReturnType<typeof verifierOf> | undefined;
   done?: () => void;
 }
 
@@ -118,9 +127,13 @@ async function printAll(subscription: Subscription, state: Printing): Promise<vo
   for await (const message of subscription) {
     if (state.left <= 0) return;
     state.left--;
+    const verdict = await state.verifier?.check(message);
     await output.print(
-      () => entryLine(style, textForm(message), { withChannel }),
-      () => messageJson(message),
+      () =>
+        [...(verdict ? [`[${verdict}]`] : []), entryLine(style, textForm(message), { withChannel })].join(
+          ' ',
+        ),
+      () => messageJson(message, verdict),
     );
     if (state.left <= 0) return state.done?.();
   }
@@ -140,8 +153,9 @@ function textForm(received: Message | SignalMessage): EntryJson {
   };
 }
 
-function messageJson(message: Message): string {
+function messageJson(message: Message, verdict?: Verdict): string {
   const members = [`"channel":${JSON.stringify(message.channel)}`, `"id":"${message.id}"`];
+  if (verdict) members.push(`"signed":"${verdict}"`);
   if (message.late) members.push('"late":true');
   if (message.retained) members.push('"retained":true');
   return `{${[...members, ...receivedMembers(message)].join(',')}}`;

@@ -6,6 +6,11 @@
  */
 import type { Client } from './client.js';
 import { RinglogError, ownError } from './error.js';
+import type { PageOptions } from './groups.js';
+
+export { type Signing, type Verdict, type VerifierOptions, signerOf, verifierOf } from './signing.js';
+export { type Receipt, receiptsOf } from './receipts.js';
+export { type Group, type GroupMember, type Role, groupChannel, groupsOf } from './groups.js';
 
 export interface Registration {
   readonly name: string;
@@ -82,6 +87,26 @@ class People {
   /** All that is known of the user is gone; the name stays taken. */
   delete(): Promise<{ readonly name: string }> {
     return this.#send('delete', {});
+  }
+
+  /** The public key of somebody's account; rejects with NOT_FOUND without one. */
+  key(name: string): Promise<{ readonly name: string; readonly publicKey: string }> {
+    return this.#send('key', { name });
+  }
+
+  /** Users by name, where the hub lists them. */
+  list(options: PageOptions = {}): Promise<{
+    readonly users: readonly { readonly name: string; readonly since: string }[];
+    readonly next?: string;
+  }> {
+    return this.#send('list', options);
+  }
+
+  /** Names of channels, where the hub lists them: of those that the node holds. Pages may be short of `limit`. */
+  channels(
+    options: PageOptions = {},
+  ): Promise<{ readonly channels: readonly string[]; readonly next?: string }> {
+    return this.#send('channels/list', options);
   }
 
   async #signed({ name, sign }: Extract<LogIn, { sign: unknown }>): Promise<object> {

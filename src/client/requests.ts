@@ -29,9 +29,20 @@ interface Request {
 const retried = new Set<string>(['RATE_LIMITED', 'OVERLOADED', 'UNAVAILABLE', 'SHUTTING_DOWN', 'INTERNAL']);
 const retryAfterDefaultMs = 500;
 
+/** What people ask that only reads, or comes to the same twice. */
+const repeatable = new Set([
+  'profile',
+  'list',
+  'key',
+  'groups/list',
+  'groups/members',
+  'channels/list',
+  'receipts/mark',
+]);
+
 /** Of those that only read, and that may be said twice. */
-function mayRepeat({ type }: Question): boolean {
-  return type !== 'user';
+function mayRepeat(question: Question): boolean {
+  return question.type !== 'user' || repeatable.has(question.action);
 }
 
 export class Requests {

@@ -8,7 +8,7 @@ import { PublisherTable } from '../log/publisher-sequence.js';
 import { publishersIn } from '../log/publishers-in.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
-import type { RuleSet } from '../channels/rules.js';
+import type { ChannelRules } from '../channels/rules.js';
 import type { NotificationInfo } from '../protocol/messages.js';
 import { FanOut } from '../sessions/fan-out.js';
 import type { Session } from '../sessions/session.js';
@@ -52,7 +52,7 @@ export class ActiveChannel {
 
   constructor(
     readonly ref: ChannelRef,
-    public rules: RuleSet,
+    public rules: ChannelRules,
     nowMs: number,
   ) {
     this.lastUsedMs = nowMs;
@@ -144,7 +144,7 @@ export class ActiveChannel {
   }
 
   /** What goes for it is another. */
-  changeRules(rules: RuleSet): void {
+  changeRules(rules: ChannelRules): void {
     if (rules.liveHistory !== this.rules.liveHistory) this.#signals = undefined;
     this.rules = rules;
   }

@@ -316,7 +316,7 @@ export interface NodeApi {
   authenticate(token: string | undefined): Result<Principal, Failure>;
   /** The same for a client of a hub, once it is known what goes there: before anything else that a client asks. */
   enter(hub: string, token: string | undefined, sessionId?: string): Promise<Result<Principal, Failure>>;
-  /** What people ask of a hub's directory. `remote`: the address it comes from. */
+  /** What people ask of a hub's directory and of its groups (`groups/…`). `remote`: the address it comes from. */
   people(
     principal: Principal,
     hub: string,
@@ -324,8 +324,6 @@ export interface NodeApi {
     request: unknown,
     remote: string,
   ): Promise<Result<PeopleAnswer, Failure>>;
-  /** Admin only: accounts by name, after `after`. */
-  users(hub: string, options: { after: string; limit: number }): Promise<Result<PeopleAnswer, Failure>>;
   openSession(request: OpenSession): Result<SessionHandle, Failure>;
   /** Results in the order of the messages. */
   publish(

@@ -2,7 +2,7 @@
 import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
 import { ChannelMap } from '../base/channel-map.js';
 import { limits } from '../base/limits.js';
-import type { RuleSet } from '../channels/rules.js';
+import type { ChannelRules } from '../channels/rules.js';
 import { ActiveChannel } from './active-channel.js';
 import type { Ordering } from './ordering.js';
 import type { Logs } from './ports.js';
@@ -14,7 +14,7 @@ export class ChannelTable {
   constructor(
     readonly logs: Logs,
     readonly ordering: Ordering,
-    readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet,
+    readonly rulesOf: (hub: HubName, channel: ChannelName) => ChannelRules,
     readonly nowMs: () => number,
   ) {}
 

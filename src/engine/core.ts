@@ -4,7 +4,7 @@ import { toHex, writeOrdered64 } from '../base/bytes.js';
 import type { ChannelName, HubName, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
-import type { RuleSet } from '../channels/rules.js';
+import type { ChannelRules } from '../channels/rules.js';
 import type { RingTable } from '../cluster/ring-table.js';
 import { HybridClock } from '../log/hybrid-clock.js';
 import { Replica } from '../replication/replica.js';
@@ -54,7 +54,7 @@ export interface Core {
 
 export interface CoreHooks extends CommitterHooks {
   readonly flusher: Flusher;
-  rulesOf(hub: HubName, channel: ChannelName): RuleSet;
+  rulesOf(hub: HubName, channel: ChannelName): ChannelRules;
 }
 
 /** Opens the store and makes the new writer, and under what it stamps, durable before anything is stamped. `cluster`: the

@@ -2,7 +2,7 @@
  *  awaits only its ports. See docs/architecture.md for the path of a message. */
 import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
-import { type RuleSet, closedRules, defaultRules } from '../channels/rules.js';
+import { type ChannelRules, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
@@ -90,12 +90,17 @@ export class Engine implements NodeApi {
     });
     this.#tenants = new Tenants(ports, options, {
       open: (ref, sink) => (this.#parts() ? this.#sessions.openReader(ref.hub, sink) : undefined),
-      publish: (ref, content, actor, origin) => {
+      publish: (ref, content, actor, origin, kind) => {
         const parts = this.#parts();
-        if (parts) parts.publishing.system(ref, content, actor, origin);
+        if (parts) parts.publishing.system(ref, content, actor, origin, kind);
         else origin.publishFailed(0, this.#unavailable());
       },
       newest: ({ hub, channel }) => this.queryLog(hub, channel, { order: 'newest', limit: 1 }),
+      document: (ref) =>
+        this.#withLog(ref, (core, channel) =>
+          documentState(core, channel, { type: 'documentGet', channel: ref.channel }),
+        ),
+      channels: (hub, page) => this.channels(hub, page),
       hubChanged: (hub) => this.#hubChanged(hub),
       peopleChanged: (hub) => this.#sessions.recheck(hub),
     });
@@ -129,7 +134,8 @@ export class Engine implements NodeApi {
 
   async #openCore(): Promise<void> {
     const hooks = {
-      rulesOf: (hub: HubName, channel: ChannelName) => this.#rules(hub, channel) ?? defaultRules,
+      rulesOf: (hub: HubName, channel: ChannelName) =>
+        this.#rules(hub, channel) ?? this.#tenants.withMembers({ hub, channel }, defaultRules),
       flusher: this.#sessions,
       flush: () => this.#sessions.flush(),
       failed: (error: unknown) => void this.#storeFailed(error),
@@ -147,6 +153,7 @@ export class Engine implements NodeApi {
       missing: (hub) => this.#tenants.hubs.missing(hub),
       isDeleted: (hub) => this.#tenants.hubs.deleting.has(hub),
       recipient: (ref) => this.#tenants.recipient(ref),
+      unsigned: (...publish) => this.#tenants.unsigned(...publish),
     });
     this.#publishing = publishing;
     const { hubs } = this.#tenants;
@@ -217,18 +224,17 @@ export class Engine implements NodeApi {
     return core && publishing && isServing ? { core, publishing } : undefined;
   }
 
-  #rules(hub: HubName, channel: ChannelName): RuleSet | undefined {
-    return this.#tenants.hubs.rulesOf({ hub, channel });
+  #rules(hub: HubName, channel: ChannelName): ChannelRules | undefined {
+    return this.#tenants.rulesOf({ hub, channel });
   }
 
-  #rulesOrNot(ref: ChannelRef): RuleSet | Failure {
-    return this.#tenants.hubs.rulesOf(ref) ?? this.#tenants.hubs.missing(ref.hub);
+  #rulesOrNot(ref: ChannelRef): ChannelRules | Failure {
+    return this.#tenants.rulesOf(ref) ?? this.#tenants.hubs.missing(ref.hub);
   }
 
   #hubChanged(hub: HubName): void {
     for (const channel of this.#core?.channels ?? [])
-      if (channel.ref.hub === hub)
-        channel.changeRules(this.#tenants.hubs.rulesOf(channel.ref) ?? closedRules);
+      if (channel.ref.hub === hub) channel.changeRules(this.#tenants.rulesOf(channel.ref) ?? closedRules);
     this.#sessions.recheck(hub);
   }
 
@@ -272,8 +278,9 @@ export class Engine implements NodeApi {
     hub: string,
     messages: readonly PublishMessage[],
   ): Promise<Result<PublishAccepted, Failure>[]> {
-    const parts = this.#parts();
     const name = this.#admission.client(principal, hub);
+    if (name.ok) await this.#tenants.prepared(name.value, principal, messages);
+    const parts = this.#parts();
     const refused = !parts ? this.#unavailable() : name.ok ? undefined : name.error;
     if (refused || !parts || !name.ok) return messages.map(() => err(refused!));
     if (messages.length === 0) return [];
@@ -285,7 +292,7 @@ export class Engine implements NodeApi {
   }
 
   deleteChannel: NodeApi['deleteChannel'] = async (principal, hub, channel) => {
-    const ref = this.#admission.reader(principal, hub, channel, 'delete');
+    const ref = await this.#admission.reader(principal, hub, channel, 'delete');
     if (!ref.ok) return ref;
     return (await this.#parts()?.publishing.deleted(ref.value, principal.actor)) ?? err(this.#unavailable());
   };
@@ -334,7 +341,6 @@ export class Engine implements NodeApi {
   deleteHub: NodeApi['deleteHub'] = (...request) => this.#tenants.deleteHub(...request);
   changeSettings: NodeApi['changeSettings'] = (...request) => this.#tenants.changeSettings(...request);
   settings: NodeApi['settings'] = (hub) => this.#tenants.settings(hub);
-  users: NodeApi['users'] = (...request) => this.#tenants.users(...request);
 
   async channels(hub: string, options: { after?: string; limit: number }) {
     const name = this.#admission.hub(hub);
@@ -381,7 +387,7 @@ export class Engine implements NodeApi {
     channel: string,
     use: (core: Core, channel: ActiveChannel) => Promise<Result<T, Failure>>,
   ): Promise<Result<T, Failure>> {
-    const ref = this.#admission.reader(principal, hub, channel);
+    const ref = await this.#admission.reader(principal, hub, channel);
     return ref.ok ? this.#withLog(ref.value, use) : ref;
   }
 
@@ -390,7 +396,7 @@ export class Engine implements NodeApi {
     asked: [principal: Principal, hub: string, channel: string],
     use: (presence: PresenceService, ref: ChannelRef) => Promise<Result<T, Failure>>,
   ): Promise<Result<T, Failure>> {
-    const ref = this.#admission.reader(...asked);
+    const ref = await this.#admission.reader(...asked);
     if (ref.ok && !this.#parts()) return err(this.#unavailable());
     return ref.ok ? use(this.#presence!, ref.value) : ref;
   }

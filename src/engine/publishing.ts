@@ -13,7 +13,7 @@ import { planted } from '../base/planted.js';
 import type { Action } from '../channels/grants.js';
 import { kindOf } from '../channels/kinds.js';
 import { refusal } from '../channels/permissions.js';
-import { type RuleSet, defaultRules } from '../channels/rules.js';
+import { type ChannelRules, defaultRules } from '../channels/rules.js';
 import { systemRulesOf } from '../hubs/system-channels.js';
 import { contentHash } from '../log/entry-wire.js';
 import { keyScope } from '../log/run-layout.js';
@@ -42,7 +42,7 @@ export interface PublishRequest {
 /** A channel in memory, or one that is not and need not be. */
 interface Place {
   readonly ref: ChannelRef;
-  readonly rules: RuleSet;
+  readonly rules: ChannelRules;
 }
 
 /** What is asked of hubs on the way in. */
@@ -51,14 +51,17 @@ export interface PublishingHubs {
   missing(hub: HubName): Failure;
   /** Nothing more is written there. */
   isDeleted(hub: HubName): boolean;
-  /** Why nobody can be written to in this channel of a user's. */
+  /** Why nobody can be written to in this channel of a user's or a group's. */
   recipient(ref: ChannelRef): Failure | undefined;
+  /** Why what is published has no signature of its author that counts. */
+  unsigned(ref: ChannelRef, principal: Principal, message: PublishMessage): Failure | undefined;
 }
 
 const unknownHubs: PublishingHubs = {
   missing: () => failure('HUB_NOT_FOUND'),
   isDeleted: () => false,
   recipient: () => undefined,
+  unsigned: () => undefined,
 };
 
 export class Publishing implements Taker {
@@ -66,7 +69,7 @@ export class Publishing implements Taker {
 
   constructor(
     readonly core: Core,
-    readonly rulesOf: (hub: HubName, channel: ChannelName) => RuleSet | undefined,
+    readonly rulesOf: (hub: HubName, channel: ChannelName) => ChannelRules | undefined,
     readonly away?: Away,
     readonly hubs: PublishingHubs = unknownHubs,
   ) {}
@@ -77,6 +80,8 @@ export class Publishing implements Taker {
     const denied = deniedOf(request, place.rules);
     const unreachable = denied ?? this.#unknownRecipient(place.ref);
     if (unreachable) return this.#refuse(request, unreachable);
+    const unsigned = place.rules.signed && this.#unsigned(place.ref, request);
+    if (unsigned) return this.#refuse(request, unsigned);
     this.#take(request, place);
   }
 
@@ -186,7 +191,13 @@ export class Publishing implements Taker {
 
   /** A direct message is for somebody. */
   #unknownRecipient(ref: ChannelRef): Failure | undefined {
-    return kindOf(ref.channel) === 'user' ? this.hubs.recipient(ref) : undefined;
+    const kind = kindOf(ref.channel);
+    return kind === 'user' || kind === 'group' ? this.hubs.recipient(ref) : undefined;
+  }
+
+  /** What somebody has read is no word of anybody's. */
+  #unsigned(ref: ChannelRef, { principal, message }: PublishRequest): Failure | undefined {
+    return message.kind === 'read' ? undefined : this.hubs.unsigned(ref, principal, message);
   }
 
   #refuse({ origin, requestId }: PublishRequest, error: Failure): void {
@@ -252,7 +263,7 @@ export class Publishing implements Taker {
 /** What the ack of a signal claims. */
 const heard: Reached = { level: 'memory', copies: 1 };
 
-function levelOf(message: PublishMessage, rules: RuleSet): Level {
+function levelOf(message: PublishMessage, rules: ChannelRules): Level {
   if (message.kind) return message.level ?? (rules.ack === 'memory' ? 'owner' : rules.ack);
   return message.store === false || !rules.store ? 'memory' : (message.level ?? rules.ack);
 }
@@ -262,7 +273,10 @@ function actionOf({ kind }: PublishMessage): Action {
 }
 
 /** What the rules of the channel and the message itself do not allow, wherever it is written. */
-function deniedOf({ message, principal, publisher }: PublishRequest, rules: RuleSet): Failure | undefined {
+function deniedOf(
+  { message, principal, publisher }: PublishRequest,
+  rules: ChannelRules,
+): Failure | undefined {
   const { channel, content, kind } = message;
   const denied = refusal(principal, actionOf(message), channel, rules);
   if (denied) return denied;
@@ -292,7 +306,7 @@ function deniedOf({ message, principal, publisher }: PublishRequest, rules: Rule
 
 function pendingOf(
   { origin, requestId, principal, publisher, message }: PublishRequest,
-  rules: RuleSet,
+  rules: ChannelRules,
   level: Level,
   judged: Judged | undefined,
 ): PendingPublish {

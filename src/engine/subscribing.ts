@@ -6,7 +6,7 @@ import { ok } from '../base/result.js';
 import { planted } from '../base/planted.js';
 import { kindOf } from '../channels/kinds.js';
 import { refusal } from '../channels/permissions.js';
-import type { RuleSet } from '../channels/rules.js';
+import type { ChannelRules } from '../channels/rules.js';
 import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
@@ -37,7 +37,7 @@ interface Opened {
 }
 
 /** What goes for a channel, or why nothing can be said of it. */
-export type RulesOf = (ref: ChannelRef) => RuleSet | Failure;
+export type RulesOf = (ref: ChannelRef) => ChannelRules | Failure;
 
 /** Ends what the session has no right to any more, and tells it. */
 export function cutRefused(session: Session, rulesOf: RulesOf): void {

@@ -1,6 +1,8 @@
 /** The people of a hub: what they ask of its directory, and what administrators do. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { groupActions } from '../people/group-requests.js';
 import { userActions } from '../people/requests.js';
 import { authenticate, enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
@@ -13,6 +15,10 @@ const actionParams = Type.Object({
   hub: Type.String({ description: 'Name of a hub' }),
   action: Type.Enum([...userActions]),
 });
+const groupParams = Type.Object({
+  hub: Type.String({ description: 'Name of a hub' }),
+  action: Type.Enum([...groupActions]),
+});
 const userParams = Type.Object({
   hub: Type.String({ description: 'Name of a hub' }),
   name: Type.String({ description: 'Of a user' }),
@@ -24,21 +30,67 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
   app,
   { context: { api } },
 ) => {
+  const asked = async (hub: string, action: string, { body, headers, raw }: FastifyRequest) => {
+    const principal = need(await enter(api, hub, headers));
+    return need(await api.people(principal, hub, action, body, raw.socket.remoteAddress ?? ''));
+  };
   app.post(
     '/v1/hubs/:hub/users/:action',
     {
       schema: {
-        summary: 'Register, log in, change or delete an account of the hub’s directory',
+        summary: 'Register, log in, change or delete an account of the hub’s directory; list users',
         tags: ['people'],
         params: actionParams,
         body: request,
         response: { 200: answer },
       },
     },
-    async ({ params, body, headers, raw }) => {
-      const principal = need(await enter(api, params.hub, headers));
-      const remote = raw.socket.remoteAddress ?? '';
-      return need(await api.people(principal, params.hub, params.action, body, remote));
+    (asking) => asked(asking.params.hub, asking.params.action, asking),
+  );
+  app.post(
+    '/v1/hubs/:hub/groups/:action',
+    {
+      schema: {
+        summary: 'Make, join, leave or change a group of people; list groups and members',
+        tags: ['people'],
+        params: groupParams,
+        body: request,
+        response: { 200: answer },
+      },
+    },
+    (asking) => asked(asking.params.hub, `groups/${asking.params.action}`, asking),
+  );
+  app.post(
+    '/v1/hubs/:hub/receipts/mark',
+    {
+      schema: {
+        summary: 'Say up to which entry of a user’s or a group’s channel one has received, or read',
+        tags: ['people'],
+        params: hubParams,
+        body: request,
+        response: { 200: answer },
+      },
+    },
+    (asking) => asked(asking.params.hub, 'receipts/mark', asking),
+  );
+  app.get(
+    '/v1/hubs/:hub/channels',
+    {
+      schema: {
+        summary: 'Names of channels that the rules list, and that the client may subscribe to',
+        tags: ['channels'],
+        params: hubParams,
+        querystring: channelsQuery,
+        response: { 200: answer },
+      },
+    },
+    async ({
+      params: { hub },
+      headers,
+      query: { after = '', limit = gatewayLimits.channelsPageDefault },
+    }) => {
+      const principal = need(await enter(api, hub, headers));
+      return need(await api.people(principal, hub, 'channels/list', { after, limit }, ''));
     },
   );
 };
@@ -59,8 +111,14 @@ export const usersRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
         response: { 200: answer },
       },
     },
-    async ({ params, query: { after = '', limit = gatewayLimits.channelsPageDefault } }) =>
-      need(await api.users(params.hub, { after, limit })),
+    async ({
+      params: { hub },
+      headers,
+      query: { after = '', limit = gatewayLimits.channelsPageDefault },
+    }) => {
+      const principal = need(await enter(api, hub, headers));
+      return need(await api.people(principal, hub, 'list', { after, limit }, ''));
+    },
   );
   app.delete(
     '/v1/admin/hubs/:hub/users/:name',

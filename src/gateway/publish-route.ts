@@ -4,7 +4,7 @@
  *  query, so that any program that can post a file can publish. Many: JSON with the messages of the WebSocket form. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { utf8 } from '../base/bytes.js';
+import { fromBase64, utf8 } from '../base/bytes.js';
 import { dotText } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { NodeApi, PublishAccepted } from '../engine/api.js';
@@ -18,7 +18,7 @@ import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { publishMessage } from './publish-message.js';
 import { rawJson, takeJson } from './raw-json.js';
-import { need, textHeader } from './request-values.js';
+import { need, optionally, textHeader } from './request-values.js';
 import { batchAnswer, batchBody, channelParams, hubParams, publishAnswer, publishQuery } from './schemas.js';
 
 const entryHeaderPrefix = 'x-ringlog-header-';
@@ -99,6 +99,7 @@ function contentOf(
 ): Content {
   const event = query['event'] ?? textHeader(headers['x-ringlog-event']);
   const type = headers['content-type'];
+  const signature = optionally(textHeader(headers['x-ringlog-signature']), fromBase64);
   const own = Object.keys(headers).filter((name) => name.startsWith(entryHeaderPrefix));
   const extras: Extras = {
     ...(query['store'] !== undefined && { store: query['store'] === 'true' }),
@@ -116,6 +117,7 @@ function contentOf(
       ),
     }),
     ...(Object.keys(extras).length > 0 && { extras }),
+    ...(signature !== undefined && { signature }),
   };
 }
 

@@ -18,7 +18,7 @@ import { sseRoute } from './sse.js';
 import { installValidation } from './validation.js';
 
 const allowedHeaders =
-  'authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-ringlog-event';
+  'authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-ringlog-event, x-ringlog-signature';
 
 export async function registerRoutes(app: FastifyInstance, context: GatewayContext): Promise<void> {
   installValidation(app);

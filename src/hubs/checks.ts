@@ -18,6 +18,8 @@ export interface HubOptions extends HubQuotas {
   readonly rules?: string;
   /** Clients without a token are served, where the node serves any. */
   readonly anonymous?: boolean;
+  /** Users make groups; left out: they do. */
+  readonly groups?: boolean;
 }
 
 type Check = (value: unknown) => string | undefined;
@@ -56,11 +58,15 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   messageBytesMax: between(1, limits.messageBytesMax),
   presence: flag,
   occupancy: flag,
+  list: flag,
+  receipts: flag,
+  signed: flag,
 };
 
 const hubChecks: Readonly<Record<keyof HubOptions, Check>> = {
   rules: name,
   anonymous: flag,
+  groups: flag,
   messagesPerSecondMax: between(1, limits.quotaMax),
   userMessagesPerSecondMax: between(1, limits.quotaMax),
   sessionsMax: between(1, limits.quotaMax),

@@ -1,4 +1,5 @@
 /** State that is folded from a channel's log: the same for all who read the same entries. */
+import type { ErrorCode } from '../protocol/errors.js';
 
 export interface FoldedEntry {
   readonly event: string | undefined;
@@ -9,7 +10,9 @@ export interface FoldedEntry {
 }
 
 /** A void entry changed nothing: what it asked for did not hold any more at its place in the order. */
-export type Outcome = { readonly isVoid: false } | { readonly isVoid: true; readonly reason: string };
+export type Outcome =
+  | { readonly isVoid: false }
+  | { readonly isVoid: true; readonly reason: string; readonly code?: ErrorCode };
 
 export interface Fold {
   apply(entry: FoldedEntry): Outcome;

@@ -1,4 +1,5 @@
 /** Who says who a client is: an authentication provider of a hub, as its settings name it. */
+import { utf8 } from '../base/bytes.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { type Permissions, checkPermissions } from '../channels/grants.js';
@@ -70,6 +71,14 @@ export function checkProvider(value: unknown): Result<Provider, string> {
   return provider.keys?.length || provider.jwksUrl !== undefined
     ? ok(provider)
     : err('A provider of type "jwt" has "keys", or a "jwksUrl".');
+}
+
+/** Control characters and names of the system's own would be taken for something else in logs. */
+const userPattern = /^[^\p{Cc}\p{Surrogate}$][^\p{Cc}\p{Surrogate}]*$/u;
+
+/** Whether it can be the id of a user. */
+export function isUserId(value: unknown): value is string {
+  return typeof value === 'string' && userPattern.test(value) && utf8(value).length <= limits.userIdBytesMax;
 }
 
 /** Permissions as they are for one user. */

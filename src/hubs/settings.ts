@@ -70,6 +70,8 @@ const done: Outcome = { isVoid: false };
 export interface HubView {
   readonly rules: RuleConfig;
   readonly anonymous: boolean;
+  /** Users make groups. */
+  readonly groups: boolean;
   /** By name, in the order of names. */
   readonly providers: ReadonlyMap<string, Provider>;
   readonly revoked: ReadonlyMap<string, number>;
@@ -105,6 +107,7 @@ export function viewOf(hub: string, config: RuleConfig, settings?: SettingsDocum
   return {
     rules: { sets, hubs: { [hub]: references } },
     anonymous: options.anonymous ?? true,
+    groups: options.groups ?? true,
     providers: new Map(providers),
     revoked: new Map(Object.entries(settings?.revoked ?? {})),
     quotas: quotasIn(options),

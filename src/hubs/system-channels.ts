@@ -15,6 +15,10 @@ export function usersRef(hub: HubName): ChannelRef {
   return { hub, channel: '$users' as ChannelName };
 }
 
+export function groupsRef(hub: HubName): ChannelRef {
+  return { hub, channel: '$groups' as ChannelName };
+}
+
 /** The key that what is known of a person is sealed under: the newest entry alone stays, so that a key can be destroyed. */
 export function personKeyRef(hub: HubName, id: string): ChannelRef {
   return { hub, channel: `${personKeyPrefix}${id}` as ChannelName };
@@ -40,5 +44,6 @@ export function systemRulesOf(channel: string): RuleSet {
 /** What kind of entry a message of this channel is. */
 export function entryKindOf(channel: string): EntryKind {
   if (!isSystemChannel(channel)) return 'publish';
-  return channel === '$users' || channel.startsWith(personKeyPrefix) ? 'member' : 'settings';
+  const isOfPeople = channel === '$users' || channel === '$groups' || channel.startsWith(personKeyPrefix);
+  return isOfPeople ? 'member' : 'settings';
 }

@@ -1,10 +1,20 @@
 /** What people ask of a hub's directory, checked: the same by WebSocket and over HTTP. */
 import { fromBase64, utf8 } from '../base/bytes.js';
+import { channelNameBytesMax } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
-import { userNamePattern } from './users.js';
+import { namePattern } from './users.js';
 
-export const userActions = ['register', 'challenge', 'login', 'profile', 'change', 'delete'] as const;
+export const userActions = [
+  'register',
+  'challenge',
+  'login',
+  'profile',
+  'change',
+  'delete',
+  'list',
+  'key',
+] as const;
 export type UserAction = (typeof userActions)[number];
 
 /** What is known of a person, sealed in the log. */
@@ -17,8 +27,14 @@ export interface Person {
   readonly metadata?: unknown;
 }
 
+/** Of what is listed in parts. */
+export interface PageRequest {
+  readonly after?: string;
+  readonly limit?: number;
+}
+
 /** Members that are not known here are refused, so that a misspelt one does not pass for one left out. */
-export interface UserRequest {
+export interface UserRequest extends PageRequest {
   readonly name?: string;
   readonly password?: string;
   /** To prove who asks, where password or key are changed; a signed challenge does as well. */
@@ -30,7 +46,8 @@ export interface UserRequest {
   readonly signature?: string;
 }
 
-type Check = (value: unknown) => string | undefined;
+/** What is wrong with a value, behind its name. */
+export type Check = (value: unknown) => string | undefined;
 
 const password: Check = (value) =>
   typeof value === 'string' && value.length >= 8 && utf8(value).length <= limits.passwordBytesMax
@@ -44,9 +61,16 @@ const bytesOf =
       ? undefined
       : `is ${length} bytes as base64url`;
 
+export const pageChecks: Readonly<Record<keyof PageRequest, Check>> = {
+  after: (value) =>
+    typeof value === 'string' && value.length <= channelNameBytesMax ? undefined : 'is a text',
+  limit: (value) =>
+    Number.isSafeInteger(value) && (value as number) >= 1 ? undefined : 'is a number from 1 on',
+};
+
 const checks: Readonly<Record<keyof UserRequest, Check>> = {
   name: (value) =>
-    typeof value === 'string' && userNamePattern.test(value)
+    typeof value === 'string' && namePattern.test(value)
       ? undefined
       : 'has 1 to 64 of a-z, 0-9 and "._-", and begins with a letter or digit',
   password,
@@ -65,6 +89,7 @@ const checks: Readonly<Record<keyof UserRequest, Check>> = {
       : `has at most ${limits.metadataBytesMax} bytes`,
   challenge: (value) => (typeof value === 'string' && value.length <= 64 ? undefined : 'is a text'),
   signature: bytesOf(64),
+  ...pageChecks,
 };
 
 export function isUserAction(text: string): text is UserAction {
@@ -72,15 +97,26 @@ export function isUserAction(text: string): text is UserAction {
 }
 
 export function checkUserRequest(value: unknown): Result<UserRequest, string> {
+  return checkRequest<UserRequest>(value, checks);
+}
+
+export function checkPageRequest(value: unknown): Result<PageRequest, string> {
+  return checkRequest<PageRequest>(value, pageChecks);
+}
+
+export function checkRequest<T extends object>(
+  value: unknown,
+  checks: Readonly<Record<keyof T & string, Check>>,
+): Result<T, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return err('The request is an object.');
   for (const [member, item] of Object.entries(value)) {
     if (!Object.hasOwn(checks, member))
       return err(`The request has "${member.slice(0, 32)}", which is not known here.`);
-    const problem = checks[member as keyof UserRequest](item);
+    const problem = checks[member as keyof T & string](item);
     if (problem !== undefined) return err(`"${member}" ${problem}.`);
   }
-  return ok(value);
+  return ok(value as T);
 }
 
 /** What is signed to log in: of this use alone, so that no other signature of the same key can be taken for it. */

@@ -2,6 +2,7 @@
  *  elsewhere and can be destroyed; a name is taken by whoever registered it first in the order of the log, for ever. */
 import { fromBase64, utf8, utf8Text } from '../base/bytes.js';
 import { limits } from '../base/limits.js';
+import { SortedTexts } from '../base/sorted-texts.js';
 import type { Fold, FoldedEntry, Outcome } from '../hubs/fold.js';
 
 export interface User {
@@ -37,11 +38,13 @@ export type UserChange =
   | { readonly type: 'delete'; readonly name: string; readonly id: string }
   | { readonly type: 'key'; readonly id: string; readonly secret: string };
 
-/** Names of people are names in channels too, and no two look alike. */
-export const userNamePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+/** Names of people and groups are names in channels too, and no two look alike. */
+export const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 export class Users implements Fold {
   readonly #users = new Map<string, User>();
+  /** Of accounts that are there. */
+  readonly #names = new SortedTexts();
   #keys: readonly SigningKey[] = [];
   /** Somebody may have registered what is missing: nobody registers, and nobody is let in. */
   isWhole = true;
@@ -59,6 +62,7 @@ export class Users implements Fold {
     if (!user?.sealed || user.id !== change.id) return { isVoid: true, reason: 'There is no such user.' };
     if (change.type === 'delete') {
       this.#users.set(user.name, { ...user, sealed: undefined, generation: user.generation + 1 });
+      this.#names.delete(user.name);
       return done;
     }
     if (change.version !== user.version)
@@ -91,9 +95,7 @@ export class Users implements Fold {
 
   /** Accounts that are there, by name, after `after`. */
   list(after: string, limit: number): readonly User[] {
-    const names = [...this.#users.keys()].filter((name) => name > after).sort();
-    const users = names.map((name) => this.#users.get(name)!).filter(({ sealed }) => sealed);
-    return users.slice(0, limit);
+    return this.#names.behind(after, limit).map((name) => this.#users.get(name)!);
   }
 
   #register({ name, id, sealed }: UserChange & { type: 'register' }, unixMs: number): Outcome {
@@ -102,6 +104,7 @@ export class Users implements Fold {
       return { isVoid: true, reason: `A hub has at most ${limits.usersPerHubMax} users.` };
     const user = { name, id, sinceMs: unixMs, version: 1, generation: 1, sealed: fromBase64(sealed)! };
     this.#users.set(name, user);
+    this.#names.add(name);
     return done;
   }
 }
@@ -130,7 +133,7 @@ function decodeUserChange(event: string | undefined, payload: Uint8Array): UserC
   const isBytes = (text: unknown): text is string => isText(text) && fromBase64(text) !== undefined;
   if (!isText(id) || !/^[0-9a-f]{24}$/.test(id)) return undefined;
   if (event === 'key') return isBytes(secret) ? { type: 'key', id, secret } : undefined;
-  if (!isText(name) || !userNamePattern.test(name)) return undefined;
+  if (!isText(name) || !namePattern.test(name)) return undefined;
   if (event === 'delete') return { type: 'delete', name, id };
   if (!isBytes(sealed)) return undefined;
   if (event === 'register') return { type: 'register', name, id, sealed };

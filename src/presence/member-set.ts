@@ -1,6 +1,6 @@
 /** Who is in one channel, in the order of their sessions' ids, and how many there are beside those that are named. */
 import type { Member } from '../protocol/messages.js';
-import { SortedTexts } from './sorted-texts.js';
+import { SortedTexts } from '../base/sorted-texts.js';
 
 export interface MembersPage {
   readonly members: readonly Member[];

@@ -50,6 +50,11 @@ export const errorCatalogue = define({
     outcome: 'rejected',
     message: 'This client is not allowed to do that on this channel.',
   },
+  BAD_SIGNATURE: {
+    status: 403,
+    outcome: 'rejected',
+    message: 'What is published here carries its author’s signature, and this one has none that is right.',
+  },
   HUB_NOT_FOUND: {
     status: 404,
     close: 4404,

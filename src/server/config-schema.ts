@@ -30,6 +30,9 @@ const ruleSet = Type.Partial(
     messageBytesMax: Type.Integer({ minimum: 1, maximum: defaultRules.messageBytesMax }),
     presence: Type.Boolean(),
     occupancy: Type.Boolean(),
+    list: Type.Boolean(),
+    receipts: Type.Boolean(),
+    signed: Type.Boolean(),
   }),
   strict,
 );

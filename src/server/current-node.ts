@@ -46,7 +46,6 @@ export class CurrentNode implements NodeApi {
   openSession: NodeApi['openSession'] = (request) => this.#engine.openSession(request);
   enter: NodeApi['enter'] = (...request) => this.#engine.enter(...request);
   people: NodeApi['people'] = (...request) => this.#engine.people(...request);
-  users: NodeApi['users'] = (...request) => this.#engine.users(...request);
   createHub: NodeApi['createHub'] = (...request) => this.#engine.createHub(...request);
   deleteHub: NodeApi['deleteHub'] = (...request) => this.#engine.deleteHub(...request);
   settings: NodeApi['settings'] = (hub) => this.#engine.settings(hub);

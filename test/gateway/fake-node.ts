@@ -79,10 +79,6 @@ export class FakeNode implements NodeApi {
     return ok({ name: 'ada' });
   }
 
-  async users(_hub: string, { after, limit }: { after: string; limit: number }) {
-    return ok({ users: [], after, limit });
-  }
-
   readonly changes: { hub: string; change: Change; actor: string }[] = [];
   settingsDocument: SettingsDocument = {};
 

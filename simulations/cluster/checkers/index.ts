@@ -7,6 +7,7 @@ import * as documents from './documents.js';
 import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
 import * as notifications from './notifications.js';
+import { groupsHaveOneMaker } from './groups.js';
 import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
@@ -59,6 +60,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'N1 notifications outlive': notifications.notificationsOutlive,
   'N1 notices are kept': notifications.noticesAreKept,
   'N2 unread is told': notifications.unreadIsTold,
+  'P5 groups have one maker': groupsHaveOneMaker,
   'I25 bounded queues': function* ({ bufferedMost }) {
     if (bufferedMost > queueBytesMax) yield `${bufferedMost} bytes waited in one connection`;
   },

@@ -40,18 +40,19 @@ export class Admission {
   }
 
   /** Who reads a channel may subscribe to it. */
-  reader(
+  async reader(
     principal: Principal,
     hub: string,
     channel: string,
     action: Action = 'subscribe',
-  ): Result<ChannelRef, Failure> {
+  ): Promise<Result<ChannelRef, Failure>> {
     const name = this.client(principal, hub);
     if (!name.ok) return name;
     const ref = refOf(name.value, channel);
     if (!ref.ok) return ref;
     const { hubs } = this.tenants;
-    const rules = hubs.rulesOf(ref.value);
+    await this.tenants.ready(ref.value);
+    const rules = this.tenants.rulesOf(ref.value);
     const refused = rules ? refusal(principal, action, ref.value.channel, rules) : hubs.missing(name.value);
     return refused ? err(refused) : ref;
   }

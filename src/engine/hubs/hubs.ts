@@ -5,7 +5,8 @@ import type { ChannelRef, HubName } from '../../base/ids.js';
 import { isSystemChannel, systemHub } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
-import { type RuleConfig, type RuleSet, hasRetention, rulesFor } from '../../channels/rules.js';
+import { receiptsOf } from '../../channels/receipt-channels.js';
+import { type RuleConfig, type RuleSet, hasRetention, receiptRules, rulesFor } from '../../channels/rules.js';
 import { Catalog, type Cleared, type Deleting, type HubEvent, encodeHubEvent } from '../../hubs/catalog.js';
 import { type Change, type SettingsDocument, encodeChange } from '../../hubs/change.js';
 import { type HubView, Settings, viewOf } from '../../hubs/settings.js';
@@ -97,7 +98,9 @@ export class Hubs {
   rulesOf({ hub, channel }: ChannelRef): RuleSet | undefined {
     if (isSystemChannel(channel) && this.#catalog) return systemRulesOf(channel);
     const view = this.view(hub);
-    return view && rulesFor(view.rules, hub, channel);
+    const of = receiptsOf(channel);
+    const rules = view && rulesFor(view.rules, hub, of ?? channel);
+    return rules && of !== undefined ? receiptRules(rules) : rules;
   }
 
   /** Why a hub that is asked for cannot be served. */

@@ -4,6 +4,7 @@ import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { Grants, checkPermissions } from '../../channels/grants.js';
+import { isUserId } from '../../hubs/provider.js';
 import type { HubView } from '../../hubs/settings.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import { isNestedWithin } from '../../protocol/json-text.js';
@@ -11,9 +12,6 @@ import type { Principal } from '../api.js';
 import type { EngineOptions } from '../options.js';
 import type { People } from '../people/people.js';
 import type { EnginePorts, Identified } from '../ports.js';
-
-/** Control characters and names of the system's own would be taken for something else in logs. */
-const userPattern = /^[^\p{Cc}\p{Surrogate}$][^\p{Cc}\p{Surrogate}]*$/u;
 
 export class Identifying {
   constructor(
@@ -66,7 +64,7 @@ export class Identifying {
 /** A provider is somebody else's program: what it says is checked like anything from outside. */
 function principalOf(hub: HubName, { provider, identity }: Identified): Result<Principal, Failure> {
   const { user, permissions, metadata, expiresAtMs, issuedAtMs, account } = identity;
-  if (!userPattern.test(user) || utf8(user).length > limits.userIdBytesMax)
+  if (!isUserId(user))
     return refused(`a user has 1 to ${limits.userIdBytesMax} bytes, no "$" first and no control characters`);
   const granted = permissions === undefined ? ok({}) : checkPermissions(permissions);
   if (!granted.ok) return refused(granted.error);

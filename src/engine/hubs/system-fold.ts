@@ -9,7 +9,7 @@ import { encodeContent } from '../../log/entry-wire.js';
 import { unixMsOf } from '../../log/timestamp.js';
 import { encodeClientFrame } from '../../protocol/client-encoder.js';
 import { type Failure, failure } from '../../protocol/errors.js';
-import type { DeliveredEntry, OutgoingMessage, ServerEvent } from '../../protocol/messages.js';
+import type { DeliveredEntry, OutgoingMessage, PublishedKind, ServerEvent } from '../../protocol/messages.js';
 import { decodeServerFrame } from '../../protocol/server-decoder.js';
 import type { Accepted } from '../../sessions/ack-range.js';
 import type { Session } from '../../sessions/session.js';
@@ -22,7 +22,13 @@ export interface SystemFoldHost {
   /** A session that may read everything; `undefined` while the node does not serve. */
   open(ref: ChannelRef, sink: SessionSink): Session | undefined;
   /** Into the log of a system channel, by the ordinary way. */
-  publish(ref: ChannelRef, content: Uint8Array, actor: string, origin: PublishOrigin): void;
+  publish(
+    ref: ChannelRef,
+    content: Uint8Array,
+    actor: string,
+    origin: PublishOrigin,
+    kind?: PublishedKind,
+  ): void;
 }
 
 export interface Change {
@@ -227,8 +233,9 @@ export function writeSystem(
   ref: ChannelRef,
   content: Uint8Array,
   actor: string,
+  kind?: PublishedKind,
 ): Promise<Result<Dot, Failure>> {
-  return new Promise((resolve) => host.publish(ref, content, actor, new Answer(resolve)));
+  return new Promise((resolve) => host.publish(ref, content, actor, new Answer(resolve), kind));
 }
 
 class Answer implements PublishOrigin {

@@ -1,25 +1,42 @@
 /** Everything about hubs in one place: what goes in each, who its clients are, and its people. */
-import { type ChannelRef, type HubName, parseHubName, systemHub } from '../../base/ids.js';
+import { type ChannelName, type ChannelRef, type HubName, parseHubName, systemHub } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
+import { kindOf } from '../../channels/kinds.js';
+import { refusal } from '../../channels/permissions.js';
+import { receiptsOf } from '../../channels/receipt-channels.js';
+import { type ChannelRules, type RuleSet, namespaceRules } from '../../channels/rules.js';
 import { ownerOf } from '../../channels/user-channels.js';
 import type { Change, SettingsDocument } from '../../hubs/change.js';
 import type { HubQuotas } from '../../hubs/checks.js';
-import { checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
+import { checkGroupRequest, groupActions, isGroupAction } from '../../people/group-requests.js';
+import { checkReceiptRequest } from '../../people/receipts.js';
+import { checkPageRequest, checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
 import { type Failure, failure } from '../../protocol/errors.js';
+import type { PublishMessage } from '../../protocol/messages.js';
 import type { PeopleAnswer, Principal } from '../api.js';
 import type { EngineOptions } from '../options.js';
-import { People, noPeople } from '../people/people.js';
+import { HubGroups } from '../people/groups.js';
+import { type ReceiptsHost, markReceipt } from '../people/receipts.js';
+import { type Asking, People, noPeople } from '../people/people.js';
+import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
-import type { EnginePorts } from '../ports.js';
+import type { ChannelSize, EnginePorts, Secrets } from '../ports.js';
 import { Hubs } from './hubs.js';
 import { Identifying } from './identifying.js';
 import { Quotas } from './quotas.js';
 import { type SystemFoldHost, writeSystem } from './system-fold.js';
 
 export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'> {
+  document: ReceiptsHost['document'];
+  /** Channels that this node holds, by name. */
+  channels(
+    hub: HubName,
+    options: { readonly after: string; readonly limit: number },
+  ): Promise<Result<readonly ChannelSize[], Failure>>;
   /** What goes for the hub is another. */
   hubChanged(hub: HubName): void;
-  /** Somebody's account is. */
+  /** Somebody's account is, or somebody is in a group no longer. */
   peopleChanged(hub: HubName): void;
 }
 
@@ -29,10 +46,24 @@ export class Tenants {
   readonly quotas: Quotas;
   readonly #people: People | undefined;
   readonly #configured: EngineOptions['rules']['hubs'];
+  /** `undefined` where nothing is kept of hubs. */
+  readonly #groups: HubGroups | undefined;
+  readonly #host: TenantsHost;
+  readonly #receipts: ReceiptsHost;
+  readonly #secrets: Secrets | undefined;
+  #requests = 0;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
+    this.#host = host;
+    this.#secrets = ports.secrets;
     const folds: SystemFoldHost = { ...host, ports };
     this.#configured = options.rules.hubs;
+    this.#receipts = {
+      ports,
+      rulesOf: (ref) => this.rulesOf(ref),
+      document: host.document,
+      patch: (ref, content, actor) => writeSystem(folds, ref, content, actor, 'patch'),
+    };
     const { createOnUse } = options.hubs ?? { createOnUse: false };
     this.hubs = new Hubs(
       { ...folds, changed: (hub) => host.hubChanged(hub) },
@@ -47,8 +78,19 @@ export class Tenants {
       newest: host.newest,
       viewOf,
       changed: (hub: HubName) => host.peopleChanged(hub),
+      mayList: (hub: HubName) => this.#mayList(hub, 'u'),
+      leaves: async (hub: HubName, user: string) => this.#groups?.leaves(hub, user) ?? ok(undefined),
     };
     this.#people = ports.secrets && new People(people, ports.secrets);
+    const groups = {
+      ...folds,
+      viewOf,
+      changed: (hub: HubName) => host.peopleChanged(hub),
+      mayList: (hub: HubName) => this.#mayList(hub, 'g'),
+      nobody: (...[hub, channel, user]: Parameters<People['recipient']>) =>
+        this.#people?.recipient(hub, channel, user),
+    };
+    this.#groups = this.hubs.isKept ? new HubGroups(groups) : undefined;
     this.clients = new Identifying(ports, options, viewOf, this.#people);
   }
 
@@ -59,6 +101,7 @@ export class Tenants {
   stop(): void {
     this.hubs.stop();
     this.#people?.stop();
+    this.#groups?.stop();
   }
 
   /** `used`: hubs that somebody is in. */
@@ -68,10 +111,54 @@ export class Tenants {
     const hubs = used();
     this.hubs.tick(hubs);
     this.#people?.tick(hubs);
+    this.#groups?.tick(hubs);
   }
 
-  /** Why nobody can be written to in this channel of a user's. */
-  recipient({ hub, channel }: ChannelRef): Failure | undefined {
+  /** What goes for a channel; `undefined` where it is not known. */
+  rulesOf(ref: ChannelRef): ChannelRules | undefined {
+    const rules = this.hubs.rulesOf(ref);
+    return rules && this.withMembers(ref, rules);
+  }
+
+  withMembers(ref: ChannelRef, rules: RuleSet): ChannelRules {
+    const { hub, channel } = ref;
+    const of = (receiptsOf(channel) ?? channel) as ChannelName;
+    if (!this.#groups || kindOf(of) !== 'group') return rules;
+    return { ...rules, members: this.#groups.membersOf({ hub, channel: of }) };
+  }
+
+  /** Before it is looked who may do something there: for whoever asks once, and does not come again. */
+  async ready({ hub, channel }: { readonly hub: HubName; readonly channel: string }): Promise<void> {
+    if (kindOf(receiptsOf(channel) ?? channel) === 'group') await this.#groups?.ready(hub);
+  }
+
+  /** The same before something is published, by somebody whose key is to be known then. */
+  async prepared(
+    hub: HubName,
+    principal: Principal,
+    messages: readonly { readonly channel: string }[],
+  ): Promise<void> {
+    const channels = new Set(messages.map(({ channel }) => channel));
+    for (const channel of channels) {
+      const isOfGroup = kindOf(channel) === 'group';
+      if (isOfGroup) await this.ready({ hub, channel });
+      const rules = this.hubs.rulesOf({ hub, channel: channel as ChannelName });
+      const isSigned = rules?.signed === true && principal.account !== undefined;
+      if (isSigned) await this.#people?.publicKeys.find(hub, principal.actor);
+    }
+  }
+
+  unsigned(ref: ChannelRef, principal: Principal, message: PublishMessage): Failure | undefined {
+    const keyOf = (name: string) => (this.#people ? this.#people.publicKeys.known(ref.hub, name) : null);
+    const isSignature: Secrets['isSignature'] = (...signature) =>
+      this.#secrets?.isSignature(...signature) === true;
+    return signatureFault(ref, principal, message, { keyOf, isSignature });
+  }
+
+  /** Why nobody can be written to in this channel of a user's or a group's. */
+  recipient(ref: ChannelRef): Failure | undefined {
+    const { hub, channel } = ref;
+    if (kindOf(channel) === 'group') return this.#groups?.unwritable(ref);
     const user = ownerOf(channel);
     const message = 'A user’s own channel is "u:" and its id, percent-encoded as one segment.';
     return user === undefined
@@ -112,16 +199,6 @@ export class Tenants {
     return name.ok ? this.hubs.document(name.value) : badName(name.error);
   }
 
-  async users(
-    hub: string,
-    { after, limit }: { readonly after: string; readonly limit: number },
-  ): Promise<Result<PeopleAnswer, Failure>> {
-    const name = parseHubName(hub);
-    if (!name.ok) return badName(name.error);
-    const ready = await this.hubs.ready(name.value);
-    return ready.ok ? (this.#people ?? noPeople).list(name.value, after, limit) : ready;
-  }
-
   /** What anybody asks who may be in the hub, as it came. */
   async asked(
     principal: Principal,
@@ -130,10 +207,67 @@ export class Tenants {
     request: unknown,
     remote: string,
   ): Promise<Result<PeopleAnswer, Failure>> {
-    if (!isUserAction(action)) return invalid(`What people ask is ${userActions.join(', ')}.`);
-    const checked = checkUserRequest(request);
+    if (this.#requests >= limits.peopleRequestsMax) return err(failure('OVERLOADED', { retryAfterMs: 500 }));
+    this.#requests++;
+    try {
+      return await this.#ask({ principal, remote }, hub, action, request);
+    } finally {
+      this.#requests--;
+    }
+  }
+
+  async #ask(asking: Asking, hub: HubName, action: string, request: unknown) {
+    if (isUserAction(action)) {
+      const checked = checkUserRequest(request);
+      if (!checked.ok) return invalid(checked.error);
+      return (this.#people ?? noPeople).request(hub, action, checked.value, asking);
+    }
+    if (action === 'channels/list') return this.#channels(asking.principal, hub, request);
+    if (action === 'receipts/mark') return this.#mark(asking.principal, hub, request);
+    const [, groupAction = ''] = action.split('groups/');
+    if (!isGroupAction(groupAction))
+      return invalid(
+        `What people ask is ${[...userActions, ...groupActions.map((each) => `groups/${each}`)].join(', ')}, channels/list, receipts/mark.`,
+      );
+    const checked = checkGroupRequest(request);
     if (!checked.ok) return invalid(checked.error);
-    return (this.#people ?? noPeople).request(hub, action, checked.value, { principal, remote });
+    if (!this.#groups) return err(failure('UNSUPPORTED', { message: 'This node keeps no groups.' }));
+    return this.#groups.request(hub, groupAction, checked.value, asking.principal);
+  }
+
+  /** Of those that this node holds: names that the client may know. A page may be short of what was asked for. */
+  async #channels(
+    principal: Principal,
+    hub: HubName,
+    request: unknown,
+  ): Promise<Result<PeopleAnswer, Failure>> {
+    const checked = checkPageRequest(request);
+    if (!checked.ok) return invalid(checked.error);
+    if (!principal.authenticated) return err(failure('UNAUTHENTICATED'));
+    await this.#groups?.ready(hub);
+    const { after = '', limit: most = limits.channelsPageMax } = checked.value;
+    const limit = Math.min(most, limits.channelsPageMax);
+    const page = await this.#host.channels(hub, { after, limit });
+    if (!page.ok) return page;
+    const names = page.value.map(({ ref }) => ref.channel);
+    const channels = names.filter((channel) => {
+      const rules = this.rulesOf({ hub, channel });
+      const isListed = principal.admin || rules?.list === true;
+      return rules && isListed && !refusal(principal, 'subscribe', channel, rules);
+    });
+    return ok({ channels, ...(names.length === limit ? { next: names.at(-1)! } : {}) });
+  }
+
+  async #mark(principal: Principal, hub: HubName, request: unknown): Promise<Result<PeopleAnswer, Failure>> {
+    const checked = checkReceiptRequest(request);
+    if (!checked.ok) return invalid(checked.error);
+    await this.ready({ hub, channel: checked.value.channel });
+    return markReceipt(this.#receipts, hub, checked.value, principal);
+  }
+
+  #mayList(hub: HubName, namespace: string): boolean {
+    const view = this.hubs.view(hub);
+    return view !== undefined && namespaceRules(view.rules, hub, namespace)?.list === true;
   }
 }
 

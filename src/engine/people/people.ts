@@ -12,9 +12,15 @@ import type { PeopleAnswer, Principal } from '../api.js';
 import type { Identified, Secrets } from '../ports.js';
 import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
 import { LogIns } from './log-ins.js';
+import { PublicKeys } from './public-keys.js';
 import { PersonKeys, type PersonKeysHost } from './person-keys.js';
 
-export interface PeopleHost extends DirectoriesHost, Omit<PersonKeysHost, 'secrets'> {}
+export interface PeopleHost extends DirectoriesHost, Omit<PersonKeysHost, 'secrets'> {
+  /** Whoever is known in the hub may list its users. */
+  mayList(hub: HubName): boolean;
+  /** Its account goes: it is in no group any more. */
+  leaves(hub: HubName, user: string): Promise<Result<unknown, Failure>>;
+}
 
 export interface Asking {
   readonly principal: Principal;
@@ -28,7 +34,7 @@ export class People {
   readonly #directories: Directories;
   readonly #logIns = new LogIns();
   readonly #keys: PersonKeys;
-  #open = 0;
+  readonly publicKeys: PublicKeys;
 
   constructor(
     readonly host: PeopleHost,
@@ -36,6 +42,7 @@ export class People {
   ) {
     this.#keys = new PersonKeys({ ...host, secrets });
     this.#directories = new Directories(host);
+    this.publicKeys = new PublicKeys(this.#directories, this.#keys);
   }
 
   stop(): void {
@@ -48,22 +55,8 @@ export class People {
   }
 
   async request(hub: HubName, action: UserAction, request: UserRequest, asking: Asking): Promise<Answer> {
-    if (this.#open >= limits.peopleRequestsMax) return err(failure('OVERLOADED', { retryAfterMs: 500 }));
-    this.#open++;
-    try {
-      const directory = await this.#directories.of(hub);
-      return directory.ok ? await this.#answer(action, directory.value, request, asking) : directory;
-    } finally {
-      this.#open--;
-    }
-  }
-
-  async list(hub: HubName, after: string, limit: number): Promise<Answer> {
     const directory = await this.#directories.of(hub);
-    if (!directory.ok) return directory;
-    const users = directory.value.users.list(after, Math.min(limit, limits.usersPageMax));
-    const shown = users.map(({ name, sinceMs }) => ({ name, since: new Date(sinceMs).toISOString() }));
-    return ok({ users: shown, ...(users.length === limit ? { next: users.at(-1)!.name } : {}) });
+    return directory.ok ? this.#answer(action, directory.value, request, asking) : directory;
   }
 
   // Tokens.
@@ -123,6 +116,10 @@ export class People {
         return this.#change(directory, request, asking);
       case 'delete':
         return this.#delete(directory, request, asking);
+      case 'list':
+        return this.#list(directory, request, asking);
+      case 'key':
+        return this.#publicKey(directory, request, asking);
     }
   }
 
@@ -314,6 +311,26 @@ export class People {
     return denied(isSigned ? 'The "signature" is not right.' : '"currentPassword" is not right.');
   }
 
+  async #list({ hub, users }: Directory, request: UserRequest, { principal }: Asking): Promise<Answer> {
+    if (!principal.authenticated) return err(failure('UNAUTHENTICATED'));
+    if (!principal.admin && !this.host.mayList(hub)) return denied('In this hub users are not listed.');
+    const { after = '' } = request;
+    const limit = Math.min(request.limit ?? limits.usersPageMax, limits.usersPageMax);
+    const page = users.list(after, limit);
+    const shown = page.map(({ name, sinceMs }) => ({ name, since: new Date(sinceMs).toISOString() }));
+    return ok({ users: shown, ...(page.length === limit ? { next: page.at(-1)!.name } : {}) });
+  }
+
+  /** Public: of anybody, for whoever is known. */
+  async #publicKey({ hub }: Directory, { name }: UserRequest, { principal }: Asking): Promise<Answer> {
+    if (!principal.authenticated) return err(failure('UNAUTHENTICATED'));
+    const key = name === undefined ? ok(undefined) : await this.publicKeys.find(hub, name);
+    if (!key.ok) return key;
+    return key.value === undefined
+      ? err(failure('NOT_FOUND', { message: 'There is no such user with a key.' }))
+      : ok({ name, publicKey: key.value });
+  }
+
   async #delete(directory: Directory, request: UserRequest, asking: Asking): Promise<Answer> {
     const { hub, fold, users } = directory;
     const { admin, actor } = asking.principal;
@@ -323,6 +340,9 @@ export class People {
     const user = admin && known && !known.sealed ? ok(known) : this.#own(directory, request, asking);
     if (!user.ok) return user;
     const { id } = user.value;
+    // As long as it is known, so that it can ask again.
+    const left = await this.host.leaves(hub, user.value.name);
+    if (!left.ok) return left;
     if (user.value.sealed) {
       const outcome = await fold.change(entryOf({ type: 'delete', name: user.value.name, id }), actor);
       if (!outcome.ok) return outcome;
@@ -363,10 +383,7 @@ export class People {
 }
 
 /** Of a node that keeps none. */
-export const noPeople: Pick<People, 'request' | 'list'> = {
-  request: () => Promise.resolve(noDirectory()),
-  list: () => Promise.resolve(noDirectory()),
-};
+export const noPeople: Pick<People, 'request'> = { request: () => Promise.resolve(noDirectory()) };
 
 const entryOf = (change: UserChange) => encodeUserChange(change);
 

@@ -5,7 +5,7 @@ import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { refusal } from '../../channels/permissions.js';
 import { kindOf } from '../../channels/kinds.js';
-import type { RuleSet } from '../../channels/rules.js';
+import type { ChannelRules, RuleSet } from '../../channels/rules.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type {
   Member,
@@ -26,7 +26,7 @@ import type { Watching } from './watches.js';
 export interface PresenceServiceParts {
   readonly presence: Presence;
   readonly wallMs: () => number;
-  rulesOf(ref: ChannelRef): RuleSet | Failure;
+  rulesOf(ref: ChannelRef): ChannelRules | Failure;
 }
 
 /** Whether the rule keeps it; who is there shows how many are. */
@@ -255,7 +255,7 @@ export class PresenceService {
   }
 
   /** Of the system's own channels nothing of this is kept, whatever a rule set says. */
-  #rulesOf(ref: ChannelRef): RuleSet | Failure {
+  #rulesOf(ref: ChannelRef): ChannelRules | Failure {
     const rules = this.#parts.rulesOf(ref);
     const isKept = 'code' in rules || kindOf(ref.channel) !== 'system';
     return isKept ? rules : { ...rules, presence: false, occupancy: false };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { SortedTexts } from '../../src/presence/sorted-texts.js';
+import { SortedTexts } from '../../src/base/sorted-texts.js';
 
 const nameOf = (number: number): string => number.toString(36).padStart(4, '0');
 
