@@ -9,9 +9,9 @@ import { failure } from '../protocol/errors.js';
 import type { PublishedKind, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { hubOf, webSocketUrl } from './address.js';
 import { jsonText, nameOf } from './arguments.js';
-import type { ConnectionState } from './connection.js';
 import { contentOf } from './content.js';
 import { Emitter, type Listener } from './emitter.js';
+import type { ClientEvents, ClientState } from './events.js';
 import { RinglogError, ownError, serverError } from './error.js';
 import {
   type DocumentOptions,
@@ -22,37 +22,27 @@ import {
 import { History, type HistoryOptions, cursorBytes, unixMs } from './history.js';
 import { type Identity, IdentityKeeper } from './identity.js';
 import { Link } from './link.js';
-import { type ConnectOptions, type Limits, type PublishOptions, defaults, limitsOf } from './options.js';
+import {
+  type ConnectOptions,
+  type Limits,
+  type PublishOptions,
+  defaults,
+  limitsOf,
+  publisherOf,
+} from './options.js';
 import { type Platform, systemPlatform } from './platform.js';
 import { PublishQueue } from './publish-queue.js';
 import { type Published, publishedOf } from './published.js';
 import { Reading } from './reading.js';
+import { Restoring } from './restoring.js';
 import { type AnswerTo, type Question, Requests } from './requests.js';
-import { type StartOption, startOf } from './start.js';
-import { Subscription, type SubscriptionEvents } from './subscription.js';
+import { startOf } from './start.js';
+import type { SubscribeOptions } from './subscribe-options.js';
+import { Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
 
-export type ClientState = ConnectionState['name'];
-
-export interface ClientEvents {
-  readonly state: { readonly state: ClientState; readonly previous: ClientState };
-  /** A connection failed, was lost, or was refused; the client goes on trying unless it is `closed`. */
-  readonly error: RinglogError;
-  /** @internal */
-  readonly presence: PresenceEvent;
-}
-
-/** What comes of itself to whoever follows who is in a channel; `ringlog/presence` knows how. */
-export type PresenceEvent = Extract<ServerEvent, { type: 'join' | 'leave' | 'occupancy' }>;
-
-export interface SubscribeOptions {
-  readonly start?: StartOption;
-  /** What others see of this client in the channel: JSON, where its rules keep presence. */
-  readonly presence?: unknown;
-  readonly onEntry?: Listener<SubscriptionEvents['entry']>;
-  readonly onSignal?: Listener<SubscriptionEvents['signal']>;
-  readonly onGap?: Listener<SubscriptionEvents['gap']>;
-}
+export type { ClientEvents, ClientState, PresenceEvent } from './events.js';
+export type { SubscribeOptions } from './subscribe-options.js';
 
 /** Never throws for reasons of the network; throws RinglogError for options that can never work. */
 export function connect(options: string | ConnectOptions): Client {
@@ -76,6 +66,7 @@ export class Client {
   #closing: Promise<void> | undefined;
   #settled: (() => void) | undefined;
   readonly #keeper = new IdentityKeeper();
+  readonly #restore: Restoring;
 
   constructor(options: ConnectOptions) {
     const urls = typeof options.url === 'string' ? [options.url] : options.url;
@@ -98,7 +89,11 @@ export class Client {
       this.hub as HubName,
       {
         token: () => (typeof this.#token === 'function' ? this.#token() : this.#token),
-        opened: (session) => void (this.#session = session),
+        restoring: () => this.#restore.message,
+        opened: (session) => {
+          this.#session = session;
+          this.#restore.opened();
+        },
         lost: () => this.#lost(),
         received: (requestId, event) => this.#received(requestId, event),
         fill: () => this.#fill(),
@@ -109,6 +104,12 @@ export class Client {
       },
     );
     this.#subscriptions = new Subscriptions(this.#link, (error) => this.#platform.report(error));
+    this.#restore = new Restoring(options.restore, {
+      link: this.#link,
+      subscriptions: this.#subscriptions,
+      events: this.#events,
+      ask: (message) => void this.ask(message).catch(() => undefined),
+    });
     this.#link.start();
   }
 
@@ -124,6 +125,11 @@ export class Client {
   /** Who the server takes this client for; of the last session while there is none. */
   get identity(): Identity | undefined {
     return this.#keeper.identity;
+  }
+
+  /** What brings this session back, once: `restore` for another process, or another page. `undefined` while it is not kept. */
+  get restoreKey(): string | undefined {
+    return this.#restore.notice?.key;
   }
 
   /** Publishes without an outcome yet. */
@@ -234,8 +240,7 @@ export class Client {
 
   /** @internal What a subscription says of this client, also when it is made anew. */
   sayIn(channel: string, presence: string | undefined): void {
-    const subscription = this.#subscriptions.get(channel);
-    if (subscription) subscription.presence = presence;
+    this.#subscriptions.get(channel)?.say(presence);
   }
 
   /** @internal */
@@ -341,6 +346,7 @@ export class Client {
   // --- what the link tells
 
   #fill(): void {
+    this.#restore.fill();
     this.#subscriptions.fill();
     this.#requests.fill(this.#link.nowMs, (message) => this.#link.send(message));
     for (;;) {
@@ -354,6 +360,7 @@ export class Client {
     const { nowMs } = this.#link;
     if (event.type === 'sessionInfo') this.#keeper.greeted(event, nowMs);
     else if (event.type === 'auth') this.#keeper.answered(event, nowMs);
+    else if (this.#restore.received(requestId, event)) return;
     else if (event.type === 'ack') this.#queue.acked(requestId, event);
     else if (event.type === 'join' || event.type === 'leave') this.#events.emit('presence', event);
     else if (event.type === 'occupancy' && requestId === 0) this.#events.emit('presence', event);
@@ -366,6 +373,7 @@ export class Client {
   }
 
   #lost(): void {
+    this.#restore.lost();
     this.#queue.disconnected();
     this.#subscriptions.lost();
     this.#requests.lost();
@@ -397,7 +405,14 @@ export class Client {
     const { isOpen } = this.#link;
     const subscriptions = isOpen ? this.#subscriptions.nextDeadline() : Infinity;
     const renewal = isOpen ? this.#keeper.renewAtMs : Infinity;
-    return Math.min(this.#queue.nextDeadline(), this.#requests.nextDeadline(), subscriptions, renewal);
+    const { askAtMs } = this.#restore;
+    return Math.min(
+      this.#queue.nextDeadline(),
+      this.#requests.nextDeadline(),
+      subscriptions,
+      renewal,
+      askAtMs,
+    );
   }
 
   #closed(error: RinglogError | undefined): void {
@@ -421,11 +436,4 @@ export class Client {
     const { state } = this.#link.connection;
     return (state.name === 'closed' ? state.error : undefined) ?? ownError('CLOSED');
   }
-}
-
-/** Without a name a client is a publisher of its own, at its first start. */
-function publisherOf({ publisherId, publisherEpoch }: ConnectOptions, platform: Platform) {
-  return publisherId === undefined
-    ? { id: toBase64Url(platform.random.bytes(12)), epoch: 1 }
-    : { id: publisherId, epoch: publisherEpoch ?? Math.floor(platform.unixMs()) };
 }

@@ -83,6 +83,7 @@ export class Engine implements NodeApi {
         this.#tenants.asked(principal, hub, action, request, remote),
       quotas: () => this.#tenants.quotas,
       presence: () => this.#presence!,
+      restoring: () => this.#tenants.restoring,
       isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });

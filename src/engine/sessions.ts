@@ -6,16 +6,15 @@ import { limits } from '../base/limits.js';
 import { isLoopback } from '../base/loopback.js';
 import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
-import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
 import type {
   ChannelQuestion,
   PresenceRequest,
   PublishMessage,
   ServerMessage,
+  SubscribedChannel,
   UserMessage,
 } from '../protocol/messages.js';
-import { protocolVersion } from '../protocol/version.js';
 import { refusal } from '../channels/permissions.js';
 import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';
 import type { Authenticated } from '../sessions/authentication.js';
@@ -23,48 +22,18 @@ import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import { answerTo } from './answering.js';
 import { rebase } from './documents/reading.js';
-import type { OpenSession, PeopleAnswer, Principal, SessionHandle, SessionSink } from './api.js';
+import type { OpenSession, Principal, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
-import type { Quotas } from './hubs/quotas.js';
 import { tellInfo } from './notifications/notifications.js';
 import { NodesTold } from './nodes-told.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
-import type { PresenceService } from './presence/service.js';
-import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
-import { type RulesOf, cutRefused, openSubscriptions } from './subscribing.js';
-
-export interface Parts {
-  readonly core: Core;
-  readonly publishing: Publishing;
-}
-
-/** The node as its sessions see it. */
-export interface SessionsNode {
-  /** Everything needed to serve, while the node does. */
-  serving(): Parts | undefined;
-  /** The incarnation there is, also while it is being stopped. */
-  core(): Core | undefined;
-  storeFailed(error: unknown): void;
-  /** Where clients find the other nodes that are there. */
-  otherNodes(): readonly string[];
-  readonly rulesOf: RulesOf;
-  /** Whether clients that do not authenticate are served in the hub. */
-  anonymousAllowed(hub: HubName): boolean;
-  /** Who a token stands for; a promise where somebody has to be asked. */
-  identify(
-    hub: HubName,
-    token: string,
-    sessionId: string,
-  ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
-  people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
-  quotas(): Quotas;
-  presence(): PresenceService;
-  /** False for one whose time is over, or that was revoked. */
-  isCurrent(hub: HubName, principal: Principal): boolean;
-}
+import type { Opener } from './restoring/restoring.js';
+import { sessionInfo } from './session-info.js';
+import type { SessionsNode } from './sessions-node.js';
+import { cutRefused, openSubscriptions } from './subscribing.js';
 
 const reader: Principal = { actor: '', authenticated: true, admin: true };
 
@@ -115,7 +84,7 @@ export class Sessions implements SessionHost {
       drained: () => this.#kick(session),
       disconnected: () => {
         session.ended();
-        this.disconnected(session);
+        this.#gone(session, undefined);
       },
     });
   }
@@ -226,7 +195,12 @@ export class Sessions implements SessionHost {
     session.failAndClose('INTERNAL');
   }
 
-  disconnected(session: Session): void {
+  disconnected(session: Session, code: number): void {
+    this.#gone(session, code);
+  }
+
+  #gone(session: Session, code: number | undefined): void {
+    this.node.restoring().ended(session, code);
     if (this.#sessions.delete(session)) this.node.quotas().ended(session.hub);
     this.#readers.delete(session);
     this.node.presence().ended(session);
@@ -264,6 +238,7 @@ export class Sessions implements SessionHost {
 
   identified(session: Session): void {
     this.#recheck(session);
+    this.node.restoring().changed(session);
   }
 
   anonymousAllowed({ hub }: Session): boolean {
@@ -281,6 +256,7 @@ export class Sessions implements SessionHost {
 
   presence(session: Session, requestId: number, message: PresenceRequest): void {
     this.node.presence().request(session, requestId, message);
+    if (message.type === 'presenceUpdate') this.node.restoring().changed(session);
   }
 
   people(session: Session, requestId: number, { action, request }: UserMessage): void {
@@ -330,25 +306,51 @@ export class Sessions implements SessionHost {
   }
 
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void {
+    void this.#open(session, requestId, wanted, (results) =>
+      session.answer(requestId, { type: 'subscribe', results }),
+    ).finally(() => session.requestDone());
+  }
+
+  async #open(
+    session: Session,
+    requestId: number,
+    wanted: readonly WantedSubscription[],
+    answer: (results: readonly SubscribedChannel[]) => void,
+  ): Promise<void> {
     const parts = this.node.serving();
     if (!parts) {
       for (const want of wanted) if ('subscription' in want) session.drop(want.subscription);
-      session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
     const opened = (subscription: Subscription<Session>): void => {
-      if (this.#sessions.has(session)) this.node.presence().entered(subscription);
+      if (!this.#sessions.has(session)) return;
+      this.node.presence().entered(subscription);
+      this.node.restoring().changed(session);
     };
-    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted, opened)
-      .then(
-        () => this.#kick(session),
-        (error: unknown) => this.#failed(error, session, requestId),
-      )
-      .finally(() => session.requestDone());
+    try {
+      await openSubscriptions(parts.core, this.node.rulesOf, session, wanted, answer, opened);
+      this.#kick(session);
+    } catch (error) {
+      this.#failed(error, session, requestId);
+    }
+  }
+
+  keep(session: Session, requestId: number): void {
+    this.node.restoring().keep(session, requestId);
+  }
+
+  restore(...[session, requestId, message, done]: Parameters<SessionHost['restore']>): void {
+    const opener: Opener = (wanted, answer) => this.#open(session, requestId, wanted, answer);
+    void this.node
+      .restoring()
+      .restore(session, requestId, message, opener)
+      .catch((error: unknown) => this.#failed(error, session, requestId))
+      .finally(() => done(this.#nowMs()));
   }
 
   unsubscribed(subscription: Subscription<Session>): void {
     this.node.presence().left(subscription);
+    this.node.restoring().changed(subscription.session);
     const channel = this.node.core()?.channels.find(subscription.session.hub, subscription.channel);
     if (!channel?.hasListeners || subscription.slot < 0) return;
     channel.fanOut.remove(subscription);
@@ -364,22 +366,8 @@ export class Sessions implements SessionHost {
   }
 
   sessionInfo(session: Session): ServerMessage {
-    const { options } = this;
-    return {
-      type: 'sessionInfo',
-      sessionId: session.id,
-      hub: session.hub,
-      nodeId: options.nodeId,
-      serverVersion: options.version,
-      protocolVersion,
-      authenticated: session.principal.authenticated,
-      anonymousAllowed: this.anonymousAllowed(session),
-      pingIntervalMs: options.session.pingIntervalMs,
-      messageBytesMax: limits.messageBytesMax,
-      frameBytesMax: limits.frameBytesMax,
-      subscriptionsMax: limits.subscriptionsPerSessionMax,
-      time: timestampFromUnixMs(Math.floor(this.ports.clock.wallMs())),
-    };
+    const wallMs = this.ports.clock.wallMs();
+    return sessionInfo(this.options, session, this.anonymousAllowed(session), wallMs);
   }
 
   /** Clients that may be here learn of the other nodes, and of every change among them. */

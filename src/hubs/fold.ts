@@ -12,6 +12,8 @@ export interface FoldedEntry {
 export type Outcome = { readonly isVoid: false } | { readonly isVoid: true; readonly reason: string };
 
 export interface Fold {
+  /** Entries that retention has removed are not missed. */
+  readonly isOfTrimmed?: boolean;
   apply(entry: FoldedEntry): Outcome;
   /** Entries are missing here, and will not come. */
   lacks(): void;

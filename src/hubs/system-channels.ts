@@ -1,6 +1,7 @@
 /** Channels in which the system keeps what it knows: which, how they are written, and what their entries are called. */
 import { type ChannelName, isSystemChannel, systemHub } from '../base/ids.js';
 import type { ChannelRef, HubName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { type RuleSet, defaultRules } from '../channels/rules.js';
 import type { EntryKind } from '../log/entry.js';
 
@@ -22,6 +23,13 @@ export function personKeyRef(hub: HubName, id: string): ChannelRef {
 
 const personKeyPrefix = '$keys:';
 
+/** What is kept of sessions so that they can be restored. */
+export function sessionsRef(hub: HubName): ChannelRef {
+  return { hub, channel: sessionsChannel };
+}
+
+const sessionsChannel = '$sessions' as ChannelName;
+
 /** Decisions must be the same for all who read them: never written on a minority side, never trimmed. */
 export const systemRules: RuleSet = {
   ...defaultRules,
@@ -33,12 +41,22 @@ export const systemRules: RuleSet = {
 
 const personKeyRules: RuleSet = { ...systemRules, retention: { maxCount: 1 } };
 
+const sessionsRules: RuleSet = { ...systemRules, retention: { maxAgeMs: limits.sessionLogMs } };
+
+/** Of sessions, also where a hub has no settings: a key that is used twice is a stranger let in. */
+export function hasOwnRules(channel: string): boolean {
+  return channel === sessionsChannel;
+}
+
 export function systemRulesOf(channel: string): RuleSet {
+  if (channel === sessionsChannel) return sessionsRules;
   return channel.startsWith(personKeyPrefix) ? personKeyRules : systemRules;
 }
 
 /** What kind of entry a message of this channel is. */
 export function entryKindOf(channel: string): EntryKind {
   if (!isSystemChannel(channel)) return 'publish';
-  return channel === '$users' || channel.startsWith(personKeyPrefix) ? 'member' : 'settings';
+  return channel === '$users' || channel === sessionsChannel || channel.startsWith(personKeyPrefix)
+    ? 'member'
+    : 'settings';
 }

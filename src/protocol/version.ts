@@ -35,4 +35,5 @@ export const protocolHistory: readonly {
     change: 'Notifications: created and read as entries, pages of them, and what is unread.',
   },
   { version: 1, digest: '38a9416b41167639', change: 'Presence and occupancy.' },
+  { version: 1, digest: 'edce319115d4cd35', change: 'Sessions are kept, and restored by a key.' },
 ];

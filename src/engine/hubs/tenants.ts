@@ -11,6 +11,7 @@ import type { EngineOptions } from '../options.js';
 import { People, noPeople } from '../people/people.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
 import type { EnginePorts } from '../ports.js';
+import { Restoring } from '../restoring/restoring.js';
 import { Hubs } from './hubs.js';
 import { Identifying } from './identifying.js';
 import { Quotas } from './quotas.js';
@@ -27,6 +28,7 @@ export class Tenants {
   readonly hubs: Hubs;
   readonly clients: Identifying;
   readonly quotas: Quotas;
+  readonly restoring: Restoring;
   readonly #people: People | undefined;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
@@ -48,6 +50,14 @@ export class Tenants {
     };
     this.#people = ports.secrets && new People(people, ports.secrets);
     this.clients = new Identifying(ports, options, viewOf, this.#people);
+    this.restoring = new Restoring({
+      ...folds,
+      ports,
+      isCurrent: async (hub, principal) => {
+        if (principal.account !== undefined) await this.#people?.ready(hub);
+        return this.clients.isCurrent(hub, principal);
+      },
+    });
   }
 
   start(): void {
@@ -57,11 +67,13 @@ export class Tenants {
   stop(): void {
     this.hubs.stop();
     this.#people?.stop();
+    this.restoring.stop();
   }
 
   /** `used`: hubs that somebody is in. */
   tick(used: () => ReadonlySet<HubName>, nowMs: number): void {
     this.quotas.tick(nowMs);
+    this.restoring.tick();
     if (!this.hubs.isKept) return;
     const hubs = used();
     this.hubs.tick(hubs);

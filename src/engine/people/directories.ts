@@ -7,7 +7,8 @@ import type { HubView } from '../../hubs/settings.js';
 import { usersRef } from '../../hubs/system-channels.js';
 import { Users } from '../../people/users.js';
 import { type Failure, failure } from '../../protocol/errors.js';
-import { SystemFold, type SystemFoldHost } from '../hubs/system-fold.js';
+import { HubFolds } from '../hubs/hub-folds.js';
+import type { SystemFold, SystemFoldHost } from '../hubs/system-fold.js';
 
 export interface DirectoriesHost extends SystemFoldHost {
   viewOf(hub: HubName): HubView | undefined;
@@ -23,35 +24,34 @@ export interface Directory {
 }
 
 export class Directories {
-  readonly #folds = new Map<HubName, { readonly fold: SystemFold<Users>; usedMs: number }>();
+  readonly #folds: HubFolds<Users>;
   readonly #rechecking = new Set<HubName>();
 
-  constructor(readonly host: DirectoriesHost) {}
+  constructor(readonly host: DirectoriesHost) {
+    this.#folds = new HubFolds(host, {
+      refOf: usersRef,
+      empty: () => new Users(),
+      changed: (hub) => this.#recheckSoon(hub),
+    });
+  }
 
   stop(): void {
-    for (const { fold } of this.#folds.values()) fold.stop();
-    this.#folds.clear();
+    this.#folds.stop();
   }
 
   /** Lets directories go that nobody uses. */
   tick(used: ReadonlySet<HubName>): void {
-    const nowMs = this.#nowMs();
-    for (const [hub, each] of this.#folds) {
-      if (used.has(hub)) each.usedMs = nowMs;
-      if (nowMs - each.usedMs < limits.hubIdleMs) continue;
-      this.#folds.delete(hub);
-      each.fold.stop();
-    }
+    this.#folds.tick(used);
   }
 
   /** As far as it is known. */
   known(hub: HubName): Users | undefined {
-    return this.#folds.get(hub)?.fold.state;
+    return this.#folds.known(hub);
   }
 
   async of(hub: HubName): Promise<Result<Directory, Failure>> {
     if (!providerIn(this.host.viewOf(hub))) return noDirectory();
-    const { fold } = this.#use(hub);
+    const fold = this.#folds.use(hub);
     await fold.ready();
     const users = fold.state;
     return users?.isWhole === true
@@ -70,23 +70,6 @@ export class Directories {
         );
   }
 
-  #use(hub: HubName) {
-    let each = this.#folds.get(hub);
-    if (!each) {
-      const fold = new SystemFold(
-        usersRef(hub),
-        this.host,
-        () => new Users(),
-        () => this.#recheckSoon(hub),
-      );
-      each = { fold, usedMs: 0 };
-      this.#folds.set(hub, each);
-      fold.start();
-    }
-    each.usedMs = this.#nowMs();
-    return each;
-  }
-
   /** Not for every account: looking costs a step for each session. And who ended its own account is answered first. */
   #recheckSoon(hub: HubName): void {
     if (this.#rechecking.has(hub)) return;
@@ -95,10 +78,6 @@ export class Directories {
       this.#rechecking.delete(hub);
       this.host.changed(hub);
     });
-  }
-
-  #nowMs(): number {
-    return this.host.ports.clock.monotonicMs();
   }
 }
 
