@@ -7,6 +7,7 @@ import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js'
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
+import type { RestoreClient } from './restore-client.js';
 import type { Finding, Publish, Reader } from './record.js';
 import type { World } from './world.js';
 
@@ -40,10 +41,13 @@ export class Ending {
   readonly #world: World;
   readonly #plan: EndingPlan;
   #evidence: Evidence | undefined;
+  /** Channels that are looked at in the end. */
+  #looked: readonly string[];
 
   constructor(world: World, plan: EndingPlan) {
     this.#world = world;
     this.#plan = plan;
+    this.#looked = plan.channels;
   }
 
   /** To be called once nothing goes wrong any more. Nothing of `clients` is left open behind it. */
@@ -51,10 +55,13 @@ export class Ending {
     publishers: readonly { stop(): void; close(): void }[],
     readers: readonly ReaderClient[],
     presences: readonly PresenceClient[] = [],
+    restores: readonly RestoreClient[] = [],
   ): Promise<void> {
     const world = this.#world;
     world.keepAll();
-    for (const client of [...publishers, ...presences]) client.stop();
+    if (restores.length > 0 || readers.some(({ plan }) => plan.isRestored === true))
+      this.#looked = [...this.#plan.channels, '$sessions'];
+    for (const client of [...publishers, ...presences, ...restores]) client.stop();
     const isUp = await this.#comeUp();
     const isSettled = await world.becomes(() => !world.record.hasOpen, convergenceMs + 120_000);
     if (!isSettled)
@@ -65,15 +72,29 @@ export class Ending {
     const canaries = isUp ? await this.#sendCanaries() : [];
     const fresh = this.#readAll('final');
     await this.#catchUp([...readers, ...fresh], canaries);
+    if (isUp) await this.#restoreAll(restores);
     await world.becomes(() => this.#areOrphansHome(), orphansMs);
     // Whether they are by then is for a checker to say.
     await world.becomes(this.#restsEqual(), convergenceMs);
     if (presences.length > 0 && isUp)
       world.record.presences.push(await presenceWithin(world, presences, convergenceMs));
-    for (const client of [...publishers, ...readers, ...presences, ...fresh]) client.close();
+    for (const client of [...publishers, ...readers, ...presences, ...restores, ...fresh]) client.close();
     await this.#stop();
     this.#evidence = this.#look(await this.#digests());
     if (world.record.findings.length === 0 && isUp) await this.#restart(canaries);
+  }
+
+  /** Each session that is kept comes back once more. */
+  async #restoreAll(clients: readonly RestoreClient[]): Promise<void> {
+    const world = this.#world;
+    await world.becomes(() => clients.every(({ isAtRest }) => isAtRest), convergenceMs);
+    const kept = clients.filter(({ isAtRest }) => isAtRest);
+    for (const client of kept) client.offerLast();
+    await world.becomes(() => kept.every(({ last }) => last !== undefined), convergenceMs);
+    for (const client of clients) {
+      const outcome = kept.includes(client) ? (client.last ?? 'refused') : 'not kept';
+      world.record.lastRestores.push({ client: client.plan.name, outcome });
+    }
   }
 
   stuck(checker: LivenessChecker, what: string): void {
@@ -188,7 +209,7 @@ export class Ending {
   /** What nodes hold of channels that they are no home of any more, some home has. */
   #areOrphansHome(): boolean {
     const { nodes } = this.#world;
-    return this.#plan.channels.every((channel) => {
+    return this.#looked.every((channel) => {
       const homes = this.#world.homesOf(channel);
       const held = new Map<string, number>();
       const place = `default/${channel}`;
@@ -203,7 +224,7 @@ export class Ending {
 
   #areHomesEqual(): boolean {
     const { nodes } = this.#world;
-    return this.#plan.channels.every((channel) => {
+    return this.#looked.every((channel) => {
       const place = `default/${channel}`;
       const [first, ...others] = this.#world
         .homesOf(channel)
@@ -251,8 +272,7 @@ export class Ending {
   async #digests(): Promise<Evidence['digests']> {
     const told = new Map<string, ReadonlyMap<string, string>>();
     for (const node of this.#world.nodes) {
-      if (node.state === 'down')
-        told.set(node.name, await this.#world.until(node.digests(this.#plan.channels)));
+      if (node.state === 'down') told.set(node.name, await this.#world.until(node.digests(this.#looked)));
     }
     return told;
   }
@@ -268,7 +288,7 @@ export class Ending {
     const homesOf = (channel: string): StoreLog[] =>
       world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);
     const orders = new Map<string, ChannelOrder>();
-    for (const name of this.#plan.channels) {
+    for (const name of this.#looked) {
       const channel = homesOf(name)[0]?.channels.get(name);
       const everAt = (writer: string, seq: number) => archive.entry(name, writer, seq);
       if (channel) orders.set(name, orderOf(untrimmed(channel, everAt)));

@@ -116,6 +116,15 @@ export interface SeenPresence {
   readonly seen: ReadonlyMap<string, readonly string[]>;
 }
 
+/** A session that came back. */
+export interface SeenRestore {
+  readonly client: string;
+  readonly key: string;
+  readonly channels: readonly string[];
+  /** What may come back; left out for a key that was used. */
+  readonly allowed: readonly (readonly string[])[] | undefined;
+}
+
 export class ClusterRecord {
   /** By line; nothing at 0. */
   readonly publishes: Publish[] = [];
@@ -135,6 +144,12 @@ export class ClusterRecord {
   readonly starts = new Map<string, number>();
   /** Looked at when nothing had gone wrong for a while. */
   readonly presences: SeenPresence[] = [];
+  readonly restores: SeenRestore[] = [];
+  /** What came of each session that is kept when nothing had gone wrong for a while. */
+  readonly lastRestores: {
+    readonly client: string;
+    readonly outcome: 'restored' | 'refused' | 'not kept';
+  }[] = [];
   /** Found while it happened. */
   readonly findings: Finding[] = [];
   /** When the last fault ended. */

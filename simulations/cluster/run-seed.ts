@@ -9,6 +9,7 @@ import { PlainPublisher } from './plain-publisher.js';
 import { PresenceClient } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
+import { RestoreClient } from './restore-client.js';
 import type { Finding } from './record.js';
 import { type Steered, steeredIn } from './steered.js';
 import type { SwarmPlan } from './swarm.js';
@@ -57,7 +58,8 @@ class Run {
   /** Rejects when something broke. */
   async all(): Promise<void> {
     const { world } = this;
-    const { publishers, plainPublishers, readers, histories, presences, reconnectMaxMs } = this.#plan;
+    const { publishers, plainPublishers, readers, histories, presences, restores, reconnectMaxMs } =
+      this.#plan;
     for (const node of world.nodes) node.start();
     const options = (name: string) => world.client(name, world.hosts, reconnectMaxMs);
     const reading = readers.map((plan) => new ReaderClient(world, plan, options(plan.name)));
@@ -65,11 +67,12 @@ class Run {
     const plain = plainPublishers.map((plan) => new PlainPublisher(world, plan, options(plan.name)));
     const paging = histories.map((plan) => new HistoryClient(world, plan, options(plan.name)));
     const seen = presences.map((plan) => new PresenceClient(world, plan, options(plan.name)));
+    const kept = restores.map((plan) => new RestoreClient(world, plan, options(plan.name)));
     this.#nemesis.plan(this.#plan.faults);
     await world.pass(this.#plan.lengthMs);
     this.#nemesis.heal();
     for (const client of paging) client.close();
-    await this.#ending.all([...writing, ...plain], reading, seen);
+    await this.#ending.all([...writing, ...plain], reading, seen, kept);
   }
 
   result(broken: unknown): RunResult {

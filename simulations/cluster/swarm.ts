@@ -8,6 +8,7 @@ import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
 import { type PresencePlan, drawPresences } from './presence-client.js';
 import type { ReaderPlan } from './reader.js';
+import { type RestorePlan, drawRestores } from './restore-client.js';
 import type { Level } from './record.js';
 import type { WorldPlan } from './world.js';
 
@@ -19,6 +20,7 @@ export interface SwarmPlan {
   readonly readers: readonly ReaderPlan[];
   readonly histories: readonly HistoryPlan[];
   readonly presences: readonly PresencePlan[];
+  readonly restores: readonly RestorePlan[];
   /** Of the phase in which things go wrong. */
   readonly lengthMs: number;
   readonly reconnectMaxMs: number;
@@ -74,6 +76,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     readers: drawReaders(seed, channels),
     histories: drawHistories(seed, channels),
     presences: drawPresences(seed),
+    restores: drawRestores(seed, channels),
     lengthMs,
     reconnectMaxMs,
     rates: new Map([...rates, ...ambushRates, ...ringRates]),
@@ -156,12 +159,14 @@ function drawPlainPublishers(
 
 function drawReaders(seed: number, channels: readonly string[]): ReaderPlan[] {
   const random = chanceFor(seed, 'readers');
+  const isRestored = chanceFor(seed, 'readers restored');
   return Array.from({ length: pick(random, [1, 2, 4]) }, (_, i) => ({
     name: `r${i + 1}`,
     channels: channels.slice(0, whole(random, 1, channels.length)),
     start: random.next() < 0.5 ? 'live' : 'beginning',
     phase: 'run',
     handOversPerMinute: pick(random, [0, 1, 10]),
+    isRestored: isRestored.next() < 0.2,
   }));
 }
 

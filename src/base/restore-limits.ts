@@ -28,5 +28,7 @@ export const restoreLimits = {
   restoreHeardMs: 1_000,
   /** Restorations under way at once at a node. */
   restoresMax: 1_024,
+  /** A connection whose session was restored elsewhere ends after this: by then it is seen there. */
+  handOverMs: 1_000,
   restoreKeyBytesMax: 64,
 } as const;

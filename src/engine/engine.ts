@@ -96,6 +96,7 @@ export class Engine implements NodeApi {
       },
       newest: ({ hub, channel }) => this.queryLog(hub, channel, { order: 'newest', limit: 1 }),
       hubChanged: (hub) => this.#hubChanged(hub),
+      left: (ref, session) => this.#presence?.gone(ref, session),
       peopleChanged: (hub) => this.#sessions.recheck(hub),
     });
     this.#admission = new Admission(this.#tenants, options.anonymous);

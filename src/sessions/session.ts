@@ -79,6 +79,8 @@ export class Session implements Subscriber {
   publisher: { readonly id: string; readonly epoch: number } | undefined;
   readonly subscriptions = new Map<string, Subscription<Session>>();
   closed = false;
+  /** Another connection of this node has its id: it is in the channels still. */
+  isMoved = false;
   readonly isLocal: boolean;
   readonly remote: string;
   /** Version of what it was told of other nodes. */

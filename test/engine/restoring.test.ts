@@ -107,9 +107,12 @@ describe('a session that is kept', () => {
 
   test('that is still connected is told that it is another’s now', async () => {
     const world = await World.start({ rules });
-    const [first, key] = await kept(world, ['room:a']);
+    const [first, key] = await kept(world, ['room:a', 'room:b']);
+    const watcher = world.connect();
+    await watcher.ask({ presence: { channel: 'room:a', follow: true } });
     const second = world.connect();
     await restore(second, key);
+    expect(watcher.messages.filter(({ leave }) => leave)).toEqual([]);
     expect(first.closed).toEqual({ code: 4409, reason: 'RESTORED_ELSEWHERE' });
     const { presence } = await second.ask({ presence: { channel: 'room:a' } });
     expect(presence.members).toMatchObject([{ session: idOf(first) }]);

@@ -7,6 +7,7 @@ import type { Checker, Evidence } from './evidence.js';
 import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
+import * as restores from './restores.js';
 import * as rot from './rot.js';
 import * as stores from './stores.js';
 import * as trims from './trims.js';
@@ -47,6 +48,9 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I23 outcomes are true': publishes.outcomesAreTrue,
   'I23 rejected is nowhere': publishes.rejectedIsNowhere,
   'P1 presence is exact': presenceIsExact,
+  'S1 keys count once': restores.keysCountOnce,
+  'S2 what was kept comes back': restores.whatWasKeptComesBack,
+  'S3 kept sessions come back': restores.keptSessionsComeBack,
   'I25 bounded queues': function* ({ bufferedMost }) {
     if (bufferedMost > queueBytesMax) yield `${bufferedMost} bytes waited in one connection`;
   },

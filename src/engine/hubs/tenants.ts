@@ -20,6 +20,8 @@ import { type SystemFoldHost, writeSystem } from './system-fold.js';
 export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'> {
   /** What goes for the hub is another. */
   hubChanged(hub: HubName): void;
+  /** A session is not in that channel any more. */
+  left(ref: ChannelRef, session: string): void;
   /** Somebody's account is. */
   peopleChanged(hub: HubName): void;
 }
@@ -57,6 +59,7 @@ export class Tenants {
         if (principal.account !== undefined) await this.#people?.ready(hub);
         return this.clients.isCurrent(hub, principal);
       },
+      left: host.left,
     });
   }
 

@@ -21,6 +21,8 @@ export interface KeepingHost {
   readonly ports: Pick<EnginePorts, 'timers' | 'clock'>;
   /** It is not kept any more. */
   forgotten(keeping: Keeping): void;
+  /** It was restored by another connection. */
+  overtaken(keeping: Keeping): void;
 }
 
 interface Content {
@@ -160,10 +162,8 @@ export class Keeping {
 
   #refused(reason: string): number {
     const known = this.fold.state?.find(this.id);
-    if (known && known.epoch > this.epoch) {
-      this.#forget();
-      this.session.failAndClose('RESTORED_ELSEWHERE');
-    } else if (this.#first) {
+    if (known && known.epoch > this.epoch) this.host.overtaken(this);
+    else if (this.#first) {
       this.session.fail(this.#first.requestId, failure('TOO_MANY', { message: reason }));
       this.#forget();
     } else if (!known) {

@@ -1,6 +1,6 @@
 /** Keeps the sessions that ask for it, so that they can be restored at any node, and restores them. What is kept stands in the
  *  `$sessions` of their hub; see docs/sessions.md and docs/decisions/0070-*. */
-import type { HubName } from '../../base/ids.js';
+import type { ChannelName, ChannelRef, HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { type KeptSession, KeptSessions, encodeSessionChange } from '../../hubs/kept-sessions.js';
@@ -27,6 +27,8 @@ export interface RestoringHost extends SystemFoldHost {
   readonly ports: Pick<EnginePorts, 'timers' | 'clock' | 'observer' | 'random' | 'hashing'>;
   /** Whether who it was still counts; waits until that can be said. */
   isCurrent(hub: HubName, principal: Principal): Promise<boolean>;
+  /** The session is in that channel no longer. */
+  left(ref: ChannelRef, session: string): void;
 }
 
 /** What a key gave back. */
@@ -106,6 +108,13 @@ export class Restoring implements KeepingHost {
     if (this.#byId.get(placeOf(session.hub, id)) === keeping) this.#byId.delete(placeOf(session.hub, id));
   }
 
+  /** Another connection has the session. It ends here a moment later, so that nobody sees it gone in between. */
+  overtaken(keeping: Keeping): void {
+    keeping.stop();
+    const end = () => keeping.session.failAndClose('RESTORED_ELSEWHERE');
+    this.ports.timers.after(limits.handOverMs, end);
+  }
+
   // Restoring.
 
   /** Uses the key: whoever else offers it, anywhere, is refused from then on. Then the session is the one that it is of. */
@@ -119,7 +128,7 @@ export class Restoring implements KeepingHost {
     if (session.closed) return;
     if (!restored.ok) return session.fail(requestId, restored.error);
     const { kept, principal, key: next } = restored.value;
-    this.#byId.get(placeOf(session.hub, kept.id))?.session.failAndClose('RESTORED_ELSEWHERE');
+    const left = this.#replace(session.hub, kept.id);
     session.id = kept.id;
     const keeping = this.#begin(session, next, kept);
     session.restored(principal);
@@ -127,8 +136,20 @@ export class Restoring implements KeepingHost {
     await open(wanted, (results) =>
       session.send(requestId, { type: 'sessionRestored', sessionId: session.id, key: next, results }),
     );
+    for (const channel of left)
+      if (!session.subscriptions.has(channel)) this.host.left({ hub: session.hub, channel }, kept.id);
     // Some of it may be lost: a right, or a channel that nobody serves.
     keeping.changed();
+  }
+
+  /** Ends the connection of this node that had the session, unseen by others; returns its channels. */
+  #replace(hub: HubName, id: string): ChannelName[] {
+    const before = this.#byId.get(placeOf(hub, id))?.session;
+    if (!before) return [];
+    const channels = [...before.subscriptions.values()].map(({ channel }) => channel);
+    before.isMoved = true;
+    before.failAndClose('RESTORED_ELSEWHERE');
+    return channels;
   }
 
   async #use(session: Session, key: Uint8Array): Promise<Result<Restored, Failure>> {
@@ -225,8 +246,7 @@ export class Restoring implements KeepingHost {
     for (const id of state?.takeRestored() ?? []) {
       const keeping = this.#byId.get(placeOf(hub, id));
       const known = state?.find(id);
-      if (keeping && (!known || known.epoch > keeping.epoch))
-        keeping.session.failAndClose('RESTORED_ELSEWHERE');
+      if (keeping && (!known || known.epoch > keeping.epoch)) this.overtaken(keeping);
     }
     for (const wake of this.#waiting) wake();
   }
