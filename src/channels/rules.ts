@@ -31,6 +31,8 @@ export interface RuleSet {
   readonly presence: boolean;
   /** The same for how many are. */
   readonly occupancy: boolean;
+  /** Of a user's own channel: its sessions are subscribed to it by themselves. */
+  readonly userChannel: boolean;
 }
 
 export const defaultRules: RuleSet = {
@@ -46,6 +48,7 @@ export const defaultRules: RuleSet = {
   messageBytesMax: limits.messageBytesMax,
   presence: false,
   occupancy: false,
+  userChannel: false,
 };
 
 /** Of channels whose rule set is gone: what it allowed is not known. */

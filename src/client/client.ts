@@ -10,6 +10,7 @@ import type { PublishedKind, ServerEvent, SessionInfo } from '../protocol/messag
 import { hubOf, webSocketUrl } from './address.js';
 import { jsonText, nameOf } from './arguments.js';
 import { contentOf } from './content.js';
+import { Direct } from './direct.js';
 import { Emitter, type Listener } from './emitter.js';
 import type { ClientEvents, ClientState } from './events.js';
 import { RinglogError, ownError, serverError } from './error.js';
@@ -18,8 +19,9 @@ import {
   DocumentSnapshot,
   type PatchOperation,
   type PatchOptions,
+  documentQuestion,
 } from './documents.js';
-import { History, type HistoryOptions, cursorBytes, unixMs } from './history.js';
+import { History, type HistoryOptions } from './history.js';
 import { type Identity, IdentityKeeper } from './identity.js';
 import { Link } from './link.js';
 import {
@@ -36,7 +38,7 @@ import { type Published, publishedOf } from './published.js';
 import { Reading } from './reading.js';
 import { Restoring } from './restoring.js';
 import { type AnswerTo, type Question, Requests } from './requests.js';
-import { startOf } from './start.js';
+import { type StartOption, startOf } from './start.js';
 import type { SubscribeOptions } from './subscribe-options.js';
 import { Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
@@ -67,6 +69,7 @@ export class Client {
   #settled: (() => void) | undefined;
   readonly #keeper = new IdentityKeeper();
   readonly #restore: Restoring;
+  readonly #direct: Direct;
 
   constructor(options: ConnectOptions) {
     const urls = typeof options.url === 'string' ? [options.url] : options.url;
@@ -104,10 +107,10 @@ export class Client {
       },
     );
     this.#subscriptions = new Subscriptions(this.#link, (error) => this.#platform.report(error));
+    const parts = { link: this.#link, subscriptions: this.#subscriptions, events: this.#events };
+    this.#direct = new Direct({ ...parts, make: (channel) => this.#make(nameOf(channel)) });
     this.#restore = new Restoring(options.restore, {
-      link: this.#link,
-      subscriptions: this.#subscriptions,
-      events: this.#events,
+      ...parts,
       ask: (message) => void this.ask(message).catch(() => undefined),
     });
     this.#link.start();
@@ -182,34 +185,31 @@ export class Client {
 
   /** A document as it is, or as it was. */
   async document(channel: string, options: DocumentOptions = {}): Promise<DocumentSnapshot> {
-    const { at, timeoutMs = defaults.historyTimeoutMs } = options;
-    const isTime = typeof at === 'number' || at instanceof Date;
-    const message = {
-      type: 'documentGet' as const,
-      channel: channelNameFor(channel),
-      ...(isTime
-        ? { atUnixMs: unixMs(at) }
-        : at === undefined
-          ? undefined
-          : { cursor: cursorBytes(channel, at) }),
-    };
-    return new DocumentSnapshot(await this.ask(message, timeoutMs));
+    const { at, timeoutMs } = options;
+    return new DocumentSnapshot(await this.ask(documentQuestion(channel, at), timeoutMs));
   }
 
   /** Delivers the channel from `start` on (`live` by default) until it is closed. One subscription a channel. Throws
    *  RinglogError for a name or cursor that is none, and for a channel that has a subscription. */
   subscribe(channel: string, options: SubscribeOptions = {}): Subscription {
-    const name = this.#checkSubscribe(channel);
-    const ref = { hub: this.hub as HubName, channel: name };
-    const reading = Reading.from(ref, startOf(name, options.start ?? 'live'));
-    if (!reading.ok) throw reading.error;
-    const subscription = new Subscription(this.#subscriptions, name, reading.value, this.#limits);
+    const subscription = this.#make(this.#checkSubscribe(channel), options.start);
     subscription.presence = jsonText(options.presence);
     if (options.onGap) subscription.on('gap', options.onGap);
     if (options.onSignal) subscription.on('signal', options.onSignal);
     if (options.onEntry) subscription.on('entry', options.onEntry);
     this.#subscriptions.add(subscription);
     return subscription;
+  }
+
+  #make(channel: ChannelName, start: StartOption = 'live'): Subscription {
+    const reading = Reading.from({ hub: this.hub as HubName, channel }, startOf(channel, start));
+    if (!reading.ok) throw reading.error;
+    return new Subscription(this.#subscriptions, channel, reading.value, this.#limits);
+  }
+
+  /** Of this user's own channel, where the server has subscribed to it by itself: for gaps, or to close it. */
+  get direct(): Subscription | undefined {
+    return this.#direct.subscription;
   }
 
   /** Ends the channel's subscription, if there is one. */
@@ -285,6 +285,7 @@ export class Client {
   #checkSubscribe(channel: string): ChannelName {
     if (this.#isEnding) throw ownError('CLOSED', 'rejected', channel);
     const name = nameOf(channel);
+    this.#direct.giveWay(name);
     if (this.#subscriptions.get(name)) throw serverError(failure('ALREADY_SUBSCRIBED', { channel }));
     return name;
   }
@@ -360,7 +361,7 @@ export class Client {
     const { nowMs } = this.#link;
     if (event.type === 'sessionInfo') this.#keeper.greeted(event, nowMs);
     else if (event.type === 'auth') this.#keeper.answered(event, nowMs);
-    else if (this.#restore.received(requestId, event)) return;
+    else if (this.#restore.received(requestId, event) || this.#direct.received(requestId, event)) return;
     else if (event.type === 'ack') this.#queue.acked(requestId, event);
     else if (event.type === 'join' || event.type === 'leave') this.#events.emit('presence', event);
     else if (event.type === 'occupancy' && requestId === 0) this.#events.emit('presence', event);

@@ -2,6 +2,7 @@
 import type { ServerEvent } from '../protocol/messages.js';
 import type { ConnectionState } from './connection.js';
 import type { RinglogError } from './error.js';
+import type { Message } from './message.js';
 import type { SessionKeptNotice, SessionRestoredNotice } from './restoring.js';
 
 export type ClientState = ConnectionState['name'];
@@ -14,6 +15,8 @@ export interface ClientEvents {
   readonly restored: SessionRestoredNotice;
   /** With `restore`: what would come back is another. */
   readonly kept: SessionKeptNotice;
+  /** What comes in this user's own channel, where its sessions are in it by themselves; the place goes on over interruptions. */
+  readonly direct: Message;
   /** @internal */
   readonly presence: PresenceEvent;
 }

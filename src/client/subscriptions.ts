@@ -5,6 +5,7 @@ import type {
   ClientMessage,
   ServerEvent,
   SessionRestoredEvent,
+  SubscribedEvent,
   Start,
 } from '../protocol/messages.js';
 import { type RinglogError, serverError } from './error.js';
@@ -48,6 +49,13 @@ export class Subscriptions implements SubscriptionHost {
   add(subscription: Subscription): void {
     this.#byChannel.set(subscription.channel, subscription);
     this.wanted(subscription);
+  }
+
+  /** The server has made it by itself. */
+  adopt(subscription: Subscription, result: SubscribedEvent): void {
+    this.#byChannel.set(subscription.channel, subscription);
+    subscription.asked();
+    this.#again(subscription, subscription.subscribed(result));
   }
 
   wanted(subscription: Subscription): void {

@@ -28,6 +28,7 @@ import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { tellInfo } from './notifications/notifications.js';
 import { NodesTold } from './nodes-told.js';
+import { OwnChannels } from './own-channels.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Replay } from './replay.js';
 import type { Opener } from './restoring/restoring.js';
@@ -42,6 +43,7 @@ export class Sessions implements SessionHost {
   /** The node's own, by which it reads what it goes by. */
   readonly #readers = new Set<Session>();
   readonly #nodes = new NodesTold();
+  readonly #ownChannels: OwnChannels;
   #touched: Session[] = [];
   #flushPlanned = false;
   #replay: { readonly core: Core; readonly replay: Replay } | undefined;
@@ -50,7 +52,13 @@ export class Sessions implements SessionHost {
     readonly ports: EnginePorts,
     readonly options: EngineOptions,
     readonly node: SessionsNode,
-  ) {}
+  ) {
+    this.#ownChannels = new OwnChannels({
+      timers: ports.timers,
+      rulesOf: node.rulesOf,
+      open: (session, ...asked) => this.#open(session, 0, ...asked),
+    });
+  }
 
   get count(): number {
     return this.#sessions.size;
@@ -78,6 +86,7 @@ export class Sessions implements SessionHost {
     const session = this.#make(hub, request);
     this.#sessions.add(session);
     session.open();
+    this.#ownChannels.enter(session);
     return ok({
       id: session.id,
       receive: (frame) => session.receive(frame, this.#nowMs()),
@@ -127,6 +136,7 @@ export class Sessions implements SessionHost {
       return session.failAndClose('UNAUTHENTICATED');
     cutRefused(session, this.node.rulesOf);
     this.node.presence().recheck(session);
+    this.#ownChannels.enter(session);
   }
 
   /** Those that somebody is in. */
@@ -345,7 +355,10 @@ export class Sessions implements SessionHost {
       .restoring()
       .restore(session, requestId, message, opener)
       .catch((error: unknown) => this.#failed(error, session, requestId))
-      .finally(() => done(this.#nowMs()));
+      .finally(() => {
+        this.#ownChannels.enter(session);
+        done(this.#nowMs());
+      });
   }
 
   unsubscribed(subscription: Subscription<Session>): void {

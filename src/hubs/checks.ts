@@ -56,6 +56,7 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   messageBytesMax: between(1, limits.messageBytesMax),
   presence: flag,
   occupancy: flag,
+  userChannel: flag,
 };
 
 const hubChecks: Readonly<Record<keyof HubOptions, Check>> = {

@@ -30,6 +30,7 @@ const ruleSet = Type.Partial(
     messageBytesMax: Type.Integer({ minimum: 1, maximum: defaultRules.messageBytesMax }),
     presence: Type.Boolean(),
     occupancy: Type.Boolean(),
+    userChannel: Type.Boolean(),
   }),
   strict,
 );

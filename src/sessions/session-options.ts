@@ -1,6 +1,6 @@
-/** What a session is opened with. */
+/** What a session is opened with, and what it is told of who it is. */
 import type { HubName } from '../base/ids.js';
-import type { Encoding } from '../protocol/messages.js';
+import type { ClientMessage, Encoding, SessionRestoreMessage } from '../protocol/messages.js';
 import type { SessionPrincipal } from './authentication.js';
 import type { FrameSink } from './subscriber.js';
 
@@ -20,3 +20,6 @@ export interface SessionOptions {
   readonly messagesPerSecondMax: number;
   readonly nowMs: number;
 }
+
+export type AuthMessage = ClientMessage & { readonly type: 'auth' };
+export type KeyMessage = SessionRestoreMessage & { readonly key: Uint8Array };

@@ -28,7 +28,7 @@ import { HeldFrames } from './held-frames.js';
 import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
 import { MessageRates } from './message-rates.js';
-import type { SessionOptions } from './session-options.js';
+import type { AuthMessage, KeyMessage, SessionOptions } from './session-options.js';
 import type { FrameSink, SessionFrame, Subscriber } from './subscriber.js';
 import type { Subscription } from './subscription.js';
 import { type Wanted, addWanted } from './wanted.js';
@@ -50,7 +50,7 @@ export interface SessionHost {
   /** Keeps the session from now on, so that it can be restored. */
   keep(session: Session, requestId: number): void;
   /** Makes it the session that the key is of, if it is of one; calls `done` once that is answered. */
-  restore(session: Session, requestId: number, message: Restore, done: (nowMs: number) => void): void;
+  restore(session: Session, requestId: number, message: KeyMessage, done: (nowMs: number) => void): void;
   /** Opens subscriptions that were added to the session; answers the request once. */
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
   unsubscribed(subscription: Subscription<Session>): void;
@@ -68,7 +68,6 @@ export interface SessionHost {
 }
 
 export type WantedSubscription = Wanted<Session>;
-type Restore = SessionRestoreMessage & { readonly key: Uint8Array };
 
 export class Session implements Subscriber {
   /** Another once it was restored. */
@@ -438,5 +437,3 @@ export class Session implements Subscriber {
     this.subscriptions.clear();
   }
 }
-
-type AuthMessage = ClientMessage & { readonly type: 'auth' };

@@ -42,6 +42,8 @@ interface Channel {
 export class FakeSession {
   publisher: { readonly id: string; readonly epoch: number } | undefined;
   id = '';
+  /** Subscribed to by itself. */
+  automatic: string | undefined;
   /** What brings it back. */
   key: string | undefined;
   /** Next entry to deliver. */
@@ -58,6 +60,8 @@ export interface Misbehaviour {
   /** A publish is answered by nothing. */
   readonly silent?: boolean;
   readonly refuseToken?: (token: string | undefined) => boolean;
+  /** Channel that whoever has a token is in by itself. */
+  readonly ownChannel?: string;
   /** No session comes back. */
   readonly restoresNothing?: boolean;
   /** How many entries before its cursor a resumed reader is sent again: a cursor may cover less than it should. */
@@ -163,7 +167,8 @@ export class FakeNode {
       case 'auth':
         if (this.misbehaviour.refuseToken?.(message.token)) return session.close(4401, 'UNAUTHENTICATED');
         session.publisher = message.publisher;
-        return answer({ type: 'auth', authenticated: message.token !== undefined });
+        answer({ type: 'auth', authenticated: message.token !== undefined });
+        return message.token === undefined ? undefined : this.#putInOwn(session);
       case 'ping':
         return answer({ type: 'pong' });
       case 'pong':
@@ -198,6 +203,14 @@ export class FakeNode {
         });
       }
     }
+  }
+
+  #putInOwn(session: FakeSession): void {
+    const { ownChannel: channel } = this.misbehaviour;
+    if (channel === undefined) return;
+    const { cursor } = this.#open(session, { channel, start: { type: 'live' } });
+    session.automatic = channel;
+    this.#send(session, 0, { type: 'subscribe', results: [{ channel, ...(cursor && { cursor }) }] });
   }
 
   /** What is kept is looked at when the connection is gone: as if every change were written at once. */
@@ -318,6 +331,8 @@ export class FakeNode {
     session: FakeSession,
     { channel: name, start }: { channel: string; start: Start },
   ): SubscribedChannel {
+    if (session.automatic === name) session.subscribed.delete(name);
+    session.automatic = undefined;
     if (session.subscribed.has(name)) return { channel: name, error: failure('ALREADY_SUBSCRIBED') };
     const { log } = this.#channel(name);
     const position = this.#positionOf(name, start);

@@ -1,7 +1,6 @@
 /** Clients whom a provider of their hub knows: what they may, until when, and what they may not meanwhile. */
 import { expect, test } from 'vitest';
 import type { Principal } from '../../src/engine/api.js';
-import type { Change } from '../../src/hubs/change.js';
 import { failure } from '../../src/protocol/errors.js';
 import { type Json, type TestSession, World } from './harness.js';
 import type { Identity } from '../../src/engine/ports.js';

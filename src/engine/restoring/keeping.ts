@@ -200,7 +200,8 @@ export class Keeping {
     const subscriptions: KeptSubscription[] = [];
     let bytes = 0;
     let leftOut = 0;
-    for (const { channel, presence, state } of all.values()) {
+    for (const { channel, presence, state, isAutomatic } of all.values()) {
+      if (isAutomatic) continue;
       // What came back is kept while it is being opened.
       if (state.state === 'opening' && !this.#told.has(channel)) continue;
       bytes += channel.length + 3 * (presence?.length ?? 0);
