@@ -23,10 +23,10 @@ export class Direct {
   /** Whether it was the answer to a request that nobody made. From then on it is a subscription as any, with its place. */
   received(requestId: number, event: ServerEvent): boolean {
     if (event.type !== 'subscribe' || requestId !== 0) return false;
-    const { subscriptions, events, make } = this.host;
+    const { subscriptions, events } = this.host;
     for (const result of event.results) {
       if (subscriptions.get(result.channel)) continue;
-      this.#subscription = make(result.channel);
+      this.#subscription = this.host.make(result.channel);
       this.#subscription.on('entry', (message) => events.emit('direct', message));
       subscriptions.adopt(this.#subscription, result);
     }

@@ -3,7 +3,6 @@ import type { ServerEvent } from '../protocol/messages.js';
 import type { ConnectionState } from './connection.js';
 import type { RinglogError } from './error.js';
 import type { Message } from './message.js';
-import type { SessionKeptNotice, SessionRestoredNotice } from './restoring.js';
 
 export type ClientState = ConnectionState['name'];
 
@@ -23,3 +22,24 @@ export interface ClientEvents {
 
 /** What comes of itself to whoever follows who is in a channel; `ringlog/presence` knows how. */
 export type PresenceEvent = Extract<ServerEvent, { type: 'join' | 'leave' | 'occupancy' }>;
+
+export interface RestoredSubscription {
+  readonly channel: string;
+  /** Of this client. Of those it has not, nothing is delivered: subscribe to go on with them. */
+  readonly isOwn: boolean;
+  /** It did not come back. */
+  readonly error?: RinglogError;
+}
+
+export interface SessionRestoredNotice {
+  readonly sessionId: string;
+  readonly subscriptions: readonly RestoredSubscription[];
+}
+
+/** What would come back now. */
+export interface SessionKeptNotice {
+  /** Brings this session back, once: for another process, or another page. It is as good as a token. */
+  readonly key: string;
+  /** Channels whose subscriptions are kept. */
+  readonly channels: readonly string[];
+}

@@ -10,31 +10,10 @@ import type {
 } from '../protocol/messages.js';
 import { restoreRequestId } from './connection.js';
 import type { Emitter } from './emitter.js';
-import { type RinglogError, serverError } from './error.js';
-import type { ClientEvents } from './events.js';
+import { serverError } from './error.js';
+import type { ClientEvents, SessionKeptNotice } from './events.js';
 import type { Link } from './link.js';
 import type { Subscriptions } from './subscriptions.js';
-
-export interface RestoredSubscription {
-  readonly channel: string;
-  /** Of this client. Of those it has not, nothing is delivered: subscribe to go on with them. */
-  readonly isOwn: boolean;
-  /** It did not come back. */
-  readonly error?: RinglogError;
-}
-
-export interface SessionRestoredNotice {
-  readonly sessionId: string;
-  readonly subscriptions: readonly RestoredSubscription[];
-}
-
-/** What would come back now. */
-export interface SessionKeptNotice {
-  /** Brings this session back, once: for another process, or another page. It is as good as a token. */
-  readonly key: string;
-  /** Channels whose subscriptions are kept. */
-  readonly channels: readonly string[];
-}
 
 export interface RestoringHost {
   readonly link: Pick<Link, 'nowMs' | 'send' | 'fillSoon'>;

@@ -5,7 +5,7 @@ import type { Authenticator, Identified, Identity, TokenCheck } from '../../src/
 import type { Change } from '../../src/hubs/change.js';
 import type { Provider } from '../../src/hubs/provider.js';
 import { type Failure, failure } from '../../src/protocol/errors.js';
-import { type TestSession, World } from './harness.js';
+import type { TestSession, World } from './harness.js';
 
 /** Knows tokens by heart, and takes its time. */
 export class Known implements Authenticator {

@@ -59,7 +59,7 @@ export class Tenants {
         if (principal.account !== undefined) await this.#people?.ready(hub);
         return this.clients.isCurrent(hub, principal);
       },
-      left: host.left,
+      left: (ref, session) => host.left(ref, session),
     });
   }
 

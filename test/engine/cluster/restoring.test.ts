@@ -57,7 +57,9 @@ describe('a session', () => {
       const sessions = world.nodes.map(connect);
       const answers = sessions.map((session) => offer(session, key));
       await world.pass(2_000);
-      const codes = answers.map((answer) => (answer().sessionRestored ? 'restored' : answer().error.code));
+      const codes = answers.map((answer): string =>
+        answer().sessionRestored ? 'restored' : answer().error.code,
+      );
       expect(codes.toSorted()).toEqual(['NOT_RESTORED', 'NOT_RESTORED', 'NOT_RESTORED', 'restored']);
       // The others go on as they were.
       for (const session of sessions)
