@@ -31,6 +31,8 @@ export function drawRestores(seed: number, channels: readonly string[]): Restore
 
 /** An answer that does not come is not waited for any longer. */
 const answerMs = 10_000;
+/** A connection on which nothing is heard: longer than between two heartbeats of any node. */
+const silentMs = 45_000;
 const againMs = 300;
 
 /** One connection. */
@@ -265,18 +267,28 @@ export class RestoreClient {
 
   #dial(url: string, events: { opened(): void; received(event: ServerEvent): void; lost(): unknown }): Line {
     let isOver = false;
+    let heardMs = this.#world.line.monotonicMs();
     const over = (): void => {
       if (isOver) return;
       isOver = true;
       line.isOpen = false;
       events.lost();
     };
+    const watch = (): void => {
+      const waitMs = line.isOpen ? silentMs : answerMs;
+      const leftMs = heardMs + waitMs - this.#world.line.monotonicMs();
+      if (isOver) return;
+      if (leftMs <= 0) line.socket.close(4000, 'silent');
+      else this.#world.line.after(leftMs, watch);
+    };
+    this.#world.line.after(answerMs, watch);
     const socket = this.#options.platform.openSocket(webSocketUrl(url, hub), 'ringlog.v1.protobuf', {
       opened: () => {
         line.isOpen = true;
         events.opened();
       },
       received: (frame) => {
+        heardMs = this.#world.line.monotonicMs();
         const decoded = decodeServerFrame('protobuf', frame, hub as HubName);
         if (!decoded.ok) return this.#world.broken(new Error(`${this.plan.name} cannot read a frame`));
         for (const { event } of decoded.value) {

@@ -1,4 +1,5 @@
 /** State that is folded from a channel's log: the same for all who read the same entries. */
+import { utf8Text } from '../base/bytes.js';
 
 export interface FoldedEntry {
   readonly event: string | undefined;
@@ -17,4 +18,14 @@ export interface Fold {
   apply(entry: FoldedEntry): Outcome;
   /** Entries are missing here, and will not come. */
   lacks(): void;
+}
+
+/** What an entry says, as the object of JSON it has to be; `undefined` where it is none. */
+export function payloadObject(payload: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(utf8Text(payload));
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -3,11 +3,11 @@
  *
  *  The time is that of the log. Its beginning is trimmed, so a fold may begin anywhere: what it finds of a session that it does
  *  not know counts only where everything that could have ended that session lies behind its beginning (`last`). */
-import { utf8, utf8Text } from '../base/bytes.js';
+import { utf8 } from '../base/bytes.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import { type Permissions, checkPermissions } from '../channels/grants.js';
-import type { Fold, FoldedEntry, Outcome } from './fold.js';
+import { type Fold, type FoldedEntry, type Outcome, payloadObject } from './fold.js';
 
 /** Who a session is; `user` is empty where nobody is known. */
 export interface KeptIdentity {
@@ -213,17 +213,9 @@ export function encodeSessionChange({ type, ...rest }: SessionChange): {
 
 /** `undefined` for what is none: written by a later version, or by nobody of us. */
 function decodeSessionChange(event: string | undefined, payload: Uint8Array): SessionChange | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(utf8Text(payload));
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { id, epoch, revision, key, last, used, next, identity, subscriptions } = value as Record<
-    string,
-    unknown
-  >;
+  const value = payloadObject(payload);
+  if (!value) return undefined;
+  const { id, epoch, revision, key, last, used, next, identity, subscriptions } = value;
   if (typeof id !== 'string' || !/^[0-9a-f]{24}$/.test(id)) return undefined;
   if (event === 'restore') return isText(used) && isText(next) ? { type: event, id, used, next } : undefined;
   if (!isCount(epoch)) return undefined;

@@ -14,8 +14,7 @@ afterEach(async () => {
   await cluster?.remove();
 });
 
-const until = (check: () => void): Promise<void> =>
-  vi.waitFor(check, { timeout: limitMs / 4, interval: 50 });
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: limitMs / 4, interval: 50 });
 
 test('is the same session at another node, and misses nothing', async () => {
   cluster = await ProcessCluster.start({ nodes: 3 });
