@@ -77,6 +77,19 @@ describe('what is kept of sessions', () => {
     expect(folded.fold.size).toBe(1);
   });
 
+  test('does not come back by a node that has not heard for longer than anybody remembers', () => {
+    const folded = new Folded();
+    const nowMs = 1_000_000_000;
+    folded.say(keep(1), nowMs);
+    folded.say({ type: 'restore', id: idOf(1), used: 'k1', next: 'n' }, nowMs + 1);
+    folded.say({ type: 'end', id: idOf(1), epoch: 1 }, nowMs + 2);
+    const late = keep(1, { revision: 2, last: nowMs });
+    for (const afterMs of [limits.sessionKeptMs - 1, limits.sessionKeptMs, 2 * limits.sessionKeptMs]) {
+      expect(folded.say(late, nowMs + afterMs).isVoid).toBe(true);
+      expect(new Folded().say(late, nowMs + afterMs).isVoid).toBe(afterMs >= limits.sessionKeptMs);
+    }
+  });
+
   test('that may have been used where entries are missing restores nothing', () => {
     const folded = new Folded();
     folded.say(keep(1));
@@ -103,7 +116,7 @@ describe('what is kept of sessions', () => {
 /** A log as nodes write it that know it only up to some entry, for hours. */
 function written(random: Random, length: number): FoldedEntry[] {
   const log: FoldedEntry[] = [];
-  const nodes = Array.from({ length: 3 }, () => ({ fold: new KeptSessions(), read: 0 }));
+  const nodes = Array.from({ length: 3 }, () => ({ fold: new KeptSessions(), read: 0, cutUntil: 0 }));
   const keys: { id: string; key: string }[] = [];
   let nowMs = 1_000_000_000;
   let made = 0;
@@ -111,10 +124,11 @@ function written(random: Random, length: number): FoldedEntry[] {
   for (let i = 0; i < length; i++) {
     nowMs += random.next() < 0.1 ? below(30 * minute) : below(minute);
     const node = nodes[below(3)]!;
-    // Some are far behind.
-    const reads = random.next() < 0.7 ? log.length : node.read + below(3);
+    // Some hear nothing for hours, and say what they knew.
+    if (random.next() < 0.05) node.cutUntil = i + below(120);
+    const reads = i >= node.cutUntil ? log.length : node.read;
     while (node.read < Math.min(reads, log.length)) node.fold.apply(log[node.read++]!);
-    const known = keys[below(keys.length)];
+    const known = keys[Math.max(0, keys.length - 1 - below(40))];
     const session = known && node.fold.find(known.id);
     const what = random.next();
     let change: SessionChange;
