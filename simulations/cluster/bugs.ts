@@ -254,6 +254,12 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { kill: 2, isolate: 2 }, groups: 4 },
   },
   {
+    bug: 'restored-twice',
+    what: 'a key that was used restores the session again',
+    seed: 1,
+    steering: { nodes: 4, faults: { kill: 2, isolate: 2 }, restores: 2 },
+  },
+  {
     bug: 'gap-by-majority',
     what: 'an entry is given up before all homes were asked',
     story: 'Rot while the one that has it is away',

@@ -10,6 +10,7 @@ import { groupsNow } from './group-client.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
+import type { RestoreClient } from './restore-client.js';
 import type { Finding, Publish, Reader } from './record.js';
 import type { World } from './world.js';
 
@@ -27,6 +28,7 @@ export interface Clients {
   readonly presences?: readonly PresenceClient[];
   readonly documents?: readonly DocumentClient[];
   readonly notifications?: readonly NotificationClient[];
+  readonly restores?: readonly RestoreClient[];
 }
 
 type Folding = Required<Pick<Clients, 'presences' | 'documents' | 'notifications'>>;
@@ -53,7 +55,7 @@ const restMs = 3_000;
 export class Ending {
   readonly #world: World;
   readonly #plan: EndingPlan;
-  /** Those of the plan, and of documents. */
+  /** Channels that are looked at in the end: those of the plan, and of what else was done. */
   #channels: readonly string[];
   #evidence: Evidence | undefined;
 
@@ -66,12 +68,18 @@ export class Ending {
   /** To be called once nothing goes wrong any more. No client is left open behind it. */
   async all(clients: Clients): Promise<void> {
     const { publishers, readers, presences = [], documents = [], notifications = [] } = clients;
+    const { restores = [] } = clients;
     const writing = [...publishers, ...documents, ...notifications];
     const world = this.#world;
     world.keepAll();
-    if (documents.length > 0) this.#channels = [...this.#channels, sharedChannel];
-    if (notifications.length > 0) this.#channels = [...this.#channels, noticesChannel];
-    for (const client of [...writing, ...presences]) client.stop();
+    const isRestoring = restores.length > 0 || readers.some(({ plan }) => plan.isRestored === true);
+    this.#channels = [
+      ...this.#channels,
+      ...(documents.length > 0 ? [sharedChannel] : []),
+      ...(notifications.length > 0 ? [noticesChannel] : []),
+      ...(isRestoring ? ['$sessions'] : []),
+    ];
+    for (const client of [...writing, ...presences, ...restores]) client.stop();
     const isUp = await this.#comeUp();
     const isSettled = await world.becomes(() => !world.record.hasOpen, convergenceMs + 120_000);
     if (!isSettled)
@@ -82,11 +90,12 @@ export class Ending {
     const canaries = isUp ? await this.#sendCanaries() : [];
     const fresh = this.#readAll('final');
     await this.#catchUp([...readers, ...fresh], canaries);
+    if (isUp) await this.#restoreAll(restores);
     await world.becomes(() => this.#areOrphansHome(), orphansMs);
+    if (isUp) await this.#lookAtFolds({ presences, documents, notifications });
     // Whether they are by then is for a checker to say.
     await world.becomes(this.#restsEqual(), convergenceMs);
-    if (isUp) await this.#lookAtFolds({ presences, documents, notifications });
-    for (const client of [...writing, ...readers, ...presences, ...fresh]) client.close();
+    for (const client of [...writing, ...readers, ...presences, ...restores, ...fresh]) client.close();
     await this.#stop();
     this.#evidence = this.#look(await this.#digests());
     if (world.record.findings.length === 0 && isUp) await this.#restart(canaries);
@@ -103,6 +112,19 @@ export class Ending {
       record.notifications.push(await notificationsWithin(world, notifications, convergenceMs));
     if (presences.length > 0) record.presences.push(await presenceWithin(world, presences, convergenceMs));
     if (record.groupRaces.length > 0) record.groups.push(await groupsNow(world));
+  }
+
+  /** Each session that is kept comes back once more. */
+  async #restoreAll(clients: readonly RestoreClient[]): Promise<void> {
+    const world = this.#world;
+    await world.becomes(() => clients.every(({ isAtRest }) => isAtRest), convergenceMs);
+    const kept = clients.filter(({ isAtRest }) => isAtRest);
+    for (const client of kept) client.offerLast();
+    await world.becomes(() => kept.every(({ last }) => last !== undefined), convergenceMs);
+    for (const client of clients) {
+      const outcome = kept.includes(client) ? (client.last ?? 'refused') : 'not kept';
+      world.record.lastRestores.push({ client: client.plan.name, outcome });
+    }
   }
 
   stuck(checker: LivenessChecker, what: string): void {

@@ -15,6 +15,8 @@ export interface ReaderPlan {
   readonly phase: Reader['phase'];
   /** How often a new client takes over. */
   readonly handOversPerMinute: number;
+  /** Its session comes back after a lost connection. */
+  readonly isRestored?: boolean;
 }
 
 interface Place {
@@ -60,6 +62,7 @@ export class ReaderClient {
       url: shuffled(this.#random, this.#options.urls),
       platform: this.#options.platform,
       reconnectMaxMs: this.#options.reconnectMaxMs,
+      restore: this.plan.isRestored ?? false,
     });
   }
 

@@ -160,6 +160,7 @@ export interface SeenNotifications {
   /** By entry: title and state. */
   readonly listed: ReadonlyMap<string, string>;
 }
+
 /** A name of a group that several wanted at once, and what each was told. */
 export interface GroupRace {
   readonly group: string;
@@ -169,6 +170,15 @@ export interface GroupRace {
 
 /** By node: whose each group is; empty for nobody's. */
 export type SeenGroups = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+/** A session that came back. */
+export interface SeenRestore {
+  readonly client: string;
+  readonly key: string;
+  readonly channels: readonly string[];
+  /** What may come back; left out for a key that was used. */
+  readonly allowed: readonly (readonly string[])[] | undefined;
+}
 
 export class ClusterRecord {
   /** By line; nothing at 0. */
@@ -202,6 +212,12 @@ export class ClusterRecord {
   readonly groupRaces: GroupRace[] = [];
   /** Looked at then too. */
   readonly groups: SeenGroups[] = [];
+  readonly restores: SeenRestore[] = [];
+  /** What came of each session that is kept when nothing had gone wrong for a while. */
+  readonly lastRestores: {
+    readonly client: string;
+    readonly outcome: 'restored' | 'refused' | 'not kept';
+  }[] = [];
   /** Found while it happened. */
   readonly findings: Finding[] = [];
   /** When the last fault ended. */

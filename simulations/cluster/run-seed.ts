@@ -12,6 +12,7 @@ import { PlainPublisher } from './plain-publisher.js';
 import { PresenceClient } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
+import { RestoreClient } from './restore-client.js';
 import type { Finding } from './record.js';
 import { type Steered, steeredIn } from './steered.js';
 import type { SwarmPlan } from './swarm.js';
@@ -62,7 +63,7 @@ class Run {
   async all(): Promise<void> {
     const { world } = this;
     const { publishers, plainPublishers, readers, histories, reconnectMaxMs } = this.#plan;
-    const { presences, documents, notifications, groups } = this.#plan;
+    const { presences, documents, notifications, groups, restores } = this.#plan;
     for (const node of world.nodes) node.start();
     const options = (name: string) => world.client(name, world.hosts, reconnectMaxMs);
     const reading = readers.map((plan) => new ReaderClient(world, plan, options(plan.name)));
@@ -73,6 +74,7 @@ class Run {
     const changing = documents.map((plan) => new DocumentClient(world, plan, options(plan.name)));
     const noticing = notifications.map((plan) => new NotificationClient(world, plan, options(plan.name)));
     const racing = groups.map((plan) => new GroupClient(world, plan, options(plan.name)));
+    const kept = restores.map((plan) => new RestoreClient(world, plan, options(plan.name)));
     this.#nemesis.plan(this.#plan.faults);
     await world.pass(this.#plan.lengthMs);
     this.#nemesis.heal();
@@ -83,6 +85,7 @@ class Run {
       presences: seen,
       documents: changing,
       notifications: noticing,
+      restores: kept,
     });
   }
 

@@ -16,6 +16,8 @@ export interface Steering {
   readonly publishers?: Partial<PublisherPlan>;
   readonly readers?: Partial<ReaderPlan>;
   readonly plain?: Omit<PlainPublisherPlan, 'name' | 'channels'>;
+  /** Clients whose sessions are kept. */
+  readonly restores?: number;
   /** Clients that come to a channel and go. */
   readonly presences?: number;
   /** Clients that change a document. */
@@ -30,7 +32,7 @@ const shortMs = 20_000;
 
 export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
   const { nodes = 3, replicas = 3, lengthMs = shortMs, faults, publishers, readers, plain } = steering;
-  const { presences = 0, documents = 0, notifications = 0, groups = 0 } = steering;
+  const { presences = 0, documents = 0, notifications = 0, groups = 0, restores = 0 } = steering;
   const drawn = drawPlan(seed, nodes);
   const channels = drawn.channels.slice(0, 1);
   const rates = new Map(
@@ -79,6 +81,11 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
       restartsPerMinute: 0,
     })),
     groups: Array.from({ length: groups }, (_, i) => ({ name: `g${i + 1}`, everyMs: 1_000 })),
+    restores: Array.from({ length: restores }, (_, i) => ({
+      name: `k${i + 1}`,
+      channels: [...channels, 'kept:1', 'kept:2'],
+      movesPerMinute: 60,
+    })),
     histories: drawn.histories.map((plan) => ({ ...plan, channel: channels[0]! })),
     lengthMs,
     reconnectMaxMs: 500,

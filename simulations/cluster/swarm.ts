@@ -11,6 +11,7 @@ import { type NotificationPlan, drawNotifications } from './notification-client.
 import { type GroupPlan, drawGroups } from './group-client.js';
 import { type PresencePlan, drawPresences } from './presence-client.js';
 import type { ReaderPlan } from './reader.js';
+import { type RestorePlan, drawRestores } from './restore-client.js';
 import type { Level } from './record.js';
 import type { WorldPlan } from './world.js';
 
@@ -25,6 +26,7 @@ export interface SwarmPlan {
   readonly documents: readonly DocumentPlan[];
   readonly notifications: readonly NotificationPlan[];
   readonly groups: readonly GroupPlan[];
+  readonly restores: readonly RestorePlan[];
   /** Of the phase in which things go wrong. */
   readonly lengthMs: number;
   readonly reconnectMaxMs: number;
@@ -91,6 +93,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     documents: drawDocuments(seed, lengthMs),
     notifications: drawNotifications(seed, lengthMs),
     groups,
+    restores: drawRestores(seed, channels),
     lengthMs,
     reconnectMaxMs,
     rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates]),
@@ -173,12 +176,14 @@ function drawPlainPublishers(
 
 function drawReaders(seed: number, channels: readonly string[]): ReaderPlan[] {
   const random = chanceFor(seed, 'readers');
+  const isRestored = chanceFor(seed, 'readers restored');
   return Array.from({ length: pick(random, [1, 2, 4]) }, (_, i) => ({
     name: `r${i + 1}`,
     channels: channels.slice(0, whole(random, 1, channels.length)),
     start: random.next() < 0.5 ? 'live' : 'beginning',
     phase: 'run',
     handOversPerMinute: pick(random, [0, 1, 10]),
+    isRestored: isRestored.next() < 0.2,
   }));
 }
 

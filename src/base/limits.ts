@@ -5,6 +5,7 @@ import { foldLimits } from './fold-limits.js';
 import { notificationLimits } from './notification-limits.js';
 import { peopleLimits } from './people-limits.js';
 import { presenceLimits } from './presence-limits.js';
+import { restoreLimits } from './restore-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
@@ -15,6 +16,7 @@ export const limits = {
   ...notificationLimits,
   ...peopleLimits,
   ...presenceLimits,
+  ...restoreLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
   sseChannelsMax: 32,

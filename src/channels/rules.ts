@@ -37,6 +37,8 @@ export interface RuleSet {
   readonly receipts: boolean;
   /** What is published carries a signature by the key of its author's account. */
   readonly signed: boolean;
+  /** Of a user's own channel: its sessions are subscribed to it by themselves. */
+  readonly userChannel: boolean;
 }
 
 /** Who is in a group; `undefined` while that is not known here. */
@@ -66,6 +68,7 @@ export const defaultRules: RuleSet = {
   list: false,
   receipts: false,
   signed: false,
+  userChannel: false,
 };
 
 /** Of the receipts of a channel: what goes for the channel, but for what is kept of them. */

@@ -9,50 +9,42 @@ import { failure } from '../protocol/errors.js';
 import type { PublishedKind, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { hubOf, webSocketUrl } from './address.js';
 import { jsonText, nameOf } from './arguments.js';
-import type { ConnectionState } from './connection.js';
 import { contentOf } from './content.js';
+import { Direct } from './direct.js';
 import { Emitter, type Listener } from './emitter.js';
+import type { ClientEvents, ClientState } from './events.js';
 import { RinglogError, ownError, serverError } from './error.js';
 import {
   type DocumentOptions,
   DocumentSnapshot,
   type PatchOperation,
   type PatchOptions,
+  documentQuestion,
 } from './documents.js';
-import { History, type HistoryOptions, cursorBytes, unixMs } from './history.js';
+import { History, type HistoryOptions } from './history.js';
 import { type Identity, IdentityKeeper } from './identity.js';
 import { Link } from './link.js';
-import { type ConnectOptions, type Limits, type PublishOptions, defaults, limitsOf } from './options.js';
+import {
+  type ConnectOptions,
+  type Limits,
+  type PublishOptions,
+  defaults,
+  limitsOf,
+  publisherOf,
+} from './options.js';
 import { type Platform, systemPlatform } from './platform.js';
 import { PublishQueue } from './publish-queue.js';
 import { type Published, publishedOf } from './published.js';
 import { Reading } from './reading.js';
+import { Restoring } from './restoring.js';
 import { type AnswerTo, type Question, Requests } from './requests.js';
 import { type StartOption, startOf } from './start.js';
-import { Subscription, type SubscriptionEvents } from './subscription.js';
+import type { SubscribeOptions } from './subscribe-options.js';
+import { Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
 
-export type ClientState = ConnectionState['name'];
-
-export interface ClientEvents {
-  readonly state: { readonly state: ClientState; readonly previous: ClientState };
-  /** A connection failed, was lost, or was refused; the client goes on trying unless it is `closed`. */
-  readonly error: RinglogError;
-  /** @internal */
-  readonly presence: PresenceEvent;
-}
-
-/** What comes of itself to whoever follows who is in a channel; `ringlog/presence` knows how. */
-export type PresenceEvent = Extract<ServerEvent, { type: 'join' | 'leave' | 'occupancy' }>;
-
-export interface SubscribeOptions {
-  readonly start?: StartOption;
-  /** What others see of this client in the channel: JSON, where its rules keep presence. */
-  readonly presence?: unknown;
-  readonly onEntry?: Listener<SubscriptionEvents['entry']>;
-  readonly onSignal?: Listener<SubscriptionEvents['signal']>;
-  readonly onGap?: Listener<SubscriptionEvents['gap']>;
-}
+export type { ClientEvents, ClientState, PresenceEvent } from './events.js';
+export type { SubscribeOptions } from './subscribe-options.js';
 
 /** Never throws for reasons of the network; throws RinglogError for options that can never work. */
 export function connect(options: string | ConnectOptions): Client {
@@ -76,6 +68,8 @@ export class Client {
   #closing: Promise<void> | undefined;
   #settled: (() => void) | undefined;
   readonly #keeper = new IdentityKeeper();
+  readonly #restore: Restoring;
+  readonly #direct: Direct;
 
   constructor(options: ConnectOptions) {
     const urls = typeof options.url === 'string' ? [options.url] : options.url;
@@ -98,7 +92,11 @@ export class Client {
       this.hub as HubName,
       {
         token: () => (typeof this.#token === 'function' ? this.#token() : this.#token),
-        opened: (session) => void (this.#session = session),
+        restoring: () => this.#restore.message,
+        opened: (session) => {
+          this.#session = session;
+          this.#restore.opened();
+        },
         lost: () => this.#lost(),
         received: (requestId, event) => this.#received(requestId, event),
         fill: () => this.#fill(),
@@ -109,6 +107,12 @@ export class Client {
       },
     );
     this.#subscriptions = new Subscriptions(this.#link, (error) => this.#platform.report(error));
+    const parts = { link: this.#link, subscriptions: this.#subscriptions, events: this.#events };
+    this.#direct = new Direct({ ...parts, make: (channel) => this.#make(nameOf(channel)) });
+    this.#restore = new Restoring(options.restore, {
+      ...parts,
+      ask: (message) => void this.ask(message).catch(() => undefined),
+    });
     this.#link.start();
   }
 
@@ -124,6 +128,11 @@ export class Client {
   /** Who the server takes this client for; of the last session while there is none. */
   get identity(): Identity | undefined {
     return this.#keeper.identity;
+  }
+
+  /** What brings this session back, once: `restore` for another process, or another page. `undefined` while it is not kept. */
+  get restoreKey(): string | undefined {
+    return this.#restore.notice?.key;
   }
 
   /** Publishes without an outcome yet. */
@@ -176,34 +185,31 @@ export class Client {
 
   /** A document as it is, or as it was. */
   async document(channel: string, options: DocumentOptions = {}): Promise<DocumentSnapshot> {
-    const { at, timeoutMs = defaults.historyTimeoutMs } = options;
-    const isTime = typeof at === 'number' || at instanceof Date;
-    const message = {
-      type: 'documentGet' as const,
-      channel: channelNameFor(channel),
-      ...(isTime
-        ? { atUnixMs: unixMs(at) }
-        : at === undefined
-          ? undefined
-          : { cursor: cursorBytes(channel, at) }),
-    };
-    return new DocumentSnapshot(await this.ask(message, timeoutMs));
+    const { at, timeoutMs } = options;
+    return new DocumentSnapshot(await this.ask(documentQuestion(channel, at), timeoutMs));
   }
 
   /** Delivers the channel from `start` on (`live` by default) until it is closed. One subscription a channel. Throws
    *  RinglogError for a name or cursor that is none, and for a channel that has a subscription. */
   subscribe(channel: string, options: SubscribeOptions = {}): Subscription {
-    const name = this.#checkSubscribe(channel);
-    const ref = { hub: this.hub as HubName, channel: name };
-    const reading = Reading.from(ref, startOf(name, options.start ?? 'live'));
-    if (!reading.ok) throw reading.error;
-    const subscription = new Subscription(this.#subscriptions, name, reading.value, this.#limits);
+    const subscription = this.#make(this.#checkSubscribe(channel), options.start);
     subscription.presence = jsonText(options.presence);
     if (options.onGap) subscription.on('gap', options.onGap);
     if (options.onSignal) subscription.on('signal', options.onSignal);
     if (options.onEntry) subscription.on('entry', options.onEntry);
     this.#subscriptions.add(subscription);
     return subscription;
+  }
+
+  #make(channel: ChannelName, start: StartOption = 'live'): Subscription {
+    const reading = Reading.from({ hub: this.hub as HubName, channel }, startOf(channel, start));
+    if (!reading.ok) throw reading.error;
+    return new Subscription(this.#subscriptions, channel, reading.value, this.#limits);
+  }
+
+  /** Of this user's own channel, where the server has subscribed to it by itself: for gaps, or to close it. */
+  get direct(): Subscription | undefined {
+    return this.#direct.subscription;
   }
 
   /** Ends the channel's subscription, if there is one. */
@@ -234,8 +240,7 @@ export class Client {
 
   /** @internal What a subscription says of this client, also when it is made anew. */
   sayIn(channel: string, presence: string | undefined): void {
-    const subscription = this.#subscriptions.get(channel);
-    if (subscription) subscription.presence = presence;
+    this.#subscriptions.get(channel)?.say(presence);
   }
 
   /** @internal */
@@ -280,6 +285,7 @@ export class Client {
   #checkSubscribe(channel: string): ChannelName {
     if (this.#isEnding) throw ownError('CLOSED', 'rejected', channel);
     const name = nameOf(channel);
+    this.#direct.giveWay(name);
     if (this.#subscriptions.get(name)) throw serverError(failure('ALREADY_SUBSCRIBED', { channel }));
     return name;
   }
@@ -341,6 +347,7 @@ export class Client {
   // --- what the link tells
 
   #fill(): void {
+    this.#restore.fill();
     this.#subscriptions.fill();
     this.#requests.fill(this.#link.nowMs, (message) => this.#link.send(this.#subscriptions.asOfNow(message)));
     for (;;) {
@@ -354,6 +361,7 @@ export class Client {
     const { nowMs } = this.#link;
     if (event.type === 'sessionInfo') this.#keeper.greeted(event, nowMs);
     else if (event.type === 'auth') this.#keeper.answered(event, nowMs);
+    else if (this.#restore.received(requestId, event) || this.#direct.received(requestId, event)) return;
     else if (event.type === 'ack') this.#queue.acked(requestId, event);
     else if (event.type === 'join' || event.type === 'leave') this.#events.emit('presence', event);
     else if (event.type === 'occupancy' && requestId === 0) this.#events.emit('presence', event);
@@ -366,6 +374,7 @@ export class Client {
   }
 
   #lost(): void {
+    this.#restore.lost();
     this.#queue.disconnected();
     this.#subscriptions.lost();
     this.#requests.lost();
@@ -397,7 +406,14 @@ export class Client {
     const { isOpen } = this.#link;
     const subscriptions = isOpen ? this.#subscriptions.nextDeadline() : Infinity;
     const renewal = isOpen ? this.#keeper.renewAtMs : Infinity;
-    return Math.min(this.#queue.nextDeadline(), this.#requests.nextDeadline(), subscriptions, renewal);
+    const { askAtMs } = this.#restore;
+    return Math.min(
+      this.#queue.nextDeadline(),
+      this.#requests.nextDeadline(),
+      subscriptions,
+      renewal,
+      askAtMs,
+    );
   }
 
   #closed(error: RinglogError | undefined): void {
@@ -421,11 +437,4 @@ export class Client {
     const { state } = this.#link.connection;
     return (state.name === 'closed' ? state.error : undefined) ?? ownError('CLOSED');
   }
-}
-
-/** Without a name a client is a publisher of its own, at its first start. */
-function publisherOf({ publisherId, publisherEpoch }: ConnectOptions, platform: Platform) {
-  return publisherId === undefined
-    ? { id: toBase64Url(platform.random.bytes(12)), epoch: 1 }
-    : { id: publisherId, epoch: publisherEpoch ?? Math.floor(platform.unixMs()) };
 }

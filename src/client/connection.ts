@@ -8,7 +8,7 @@
  *  `closed` is reached from each and never left: by the program, or by a close code that says not to come back. */
 import type { Random } from '../base/random.js';
 import { failure, isErrorCode } from '../protocol/errors.js';
-import type { ClientMessage, ServerEvent, SessionInfo } from '../protocol/messages.js';
+import type { ClientMessage, ServerEvent, SessionInfo, SessionRestoreMessage } from '../protocol/messages.js';
 import { RinglogError, ownError, serverError } from './error.js';
 import { KnownAddresses } from './known-addresses.js';
 
@@ -30,6 +30,8 @@ export type ConnectionState =
       readonly deadlineMs: number;
       readonly session?: SessionInfo;
       readonly authenticated: boolean;
+      /** A key was shown: `asked`, until it is known what came of it. */
+      readonly restoring?: 'asked' | 'restored' | 'refused';
     }
   | {
       readonly name: 'open';
@@ -54,6 +56,9 @@ export type Duty =
 
 /** The id of Auth on every connection; other requests have higher ones. */
 export const authRequestId = 1;
+/** That of the key that brings a session back, where there is one. */
+export const restoreRequestId = 2;
+export const firstRequestId = 3;
 
 /** Silence this long after a ping of our own ends a connection. */
 const pongTimeoutMs = 8_000;
@@ -108,11 +113,14 @@ export class Connection {
     return name === 'connecting' ? this.#wait(nowMs, unreachable('No token could be fetched.')) : [];
   }
 
-  socketOpened(): Duty[] {
+  /** `restore`: what brings the session before back. */
+  socketOpened(restore?: SessionRestoreMessage): Duty[] {
     const state = this.#state;
     if (state.name !== 'connecting' || state.step !== 'socket') return [];
-    this.#state = { ...state, step: 'greeting' };
-    return [this.#auth()];
+    this.#state = { ...state, step: 'greeting', ...(restore && { restoring: 'asked' }) };
+    // First, since who is nobody without it may not be let in.
+    const first = restore && ({ type: 'send', requestId: restoreRequestId, message: restore } as const);
+    return [...(first ? [first] : []), this.#auth()];
   }
 
   /** A new token for the connection there is. */
@@ -134,6 +142,8 @@ export class Connection {
         return this.#greeted({ session: event }, nowMs);
       case 'auth':
         return requestId === authRequestId ? this.#greeted({ authenticated: true }, nowMs) : [];
+      case 'sessionRestored':
+        return this.#greeted({ restoring: 'restored', sessionId: event.sessionId }, nowMs);
       case 'nodes':
         this.#addresses.tell(event.urls, event.spreadMs);
         return [];
@@ -141,6 +151,7 @@ export class Connection {
         this.#announced = { code: event.code, reason: event.reason };
         return [];
       case 'error':
+        if (requestId === restoreRequestId) return this.#greeted({ restoring: 'refused' }, nowMs);
         return requestId === authRequestId && event.error.code === 'UNAUTHENTICATED'
           ? [{ type: 'close-socket', code: normalClosure, reason: '' }, ...this.#refused(nowMs)]
           : [];
@@ -167,12 +178,13 @@ export class Connection {
   close(): Duty[] {
     if (this.#state.name === 'closed') return [];
     const isOpen = this.#state.name === 'open';
+    const isInUse = this.#isInUse;
     const hasSocket = isOpen || (this.#state.name === 'connecting' && this.#state.step !== 'token');
     this.#state = { name: 'closed' };
     return [
       ...(isOpen ? [{ type: 'send', requestId: 0, message: { type: 'close' } } as const] : []),
       ...(hasSocket ? [{ type: 'close-socket', code: normalClosure, reason: '' } as const] : []),
-      ...(isOpen ? [{ type: 'lost' } as const] : []),
+      ...(isInUse ? [{ type: 'lost' } as const] : []),
       { type: 'closed' },
     ];
   }
@@ -224,13 +236,20 @@ export class Connection {
     return { type: 'send', requestId: authRequestId, message: { type: 'auth', publisher, ...token } };
   }
 
-  /** One half of the greeting has come; open with both. */
-  #greeted(half: { session?: SessionInfo; authenticated?: boolean }, nowMs: number): Duty[] {
+  /** Subscriptions go on already, or everything does. */
+  get #isInUse(): boolean {
+    const state = this.#state;
+    return state.name === 'open' || (state.name === 'connecting' && state.restoring === 'restored');
+  }
+
+  /** A part of the greeting has come; open with all. */
+  #greeted({ sessionId, ...part }: Greeting, nowMs: number): Duty[] {
     const state = this.#state;
     if (state.name !== 'connecting' || state.step !== 'greeting') return [];
-    const next = { ...state, ...half };
+    const next = { ...state, ...part };
+    if (sessionId !== undefined && next.session) next.session = { ...next.session, sessionId };
     const { session } = next;
-    if (session === undefined || !next.authenticated) {
+    if (session === undefined || !next.authenticated || next.restoring === 'asked') {
       this.#state = next;
       return [];
     }
@@ -256,6 +275,7 @@ export class Connection {
   #wait(nowMs: number, error: RinglogError): Duty[] {
     const state = this.#state;
     const wasOpen = state.name === 'open';
+    const wasInUse = this.#isInUse;
     const isStable = wasOpen && nowMs - state.sinceMs >= stableMs;
     const moved = this.#addresses.hasMoves;
     if (wasOpen) this.#addresses.lost(this.random);
@@ -263,7 +283,7 @@ export class Connection {
     if (isStable) this.#attempt = 0;
     else if (wasOpen || !moved) this.#attempt++;
     this.#state = { name: 'waiting', untilMs: nowMs + this.random.next() * this.#mostMs(), error };
-    return wasOpen ? [{ type: 'lost' }] : [];
+    return wasInUse ? [{ type: 'lost' }] : [];
   }
 
   /** Full jitter: clients that lost the same server do not come back in step. Where others are known to be there, all that
@@ -276,10 +296,18 @@ export class Connection {
   }
 
   #end(error: RinglogError): Duty[] {
-    const wasOpen = this.#state.name === 'open';
+    const wasInUse = this.#isInUse;
     this.#state = { name: 'closed', error };
-    return [...(wasOpen ? [{ type: 'lost' } as const] : []), { type: 'closed', error }];
+    return [...(wasInUse ? [{ type: 'lost' } as const] : []), { type: 'closed', error }];
   }
+}
+
+interface Greeting {
+  readonly session?: SessionInfo;
+  readonly authenticated?: boolean;
+  readonly restoring?: 'restored' | 'refused';
+  /** Of what was restored. */
+  readonly sessionId?: string;
 }
 
 function intervalOf(session: SessionInfo): number {

@@ -1,6 +1,8 @@
 /** Documents as an application reads and changes them. */
 import { toBase64Url, utf8Text } from '../base/bytes.js';
-import type { DocumentState, Level } from '../protocol/messages.js';
+import { channelNameFor } from '../base/ids.js';
+import type { DocumentGetMessage, DocumentState, Level } from '../protocol/messages.js';
+import { cursorBytes, unixMs } from './history.js';
 
 /** JSON Patch (RFC 6902), and `splice`, which changes a part of a text: positions in UTF-16 units. */
 export type PatchOperation =
@@ -30,6 +32,15 @@ export interface DocumentOptions {
   readonly at?: string | Uint8Array | Date | number;
   /** How long it may take, interruptions included. */
   readonly timeoutMs?: number;
+}
+
+/** Throws RinglogError on text that is no cursor. */
+export function documentQuestion(channel: string, at: DocumentOptions['at']): DocumentGetMessage {
+  const question = { type: 'documentGet', channel: channelNameFor(channel) } as const;
+  if (at === undefined) return question;
+  return typeof at === 'number' || at instanceof Date
+    ? { ...question, atUnixMs: unixMs(at) }
+    : { ...question, cursor: cursorBytes(channel, at) };
 }
 
 /** A document at one version. */

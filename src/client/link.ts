@@ -4,16 +4,18 @@ import { ByteWriter } from '../base/bytes.js';
 import type { HubName } from '../base/ids.js';
 import { wireLimits } from '../base/wire-limits.js';
 import { putClientEnvelope } from '../protocol/client-encoder-protobuf.js';
-import type { ClientMessage, ServerEvent, SessionInfo } from '../protocol/messages.js';
+import type { ClientMessage, ServerEvent, SessionInfo, SessionRestoreMessage } from '../protocol/messages.js';
 import { decodeProtobufEvents } from '../protocol/server-decoder-protobuf.js';
 import { subprotocols } from '../protocol/version.js';
-import { Connection, type ConnectionOptions, type Duty, authRequestId } from './connection.js';
+import { Connection, type ConnectionOptions, type Duty, firstRequestId } from './connection.js';
 import type { RinglogError } from './error.js';
 import type { Platform, Socket } from './platform.js';
 
 export interface LinkOwner {
   /** The token for the next connection. */
   token(): string | undefined | Promise<string | undefined>;
+  /** What brings the session before back, for a new connection. */
+  restoring(): SessionRestoreMessage | undefined;
   opened(session: SessionInfo): void;
   /** Nothing that was sent on this connection will be answered any more. */
   lost(): void;
@@ -41,7 +43,7 @@ export class Link {
   readonly #frame = new ByteWriter(16_384);
   #envelopes = 0;
   #socket: Socket | undefined;
-  #nextRequestId = authRequestId + 1;
+  #nextRequestId = firstRequestId;
   #fillsSoon = false;
   #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
 
@@ -172,14 +174,14 @@ export class Link {
   }
 
   #openSocket(url: string): void {
-    this.#nextRequestId = authRequestId + 1;
+    this.#nextRequestId = firstRequestId;
     this.#frame.clear();
     const ifCurrent = (action: () => void): void => {
       // Not `undefined`: what a socket says after it was closed concerns nobody.
       if (this.#socket === socket) action();
     };
     const socket = this.#platform.openSocket(url, subprotocols.protobuf, {
-      opened: () => ifCurrent(() => this.#do(this.connection.socketOpened())),
+      opened: () => ifCurrent(() => this.#do(this.connection.socketOpened(this.#owner.restoring()))),
       received: (frame) => ifCurrent(() => this.#received(frame)),
       closed: (code, reason) =>
         ifCurrent(() => {

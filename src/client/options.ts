@@ -1,4 +1,5 @@
 /** What a client may be told, and what it does untold. */
+import { toBase64Url } from '../base/bytes.js';
 import type { Level } from '../protocol/messages.js';
 import type { Platform, WebSocketConstructor } from './platform.js';
 
@@ -9,6 +10,9 @@ export interface ConnectOptions {
   readonly hub?: string;
   /** A function is asked before every connection, and again when its token was refused. */
   readonly token?: string | (() => string | undefined | Promise<string | undefined>);
+  /** Whether the session is kept by the nodes, and comes back after a lost connection as the same: false by default. The key of an
+   *  earlier one, as `kept` told it, brings that back at first. */
+  readonly restore?: boolean | string;
   /** A name this publisher keeps over restarts; without one every client is a publisher of its own. */
   readonly publisherId?: string;
   /** Must grow at each start of a publisher with a name; the clock by default. */
@@ -54,6 +58,13 @@ export type Limits = Readonly<Record<Exclude<keyof typeof defaults, 'hub'>, numb
 /** Every number, told or not. */
 export function limitsOf(options: ConnectOptions): Limits {
   return { ...defaults, ...options };
+}
+
+/** Without a name a client is a publisher of its own, at its first start. */
+export function publisherOf({ publisherId, publisherEpoch }: ConnectOptions, platform: Platform) {
+  return publisherId === undefined
+    ? { id: toBase64Url(platform.random.bytes(12)), epoch: 1 }
+    : { id: publisherId, epoch: publisherEpoch ?? Math.floor(platform.unixMs()) };
 }
 
 export interface PublishOptions {

@@ -79,6 +79,8 @@ export class Subscription implements AsyncIterable<Message> {
   readonly channel: string;
   /** @internal */
   presence: string | undefined;
+  /** @internal It was said apart from subscribing: what the server has of it may be older. */
+  hasSaid = false;
   readonly #host: SubscriptionHost;
   readonly #reading: Reading;
   readonly #events: Emitter<SubscriptionEvents>;
@@ -146,6 +148,12 @@ export class Subscription implements AsyncIterable<Message> {
   /** @internal The connection is gone. */
   lost(): void {
     if (this.#state === 'asked' || this.#state === 'live') this.#state = 'wanted';
+  }
+
+  /** @internal What others see of this client there, also when it is asked for anew. */
+  say(presence: string | undefined): void {
+    this.presence = presence;
+    this.hasSaid = true;
   }
 
   /** @internal Returns after how many milliseconds to ask again, if that helps. */

@@ -1,6 +1,13 @@
 /** All subscriptions of a client on the one connection: those wanted are asked for together, and again after it was
  *  interrupted. */
-import type { ClientMessage, ServerEvent, Start } from '../protocol/messages.js';
+import type {
+  ChannelCursor,
+  ClientMessage,
+  ServerEvent,
+  SessionRestoredEvent,
+  SubscribedEvent,
+  Start,
+} from '../protocol/messages.js';
 import { type RinglogError, serverError } from './error.js';
 import type { Question } from './requests.js';
 import type { Subscription, SubscriptionHost } from './subscription.js';
@@ -55,6 +62,13 @@ export class Subscriptions implements SubscriptionHost {
     this.wanted(subscription);
   }
 
+  /** The server has made it by itself. */
+  adopt(subscription: Subscription, result: SubscribedEvent): void {
+    this.#byChannel.set(subscription.channel, subscription);
+    subscription.asked();
+    this.#again(subscription, subscription.subscribed(result));
+  }
+
   wanted(subscription: Subscription): void {
     this.#wanted.set(subscription, 0);
     this.#owner.fillSoon();
@@ -76,6 +90,28 @@ export class Subscriptions implements SubscriptionHost {
     if (this.#byChannel.get(subscription.channel) === subscription) {
       this.#byChannel.delete(subscription.channel);
     }
+  }
+
+  /** Places of those that can go on at them. */
+  get cursors(): ChannelCursor[] {
+    return [...this.#byChannel.values()].flatMap(({ channel, state, start }) =>
+      state === 'wanted' && start.type === 'cursor' ? [{ channel, cursor: start.cursor }] : [],
+    );
+  }
+
+  /** What was wanted and came back where it was needs not be asked for; what else came back is not wanted as it is. */
+  restored({ results }: SessionRestoredEvent): Subscription[] {
+    const own: Subscription[] = [];
+    for (const result of results) {
+      const subscription = this.get(result.channel);
+      if (subscription?.state === 'wanted' && subscription.start.type === 'cursor') {
+        this.#wanted.delete(subscription);
+        subscription.asked();
+        this.#again(subscription, subscription.subscribed(result));
+        own.push(subscription);
+      } else if (!result.error) this.#unwanted.add(result.channel);
+    }
+    return own;
   }
 
   lost(): void {

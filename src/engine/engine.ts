@@ -85,6 +85,7 @@ export class Engine implements NodeApi {
         this.#tenants.asked(principal, hub, action, request, remote),
       quotas: () => this.#tenants.quotas,
       presence: () => this.#presence!,
+      restoring: () => this.#tenants.restoring,
       isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });
@@ -102,6 +103,7 @@ export class Engine implements NodeApi {
         ),
       channels: (hub, page) => this.channels(hub, page),
       hubChanged: (hub) => this.#hubChanged(hub),
+      left: (ref, session) => this.#presence?.gone(ref, session),
       peopleChanged: (hub) => this.#sessions.recheck(hub),
     });
     this.#admission = new Admission(this.#tenants, options.anonymous);

@@ -1,6 +1,6 @@
 /** What a node does beside its clients' work, a bounded step at a time: heartbeats, retention, idle channels, and the
  *  store's own upkeep. */
-import type { HubName } from '../base/ids.js';
+import { type HubName, isSystemChannel } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { kindOf } from '../channels/kinds.js';
 import { type RuleSet, hasRetention } from '../channels/rules.js';
@@ -10,7 +10,7 @@ import { trimPosition } from '../log/retention.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import type { Hubs } from './hubs/hubs.js';
-import { hasDirectory } from '../hubs/settings.js';
+import { sessionsRef } from '../hubs/system-channels.js';
 import { pendingSnapshot } from './pending.js';
 import type { EnginePorts } from './ports.js';
 
@@ -64,17 +64,17 @@ export class Maintenance {
     const { store, ordering } = this.core;
     if (this.#sweep.hubs.length === 0) this.#sweep = { hubs: [...(await store.hubs())], after: undefined };
     const hub = this.#sweep.hubs[0];
-    if (hub === undefined || !this.hubs.mayRetain) return;
-    if (this.hubs.isKept && !(await this.#retains(hub))) {
-      this.#sweep = { hubs: this.#sweep.hubs.slice(1), after: undefined };
-      return;
-    }
+    if (hub === undefined) return;
+    const isAll = this.hubs.isKept ? await this.#retains(hub) : this.hubs.mayRetain;
+    if (!isAll && !this.hubs.isKept && !this.#hasSessions(hub)) return void this.#sweep.hubs.shift();
+    // Channels of the system come first, and some have retention of their own.
     const { after } = this.#sweep;
     const page = await store.channels(hub, {
       limit: limits.retentionPageMax,
       ...(after === undefined ? {} : { after }),
     });
     for (const size of page) {
+      if (!isAll && !isSystemChannel(size.ref.channel)) break;
       const rules = this.hubs.rulesOf(size.ref);
       // Others apply the owner's trims, and never decide themselves.
       if (!rules || !mayBeDue(rules, size) || ordering.acting(size.ref).at !== 'here') continue;
@@ -82,7 +82,8 @@ export class Maintenance {
       if (this.#stopped) return;
     }
     this.#sweep.after = page.at(-1)?.ref.channel;
-    if (page.length < limits.retentionPageMax) {
+    const isDone = page.length < limits.retentionPageMax;
+    if (isDone || (!isAll && page.some(({ ref }) => !isSystemChannel(ref.channel)))) {
       this.#sweep.hubs.shift();
       this.#sweep.after = undefined;
     }
@@ -91,8 +92,12 @@ export class Maintenance {
   /** What goes for it must be known: what retention removes does not come back. */
   async #retains(hub: HubName): Promise<boolean> {
     const view = await this.hubs.looked(hub);
-    // Keys of people go by retention.
-    return view !== undefined && (hasRetention(view.rules) || hasDirectory(view));
+    return view !== undefined && hasRetention(view.rules);
+  }
+
+  /** Kept sessions go by retention, and were written lately. */
+  #hasSessions(hub: HubName): boolean {
+    return this.core.channels.find(hub, sessionsRef(hub).channel) !== undefined;
   }
 
   /** Appends a trim where the channel's rule asks for one. */

@@ -1,16 +1,17 @@
-/** What a client is told first of its session and of the node. */
+/** What a node says of itself and of a session, first of all. */
 import { limits } from '../base/limits.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
-import type { ServerMessage } from '../protocol/messages.js';
+import type { SessionInfo } from '../protocol/messages.js';
 import { protocolVersion } from '../protocol/version.js';
 import type { Session } from '../sessions/session.js';
 import type { EngineOptions } from './options.js';
 
-export function sessionInfoOf(
+export function sessionInfo(
+  { nodeId, version, session: { pingIntervalMs } }: EngineOptions,
   { id, hub, principal }: Session,
-  { nodeId, version, session }: EngineOptions,
-  { anonymousAllowed, wallMs }: { readonly anonymousAllowed: boolean; readonly wallMs: number },
-): ServerMessage {
+  anonymousAllowed: boolean,
+  wallMs: number,
+): SessionInfo {
   return {
     type: 'sessionInfo',
     sessionId: id,
@@ -20,7 +21,7 @@ export function sessionInfoOf(
     protocolVersion,
     authenticated: principal.authenticated,
     anonymousAllowed,
-    pingIntervalMs: session.pingIntervalMs,
+    pingIntervalMs,
     messageBytesMax: limits.messageBytesMax,
     frameBytesMax: limits.frameBytesMax,
     subscriptionsMax: limits.subscriptionsPerSessionMax,

@@ -12,6 +12,7 @@ import type {
   PresenceRequest,
   PublishMessage,
   ServerMessage,
+  SubscribedChannel,
   UserMessage,
 } from '../protocol/messages.js';
 import { refusal } from '../channels/permissions.js';
@@ -21,49 +22,19 @@ import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
 import { answerTo } from './answering.js';
 import { rebase } from './documents/reading.js';
-import type { OpenSession, PeopleAnswer, Principal, SessionHandle, SessionSink } from './api.js';
+import type { OpenSession, Principal, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
 import type { EngineOptions } from './options.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
-import type { Quotas } from './hubs/quotas.js';
 import { tellInfo } from './notifications/notifications.js';
 import { NodesTold } from './nodes-told.js';
+import { OwnChannels } from './own-channels.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
-import type { PresenceService } from './presence/service.js';
-import type { Publishing } from './publishing.js';
 import { Replay } from './replay.js';
-import { sessionInfoOf } from './session-info.js';
-import { type RulesOf, cutRefused, openSubscriptions } from './subscribing.js';
-
-export interface Parts {
-  readonly core: Core;
-  readonly publishing: Publishing;
-}
-
-/** The node as its sessions see it. */
-export interface SessionsNode {
-  /** Everything needed to serve, while the node does. */
-  serving(): Parts | undefined;
-  /** The incarnation there is, also while it is being stopped. */
-  core(): Core | undefined;
-  storeFailed(error: unknown): void;
-  /** Where clients find the other nodes that are there. */
-  otherNodes(): readonly string[];
-  readonly rulesOf: RulesOf;
-  /** Whether clients that do not authenticate are served in the hub. */
-  anonymousAllowed(hub: HubName): boolean;
-  /** Who a token stands for; a promise where somebody has to be asked. */
-  identify(
-    hub: HubName,
-    token: string,
-    sessionId: string,
-  ): Result<Principal, Failure> | Promise<Result<Principal, Failure>>;
-  people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
-  quotas(): Quotas;
-  presence(): PresenceService;
-  /** False for one whose time is over, or that was revoked. */
-  isCurrent(hub: HubName, principal: Principal): boolean;
-}
+import type { Opener } from './restoring/restoring.js';
+import { sessionInfo } from './session-info.js';
+import type { SessionsNode } from './sessions-node.js';
+import { cutRefused, openSubscriptions } from './subscribing.js';
 
 const anyChannel = 'any' as ChannelName;
 const reader: Principal = { actor: '', authenticated: true, admin: true };
@@ -73,6 +44,7 @@ export class Sessions implements SessionHost {
   /** The node's own, by which it reads what it goes by. */
   readonly #readers = new Set<Session>();
   readonly #nodes = new NodesTold();
+  readonly #ownChannels: OwnChannels;
   #touched: Session[] = [];
   #flushPlanned = false;
   #replay: { readonly core: Core; readonly replay: Replay } | undefined;
@@ -81,7 +53,13 @@ export class Sessions implements SessionHost {
     readonly ports: EnginePorts,
     readonly options: EngineOptions,
     readonly node: SessionsNode,
-  ) {}
+  ) {
+    this.#ownChannels = new OwnChannels({
+      timers: ports.timers,
+      rulesOf: node.rulesOf,
+      open: (session, ...asked) => this.#open(session, 0, ...asked),
+    });
+  }
 
   get count(): number {
     return this.#sessions.size;
@@ -109,13 +87,14 @@ export class Sessions implements SessionHost {
     const session = this.#make(hub, request);
     this.#sessions.add(session);
     session.open();
+    this.#ownChannels.enter(session);
     return ok({
       id: session.id,
       receive: (frame) => session.receive(frame, this.#nowMs()),
       drained: () => this.#kick(session),
       disconnected: () => {
         session.ended();
-        this.disconnected(session);
+        this.#gone(session, undefined);
       },
     });
   }
@@ -165,6 +144,7 @@ export class Sessions implements SessionHost {
       return session.failAndClose('UNAUTHENTICATED');
     cutRefused(session, this.node.rulesOf);
     this.node.presence().recheck(session);
+    this.#ownChannels.enter(session);
   }
 
   /** Those that somebody is in. */
@@ -233,7 +213,12 @@ export class Sessions implements SessionHost {
     session.failAndClose('INTERNAL');
   }
 
-  disconnected(session: Session): void {
+  disconnected(session: Session, code: number): void {
+    this.#gone(session, code);
+  }
+
+  #gone(session: Session, code: number | undefined): void {
+    this.node.restoring().ended(session, code);
     if (this.#sessions.delete(session)) this.node.quotas().ended(session.hub);
     this.#readers.delete(session);
     this.node.presence().ended(session);
@@ -271,6 +256,7 @@ export class Sessions implements SessionHost {
 
   identified(session: Session): void {
     this.#recheck(session);
+    this.node.restoring().changed(session);
   }
 
   anonymousAllowed({ hub }: Session): boolean {
@@ -288,6 +274,7 @@ export class Sessions implements SessionHost {
 
   presence(session: Session, requestId: number, message: PresenceRequest): void {
     this.node.presence().request(session, requestId, message);
+    if (message.type === 'presenceUpdate') this.node.restoring().changed(session);
   }
 
   people(session: Session, requestId: number, { action, request }: UserMessage): void {
@@ -337,25 +324,54 @@ export class Sessions implements SessionHost {
   }
 
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void {
+    void this.#open(session, requestId, wanted, (results) =>
+      session.answer(requestId, { type: 'subscribe', results }),
+    ).finally(() => session.requestDone());
+  }
+
+  async #open(
+    session: Session,
+    requestId: number,
+    wanted: readonly WantedSubscription[],
+    answer: (results: readonly SubscribedChannel[]) => void,
+  ): Promise<void> {
     const parts = this.node.serving();
     if (!parts) {
       for (const want of wanted) if ('subscription' in want) session.drop(want.subscription);
-      session.requestDone();
       return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
     const opened = (subscription: Subscription<Session>): void => {
-      if (this.#sessions.has(session)) this.node.presence().entered(subscription);
+      if (!this.#sessions.has(session)) return;
+      this.node.presence().entered(subscription);
+      this.node.restoring().changed(session);
     };
-    void openSubscriptions(parts.core, this.node.rulesOf, session, requestId, wanted, opened)
-      .then(
-        () => this.#kick(session),
-        (error: unknown) => this.#failed(error, session, requestId),
-      )
-      .finally(() => session.requestDone());
+    try {
+      await openSubscriptions(parts.core, this.node.rulesOf, session, wanted, answer, opened);
+      this.#kick(session);
+    } catch (error) {
+      this.#failed(error, session, requestId);
+    }
+  }
+
+  keep(session: Session, requestId: number): void {
+    this.node.restoring().keep(session, requestId);
+  }
+
+  restore(...[session, requestId, message, done]: Parameters<SessionHost['restore']>): void {
+    const opener: Opener = (wanted, answer) => this.#open(session, requestId, wanted, answer);
+    void this.node
+      .restoring()
+      .restore(session, requestId, message, opener)
+      .catch((error: unknown) => this.#failed(error, session, requestId))
+      .finally(() => {
+        this.#ownChannels.enter(session);
+        done(this.#nowMs());
+      });
   }
 
   unsubscribed(subscription: Subscription<Session>): void {
     this.node.presence().left(subscription);
+    this.node.restoring().changed(subscription.session);
     const channel = this.node.core()?.channels.find(subscription.session.hub, subscription.channel);
     if (!channel?.hasListeners || subscription.slot < 0) return;
     channel.fanOut.remove(subscription);
@@ -371,8 +387,8 @@ export class Sessions implements SessionHost {
   }
 
   sessionInfo(session: Session): ServerMessage {
-    const anonymousAllowed = this.anonymousAllowed(session);
-    return sessionInfoOf(session, this.options, { anonymousAllowed, wallMs: this.ports.clock.wallMs() });
+    const wallMs = this.ports.clock.wallMs();
+    return sessionInfo(this.options, session, this.anonymousAllowed(session), wallMs);
   }
 
   /** Clients that may be here learn of the other nodes, as they are now: this one may be lost before its next tick. */

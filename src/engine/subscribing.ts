@@ -56,8 +56,8 @@ export async function openSubscriptions(
   core: Core,
   rulesOf: RulesOf,
   session: Session,
-  requestId: number,
   wanted: readonly WantedSubscription[],
+  answer: (results: readonly SubscribedChannel[]) => void,
   opened: (subscription: Subscription<Session>) => void,
 ): Promise<void> {
   const outcomes: Outcome[] = [];
@@ -68,7 +68,7 @@ export async function openSubscriptions(
   if (session.closed) return;
   // The answer goes out before anything is delivered: entries may have been committed while channels were opened, and
   // they are read from the log then.
-  session.answer(requestId, { type: 'subscribe', results: outcomes.map(({ result }) => result) });
+  answer(outcomes.map(({ result }) => result));
   for (const outcome of outcomes) {
     if (!('reader' in outcome)) continue;
     // Those of this turn are in the live history already.

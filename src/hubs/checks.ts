@@ -61,6 +61,7 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   list: flag,
   receipts: flag,
   signed: flag,
+  userChannel: flag,
 };
 
 const hubChecks: Readonly<Record<keyof HubOptions, Check>> = {

@@ -78,12 +78,6 @@ export interface HubView {
   readonly quotas: HubQuotas;
 }
 
-/** Once it had people, what is left of them is looked after. */
-export function hasDirectory({ providers }: HubView): boolean {
-  for (const { type } of providers.values()) if (type === 'directory') return true;
-  return false;
-}
-
 function quotasIn({ messagesPerSecondMax, userMessagesPerSecondMax, sessionsMax }: HubOptions): HubQuotas {
   return {
     ...(messagesPerSecondMax === undefined ? {} : { messagesPerSecondMax }),

@@ -1,6 +1,7 @@
 /** Channels in which the system keeps what it knows: which, how they are written, and what their entries are called. */
 import { type ChannelName, isSystemChannel, systemHub } from '../base/ids.js';
 import type { ChannelRef, HubName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { type RuleSet, defaultRules } from '../channels/rules.js';
 import type { EntryKind } from '../log/entry.js';
 
@@ -26,6 +27,13 @@ export function personKeyRef(hub: HubName, id: string): ChannelRef {
 
 const personKeyPrefix = '$keys:';
 
+/** What is kept of sessions so that they can be restored. */
+export function sessionsRef(hub: HubName): ChannelRef {
+  return { hub, channel: sessionsChannel };
+}
+
+const sessionsChannel = '$sessions' as ChannelName;
+
 /** Decisions must be the same for all who read them: never written on a minority side, never trimmed. */
 export const systemRules: RuleSet = {
   ...defaultRules,
@@ -37,7 +45,15 @@ export const systemRules: RuleSet = {
 
 const personKeyRules: RuleSet = { ...systemRules, retention: { maxCount: 1 } };
 
+const sessionsRules: RuleSet = { ...systemRules, retention: { maxAgeMs: limits.sessionLogMs } };
+
+/** Of sessions, also where a hub has no settings: a key that is used twice is a stranger let in. */
+export function hasOwnRules(channel: string): boolean {
+  return channel === sessionsChannel;
+}
+
 export function systemRulesOf(channel: string): RuleSet {
+  if (channel === sessionsChannel) return sessionsRules;
   return channel.startsWith(personKeyPrefix) ? personKeyRules : systemRules;
 }
 
@@ -45,5 +61,5 @@ export function systemRulesOf(channel: string): RuleSet {
 export function entryKindOf(channel: string): EntryKind {
   if (!isSystemChannel(channel)) return 'publish';
   const isOfPeople = channel === '$users' || channel === '$groups' || channel.startsWith(personKeyPrefix);
-  return isOfPeople ? 'member' : 'settings';
+  return isOfPeople || channel === sessionsChannel ? 'member' : 'settings';
 }

@@ -1,9 +1,9 @@
 /** The people of a hub: the fold over its `$users`. What is known of a person is sealed under a key of its own, which is kept
  *  elsewhere and can be destroyed; a name is taken by whoever registered it first in the order of the log, for ever. */
-import { fromBase64, utf8, utf8Text } from '../base/bytes.js';
+import { fromBase64, utf8 } from '../base/bytes.js';
 import { limits } from '../base/limits.js';
 import { SortedTexts } from '../base/sorted-texts.js';
-import type { Fold, FoldedEntry, Outcome } from '../hubs/fold.js';
+import { type Fold, type FoldedEntry, type Outcome, payloadObject } from '../hubs/fold.js';
 
 export interface User {
   readonly name: string;
@@ -121,14 +121,9 @@ export function encodeUserChange(change: UserChange): {
 
 /** `undefined` for what is none: written by a later version, or by nobody of us. */
 function decodeUserChange(event: string | undefined, payload: Uint8Array): UserChange | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(utf8Text(payload));
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { name, id, sealed, secret, version, ends } = value as Readonly<Record<string, unknown>>;
+  const value = payloadObject(payload);
+  if (!value) return undefined;
+  const { name, id, sealed, secret, version, ends } = value;
   const isText = (text: unknown): text is string => typeof text === 'string' && text !== '';
   const isBytes = (text: unknown): text is string => isText(text) && fromBase64(text) !== undefined;
   if (!isText(id) || !/^[0-9a-f]{24}$/.test(id)) return undefined;

@@ -15,6 +15,7 @@ import {
   presenceFromJson,
   presenceUpdateFromJson,
 } from './presence-requests.js';
+import { sessionRestoreFromJson } from './restore-requests.js';
 import { textOf } from './wire.js';
 
 const requestIdMax = 0xffffffff;
@@ -61,6 +62,7 @@ const readers = {
   presenceUpdate: presenceUpdateFromJson,
   occupancy: occupancyFromJson,
   user: readUser,
+  sessionRestore: sessionRestoreFromJson,
 } satisfies Readonly<Record<string, Read>>;
 
 const names = Object.keys(readers) as (keyof typeof readers)[];

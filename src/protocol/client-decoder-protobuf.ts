@@ -15,7 +15,8 @@ import type {
   SubscribeChannel,
 } from './messages.js';
 import { metadataOf, readOccupancyGet, readPresenceGet, readPresenceUpdate } from './presence-requests.js';
-import { WireReader, textOf } from './wire.js';
+import { readSessionRestore } from './restore-requests.js';
+import { WireReader, readCursor, textOf } from './wire.js';
 
 const noBytes: Uint8Array = new Uint8Array(0);
 const requestIdMax = 0xffffffff;
@@ -112,6 +113,7 @@ const readers: Readonly<Record<number, Read>> = {
   410: readPresenceUpdate,
   418: readOccupancyGet,
   482: readUser,
+  562: readSessionRestore,
 };
 
 function readEmpty(reader: WireReader, message: ClientMessage): ClientMessage {
@@ -311,15 +313,6 @@ function readNotifications(reader: WireReader): ClientMessage {
     ...(untilUnixMs === 0 ? undefined : { untilUnixMs }),
     ...(limit === 0 ? undefined : { limit }),
   };
-}
-
-function readCursor(reader: WireReader): Uint8Array {
-  const cursor = reader.chunk();
-  if (cursor.length > limits.cursorBytesMax) {
-    reader.invalid ??= `"cursor" has more than ${limits.cursorBytesMax} bytes.`;
-  }
-  // Kept beyond this turn, while the frame's memory is used again.
-  return cursor.slice();
 }
 
 function readUnsubscribe(reader: WireReader): ClientMessage | Failure {

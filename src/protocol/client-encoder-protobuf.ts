@@ -5,7 +5,7 @@ import { dotText } from '../base/ids.js';
 import { closeField, openField, writeVarintField } from '../base/protobuf.js';
 import { levelNumber, publishedKindNumber } from './levels.js';
 import type { ClientMessage, HistoryMessage, PublishMessage, SubscribeChannel } from './messages.js';
-import { putBytes, putFlag, putNumber, putText } from './wire.js';
+import { putBytes, putCursors, putFlag, putNumber, putText } from './wire.js';
 
 const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
   auth: 0x12,
@@ -22,6 +22,7 @@ const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
   presenceUpdate: 0x19a,
   occupancy: 0x1a2,
   user: 0x1e2,
+  sessionRestore: 0x232,
 };
 
 /** Adds an envelope to a frame: envelopes one after another are a frame. */
@@ -90,6 +91,9 @@ function putMembers(out: ByteWriter, message: ClientMessage): void {
     case 'user':
       putText(out, 0x0a, message.action);
       return putText(out, 0x12, JSON.stringify(message.request));
+    case 'sessionRestore':
+      if (message.key) putBytes(out, 0x0a, message.key);
+      return putCursors(out, 0x12, message.cursors);
     default:
       unreachable(message);
   }

@@ -64,6 +64,11 @@ function messageToJson(message: OutgoingMessage): string {
       return JSON.stringify({ ...message, type: undefined });
     case 'presenceUpdate':
       return JSON.stringify({ channel: message.channel, metadata: jsonOf(message.metadata) });
+    case 'sessionRestore': {
+      const { key, cursors } = message;
+      const places = cursors.map(({ channel, cursor }) => ({ channel, cursor: toBase64Url(cursor) }));
+      return JSON.stringify({ key: key && toBase64Url(key), cursors: places });
+    }
     case 'user':
       return JSON.stringify({ action: message.action, request: message.request });
     case 'unsubscribe':

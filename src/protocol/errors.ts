@@ -92,6 +92,18 @@ export const errorCatalogue = define({
     outcome: 'rejected',
     message: 'Somebody else has this name. Choose another.',
   },
+  NOT_RESTORED: {
+    status: 409,
+    outcome: 'rejected',
+    message:
+      'The key restores no session: it was used, is too old, or not of this hub and client. Go on with this session, and your cursors.',
+  },
+  RESTORED_ELSEWHERE: {
+    status: 409,
+    close: 4409,
+    outcome: 'rejected',
+    message: 'The session was restored by another connection, which has it now.',
+  },
   OUT_OF_ORDER: {
     status: 409,
     outcome: 'rejected',

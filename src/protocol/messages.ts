@@ -2,6 +2,15 @@
 import type { Dot, WriterId } from '../base/ids.js';
 import type { Content, Entry, Timestamp } from '../log/entry.js';
 import type { Failure } from './errors.js';
+import type {
+  AuthResult,
+  ChannelCursor,
+  SessionInfo,
+  SessionKept,
+  SessionRestoreMessage,
+} from './session-messages.js';
+
+export type * from './session-messages.js';
 
 export type Encoding = 'protobuf' | 'json';
 export type Level = 'memory' | 'owner' | 'quorum';
@@ -136,7 +145,8 @@ export type ClientMessage =
   | HistoryMessage
   | DocumentGetMessage
   | PresenceRequest
-  | UserMessage;
+  | UserMessage
+  | SessionRestoreMessage;
 
 export interface ClientEnvelope {
   /** 0: no answer wanted. */
@@ -237,35 +247,6 @@ export interface Signal {
   readonly content: Uint8Array;
 }
 
-export interface SessionInfo {
-  readonly type: 'sessionInfo';
-  readonly sessionId: string;
-  readonly hub: string;
-  readonly nodeId: string;
-  readonly serverVersion: string;
-  readonly protocolVersion: number;
-  readonly authenticated: boolean;
-  readonly anonymousAllowed: boolean;
-  readonly pingIntervalMs: number;
-  readonly messageBytesMax: number;
-  readonly frameBytesMax: number;
-  readonly subscriptionsMax: number;
-  readonly time: Timestamp;
-}
-
-export interface AuthResult {
-  readonly type: 'auth';
-  readonly authenticated: boolean;
-  readonly actor?: string;
-  /** Channel patterns: what it may do beside what the rules allow everybody. */
-  readonly publish?: readonly string[];
-  readonly subscribe?: readonly string[];
-  /** What its provider says of it, as JSON. */
-  readonly metadata?: string;
-  /** Unix milliseconds: the session ends then, unless it authenticates anew. */
-  readonly expiresAt?: number;
-}
-
 /** One connection in a channel. */
 export interface Member {
   /** The session's id: 24 hex digits. */
@@ -298,6 +279,14 @@ export interface SubscribedChannel {
   readonly notifications?: NotificationInfo;
 }
 
+export interface SessionRestored {
+  readonly type: 'sessionRestored';
+  readonly sessionId: string;
+  /** The next one. */
+  readonly key: Uint8Array;
+  readonly results: readonly SubscribedChannel[];
+}
+
 /** What a server sends; encoded by protocol/server-encoder.ts. */
 export type ServerMessage =
   | AuthResult
@@ -307,7 +296,7 @@ export type ServerMessage =
       readonly type: 'close';
       readonly code: number;
       readonly reason: string;
-      readonly cursors: readonly { readonly channel: string; readonly cursor: Uint8Array }[];
+      readonly cursors: readonly ChannelCursor[];
     }
   | {
       readonly type: 'subscribe';
@@ -333,6 +322,8 @@ export type ServerMessage =
       /** A JSON object as text. */
       readonly answer: string;
     }
+  | SessionKept
+  | SessionRestored
   | { readonly type: 'delivery'; readonly delivery: DeliverySlice }
   | { readonly type: 'signals'; readonly channel: string; readonly signals: readonly Signal[] }
   | Gap
@@ -385,13 +376,18 @@ export interface SubscribedEvent extends Omit<SubscribedChannel, 'retained'> {
   readonly retained?: DeliveredEntry;
 }
 
+export interface SessionRestoredEvent extends Omit<SessionRestored, 'results'> {
+  readonly results: readonly SubscribedEvent[];
+}
+
 /** What a client receives: the server's messages with the bytes decoded. */
 export type ServerEvent =
-  | Exclude<ServerMessage, { type: 'history' | 'delivery' | 'signals' | 'subscribe' }>
+  | Exclude<ServerMessage, { type: 'history' | 'delivery' | 'signals' | 'subscribe' | 'sessionRestored' }>
   | {
       readonly type: 'subscribe';
       readonly results: readonly SubscribedEvent[];
     }
+  | SessionRestoredEvent
   | {
       readonly type: 'history';
       readonly channel: string;

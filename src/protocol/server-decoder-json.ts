@@ -20,6 +20,7 @@ import type {
   SubscribedEvent,
 } from './messages.js';
 import { presenceEventFromJson } from './presence-decoder.js';
+import { sessionKeptFromJson } from './restore-decoder.js';
 import { gapReason } from './server-decoder-protobuf.js';
 import { textOf } from './wire.js';
 
@@ -115,6 +116,13 @@ const readers = {
   join: (members) => presenceEventFromJson('join', members),
   leave: (members) => presenceEventFromJson('leave', members),
   occupancy: (members) => presenceEventFromJson('occupancy', members),
+  sessionKept: sessionKeptFromJson,
+  sessionRestored: (members, source) => ({
+    type: 'sessionRestored',
+    sessionId: members.text('sessionId') ?? '',
+    key: members.base64('key') ?? noBytes,
+    results: readNodes(members, 'results', source, readSubscribed),
+  }),
   user: (_members, source) => ({ type: 'user', answer: source.member('answer').text }),
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 

@@ -19,6 +19,7 @@ import type {
   SubscribedEvent,
 } from './messages.js';
 import { readJoin, readLeave, readOccupancy, readPresence } from './presence-decoder.js';
+import { readSessionKept } from './restore-decoder.js';
 import { WireReader } from './wire.js';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -82,6 +83,8 @@ const readers: Readonly<Record<number, Read>> = {
   0x1a2: readLeave,
   0x1aa: readOccupancy,
   0x1e2: readUser,
+  0x232: readSessionKept,
+  0x23a: readSessionRestored,
 };
 
 function readEmpty(reader: WireReader, event: ServerEvent): ServerEvent {
@@ -161,6 +164,20 @@ function readSubscribeResult(reader: WireReader, hub: HubName): ServerEvent {
     else reader.skip(tag);
   }
   return { type: 'subscribe', results };
+}
+
+function readSessionRestored(reader: WireReader, hub: HubName): ServerEvent {
+  const results: SubscribedEvent[] = [];
+  let sessionId = '';
+  let key = noBytes;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) results.push(reader.nested(() => readSubscribed(reader, hub)));
+    else if (tag === 0x12) sessionId = reader.text('sessionId');
+    else if (tag === 0x1a) key = reader.chunk();
+    else reader.skip(tag);
+  }
+  return { type: 'sessionRestored', sessionId, key, results };
 }
 
 function readSubscribed(reader: WireReader, hub: HubName): SubscribedEvent {

@@ -19,6 +19,7 @@ import type {
   SubscribedChannel,
 } from './messages.js';
 import { presenceToJson } from './presence-encoder.js';
+import { sessionKeptToJson } from './restore-encoder.js';
 
 export function encodeJsonDelivery(slice: DeliverySlice): Uint8Array {
   return utf8(`{"delivery":${deliveryToJson(slice)}}`);
@@ -70,6 +71,12 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
       return sessionInfoToJson(message);
     case 'user':
       return `{"answer":${message.answer}}`;
+    case 'sessionKept':
+      return sessionKeptToJson(message);
+    case 'sessionRestored': {
+      const about = JSON.stringify({ sessionId: message.sessionId, key: toBase64Url(message.key) });
+      return `${about.slice(0, -1)},"results":[${message.results.map(subscribedToJson).join(',')}]}`;
+    }
     case 'nodes':
       return JSON.stringify({ urls: message.urls, spreadMs: message.spreadMs });
     case 'delivery':

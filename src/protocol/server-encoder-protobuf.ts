@@ -20,7 +20,8 @@ import type {
   SessionInfo,
 } from './messages.js';
 import { putPresence } from './presence-encoder.js';
-import { fieldLength, putBytes, putFlag, putNumber, putText, putWriter } from './wire.js';
+import { putSessionKept } from './restore-encoder.js';
+import { fieldLength, putBytes, putCursors, putFlag, putNumber, putText, putWriter } from './wire.js';
 
 const envelopesTag = 0x0a;
 const deliveryTag = 0x5a;
@@ -118,6 +119,8 @@ const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
   leave: 0x1a2,
   occupancy: 0x1aa,
   user: 0x1e2,
+  sessionKept: 0x232,
+  sessionRestored: 0x23a,
 };
 
 function putMembers(out: ByteWriter, message: ServerMessage): void {
@@ -141,6 +144,12 @@ function putMembers(out: ByteWriter, message: ServerMessage): void {
       return putSessionInfo(out, message);
     case 'user':
       return putText(out, 0x0a, message.answer);
+    case 'sessionKept':
+      return putSessionKept(out, message);
+    case 'sessionRestored':
+      putSubscribeResult(out, message);
+      putText(out, 0x12, message.sessionId);
+      return putBytes(out, 0x1a, message.key);
     case 'nodes':
       for (const url of message.urls) putText(out, 0x0a, url);
       return putNumber(out, 0x10, message.spreadMs);
@@ -175,15 +184,10 @@ type Of<T extends ServerMessage['type']> = Extract<ServerMessage, { type: T }>;
 function putClose(out: ByteWriter, message: Of<'close'>): void {
   putNumber(out, 0x08, message.code);
   putText(out, 0x12, message.reason);
-  for (const { channel, cursor } of message.cursors) {
-    const field = openField(out, 0x1a);
-    putText(out, 0x0a, channel);
-    putBytes(out, 0x12, cursor);
-    closeField(out, field);
-  }
+  putCursors(out, 0x1a, message.cursors);
 }
 
-function putSubscribeResult(out: ByteWriter, message: Of<'subscribe'>): void {
+function putSubscribeResult(out: ByteWriter, message: Of<'subscribe' | 'sessionRestored'>): void {
   for (const { channel, cursor, error, retained, document, notifications } of message.results) {
     const field = openField(out, 0x0a);
     putText(out, 0x0a, channel);

@@ -4,7 +4,9 @@
  *  a general library would be more than half of what a browser loads. */
 import { type ByteWriter, fromHex, toHex, utf8Text, varintLength } from '../base/bytes.js';
 import type { WriterId } from '../base/ids.js';
-import { FieldReader, writeText, writeVarintField } from '../base/protobuf.js';
+import { FieldReader, closeField, openField, writeText, writeVarintField } from '../base/protobuf.js';
+import { wireLimits } from '../base/wire-limits.js';
+import type { ChannelCursor } from './messages.js';
 
 const writerBytes = 12;
 
@@ -49,6 +51,15 @@ export class WireReader extends FieldReader {
   }
 }
 
+export function readCursor(reader: WireReader): Uint8Array {
+  const cursor = reader.chunk();
+  if (cursor.length > wireLimits.cursorBytesMax) {
+    reader.invalid ??= `"cursor" has more than ${wireLimits.cursorBytesMax} bytes.`;
+  }
+  // Kept beyond this turn, while the frame's memory is used again.
+  return cursor.slice();
+}
+
 /** Proto3 leaves out what has its default value. */
 export function putNumber(out: ByteWriter, tag: number, value: number | undefined): void {
   if (value) writeVarintField(out, tag, value);
@@ -66,6 +77,15 @@ export function putBytes(out: ByteWriter, tag: number, bytes: Uint8Array): void 
 
 export function putText(out: ByteWriter, tag: number, text: string | undefined): void {
   if (text) writeText(out, tag, text);
+}
+
+export function putCursors(out: ByteWriter, tag: number, cursors: readonly ChannelCursor[]): void {
+  for (const { channel, cursor } of cursors) {
+    const field = openField(out, tag);
+    putText(out, 0x0a, channel);
+    putBytes(out, 0x12, cursor);
+    closeField(out, field);
+  }
 }
 
 export function putWriter(out: ByteWriter, tag: number, writer: WriterId): void {

@@ -33,6 +33,7 @@ const ruleSet = Type.Partial(
     list: Type.Boolean(),
     receipts: Type.Boolean(),
     signed: Type.Boolean(),
+    userChannel: Type.Boolean(),
   }),
   strict,
 );

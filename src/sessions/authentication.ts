@@ -1,9 +1,8 @@
-/** Who a session is, and what waits until that is known. */
-import { limits } from '../base/limits.js';
+/** Who a session is. */
 import type { Grants } from '../channels/grants.js';
 import type { Result } from '../base/result.js';
 import type { Failure } from '../protocol/errors.js';
-import type { AuthResult } from '../protocol/messages.js';
+import type { AuthResult, ClientMessage } from '../protocol/messages.js';
 
 /** Who asks; the engine's `Principal`. */
 export interface SessionPrincipal {
@@ -20,20 +19,13 @@ export interface SessionPrincipal {
 /** Who a token stands for, or why it does not count. */
 export type Authenticated = (result: Result<SessionPrincipal, Failure>, nowMs: number) => void;
 
-/** Frames that came behind an Auth without an answer yet. */
-export class HeldFrames {
-  readonly frames: { readonly frame: Uint8Array; readonly from: number }[] = [];
-  #bytes = 0;
-
-  /** `from`: the first of its envelopes that counts. False when it is too much. */
-  add(frame: Uint8Array, from: number): boolean {
-    this.#bytes += frame.length;
-    if (this.#bytes > limits.heldFrameBytesMax) return false;
-    // The frame is a view of what the socket read.
-    this.frames.push({ frame: frame.slice(), from });
-    return true;
-  }
-}
+/** What whoever is not known yet may send. */
+export const entries: ReadonlySet<ClientMessage['type']> = new Set([
+  'auth',
+  'close',
+  'user',
+  'sessionRestore',
+]);
 
 export function authResultOf({
   actor,

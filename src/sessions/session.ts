@@ -18,14 +18,17 @@ import type {
   PresenceRequest,
   PublishMessage,
   ServerMessage,
+  SessionRestoreMessage,
   SubscribeChannel,
   UserMessage,
 } from '../protocol/messages.js';
 import { encodeServerFrame } from '../protocol/server-encoder.js';
-import { type Authenticated, HeldFrames, type SessionPrincipal, authResultOf } from './authentication.js';
+import { type Authenticated, type SessionPrincipal, authResultOf, entries } from './authentication.js';
+import { HeldFrames } from './held-frames.js';
 import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
 import { MessageRates } from './message-rates.js';
+import type { AuthMessage, KeyMessage, SessionOptions } from './session-options.js';
 import type { FrameSink, SessionFrame, Subscriber } from './subscriber.js';
 import type { Subscription } from './subscription.js';
 import { type Wanted, addWanted } from './wanted.js';
@@ -44,6 +47,10 @@ export interface SessionHost {
   ask(session: Session, requestId: number, message: ChannelQuestion): void;
   people(session: Session, requestId: number, message: UserMessage): void;
   presence(session: Session, requestId: number, message: PresenceRequest): void;
+  /** Keeps the session from now on, so that it can be restored. */
+  keep(session: Session, requestId: number): void;
+  /** Makes it the session that the key is of, if it is of one; calls `done` once that is answered. */
+  restore(session: Session, requestId: number, message: KeyMessage, done: (nowMs: number) => void): void;
   /** Opens subscriptions that were added to the session; answers the request once. */
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void;
   unsubscribed(subscription: Subscription<Session>): void;
@@ -51,8 +58,8 @@ export interface SessionHost {
   touched(session: Session): void;
   /** The same, outside of a commit: to be written at the end of this turn. */
   flushSoon(session: Session): void;
-  /** The session ended of itself. */
-  disconnected(session: Session): void;
+  /** The session ended, and said so with that close code. */
+  disconnected(session: Session, code: number): void;
   /** Cursor of a subscription as far as it was written. */
   cursorOf(subscription: Subscription<Session>): Uint8Array | undefined;
   sessionInfo(session: Session): ServerMessage;
@@ -62,31 +69,17 @@ export interface SessionHost {
 
 export type WantedSubscription = Wanted<Session>;
 
-export interface SessionOptions {
-  readonly id: string;
-  readonly hub: HubName;
-  readonly encoding: Encoding;
-  readonly principal: SessionPrincipal;
-  readonly sink: FrameSink;
-  /** The client runs on this machine, or a proxy does that it came by. */
-  readonly isLocal: boolean;
-  /** Its address, where it is known. */
-  readonly remote: string;
-  readonly pingIntervalMs: number;
-  readonly pongTimeoutMs: number;
-  readonly authTimeoutMs: number;
-  readonly messagesPerSecondMax: number;
-  readonly nowMs: number;
-}
-
 export class Session implements Subscriber {
-  readonly id: string;
+  /** Another once it was restored. */
+  id: string;
   readonly hub: HubName;
   readonly encoding: Encoding;
   principal: SessionPrincipal;
   publisher: { readonly id: string; readonly epoch: number } | undefined;
   readonly subscriptions = new Map<string, Subscription<Session>>();
   closed = false;
+  /** Another connection of this node has its id: it is in the channels still. */
+  isMoved = false;
   readonly isLocal: boolean;
   readonly remote: string;
   /** Version of what it was told of other nodes. */
@@ -176,8 +169,7 @@ export class Session implements Subscriber {
   #handle(requestId: number, message: ClientMessage): void {
     this.#refusedInARow = 0;
     // Whoever has no token yet gets one of the hub's directory.
-    const isEntry = message.type === 'auth' || message.type === 'close' || message.type === 'user';
-    if (!this.admitted && !isEntry) {
+    if (!this.admitted && !entries.has(message.type)) {
       return this.failAndClose(
         'UNAUTHENTICATED',
         { message: 'Send Auth with a valid token first.' },
@@ -203,6 +195,8 @@ export class Session implements Subscriber {
         return this.#begin(requestId) ? this.#host.ask(this, requestId, message) : undefined;
       case 'user':
         return this.#begin(requestId) ? this.#host.people(this, requestId, message) : undefined;
+      case 'sessionRestore':
+        return this.#restore(requestId, message);
       case 'presence':
       case 'presenceUpdate':
       case 'occupancy':
@@ -262,6 +256,10 @@ export class Session implements Subscriber {
       if (this.principal.authenticated && code !== 'UNAUTHENTICATED') this.fail(requestId, result.error);
       else return this.failAndClose(code, { message: text }, requestId);
     }
+    this.#release(nowMs);
+  }
+
+  #release(nowMs: number): void {
     const held = this.#held;
     this.#held = undefined;
     for (const { frame, from } of held?.frames ?? []) {
@@ -275,6 +273,27 @@ export class Session implements Subscriber {
   #authenticated(requestId: number, message: AuthMessage): void {
     if (message.publisher) this.publisher = message.publisher;
     this.answer(requestId, authResultOf(this.principal));
+    this.#host.admitted(this);
+  }
+
+  /** What is sent behind a key waits: it is of the session that comes back. */
+  #restore(requestId: number, { key, ...message }: SessionRestoreMessage): void {
+    if (!key) {
+      if (!this.admitted) return this.failAndClose('UNAUTHENTICATED', {}, requestId);
+      return this.#host.keep(this, requestId);
+    }
+    if (this.#isVerifying || this.subscriptions.size > 0) {
+      const text = 'A session is restored before anything else, once.';
+      return this.fail(requestId, failure('INVALID', { message: text }));
+    }
+    this.#held = new HeldFrames();
+    this.#host.restore(this, requestId, { ...message, key }, (nowMs) => this.#release(nowMs));
+  }
+
+  /** From now on it is the one that was restored. */
+  restored(principal: SessionPrincipal): void {
+    this.principal = principal;
+    this.send(0, authResultOf(principal));
     this.#host.admitted(this);
   }
 
@@ -403,7 +422,7 @@ export class Session implements Subscriber {
     if (this.closed) return;
     this.writeDue();
     this.#sink.close(code, reason);
-    this.#host.disconnected(this);
+    this.#host.disconnected(this, code);
     this.ended();
   }
 
@@ -418,5 +437,3 @@ export class Session implements Subscriber {
     this.subscriptions.clear();
   }
 }
-
-type AuthMessage = ClientMessage & { readonly type: 'auth' };

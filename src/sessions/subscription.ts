@@ -23,6 +23,8 @@ export class Subscription<S extends Subscriber = Subscriber> {
   isRebaseDue = false;
   /** Of a notification channel: what is unread has changed while the reader was behind. */
   isInfoDue = false;
+  /** Nobody asked for it: whoever does begins where it says. */
+  isAutomatic = false;
   /** What others see of its client in the channel, as JSON. */
   presence: string | undefined;
 

@@ -12,15 +12,19 @@ export type Wanted<S extends Subscriber> =
   | { readonly channel: string; readonly error: Failure };
 
 /** Adds a subscription to those of the session for every channel that is not refused. */
-export function addWanted<S extends Subscriber & { readonly subscriptions: Map<string, Subscription<S>> }>(
-  session: S,
-  channels: readonly SubscribeChannel[],
-): Wanted<S>[] {
+export function addWanted<
+  S extends Subscriber & {
+    readonly subscriptions: Map<string, Subscription<S>>;
+    drop(subscription: Subscription<S>): void;
+  },
+>(session: S, channels: readonly SubscribeChannel[]): Wanted<S>[] {
   const { subscriptions } = session;
   return channels.map(({ channel, start, presence }): Wanted<S> => {
     const name = parseChannelName(channel);
     if (!name.ok) return { channel, error: failure('BAD_NAME', { channel, message: name.error }) };
-    if (subscriptions.has(channel)) return { channel, error: failure('ALREADY_SUBSCRIBED', { channel }) };
+    const before = subscriptions.get(channel);
+    if (before?.isAutomatic) session.drop(before);
+    else if (before) return { channel, error: failure('ALREADY_SUBSCRIBED', { channel }) };
     if (subscriptions.size >= limits.subscriptionsPerSessionMax) {
       const message = 'Unsubscribe from a channel first, or open another connection.';
       return { channel, error: failure('TOO_MANY', { channel, message }) };

@@ -1,7 +1,7 @@
 /** A node small enough to be surely right: one log a channel, one writer at a time, everything durable at once. It
  *  speaks the real protocol through the real codecs and can be told to misbehave. */
 import { assert } from '../../src/base/assert.js';
-import { utf8 } from '../../src/base/bytes.js';
+import { utf8, utf8Text } from '../../src/base/bytes.js';
 import type { ChannelName, Dot, HubName, WriterId } from '../../src/base/ids.js';
 import { encodeCursor, decodeCursor } from '../../src/log/cursor.js';
 import { decodeContent, encodeContent } from '../../src/log/entry-wire.js';
@@ -41,6 +41,11 @@ interface Channel {
 /** One connection as the node sees it. */
 export class FakeSession {
   publisher: { readonly id: string; readonly epoch: number } | undefined;
+  id = '';
+  /** Subscribed to by itself. */
+  automatic: string | undefined;
+  /** What brings it back. */
+  key: string | undefined;
   /** Next entry to deliver. */
   readonly subscribed = new Map<string, number>();
   constructor(
@@ -55,6 +60,10 @@ export interface Misbehaviour {
   /** A publish is answered by nothing. */
   readonly silent?: boolean;
   readonly refuseToken?: (token: string | undefined) => boolean;
+  /** Channel that whoever has a token is in by itself. */
+  readonly ownChannel?: string;
+  /** No session comes back. */
+  readonly restoresNothing?: boolean;
   /** How many entries before its cursor a resumed reader is sent again: a cursor may cover less than it should. */
   readonly repeats?: () => number;
 }
@@ -65,6 +74,9 @@ export class FakeNode {
   misbehaviour: Misbehaviour = {};
   /** Requests as they came, for tests that look. */
   readonly requests: ClientMessage[] = [];
+  /** By key: the id of a session, and its subscriptions. */
+  readonly kept = new Map<string, { readonly id: string; readonly channels: ReadonlyMap<string, number> }>();
+  #ids = 0;
   #starts = 0;
   #writer = '' as WriterId;
   #seqs = new Map<string, number>();
@@ -92,9 +104,10 @@ export class FakeNode {
 
   connected(session: FakeSession): void {
     this.sessions.add(session);
+    session.id = `s${++this.#ids}`;
     this.#send(session, 0, {
       type: 'sessionInfo',
-      sessionId: `s${this.#starts}`,
+      sessionId: session.id,
       hub,
       nodeId: 'fake',
       serverVersion: '0',
@@ -154,7 +167,8 @@ export class FakeNode {
       case 'auth':
         if (this.misbehaviour.refuseToken?.(message.token)) return session.close(4401, 'UNAUTHENTICATED');
         session.publisher = message.publisher;
-        return answer({ type: 'auth', authenticated: message.token !== undefined });
+        answer({ type: 'auth', authenticated: message.token !== undefined });
+        return message.token === undefined ? undefined : this.#putInOwn(session);
       case 'ping':
         return answer({ type: 'pong' });
       case 'pong':
@@ -178,6 +192,8 @@ export class FakeNode {
       case 'presenceUpdate':
       case 'occupancy':
         return answer({ type: 'error', error: failure('NO_PRESENCE') });
+      case 'sessionRestore':
+        return message.key ? this.#restore(session, requestId, message) : this.#keep(session, requestId);
       case 'user': {
         if (this.misbehaviour.silent) return;
         const { action, request } = message;
@@ -187,6 +203,44 @@ export class FakeNode {
         });
       }
     }
+  }
+
+  #putInOwn(session: FakeSession): void {
+    const { ownChannel: channel } = this.misbehaviour;
+    if (channel === undefined) return;
+    const { cursor } = this.#open(session, { channel, start: { type: 'live' } });
+    session.automatic = channel;
+    this.#send(session, 0, { type: 'subscribe', results: [{ channel, ...(cursor && { cursor }) }] });
+  }
+
+  /** What is kept is looked at when the connection is gone: as if every change were written at once. */
+  #keep(session: FakeSession, requestId: number): void {
+    session.key = `key of ${session.id} ${this.kept.size}`;
+    this.kept.set(session.key, { id: session.id, channels: session.subscribed });
+    const [key, added] = [utf8(session.key), [...session.subscribed.keys()]];
+    this.#send(session, requestId, { type: 'sessionKept', key, added, dropped: [], leftOut: 0, forMs: 1 });
+  }
+
+  #restore(
+    session: FakeSession,
+    requestId: number,
+    { key = new Uint8Array(0), cursors }: Extract<ClientMessage, { type: 'sessionRestore' }>,
+  ): void {
+    const used = utf8Text(key);
+    const kept = this.misbehaviour.restoresNothing === true ? undefined : this.kept.get(used);
+    if (!kept) return this.#send(session, requestId, { type: 'error', error: failure('NOT_RESTORED') });
+    this.kept.delete(used);
+    session.id = kept.id;
+    session.key = `key of ${kept.id} ${this.kept.size} again`;
+    this.kept.set(session.key, { id: kept.id, channels: session.subscribed });
+    const places = new Map(cursors.map(({ channel, cursor }) => [channel, cursor]));
+    const results = [...kept.channels.keys()].map((channel) => {
+      const cursor = places.get(channel);
+      return this.#open(session, { channel, start: cursor ? { type: 'cursor', cursor } : { type: 'live' } });
+    });
+    const next = utf8(session.key);
+    this.#send(session, requestId, { type: 'sessionRestored', sessionId: kept.id, key: next, results });
+    this.deliver(session);
   }
 
   #publish(session: FakeSession, requestId: number, message: PublishMessage): void {
@@ -277,6 +331,8 @@ export class FakeNode {
     session: FakeSession,
     { channel: name, start }: { channel: string; start: Start },
   ): SubscribedChannel {
+    if (session.automatic === name) session.subscribed.delete(name);
+    session.automatic = undefined;
     if (session.subscribed.has(name)) return { channel: name, error: failure('ALREADY_SUBSCRIBED') };
     const { log } = this.#channel(name);
     const position = this.#positionOf(name, start);

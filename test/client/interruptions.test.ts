@@ -23,7 +23,9 @@ async function run(seed: number): Promise<void> {
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random.next() * values.length)]!;
   const world = new World(seed);
   const trouble = random.next() * 0.1;
+  const restoresNothing = chance(0.2);
   world.node.misbehaviour = {
+    restoresNothing,
     repeats: () => Math.floor(random.next() * 3),
     publish: () => {
       if (!chance(trouble)) return undefined;
@@ -34,7 +36,10 @@ async function run(seed: number): Promise<void> {
       return { failure: failure(code, { retryAfterMs: 50 }), written };
     },
   };
-  const clients = [world.connect({ windowMessages: 1 + Math.floor(random.next() * 8) }), world.connect()];
+  const clients = [
+    world.connect({ windowMessages: 1 + Math.floor(random.next() * 8) }),
+    world.connect({ restore: chance(0.5) }),
+  ];
   const outcomes: Outcomes = { acked: [], open: new Map() };
   const readers = channels.map((channel) => listening(clients[1]!, channel));
   const iterated = iterating(

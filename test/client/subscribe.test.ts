@@ -257,7 +257,7 @@ describe('a refusal', () => {
     await world.turn();
     world.step(world.wire!, 'node');
     world.wire!.toClient.length = 0;
-    await says(world, { type: 'subscribe', results: [{ channel: 'lobby', error }] }, 2);
+    await says(world, { type: 'subscribe', results: [{ channel: 'lobby', error }] }, 3);
   };
 
   test('for good ends the subscription with its error', async () => {
@@ -283,7 +283,7 @@ describe('a refusal', () => {
     await says(
       world,
       { type: 'subscribe', results: [{ channel: 'lobby', error: failure('OVERLOADED') }] },
-      2,
+      3,
     );
     await world.pass(5_000);
     expect(seen).toEqual(['a']);

@@ -1,43 +1,11 @@
 /** Clients whom a provider of their hub knows: what they may, until when, and what they may not meanwhile. */
 import { expect, test } from 'vitest';
-import { type Result, ok } from '../../src/base/result.js';
 import type { Principal } from '../../src/engine/api.js';
-import type { Authenticator, Identified, Identity, TokenCheck } from '../../src/engine/ports.js';
-import type { Change } from '../../src/hubs/change.js';
-import type { Provider } from '../../src/hubs/provider.js';
-import { type Failure, failure } from '../../src/protocol/errors.js';
+import { failure } from '../../src/protocol/errors.js';
 import { type Json, type TestSession, World } from './harness.js';
+import type { Identity } from '../../src/engine/ports.js';
+import { Known, changes, enter, set } from './known-clients.js';
 
-/** Knows tokens by heart, and takes its time. */
-class Known implements Authenticator {
-  readonly checks: TokenCheck[] = [];
-  readonly tokens = new Map<string, Omit<Identity, 'user'> & { user: string }>();
-  delayMs = 10;
-  failing: Failure | undefined;
-  world!: World;
-
-  async identify(
-    providers: ReadonlyMap<string, Provider>,
-    check: TokenCheck,
-  ): Promise<Result<Identified, Failure>> {
-    this.checks.push(check);
-    await this.world.clock.sleep(this.delayMs);
-    if (this.failing) return { ok: false, error: this.failing };
-    const identity = this.tokens.get(check.token);
-    const [provider] = providers.keys();
-    return identity && provider !== undefined
-      ? ok({ provider, identity })
-      : { ok: false, error: failure('UNAUTHENTICATED') };
-  }
-}
-
-const provider = { type: 'http', url: 'https://auth.example' };
-const closed = { public: false, clientPublish: false };
-const changes: readonly Change[] = [
-  { type: 'put', section: 'providers', name: 'main', value: provider },
-  { type: 'put', section: 'rules', name: 'closed', value: closed },
-  { type: 'put', section: 'hub', name: 'rules', value: 'closed' },
-];
 const minutes = 60_000;
 
 async function start(): Promise<{ world: World; known: Known }> {
@@ -56,17 +24,6 @@ async function start(): Promise<{ world: World; known: Known }> {
   });
   known.tokens.set('bob', { user: 'bob', issuedAtMs: nowMs });
   return { world, known };
-}
-
-async function set(world: World, change: Change, hub = 'default'): Promise<void> {
-  expect(await world.run(world.engine.changeSettings(hub, change, 'root'))).toMatchObject({ ok: true });
-  await world.settle();
-}
-
-async function enter(world: World, token?: string): Promise<TestSession> {
-  const entered = await world.run(world.engine.enter('default', token, 'abc'));
-  if (!entered.ok) throw new Error(entered.error.code);
-  return world.connect({ principal: entered.value });
 }
 
 /** An anonymous session that authenticates by its first frame. */

@@ -30,6 +30,7 @@ export interface WorldOptions {
   readonly messagesPerSecondMax?: number;
   readonly segmentBytes?: number;
   readonly seed?: number;
+  readonly maintenanceIntervalMs?: number;
   /** A disk that acknowledges syncs it does not make. */
   readonly syncDoesNothing?: boolean;
 }
@@ -82,7 +83,7 @@ export class World {
         authTimeoutMs: 5_000,
         messagesPerSecondMax: options.messagesPerSecondMax ?? 100_000,
       },
-      maintenanceIntervalMs: 1_000,
+      maintenanceIntervalMs: options.maintenanceIntervalMs ?? 1_000,
     };
     this.engine = new Engine(
       {

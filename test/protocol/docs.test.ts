@@ -60,7 +60,7 @@ describe('every example', () => {
       'occupancy',
     ];
     expect(shown(clientExamples)).toEqual(
-      [...both, 'documentGet', 'notifications', 'presenceUpdate', 'publish'].sort(),
+      [...both, 'documentGet', 'notifications', 'presenceUpdate', 'publish', 'sessionRestore'].sort(),
     );
     expect(shown(serverExamples)).toEqual(
       [
@@ -77,6 +77,8 @@ describe('every example', () => {
         'notifications',
         'rebase',
         'sessionInfo',
+        'sessionKept',
+        'sessionRestored',
         'signals',
       ].sort(),
     );

@@ -145,6 +145,8 @@ const clientMessages: readonly OutgoingMessage[] = [
   { type: 'presence', channel: 'lobby', follow: false },
   { type: 'presenceUpdate', channel: 'lobby', metadata: '{"name":"Ada","at":[1,2]}' },
   { type: 'occupancy', channel: 'lobby', follow: true },
+  { type: 'sessionRestore', cursors: [] },
+  { type: 'sessionRestore', key: utf8('key'), cursors: [{ channel: 'lobby', cursor }] },
 ];
 
 const ada = { session: 'a'.repeat(24), user: 'ada', metadata: '{"name":"Ada"}', since: 1_795_162_732_000 };
@@ -231,6 +233,17 @@ const serverMessages: readonly ServerMessage[] = [
   { type: 'join', channel: 'lobby', members: [], count: 30_000, more: 7 },
   { type: 'leave', channel: 'lobby', sessions: [ada.session], count: 1 },
   { type: 'occupancy', channel: 'lobby', count: 1 },
+  { type: 'sessionKept', key: utf8('key'), added: ['lobby'], dropped: [], leftOut: 0, forMs: 2_400_000 },
+  { type: 'sessionKept', added: [], dropped: ['lobby'], leftOut: 3, forMs: 2_400_000 },
+  {
+    type: 'sessionRestored',
+    sessionId: ada.session,
+    key: utf8('next'),
+    results: [
+      { channel: 'lobby', cursor, retained: { ...delivery, late: false } },
+      { channel: 'attic', error: failure('DENIED', { message: 'No.' }) },
+    ],
+  },
 ];
 
 interface Recorded {

@@ -23,6 +23,7 @@ import type {
   OutgoingPublish,
   ServerMessage,
   Start,
+  SubscribedChannel,
 } from '../../src/protocol/messages.js';
 import { hub, outgoingMessage, serverMessage, slice } from './support.js';
 
@@ -163,6 +164,10 @@ function clientToProto(message: OutgoingMessage): object {
       return { pong: {} };
     case 'close':
       return { close: { code: message.code, reason: message.reason } };
+    case 'sessionRestore': {
+      const { key, cursors } = message;
+      return { sessionRestore: { key, ...list('cursors', cursors) } };
+    }
     case 'subscribe': {
       const channels = message.channels.map(({ channel, start, presence }) => ({
         channel,
@@ -247,18 +252,15 @@ function serverToProto(message: ServerMessage): object {
       return { pong: {} };
     case 'close':
       return { close: { code: message.code, reason: message.reason, ...list('cursors', message.cursors) } };
-    case 'subscribe': {
-      const results = message.results.map(
-        ({ channel, cursor, error, retained, document, notifications }) => ({
-          document,
-          notifications,
-          channel,
-          cursor,
-          error: error && failureToProto(error),
-          retained: retained && deliveryToProto(retained),
-        }),
-      );
-      return { subscribe: list('results', results) };
+    case 'subscribe':
+      return { subscribe: subscribedToProto(message.results) };
+    case 'sessionKept': {
+      const { key, added, dropped, leftOut, forMs } = message;
+      return { sessionKept: { key, ...list('added', added), ...list('dropped', dropped), leftOut, forMs } };
+    }
+    case 'sessionRestored': {
+      const { sessionId, key, results } = message;
+      return { sessionRestored: { sessionId, key, ...subscribedToProto(results) } };
     }
     case 'unsubscribe': {
       const results = message.results.map(({ channel, error }) => ({
@@ -323,6 +325,18 @@ function serverToProto(message: ServerMessage): object {
     case 'error':
       return { error: failureToProto(message.error) };
   }
+}
+
+function subscribedToProto(results: readonly SubscribedChannel[]): object {
+  const protos = results.map(({ channel, cursor, error, retained, document, notifications }) => ({
+    document,
+    notifications,
+    channel,
+    cursor,
+    error: error && failureToProto(error),
+    retained: retained && deliveryToProto(retained),
+  }));
+  return list('results', protos);
 }
 
 const dotToProto = ({ writer, seq }: Dot) => ({ writer: fromHex(writer), seq });

@@ -76,7 +76,8 @@ function meaning(event: ServerEvent): ServerEvent {
     case 'delivery':
     case 'history':
       return { ...event, entries: entriesPlain(event.entries) };
-    case 'subscribe': {
+    case 'subscribe':
+    case 'sessionRestored': {
       const results = event.results.map(({ retained, ...rest }) => ({
         ...rest,
         ...(retained && { retained: entriesPlain([retained])[0]! }),

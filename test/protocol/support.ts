@@ -29,6 +29,7 @@ export const writer = fc
   .uint8Array({ minLength: 12, maxLength: 12 })
   .map((value) => toHex(value) as WriterId);
 const dot = fc.record({ writer, seq });
+const restoreKey = fc.uint8Array({ minLength: 1, maxLength: 64 });
 
 /** Leaves the members out whose value is undefined, as exact optional types want. */
 function compact<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
@@ -139,6 +140,13 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
     .map(compact),
   fc
     .record({ type: fc.constant('occupancy' as const), channel: name, follow: maybe(fc.boolean()) })
+    .map(compact),
+  fc
+    .record({
+      type: fc.constant('sessionRestore' as const),
+      key: maybe(restoreKey),
+      cursors: fc.array(fc.record({ channel: name, cursor }), { maxLength: 3 }),
+    })
     .map(compact),
   fc
     .record({
@@ -302,7 +310,42 @@ const member = fc
   .map(compact);
 const members = fc.array(member, { maxLength: 3 });
 
+const names = fc.array(name, { maxLength: 3 });
+
+const subscribed = fc.array(
+  fc
+    .record({
+      channel: name,
+      cursor: maybe(cursor),
+      error: maybe(failure),
+      retained: maybe(sliceOf(1)),
+      document: maybe(info),
+      notifications: maybe(notificationCount),
+    })
+    .map(({ retained, ...rest }) =>
+      compact({ ...rest, retained: retained && { ...retained, channel: rest.channel } }),
+    )
+    .map(withOwnRecords),
+  { maxLength: 3 },
+);
+
 export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
+  fc
+    .record({
+      type: fc.constant('sessionKept' as const),
+      key: maybe(restoreKey),
+      added: names,
+      dropped: names,
+      leftOut: count,
+      forMs: count,
+    })
+    .map(compact),
+  fc.record({
+    type: fc.constant('sessionRestored' as const),
+    sessionId: text,
+    key: restoreKey,
+    results: subscribed,
+  }),
   fc.record({
     type: fc.constant('presence' as const),
     channel: name,
@@ -345,22 +388,7 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
   }),
   fc.record({
     type: fc.constant('subscribe' as const),
-    results: fc.array(
-      fc
-        .record({
-          channel: name,
-          cursor: maybe(cursor),
-          error: maybe(failure),
-          retained: maybe(sliceOf(1)),
-          document: maybe(info),
-          notifications: maybe(notificationCount),
-        })
-        .map(({ retained, ...rest }) =>
-          compact({ ...rest, retained: retained && { ...retained, channel: rest.channel } }),
-        )
-        .map(withOwnRecords),
-      { maxLength: 3 },
-    ),
+    results: subscribed,
   }),
   fc.record({
     type: fc.constant('unsubscribe' as const),

@@ -412,6 +412,25 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
       record.groups.push(new Map([ownedBy('n1', '')]));
     },
   ],
+  [
+    'S1 keys count once',
+    'one key restores two sessions',
+    ({ record: { restores } }) => {
+      for (const client of ['k1', 'k2'])
+        restores.push({ client, key: 'aa', channels: [], allowed: undefined });
+    },
+  ],
+  [
+    'S2 what was kept comes back',
+    'a subscription is missing',
+    ({ record }) =>
+      void record.restores.push({ client: 'k1', key: 'aa', channels: ['a'], allowed: [['a', 'b'], ['b']] }),
+  ],
+  [
+    'S3 kept sessions come back',
+    'a session is gone',
+    ({ record }) => void record.lastRestores.push({ client: 'k1', outcome: 'refused' }),
+  ],
   ['I25 bounded queues', 'too much waits', (story) => (story.bufferedMost = 1 << 30)],
 ];
 

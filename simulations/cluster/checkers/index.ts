@@ -11,6 +11,7 @@ import { groupsHaveOneMaker } from './groups.js';
 import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
+import * as restores from './restores.js';
 import * as rot from './rot.js';
 import * as stores from './stores.js';
 import * as trims from './trims.js';
@@ -61,6 +62,9 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'N1 notices are kept': notifications.noticesAreKept,
   'N2 unread is told': notifications.unreadIsTold,
   'P5 groups have one maker': groupsHaveOneMaker,
+  'S1 keys count once': restores.keysCountOnce,
+  'S2 what was kept comes back': restores.whatWasKeptComesBack,
+  'S3 kept sessions come back': restores.keptSessionsComeBack,
   'I25 bounded queues': function* ({ bufferedMost }) {
     if (bufferedMost > queueBytesMax) yield `${bufferedMost} bytes waited in one connection`;
   },

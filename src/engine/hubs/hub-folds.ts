@@ -8,9 +8,9 @@ export interface HubFoldsKind<F extends Fold> {
   refOf(hub: HubName): ChannelRef;
   /** State before the first entry. */
   empty(): F;
-  /** It is another: what was done by it is looked at anew, after `recheckMs` and no more often. */
+  /** It is another: what was done by it is looked at anew, after `recheckMs` and no more often; left out: with every change. */
   changed(hub: HubName): void;
-  readonly recheckMs: number;
+  readonly recheckMs?: number;
   /** Whether anybody is to be looked at; left out: always. */
   isDue?(hub: HubName, state: F): boolean;
 }
@@ -65,10 +65,12 @@ export class HubFolds<F extends Fold> {
 
   /** Not for every change: looking costs a step for each session. And who changed something is answered first. */
   #recheckSoon(hub: HubName): void {
+    const { recheckMs } = this.kind;
+    if (recheckMs === undefined) return this.kind.changed(hub);
     const state = this.known(hub);
     if (this.#rechecking.has(hub) || (state && this.kind.isDue?.(hub, state) === false)) return;
     this.#rechecking.add(hub);
-    this.host.ports.timers.after(this.kind.recheckMs, () => {
+    this.host.ports.timers.after(recheckMs, () => {
       this.#rechecking.delete(hub);
       this.kind.changed(hub);
     });

@@ -10,7 +10,7 @@ import { type RuleConfig, type RuleSet, hasRetention, receiptRules, rulesFor } f
 import { Catalog, type Cleared, type Deleting, type HubEvent, encodeHubEvent } from '../../hubs/catalog.js';
 import { type Change, type SettingsDocument, encodeChange } from '../../hubs/change.js';
 import { type HubView, Settings, viewOf } from '../../hubs/settings.js';
-import { catalogRef, settingsRef, systemRulesOf } from '../../hubs/system-channels.js';
+import { catalogRef, hasOwnRules, settingsRef, systemRulesOf } from '../../hubs/system-channels.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import { SystemFold, type SystemFoldHost } from './system-fold.js';
 
@@ -96,7 +96,7 @@ export class Hubs {
 
   /** What goes for a channel; `undefined` as for `view`. */
   rulesOf({ hub, channel }: ChannelRef): RuleSet | undefined {
-    if (isSystemChannel(channel) && this.#catalog) return systemRulesOf(channel);
+    if (hasOwnRules(channel) || (isSystemChannel(channel) && this.#catalog)) return systemRulesOf(channel);
     const view = this.view(hub);
     const of = receiptsOf(channel);
     const rules = view && rulesFor(view.rules, hub, of ?? channel);

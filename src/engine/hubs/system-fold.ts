@@ -177,8 +177,9 @@ export class SystemFold<F extends Fold> {
         for (const { entry } of event.entries) this.#apply(entry);
         return true;
       case 'gap':
+        if (event.reason === 'trimmed' && this.#reads?.isOfTrimmed === true) return false;
         this.#tell(`Entries of ${this.ref.hub} ${this.ref.channel} are gone (${event.reason}).`);
-        (this.#reading ?? this.#state)?.lacks();
+        this.#reads?.lacks();
         return true;
       case 'subscribe':
         if (event.results.some(({ error }) => error)) this.#again();
@@ -194,9 +195,13 @@ export class SystemFold<F extends Fold> {
     }
   }
 
+  get #reads(): F | undefined {
+    return this.#reading ?? this.#state;
+  }
+
   #apply(entry: DeliveredEntry['entry']): void {
     const { content, timestamp, actor, writer, seq } = entry;
-    const state = this.#reading ?? this.#state;
+    const state = this.#reads;
     // Merges and trims keep the log in order and change nothing.
     if (!content || !state) return;
     const { event, payload } = content;

@@ -22,6 +22,7 @@ import { type Asking, People, noPeople } from '../people/people.js';
 import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
 import type { ChannelSize, EnginePorts, Secrets } from '../ports.js';
+import { Restoring } from '../restoring/restoring.js';
 import { Hubs } from './hubs.js';
 import { Identifying } from './identifying.js';
 import { Quotas } from './quotas.js';
@@ -36,6 +37,8 @@ export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonK
   ): Promise<Result<readonly ChannelSize[], Failure>>;
   /** What goes for the hub is another. */
   hubChanged(hub: HubName): void;
+  /** A session is not in that channel any more. */
+  left(ref: ChannelRef, session: string): void;
   /** Somebody's account is, or somebody is in a group no longer. */
   peopleChanged(hub: HubName): void;
 }
@@ -44,6 +47,7 @@ export class Tenants {
   readonly hubs: Hubs;
   readonly clients: Identifying;
   readonly quotas: Quotas;
+  readonly restoring: Restoring;
   readonly #people: People | undefined;
   readonly #configured: EngineOptions['rules']['hubs'];
   /** `undefined` where nothing is kept of hubs. */
@@ -92,6 +96,15 @@ export class Tenants {
     };
     this.#groups = this.hubs.isKept ? new HubGroups(groups) : undefined;
     this.clients = new Identifying(ports, options, viewOf, this.#people);
+    this.restoring = new Restoring({
+      ...folds,
+      ports,
+      isCurrent: async (hub, principal) => {
+        if (principal.account !== undefined) await this.#people?.ready(hub);
+        return this.clients.isCurrent(hub, principal);
+      },
+      left: (ref, session) => host.left(ref, session),
+    });
   }
 
   start(): void {
@@ -102,11 +115,13 @@ export class Tenants {
     this.hubs.stop();
     this.#people?.stop();
     this.#groups?.stop();
+    this.restoring.stop();
   }
 
   /** `used`: hubs that somebody is in. */
   tick(used: () => ReadonlySet<HubName>, nowMs: number): void {
     this.quotas.tick(nowMs);
+    this.restoring.tick();
     if (!this.hubs.isKept) return;
     const hubs = used();
     this.hubs.tick(hubs);

@@ -82,6 +82,11 @@ export class People {
     return ok({ provider: provider.name, identity });
   }
 
+  /** Resolves once the people of the hub are known here, if they can be. */
+  async ready(hub: HubName): Promise<void> {
+    await this.#directories.of(hub);
+  }
+
   /** Whether the account is still there, and what it was known by has not changed. */
   isCurrent(hub: HubName, name: string, account: string): boolean {
     const state = this.#directories.known(hub);

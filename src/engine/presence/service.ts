@@ -75,7 +75,11 @@ export class PresenceService {
   }
 
   left({ session, channel }: Subscription<Session>): void {
-    this.#parts.presence.leave({ hub: session.hub, channel }, session.id);
+    if (!session.isMoved) this.gone({ hub: session.hub, channel }, session.id);
+  }
+
+  gone(ref: ChannelRef, session: string): void {
+    this.#parts.presence.leave(ref, session);
   }
 
   /** The session has ended. */
