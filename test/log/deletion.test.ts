@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ChannelRef, Dot, WriterId } from '../../src/base/ids.js';
 import { limits } from '../../src/base/limits.js';
+import { Mirror } from '../../src/engine/cluster/mirror.js';
+import { reasonOf, withReason } from '../../src/engine/missing.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
 import type { LostRange, Timestamp } from '../../src/log/entry.js';
 import { floorRun, floorsIn } from '../../src/log/floors.js';
@@ -25,6 +27,10 @@ interface Writing {
 
 /** Entries of a writer as it would stamp them on this log. */
 function runOn(log: ChannelLog, writer: WriterId, of: Writing = {}): RunSummary {
+  return stampOn(log, writer, of).runs[0]!;
+}
+
+function stampOn(log: ChannelLog, writer: WriterId, of: Writing): RunWriter {
   const { round = 1, count = 1, deletes, voids } = of;
   const own = log.writer(writer);
   const firstSeq = (own?.seq ?? 0) + 1;
@@ -38,7 +44,8 @@ function runOn(log: ChannelLog, writer: WriterId, of: Writing = {}): RunSummary 
     else if (voids) out.append({ timestamp, kind: 'delete', parents, voids });
     else out.append({ timestamp, kind: 'read', parents, retain: true });
   }
-  return out.end();
+  out.end();
+  return out;
 }
 
 function write(writer: WriterId, of: Writing, ...logs: readonly ChannelLog[]): Dot {
@@ -106,6 +113,14 @@ describe('the end of a generation', () => {
     expect(readAll(log)).toEqual(['deleted', 'a7x1']);
   });
 
+  test('is why its past cannot be read, also to who has not heard of it', () => {
+    const { home, apart } = parted();
+    const range = { writer: a, fromSeq: 2, toSeq: 3 };
+    expect(reasonOf(home, range)).toBe('deleted');
+    expect(reasonOf(apart, range)).toBe('damaged');
+    expect(reasonOf(apart, withReason(home, range))).toBe('deleted');
+  });
+
   test('is nothing where another owner had gone on without it', () => {
     const [log, other] = [new ChannelLog(ref), new ChannelLog(ref)];
     commit(write(a, { count: 5 }, log, other), log, other);
@@ -117,6 +132,32 @@ describe('the end of a generation', () => {
     commit({ writer: b, seq: 2 }, log);
     expect([log.generation.deletion, log.firstPosition, log.heldTrims]).toEqual([undefined, 0, []]);
     expect(readAll(log)).toEqual(['a1x5', 'b1x1', 'a6x1', 'b2x1']);
+  });
+
+  test('is nothing to a follower either where another owner had gone on without it', () => {
+    const log = new ChannelLog(ref);
+    const mirror = new Mirror(new ChannelLog(ref));
+    const follow = (writer: WriterId, of: Writing, on = log): Dot => {
+      const out = stampOn(on, writer, of);
+      const [run] = out.runs as [RunSummary];
+      log.apply(run);
+      expect(mirror.take(out.bytes().slice())).toBe(true);
+      return { writer, seq: run.firstSeq + run.count - 1 };
+    };
+    follow(a, { count: 5 });
+    const other = copyOf(log);
+    follow(a, { deletes: true });
+    follow(b, { round: 2 }, other);
+    const merged = follow(b, { round: 2 });
+    expect(mirror.commit(merged)?.position).toBe(0);
+    mirror.settle();
+    expect([mirror.log.generation.deletion, mirror.log.firstPosition]).toEqual([undefined, 0]);
+    expect(readAll(mirror.log)).toEqual(['a1x5', 'b1x1', 'a6x1', 'b2x1']);
+    commit(merged, log);
+    commit(follow(b, { round: 2, deletes: true }), log);
+    mirror.commit({ writer: b, seq: 3 });
+    mirror.settle();
+    expect(mirror.log.encode()).toEqual(log.encode());
   });
 
   test('is adopted by a home that was away, with what is known of it', () => {
