@@ -31,6 +31,12 @@ export class OwnChannels {
     void this.host.open(session, wanted, ([result]) => this.#opened(session, channel, result));
   }
 
+  /** It is another session by now. */
+  again(session: Session): void {
+    this.#channels.delete(session);
+    this.enter(session);
+  }
+
   /** `undefined` where it is to be in none. A user's name may be too long for a channel's. */
   #channelOf({ hub, principal }: Session): ChannelName | undefined {
     if (!principal.authenticated || principal.admin) return undefined;
@@ -46,8 +52,7 @@ export class OwnChannels {
     if (result && !error && isOpen) session.send(0, { type: 'subscribe', results: [result] });
     if (error?.retryAfterMs === undefined) return;
     this.host.timers.after(error.retryAfterMs, () => {
-      if (this.#channels.get(session) === channel) this.#channels.delete(session);
-      this.enter(session);
+      if (this.#channels.get(session) === channel) this.again(session);
     });
   }
 }

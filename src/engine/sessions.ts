@@ -364,7 +364,7 @@ export class Sessions implements SessionHost {
       .restore(session, requestId, message, opener)
       .catch((error: unknown) => this.#failed(error, session, requestId))
       .finally(() => {
-        this.#ownChannels.enter(session);
+        this.#ownChannels.again(session);
         done(this.#nowMs());
       });
   }

@@ -15,3 +15,5 @@ export class HeldFrames {
     return true;
   }
 }
+
+export const restoredFirst = 'A session is restored before anything else, once.';

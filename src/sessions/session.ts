@@ -24,7 +24,7 @@ import type {
 } from '../protocol/messages.js';
 import { encodeServerFrame } from '../protocol/server-encoder.js';
 import { type Authenticated, type SessionPrincipal, authResultOf, entries } from './authentication.js';
-import { HeldFrames } from './held-frames.js';
+import { HeldFrames, restoredFirst } from './held-frames.js';
 import { AckRange, type Accepted, type Reached } from './ack-range.js';
 import { Outbox } from './outbox.js';
 import { MessageRates } from './message-rates.js';
@@ -282,10 +282,11 @@ export class Session implements Subscriber {
       if (!this.admitted) return this.failAndClose('UNAUTHENTICATED', {}, requestId);
       return this.#host.keep(this, requestId);
     }
-    if (this.#isVerifying || this.subscriptions.size > 0) {
-      const text = 'A session is restored before anything else, once.';
-      return this.fail(requestId, failure('INVALID', { message: text }));
-    }
+    const own = [...this.subscriptions.values()];
+    const isLate = this.#isVerifying || own.some(({ isAutomatic }) => !isAutomatic);
+    if (isLate) return this.fail(requestId, failure('INVALID', { message: restoredFirst }));
+    // Of the session that it is now.
+    for (const subscription of own) this.drop(subscription);
     this.#held = new HeldFrames();
     this.#host.restore(this, requestId, { ...message, key }, (nowMs) => this.#release(nowMs));
   }

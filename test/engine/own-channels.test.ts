@@ -88,15 +88,15 @@ test('a session that comes back is in it again, and what was asked for itself co
   for (const session of [first, second])
     keys.push((await session.ask({ sessionRestore: {} })).sessionKept.key);
   for (const session of [first, second]) session.handle.disconnected();
-  const [one, two] = [await enter(world), await enter(world)];
+  // One has shown its token first, and so is in it when it shows the key.
+  const [one, two] = [await enter(world), await enter(world, 'ada')];
   const { sessionRestored } = await one.ask({ sessionRestore: { key: keys[0] } });
   expect(sessionRestored.results).toEqual([]);
   expect((await two.ask({ sessionRestore: { key: keys[1] } })).sessionRestored.results).toMatchObject([
     { channel: 'u:ada' },
   ]);
   await world.settle();
-  expect(own(one)).toEqual(['u:ada']);
-  expect(own(two)).toEqual([]);
+  expect([...own(one), ...own(two)]).toEqual(['u:ada', 'u:ada']);
   await says(world, 'u:ada', 'hello');
   for (const session of [one, two]) expect(session.data('u:ada')).toEqual(['hello']);
 });
