@@ -14,6 +14,7 @@ import type { Goal } from './report/goal.js';
 import { Rows } from './report/rows.js';
 import { surroundings, surroundingsLines } from './report/surroundings.js';
 import { goalLines, tableLines } from './report/table.js';
+import { clusterSuite } from './suites/cluster.js';
 import { fanOutSuite } from './suites/fan-out.js';
 import { idleSuite } from './suites/idle.js';
 import { publishSuite } from './suites/publish.js';
@@ -31,6 +32,7 @@ const suites: Readonly<Record<SuiteName, Suite>> = {
   start: startSuite,
   store: storeSuite,
   rights: rightsSuite,
+  cluster: clusterSuite,
 };
 const payloadBytes = 128;
 const projectRoot = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,12 +1,22 @@
 /** Arguments of `npm run bench`. */
 import { parseArgs } from 'node:util';
 
-export const suiteNames = ['publish', 'fanout', 'replay', 'idle', 'start', 'store', 'rights'] as const;
+export const suiteNames = [
+  'publish',
+  'fanout',
+  'replay',
+  'idle',
+  'start',
+  'store',
+  'rights',
+  'cluster',
+] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 export const usage = `usage: npm run bench -- [options]
 
-  --only <a,b>     suites: ${suiteNames.join(', ')} (default: all)
+  --only <a,b>     suites: ${suiteNames.join(', ')} (default: all but cluster)
+  --cluster        three nodes beside one: the suite cluster alone
   --cells <a|b>    only cells whose name holds one of these texts
   --quick          one short round, and less on disk
   --rounds <n>     medians are of so many (default: 3)
@@ -31,6 +41,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     args: [...args],
     options: {
       only: { type: 'string' },
+      cluster: { type: 'boolean' },
       cells: { type: 'string' },
       quick: { type: 'boolean' },
       rounds: { type: 'string' },
@@ -43,7 +54,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   if (values.help === true) return undefined;
   const quick = values.quick === true;
   return {
-    only: values.only === undefined ? suiteNames : values.only.split(',').map(suiteName),
+    only: suitesOf(values.only, values.cluster === true),
     cells: values.cells?.split('|') ?? [''],
     quick,
     rounds: numberOf('--rounds', values.rounds, { fallback: quick ? 1 : 3, max: 100 }),
@@ -51,6 +62,13 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     json: values.json,
     data: values.data,
   };
+}
+
+/** Three more nodes, and a minute: it is asked for. */
+function suitesOf(only: string | undefined, isCluster: boolean): readonly SuiteName[] {
+  const named = only?.split(',').map(suiteName) ?? [];
+  if (isCluster) return [...new Set([...named, 'cluster' as const])];
+  return only === undefined ? suiteNames.filter((name) => name !== 'cluster') : named;
 }
 
 function suiteName(text: string): SuiteName {

@@ -23,6 +23,8 @@ export interface PublishJob extends Timed {
   readonly perFrame: number;
   /** One for all connections, or each has its own. */
   readonly channels: 'shared' | 'own';
+  /** By name, in place of a new one. */
+  readonly channel?: string;
 }
 
 export interface FanOutJob extends Timed {

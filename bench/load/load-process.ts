@@ -47,7 +47,8 @@ serveJobs<LoadJob, LoadReport>((job) => {
 
 async function publish(job: PublishJob): Promise<LoadReport> {
   const { inFlight, connections, perFrame, payloadBytes } = job;
-  const channelOf = (i: number) => channelName(job.channels === 'own' ? `publish-${i}` : 'publish');
+  const channelOf = (i: number) =>
+    job.channel ?? channelName(job.channels === 'own' ? `publish-${i}` : 'publish');
   const speakers = Array.from({ length: connections }, (_, i) =>
     speakerFor(job.peer, { channel: channelOf(i), perFrame, payloadBytes, inFlight, path: '/' }),
   );

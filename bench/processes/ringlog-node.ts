@@ -11,6 +11,8 @@ import { isReadable, machineProcessorSeconds, processorSeconds } from './process
 export interface RinglogNodeOptions {
   readonly dataPath: string;
   readonly processor: number | undefined;
+  /** Peer addresses of other nodes; by default it stays alone. */
+  readonly join?: string;
   /** Further flags of `ringlog start`. */
   readonly flags?: readonly string[];
   /** It answers `inside`; by default where nothing else tells its processor time. */
@@ -53,11 +55,11 @@ export class RinglogNode {
   /** Resolves when it serves. `onPoll` is called while it does not yet. */
   static async start(options: RinglogNodeOptions, onPoll?: (pid: number) => void): Promise<RinglogNode> {
     const port = await freePort();
-    const { dataPath, processor, flags = [], attended = !isReadable } = options;
+    const { dataPath, processor, join: others = 'none', flags = [], attended = !isReadable } = options;
     const nodeFlags = attended ? ['--expose-gc', '--import', attendant] : [];
     const listen = `127.0.0.1:${port}`;
-    const alone = ['--join', 'none'];
-    const args = [...nodeFlags, program, 'start', '--data', dataPath, '--listen', listen, ...alone, ...flags];
+    const found = ['--join', others];
+    const args = [...nodeFlags, program, 'start', '--data', dataPath, '--listen', listen, ...found, ...flags];
     const machineBefore = machineProcessorSeconds();
     const begun = performance.now();
     const child = new Child({ name: 'ringlog start', command: process.execPath, args, processor });

@@ -255,8 +255,12 @@ export const limits = {
   peerConnectionsMax: 2_048,
   peerConnectionsUnprovenMax: 128,
   peerProofMs: 3_000,
-  /** Calls at once on one connection. */
-  peerStreamsMax: 100,
+  /** Calls at once on one connection. Nodes of these versions make one; each may hold a whole frame while it arrives. */
+  peerStreamsMax: 8,
+  /** Pieces of HTTP/2 that a letter may come in before they are looked at, and how large they must then be on average: each
+   *  costs about 120 bytes of memory however small it is. Nodes send 16 KiB at a time, less only where a window ends. */
+  peerPiecesMax: 1_024,
+  peerPieceBytesMin: 1_024,
   /** What a connection may have sent and not been read: of HTTP/2 flow control. */
   peerWindowBytes: 4_194_304,
   /** Packets of a sender told apart from those heard already, behind the newest. */

@@ -5,12 +5,15 @@ import { createHash, createPrivateKey, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import type { NodeId } from '../base/ids.js';
 import { type ClusterKey, derive } from './cluster-key.js';
+import { nodeUri } from './node-name.js';
 
 /** PEM texts. */
 export interface Certificates {
   readonly authority: string;
   readonly certificate: string;
   readonly key: string;
+  /** What the authority has taken back (RFC 5280 §5). */
+  readonly revoked?: string | undefined;
 }
 
 /** Wide enough for every clock: what ends a certificate is another cluster key. */
@@ -21,21 +24,6 @@ const validity = {
 const algorithm = { name: 'Ed25519' } as const;
 /** PKCS #8 of an Ed25519 key (RFC 8410) up to the 32 bytes of its seed. */
 const ed25519Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
-
-/** What a certificate says of its node, as URI in its alternative names. */
-export function nodeUri(cluster: string, node: NodeId): string {
-  return `ringlog://${cluster}/${node}`;
-}
-
-/** Cluster and node a certificate speaks for. `alternativeNames`: as Node prints them. */
-export function nodeOf(
-  alternativeNames: string | undefined,
-): { readonly cluster: string; readonly node: NodeId } | undefined {
-  const found = /(?:^|, )URI:ringlog:\/\/([a-z0-9-]{1,32})\/([0-9a-f]{32})(?=$|, )/.exec(
-    alternativeNames ?? '',
-  );
-  return found ? { cluster: found[1]!, node: found[2] as NodeId } : undefined;
-}
 
 export async function makeCertificates(
   key: ClusterKey,

@@ -156,7 +156,7 @@ export class Links {
   #failed(peer: NodeId, address: string, error: unknown): void {
     const { random, notices, security } = this.#parts;
     const { backOffMs } = this.#ways.get(peer)!;
-    const fault = faultOf(error, address, security.kind === 'sealed');
+    const fault = faultOf(error, address, security);
     // That a member is not there is what membership tells.
     if (fault.code !== 'PEER_UNREACHABLE' && !fault.message.includes(beingDialed))
       notices.tell(fault.code, fault.message);

@@ -1,9 +1,10 @@
 /** The peer port for connections: proves who connects, within bounds of number and time, and hands the connection to gRPC. */
 import { type Server as NetServer, type Socket, createServer as createNetServer } from 'node:net';
-import { type TLSSocket, createServer as createTlsServer } from 'node:tls';
+import { Server as TlsServer, type TLSSocket, createServer as createTlsServer } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { limits } from '../base/limits.js';
-import { type Security, provenBy } from './security.js';
+import type { Certificates } from './certificates.js';
+import { type Security, provenBy, tlsOf } from './security.js';
 import { serverOptions } from './service.js';
 
 export interface ListenAt {
@@ -15,19 +16,27 @@ export interface Listener {
   readonly port: number;
   /** Ends the connection of a call at once; `from`: as gRPC names it. */
   cut(from: string): void;
+  /** Shown to those who connect from now on. */
+  renew(certificates: Certificates): void;
   close(): void;
+}
+
+export interface ListenerParts {
+  readonly services: (server: grpc.Server) => void;
+  /** Somebody showed a certificate that does not do, and why. */
+  readonly refused: (from: string, why: string) => void;
 }
 
 /** Rejects with what the system says: EADDRINUSE and the like. */
 export async function listen(
   { host, port }: ListenAt,
   security: Security,
-  services: (server: grpc.Server) => void,
+  { services, refused }: ListenerParts,
 ): Promise<Listener> {
   const server = new grpc.Server(serverOptions);
   services(server);
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-  const gate = new Gate((socket) => injector.injectConnection(socket));
+  const gate = new Gate((socket) => injector.injectConnection(socket), refused);
   const net = gate.serverFor(security);
   await new Promise<void>((resolve, reject) => {
     net.once('error', reject);
@@ -42,6 +51,9 @@ export async function listen(
   return {
     port: typeof address === 'object' && address ? address.port : port,
     cut: (from) => gate.cut(from),
+    renew(certificates) {
+      if (net instanceof TlsServer) net.setSecureContext(tlsOf(certificates));
+    },
     close() {
       net.close();
       gate.close();
@@ -56,9 +68,11 @@ class Gate {
   readonly #open = new Map<string, Socket>();
   readonly #unproven = new Set<string>();
   readonly #pass: (socket: Socket) => void;
+  readonly #refused: ListenerParts['refused'];
 
-  constructor(pass: (socket: Socket) => void) {
+  constructor(pass: (socket: Socket) => void, refused: ListenerParts['refused']) {
     this.#pass = pass;
+    this.#refused = refused;
   }
 
   serverFor(security: Security): NetServer {
@@ -68,14 +82,11 @@ class Gate {
         this.#unproven.delete(nameOf(socket));
         this.#pass(socket);
       });
-    const { authority, certificate, key } = security.certificates;
     const server = createTlsServer({
-      ca: authority,
-      cert: certificate,
-      key,
-      minVersion: 'TLSv1.3',
+      ...tlsOf(security.certificates),
       requestCert: true,
-      rejectUnauthorized: true,
+      // Refused below, where it can be said why.
+      rejectUnauthorized: false,
       ALPNProtocols: ['h2'],
       handshakeTimeout: limits.peerProofMs,
       noDelay: true,
@@ -96,7 +107,13 @@ class Gate {
 
   #proved(socket: TLSSocket): void {
     socket.on('error', () => undefined);
-    if (!socket.authorized || !provenBy(socket.getPeerCertificate())) return void socket.destroy();
+    const certificate = socket.getPeerCertificate();
+    const proven = socket.authorized ? provenBy(certificate) : undefined;
+    if (!proven) {
+      // Strangers without one are many, and nothing to tell.
+      if (certificate.raw) this.#refused(`${socket.remoteAddress}`, reasonOf(socket));
+      return void socket.destroy();
+    }
     this.#unproven.delete(nameOf(socket));
     this.#pass(socket);
   }
@@ -119,6 +136,14 @@ class Gate {
     });
     return true;
   }
+}
+
+function reasonOf({ authorized, authorizationError }: TLSSocket): string {
+  // A code such as CERT_HAS_EXPIRED, whatever the types say.
+  const code = authorized
+    ? 'it names no node, or is not for both serverAuth and clientAuth'
+    : `${authorizationError}`;
+  return /^[A-Z_]+$/.test(code) ? code.toLowerCase().replaceAll('_', ' ') : code;
 }
 
 function nameOf({ remoteAddress, remotePort }: Socket): string {

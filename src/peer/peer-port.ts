@@ -7,6 +7,7 @@ import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Clock, Observer, PeerHandlers, Peers, Random, Timers } from '../engine/ports.js';
 import { AddressBook, parseAddress } from './addresses.js';
+import type { Certificates } from './certificates.js';
 import { Datagrams } from './datagrams.js';
 import { faultOf } from './faults.js';
 import { type Hello, protocolVersions } from './hello.js';
@@ -50,6 +51,7 @@ export class PeerPort implements Peers {
   readonly #notices: Notices;
   readonly links: Links;
   readonly #questions: Questions;
+  #makeClient: (address: string) => grpc.Client;
   #handlers: PeerHandlers | undefined;
   #isStopped = false;
   /** Addresses where somebody answered. */
@@ -69,6 +71,7 @@ export class PeerPort implements Peers {
     this.#listener = bound.listener;
     this.#datagrams = bound.datagrams;
     this.#seal = packetSeal(this.own, security);
+    this.#makeClient = clientMaker(security);
     this.#addresses = new AddressBook(clock);
     this.#notices = new Notices(clock, observer);
     const parts = {
@@ -78,7 +81,7 @@ export class PeerPort implements Peers {
       timers,
       random,
       notices: this.#notices,
-      makeClient: clientMaker(security),
+      makeClient: (address: string) => this.#makeClient(address),
       cut: (from: string) => bound.listener.cut(from),
       met: (hello: Hello) => this.#seal.met(hello),
     };
@@ -138,9 +141,17 @@ export class PeerPort implements Peers {
 
   /** That one who was there is silent now is for membership to judge. */
   #told(address: string, error: unknown): void {
-    const { code, message } = faultOf(error, address, this.#options.security.kind === 'sealed');
+    const { code, message } = faultOf(error, address, this.#options.security);
     if (code !== 'PEER_UNREACHABLE' || !this.#answered.has(address))
       this.#notices.tell(code, message, `${code} ${address}`);
+  }
+
+  /** Of this node, in place of those before. Connections that are open stay. */
+  renew(certificates: Certificates): void {
+    const { security } = this.#options;
+    if (security.kind === 'plain' || this.#isStopped) return;
+    this.#listener.renew(certificates);
+    this.#makeClient = clientMaker({ ...security, certificates });
   }
 
   stop(): void {
@@ -154,6 +165,16 @@ export class PeerPort implements Peers {
   }
 
   // What comes.
+
+  /** That others have another cluster key is theirs to tell. */
+  refused(from: string, why: string): void {
+    const { security } = this.#options;
+    if (security.kind === 'sealed' && security.isGiven)
+      this.#notices.tell(
+        'PEER_REFUSED',
+        `A node that called from ${from} was refused for its certificate: ${why}.`,
+      );
+  }
 
   received(datagram: Uint8Array, from: string): void {
     if (datagram.length > limits.gossipPacketBytesMax) return;
@@ -218,9 +239,10 @@ async function bind({ listen: at, portsTried, security }: PeerPortOptions, start
 }
 
 async function bindBoth(at: ListenAt, security: Security, started: Started): Promise<Bound> {
-  const listener = await listen(at, security, (server) =>
-    server.addService(peerService, servicesOf(started)),
-  );
+  const listener = await listen(at, security, {
+    services: (server) => server.addService(peerService, servicesOf(started)),
+    refused: (from, why) => started()?.refused(from, why),
+  });
   try {
     const datagrams = await Datagrams.open({ host: at.host, port: listener.port }, (datagram, from) =>
       started()?.received(datagram, from),

@@ -2,8 +2,9 @@
 import { createSecureContext } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { limits } from '../base/limits.js';
+import { refusingCrumbs } from './crumbs.js';
 import { type Hello, decodeHello, encodeHello } from './hello.js';
-import { type Security, provenBy } from './security.js';
+import { type Security, provenBy, tlsOf } from './security.js';
 
 const asTheyAre = (bytes: Buffer): Buffer => bytes;
 
@@ -36,6 +37,7 @@ export const serverOptions: grpc.ServerOptions = {
   'grpc.max_concurrent_streams': limits.peerStreamsMax,
   'grpc.max_connection_idle_ms': 60_000,
   'grpc.enable_channelz': 0,
+  interceptors: [refusingCrumbs],
 };
 
 /** A name nobody looks up: who answers is told by its certificate. */
@@ -62,11 +64,10 @@ export function clientMaker(security: Security): (address: string) => grpc.Clien
 
 function credentialsOf(security: Security): grpc.ChannelCredentials {
   if (security.kind === 'plain') return grpc.credentials.createInsecure();
-  const { authority, certificate, key } = security.certificates;
-  const context = createSecureContext({ ca: authority, cert: certificate, key, minVersion: 'TLSv1.3' });
+  const context = createSecureContext(tlsOf(security.certificates));
   return grpc.credentials.createFromSecureContext(context, {
     checkServerIdentity: (_host, found) =>
-      provenBy(found) ? undefined : new Error('the certificate names no node'),
+      provenBy(found) ? undefined : new Error('the certificate is for no node'),
   });
 }
 

@@ -16,6 +16,7 @@ import type { Security } from '../peer/security.js';
 import { isAnywhere, ownAddress } from './client-addresses.js';
 import { ConfigError } from './config-error.js';
 import type { Config } from './config-schema.js';
+import type { GivenCertificates } from './peer-certificates.js';
 import { type ListenAddress, formatListen, parseListen } from './listen-address.js';
 import { systemClock, systemRandom, systemTimers } from './system-ports.js';
 
@@ -31,8 +32,9 @@ const defaultPort = 7946;
 /** How far from the default port a free one is looked for. */
 const portsTriedMax = 100;
 
-interface ClusterParts {
+export interface ClusterParts {
   readonly node: NodeId;
+  readonly given?: GivenCertificates | undefined;
   /** Where clients find it, as far as that is known yet. */
   readonly clientAddresses: readonly string[];
   /** The key itself, as the environment holds it. */
@@ -42,7 +44,7 @@ interface ClusterParts {
 
 export async function openCluster(
   config: Config,
-  { node, clientAddresses, secret, observer }: ClusterParts,
+  { node, given, clientAddresses, secret, observer }: ClusterParts,
 ): Promise<ClusterPlan> {
   const key = clusterKeyOf(config, secret);
   const join = parseJoin(config.join);
@@ -55,7 +57,7 @@ export async function openCluster(
   const peers = await open({
     cluster: config.cluster.name,
     node,
-    security: await securityOf(key, config.cluster.name, node),
+    security: await securityOf(key, config.cluster.name, node, given),
     listen,
     portsTried: isDefaultPort ? portsTriedMax : listen.port === 0 ? 10 : 1,
     advertise: (port) => advertised(config.advertise, listen, port),
@@ -64,6 +66,7 @@ export async function openCluster(
     random: systemRandom,
     observer,
   });
+  given?.files.onRenewed((certificates) => peers.renew(certificates));
   const options: ClusterOptions = {
     ring:
       config.role === 'edge'
@@ -119,10 +122,20 @@ function readKey(file: string): string {
 }
 
 /** Loading what makes certificates takes a while, and most nodes of one machine need none. */
-async function securityOf(key: ClusterKey | undefined, cluster: string, node: NodeId): Promise<Security> {
+async function securityOf(
+  key: ClusterKey | undefined,
+  cluster: string,
+  node: NodeId,
+  given: GivenCertificates | undefined,
+): Promise<Security> {
+  if (!key && given)
+    throw new ConfigError(
+      'Certificates prove connections; packets are sealed with a cluster key, so give one too: make it with `ringlog key new`, and name it with --cluster-key-file.',
+    );
   if (!key) return { kind: 'plain' };
-  const { makeCertificates } = await import('../peer/certificates.js');
   const { sealedBy } = await import('../peer/security.js');
+  if (given) return sealedBy(key, given.files.content, true);
+  const { makeCertificates } = await import('../peer/certificates.js');
   return sealedBy(key, await makeCertificates(key, cluster, node));
 }
 

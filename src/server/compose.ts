@@ -12,7 +12,7 @@ import { nodeFiles } from '../storage/node-files.js';
 import { systemSecrets } from '../services/people/secrets.js';
 import { storeMigrations } from '../../migrations/store/index.js';
 import { clientAddressesOf, schemeOf } from './client-addresses.js';
-import type { ClusterPlan } from './cluster.js';
+import type { ClusterParts, ClusterPlan } from './cluster.js';
 import { ConfigError } from './config-error.js';
 import type { Config } from './config.js';
 import { CurrentNode } from './current-node.js';
@@ -22,6 +22,7 @@ import { gatewayOptions } from './gateway-options.js';
 import { type ListenAddress, formatListen, parseListen } from './listen-address.js';
 import { type LogDestination, createLogger, loggingObserver } from './logger.js';
 import { makeEngine } from './make-engine.js';
+import { openGivenCertificates, refuseOther } from './peer-certificates.js';
 import { type LazyProviders, lazyProviders } from './providers.js';
 import { systemClock, systemRandom } from './system-ports.js';
 import { type ServerTls, openTls } from './tls.js';
@@ -64,15 +65,18 @@ const portsTriedMax = 100;
 export async function compose(config: Config, options: ServerOptions): Promise<RunningServer> {
   const logger = createLogger(config.log.level, options.logDestination ?? process.stderr);
   refuseAloneEdge(config);
-  const directory = await openDataDirectory(config.data, systemRandom, config.role);
+  const warn = (message: string) => logger.warn({ type: 'certificate' }, message);
+  const given = await openGivenCertificates(config, { warn });
+  const directory = await openDataDirectory(config.data, systemRandom, config.role, given?.node);
+  if (given) refuseOther(given.node, directory.nodeId, config.peer.certFile);
   for (const warning of directory.warnings) logger.warn({ type: 'data-directory' }, warning);
   options.onStep?.({ type: 'data-directory', directory });
-  const tls = await openTls(config, { warn: (message) => logger.warn({ type: 'certificate' }, message) });
+  const tls = await openTls(config, { warn });
 
   const { observer, failed, fail } = observe(loggingObserver(logger), options.onStep);
   const providers = lazyProviders(config, observer);
   const openPeers = (clientAddresses: readonly string[]) =>
-    clusterOf(config, directory, options, { clientAddresses, observer });
+    clusterOf(config, directory, options, { clientAddresses, observer, given });
   // One that begins alone listens for clients first: what other nodes need takes a while to load.
   const early = expectsOthers(config, directory, options) ? await openPeers([]) : undefined;
   const secrets = systemSecrets();
@@ -92,6 +96,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     await gateway?.stop();
     providers.stop();
     tls?.stop();
+    given?.files.stop();
     await secrets.stop();
     logger.info('Stopped.');
   };
@@ -157,7 +162,7 @@ async function clusterOf(
   config: Config,
   directory: DataDirectory,
   options: ServerOptions,
-  parts: { readonly clientAddresses: readonly string[]; readonly observer: Observer },
+  parts: Pick<ClusterParts, 'clientAddresses' | 'observer' | 'given'>,
 ): Promise<ClusterPlan | undefined> {
   if (isToStayAlone(config) && !directory.isMember && config.workers === 0) return undefined;
   const { openCluster } = await import('./cluster.js');

@@ -101,6 +101,21 @@ export const configSchema = Type.Object(
             'Address for other nodes, `host:port`, TCP and UDP; `auto` is port 7946 of 127.0.0.1, or with a cluster key of all addresses',
           default: 'auto',
         }),
+        caFile: Type.String({
+          description:
+            'Authorities whose certificates prove other nodes, PEM, in place of the one that comes from the cluster key; read again when it changes, as are the next three',
+          default: '',
+        }),
+        certFile: Type.String({
+          description:
+            'The certificate of this node for others, PEM, with what it was signed by; it names cluster and node',
+          default: '',
+        }),
+        keyFile: Type.String({ description: 'The key of that certificate, PEM', default: '' }),
+        crlFile: Type.String({
+          description: 'What those authorities have taken back, PEM, a list of each',
+          default: '',
+        }),
       },
       strict,
     ),

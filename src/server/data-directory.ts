@@ -28,10 +28,12 @@ export interface DataDirectory {
   readonly warnings: readonly string[];
 }
 
+/** `given`: the id of a node that is made now, where its certificate says one. */
 export async function openDataDirectory(
   path: string,
   random: Random,
   role: Role = 'core',
+  given?: NodeId,
 ): Promise<DataDirectory> {
   const directory = resolve(path);
   const warnings: string[] = [];
@@ -44,6 +46,10 @@ export async function openDataDirectory(
   const isStoreLost = wasMember && !(await readdir(directory)).includes('store');
   if (isStoreLost) {
     // Others count on what a member promised: whoever has forgotten it must not go by its name.
+    if (given !== undefined && (known === undefined || nodeIdOf(known, directory) === given))
+      throw new ConfigError(
+        `The store of ${directory} is gone, so this must be a new node: remove ${given} from the ring with \`ringlog node remove\`, and give this one a certificate of another id.`,
+      );
     await rm(join(directory, clusterFile));
     const lost =
       known === undefined
@@ -52,7 +58,9 @@ export async function openDataDirectory(
     warnings.push(`The store of ${directory} is gone, so this is a new node.${lost}`);
   }
   const nodeId =
-    known === undefined || isStoreLost ? await createNode(directory, random) : nodeIdOf(known, directory);
+    known === undefined || isStoreLost
+      ? await createNode(directory, given ?? (toHex(random.bytes(16)) as NodeId))
+      : nodeIdOf(known, directory);
   const tokenPath = join(directory, adminTokenFile);
   let adminToken = (await readIfThere(tokenPath))?.trim() ?? '';
   const isTokenNew = adminToken === '';
@@ -106,10 +114,9 @@ async function refuseForeign(directory: string): Promise<void> {
   }
 }
 
-async function createNode(directory: string, random: Random): Promise<NodeId> {
-  const nodeId = toHex(random.bytes(16));
+async function createNode(directory: string, nodeId: NodeId): Promise<NodeId> {
   await writeDurably(directory, nodeFile, `${JSON.stringify({ format: 1, nodeId }, null, 2)}\n`);
-  return nodeId as NodeId;
+  return nodeId;
 }
 
 function nodeIdOf(text: string, directory: string): NodeId {

@@ -11,18 +11,12 @@ import { ConfigError } from './config-error.js';
 import type { Config } from './config-schema.js';
 import { readIfThere, writeDurably } from './data-directory.js';
 import { parseListen } from './listen-address.js';
+import { Watched, type WatchOptions } from './watched.js';
 
 export const ownCertificateFile = 'tls-cert.pem';
 /** A certificate of its own is made anew when less than this is left of it. */
 const renewAheadMs = 30 * 86_400_000;
-/** Files are read again this often: those who renew them tell nobody. */
-const lookEveryMs = 10_000;
-
-export interface TlsOptions {
-  /** Told once a certificate that was renewed cannot be used; the one before stays. */
-  readonly warn: (message: string) => void;
-  /** Time between two looks at the files. */
-  readonly lookEveryMs?: number;
+export interface TlsOptions extends WatchOptions {
   readonly nowMs?: () => number;
 }
 
@@ -46,67 +40,38 @@ export async function openTls(
 }
 
 export class ServerTls {
-  readonly #read: () => Promise<TlsMaterial>;
-  readonly #warn: (message: string) => void;
-  readonly #listeners: ((material: TlsMaterial) => void)[] = [];
-  readonly #timer: NodeJS.Timeout;
-  #material: TlsMaterial;
-  #fault = '';
+  readonly #files: Watched<TlsMaterial>;
 
   static async open(
     path: string,
     read: () => Promise<TlsMaterial>,
-    { warn, lookEveryMs: everyMs = lookEveryMs }: TlsOptions,
+    options: WatchOptions,
   ): Promise<ServerTls> {
-    return new ServerTls(path, await read(), { read, warn, everyMs });
+    return new ServerTls(path, await Watched.open(read, options));
   }
 
   private constructor(
     readonly certFile: string,
-    material: TlsMaterial,
-    rest: {
-      readonly read: () => Promise<TlsMaterial>;
-      readonly warn: (message: string) => void;
-      readonly everyMs: number;
-    },
+    files: Watched<TlsMaterial>,
   ) {
-    this.#material = material;
-    this.#read = rest.read;
-    this.#warn = rest.warn;
-    this.#timer = setInterval(() => void this.#look(), rest.everyMs);
-    this.#timer.unref();
+    this.#files = files;
   }
 
   get material(): TlsMaterial {
-    return this.#material;
+    return this.#files.content;
   }
 
   /** SHA-256 over the certificate, as browsers show it. */
   get fingerprint(): string {
-    return new X509Certificate(this.#material.cert).fingerprint256;
+    return new X509Certificate(this.material.cert).fingerprint256;
   }
 
   onRenewed(listener: (material: TlsMaterial) => void): void {
-    this.#listeners.push(listener);
+    this.#files.onRenewed(listener);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  async #look(): Promise<void> {
-    try {
-      const found = await this.#read();
-      this.#fault = '';
-      if (found.cert === this.#material.cert && found.key === this.#material.key) return;
-      this.#material = found;
-      for (const listener of this.#listeners) listener(found);
-    } catch (error) {
-      const { message } = error as Error;
-      // Said once, not at every look.
-      if (message !== this.#fault) this.#warn(`${message} The certificate before it stays in use.`);
-      this.#fault = message;
-    }
+    this.#files.stop();
   }
 }
 

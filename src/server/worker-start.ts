@@ -40,7 +40,7 @@ export function workerStart(
       workers: 0,
       ...(config.tls === 'auto' && { tls: 'files', ...ownFiles(config.data) }),
       join: [formatListen({ host: near, port: peerPort })],
-      peer: { listen: isDefault ? 'auto' : formatListen({ host, port: 0 }) },
+      peer: { ...config.peer, listen: isDefault ? 'auto' : formatListen({ host, port: 0 }) },
       // A port that was named is the node's.
       advertise: advertise === 'auto' ? advertise : advertise.replace(/:\d+$/, ''),
       http: { ...config.http, connectionsMax: Math.ceil(config.http.connectionsMax / config.workers) },

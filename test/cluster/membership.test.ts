@@ -96,7 +96,7 @@ describe('a probe', () => {
     expect(node.membership.member(b)).toMatchObject({ state: 'alive', reachable: true });
   });
 
-  test('made for another answers it with ack or nack, under its number, and only for members', () => {
+  test('attack 30: made for another answers it with ack or nack, under its number, and only for members', () => {
     const node = subject([b, c]);
     node.packet(b, { type: 'ping-request', seq: 77, target: c });
     node.packet(b, { type: 'ping-request', seq: 78, target: e });
@@ -331,7 +331,7 @@ describe('a packet', () => {
   });
 });
 
-describe('a lying member', () => {
+describe('attack 31: a lying member', () => {
   test('who claims that many are dead kills nobody who answers', () => {
     const others = 'bcdef'.split('').map(nodeOf);
     const node = subject(others);

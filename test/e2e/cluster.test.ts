@@ -2,12 +2,11 @@
  *  what is written. A cluster name of their own keeps them apart from other nodes of the machine. */
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { connect } from '../../src/client/index.js';
 import { NodeProcess, type NodeProcessOptions } from '../support/node-process.js';
+import { areTogether, ringOf, tokenOf } from '../support/rings.js';
 
 const withinMs = 100_000;
 /** Many starts of real processes: on a busy machine each takes its time. */
@@ -22,32 +21,10 @@ afterEach(async () => {
 
 const multicastFault = await faultOfMulticast();
 
-interface Ring {
-  readonly alone: boolean;
-  readonly node: string;
-  readonly ring?: { version: number; members: { node: string; state: string }[]; change?: object };
-  readonly seen?: {
-    members: { node: string; reachable: boolean }[];
-    intervals: { wanted: number; owned: number };
-  };
-}
-
 async function start(options: NodeProcessOptions): Promise<NodeProcess> {
   const node = await NodeProcess.start(options);
   nodes.push(node);
   return node;
-}
-
-function token(node: NodeProcess): string {
-  return readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
-}
-
-async function ringOf(node: NodeProcess): Promise<Ring> {
-  const answer = await fetch(`${node.url}/v1/admin/cluster`, {
-    headers: { authorization: `Bearer ${token(node)}` },
-    signal: AbortSignal.timeout(10_000),
-  });
-  return (await answer.json()) as Ring;
 }
 
 async function becomes<T>(look: () => Promise<T | false | undefined>, what: string): Promise<T> {
@@ -61,16 +38,8 @@ async function becomes<T>(look: () => Promise<T | false | undefined>, what: stri
   }
 }
 
-/** All of them in one ring that is whole. Whether they reach each other at a moment is not looked at: on a busy machine that
- *  comes and goes, and what matters is what becomes of what is written. */
 async function together(...all: readonly NodeProcess[]): Promise<void> {
-  await becomes(async () => {
-    const rings = await Promise.all(all.map(ringOf));
-    return rings.every(
-      ({ ring }) =>
-        ring?.members.length === all.length && !ring.change && ring.version === rings[0]!.ring!.version,
-    );
-  }, `a ring of ${all.length}`);
+  await becomes(() => areTogether(all), `a ring of ${all.length}`);
 }
 
 interface Accepted {
@@ -332,7 +301,7 @@ test('a hub, its settings and its people are at every node, also when one is kil
     const answer = await fetch(`${node.url}/v1/admin/hubs/acme${path}`, {
       method: 'PUT',
       headers: {
-        authorization: `Bearer ${token(node)}`,
+        authorization: `Bearer ${tokenOf(node)}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -1,12 +1,12 @@
 /** Notifications of real nodes: over HTTP, by the command, in the SDK, and on three nodes of which the owner is killed. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ProcessCluster } from '../../simulations/processes/cluster.js';
 import { type Client, RinglogError, connect } from '../../src/client/index.js';
 import { NotificationChannel, listNotifications, notify } from '../../src/client/notifications.js';
 import { NodeProcess } from '../support/node-process.js';
+import { tokenOf } from '../support/rings.js';
 import { projectRoot } from '../support/project-root.js';
 
 let node: NodeProcess;
@@ -16,10 +16,6 @@ beforeAll(async () => {
   token = tokenOf(node);
 }, 120_000);
 afterAll(() => node.remove());
-
-function tokenOf({ dataPath }: NodeProcess): string {
-  return readFileSync(join(dataPath, 'admin-token'), 'utf8').trim();
-}
 
 function url(channel: string, rest = ''): string {
   return `${node.url}/v1/hubs/default/channels/${encodeURIComponent(channel)}/notifications${rest}`;

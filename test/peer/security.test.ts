@@ -9,11 +9,12 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { NodeId } from '../../src/base/ids.js';
 import type { PeerHandlers } from '../../src/engine/ports.js';
 import { limits } from '../../src/base/limits.js';
-import { makeCertificates, nodeOf } from '../../src/peer/certificates.js';
+import { makeCertificates } from '../../src/peer/certificates.js';
 import { newClusterKey, parseClusterKey } from '../../src/peer/cluster-key.js';
 import { decodeHello, encodeHello, versionWith } from '../../src/peer/hello.js';
 import { PeerPort } from '../../src/peer/peer-port.js';
 import { ReplayWindow } from '../../src/peer/replay-window.js';
+import { nodeOf } from '../../src/peer/node-name.js';
 import { packetSeal } from '../../src/peer/seal.js';
 import { sealedBy } from '../../src/peer/security.js';
 import { becomes, openPort, sealed, someKey, someNode } from './support.js';
@@ -94,7 +95,7 @@ describe('a connection', () => {
     expect(a.heard).toEqual([]);
   });
 
-  test('that names a cluster or node its certificate does not is refused', async () => {
+  test('attack 32: that names a cluster or node its certificate does not is refused', async () => {
     const key = someKey();
     const a = await open((node) => sealed(key, node));
     const liar = await open(() => sealed(key, someNode()));
@@ -103,7 +104,7 @@ describe('a connection', () => {
     await expect(foreign.port.ask(a.port.own.address, Uint8Array.of(1))).rejects.toThrow(/./);
   });
 
-  test('without a certificate, or older than TLS 1.3, is ended before anything is read', async () => {
+  test('attack 32: without a certificate, or older than TLS 1.3, is ended before anything is read', async () => {
     const key = someKey();
     const a = await open((node) => sealed(key, node));
     const { authority, certificate, key: secret } = await makeCertificates(key, 'test', someNode());
@@ -133,7 +134,7 @@ describe('a connection', () => {
     const plain = await open(async () => ({ kind: 'plain' }));
     const keyed = await open((node) => sealed(someKey(), node));
     await expectFault(keyed.port, plain.port.own.address, 'does not speak TLS');
-    await expect(plain.port.ask(keyed.port.own.address, Uint8Array.of(1))).rejects.toThrow(/./);
+    await expectFault(plain.port, keyed.port.own.address, 'a cluster key and this node has none');
     expect([plain.heard, keyed.heard]).toEqual([[], []]);
   });
 
@@ -200,7 +201,7 @@ describe('a packet', () => {
     return answered;
   };
 
-  test('of strangers, too short or flipped, is dropped, and nothing is answered', async () => {
+  test('attacks 28 and 30: of strangers, too short or flipped, is dropped, and nothing is answered', async () => {
     const { a } = await secure();
     const strange = [1, 16, 47, 48, 100, 1_400, 9_000].map((size) => randomBytes(size));
     for (const bytes of strange) bytes[0] = 2;
@@ -208,7 +209,7 @@ describe('a packet', () => {
     expect(a.heard).toEqual([]);
   });
 
-  test('is taken once: a recorded one opens neither again nor elsewhere', async () => {
+  test('attack 29: is taken once: a recorded one opens neither again nor elsewhere', async () => {
     const { a, b } = await secure();
     const recorded: Buffer[] = [];
     const tap = createSocket('udp4').on('message', (datagram) => recorded.push(datagram));
@@ -240,7 +241,7 @@ describe('a packet', () => {
     expect(a.heard.every((each) => each.startsWith('packet '))).toBe(true);
   });
 
-  test('of an earlier process of its node opens no more', async () => {
+  test('attack 29: of an earlier process of its node opens no more', async () => {
     const key = someKey();
     const security = sealedBy(key, await makeCertificates(key, 'test', hello.node));
     const [first, second] = ['1', '2'].map((each) => ({ ...hello, boot: each.repeat(16) }));

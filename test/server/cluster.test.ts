@@ -36,7 +36,7 @@ test('addresses, names, the local network, or nobody', () => {
     expect(parseJoin(bad)).toMatchObject({ ok: false });
 });
 
-test('an address that others reach needs a cluster key', async () => {
+test('attack 28: an address that others reach needs a cluster key', async () => {
   await expect(start({ peer: { listen: '0.0.0.0:0' } })).rejects.toThrow('ringlog key new');
 });
 
