@@ -4,7 +4,7 @@ import { check } from './checkers/index.js';
 import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
 import type { Evidence } from './checkers/evidence.js';
 import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js';
-import { groupsNow } from './group-client.js';
+import { groupsNow } from './group-owners.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
