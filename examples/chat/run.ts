@@ -244,7 +244,7 @@ class Run {
         [channel, 'ada'] as const,
         ...names.map((each) => [`u:${each}`, each] as const),
       ]) {
-        const token = await passwordToken({ url, name: reader, password: passwordOf(reader) })();
+        const token = await tokenAt(url, reader);
         const expected = this.#expectedIn(of);
         let found: string[] = [];
         const isThere = await becomes(async () => {
@@ -257,7 +257,7 @@ class Run {
           `${name} has ${found.length} messages in ${of}, not the ${expected.length} that count`,
         );
       }
-      const cem = await passwordToken({ url, name: 'cem', password: passwordOf('cem') })();
+      const cem = await tokenAt(url, 'cem');
       const refused = await becomes(async () => (await historyAt(url, cem, channel)).status === 403);
       this.#must(refused, `${name} shows the group to cem, who has left`);
       nodes.push({ name, messages });
@@ -275,6 +275,10 @@ async function lostAndFound({ client }: Person): Promise<number> {
   });
   await client.ready();
   return Math.round(performance.now() - from);
+}
+
+function tokenAt(url: string, name: string): Promise<string> {
+  return again(passwordToken({ url, name, password: passwordOf(name) }));
 }
 
 function historyAt(url: string, token: string, of: string, cursor?: string): Promise<Response> {

@@ -251,6 +251,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'groups-by-look',
     what: 'who makes a group is told so by what was there before it was ordered',
+    seed: 1,
     steering: { faults: { kill: 2, isolate: 2 }, groups: 4 },
   },
   {

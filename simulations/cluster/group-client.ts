@@ -1,12 +1,10 @@
-/** Users that want the same names of groups at the same time, at whichever node each of them is; and whose each is in the end. */
+/** Users that want the same names of groups at the same time, at whichever node each of them is. */
 import type { Random } from '../../src/base/random.js';
 import { type Client, RinglogError, connect } from '../../src/client/index.js';
 import { groupsOf } from '../../src/client/people.js';
-import type { Principal } from '../../src/engine/api.js';
 import { chanceFor, logBetween, pick, shuffled } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
-import type { SeenGroups } from './record.js';
-import type { World } from './world.js';
+import { tokenOf } from './users.js';
 
 export interface GroupPlan {
   /** Of the user. */
@@ -23,14 +21,6 @@ export function drawGroups(seed: number): GroupPlan[] {
   return Array.from({ length: pick(random, [2, 3, 5]) }, (_, i) => ({ name: `g${i + 1}`, everyMs }));
 }
 
-const userToken = /^user ([a-z0-9]+)$/;
-
-/** What nodes of such runs know users by. */
-export function userOf(token: string): Principal | undefined {
-  const actor = userToken.exec(token)?.[1];
-  return actor === undefined ? undefined : { actor, authenticated: true, admin: false };
-}
-
 export class GroupClient {
   readonly #world: ClientWorld;
   readonly #plan: GroupPlan;
@@ -44,7 +34,7 @@ export class GroupClient {
     this.#plan = plan;
     this.#random = options.random;
     const { platform, reconnectMaxMs, urls } = options;
-    const token = `user ${plan.name}`;
+    const token = tokenOf(plan.name);
     this.#client = connect({ url: shuffled(options.random, urls), platform, reconnectMaxMs, token });
     this.#planRace();
   }
@@ -84,36 +74,3 @@ export class GroupClient {
     this.#world.trace.add(`${name} ${group}: ${race.outcome}`);
   }
 }
-
-const administrator: Principal = { actor: 'admin', authenticated: true, admin: true };
-
-/** Whose each group is, as every member of the ring says that is up. */
-export async function groupsNow(world: World): Promise<SeenGroups> {
-  const names = [...new Set(world.record.groupRaces.map(({ group }) => group))];
-  const seen: Map<string, ReadonlyMap<string, string>> = new Map();
-  for (const { name: node, engine, state } of world.members()) {
-    if (state !== 'up' || !engine) continue;
-    const owners = new Map<string, string>();
-    for (const group of names) owners.set(group, await ownerAt(world, engine, group));
-    seen.set(node, owners);
-  }
-  return seen;
-}
-
-type Engine = NonNullable<World['nodes'][number]['engine']>;
-
-/** Empty where there is no such group. */
-async function ownerAt(world: World, engine: Engine, group: string): Promise<string> {
-  const endMs = world.nowMs() + knownMs;
-  for (;;) {
-    const asked = engine.people(administrator, 'default', 'groups/members', { group }, '');
-    const answer = await world.until(asked);
-    if (answer.ok) return (answer.value['members'] as readonly { user: string }[])[0]!.user;
-    if (answer.error.code === 'NOT_FOUND') return '';
-    if (world.nowMs() >= endMs) return answer.error.code;
-    await world.pass(100);
-  }
-}
-
-/** A node that has just started reads them first. */
-const knownMs = 10_000;

@@ -19,13 +19,13 @@ import {
   memberStateOf,
   replicaCount,
 } from '../../src/cluster/ring.js';
-import { userOf } from './group-client.js';
 import { type NodeOptions, type NodeWorld, SimulatedNode, nodeIdOf, peerAddressOf } from './node.js';
 import { PeerNetwork } from './peer-network.js';
 import { platformFor } from './platform.js';
 import { type RawDisk } from './raw-disks.js';
 import { ClusterRecord } from './record.js';
 import { Trace } from './trace.js';
+import { userOf } from './users.js';
 import { Weather } from './weather.js';
 import { Witness } from './witness.js';
 

@@ -139,13 +139,15 @@ export function passwordToken(options: {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ name, password }),
     });
-    const { token, code, detail } = (await answer.json()) as {
+    const { token, code, detail, retryAfterMs } = (await answer.json()) as {
       token?: string;
       code?: never;
       detail?: string;
+      retryAfterMs?: number;
     };
     if (token !== undefined) return token;
     if (code === undefined) throw ownError('UNREACHABLE');
-    throw new RinglogError({ code, outcome: 'rejected', message: detail ?? '' });
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+    throw new RinglogError({ code, outcome: 'rejected', message: detail ?? '', ...wait });
   };
 }

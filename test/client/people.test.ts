@@ -1,6 +1,6 @@
 /** The directory, as a client asks it. */
 import { expect, test } from 'vitest';
-import { loginMessage, peopleOf } from '../../src/client/people.js';
+import { loginMessage, peopleOf, receiptsOf } from '../../src/client/people.js';
 import { World, errorOf } from './world.js';
 
 test('an action and its answer, and whoever logged in is that from then on', async () => {
@@ -34,6 +34,19 @@ test('who changes what lets one in signs a new challenge with the present key', 
   });
 });
 
+test('what only reads, or comes to the same twice, is asked again where there was no answer', async () => {
+  const world = new World();
+  world.node.misbehaviour = { silent: true };
+  const client = world.connect();
+  const marked = receiptsOf(client).read({ channel: 'u:ada', timestamp: 5 });
+  await world.settle();
+  world.node.misbehaviour = {};
+  world.cut();
+  await world.pass(5_000);
+  expect(await marked).toBeUndefined();
+  await client.close();
+});
+
 test('a request without an answer may be done: it is not sent again', async () => {
   const world = new World();
   world.node.misbehaviour = { silent: true };
@@ -43,7 +56,7 @@ test('a request without an answer may be done: it is not sent again', async () =
   world.cut();
   expect(await lost).toMatchObject({ code: 'UNREACHABLE', outcome: 'indeterminate' });
   await world.pass(1_000);
-  const late = errorOf(peopleOf(client).profile());
+  const late = errorOf(peopleOf(client).change({ email: null }));
   await world.pass(31_000);
   expect(await late).toMatchObject({ code: 'TIMEOUT', outcome: 'indeterminate' });
   await client.close();

@@ -1,0 +1,37 @@
+/** Whose the groups are that several wanted, as nodes say it. */
+import type { Principal } from '../../src/engine/api.js';
+import type { SeenGroups } from './record.js';
+import type { World } from './world.js';
+
+const administrator: Principal = { actor: 'admin', authenticated: true, admin: true };
+
+/** Whose each group is, as every member of the ring says that is up. */
+export async function groupsNow(world: World): Promise<SeenGroups> {
+  const names = [...new Set(world.record.groupRaces.map(({ group }) => group))];
+  const seen: Map<string, ReadonlyMap<string, string>> = new Map();
+  for (const { name: node, engine, state } of world.members()) {
+    if (state !== 'up' || !engine) continue;
+    const owners = new Map<string, string>();
+    for (const group of names) owners.set(group, await ownerAt(world, engine, group));
+    seen.set(node, owners);
+  }
+  return seen;
+}
+
+type Engine = NonNullable<World['nodes'][number]['engine']>;
+
+/** Empty where there is no such group. */
+async function ownerAt(world: World, engine: Engine, group: string): Promise<string> {
+  const endMs = world.nowMs() + knownMs;
+  for (;;) {
+    const asked = engine.people(administrator, 'default', 'groups/members', { group }, '');
+    const answer = await world.until(asked);
+    if (answer.ok) return (answer.value['members'] as readonly { user: string }[])[0]!.user;
+    if (answer.error.code === 'NOT_FOUND') return '';
+    if (world.nowMs() >= endMs) return answer.error.code;
+    await world.pass(100);
+  }
+}
+
+/** A node that has just started reads them first. */
+const knownMs = 10_000;
