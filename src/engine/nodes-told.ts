@@ -4,6 +4,7 @@ import { hostOfUrl, isLoopback } from '../base/loopback.js';
 import { limits } from '../base/limits.js';
 import type { Encoding } from '../protocol/messages.js';
 import { encodeServerFrame } from '../protocol/server-encoder.js';
+import type { Session } from '../sessions/session.js';
 import type { SessionFrame } from '../sessions/subscriber.js';
 
 export class NodesTold {
@@ -23,6 +24,14 @@ export class NodesTold {
     this.#urls = urls;
     this.#spreadMs = spreadMs;
     this.#frames.clear();
+  }
+
+  /** True where the session may know and does not yet: it has something to write. */
+  tell(session: Session): boolean {
+    if (session.nodesTold === this.version || session.closed || !session.admitted) return false;
+    session.nodesTold = this.version;
+    session.push(this.frame(session.encoding, session.isLocal));
+    return true;
   }
 
   /** `isLocal`: the session came by loopback, so that addresses of this machine lead it to its nodes. */

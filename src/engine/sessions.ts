@@ -156,7 +156,7 @@ export class Sessions implements SessionHost {
 
   tick(): void {
     const nowMs = this.#nowMs();
-    this.#lookAround();
+    this.#nodes.look(this.node.otherNodes(), this.#sessions.size);
     for (const session of this.#sessions) {
       if (session.principal.expiresAtMs !== undefined && !this.node.isCurrent(session.hub, session.principal))
         session.failAndClose('UNAUTHENTICATED', {
@@ -387,28 +387,19 @@ export class Sessions implements SessionHost {
   }
 
   sessionInfo(session: Session): ServerMessage {
-    const wallMs = this.ports.clock.wallMs();
-    return sessionInfo(this.options, session, this.anonymousAllowed(session), wallMs);
+    return sessionInfo(this.options, session, this.anonymousAllowed(session), this.ports.clock.wallMs());
   }
 
   /** Clients that may be here learn of the other nodes, as they are now: this one may be lost before its next tick. */
   admitted(session: Session): void {
-    this.#lookAround();
+    this.#nodes.look(this.node.otherNodes(), this.#sessions.size);
     this.#tellNodes(session);
   }
 
   // --- helpers
 
-  #lookAround(): void {
-    this.#nodes.look(this.node.otherNodes(), this.#sessions.size);
-  }
-
   #tellNodes(session: Session): void {
-    const { version } = this.#nodes;
-    if (session.nodesTold === version || session.closed || !session.admitted) return;
-    session.nodesTold = version;
-    session.push(this.#nodes.frame(session.encoding, session.isLocal));
-    this.flushSoon(session);
+    if (this.#nodes.tell(session)) this.flushSoon(session);
   }
 
   #kick(session: Session): void {

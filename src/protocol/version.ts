@@ -40,5 +40,5 @@ export const protocolHistory: readonly {
     digest: '09068abb22e3122d',
     change: 'An entry may end a generation of its channel; gaps of the reason "deleted".',
   },
-  { version: 1, digest: 'edce319115d4cd35', change: 'Sessions are kept, and restored by a key.' },
+  { version: 1, digest: 'a3716f980068713a', change: 'Sessions are kept, and restored by a key.' },
 ];
