@@ -5,7 +5,11 @@ import { orderOf } from '../../simulations/cluster/checkers/channel-order.js';
 import type { Evidence } from '../../simulations/cluster/checkers/evidence.js';
 import { check, checkers } from '../../simulations/cluster/checkers/index.js';
 import type { SeenFloors } from '../../simulations/cluster/archive.js';
-import { type StoredEntry, digestText } from '../../simulations/cluster/checkers/store-log.js';
+import {
+  type StoredEntry,
+  type StoredTrim,
+  digestText,
+} from '../../simulations/cluster/checkers/store-log.js';
 import type { RecordRange } from '../../simulations/checkers/record.js';
 import type { RawDisk } from '../../simulations/cluster/raw-disks.js';
 import {
@@ -14,6 +18,7 @@ import {
   type Reader,
   type SeenDot,
 } from '../../simulations/cluster/record.js';
+import { deletionLies } from './deletion-lies.js';
 import { foldLies } from './fold-lies.js';
 
 const channel = 'room:1';
@@ -33,6 +38,7 @@ interface Entry {
   timestamp: number;
   kind?: number;
   lost?: RecordRange;
+  trim?: StoredTrim;
   /** Its disk once had it. */
   goneFrom?: string;
 }
@@ -116,7 +122,7 @@ class Story {
     for (const entry of this.entries) {
       const floor = this.floors.get(node)?.get(entry.writer) ?? 0;
       if (!entry.on.has(node) || entry.goneFrom === node || entry.seq <= floor) continue;
-      const { writer, seq, round, line, parents, timestamp, kind = 0, lost } = entry;
+      const { writer, seq, round, line, parents, timestamp, kind = 0, lost, trim } = entry;
       const own = writers.get(writer) ?? [];
       writers.set(writer, own);
       own.push({
@@ -128,6 +134,7 @@ class Story {
         timestamp,
         kind,
         lost,
+        trim,
         sum: seq,
         payloadSum: 0,
         hash: BigInt(seq),
@@ -389,6 +396,7 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
     ({ record }) => (record.publishes[1]!.outcome = 'rejected'),
   ],
   ['I7 digests are true', 'a digest misses an entry', (story) => (story.liar = 'n2')],
+  ...deletionLies(channel),
   ...foldLies,
   [
     'P5 groups have one maker',

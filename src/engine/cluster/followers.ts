@@ -14,7 +14,7 @@ import type { Neighbours } from './neighbours.js';
 import type { Fetched } from '../ordering.js';
 import type { Cover, Follow, PeerMessage, Read, Since, Took, Unfollow } from './peer-messages.js';
 import { withReason } from '../missing.js';
-import type { ReadRange, ReadResult, Timers } from '../ports.js';
+import type { MissingRange, ReadRange, ReadResult, Timers } from '../ports.js';
 
 export interface FollowersHooks {
   /** The log of a channel that this node is a home of, in memory until it is released as often. */
@@ -281,18 +281,23 @@ export class Followers {
     this.#neighbours.tell(peer.id, answer);
   }
 
+  async #withReasons(ref: ChannelRef, missing: readonly MissingRange[]): Promise<readonly MissingRange[]> {
+    if (missing.length === 0) return missing;
+    const log = await this.#hooks.open(ref);
+    try {
+      return missing.map((range) => withReason(log, range));
+    } finally {
+      this.#hooks.release(ref);
+    }
+  }
+
   async #answerTo(question: Read | Since | Cover): Promise<PeerMessage> {
     const { id, ref } = question;
     switch (question.type) {
       case 'read': {
         const bytesMax = Math.min(question.bytesMax, limits.peerReadBytes);
-        const log = await this.#hooks.open(ref);
-        try {
-          const { slices, missing } = await this.#hooks.read(ref, question.ranges, bytesMax);
-          return { type: 'readAnswer', id, slices, missing: missing.map((range) => withReason(log, range)) };
-        } finally {
-          this.#hooks.release(ref);
-        }
+        const { slices, missing } = await this.#hooks.read(ref, question.ranges, bytesMax);
+        return { type: 'readAnswer', id, slices, missing: await this.#withReasons(ref, missing) };
       }
       case 'since':
         return { type: 'sinceAnswer', id, vector: await this.#hooks.seqsSince(ref, question.timestamp) };
