@@ -192,7 +192,13 @@ export class Restoring implements KeepingHost {
     const next = newKey(this.ports, id);
     const hash = hashOf(this.ports, hub, next);
     const change = encodeSessionChange({ type: 'restore', id, used, next: hash });
-    const outcome = await fold.change(change, '');
+    const untilMs = this.ports.clock.monotonicMs() + limits.restoreHeardMs;
+    let outcome = await fold.change(change, '');
+    // What was surely not written may be once somebody orders the log again.
+    while (!outcome.ok && outcome.error.outcome === 'rejected' && this.ports.clock.monotonicMs() < untilMs) {
+      await this.#news(limits.keptPauseMs);
+      outcome = await fold.change(change, '');
+    }
     if (!outcome.ok) return notNow();
     const kept = fold.state?.find(id);
     if (outcome.value.isVoid || kept?.key !== hash) return notRestored();
