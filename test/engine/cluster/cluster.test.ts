@@ -292,7 +292,7 @@ describe('three nodes', () => {
       await world.run(node.start(false));
       await world.pass(100);
     }
-    await world.pass(4_000);
+    await world.pass(10_000);
     for (const node of world.nodes) {
       const session = connect(node);
       await session.subscribe('news', { beginning: true });
