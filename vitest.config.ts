@@ -1,6 +1,28 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+/** Of what is pure, runs on simulated ports or in a folder of its own: nothing is left behind, so files share a process and what it has loaded. */
+const pure = [
+  'base',
+  'channels',
+  'cluster',
+  'contracts',
+  'documents',
+  'engine',
+  'gateway',
+  'hubs',
+  'log',
+  'notifications',
+  'people',
+  'presence',
+  'protocol',
+  'replication',
+  'sessions',
+  'simulations',
+  'source',
+  'storage',
+].map((folder) => `test/${folder}/**/*.test.ts`);
+
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
 
 export default defineConfig({
@@ -13,12 +35,18 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['test/**/*.test.ts'],
     passWithNoTests: true,
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'pure', include: pure, isolate: false, setupFiles: ['test/support/may-plant.ts'] },
+      },
+      { extends: true, test: { name: 'shells', include: ['test/**/*.test.ts'], exclude: pure } },
+    ],
     coverage: { provider: 'v8', include: ['src/**/*.ts'] },
   },
 });

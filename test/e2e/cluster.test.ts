@@ -217,51 +217,7 @@ describe('a node', () => {
     await publish(node, 'room', 'anyway');
     await expectEverywhere('room', ['anyway'], node);
   });
-
-  test('with another key or cluster name is refused, and the cluster is unharmed', async () => {
-    const key = (await keys())[0]!;
-    const cluster = clusterName();
-    const listen = ['--peer-listen', '127.0.0.1:0'];
-    const a = await start({
-      cluster,
-      args: [...listen, '--join', '127.0.0.1:1'],
-      environment: { RINGLOG_CLUSTER_KEY: key },
-    });
-    const seed = await becomes(
-      async () => /Peers +(127\.0\.0\.1:\d+)/.exec(a.output)?.[1],
-      'it says its address',
-    );
-    const join = [...listen, '--join', seed];
-    const b = await start({ cluster, args: join, environment: { RINGLOG_CLUSTER_KEY: key } });
-    await together(a, b);
-    const stranger = await start({
-      cluster,
-      args: join,
-      environment: { RINGLOG_CLUSTER_KEY: (await keys())[1]! },
-    });
-    await becomes(
-      async () => stranger.output.includes('has another cluster key'),
-      'it says that the key is wrong',
-    );
-    const elsewhere = await start({
-      cluster: clusterName(),
-      args: join,
-      environment: { RINGLOG_CLUSTER_KEY: key },
-    });
-    await becomes(
-      async () => elsewhere.output.includes('--cluster-name'),
-      'it says that the name is another',
-    );
-    await together(a, b);
-    await publish(a, 'room', 'unharmed');
-    await expectEverywhere('room', ['unharmed'], a, b);
-  });
 });
-
-async function keys(): Promise<string[]> {
-  const { newClusterKey } = await import('../../src/peer/cluster-key.js');
-  return [1, 2].map(() => newClusterKey({ bytes: (length) => new Uint8Array(randomBytes(length)) }));
-}
 
 function clusterName(): string {
   return `test-${randomBytes(6).toString('hex')}`;

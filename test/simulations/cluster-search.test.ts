@@ -32,13 +32,8 @@ test('a schedule is read as it was written', () => {
 });
 
 describe('a planted bug is found', () => {
-  const some = [
-    'asked-is-reached',
-    'late-unmarked',
-    'clock-bound-lost',
-    'keys-in-memory',
-    'follow-uncovered',
-  ];
+  // Of a reader, and of a start; the stories show others, and `npm run sim -- --bugs` all.
+  const some = ['late-unmarked', 'clock-bound-lost'];
   const bugs = clusterBugs.filter(({ bug }) => some.includes(bug));
 
   test.each(bugs)('$bug: $what', async (bug) => {
