@@ -6,9 +6,10 @@ import { type Client, type PatchOperation, RinglogError, connect } from '../../s
 import { utf8Text } from '../../src/base/bytes.js';
 import type { Random } from '../../src/base/random.js';
 import type { Principal } from '../../src/engine/api.js';
-import { chanceFor, interval, logBetween, pick, whole } from './chance.js';
+import { chanceFor, logBetween, pick, whole } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
 import { lastLook } from './coming-together.js';
+import { Lives } from './lives.js';
 import type { SeenChange, SeenDocument } from './record.js';
 import type { World } from './world.js';
 
@@ -64,32 +65,35 @@ const beginning: PatchOperation[] = [
 export class DocumentClient {
   readonly plan: DocumentPlan;
   readonly #world: ClientWorld;
-  readonly #options: ClientOptions;
   readonly #random: Random;
-  #client!: Client;
+  readonly #lives: Lives;
   #document: SharedDocument<Shared> | undefined;
-  #lives = 0;
   #open = 0;
-  #stopped = false;
 
   constructor(world: ClientWorld, plan: DocumentPlan, options: ClientOptions) {
     this.plan = plan;
     this.#world = world;
-    this.#options = options;
     this.#random = options.random;
-    this.#begin();
-    this.#planChange();
-    this.#planRestart();
+    const { urls: url, platform, reconnectMaxMs, random } = options;
+    this.#lives = new Lives({
+      line: world.line,
+      random,
+      actsPerSecond: plan.changesPerMinute / 60,
+      restartsPerMinute: plan.restartsPerMinute,
+      connect: () => connect({ url, platform, reconnectMaxMs, publishTimeoutMs: plan.timeoutMs }),
+      begin: (client, isOver) => this.#begin(client, isOver),
+      act: () => this.change(),
+    });
+    this.#lives.start();
   }
 
   /** Changes nothing more by itself. */
   stop(): void {
-    this.#stopped = true;
+    this.#lives.stop();
   }
 
   close(): void {
-    this.stop();
-    void this.#client.close({ timeoutMs: 0 });
+    this.#lives.close();
   }
 
   /** It has the document, and every change of its own its answer. */
@@ -101,18 +105,16 @@ export class DocumentClient {
     return this.#document?.json ?? 'nothing';
   }
 
-  #begin(): void {
-    const { urls, platform, reconnectMaxMs } = this.#options;
-    const life = ++this.#lives;
+  /** No fault is a reason for it to end. */
+  #begin(client: Client, isOver: () => boolean): void {
     this.#document = undefined;
-    this.#client = connect({ url: urls, platform, reconnectMaxMs, publishTimeoutMs: this.plan.timeoutMs });
-    void this.#opened(this.#client).then(
-      (document) => {
-        if (life === this.#lives) this.#document = document;
-        document.on('error', (error) => this.#failed(error, life));
-      },
-      (error: unknown) => this.#failed(error, life),
-    );
+    const failed = (error: unknown): void => {
+      if (!isOver()) this.#world.broken(error);
+    };
+    this.#opened(client).then((document) => {
+      document.on('error', failed);
+      if (this.#lives.client === client) this.#document = document;
+    }, failed);
   }
 
   /** A document is what somebody makes of an empty one. */
@@ -123,30 +125,6 @@ export class DocumentClient {
       if (document.value.made) return document;
       document.close();
     }
-  }
-
-  /** No fault is a reason for it to end. */
-  #failed(error: unknown, life: number): void {
-    if (life !== this.#lives || this.#stopped) return;
-    this.#world.broken(error);
-  }
-
-  #planChange(): void {
-    this.#world.line.after(interval(this.#random, this.plan.changesPerMinute / 60), () => {
-      if (this.#stopped) return;
-      this.change();
-      this.#planChange();
-    });
-  }
-
-  #planRestart(): void {
-    if (this.plan.restartsPerMinute === 0) return;
-    this.#world.line.after(interval(this.#random, this.plan.restartsPerMinute / 60), () => {
-      if (this.#stopped) return;
-      void this.#client.close({ timeoutMs: 0 });
-      this.#begin();
-      this.#planRestart();
-    });
   }
 
   /** One more, of some kind. It takes effect once or not at all, since it names the one before it. */

@@ -8,9 +8,10 @@ import type { Published } from '../../src/client/published.js';
 import type { Random } from '../../src/base/random.js';
 import type { Principal } from '../../src/engine/api.js';
 import type { Engine } from '../../src/engine/engine.js';
-import { chanceFor, interval, logBetween, pick } from './chance.js';
+import { chanceFor, logBetween, pick } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
 import { lastLook } from './coming-together.js';
+import { Lives } from './lives.js';
 import type { SeenNotice, SeenNotifications } from './record.js';
 import { serviceToken, type World } from './world.js';
 
@@ -50,32 +51,36 @@ export class NotificationClient {
   readonly #world: ClientWorld;
   readonly #options: ClientOptions;
   readonly #random: Random;
-  #client!: Client;
+  readonly #lives: Lives;
   #channel: NotificationChannel | undefined;
   /** That it was shown, not marked by itself since. */
   readonly #known = new Set<string>();
-  #lives = 0;
   #open = 0;
-  #stopped = false;
 
   constructor(world: ClientWorld, plan: NotificationPlan, options: ClientOptions) {
     this.plan = plan;
     this.#world = world;
     this.#options = options;
     this.#random = options.random;
-    this.#begin();
-    this.#planMove();
-    this.#planRestart();
+    this.#lives = new Lives({
+      line: world.line,
+      random: options.random,
+      actsPerSecond: plan.movesPerMinute / 60,
+      restartsPerMinute: plan.restartsPerMinute,
+      connect: () => this.#connect(),
+      begin: (client, isOver) => this.#begin(client, isOver),
+      act: () => this.move(),
+    });
+    this.#lives.start();
   }
 
   /** Does nothing more by itself. */
   stop(): void {
-    this.#stopped = true;
+    this.#lives.stop();
   }
 
   close(): void {
-    this.stop();
-    void this.#client.close({ timeoutMs: 0 });
+    this.#lives.close();
   }
 
   /** It follows the channel, and has the answer to all it did. */
@@ -87,43 +92,22 @@ export class NotificationClient {
     return this.#channel ? countOf(this.#channel) : 'nothing';
   }
 
-  #begin(): void {
-    const { urls, platform, reconnectMaxMs } = this.#options;
+  #connect(): Client {
+    const { urls: url, platform, reconnectMaxMs } = this.#options;
     const { isService, timeoutMs } = this.plan;
-    const life = ++this.#lives;
+    const rights = isService ? { token: serviceToken } : {};
+    return connect({ url, platform, reconnectMaxMs, publishTimeoutMs: timeoutMs, ...rights });
+  }
+
+  #begin(client: Client, isOver: () => boolean): void {
     this.#channel = undefined;
-    this.#client = connect({
-      url: urls,
-      platform,
-      reconnectMaxMs,
-      publishTimeoutMs: timeoutMs,
-      ...(isService ? { token: serviceToken } : {}),
-    });
     const failed = (error: unknown): void => {
-      if (life === this.#lives && !this.#stopped) this.#world.broken(error);
+      if (!isOver()) this.#world.broken(error);
     };
     const on = { notification: ({ id }: { id: string }) => void this.#known.add(id), error: failed };
-    NotificationChannel.open(this.#client, noticesChannel, { on }).then((channel) => {
-      if (life === this.#lives) this.#channel = channel;
+    NotificationChannel.open(client, noticesChannel, { on }).then((channel) => {
+      if (this.#lives.client === client) this.#channel = channel;
     }, failed);
-  }
-
-  #planMove(): void {
-    this.#world.line.after(interval(this.#random, this.plan.movesPerMinute / 60), () => {
-      if (this.#stopped) return;
-      this.move();
-      this.#planMove();
-    });
-  }
-
-  #planRestart(): void {
-    if (this.plan.restartsPerMinute === 0) return;
-    this.#world.line.after(interval(this.#random, this.plan.restartsPerMinute / 60), () => {
-      if (this.#stopped) return;
-      void this.#client.close({ timeoutMs: 0 });
-      this.#begin();
-      this.#planRestart();
-    });
   }
 
   /** One more, or what it knows of is read. */
@@ -140,7 +124,7 @@ export class NotificationClient {
     trace.add(`${this.plan.name} creates ${notice.id}`);
     const expiresAt = this.#options.platform.unixMs() + Math.ceil(logBetween(this.#random, 2_000, 200_000));
     const said = { title: `${notice.id}`, ...(this.#random.next() < 0.3 ? { expiresAt } : {}) };
-    this.#answered(notify(this.#client, noticesChannel, said), (outcome, entry) => {
+    this.#answered(notify(this.#lives.client, noticesChannel, said), (outcome, entry) => {
       notice.outcome = outcome;
       notice.entry = entry;
     });

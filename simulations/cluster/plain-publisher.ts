@@ -11,8 +11,9 @@ import {
   pongEnvelope,
   publishEnvelope,
 } from '../clients/raw-frames.js';
-import { interval, pick } from './chance.js';
+import { pick } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
+import { atRandomTimes } from './lives.js';
 import type { Level, Publish } from './record.js';
 
 export interface PlainPublisherPlan {
@@ -48,7 +49,13 @@ export class PlainPublisher {
     this.#urls = urls;
     this.#random = random;
     this.#connect();
-    this.#next();
+    atRandomTimes(
+      world.line,
+      random,
+      plan.perSecond,
+      () => this.#burst(),
+      () => this.#stopped,
+    );
   }
 
   stop(): void {
@@ -61,13 +68,9 @@ export class PlainPublisher {
     this.#lost();
   }
 
-  #next(): void {
-    this.#world.line.after(interval(this.#random, this.plan.perSecond), () => {
-      if (this.#stopped) return;
-      const burst = 1 + Math.floor(this.#random.next() * this.plan.burstMax);
-      if (this.#isUp) for (let i = 0; i < burst; i++) this.publish(pick(this.#random, this.plan.channels));
-      this.#next();
-    });
+  #burst(): void {
+    const burst = 1 + Math.floor(this.#random.next() * this.plan.burstMax);
+    if (this.#isUp) for (let i = 0; i < burst; i++) this.publish(pick(this.#random, this.plan.channels));
   }
 
   #connect(): void {

@@ -4,9 +4,10 @@ import type { Random } from '../../src/base/random.js';
 import { type Client, type Subscription, connect } from '../../src/client/index.js';
 import { type ChannelPresence, presenceOf } from '../../src/client/presence.js';
 import type { Principal } from '../../src/engine/api.js';
-import { chanceFor, interval, logBetween, pick, shuffled } from './chance.js';
+import { chanceFor, logBetween, pick, shuffled } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
 import { lastLook } from './coming-together.js';
+import { atRandomTimes } from './lives.js';
 import type { SeenPresence } from './record.js';
 import type { World } from './world.js';
 
@@ -45,7 +46,14 @@ export class PresenceClient {
     this.#client = this.#connect();
     this.#list = presenceOf(this.#client).follow(seenChannel);
     this.#come();
-    this.#planMove();
+    const perSecond = plan.movesPerMinute / 60;
+    atRandomTimes(
+      world.line,
+      this.#random,
+      perSecond,
+      () => this.#move(),
+      () => this.#stopped,
+    );
   }
 
   /** It stays where it is. */
@@ -84,15 +92,6 @@ export class PresenceClient {
   #connect(): Client {
     const { platform, reconnectMaxMs, urls } = this.#options;
     return connect({ url: shuffled(this.#random, urls), platform, reconnectMaxMs });
-  }
-
-  #planMove(): void {
-    if (this.plan.movesPerMinute === 0) return;
-    this.#world.line.after(interval(this.#random, this.plan.movesPerMinute / 60), () => {
-      if (this.#stopped) return;
-      this.#move();
-      this.#planMove();
-    });
   }
 
   #move(): void {

@@ -1,9 +1,10 @@
 /** An application that publishes through the SDK, and notes what it was told. */
 import type { Random } from '../../src/base/random.js';
 import { type Client, RinglogError, connect } from '../../src/client/index.js';
-import { between, interval, pick } from './chance.js';
+import { between, pick } from './chance.js';
 import type { Level, Publish } from './record.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
+import { Lives } from './lives.js';
 
 export interface PublisherPlan {
   readonly name: string;
@@ -24,69 +25,49 @@ export interface PublisherPlan {
 export class Publisher {
   readonly plan: PublisherPlan;
   readonly #world: ClientWorld;
-  readonly #options: ClientOptions;
   readonly #random: Random;
-  #client: Client;
-  #starts = 0;
-  #stopped = false;
+  readonly #lives: Lives;
 
   constructor(world: ClientWorld, plan: PublisherPlan, options: ClientOptions) {
     this.plan = plan;
     this.#world = world;
-    this.#options = options;
     this.#random = options.random;
-    this.#client = this.#connect();
-    this.#plan();
-    this.#planRestart();
+    this.#lives = new Lives({
+      line: world.line,
+      random: options.random,
+      actsPerSecond: plan.perSecond,
+      restartsPerMinute: plan.restartsPerMinute,
+      connect: () => this.#connect(options),
+      act: () => this.#burst(),
+    });
+    this.#lives.start();
   }
 
   /** Publishes nothing more by itself. */
   stop(): void {
-    this.#stopped = true;
+    this.#lives.stop();
   }
 
   close(): void {
-    this.stop();
-    void this.#client.close({ timeoutMs: 0 });
+    this.#lives.close();
   }
 
-  #connect(): Client {
-    const { plan } = this;
-    this.#starts++;
-    return connect({
-      url: this.#options.urls,
-      platform: this.#options.platform,
-      reconnectMaxMs: this.#options.reconnectMaxMs,
-      publishTimeoutMs: plan.timeoutMs,
-      ...(plan.isNamed ? { publisherId: plan.name, publisherEpoch: this.#starts } : {}),
-    });
+  #connect({ urls: url, platform, reconnectMaxMs }: ClientOptions): Client {
+    const { name, isNamed, timeoutMs } = this.plan;
+    const named = isNamed ? { publisherId: name, publisherEpoch: this.#lives.number } : {};
+    return connect({ url, platform, reconnectMaxMs, publishTimeoutMs: timeoutMs, ...named });
   }
 
-  #plan(): void {
-    const { line } = this.#world;
-    line.after(interval(this.#random, this.plan.perSecond), () => {
-      if (this.#stopped) return;
-      const burst = 1 + Math.floor(this.#random.next() * this.plan.burstMax);
-      for (let i = 0; i < burst; i++) this.publish(pick(this.#random, this.plan.channels));
-      this.#plan();
-    });
-  }
-
-  #planRestart(): void {
-    if (this.plan.restartsPerMinute === 0) return;
-    this.#world.line.after(interval(this.#random, this.plan.restartsPerMinute / 60), () => {
-      if (this.#stopped) return;
-      void this.#client.close({ timeoutMs: 0 });
-      this.#client = this.#connect();
-      this.#planRestart();
-    });
+  #burst(): void {
+    const burst = 1 + Math.floor(this.#random.next() * this.plan.burstMax);
+    for (let i = 0; i < burst; i++) this.publish(pick(this.#random, this.plan.channels));
   }
 
   publish(channel: string, level = pick(this.#random, this.plan.levels)): Publish {
     const { plan } = this;
     const { record } = this.#world;
     // A restarted publisher without a name is another one.
-    const publisher = `${plan.name}/${this.#starts}`;
+    const publisher = `${plan.name}/${this.#lives.number}`;
     const publish = record.publish({
       channel,
       publisher,
@@ -95,7 +76,7 @@ export class Publisher {
       sentMs: this.#world.line.monotonicMs(),
     });
     const filler = 'x'.repeat(Math.floor(between(this.#random, 0, plan.payloadBytesMax)));
-    this.#client
+    this.#lives.client
       .publish(channel, { line: publish.line, filler }, { ...(level && { level }), degrade: plan.degrade })
       .then(
         (published) => {

@@ -4,8 +4,9 @@ import type { Random } from '../../src/base/random.js';
 import { crc32 } from 'node:zlib';
 import { type Client, type Message, type Subscription, connect } from '../../src/client/index.js';
 import { lineOf } from '../checkers/ledger.js';
-import { interval, shuffled } from './chance.js';
+import { shuffled } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
+import { atRandomTimes } from './lives.js';
 import type { Reader } from './record.js';
 
 export interface ReaderPlan {
@@ -44,7 +45,14 @@ export class ReaderClient {
       world.record.readers.push(reader);
       this.places.push({ reader, subscription: this.#subscribe(reader, plan.start) });
     }
-    this.#planHandOver();
+    const perSecond = plan.handOversPerMinute / 60;
+    atRandomTimes(
+      world.line,
+      this.#random,
+      perSecond,
+      () => this.handOver(),
+      () => this.#stopped,
+    );
   }
 
   close(): void {
@@ -63,15 +71,6 @@ export class ReaderClient {
       platform: this.#options.platform,
       reconnectMaxMs: this.#options.reconnectMaxMs,
       restore: this.plan.isRestored ?? false,
-    });
-  }
-
-  #planHandOver(): void {
-    if (this.plan.handOversPerMinute === 0) return;
-    this.#world.line.after(interval(this.#random, this.plan.handOversPerMinute / 60), () => {
-      if (this.#stopped) return;
-      this.handOver();
-      this.#planHandOver();
     });
   }
 

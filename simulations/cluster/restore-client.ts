@@ -8,8 +8,9 @@ import type { Socket } from '../../src/client/platform.js';
 import { encodeClientFrame } from '../../src/protocol/client-encoder.js';
 import type { OutgoingMessage, ServerEvent } from '../../src/protocol/messages.js';
 import { decodeServerFrame } from '../../src/protocol/server-decoder.js';
-import { chanceFor, interval, logBetween, pick, shuffled } from './chance.js';
+import { chanceFor, logBetween, pick, shuffled } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
+import { atRandomTimes } from './lives.js';
 
 export interface RestorePlan {
   readonly name: string;
@@ -66,7 +67,14 @@ export class RestoreClient {
     this.#options = options;
     this.#random = options.random;
     this.#begin();
-    this.#planMove();
+    const perSecond = plan.movesPerMinute / 60;
+    atRandomTimes(
+      world.line,
+      this.#random,
+      perSecond,
+      () => this.#move(),
+      () => this.#stopped,
+    );
   }
 
   /** It stays where it is. */
@@ -91,14 +99,6 @@ export class RestoreClient {
   offerLast(): void {
     this.#isLast = true;
     this.#drop();
-  }
-
-  #planMove(): void {
-    this.#world.line.after(interval(this.#random, this.plan.movesPerMinute / 60), () => {
-      if (this.#stopped) return;
-      this.#move();
-      this.#planMove();
-    });
   }
 
   #move(): void {

@@ -185,8 +185,6 @@ function swap(reader: Reader, a: number, b: number): void {
   [events[a], events[b]] = [events[b]!, events[a]!];
 }
 
-const ownedBy = (node: string, owner: string) => [node, new Map([['team', owner]])] as const;
-
 const lies: readonly (readonly [checker: string, lie: string, tell: (story: Story) => void])[] = [
   ['I1 acked is kept', 'a home lacks what was acked', ({ entries }) => entries.at(-1)!.on.delete('n3')],
   ['I1 acked is kept', 'another line has the dot that was acked', (story) => (story.entry('b1', 2).line = 4)],
@@ -398,47 +396,6 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
   ['I7 digests are true', 'a digest misses an entry', (story) => (story.liar = 'n2')],
   ...deletionLies(channel),
   ...foldLies,
-  [
-    'P5 groups have one maker',
-    'two were told so',
-    ({ record }) =>
-      void record.groupRaces.push(
-        { group: 'team', user: 'g1', outcome: 'made' },
-        { group: 'team', user: 'g2', outcome: 'made' },
-      ),
-  ],
-  [
-    'P5 groups have one maker',
-    'two nodes say different things',
-    ({ record }) => void record.groups.push(new Map([ownedBy('n1', 'g1'), ownedBy('n2', 'g2')])),
-  ],
-  [
-    'P5 groups have one maker',
-    'it is nobody’s, and somebody was told that it is taken',
-    ({ record }) => {
-      record.groupRaces.push({ group: 'team', user: 'g1', outcome: 'taken' });
-      record.groups.push(new Map([ownedBy('n1', '')]));
-    },
-  ],
-  [
-    'S1 keys count once',
-    'one key restores two sessions',
-    ({ record: { restores } }) => {
-      for (const client of ['k1', 'k2'])
-        restores.push({ client, key: 'aa', channels: [], allowed: undefined });
-    },
-  ],
-  [
-    'S2 what was kept comes back',
-    'a subscription is missing',
-    ({ record }) =>
-      void record.restores.push({ client: 'k1', key: 'aa', channels: ['a'], allowed: [['a', 'b'], ['b']] }),
-  ],
-  [
-    'S3 kept sessions come back',
-    'a session is gone',
-    ({ record }) => void record.lastRestores.push({ client: 'k1', outcome: 'refused' }),
-  ],
   ['I25 bounded queues', 'too much waits', (story) => (story.bufferedMost = 1 << 30)],
 ];
 

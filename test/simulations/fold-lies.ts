@@ -1,4 +1,4 @@
-/** What is not so of who is there, of a document and of notifications, each as a record that tells it. */
+/** What is not so of who is there, of a document, of notifications, groups and kept sessions, each as a record that tells it. */
 import type {
   ClusterRecord,
   SeenChange,
@@ -51,6 +51,8 @@ const notice = (more: Partial<SeenNotice>): SeenNotice => ({
   entry: 'w1-1',
   ...more,
 });
+
+const ownedBy = (node: string, owner: string) => [node, new Map([['team', owner]])] as const;
 
 /** Says it of the record, where one of these was looked at. */
 function ofDocument(seen: SeenDocument[], ...changes: SeenChange[]): FoldLie[2] {
@@ -148,5 +150,46 @@ export const foldLies: readonly FoldLie[] = [
       record.notifications.push(notifications());
       record.read.add('w1-1');
     },
+  ],
+  [
+    'P5 groups have one maker',
+    'two were told so',
+    ({ record }) =>
+      void record.groupRaces.push(
+        { group: 'team', user: 'g1', outcome: 'made' },
+        { group: 'team', user: 'g2', outcome: 'made' },
+      ),
+  ],
+  [
+    'P5 groups have one maker',
+    'two nodes say different things',
+    ({ record }) => void record.groups.push(new Map([ownedBy('n1', 'g1'), ownedBy('n2', 'g2')])),
+  ],
+  [
+    'P5 groups have one maker',
+    'it is nobody’s, and somebody was told that it is taken',
+    ({ record }) => {
+      record.groupRaces.push({ group: 'team', user: 'g1', outcome: 'taken' });
+      record.groups.push(new Map([ownedBy('n1', '')]));
+    },
+  ],
+  [
+    'S1 keys count once',
+    'one key restores two sessions',
+    ({ record: { restores } }) => {
+      for (const client of ['k1', 'k2'])
+        restores.push({ client, key: 'aa', channels: [], allowed: undefined });
+    },
+  ],
+  [
+    'S2 what was kept comes back',
+    'a subscription is missing',
+    ({ record }) =>
+      void record.restores.push({ client: 'k1', key: 'aa', channels: ['a'], allowed: [['a', 'b'], ['b']] }),
+  ],
+  [
+    'S3 kept sessions come back',
+    'a session is gone',
+    ({ record }) => void record.lastRestores.push({ client: 'k1', outcome: 'refused' }),
   ],
 ];
