@@ -117,6 +117,7 @@ export class Publishing implements Taker {
     origin: PublishOrigin,
     kind?: PublishedKind,
   ): void {
+    if (this.hubs.isDeleted(ref.hub)) return origin.publishFailed(0, this.hubs.missing(ref.hub));
     const message: PublishMessage = { type: 'publish', channel: ref.channel, content, kind };
     const principal: Principal = { actor, authenticated: true, admin: true };
     this.#take(

@@ -10,7 +10,7 @@ import type { Pending, PendingPublish } from '../../src/engine/pending.js';
 import { Publishing } from '../../src/engine/publishing.js';
 import { encodeContent } from '../../src/log/entry-wire.js';
 import { jsonPatchType } from '../../src/protocol/content-type.js';
-import type { Failure } from '../../src/protocol/errors.js';
+import { type Failure, failure } from '../../src/protocol/errors.js';
 
 const hub = 'default' as HubName;
 
@@ -37,7 +37,7 @@ test.each(['lobby', '$settings', '$keys:ada'])('a patch of %s is refused', (chan
       first: true,
       kind: 'patch',
     } as never,
-    { publishAccepted: () => undefined, publishFailed: (_, failure) => void failures.push(failure) },
+    { publishAccepted: () => undefined, publishFailed: (_, refused) => void failures.push(refused) },
   );
   expect(failures).toMatchObject([{ code: 'INVALID', outcome: 'rejected' }]);
   expect(used).toEqual([]);
@@ -69,4 +69,21 @@ test('a publish goes behind what is on its way to another node, though others wa
   });
   expect(forwarded).toEqual([7]);
   expect(channel.pending).toHaveLength(1);
+});
+
+test('the system writes nothing more into a hub that is being deleted', () => {
+  const hubs = {
+    missing: () => failure('HUB_NOT_FOUND'),
+    isDeleted: () => true,
+    recipient: () => undefined,
+    unsigned: () => undefined,
+  };
+  const publishing = new Publishing({} as Core, () => undefined, undefined, hubs);
+  const failures: Failure[] = [];
+  const ref = { hub, channel: '$sessions' as ChannelName };
+  publishing.system(ref, encodeContent({ payload: utf8('{}') }), '', {
+    publishAccepted: () => undefined,
+    publishFailed: (_, refused) => void failures.push(refused),
+  });
+  expect(failures).toMatchObject([{ code: 'HUB_NOT_FOUND' }]);
 });

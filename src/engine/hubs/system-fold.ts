@@ -40,6 +40,9 @@ export class SystemFold<F extends Fold> {
   #state: F | undefined;
   /** What is being read, until all that was there is in it. */
   #reading: F | undefined;
+  /** It is read because the channel was deleted: what that took away is none of it. */
+  #isOfNew = false;
+  #hasRead = false;
   #session: Session | undefined;
   #isStopped = false;
   #cancelRetry: (() => void) | undefined;
@@ -68,6 +71,7 @@ export class SystemFold<F extends Fold> {
     if (!session) return this.#retry();
     this.#session = session;
     this.#reading = this.empty();
+    this.#hasRead = false;
     const { channel } = this.ref;
     this.#send(session, { type: 'subscribe', channels: [{ channel, start: { type: 'beginning' } }] });
   }
@@ -159,6 +163,7 @@ export class SystemFold<F extends Fold> {
     if (this.#reading && isCurrent) {
       this.#state = this.#reading;
       this.#reading = undefined;
+      this.#isOfNew = false;
       isChanged = true;
     }
     if (isChanged && !this.#reading) this.changed();
@@ -177,6 +182,7 @@ export class SystemFold<F extends Fold> {
         for (const { entry } of event.entries) this.#apply(entry);
         return true;
       case 'gap':
+        if (event.reason === 'deleted') return this.#deleted();
         if (event.reason === 'trimmed' && this.#reads?.isOfTrimmed === true) return false;
         this.#tell(`Entries of ${this.ref.hub} ${this.ref.channel} are gone (${event.reason}).`);
         this.#reads?.lacks();
@@ -195,6 +201,15 @@ export class SystemFold<F extends Fold> {
     }
   }
 
+  /** What was folded may be of a channel that is no more: nothing is known before the new one is read from its beginning. */
+  #deleted(): boolean {
+    if (this.#reading && (this.#isOfNew || !this.#hasRead)) return false;
+    this.#isOfNew = true;
+    this.#state = undefined;
+    this.#again();
+    return false;
+  }
+
   get #reads(): F | undefined {
     return this.#reading ?? this.#state;
   }
@@ -204,6 +219,7 @@ export class SystemFold<F extends Fold> {
     const state = this.#reads;
     // Merges and trims keep the log in order and change nothing.
     if (!content || !state) return;
+    this.#hasRead = true;
     const { event, payload } = content;
     const outcome = state.apply({ event, payload, unixMs: unixMsOf(timestamp), actor });
     const id = dotText({ writer, seq });

@@ -103,6 +103,7 @@ export class Tenants {
         if (principal.account !== undefined) await this.#people?.ready(hub);
         return this.clients.isCurrent(hub, principal);
       },
+      ready: (ref) => this.ready(ref),
       left: (ref, session) => host.left(ref, session),
     });
   }

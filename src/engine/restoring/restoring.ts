@@ -27,6 +27,8 @@ export interface RestoringHost extends SystemFoldHost {
   readonly ports: Pick<EnginePorts, 'timers' | 'clock' | 'observer' | 'random' | 'hashing'>;
   /** Whether who it was still counts; waits until that can be said. */
   isCurrent(hub: HubName, principal: Principal): Promise<boolean>;
+  /** Resolves once it can be said what goes for the channel, or that takes too long. */
+  ready(ref: ChannelRef): Promise<void>;
   /** The session is in that channel no longer. */
   left(ref: ChannelRef, session: string): void;
 }
@@ -189,6 +191,9 @@ export class Restoring implements KeepingHost {
     if (!known) return notRestored();
     const principal = await this.#principalOf(session, known);
     if (!principal) return notRestored(strangers);
+    // Before the key is used: what is not known yet would be refused, and kept no more.
+    for (const [channel] of known.subscriptions)
+      await this.host.ready({ hub, channel: channel as ChannelName });
     const next = newKey(this.ports, id);
     const hash = hashOf(this.ports, hub, next);
     const change = encodeSessionChange({ type: 'restore', id, used, next: hash });

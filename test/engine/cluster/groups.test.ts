@@ -110,3 +110,35 @@ test('receipts that are said at all nodes at once are all there, at every node',
     expect(state.ok && JSON.parse(utf8Text(state.value.value))).toEqual(expected);
   }
 });
+
+test('a session that comes back at a node that knows no groups yet is in those of its user', async () => {
+  const world = await ClusterWorld.start({ nodes: 4, replicas: 3, keepsSettings: true });
+  await world.pass(1_000);
+  const [a, b] = [world.nodes[0]!, world.nodes[3]!];
+  for (const { engine } of [a, b]) await world.run(engine.enter('default', undefined));
+  await ask(world, a, 'ada', 'list', {});
+  expect(await ask(world, a, 'ada', 'create', team)).toEqual(team);
+  const directory = {
+    type: 'put',
+    section: 'providers',
+    name: 'people',
+    value: { type: 'directory' },
+  } as const;
+  expect(await world.run(a.engine.changeSettings('default', directory, 'root'))).toMatchObject({ ok: true });
+  await world.pass(1_000);
+  const principal = { ...user('ada'), provider: 'people' };
+  const connect = (node: TestNode) => new TestSession(node as never, { principal });
+  const session = connect(a);
+  expect((await session.subscribe('g:team')).error).toBeUndefined();
+  session.sendText(JSON.stringify({ requestId: 9, sessionRestore: {} }));
+  await world.pass(2_000);
+  const { sessionKept } = session.messages.find(({ requestId }) => requestId === 9);
+  expect(sessionKept.added).toEqual(['g:team']);
+  session.handle.disconnected();
+  const again = connect(b);
+  again.sendText(JSON.stringify({ requestId: 9, sessionRestore: { key: sessionKept.key } }));
+  await world.pass(4_000);
+  const { sessionRestored } = again.messages.find(({ requestId }) => requestId === 9);
+  expect(sessionRestored.results).toMatchObject([{ channel: 'g:team' }]);
+  expect(sessionRestored.results[0].error).toBeUndefined();
+});
