@@ -130,3 +130,17 @@ test('what is kept grows with readers, not with messages', async () => {
   expect(size && size.entries).toBeLessThan(600);
   expect(await receipts(world, ada, 'g:team')).toEqual({ bob: { read: 1_000, received: 1_000 } });
 });
+
+test('administrators delete the receipts of a channel, its readers do not; they begin anew', async () => {
+  const world = await start();
+  await mark(world, bob, 'g:team', { received: 5 });
+  const remove = async (who: Principal): Promise<string> => {
+    const deleted = await world.run(world.engine.deleteChannel(who, 'default', 'receipts:g:team'));
+    return deleted.ok ? 'deleted' : deleted.error.code;
+  };
+  expect(await remove(bob)).toBe('DENIED');
+  expect(await remove(admin)).toBe('deleted');
+  expect(await receipts(world, bob, 'g:team')).toEqual({});
+  expect(await mark(world, bob, 'g:team', { received: 3 })).toEqual({ channel: 'g:team' });
+  expect(await receipts(world, ada, 'g:team')).toEqual({ bob: { received: 3 } });
+});
