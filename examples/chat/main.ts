@@ -46,12 +46,13 @@ function told({ people, nodes, maker, seconds, problems }: Result): string {
   const channels = Object.keys(nodes[0]!.messages);
   return [
     table([
-      ['who', 'node', 'said', 'heard', 'without a node'],
-      ...people.map(({ name, before, after, said, heard, awayMs }) => [
+      ['who', 'node', 'said', 'heard', 'late', 'without a node'],
+      ...people.map(({ name, before, after, said, heard, late, awayMs }) => [
         name,
         before === after ? before : `${before} → ${after}`,
         `${said}`,
         `${heard}`,
+        `${late}`,
         awayMs === 0 ? '–' : `${awayMs} ms`,
       ]),
     ]),

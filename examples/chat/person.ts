@@ -31,6 +31,8 @@ export class Person {
   readonly client: Client;
   /** By channel: what was delivered, in order. */
   readonly heard = new Map<string, string[]>();
+  /** Of what was heard: what belongs before something heard already. */
+  readonly late = new Set<string>();
   /** By channel: what was acknowledged of what was said, and the timestamp of the newest. */
   readonly said = new Map<string, string[]>();
   readonly newest = new Map<string, number>();
@@ -91,6 +93,7 @@ export class Person {
     const subscription = this.client.subscribe(channel, { start: 'beginning', presence: this.name });
     subscription.on('entry', (message) => {
       heard.push(String(message.data));
+      if (message.late) this.late.add(String(message.data));
       this.events.heard?.(message);
       if (message.actor === this.name) return;
       this.#unread.set(channel, message);

@@ -26,7 +26,7 @@ export async function talk(
   const cluster = urls.length > 0 ? undefined : await ProcessCluster.start({ nodes: 3, signal });
   try {
     if (cluster) {
-      await setUp(cluster.nodes[0]!);
+      await setUp(cluster.nodes);
       console.log(
         `Three nodes run. For others:  npm run example -- chat --name bob --at ${cluster.urls.join(',')}`,
       );

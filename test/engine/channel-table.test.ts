@@ -68,8 +68,17 @@ test('more channels than that leave sooner', async () => {
 });
 
 test('a channel in memory costs little: what most of them lack is not made', async () => {
+  // Files share a process: what else grows or shrinks in it while this is measured does not do so each time.
+  const costs: number[] = [];
+  for (let i = 0; i < 3; i++) costs.push(await bytesEach(10_000));
+  const [, middle] = costs.toSorted((a, b) => a - b);
+  expect(middle).toBeGreaterThan(500);
+  expect(middle).toBeLessThan(1_600);
+});
+
+/** Of channels with one entry each. */
+async function bytesEach(count: number): Promise<number> {
   const { slots, use } = setUp();
-  const count = 10_000;
   // Whatever is made once.
   await use(100);
   const before = liveBytes();
@@ -83,10 +92,8 @@ test('a channel in memory costs little: what most of them lack is not made', asy
     channel.log.commitThrough({ writer, seq: 1 });
     slots.get(channel.ref)!.subLog(writer).totalBytes += run.recordBytes;
   }
-  const each = (liveBytes() - before) / count;
-  expect(each).toBeGreaterThan(500);
-  expect(each).toBeLessThan(1_600);
-});
+  return (liveBytes() - before) / count;
+}
 
 function liveBytes(): number {
   setFlagsFromString('--expose-gc');
