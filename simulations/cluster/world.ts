@@ -75,7 +75,7 @@ export class World implements NodeWorld, ClientWorld {
   /** The newest ring that any node goes by. */
   #ring: RingTable | undefined;
   /** Shared by all nodes. */
-  readonly #rules: { sets: Record<string, Partial<RuleSet>>; hubs: RuleConfig['hubs'] };
+  readonly #rules: RuleConfig & { readonly sets: Readonly<Record<string, KeptRules>> };
   readonly clientNames: string[] = [];
   /** Channels in which everybody asks for quorum and takes nothing less. */
   readonly strict = new Set<string>();
@@ -149,11 +149,10 @@ export class World implements NodeWorld, ClientWorld {
     return copy;
   }
 
-  /** Retention ends: what is looked at stays as it is. */
+  /** Retention ends: what is looked at stays as it is. In the sets themselves, since what a node knows of a hub refers to them,
+   *  and not to what lists them. */
   keepAll(): void {
-    const { sets } = this.#rules;
-    sets['short'] = {};
-    sets['documents'] = { ack: this.plan.documentsAt ?? 'quorum' };
+    for (const set of Object.values(this.#rules.sets)) delete set.retention;
   }
 
   /** W of its homes. */
@@ -253,6 +252,9 @@ export class World implements NodeWorld, ClientWorld {
     return this.nodes.filter(({ isSpare }) => !isSpare).map(({ host }) => host);
   }
 }
+
+/** But for retention, which ends. */
+type KeptRules = Omit<Partial<RuleSet>, 'retention'> & { retention?: RuleSet['retention'] };
 
 const clusterId = 'c'.repeat(32) as ClusterId;
 

@@ -19,6 +19,7 @@ export interface StoryOptions {
   readonly isStrict?: boolean;
   readonly retention?: WorldPlan['retention'];
   readonly trimGraceMs?: number;
+  readonly hasUsers?: boolean;
 }
 
 export type Told = (story: Story) => Promise<void>;
@@ -39,7 +40,8 @@ export class Story {
   readonly #cuts: (() => void)[] = [];
 
   constructor(options: StoryOptions = {}) {
-    const { nodes = 3, replicas = 3, seed = 1, isStrict = true, retention, trimGraceMs } = options;
+    const { nodes = 3, replicas = 3, seed = 1, isStrict = true, hasUsers = false } = options;
+    const { retention, trimGraceMs } = options;
     this.world = new World({
       seed,
       nodes,
@@ -51,6 +53,7 @@ export class Story {
       skewMs: 0,
       retention,
       trimGraceMs,
+      hasUsers,
     });
     this.#isStrict = isStrict;
     if (isStrict) this.world.strict.add(this.channel);

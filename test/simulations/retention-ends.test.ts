@@ -1,0 +1,23 @@
+/** What a run looks at in the end stays as it is: nothing is trimmed any more once the world keeps all. */
+import { expect, test } from 'vitest';
+import { Story } from '../../simulations/cluster/scenarios/story.js';
+
+test.each([
+  ['go by the configuration alone', false],
+  ['keep settings and what users make', true],
+])('retention ends at nodes that %s', async (_, hasUsers) => {
+  const story = new Story({ retention: { maxAgeMs: 2_000 }, hasUsers });
+  const { world } = story;
+  const floors = (): unknown =>
+    story.homes.map(({ rawDisk }) => [...rawDisk.floors(`default/${story.channel}`)]);
+  await story.begin();
+  const client = story.publisher('p');
+  await story.published(client, 5);
+  await story.pass(5_000);
+  const before = floors();
+  expect(before).not.toEqual(story.homes.map(() => []));
+  await story.published(client, 5);
+  world.keepAll();
+  await story.pass(10_000);
+  expect(floors()).toEqual(before);
+});
