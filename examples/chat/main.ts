@@ -46,13 +46,14 @@ function told({ people, nodes, maker, seconds, problems }: Result): string {
   const channels = Object.keys(nodes[0]!.messages);
   return [
     table([
-      ['who', 'node', 'said', 'heard', 'late', 'without a node'],
-      ...people.map(({ name, before, after, said, heard, late, awayMs }) => [
+      ['who', 'node', 'said', 'heard', 'late', 'alone', 'without a node'],
+      ...people.map(({ name, before, after, said, heard, late, alone, awayMs }) => [
         name,
         before === after ? before : `${before} → ${after}`,
         `${said}`,
         `${heard}`,
         `${late}`,
+        `${alone}`,
         awayMs === 0 ? '–' : `${awayMs} ms`,
       ]),
     ]),

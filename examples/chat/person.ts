@@ -33,6 +33,8 @@ export class Person {
   readonly heard = new Map<string, string[]>();
   /** Of what was heard: what belongs before something heard already. */
   readonly late = new Set<string>();
+  /** Of what was said: what is in the one order that all readers share. */
+  readonly firm = new Set<string>();
   /** By channel: what was acknowledged of what was said, and the timestamp of the newest. */
   readonly said = new Map<string, string[]>();
   readonly newest = new Map<string, number>();
@@ -110,7 +112,8 @@ export class Person {
 
   say(channel: string, text: string): void {
     const saying = this.client.publish(channel, text).then(
-      ({ timestamp }) => {
+      ({ timestamp, level }) => {
+        if (level === 'quorum') this.firm.add(text);
         this.said.set(channel, [...(this.said.get(channel) ?? []), text]);
         this.newest.set(channel, Math.max(this.newest.get(channel) ?? 0, timestamp));
       },

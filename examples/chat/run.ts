@@ -18,6 +18,8 @@ export interface Result {
     readonly heard: number;
     /** Of what was heard: what belongs before something heard already. */
     readonly late: number;
+    /** Of what was said: what was acknowledged below quorum, while too few nodes were there. */
+    readonly alone: number;
     readonly awayMs: number;
   }[];
   /** By node and channel: how many messages it has. */
@@ -86,13 +88,14 @@ class Run {
     await this.cluster.together();
     const nodes = await this.#counted();
     return {
-      people: this.people.map(({ name, said, heard, late }, i) => ({
+      people: this.people.map(({ name, said, heard, late, firm }, i) => ({
         name,
         before: before[i]!,
         after: after[i]!,
         said: countIn(said),
         heard: countIn(heard),
         late: late.size,
+        alone: countIn(said) - firm.size,
         awayMs: i === 1 ? awayMs : 0,
       })),
       nodes,
@@ -235,10 +238,14 @@ class Run {
     this.#must(!cem.heard.get(channel)!.includes('cem has left'), 'cem left and still hears');
   }
 
-  /** All heard in the order of the log what was not late, nor said twice for want of an answer. */
+  /** All heard in the order of the log what was acknowledged at `quorum`, was not late, nor said twice for want of an answer.
+   *  What a node took that reached too few others is heard before it has its place. */
   #inOrder(node: string, of: string, { texts, twice }: Found): void {
+    const isFirm = (text: string): boolean => this.people.some(({ firm }) => firm.has(text));
     for (const { name, heard, late } of this.people) {
-      const inTime = (heard.get(of) ?? []).filter((text) => !late.has(text) && !twice.has(text));
+      const inTime = (heard.get(of) ?? []).filter(
+        (text) => isFirm(text) && !late.has(text) && !twice.has(text),
+      );
       const ofThem = new Set(inTime);
       const isOne = texts.filter((text) => ofThem.has(text)).join('\n') === inTime.join('\n');
       this.#must(isOne, `${name} heard ${of} in another order than ${node} has it`);
