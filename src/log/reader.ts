@@ -181,6 +181,20 @@ export class LogReader {
     return this.#position >= startOf(log) && this.#settle(log) === undefined;
   }
 
+  /** The first place behind all that was had; where the order has others between, they lie before it too. `undefined`
+   *  while the order does not have all of it. */
+  placeBehind(log: ChannelLog): number | undefined {
+    if (this.#position < startOf(log)) return this.#position;
+    this.#settle(log);
+    let position = this.#position;
+    for (const [writer, seq] of this.#beyond ?? []) {
+      const at = log.positionOf({ writer, seq });
+      if (at === undefined) return undefined;
+      position = Math.max(position, at + 1);
+    }
+    return position;
+  }
+
   #knows(heads: readonly Dot[]): void {
     this.#known = heads;
     this.#since = undefined;

@@ -163,6 +163,33 @@ describe.each([{ trims: false }, { trims: true }])('a reader ($trims)', (options
     );
   });
 
+  test('with any set of entries finds the first place that has all of them, once the order has', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        History.run(seed, {
+          ...options,
+          check: (history) => {
+            const { log, held } = history.pick(history.homes);
+            const had = closedSet(history, held);
+            // What was trimmed is found by nobody.
+            if (log.trim && !includes(had, log.trim.through)) return;
+            const reader = readerAt(log, referenceHeads(entriesOf(history, had)));
+            const order = history.order.slice(0, log.endPosition);
+            const isPlaced = entriesOf(history, had).every(
+              (entry) =>
+                includes(log.floors, entry) || order.some((placed) => dotText(placed) === dotText(entry)),
+            );
+            const last = order.findLastIndex((entry) => includes(had, entry));
+            expect(reader.placeBehind(log)).toBe(
+              isPlaced ? Math.max(last + 1, log.firstPosition) : undefined,
+            );
+          },
+        });
+      }),
+      { numRuns: 25 },
+    );
+  });
+
   test('since a time gets what was stamped since, in order', () => {
     fc.assert(
       fc.property(seeds, (seed) => {

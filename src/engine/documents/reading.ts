@@ -1,5 +1,5 @@
 /** What readers ask of documents: the state now or at an earlier place, and what changed between two. */
-import { dotText } from '../../base/ids.js';
+import { type ChannelRef, dotText } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
 import { type Result, err, ok } from '../../base/result.js';
@@ -27,14 +27,31 @@ export async function documentState(
     const place = cursor ?? atUnixMs;
     const { log, ref } = channel;
     // Just started, with nothing known to be committed of what is held: it is not the empty document.
-    if (place === undefined && log.endPosition === 0 && !log.isEmpty)
-      return err(failure('UNAVAILABLE', { channel: ref.channel, retryAfterMs: 200 }));
+    if (place === undefined && log.endPosition === 0 && !log.isEmpty) return unsettled(ref);
     const at =
       place === undefined
         ? ok((await core.documents.current(channel)).position)
-        : await positionOf(core, channel, place);
+        : await placeBehind(core, channel, place);
     return at.ok ? ok(await stateAt(core, channel, at.value)) : at;
   });
+}
+
+/** Of a cursor the first place that has all it covers: a document that lacks some of that is none of its reader's. */
+async function placeBehind(
+  core: Core,
+  channel: ActiveChannel,
+  place: Uint8Array | number,
+): Promise<Result<number, Failure>> {
+  const start = await scanStart(scanOf(core, channel), place);
+  if (!start.ok) return start;
+  const { reader, log } = start.value;
+  const position = reader.placeBehind(log);
+  return position === undefined ? unsettled(channel.ref) : ok(position);
+}
+
+/** What is held is not all known to be in the order yet. */
+function unsettled({ channel }: ChannelRef): Result<never, Failure> {
+  return err(failure('UNAVAILABLE', { channel, retryAfterMs: 200 }));
 }
 
 /** As a reader has it who has exactly what lies before `position`. */

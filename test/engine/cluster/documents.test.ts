@@ -134,6 +134,33 @@ test('who was given patches in an order that is none is told what the document i
   expect(patches).toEqual([add('/after', 3)]);
 });
 
+test('of a cursor that covers what is not in the order yet no document is told; then one that has all of it', async () => {
+  const rules = { sets: { set: { ack: 'owner' as const } }, hubs: { default: { rules: 'set' } } };
+  const world = await ClusterWorld.start({ nodes: 3, rules });
+  const first = await change(connect(world.nodes[0]!), add('/list', []));
+  await world.pass(500);
+  const owner = world.nodes.find((node) => first.ack.id.startsWith(node.engine.status().writer))!;
+  const here = connect(owner);
+  await here.subscribe(channel);
+  world.isolate(owner);
+  await world.pass(3_000);
+  await change(here, add('/list/-', 'here'));
+  await world.pass(500);
+  const { cursor, entries } = here.messages.flatMap(({ delivery }) => delivery ?? []).at(-1);
+  expect(entries.at(-1).data).toEqual(add('/list/-', 'here'));
+  const asked = { documentGet: { channel, cursor } };
+  // Not the list of before: who applies what follows to that has none of its versions.
+  expect((await connect(owner).ask(asked)).error).toMatchObject({ code: 'UNAVAILABLE' });
+  await change(connect(world.nodes.find((node) => node !== owner)!), add('/list/-', 'there'));
+  world.mend();
+  await world.pass(10_000);
+  await change(here, add('/list/-', 'after'));
+  for (const node of world.nodes) {
+    const { value, version } = (await connect(node).ask(asked)).document;
+    expect({ value, version }).toEqual({ value: { list: ['there', 'here'] }, version: 3 });
+  }
+});
+
 /** An owner that is cut off writes so much that it writes a snapshot too, which no other order has in that place. */
 async function snapshotAside(): Promise<void> {
   const world = await ClusterWorld.start({ nodes: 3 });
