@@ -58,6 +58,8 @@ function unsettled({ channel }: ChannelRef): Result<never, Failure> {
 async function stateAt(core: Core, channel: ActiveChannel, position: number): Promise<DocumentState> {
   const { ref, log } = channel;
   const fold = await core.documents.before(channel, position);
+  // A channel that is followed may have got another node's log meanwhile: there the position is another place.
+  if (channel.log !== log) throw new FoldUnreadableError('Its log is read elsewhere now.');
   const cursor = encodeCursor(ref, log.headsAt(position));
   return { channel: ref.channel, ...core.documents.describe(fold), cursor };
 }
