@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ProcessCluster } from '../../simulations/processes/cluster.js';
 
-const limitMs = 30_000;
+const limitMs = 90_000;
 
 /** False where it did not come in time. */
 export async function becomes(look: () => boolean | Promise<boolean>): Promise<boolean> {
