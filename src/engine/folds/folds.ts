@@ -64,9 +64,7 @@ export class Folds<F> {
       this.#tries.delete(channel);
       return 'ready';
     }
-    // The writer's own last entry may be a head that parents do not name.
-    const isMergeDue = parents !== undefined && (parents.length > 1 || channel.log.heads().length > 1);
-    return isMergeDue ? 'merge' : 'loading';
+    return isMergeDue(parents, channel.log.heads()) ? 'merge' : 'loading';
   }
 
   /** What an entry with these parents follows, if it is known. */
@@ -229,4 +227,12 @@ function isJudged(item: Pending): boolean {
 export function isSnapshotDue<F>({ folded, tip, isSnapshotAsked, folding }: OpenFold<F>): boolean {
   const due = Math.max(limits.snapshotAfterBytes, limits.snapshotAfterSizes * folding.bytesOf(tip));
   return !isSnapshotAsked && folded.bytesSince > due;
+}
+
+/** Whether an entry with these parents joins what they have with more: with another of them, or with the writer's own last
+ *  entry, which no parents name. */
+function isMergeDue(parents: readonly Dot[] | undefined, [head, other]: readonly Dot[]): boolean {
+  if (parents === undefined || !head) return false;
+  const [parent] = parents;
+  return parents.length > 1 || other !== undefined || parent?.writer !== head.writer || parent.seq !== head.seq;
 }
