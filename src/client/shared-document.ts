@@ -56,6 +56,8 @@ export class SharedDocument<T = unknown> {
   #waiting: Message[] | undefined = [];
   /** Of which the last one counts. */
   #fetches = 0;
+  /** Retention went past the place it was fetched of: it is fetched of the next one. */
+  #isPlaceGone = false;
   /** Patches came late: what was made of them is none of the document's versions. */
   #isStale = false;
   /** Of the patches since the document was told whole: what several wrote the order may have otherwise in the end, and to a
@@ -176,23 +178,31 @@ export class SharedDocument<T = unknown> {
   // What comes.
 
   /** The document as it is at `cursor`, the place of what was delivered so far. One that does not come within the client's
-   *  time is asked for again; any other refusal is the end. */
+   *  time is asked for again, and one that retention has removed meanwhile, as soon as more was delivered; any other refusal
+   *  is the end. */
   async #fetch(cursor: string | undefined): Promise<void> {
     const number = ++this.#fetches;
     this.#waiting = [];
+    this.#isPlaceGone = false;
     try {
       const state = await this.#client.document(this.channel, cursor === undefined ? {} : { at: cursor });
       if (number === this.#fetches) this.#rebased(state);
     } catch (error) {
       if (number !== this.#fetches || this.#subscription.state === 'closed') return;
-      if (error instanceof RinglogError && error.code === 'TIMEOUT')
-        return this.#fetch(this.#subscription.cursor ?? cursor);
+      const code = error instanceof RinglogError ? error.code : undefined;
+      const next = this.#subscription.cursor ?? cursor;
+      if (code === 'TIMEOUT' || (code === 'NOT_FOUND' && next !== cursor)) return this.#fetch(next);
+      if (code === 'NOT_FOUND') {
+        this.#isPlaceGone = true;
+        return;
+      }
       this.close();
       this.#ended(error as RinglogError);
     }
   }
 
   #received(message: Message): void {
+    if (this.#isPlaceGone) return void this.#fetch(this.#subscription.cursor);
     if (message.kind !== 'patch') return;
     if (this.#waiting) {
       this.#waiting.push(message);
@@ -224,6 +234,7 @@ export class SharedDocument<T = unknown> {
     this.#base = { document, version, voids };
     this.#writers.clear();
     this.#isStale = false;
+    this.#isPlaceGone = false;
     // A fetch that is under way is of a place before this one.
     this.#fetches++;
     const waiting = this.#waiting ?? [];

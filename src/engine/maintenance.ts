@@ -6,11 +6,13 @@ import { kindOf } from '../channels/kinds.js';
 import { type RuleSet, hasRetention } from '../channels/rules.js';
 import { sizeOf } from '../documents/value.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
+import type { ChannelLog } from '../log/channel-log.js';
 import { trimPosition } from '../log/retention.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import type { Hubs } from './hubs/hubs.js';
 import { sessionsRef } from '../hubs/system-channels.js';
+import { FoldUnreadableError } from './folds/log-fold.js';
 import { pendingSnapshot } from './pending.js';
 import type { EnginePorts } from './ports.js';
 
@@ -25,6 +27,8 @@ export interface MaintenanceHooks {
 export class Maintenance {
   #cancel: (() => void) | undefined;
   #stopped = false;
+  /** Of documents: before which position no snapshot stands but the one that retention left first. */
+  readonly #searched = new WeakMap<ChannelLog, number>();
   #sweep: { hubs: HubName[]; after: string | undefined } = { hubs: [], after: undefined };
 
   constructor(
@@ -114,7 +118,8 @@ export class Maintenance {
         : await store.seqsSince(channel.ref, timestampFromUnixMs(Math.floor(physicalMs() - maxAgeMs)));
     const wanted = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
     const allowed = Math.min(wanted ?? 0, limit);
-    const position = await this.#keepingDocument(channel, allowed);
+    const position =
+      kindOf(channel.ref.channel) === 'document' ? await this.#documentTrim(channel, allowed) : allowed;
     if (position <= channel.log.firstPosition) return;
     await new Promise<void>((settled) => {
       const item = { kind: 'trim', position, settled: () => settled() } as const;
@@ -123,17 +128,35 @@ export class Maintenance {
     });
   }
 
-  /** Of a document nothing goes that its newest snapshot does not stand for; a newer one is asked for where it would take a
-   *  good deal with it. */
-  async #keepingDocument(channel: ActiveChannel, position: number): Promise<number> {
-    if (kindOf(channel.ref.channel) !== 'document' || position <= channel.log.firstPosition) return position;
+  /** Of a document all goes before a snapshot, so that every version that is left can be read. A newer one is asked for
+   *  where it would take a good deal with it. */
+  async #documentTrim(channel: ActiveChannel, position: number): Promise<number> {
+    const { firstPosition } = channel.log;
+    if (position <= firstPosition) return firstPosition;
     const { documents, committer } = this.core;
-    const { snapshotAt = 0, fold, bytesSince } = await documents.current(channel);
-    if (snapshotAt < position && bytesSince >= sizeOf(fold.document)) {
-      committer.admit(pendingSnapshot);
-      committer.submit(channel, pendingSnapshot);
+    try {
+      const { snapshotAt = firstPosition, fold, bytesSince } = await documents.current(channel);
+      if (snapshotAt > position) return await this.#snapshotThrough(channel, position);
+      if (snapshotAt < position && bytesSince >= sizeOf(fold.document)) {
+        committer.admit(pendingSnapshot);
+        committer.submit(channel, pendingSnapshot);
+      }
+      return snapshotAt;
+    } catch (error) {
+      // Nothing goes before it can be read.
+      if (error instanceof FoldUnreadableError) return firstPosition;
+      throw error;
     }
-    return Math.min(position, snapshotAt);
+  }
+
+  /** Where the newest snapshot through `position` stands. No entry is read twice for that. */
+  async #snapshotThrough(channel: ActiveChannel, position: number): Promise<number> {
+    const { log } = channel;
+    const { firstPosition } = log;
+    const first = Math.max(firstPosition + 1, this.#searched.get(log) ?? 0);
+    const found = await this.core.documents.snapshotWithin(channel, first, position);
+    if (found === undefined) this.#searched.set(log, position + 1);
+    return found ?? firstPosition;
   }
 }
 

@@ -145,3 +145,28 @@ test('what several wrote is fetched again once the connection was lost: the orde
   hear('subscribed', { cursor: 'behind 3', resumed: true });
   expect(fetches).toHaveLength(2);
 });
+
+test('where retention went past the place it is fetched of, it is fetched of the next one', async () => {
+  const gone = () => new RinglogError({ code: 'NOT_FOUND', outcome: 'rejected', message: 'Gone.' });
+  const { opened, fetches, hear, add } = setUp();
+  fetches[0]!.reject(gone());
+  await turn();
+  expect(fetches).toHaveLength(1);
+  add(2);
+  expect(fetches[1]!.at).toBe('behind 2');
+  add(3);
+  fetches[1]!.reject(gone());
+  await turn();
+  expect(fetches[2]!.at).toBe('behind 3');
+  fetches[2]!.resolve(list(1, 2, 3));
+  const document = await opened;
+  add(4);
+  expect(document.value).toEqual([1, 2, 3, 4]);
+  hear('gap');
+  fetches[3]!.reject(gone());
+  await turn();
+  hear('gap');
+  fetches[4]!.resolve(list(5));
+  await turn();
+  expect(document.value).toEqual([5]);
+});

@@ -15,6 +15,7 @@ import {
   foldAhead,
   foldOn,
   foldStart,
+  newestSnapshot,
 } from './log-fold.js';
 import { type Folded, OpenFold } from './open-fold.js';
 
@@ -132,6 +133,11 @@ export class Folds<F> {
     if (fold) return fold;
     const at = this.#folded(channel);
     return (await foldOn(at, await foldStart(at, position), position)).fold;
+  }
+
+  /** Where the newest snapshot that counts stands, from position `first` through `last`. Throws FoldUnreadableError. */
+  async snapshotWithin(channel: ActiveChannel, first: number, last: number): Promise<number | undefined> {
+    return (await newestSnapshot(this.#folded(channel), first, last))?.position;
   }
 
   /** Shows what the entries of the order from `position` on did, until `visit` has enough. */

@@ -44,23 +44,43 @@ const whole = {
   settled: async () => undefined,
 };
 
-/** From the newest snapshot through `position` that counts, else from the beginning. A snapshot is what the order before it
- *  gives. */
+/** From the newest snapshot through `position` that counts, else from the beginning. */
 export async function foldStart<F>(at: FoldedLog<F>, position: number): Promise<Folded<F>> {
-  const { log, ref, folding } = at;
-  const { firstPosition, endPosition } = log;
-  for await (const item of scanBackward({ ...at, ...whole }, Math.min(position + 1, endPosition))) {
-    if (item.type !== 'record' || !isSnapshot(item)) continue;
-    if (!log.isOnChain(item.position) && !planted('snapshot-anywhere')) continue;
-    const { content } = entryOf(ref, item);
-    const fold = content && folding.readSnapshot(content);
-    if (fold) return { fold, position: item.position, snapshotAt: item.position, bytesSince: 0 };
-  }
+  const { log, folding } = at;
+  const { firstPosition } = log;
+  const snapshot = await newestSnapshot(at, 0, position);
+  if (snapshot) return { ...snapshot, snapshotAt: snapshot.position, bytesSince: 0 };
   const { start } = log.generation;
-  if (firstPosition > start && !folding.startsAnywhere)
-    throw new FoldUnreadableError('The log does not go back that far.', true);
+  if (firstPosition > start && !folding.startsAnywhere) throw await lacking(at, position);
   const first = Math.max(firstPosition, start);
   return { fold: folding.empty, position: first, snapshotAt: undefined, bytesSince: 0 };
+}
+
+/** The newest snapshot at a position from `first` through `last` that counts: it is what the order before it gives. */
+export async function newestSnapshot<F>(
+  at: FoldedLog<F>,
+  first: number,
+  last: number,
+): Promise<{ readonly fold: F; readonly position: number } | undefined> {
+  const { log, ref, folding } = at;
+  for await (const item of scanBackward({ ...at, ...whole }, Math.min(last + 1, log.endPosition))) {
+    const { position } = item;
+    if (position < first) return undefined;
+    if (item.type !== 'record' || !isSnapshot(item)) continue;
+    if (!log.isOnChain(position) && !planted('snapshot-anywhere')) continue;
+    const { content } = entryOf(ref, item);
+    const fold = content && folding.readSnapshot(content);
+    if (fold) return { fold, position };
+  }
+  return undefined;
+}
+
+/** What the order before `position` gave is gone only where a snapshot behind it says so. A home that took over what others
+ *  had trimmed has none yet: retention leaves one, and it comes. */
+async function lacking<F>(at: FoldedLog<F>, position: number): Promise<FoldUnreadableError> {
+  return (await newestSnapshot(at, position + 1, at.log.endPosition))
+    ? new FoldUnreadableError('The log does not go back that far.', true)
+    : new FoldUnreadableError('What it is made of is not here yet.');
 }
 
 /** Goes on from `from` up to position `to` of the committed order. */
@@ -76,7 +96,11 @@ export async function foldOn<F>(
   let { fold, position, snapshotAt, bytesSince } = from;
   const first = Math.max(log.firstPosition, log.generation.start);
   if (position < first && folding.startsAnywhere) position = first;
-  if (position < first) throw new FoldUnreadableError('The log does not go back that far.', true);
+  if (position < first) {
+    // Trimmed meanwhile. What the entries between did can be shown to nobody.
+    if (visit) throw new FoldUnreadableError('The log does not go back that far.', true);
+    return await foldOn(at, await foldStart(at, to), to);
+  }
   if (position >= to) return from;
   const reader = LogReader.atPosition(log, position);
   for await (const item of scanForward({ ...at, ...whole }, reader)) {

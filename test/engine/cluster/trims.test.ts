@@ -148,4 +148,32 @@ describe('retention in a cluster', () => {
     expect((await world.digests('news')).size).toBe(1);
     expect(alarms(world)).toEqual([]);
   });
+
+  test('a document is not said to be gone where its home has the floors and not yet the snapshot behind them', async () => {
+    const world = await ClusterWorld.start({ nodes: 3, rules, trimGraceMs: 0 });
+    const [a, , zombie] = world.nodes as [TestNode, TestNode, TestNode];
+    const channel = 'doc:plan';
+    const change = async (n: number): Promise<void> => {
+      const patch = [{ op: 'add', path: '/n', value: n }];
+      expect(await connect(a).publish(channel, patch, { kind: 'patch' })).toHaveProperty('ack');
+    };
+    for (let n = 0; n < 3; n++) await change(n);
+    await world.pass(500);
+    world.isolate(zombie);
+    await world.pass(3_000);
+    for (let n = 3; n < 25; n++) await change(n);
+    await world.pass(5_000);
+    for (let n = 25; n < 38; n++) await change(n);
+    await world.pass(10_000);
+    world.mend();
+    const told = new Set<unknown>();
+    for (let i = 0; i < 2_000 && !told.has(38); i++) {
+      await world.pass(2);
+      const request = { type: 'documentGet', channel } as const;
+      const state = await world.run(zombie.engine.document(anonymous, 'default', request));
+      told.add(state.ok ? state.value.info.version : state.error.code);
+    }
+    expect([...told]).toEqual([3, 'UNAVAILABLE', 38]);
+    expect(alarms(world)).toEqual([]);
+  });
 });
