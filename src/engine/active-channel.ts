@@ -76,9 +76,13 @@ export class ActiveChannel {
     this.stampedSeq = this.seq;
   }
 
-  /** Another home's log of the same channel. */
+  /** Another home's log of the same channel. What was to be delivered before it is committed may not be in it: that home says
+   *  what is. */
   replaceLog(log: ChannelLog): void {
     this.#log = log;
+    const { tip } = this;
+    if (tip && log.have(tip.writer) < tip.seq) this.tip = undefined;
+    this.settleTip();
   }
 
   /** What is committed is delivered as that. */

@@ -3,6 +3,7 @@
 import type { Dot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Content, type Publisher, isNumbered } from '../log/entry.js';
+import { parentsWithVoids } from '../log/deletion.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
 import { RunWriter } from '../log/run-writer.js';
@@ -109,13 +110,15 @@ export class Stamper {
     if (this.#isBegun) return undefined;
     this.#isBegun = true;
     const { as, round, parents } = this.#allowed!;
-    this.runs.begin(channel.ref, this.#options.writer, round, channel.seq + 1, channel.checksum);
+    const { writer } = this.#options;
+    this.runs.begin(channel.ref, writer, round, channel.seq + 1, channel.checksum);
     const voids = as === 'owner' ? channel.log.generation.voidsDue() : [];
     if (voids.length === 0) return parents;
     // What is taken in of an older generation is said to be that before anything else stands on it.
     channel.forgetKeys();
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    const seq = this.runs.append({ timestamp, kind: 'delete', voids, parents });
+    const over = parentsWithVoids({ writer, seq: channel.seq }, parents, voids);
+    const seq = this.runs.append({ timestamp, kind: 'delete', voids, parents: over });
     this.#stamped(channel, { seq, timestamp, kind: 'delete' });
     return undefined;
   }

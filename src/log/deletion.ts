@@ -111,6 +111,20 @@ export function voidsDue(parts: LogParts): readonly LostRange[] {
   });
 }
 
+/** Parents of an entry of `writer`, whose newest one is `seq`, that says what is void: each of these among them. Who takes them
+ *  in as void does not know what they stood on, and would find no place for it. */
+export function parentsWithVoids(
+  { writer, seq }: Dot,
+  parents: readonly Dot[] | undefined,
+  voids: readonly LostRange[],
+): readonly Dot[] {
+  const named = parents ?? [{ writer, seq }];
+  const isNamed = (range: LostRange): boolean =>
+    range.writer === writer || named.some((dot) => dot.writer === range.writer && dot.seq >= range.toSeq);
+  const others = voids.filter((range) => !isNamed(range));
+  return [...named, ...others.map((range) => ({ writer: range.writer, seq: range.toSeq }))];
+}
+
 /** What of a span is of the present generation. */
 export function presentOf(parts: LogParts, span: Span): readonly Span[] {
   const gone = Math.max(0, oldThrough(parts, span.writer) - span.firstSeq + 1);

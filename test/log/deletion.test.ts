@@ -5,7 +5,8 @@ import { limits } from '../../src/base/limits.js';
 import { Mirror } from '../../src/engine/cluster/mirror.js';
 import { reasonOf, withReason } from '../../src/engine/missing.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
-import type { LostRange, Timestamp } from '../../src/log/entry.js';
+import { parentsWithVoids } from '../../src/log/deletion.js';
+import type { LostRange, Timestamp, Trim } from '../../src/log/entry.js';
 import { floorRun, floorsIn } from '../../src/log/floors.js';
 import { LogReader } from '../../src/log/reader.js';
 import type { RunSummary } from '../../src/log/run.js';
@@ -22,6 +23,7 @@ interface Writing {
   readonly count?: number;
   readonly deletes?: boolean;
   readonly voids?: readonly LostRange[];
+  readonly trim?: Trim;
   readonly timestamp?: Timestamp;
 }
 
@@ -31,7 +33,7 @@ function runOn(log: ChannelLog, writer: WriterId, of: Writing = {}): RunSummary 
 }
 
 function stampOn(log: ChannelLog, writer: WriterId, of: Writing): RunWriter {
-  const { round = 1, count = 1, deletes, voids } = of;
+  const { round = 1, count = 1, deletes, voids, trim } = of;
   const own = log.writer(writer);
   const firstSeq = (own?.seq ?? 0) + 1;
   const out = new RunWriter();
@@ -41,7 +43,14 @@ function stampOn(log: ChannelLog, writer: WriterId, of: Writing): RunWriter {
     const timestamp = (of.timestamp ?? log.lastTimestamp + 10) + i;
     if (deletes)
       out.append({ timestamp, kind: 'delete', parents, trim: log.generation.endAt(writer, firstSeq, round) });
-    else if (voids) out.append({ timestamp, kind: 'delete', parents, voids });
+    else if (trim) out.append({ timestamp, kind: 'trim', parents, trim });
+    else if (voids)
+      out.append({
+        timestamp,
+        kind: 'delete',
+        parents: parentsWithVoids({ writer, seq: firstSeq - 1 }, parents, voids),
+        voids,
+      });
     else out.append({ timestamp, kind: 'read', parents, retain: true });
   }
   out.end();
@@ -246,6 +255,35 @@ describe('what was written beside the end', () => {
     commit({ writer: a, seq: 7 }, apart);
     expect(readAll(apart)).toEqual(['deleted', 'deleted', 'a7x1']);
     expect(apart.generation.oldThrough(c)).toBe(3);
+  });
+
+  test('has its place also at a home that hears at once of what takes it in and that it is void', () => {
+    const { home, apart } = parted();
+    const late = copyOf(home);
+    const first = runOn(apart, c, { round: 0, count: 3 });
+    apart.apply(first);
+    // Beside the end too, and standing on the other.
+    const second = runOn(apart, b, { round: 0, count: 2 });
+    for (const log of [home, late]) for (const run of [first, second]) log.apply(run);
+    commit(write(a, {}, home, late), home);
+    expect(home.endPosition).toBe(12);
+    const last = write(a, { voids: home.generation.voidsDue() }, home, late);
+    commit(last, home, late);
+    for (const log of [home, late]) {
+      expect([log.endPosition, log.heads(), log.committedSeq(b), log.committedSeq(c)]).toEqual([
+        13,
+        [last],
+        2,
+        3,
+      ]);
+      expect([log.entries, log.headsAt(13)]).toEqual([2, [last]]);
+    }
+    // So what removes it is true at both.
+    commit(write(a, { trim: home.trimAt(13)! }, home, late), home, late);
+    for (const log of [home, late]) {
+      expect(log.trim?.through).toEqual(last);
+      expect(readAll(log)).toEqual(['deleted', 'a9x1']);
+    }
   });
 
   test('nobody’s word alone removes what is held', () => {

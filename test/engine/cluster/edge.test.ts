@@ -91,6 +91,46 @@ test('the core that an edge follows is killed: its readers go on, once each and 
   expect(session.data('news')).toEqual(said);
 });
 
+test.each([
+  [false, 'UNAVAILABLE', []],
+  [true, undefined, ['lost']],
+])(
+  'what an edge delivered before it was committed falls with its only home, which lost its disk: %s',
+  async (losesDisk, closed, told) => {
+    const rules = { sets: { set: { ack: 'owner' as const } }, hubs: { default: { rules: 'set' } } };
+    const world = await ClusterWorld.start({ nodes: 3, rules });
+    const edge = await world.addEdge();
+    await world.pass(3_000);
+    const reader = connect(edge);
+    await reader.subscribe('news');
+    const { ack } = await reader.publish('news', 'all');
+    const [owner, ...others] = world.nodes
+      .slice(0, 3)
+      .toSorted(({ engine }) => (ack.id.startsWith(engine.status().writer) ? -1 : 1)) as [TestNode];
+    await world.pass(500);
+    for (const other of others) world.wires.cut(owner, other);
+    const alone = await connect(owner).publish('news', 'alone');
+    expect(alone.ack).toMatchObject({ level: 'owner', copies: 1 });
+    await world.pass(100);
+    expect(reader.data('news')).toEqual(['all', 'alone']);
+    owner.kill();
+    if (losesDisk) owner.loseDisk();
+    world.mend();
+    if (losesDisk) await world.run(owner.start(false));
+    await world.pass(6_000);
+    const late = connect(edge);
+    await late.subscribe('news', { beginning: true });
+    await world.pass(500);
+    expect([late.data('news'), late.closed]).toEqual([['all'], undefined]);
+    expect((await late.publish('news', 'later')).error).toBeUndefined();
+    await world.pass(500);
+    expect(late.data('news')).toEqual(['all', 'later']);
+    // Who had it is told that nobody has it any more, or sent away until somebody can tell.
+    expect([reader.closed?.reason, reader.gaps().map(({ reason }) => reason)]).toEqual([closed, told]);
+    expect(alarms(world)).toEqual([]);
+  },
+);
+
 test('an edge goes by every later version of the ring, and by another ring once its own is gone', async () => {
   const world = await ClusterWorld.start({ nodes: 2 });
   const [a] = world.nodes as [TestNode, TestNode];
