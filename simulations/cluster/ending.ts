@@ -110,6 +110,8 @@ export class Ending {
     }
     if (notifications.length > 0)
       record.notifications.push(await notificationsWithin(world, notifications, convergenceMs));
+    const waiting = [...documents, ...notifications].find((client) => !client.isSettled);
+    if (waiting) this.stuck('I25 publishes are answered', `${waiting.plan.name} never got an answer`);
     if (presences.length > 0) record.presences.push(await presenceWithin(world, presences, convergenceMs));
     if (record.groupRaces.length > 0) record.groups.push(await groupsNow(world));
   }

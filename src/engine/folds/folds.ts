@@ -240,5 +240,7 @@ export function isSnapshotDue<F>({ folded, tip, isSnapshotAsked, folding }: Open
 function isMergeDue(parents: readonly Dot[] | undefined, [head, other]: readonly Dot[]): boolean {
   if (parents === undefined || !head) return false;
   const [parent] = parents;
-  return parents.length > 1 || other !== undefined || parent?.writer !== head.writer || parent.seq !== head.seq;
+  return (
+    parents.length > 1 || other !== undefined || parent?.writer !== head.writer || parent.seq !== head.seq
+  );
 }
