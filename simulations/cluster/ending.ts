@@ -5,7 +5,7 @@ import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
 import type { Evidence } from './checkers/evidence.js';
 import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js';
 import { type DocumentClient, documentWithin, sharedChannel, voidsOf } from './document-client.js';
-import { groupsNow } from './group-owners.js';
+import { groupsWithin } from './group-owners.js';
 import { type NotificationClient, noticesChannel, notificationsWithin } from './notification-client.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
@@ -113,7 +113,7 @@ export class Ending {
     const waiting = [...documents, ...notifications].find((client) => !client.isSettled);
     if (waiting) this.stuck('I25 publishes are answered', `${waiting.plan.name} never got an answer`);
     if (presences.length > 0) record.presences.push(await presenceWithin(world, presences, convergenceMs));
-    if (record.groupRaces.length > 0) record.groups.push(await groupsNow(world));
+    if (record.groupRaces.length > 0) record.groups.push(await groupsWithin(world, convergenceMs));
   }
 
   /** Each session that is kept comes back once more. */

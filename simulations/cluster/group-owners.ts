@@ -1,12 +1,22 @@
 /** Whose the groups are that several wanted, as nodes say it. */
 import type { Principal } from '../../src/engine/api.js';
+import { lastLook } from './coming-together.js';
 import type { SeenGroups } from './record.js';
 import type { World } from './world.js';
 
 const administrator: Principal = { actor: 'admin', authenticated: true, admin: true };
 
-/** Whose each group is, as every member of the ring says that is up. */
-export async function groupsNow(world: World): Promise<SeenGroups> {
+/** Whose each group is, as every member of the ring says that is up; looked at until all say the same, or for so long. A node may
+ *  hear a moment later of what came of a group whose maker got no answer. */
+export async function groupsWithin(world: World, withinMs: number): Promise<SeenGroups> {
+  return await lastLook(world, withinMs, () => groupsNow(world), isOne);
+}
+
+function isOne(seen: SeenGroups): boolean {
+  return new Set([...seen.values()].map((owners) => JSON.stringify([...owners]))).size <= 1;
+}
+
+async function groupsNow(world: World): Promise<SeenGroups> {
   const names = [...new Set(world.record.groupRaces.map(({ group }) => group))];
   const seen: Map<string, ReadonlyMap<string, string>> = new Map();
   for (const { name: node, engine, state } of world.members()) {
