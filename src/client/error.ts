@@ -7,6 +7,7 @@ const ownCodes = {
   TIMEOUT: 'There was no answer in time.',
   UNREACHABLE: 'The server cannot be reached. The client goes on trying.',
   CLOSED: 'The client is closed.',
+  LOST: 'The one node that had it has lost it, after it said so: no home of the channel has it any more.',
   GAP: 'Entries of this channel are gone. Listen to "gap" to go on behind them.',
 } as const;
 

@@ -68,14 +68,18 @@ export class Reading {
   }
 
   take(entry: Entry): Taken {
-    if (this.#seen.isRepeated(entry)) return 'repeated';
+    // After a gap `lost` the server begins again where it is sure of this reader, and what it says the document is there lacks
+    // the patches that follow; one that the order has twice is done twice.
+    const isPatch = entry.kind === 'patch';
+    if (this.#seen.isRepeated(entry) && !isPatch) return 'repeated';
     // Before it is noted: what this reader had of a lost range is not lost to it.
     const lost = entry.lost && this.#gapOf(entry, entry.lost);
     const isNew = this.#seen.add(entry);
     this.#heads = advanceHeads(this.#heads ?? [], entry, entry.parents);
     if (lost) return lost;
     // A snapshot says what a reader of the patches before it has made of them.
-    return isNew && entry.content !== undefined && entry.kind !== 'snapshot' ? 'shown' : 'hidden';
+    const isShown = (isNew || isPatch) && entry.content !== undefined && entry.kind !== 'snapshot';
+    return isShown ? 'shown' : 'hidden';
   }
 
   #gapOf(entry: Entry, lost: LostRange): GapNotice | undefined {

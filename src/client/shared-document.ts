@@ -8,19 +8,21 @@ import { readJsonText } from '../documents/json-reader.js';
 import { type Patch, readPatch } from '../documents/patch.js';
 import { readPointer } from '../documents/pointer.js';
 import { type Json, Text, canonical } from '../documents/value.js';
-import type { WriterId } from '../base/ids.js';
+import { type Dot, type WriterId, dotText } from '../base/ids.js';
 import type { Client } from './client.js';
 import type { DocumentSnapshot, PatchOperation, PatchOptions } from './documents.js';
 import { Emitter, type Listener } from './emitter.js';
-import { RinglogError } from './error.js';
+import { RinglogError, ownError } from './error.js';
 import type { Message } from './message.js';
 import type { Published } from './published.js';
+import type { GapNotice } from './reading.js';
 import type { Subscription } from './subscription.js';
 
 export interface SharedDocumentEvents {
   /** The value is another one: by whom, and at which version of the order. */
   readonly change: { readonly version: number; readonly isOwn: boolean };
-  /** An own change was taken back: it was refused, or is void where the order has it. */
+  /** An own change was taken back: it was refused, is void where the order has it, or LOST after it was acknowledged below
+   *  quorum. */
   readonly refused: RinglogError;
   /** The end, for a reason. */
   readonly error: RinglogError;
@@ -35,11 +37,17 @@ export interface SharedDocumentOptions<T> {
 interface OwnChange {
   readonly key: string;
   readonly patch: Patch;
+  /** Once it is acknowledged. */
+  dot?: Dot | undefined;
+  /** The order has it: it comes. So it is taken where nobody says. */
+  isOrdered?: boolean;
 }
 
 const undoMax = 100;
 /** More than that comes sooner with the document itself. */
 const waitingMax = 4_096;
+/** What is acknowledged comes within that, where nothing is in the way. */
+const unheardMs = 2_000;
 
 export class SharedDocument<T = unknown> {
   readonly channel: string;
@@ -65,6 +73,8 @@ export class SharedDocument<T = unknown> {
   readonly #writers = new Set<WriterId>();
   /** Own changes that took effect: the document before and behind each. */
   readonly #undo: { readonly before: Json; readonly after: Json }[] = [];
+  /** Ends the wait for an own change that was acknowledged; there while one is waited or asked for. */
+  #stopWaiting: (() => void) | undefined;
   readonly #opened: Promise<void>;
   #isThere = (): void => undefined;
   #ended: (error: RinglogError) => void = () => undefined;
@@ -96,7 +106,11 @@ export class SharedDocument<T = unknown> {
       this.#waiting = undefined;
       this.#rebased(state);
     });
-    this.#subscription.on('gap', () => void this.#fetch(this.#subscription.cursor));
+    this.#subscription.on('gap', (gap) => {
+      this.#passed(gap);
+      void this.#fetch(this.#subscription.cursor);
+    });
+    this.#subscription.on('closed', () => this.#stopWaiting?.());
   }
 
   /** Follows the document from now on. */
@@ -148,15 +162,20 @@ export class SharedDocument<T = unknown> {
     const next = patch instanceof Fault ? patch : applyPatch(this.#view, patch);
     if (patch instanceof Fault || next instanceof Fault) throw errorOf(this.channel, next as Fault);
     const key = options.idempotencyKey ?? this.#client.newKey();
-    const own = { key, patch };
+    const own: OwnChange = { key, patch };
     this.#own.push(own);
     this.#show(next, true);
-    return this.#client
-      .patch(this.channel, operations, { ...options, idempotencyKey: key })
-      .catch((error: unknown) => {
+    return this.#client.patch(this.channel, operations, { ...options, idempotencyKey: key }).then(
+      (published) => {
+        own.dot = published.dot;
+        this.#waitForOwn();
+        return published;
+      },
+      (error: unknown) => {
         this.#takeBack(own, error);
         throw error;
-      });
+      },
+    );
   }
 
   /** Changes part of a text; positions in UTF-16 units. */
@@ -257,6 +276,50 @@ export class SharedDocument<T = unknown> {
     if (error instanceof RinglogError) this.#events.emit('refused', error);
   }
 
+  /** What the order has of them is in what is fetched now. */
+  #passed({ reason, ranges }: GapNotice): void {
+    for (const own of this.#own.filter(({ dot }) => isWithin(dot, ranges))) {
+      if (reason === 'lost') this.#takeBack(own, ownError('LOST', 'indeterminate', this.channel));
+      else this.#settled(own.key);
+    }
+  }
+
+  // Own changes that do not come: one that a node acknowledged alone goes with its disk, and nobody tells of what they never had.
+
+  get #unheard(): OwnChange | undefined {
+    return this.#own.find(({ dot, isOrdered }) => dot && !isOrdered);
+  }
+
+  #waitForOwn(): void {
+    const own = this.#unheard;
+    if (!own || this.#stopWaiting || this.#subscription.state === 'closed') return;
+    this.#stopWaiting = this.#client.platform.after(unheardMs, () => {
+      void this.#lookForOwn(own).finally(() => {
+        this.#stopWaiting = undefined;
+        this.#waitForOwn();
+      });
+    });
+  }
+
+  /** Asks for one after the other until the order has it, or no home does. */
+  async #lookForOwn(first: OwnChange): Promise<void> {
+    let own: OwnChange | undefined = this.#own.includes(first) ? first : undefined;
+    for (; own && this.#subscription.state !== 'closed'; own = this.#unheard) {
+      const { dot } = own;
+      try {
+        const including = { id: dot && dotText(dot) };
+        const query = { including, first: 'newest', limit: 1 } as const;
+        const { gaps } = await this.#client.history(this.channel, query).page();
+        own.isOrdered = true;
+        const isLost = gaps.some(({ reason, ranges }) => reason === 'lost' && isWithin(dot, ranges));
+        if (isLost) this.#takeBack(own, ownError('LOST', 'indeterminate', this.channel));
+      } catch (error) {
+        // Who may not ask takes it as it was acknowledged.
+        if (!(error instanceof RinglogError && error.code === 'TIMEOUT')) own.isOrdered = true;
+      }
+    }
+  }
+
   /** Own changes on top of the order; one that does not apply now is left out, and judged by the server. */
   #replayed(): Json {
     let fold = this.#base!;
@@ -278,6 +341,12 @@ export class SharedDocument<T = unknown> {
     if (error instanceof RinglogError) this.#events.emit('error', error);
     else this.#client.report(error);
   }
+}
+
+function isWithin(dot: Dot | undefined, ranges: GapNotice['ranges']): boolean {
+  return ranges.some(
+    ({ writer, fromSeq, toSeq }) => dot?.writer === writer && fromSeq <= dot.seq && dot.seq <= toSeq,
+  );
 }
 
 function errorOf(channel: string, { code: reason, message, operation }: Fault): RinglogError {

@@ -18,7 +18,8 @@ import { Message, SignalMessage } from './message.js';
 import { type GapNotice, type Reading, badCursor } from './reading.js';
 
 export interface SubscriptionEvents {
-  /** Each entry once, in the channel's order. While somebody listens, iterating gets nothing. */
+  /** Each entry once, in the channel's order; patches of a document as often as they apply to what it is at the cursor: after a
+   *  gap `lost` some come again. While somebody listens, iterating gets nothing. */
   readonly entry: Message;
   readonly signal: SignalMessage;
   /** Entries that will not come, told at their place. */

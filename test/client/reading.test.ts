@@ -57,6 +57,17 @@ test('what is not above the last of its writer came before', () => {
   ]);
 });
 
+test('a patch counts as often as it is delivered', () => {
+  const reader = reading();
+  const twice = { kind: 'patch', content, idempotencyKey: 'k' } as const;
+  expect(reader.take(entryOf(a, 1, twice))).toBe('shown');
+  expect(reader.take(entryOf(b, 1, twice))).toBe('shown');
+  expect(reader.moveTo(encodeCursor(ref, []))).toBe(true);
+  expect(reader.take(entryOf(a, 1, twice))).toBe('shown');
+  expect(reader.take(entryOf(b, 1))).toBe('repeated');
+  expect(reader.heads).toEqual([{ writer: a, seq: 1 }]);
+});
+
 test('a cursor covers what its heads cover', () => {
   const start = { type: 'cursor', cursor: encodeCursor(ref, [{ writer: a, seq: 5 }]) } as const;
   const from = Reading.from(ref, start);

@@ -1,10 +1,11 @@
 /** A document that several hold, as one of them sees it: what is fetched, what is delivered meanwhile, and what ends it. */
 import { expect, test } from 'vitest';
-import type { WriterId } from '../../src/base/ids.js';
+import type { Dot, WriterId } from '../../src/base/ids.js';
 import type { Client } from '../../src/client/client.js';
 import { DocumentSnapshot } from '../../src/client/documents.js';
 import { RinglogError, ownError } from '../../src/client/error.js';
 import type { Message } from '../../src/client/message.js';
+import type { GapNotice } from '../../src/client/reading.js';
 import { SharedDocument } from '../../src/client/shared-document.js';
 import type { Entry } from '../../src/log/entry.js';
 
@@ -16,27 +17,63 @@ interface Fetched {
   reject(error: unknown): void;
 }
 
+interface Sent {
+  readonly key: string;
+  acked(dot: Dot): void;
+}
+
+interface Looked {
+  readonly id: string;
+  resolve(gaps: readonly Partial<GapNotice>[]): void;
+  reject(error: unknown): void;
+}
+
+const noGap = { ranges: [] };
+
 /** A client whose one subscription is told what to hear, and whose questions are answered by hand. */
 function setUp() {
   const listeners = new Map<string, (event: never) => void>();
   const fetches: Fetched[] = [];
+  const sent: Sent[] = [];
+  const looks: Looked[] = [];
+  /** What is to be done later. */
+  const timers = new Set<() => void>();
+  let keys = 0;
   const subscription = {
     cursor: 'start',
     state: 'live',
     on: (name: string, listener: (event: never) => void) => void listeners.set(name, listener),
-    close: () => (subscription.state = 'closed'),
+    close: () => {
+      subscription.state = 'closed';
+      hear('closed');
+    },
   };
   const client = {
     subscribe: () => subscription,
     document: (_: string, { at }: { at?: string }) =>
       new Promise((resolve, reject) => fetches.push({ at, resolve, reject })),
+    patch: (_: string, __: unknown, { idempotencyKey: key }: { idempotencyKey: string }) =>
+      new Promise((resolve) => sent.push({ key, acked: (dot) => resolve({ dot }) })),
+    history: (_: string, { including }: { including: { id: string } }) => ({
+      page: () =>
+        new Promise((resolve, reject) =>
+          looks.push({ id: including.id, resolve: (gaps) => resolve({ gaps }), reject }),
+        ),
+    }),
+    newKey: () => `key ${++keys}`,
+    platform: {
+      after: (_: number, callback: () => void) => {
+        timers.add(callback);
+        return () => timers.delete(callback);
+      },
+    },
     report: (error: unknown) => {
       throw error instanceof Error ? error : new Error(String(error));
     },
   };
   const hear = (name: string, event: object = {}): void => listeners.get(name)?.(event as never);
   /** Appends to the list of the document. */
-  const add = (value: number, writer = '0'): void => {
+  const add = (value: number, writer = '0', idempotencyKey?: string): void => {
     subscription.cursor = `behind ${value}`;
     const payload = utf8(JSON.stringify([{ op: 'add', path: '/-', value }]));
     const entry = {
@@ -49,11 +86,16 @@ function setUp() {
       previous: 0,
       content: { payload },
     } as Entry;
-    hear('entry', { kind: 'patch', late: false, idempotencyKey: undefined, entry } as unknown as Message);
+    hear('entry', { kind: 'patch', late: false, idempotencyKey, entry } as unknown as Message);
   };
   const opened = SharedDocument.open<number[]>(client as unknown as Client, 'doc:list');
   hear('subscribed', { cursor: 'start', resumed: false });
-  return { opened, subscription, fetches, hear, add };
+  const timePasses = (): void => {
+    const due = [...timers];
+    timers.clear();
+    for (const callback of due) callback();
+  };
+  return { opened, subscription, fetches, hear, add, sent, looks, timers, timePasses };
 }
 
 function list(...values: number[]): DocumentSnapshot {
@@ -80,9 +122,9 @@ test('of several fetches the last one counts, with what came behind its place', 
   const { opened, fetches, hear, add } = setUp();
   fetches[0]!.resolve(list(1));
   const document = await opened;
-  hear('gap');
+  hear('gap', noGap);
   add(2);
-  hear('gap');
+  hear('gap', noGap);
   add(3);
   expect(fetches.map(({ at }) => at)).toEqual(['start', 'start', 'behind 2']);
   fetches[2]!.resolve(list(1, 2));
@@ -96,7 +138,7 @@ test('a rebase takes the place of a fetch that is under way', async () => {
   const { opened, fetches, hear, add } = setUp();
   fetches[0]!.resolve(list(1));
   const document = await opened;
-  hear('gap');
+  hear('gap', noGap);
   add(2);
   hear('rebase', list(1, 2, 9));
   add(3);
@@ -162,11 +204,78 @@ test('where retention went past the place it is fetched of, it is fetched of the
   const document = await opened;
   add(4);
   expect(document.value).toEqual([1, 2, 3, 4]);
-  hear('gap');
+  hear('gap', noGap);
   fetches[3]!.reject(gone());
   await turn();
-  hear('gap');
+  hear('gap', noGap);
   fetches[4]!.resolve(list(5));
   await turn();
   expect(document.value).toEqual([5]);
+});
+
+const writer = 'a'.repeat(24) as WriterId;
+const rangeOf = (fromSeq: number, toSeq = fromSeq) => ({ writer, fromSeq, toSeq });
+
+/** With a change for each value, shown and acknowledged. */
+async function changed(...values: number[]) {
+  const world = setUp();
+  world.fetches[0]!.resolve(list());
+  const document = await world.opened;
+  const refused: unknown[] = [];
+  document.on('refused', ({ code, outcome }) => refused.push([code, outcome]));
+  for (const [i, value] of values.entries()) {
+    void document.change([{ op: 'add', path: '/-', value }]);
+    world.sent[i]!.acked({ writer, seq: i + 1 });
+  }
+  await turn();
+  return { ...world, document, refused };
+}
+
+test('an own change that was acknowledged and does not come is asked for, and taken back where no home has it', async () => {
+  const { document, refused, looks, timers, timePasses } = await changed(1, 2, 3);
+  expect(document.value).toEqual([1, 2, 3]);
+  timePasses();
+  expect(looks.map(({ id }) => id)).toEqual([`${writer}-1`]);
+  looks[0]!.resolve([]);
+  await turn();
+  looks[1]!.reject(ownError('TIMEOUT'));
+  await turn();
+  expect(looks.map(({ id }) => id)).toEqual([1, 2, 2].map((seq) => `${writer}-${seq}`));
+  looks[2]!.resolve([{ reason: 'lost', ranges: [rangeOf(2)] }]);
+  await turn();
+  looks[3]!.resolve([{ reason: 'lost', ranges: [rangeOf(2)] }]);
+  await turn();
+  expect(document.value).toEqual([1, 3]);
+  expect(document.pending).toBe(2);
+  expect(refused).toEqual([['LOST', 'indeterminate']]);
+  expect(timers.size).toBe(0);
+});
+
+test('an own change that came is not asked for, nor is one of a document that is closed', async () => {
+  const { document, add, sent, looks, timers, timePasses } = await changed(1, 2);
+  add(1, 'a', sent[0]!.key);
+  add(2, 'a', sent[1]!.key);
+  timePasses();
+  await turn();
+  expect(looks).toEqual([]);
+  void document.change([{ op: 'add', path: '/-', value: 3 }]);
+  sent[2]!.acked({ writer, seq: 3 });
+  await turn();
+  expect(timers.size).toBe(1);
+  document.close();
+  expect(timers.size).toBe(0);
+});
+
+test('own changes that a gap passes over are in what is fetched then, or lost', async () => {
+  const { document, refused, fetches, hear } = await changed(1, 2, 3);
+  hear('gap', { reason: 'trimmed', ranges: [rangeOf(1)] });
+  fetches[1]!.resolve(list(1));
+  await turn();
+  expect(document.value).toEqual([1, 2, 3]);
+  expect(document.pending).toBe(2);
+  hear('gap', { reason: 'lost', ranges: [rangeOf(2, 3)] });
+  fetches[2]!.resolve(list(1));
+  await turn();
+  expect(document.value).toEqual([1]);
+  expect(refused).toHaveLength(2);
 });

@@ -1,6 +1,7 @@
 /** What stories about a cluster are told with: the same world, clients and ending as a seed's, and no chance in what happens. */
 import type { Replicas } from '../../../src/cluster/ring.js';
 import { chanceFor } from '../chance.js';
+import { DocumentClient } from '../document-client.js';
 import { Ending } from '../ending.js';
 import { Nemesis } from '../nemesis.js';
 import type { SimulatedNode } from '../node.js';
@@ -37,6 +38,7 @@ export class Story {
   readonly #publishers: (Publisher | PlainPublisher)[] = [];
   readonly #readers: ReaderClient[] = [];
   readonly #presences: PresenceClient[] = [];
+  readonly #documents: DocumentClient[] = [];
   readonly #cuts: (() => void)[] = [];
 
   constructor(options: StoryOptions = {}) {
@@ -169,6 +171,14 @@ export class Story {
     return client;
   }
 
+  /** Has the document open, and changes it when told to. */
+  document(name: string, nodes: readonly SimulatedNode[]): DocumentClient {
+    const plan = { name, changesPerMinute: 0, degrade: true, timeoutMs: 20_000, restartsPerMinute: 0 };
+    const client = new DocumentClient(this.world, plan, this.#client(name, nodes));
+    this.#documents.push(client);
+    return client;
+  }
+
   #client(name: string, nodes: readonly SimulatedNode[]) {
     return this.world.client(
       name,
@@ -247,6 +257,7 @@ export class Story {
         publishers: story.#publishers,
         readers: story.#readers,
         presences: story.#presences.filter(({ isClosed }) => !isClosed),
+        documents: story.#documents,
       });
     });
     if (broken !== undefined) {

@@ -1,0 +1,49 @@
+/** Stories about a document that an application has open. */
+import type { DocumentClient } from '../document-client.js';
+import type { SimulatedNode } from '../node.js';
+import type { Story } from './story.js';
+
+/** A node that is alone acknowledges a change, shows it, and loses its disk: nobody knows any more what else its reader had, who
+ *  is told the document from the beginning on. */
+export async function lostChange(story: Story): Promise<void> {
+  const { home, client } = await openedAt(story);
+  await change(story, client);
+  await lose(story, home);
+}
+
+/** The same with a change that was never shown: its reader had another one from the start before, and is told nothing until the
+ *  order has that. */
+export async function lostUnheard(story: Story): Promise<void> {
+  const { home, client } = await openedAt(story);
+  await change(story, client);
+  await story.restart(home);
+  await change(story, client);
+  story.must(!client.isSettled, 'it did not hear of its change');
+  await lose(story, home);
+}
+
+/** At a home that is cut off from the others then, with changes that all have. */
+async function openedAt(story: Story): Promise<{ home: SimulatedNode; client: DocumentClient }> {
+  await story.begin();
+  const home = story.others[0]!;
+  const client = story.document('d1', [home]);
+  await story.until(() => client.isSettled, 'the document is open');
+  for (let i = 0; i < 3; i++) await change(story, client);
+  story.split(story.nodes.filter((node) => node !== home));
+  await story.pass(3_000);
+  return { home, client };
+}
+
+async function change(story: Story, client: DocumentClient): Promise<void> {
+  const { changes } = story.world.record;
+  client.change();
+  await story.until(() => changes.at(-1)!.outcome !== 'open', 'the change is answered');
+  story.must(changes.at(-1)!.outcome === 'acked', 'the change is acknowledged');
+  await story.pass(100);
+}
+
+async function lose(story: Story, home: SimulatedNode): Promise<void> {
+  story.loseDisk(home);
+  story.mend();
+  await story.start(home);
+}
