@@ -101,16 +101,20 @@ function raise(floors: Map<string, number>, { floors: by }: StoredTrim): void {
   for (const [writer, floor] of by) floors.set(writer, Math.max(floor, floors.get(writer) ?? 0));
 }
 
-/** The channel as if nothing had been trimmed: what lies below the floors is known from elsewhere. */
+/** The channel as if nothing had been trimmed: what lies below the floors is known from elsewhere, and so is what was said
+ *  there to be void. */
 export function untrimmed(
   channel: StoredChannel,
   entryAt: (writer: string, seq: number) => StoredEntry | undefined,
 ): StoredChannel {
-  const writers = new Map(channel.writers);
+  const writers = new Map([...channel.writers].map(([writer, entries]) => [writer, [...entries]]));
   for (const [writer, floor] of channel.floors ?? []) {
     const below = Array.from({ length: floor }, (_, i) => entryAt(writer, i + 1) ?? []).flat();
-    writers.set(writer, [...below, ...(channel.writers.get(writer) ?? [])]);
+    writers.set(writer, [...below, ...(writers.get(writer) ?? [])]);
   }
+  const whole: Read = { ...channel, writers, floors: new Map() };
+  for (const { voids = [] } of [...writers.values()].flat())
+    for (const range of voids) giveUp(whole, range, true);
   for (const [writer, entries] of writers)
     writers.set(
       writer,
@@ -118,7 +122,7 @@ export function untrimmed(
         entry.isVoid ? { ...entry, line: entryAt(writer, entry.seq)?.line ?? 0 } : entry,
       ),
     );
-  return { ...channel, writers };
+  return whole;
 }
 
 export function entryOf(dot: SeenDot, round: number, bytes: Uint8Array): StoredEntry {
