@@ -15,6 +15,7 @@ import { Rows } from './report/rows.js';
 import { surroundings, surroundingsLines } from './report/surroundings.js';
 import { goalLines, tableLines } from './report/table.js';
 import { clusterSuite } from './suites/cluster.js';
+import { documentsSuite } from './suites/documents.js';
 import { fanOutSuite } from './suites/fan-out.js';
 import { idleSuite } from './suites/idle.js';
 import { publishSuite } from './suites/publish.js';
@@ -32,6 +33,7 @@ const suites: Readonly<Record<SuiteName, Suite>> = {
   start: startSuite,
   store: storeSuite,
   rights: rightsSuite,
+  documents: documentsSuite,
   cluster: clusterSuite,
 };
 const payloadBytes = 128;

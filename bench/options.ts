@@ -9,6 +9,7 @@ export const suiteNames = [
   'start',
   'store',
   'rights',
+  'documents',
   'cluster',
 ] as const;
 export type SuiteName = (typeof suiteNames)[number];

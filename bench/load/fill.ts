@@ -13,6 +13,8 @@ export interface Fill {
   readonly perFrame: number;
   readonly inFlight: number;
   readonly payloadBytes: number;
+  /** They are changes of documents: the patch of each place in the circle. */
+  readonly patchOf?: (publish: number) => Uint8Array;
 }
 
 const fillLimitMs = 1_800_000;

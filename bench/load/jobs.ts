@@ -8,7 +8,6 @@ export type Peer =
   | { readonly kind: 'ws' | 'redis' | 'nats'; readonly url: string };
 
 interface Timed {
-  readonly peer: Peer;
   /** Its processor time is read where the part that counts begins and ends. */
   readonly serverPid: number;
   readonly payloadBytes: number;
@@ -18,6 +17,7 @@ interface Timed {
 
 export interface PublishJob extends Timed {
   readonly type: 'publish';
+  readonly peer: Peer;
   readonly inFlight: number;
   readonly connections: number;
   readonly perFrame: number;
@@ -29,6 +29,9 @@ export interface PublishJob extends Timed {
 
 export interface FanOutJob extends Timed {
   readonly type: 'fan-out';
+  readonly peer: Peer;
+  /** Changes of a document, in place of plain publishes. */
+  readonly document?: boolean;
   readonly listeners: number;
   readonly pace: { readonly inFlight: number } | { readonly messagesPerSecond: number };
 }
@@ -42,6 +45,33 @@ export interface FillJob {
   readonly entries: number;
   readonly perFrame: number;
   readonly inFlight: number;
+  readonly payloadBytes: number;
+}
+
+/** Changes a document of 60 KB. */
+export interface PatchJob extends Timed {
+  readonly type: 'patch';
+  readonly url: string;
+  readonly inFlight: number;
+}
+
+/** Changes a document that is there a known number of times. */
+export interface FillDocumentJob {
+  readonly type: 'fill-document';
+  readonly url: string;
+  readonly channel: string;
+  readonly changes: number;
+  readonly perFrame: number;
+  readonly inFlight: number;
+  readonly payloadBytes: number;
+}
+
+/** Listens to so many channels beside those it listens to, and publishes to each once. */
+export interface ManyJob {
+  readonly type: 'many';
+  readonly url: string;
+  readonly kind: 'plain' | 'documents';
+  readonly channels: number;
   readonly payloadBytes: number;
 }
 
@@ -64,8 +94,8 @@ export interface IdleJob {
   readonly channels: 'shared' | 'own';
 }
 
-export type LoadJob = PublishJob | FanOutJob | FillJob | ReplayJob | IdleJob;
-export type TimedJob = PublishJob | FanOutJob;
+export type TimedJob = PublishJob | FanOutJob | PatchJob;
+export type LoadJob = TimedJob | FillJob | FillDocumentJob | ManyJob | ReplayJob | IdleJob;
 
 export interface LoadReport {
   /** Acknowledged publishes, or deliveries. */

@@ -1,4 +1,5 @@
 /** A process that loads one server; the same one for all cells of a kind, so that it is warm. */
+import { kindOf } from '../../src/channels/kinds.js';
 import type { Conversation, Speaker } from '../../src/cli/bench/conversation.js';
 import { runFanOutLoad } from '../../src/cli/bench/fan-out-load.js';
 import { Link } from '../../src/cli/bench/link.js';
@@ -10,6 +11,8 @@ import { NatsListener, NatsSpeaker } from '../peers/nats-conversation.js';
 import { RedisSpeaker } from '../peers/redis-conversation.js';
 import { ownProcessorSeconds } from '../processes/processor-time.js';
 import { serveJobs } from '../processes/worker.js';
+import { DocumentOfNode, patchOf } from './bench-document.js';
+import { fillDocument, loadMany, patchDocument } from './document-load.js';
 import { fill } from './fill.js';
 import type {
   FanOutJob,
@@ -38,6 +41,12 @@ serveJobs<LoadJob, LoadReport>((job) => {
       return fanOut(job);
     case 'fill':
       return fillChannels(job);
+    case 'patch':
+      return patchDocument(job, channelName('patch', 'doc:'));
+    case 'fill-document':
+      return fillDocument(job);
+    case 'many':
+      return loadMany(job);
     case 'replay':
       return replayChannel(job);
     case 'idle':
@@ -61,11 +70,14 @@ async function publish(job: PublishJob): Promise<LoadReport> {
 async function fanOut(job: FanOutJob): Promise<LoadReport> {
   const { payloadBytes, pace } = job;
   const inFlight = 'inFlight' in pace ? pace.inFlight : 1_024;
-  const channel = channelName('fan-out');
+  const channel = channelName('fan-out', job.document ? 'doc:' : undefined);
+  const document = job.document ? new DocumentOfNode(job.peer.url, channel) : undefined;
+  await document?.begin(payloadBytes);
   const listeners = Array.from({ length: job.listeners }, () => listenerFor(job.peer, channel, payloadBytes));
   const speaker = speakerFor(job.peer, { channel, perFrame: 1, payloadBytes, inFlight, path: '/pub' });
   const meter = new Meter(job.serverPid);
   const result = await runFanOutLoad({ speaker, listeners, pace, ...durationOf(job, meter) });
+  await document?.verify(result.messagesInAll, result.messagesInAll);
   return { ...result, inFlight: result.messagesInAll, ...meter.read() };
 }
 
@@ -117,8 +129,8 @@ async function openIdle({ peer, connections, channels }: IdleJob): Promise<LoadR
 }
 
 /** New for each run: what earlier ones stored is not to be delivered, and not to make a log longer and longer. */
-function channelName(name: string): string {
-  return `bench:${name}-${process.pid}-${runs}`;
+function channelName(name: string, prefix = 'bench:'): string {
+  return `${prefix}${name}-${process.pid}-${runs}`;
 }
 
 interface SpeakerOptions {
@@ -148,6 +160,7 @@ function speakerFor(peer: Peer, options: SpeakerOptions): Speaker {
           payloadBytes,
           inFlight,
           ...(peer.signals === true && { level: 'memory' }),
+          ...(kindOf(channel) === 'document' && { patchOf: (change) => patchOf(change, payloadBytes) }),
         },
       );
   }
@@ -162,6 +175,6 @@ function listenerFor(peer: Peer, channel: string, payloadBytes: number): Convers
     case 'nats':
       return new NatsListener(peer.url, { subject: channel, payloadBytes });
     case 'ringlog':
-      return new RinglogListener({ url: peer.url, hub }, channel);
+      return new RinglogListener({ url: peer.url, hub }, [channel]);
   }
 }

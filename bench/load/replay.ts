@@ -28,7 +28,7 @@ export async function replay(reader: ReplayReader, options: Replay): Promise<num
 }
 
 async function readRaw({ url, hub, channel, entries }: Replay): Promise<void> {
-  const listener = new RinglogListener({ url, hub }, channel, { type: 'beginning' });
+  const listener = new RinglogListener({ url, hub }, [channel], { type: 'beginning' });
   let count = 0;
   let done = () => {};
   let fail: (error: Error) => void = () => {};

@@ -30,16 +30,17 @@ async function main(signal: AbortSignal): Promise<number> {
 }
 
 function told({ people, nodes, contacts, seconds, problems }: Result): string {
-  const rows = people.map(({ name, before, after, changes, queued, refused, awayMs }) => [
+  const rows = people.map(({ name, before, after, changes, queued, refused, again, awayMs }) => [
     name,
     before === after ? before : `${before} → ${after}`,
     `${changes}`,
     `${queued}`,
     `${refused}`,
+    `${again}`,
     awayMs === 0 ? '–' : `${awayMs} ms`,
   ]);
   return [
-    table([['who', 'node', 'changes', 'while cut off', 'refused', 'without a node'], ...rows]),
+    table([['who', 'node', 'changes', 'while cut off', 'refused', 'said again', 'without a node'], ...rows]),
     '',
     table([
       ['node', 'version', 'list'],

@@ -1,4 +1,10 @@
-/** Somebody with the list in hand: changes it, keeps account of what was promised, and says afterwards what of it is not there. */
+/** Somebody with the list in hand: changes it, keeps account of what was promised, and says again what of it came to nothing.
+ *
+ *  An acknowledgement says that a change is written. Below `quorum`, which is what a node gives that sees no majority, it may
+ *  come to stand elsewhere once the nodes know of each other, and be void there; and a change whose answer was lost may have
+ *  been written by two nodes. So no change depends on the one before it: either it sets something to what it shall be,
+ *  whatever was there, or it takes a ticket of its own away, which it can do once. A ticket that is still there says that its
+ *  change had no effect. */
 import { SharedDocument } from '../../src/client/documents-entry.js';
 import { type Client, type PatchOperation, RinglogError, connect } from '../../src/client/index.js';
 import type { Random } from '../../src/base/random.js';
@@ -14,9 +20,8 @@ interface Contact {
 
 export interface List {
   readonly contacts: Readonly<Record<string, Contact>>;
-  /** How many of each person's changes took effect: a change names the next, so that it takes effect once, also where two
-   *  nodes wrote it because neither could know of the other. */
-  readonly made: Readonly<Record<string, number>>;
+  /** Of each person those that no change has taken yet. */
+  readonly tickets: Readonly<Record<string, Readonly<Record<string, true>>>>;
   /** What all write into at once. */
   readonly shared: { readonly phone: string; readonly note: string };
 }
@@ -26,22 +31,31 @@ export interface Account {
   changes: number;
   /** Were made while there was no connection. */
   queued: number;
-  /** Did not apply where the order has them, and their author was told. */
+  /** Did not apply where the order has them: their author was told, or saw it by their ticket. */
   refused: number;
+  /** Changes that were said again. */
+  again: number;
   /** Between the loss of the node and the next answer. */
   awayMs: number;
 }
 
+/** A change with a ticket, until it surely took effect. */
+interface Wish {
+  /** Undefined once it is not wanted any more. */
+  readonly operation: () => PatchOperation | undefined;
+  isAcknowledged: boolean;
+}
+
 export class Person {
-  readonly account: Account = { changes: 0, queued: 0, refused: 0, awayMs: 0 };
+  readonly account: Account = { changes: 0, queued: 0, refused: 0, again: 0, awayMs: 0 };
   readonly line = new Line();
   readonly client: Client;
   list!: SharedDocument<List>;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #underWay = new Set<Promise<boolean>>();
   /** Of the contacts that nobody else changes: what they must be in the end. */
   readonly #expected = new Map<string, Contact>();
+  readonly #wishes = new Map<string, Wish>();
   #letters = 0;
-  #made = 0;
   /** What went wrong and should not have. */
   readonly problems: string[] = [];
   #own = 0;
@@ -72,12 +86,14 @@ export class Person {
 
   /** One more change of some kind; it shows at once. */
   act(): void {
+    const { account } = this;
+    account.changes++;
+    if (this.client.state !== 'open') account.queued++;
     const chance = this.random.next();
     if (chance < 0.4) this.#addOwn();
     else if (chance < 0.6) this.#changeOwn();
     else if (chance < 0.8) this.#note();
-    else if (chance < 0.9)
-      this.#promise({ op: 'replace', path: '/shared/phone', value: `${this.name} ${this.#made}` });
+    else if (chance < 0.9) void this.#change({ op: 'replace', path: '/shared/phone', value: this.#phone() });
     else this.#changeAnothers();
   }
 
@@ -86,20 +102,30 @@ export class Person {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
+  /** Says again what is not in the list and not on its way; none where all is there. */
+  mend(): void {
+    if (this.#underWay.size > 0 || this.list.pending > 0) return;
+    const { contacts, tickets } = this.list.value;
+    for (const [ticket, wish] of this.#wishes) if (tickets[this.name]![ticket]) this.#wishAgain(ticket, wish);
+    for (const [id, contact] of this.#expected) {
+      if (isSame(contacts[id], contact)) continue;
+      this.account.again++;
+      this.#put(id, contact);
+    }
+  }
+
   /** Of what was promised, what a list has not. */
-  missingIn({ contacts, made, shared }: List): string[] {
+  missingIn({ contacts, tickets, shared }: List): string[] {
     const letters = shared.note.split(this.name[0]!).length - 1;
     const missing =
       letters === this.#letters
         ? []
         : [`${letters} letters of ${this.name} in the note, not ${this.#letters}`];
-    if (made[this.name] !== this.#made)
-      missing.push(`${made[this.name]} changes of ${this.name}, not ${this.#made}`);
-    for (const [id, { name, phone }] of this.#expected) {
-      const found = contacts[id];
-      if (found?.name !== name || found.phone !== phone)
-        missing.push(`${id} is ${JSON.stringify(found)}, not ${JSON.stringify({ name, phone })}`);
-    }
+    for (const ticket of this.#wishes.keys())
+      if (tickets[this.name]![ticket]) missing.push(`change ${ticket} of ${this.name} took no effect`);
+    for (const [id, contact] of this.#expected)
+      if (!isSame(contacts[id], contact))
+        missing.push(`${id} is ${JSON.stringify(contacts[id])}, not ${JSON.stringify(contact)}`);
     return missing;
   }
 
@@ -109,27 +135,35 @@ export class Person {
 
   #addOwn(): void {
     const id = `${this.name}-${++this.#own}`;
-    const contact = { name: `Contact ${this.#own} of ${this.name}`, by: this.name };
-    this.#expected.set(id, contact);
-    this.#promise({ op: 'add', path: `/contacts/${id}`, value: contact });
+    this.#put(id, { name: `Contact ${this.#own} of ${this.name}`, by: this.name });
   }
 
   #changeOwn(): void {
     if (this.#own === 0) return this.#addOwn();
     const id = `${this.name}-${1 + Math.floor(this.random.next() * this.#own)}`;
-    const phone = `+${Math.floor(this.random.next() * 1e9)}`;
-    this.#expected.set(id, { ...this.#expected.get(id)!, phone });
-    this.#promise({ op: 'add', path: `/contacts/${id}/phone`, value: phone });
+    this.#put(id, { ...this.#expected.get(id)!, phone: this.#phone() });
+  }
+
+  /** The whole contact, whether it was there or not: it cannot fail to apply, and may be said as often as one likes. */
+  #put(id: string, contact: Contact): void {
+    this.#expected.set(id, contact);
+    void this.#change({ op: 'add', path: `/contacts/${id}`, value: contact });
+  }
+
+  #phone(): string {
+    return `+${Math.floor(this.random.next() * 1e9)}`;
   }
 
   /** Everybody writes somewhere into the same text: a letter, which nothing can come between. */
   #note(): void {
-    const at = Math.floor(this.random.next() * (this.list.value.shared.note.length + 1));
     this.#letters++;
-    this.#promise({ op: 'splice', path: '/shared/note', at, insert: this.name[0]! });
+    this.#wish(() => {
+      const at = Math.floor(this.random.next() * (this.list.value.shared.note.length + 1));
+      return { op: 'splice', path: '/shared/note', at, insert: this.name[0]! };
+    });
   }
 
-  /** One removes what another may be changing: one of both comes too late, and is told. */
+  /** One removes what another may be changing: one of both comes too late, is told, and leaves it at that. */
   #changeAnothers(): void {
     const open = Object.keys(this.list.value.contacts).filter((id) => id.startsWith('open-'));
     const id = open[Math.floor(this.random.next() * open.length)];
@@ -139,32 +173,56 @@ export class Person {
       this.random.next() < 0.3
         ? { op: 'remove', path }
         : { op: 'replace', path: `${path}/name`, value: this.name };
-    this.#change([change], (error) => {
-      if (error instanceof RinglogError && error.code === 'PATCH_FAILED') this.account.refused++;
-      else this.#failed(error);
+    let isSaid = false;
+    this.#wish(() => {
+      if (isSaid) return undefined;
+      isSaid = true;
+      return change;
     });
   }
 
-  /** What nobody else can be in the way of. */
-  #promise(operation: PatchOperation): void {
-    const path = `/made/${this.name}`;
-    const next = [
-      { op: 'test', path, value: this.#made },
-      { op: 'replace', path, value: ++this.#made },
-    ] as const;
-    this.#change([...next, operation], (error) => this.#failed(error));
+  #wish(operation: Wish['operation']): void {
+    const ticket = `${this.account.changes}`;
+    const wish = { operation, isAcknowledged: false };
+    this.#wishes.set(ticket, wish);
+    this.#take(ticket, wish, operation()!);
   }
 
-  #change(operations: readonly PatchOperation[], refused: (error: unknown) => void): void {
-    const { account } = this;
-    account.changes++;
-    if (this.client.state !== 'open') account.queued++;
-    const change = this.list.change(operations).then(() => undefined, refused);
+  #wishAgain(ticket: string, wish: Wish): void {
+    // One that was refused was counted then.
+    if (wish.isAcknowledged) this.account.refused++;
+    const operation = wish.operation();
+    if (!operation) return void this.#wishes.delete(ticket);
+    this.account.again++;
+    this.#take(ticket, wish, operation);
+  }
+
+  #take(ticket: string, wish: Wish, operation: PatchOperation): void {
+    wish.isAcknowledged = false;
+    const take = { op: 'remove', path: `/tickets/${this.name}/${ticket}` } as const;
+    void this.#change(take, operation).then((isAcknowledged) => (wish.isAcknowledged = isAcknowledged));
+  }
+
+  /** Resolves with whether it was acknowledged. */
+  async #change(...operations: readonly PatchOperation[]): Promise<boolean> {
+    const said = async () => {
+      await this.list.change(operations);
+      return true;
+    };
+    const change = said().catch((error: unknown) => this.#refused(error));
     this.#underWay.add(change);
-    void change.finally(() => this.#underWay.delete(change));
+    const isAcknowledged = await change;
+    this.#underWay.delete(change);
+    return isAcknowledged;
   }
 
-  #failed(error: unknown): void {
-    this.problems.push(`${this.name}: ${String(error)}`);
+  #refused(error: unknown): false {
+    if (error instanceof RinglogError && error.code === 'PATCH_FAILED') this.account.refused++;
+    else this.problems.push(`${this.name}: ${String(error)}`);
+    return false;
   }
+}
+
+function isSame(found: Contact | undefined, { name, phone }: Contact): boolean {
+  return found?.name === name && found.phone === phone;
 }

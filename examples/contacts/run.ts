@@ -47,7 +47,7 @@ async function run(
   signal: AbortSignal,
 ): Promise<Result> {
   const [ada, ben, cem] = people as [Person, Person, Person];
-  await begin(ada);
+  await begin(ada, 3 * Math.ceil(rounds / 3));
   for (const person of people) await person.open();
   const begun = performance.now();
   const namesOf = await nodeNames(cluster);
@@ -65,7 +65,7 @@ async function run(
   await Promise.all(people.map((person) => person.settled()));
   const seconds = (performance.now() - begun) / 1_000;
   const after = people.map(({ node }) => namesOf.get(node) ?? '');
-  const problems = people.flatMap((person) => person.problems);
+  const problems: string[] = [];
   if (after[1] === before[1]) problems.push('ben is at the node that was killed');
   if (ben.account.queued === 0) problems.push('ben changed nothing while he had no node');
   if (cem.account.queued === 0) problems.push('cem changed nothing while he had no network');
@@ -74,7 +74,7 @@ async function run(
   // What only the killed node had written is in the order by now.
   const nodes = await held(cluster, people, problems);
   const list = ada.list.value;
-  for (const person of people) problems.push(...person.missingIn(list));
+  for (const person of people) problems.push(...person.problems, ...person.missingIn(list));
   return {
     people: people.map(({ name, account }, i) => ({
       name,
@@ -89,11 +89,13 @@ async function run(
   };
 }
 
-async function begin({ client }: Person): Promise<void> {
+/** With a ticket for each change that anybody will make. */
+async function begin({ client }: Person, changes: number): Promise<void> {
   const open = Array.from({ length: openContacts }, (_, i) => [`open-${i}`, { name: `Anybody ${i}` }]);
+  const tickets = Object.fromEntries(Array.from({ length: changes }, (_, i) => [`${i + 1}`, true as const]));
   const list: List = {
     contacts: Object.fromEntries(open),
-    made: { ada: 0, ben: 0, cem: 0 },
+    tickets: Object.fromEntries(names.map((name) => [name, tickets])),
     shared: { phone: '', note: '' },
   };
   await client.patch(channel, [{ op: 'replace', path: '', value: list }]);
@@ -121,11 +123,24 @@ async function killUnder(person: Person, node: ClusterNode): Promise<void> {
   person.account.awayMs = Math.round(performance.now() - from);
 }
 
-/** All have one list, and nothing of their own on its way. */
+/** All have one list with all that was promised, and nothing of their own on its way. What turns out to have come to nothing
+ *  is said again. */
 async function together(people: readonly Person[]): Promise<string[]> {
-  const lists = () => new Set(people.map(({ list }) => `${list.pending} ${list.version} ${list.json}`));
-  const isOne = await becomes(() => lists().size === 1 && people[0]!.list.pending === 0);
-  return isOne ? [] : [`${lists().size} lists among ${people.length} people`];
+  if (await becomes(() => areOne(people))) return [];
+  const lists = new Set(people.map(({ list }) => `${list.pending} ${list.version} ${list.json}`));
+  return lists.size === 1 ? [] : [`${lists.size} lists among ${people.length} people`];
+}
+
+function areOne(people: readonly Person[]): boolean {
+  for (const person of people) person.mend();
+  const [{ list }] = people as [Person];
+  return people.every(
+    (person) =>
+      person.list.pending === 0 &&
+      person.list.version === list.version &&
+      person.list.json === list.json &&
+      person.missingIn(list.value).length === 0,
+  );
 }
 
 async function startAgain(cluster: ProcessCluster, killed: ClusterNode): Promise<void> {
@@ -144,11 +159,16 @@ async function held(cluster: ProcessCluster, people: readonly Person[], problems
       const version = Number(answer.headers.get('x-ringlog-version'));
       found[i] = { name, version, hash: short(await answer.text()) };
     }
-    const all = [...found.map(({ hash }) => hash), ...people.map(({ list }) => short(list.json))];
-    return new Set(all).size === 1;
+    const { json } = people[0]!.list;
+    return areOne(people) && found.every(({ hash }) => hash === short(json));
   };
   if (await becomes(look)) return found;
-  problems.push(...people.map(({ name, list }) => `${name} has the list ${short(list.json)}`));
+  problems.push(
+    ...people.map(
+      ({ name, list }) =>
+        `${name} has the list ${short(list.json)} at version ${list.version}, ${list.pending} of their own`,
+    ),
+  );
   return found;
 }
 

@@ -107,7 +107,7 @@ async function runAll(plan: Plan, target: Target, output: Output, signal: AbortS
   if (subscribers === 0) return;
   for (const level of [undefined, 'memory'] as const) {
     const meter = new Meter(plan, signal);
-    const listeners = Array.from({ length: subscribers }, () => new RinglogListener(peer, channel));
+    const listeners = Array.from({ length: subscribers }, () => new RinglogListener(peer, [channel]));
     const pace = { inFlight };
     const result = await runFanOutLoad({ speaker: speaker(level), listeners, pace, ...meter.duration });
     const what = level === 'memory' ? 'signals' : 'entries';

@@ -63,14 +63,14 @@ const taken = (to: RinglogListener | RinglogSpeaker, frame: Buffer) =>
 
 describe('a listener of the load', () => {
   test('counts the entries of a delivery', () => {
-    const listener = new RinglogListener(target, 'a');
+    const listener = new RinglogListener(target, ['a']);
     expect(taken(listener, delivery(5, 6, 7))).toBe(3);
     expect(taken(listener, delivery(8))).toBe(1);
   });
 
   test('refuses an entry that is missing or comes twice, between deliveries and in one', () => {
     for (const second of [delivery(9), delivery(7), delivery(8, 10)]) {
-      const listener = new RinglogListener(target, 'a');
+      const listener = new RinglogListener(target, ['a']);
       taken(listener, delivery(5, 6, 7));
       expect(() => taken(listener, second)).toThrow(/due|ends at/);
     }

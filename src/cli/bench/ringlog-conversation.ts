@@ -1,6 +1,8 @@
 /** Ringlog's protocol in protobuf as a load speaks it: publishes are encoded before the load starts, answers are walked
  *  without making objects of them (proto/client.proto). */
 import { randomBytes } from 'node:crypto';
+import { kindOf } from '../../channels/kinds.js';
+import { entryKinds } from '../../log/entry.js';
 import { encodeClientFrame } from '../../protocol/client-encoder.js';
 import type { Start } from '../../protocol/messages.js';
 import type { Conversation, Speaker } from './conversation.js';
@@ -22,6 +24,8 @@ export interface RinglogSpeakerOptions {
   readonly payloadBytes: number;
   /** `memory` makes them signals. */
   readonly level?: 'memory';
+  /** They are changes of documents: the patch of each place in the circle, in place of random text. */
+  readonly patchOf?: (publish: number) => Uint8Array;
   /** Publishes under way at most. */
   readonly inFlight: number;
 }
@@ -63,10 +67,8 @@ export class RinglogSpeaker implements Speaker {
   constructor(target: RinglogTarget, options: RinglogSpeakerOptions) {
     this.target = socketTarget(target);
     this.operationsPerFrame = options.publishesPerFrame;
-    // A multiple of the channels, so that each gets as many.
-    const { channels, publishesPerFrame } = options;
-    const circle = Math.max(publishesPreparedMin, 2 * options.inFlight, publishesPerFrame);
-    const frameCount = Math.ceil((Math.ceil(circle / channels.length) * channels.length) / publishesPerFrame);
+    const { publishesPerFrame } = options;
+    const frameCount = framesInCircle(options);
     this.#acks = new Uint32Array(frameCount * publishesPerFrame);
     this.frames = new PreparedFrames(
       Array.from({ length: frameCount }, (_, i) => maskedFrame(publishFrame(i * publishesPerFrame, options))),
@@ -114,15 +116,22 @@ export class RinglogSpeaker implements Speaker {
   }
 }
 
+/** A multiple of the channels, so that each gets as many. */
+function framesInCircle({ channels, publishesPerFrame, inFlight }: RinglogSpeakerOptions): number {
+  const circle = Math.max(publishesPreparedMin, 2 * inFlight, publishesPerFrame);
+  return Math.ceil((Math.ceil(circle / channels.length) * channels.length) / publishesPerFrame);
+}
+
 function publishFrame(firstPublish: number, options: RinglogSpeakerOptions): Uint8Array {
-  const { channels, publishesPerFrame, payloadBytes, level } = options;
+  const { channels, publishesPerFrame, payloadBytes, level, patchOf } = options;
   const envelopes = Array.from({ length: publishesPerFrame }, (_, i) => ({
     requestId: firstPublish + i + 1,
     message: {
       type: 'publish' as const,
       channel: channels[(firstPublish + i) % channels.length]!,
-      content: { payload: randomText(payloadBytes) },
+      content: { payload: patchOf?.(firstPublish + i) ?? randomText(payloadBytes) },
       ...(level && { level }),
+      ...(patchOf && { kind: 'patch' as const }),
     },
   }));
   return encodeClientFrame('protobuf', envelopes);
@@ -139,11 +148,20 @@ export class RinglogListener implements Conversation {
   readonly #walk = new ProtobufWalk();
   /** The number that the next entry must have; 0 before the first. */
   #expectedSeq = 0;
+  /** Snapshots are delivered beside the patches, and are none of what was published. */
+  readonly #isDocument: boolean;
+  readonly #isOne: boolean;
 
-  /** Listens to one channel: numbers of its entries must follow each other. */
-  constructor(target: RinglogTarget, channel: string, start: Start = { type: 'live' }) {
+  /** Numbers of the entries of one channel must follow each other; those of several are only counted. */
+  constructor(
+    target: RinglogTarget,
+    channels: readonly [string, ...string[]],
+    start: Start = { type: 'live' },
+  ) {
     this.target = socketTarget(target);
-    const message = { type: 'subscribe' as const, channels: [{ channel, start }] };
+    this.#isOne = channels.length === 1;
+    this.#isDocument = kindOf(channels[0]) === 'document';
+    const message = { type: 'subscribe' as const, channels: channels.map((channel) => ({ channel, start })) };
     this.greeting = encodeClientFrame('protobuf', [{ requestId: 1, message }]);
   }
 
@@ -169,19 +187,21 @@ export class RinglogListener implements Conversation {
   #delivery(walk: ProtobufWalk): number {
     const outer = walk.enter();
     let count = 0;
+    let snapshots = 0;
     let last = 0;
     while (walk.next()) {
       if (walk.tag !== 0x12) continue;
-      if (count++ === 0) this.#checkFirst(seqOf(walk.bytes, walk.start));
+      if (this.#isDocument && isSnapshot(walk.bytes, walk.start)) snapshots++;
+      if (count++ === 0 && this.#isOne) this.#checkFirst(seqOf(walk.bytes, walk.start));
       last = walk.start;
     }
     walk.leave(outer);
-    if (count === 0) return 0;
+    if (count === 0 || !this.#isOne) return count - snapshots;
     this.#expectedSeq += count;
     const lastSeq = seqOf(walk.bytes, last);
     if (lastSeq !== this.#expectedSeq - 1)
       throw new Error(`a delivery of ${count} entries ends at ${lastSeq}, not ${this.#expectedSeq - 1}`);
-    return count;
+    return count - snapshots;
   }
 
   #checkFirst(seq: number): void {
@@ -202,12 +222,23 @@ export class RinglogListener implements Conversation {
   }
 }
 
-/** Of an encoded entry: two optional checksums stand before its number. */
 function seqOf(bytes: Buffer, entry: number): number {
+  const at = numberOf(bytes, entry);
+  return bytes.readUInt32LE(at + 1) + bytes.readUInt32LE(at + 5) * 2 ** 32;
+}
+
+/** Of an encoded entry: two optional checksums stand before its number. */
+function numberOf(bytes: Buffer, entry: number): number {
   let at = entry;
   while (bytes[at] === 0x0d || bytes[at] === 0x15) at += 5;
   if (bytes[at] !== 0x19) throw new Error('an entry without a number');
-  return bytes.readUInt32LE(at + 1) + bytes.readUInt32LE(at + 5) * 2 ** 32;
+  return at;
+}
+
+/** The kind stands behind number and time. */
+function isSnapshot(bytes: Buffer, entry: number): boolean {
+  const kind = numberOf(bytes, entry) + 18;
+  return bytes[kind] === 0x28 && bytes[kind + 1] === entryKinds.indexOf('snapshot');
 }
 
 function countSignals(walk: ProtobufWalk): number {
