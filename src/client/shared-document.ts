@@ -13,6 +13,7 @@ import type { Client } from './client.js';
 import type { DocumentSnapshot, PatchOperation, PatchOptions } from './documents.js';
 import { Emitter, type Listener } from './emitter.js';
 import { RinglogError, ownError } from './error.js';
+import type { History, HistoryOptions } from './history.js';
 import type { Message } from './message.js';
 import type { Published } from './published.js';
 import type { GapNotice } from './reading.js';
@@ -39,8 +40,8 @@ interface OwnChange {
   readonly patch: Patch;
   /** Once it is acknowledged. */
   dot?: Dot | undefined;
-  /** The order has it: it comes. So it is taken where nobody says. */
-  isOrdered?: boolean;
+  /** Nobody says what became of it, to whoever may not ask: it is taken as it was acknowledged. */
+  isUnknowable?: boolean;
 }
 
 const undoMax = 100;
@@ -287,37 +288,56 @@ export class SharedDocument<T = unknown> {
   // Own changes that do not come: one that a node acknowledged alone goes with its disk, and nobody tells of what they never had.
 
   get #unheard(): OwnChange | undefined {
-    return this.#own.find(({ dot, isOrdered }) => dot && !isOrdered);
+    return this.#own.find(({ dot, isUnknowable }) => dot && !isUnknowable);
   }
 
   #waitForOwn(): void {
-    const own = this.#unheard;
-    if (!own || this.#stopWaiting || this.#subscription.state === 'closed') return;
+    if (!this.#unheard || this.#stopWaiting || this.#subscription.state === 'closed') return;
     this.#stopWaiting = this.#client.platform.after(unheardMs, () => {
-      void this.#lookForOwn(own).finally(() => {
+      void this.#lookForOwn().finally(() => {
         this.#stopWaiting = undefined;
         this.#waitForOwn();
       });
     });
   }
 
-  /** Asks for one after the other until the order has it, or no home does. */
-  async #lookForOwn(first: OwnChange): Promise<void> {
-    let own: OwnChange | undefined = this.#own.includes(first) ? first : undefined;
-    for (; own && this.#subscription.state !== 'closed'; own = this.#unheard) {
-      const { dot } = own;
+  /** Asks for one after the other, up to one that the order has and that comes. */
+  async #lookForOwn(): Promise<void> {
+    for (let own = this.#unheard; own && this.#subscription.state !== 'closed'; own = this.#unheard) {
       try {
-        const including = { id: dot && dotText(dot) };
-        const query = { including, first: 'newest', limit: 1 } as const;
-        const { gaps } = await this.#client.history(this.channel, query).page();
-        own.isOrdered = true;
-        const isLost = gaps.some(({ reason, ranges }) => reason === 'lost' && isWithin(dot, ranges));
-        if (isLost) this.#takeBack(own, ownError('LOST', 'indeterminate', this.channel));
+        if (await this.#isLost(own)) this.#takeBack(own, ownError('LOST', 'indeterminate', this.channel));
+        else if (await this.#isPassed(own)) this.#leave(own);
+        else if (this.#own.includes(own)) return;
       } catch (error) {
-        // Who may not ask takes it as it was acknowledged.
-        if (!(error instanceof RinglogError && error.code === 'TIMEOUT')) own.isOrdered = true;
+        if (error instanceof RinglogError && error.code === 'TIMEOUT') return;
+        own.isUnknowable = true;
       }
     }
+  }
+
+  async #isLost(own: OwnChange): Promise<boolean> {
+    const { gaps } = await this.#historyWith(own, { first: 'newest', limit: 1 }).page();
+    return gaps.some(({ reason, ranges }) => reason === 'lost' && isWithin(own.dot, ranges));
+  }
+
+  /** Whether it does not come from here on: then it is in what the document was told to be. */
+  async #isPassed(own: OwnChange): Promise<boolean> {
+    const { cursor } = this.#subscription;
+    if (cursor === undefined || this.#waiting) return false;
+    const history = this.#historyWith(own, { cursor });
+    while (history.more) {
+      const { entries } = await history.page();
+      if (entries.some(({ idempotencyKey }) => idempotencyKey === own.key)) return false;
+    }
+    return true;
+  }
+
+  #historyWith({ dot }: OwnChange, query: HistoryOptions): History {
+    return this.#client.history(this.channel, { ...query, including: { id: dot && dotText(dot) } });
+  }
+
+  #leave({ key }: OwnChange): void {
+    if (this.#settled(key)) this.#show(this.#replayed(), true);
   }
 
   /** Own changes on top of the order; one that does not apply now is left out, and judged by the server. */

@@ -23,8 +23,9 @@ interface Sent {
 }
 
 interface Looked {
-  readonly id: string;
-  resolve(gaps: readonly Partial<GapNotice>[]): void;
+  /** What the page must include, and from where on it is asked for. */
+  readonly asked: string;
+  resolve(page: { readonly gaps?: readonly Partial<GapNotice>[]; readonly keys?: readonly string[] }): void;
   reject(error: unknown): void;
 }
 
@@ -54,12 +55,23 @@ function setUp() {
       new Promise((resolve, reject) => fetches.push({ at, resolve, reject })),
     patch: (_: string, __: unknown, { idempotencyKey: key }: { idempotencyKey: string }) =>
       new Promise((resolve) => sent.push({ key, acked: (dot) => resolve({ dot }) })),
-    history: (_: string, { including }: { including: { id: string } }) => ({
-      page: () =>
-        new Promise((resolve, reject) =>
-          looks.push({ id: including.id, resolve: (gaps) => resolve({ gaps }), reject }),
-        ),
-    }),
+    history: (_: string, query: { including: { id: string }; cursor?: string }) => {
+      const history = {
+        more: true,
+        page: () =>
+          new Promise((resolve, reject) =>
+            looks.push({
+              asked: `${query.including.id.slice(-1)} ${query.cursor ?? 'newest'}`,
+              resolve: ({ gaps = [], keys = [] }) => {
+                history.more = false;
+                resolve({ gaps, entries: keys.map((idempotencyKey) => ({ idempotencyKey })) });
+              },
+              reject,
+            }),
+          ),
+      };
+      return history;
+    },
     newKey: () => `key ${++keys}`,
     platform: {
       after: (_: number, callback: () => void) => {
@@ -232,23 +244,56 @@ async function changed(...values: number[]) {
 }
 
 test('an own change that was acknowledged and does not come is asked for, and taken back where no home has it', async () => {
-  const { document, refused, looks, timers, timePasses } = await changed(1, 2, 3);
+  const { document, refused, looks, sent, add, timers, timePasses } = await changed(1, 2, 3);
   expect(document.value).toEqual([1, 2, 3]);
   timePasses();
-  expect(looks.map(({ id }) => id)).toEqual([`${writer}-1`]);
-  looks[0]!.resolve([]);
+  looks[0]!.reject(ownError('TIMEOUT'));
   await turn();
-  looks[1]!.reject(ownError('TIMEOUT'));
+  // Later again.
+  timePasses();
+  looks[1]!.resolve({ gaps: [{ reason: 'lost', ranges: [rangeOf(1)] }] });
   await turn();
-  expect(looks.map(({ id }) => id)).toEqual([1, 2, 2].map((seq) => `${writer}-${seq}`));
-  looks[2]!.resolve([{ reason: 'lost', ranges: [rangeOf(2)] }]);
-  await turn();
-  looks[3]!.resolve([{ reason: 'lost', ranges: [rangeOf(2)] }]);
-  await turn();
-  expect(document.value).toEqual([1, 3]);
-  expect(document.pending).toBe(2);
+  expect(document.value).toEqual([2, 3]);
   expect(refused).toEqual([['LOST', 'indeterminate']]);
-  expect(timers.size).toBe(0);
+  // The next one the order has, and it comes.
+  looks[2]!.resolve({});
+  await turn();
+  looks[3]!.resolve({ keys: [sent[1]!.key] });
+  await turn();
+  expect(looks.map(({ asked }) => asked)).toEqual(['1 newest', '1 newest', '2 newest', '2 start']);
+  expect(timers.size).toBe(1);
+  add(2, 'a', sent[1]!.key);
+  add(3, 'a', sent[2]!.key);
+  timePasses();
+  await turn();
+  expect(document.value).toEqual([2, 3]);
+  expect([document.pending, timers.size, looks.length]).toEqual([0, 0, 4]);
+});
+
+test('an own change that the order has, and not behind what was delivered, is in what was fetched', async () => {
+  const { document, refused, looks, fetches, timers, hear, timePasses } = await changed(1);
+  hear('gap', noGap);
+  fetches[1]!.resolve(list(1));
+  await turn();
+  // Twice, until it is known that the order has it before this place.
+  expect(document.value).toEqual([1, 1]);
+  timePasses();
+  looks[0]!.resolve({});
+  await turn();
+  looks[1]!.resolve({ keys: ['key of somebody'] });
+  await turn();
+  expect(document.value).toEqual([1]);
+  expect([document.pending, timers.size]).toEqual([0, 0]);
+  expect(refused).toEqual([]);
+});
+
+test('nobody says what became of an own change to who may not ask: it stays as it was acknowledged', async () => {
+  const { document, looks, timers, timePasses } = await changed(1);
+  timePasses();
+  looks[0]!.reject(ownError('CLOSED'));
+  await turn();
+  expect(document.value).toEqual([1]);
+  expect([document.pending, timers.size]).toEqual([1, 0]);
 });
 
 test('an own change that came is not asked for, nor is one of a document that is closed', async () => {
