@@ -25,6 +25,11 @@ export interface Shape<C extends Chunk> {
   measure(chunk: C): Measure;
 }
 
+/** Of chunks whose items are measured one by one. */
+export interface ItemShape<C extends Chunk> extends Shape<C> {
+  measureAt(chunk: C, at: number): Measure;
+}
+
 export interface Leaf<C extends Chunk> extends Measure {
   readonly height: 0;
   readonly length: number;
@@ -89,18 +94,27 @@ export function chunkAt<C extends Chunk>(tree: Tree<C>, index: number): { chunk:
   return { chunk: node.chunk, start };
 }
 
-/** The tree with the chunk that has `index` replaced by one as long. */
-export function withChunk<C extends Chunk>(
-  shape: Shape<C>,
+/** The tree with the item at `index` replaced: `change` gives the chunk that has it with another item there. */
+export function withItem<C extends Chunk>(
+  shape: ItemShape<C>,
   tree: Node<C>,
   index: number,
   change: (chunk: C, offset: number) => C,
 ): Node<C> {
-  if (isLeaf(tree)) return leafOf(shape, change(tree.chunk, index));
+  if (isLeaf(tree)) return changedLeaf(shape, tree, index, change(tree.chunk, index));
   const { left, right } = tree;
   return index < left.length
-    ? branch(withChunk(shape, left, index, change), right)
-    : branch(left, withChunk(shape, right, index - left.length, change));
+    ? branch(withItem(shape, left, index, change), right)
+    : branch(left, withItem(shape, right, index - left.length, change));
+}
+
+/** Measures one item and not the others, which may be long. */
+function changedLeaf<C extends Chunk>(shape: ItemShape<C>, leaf: Leaf<C>, at: number, chunk: C): Leaf<C> {
+  const [before, after] = [shape.measureAt(leaf.chunk, at), shape.measureAt(chunk, at)];
+  const bytes = leaf.bytes - before.bytes + after.bytes;
+  const isDeepest = before.depth === leaf.depth && after.depth < leaf.depth;
+  const depth = isDeepest ? shape.measure(chunk).depth : Math.max(leaf.depth, after.depth);
+  return { height: 0, length: chunk.length, bytes, depth, chunk };
 }
 
 /** What lies before `index` and what lies from there on. */

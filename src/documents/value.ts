@@ -1,6 +1,8 @@
 /** Values of documents: JSON, with bytes as leaves, none of which is ever changed. Long texts, arrays and objects are
  *  trees (tree.ts); members of objects lie in the order of their names, as the canonical form wants them. */
 import {
+  type ItemShape,
+  type Measure,
   type Shape,
   type Tree,
   chunkAt,
@@ -9,7 +11,7 @@ import {
   isLeaf,
   split,
   treeOf,
-  withChunk,
+  withItem,
 } from './tree.js';
 
 export type Json = null | boolean | number | string | Text | Bytes | List | Dict;
@@ -100,20 +102,22 @@ export class Bytes {
 
 // Arrays.
 
-const listShape: Shape<readonly Json[]> = {
-  chunkMax: itemChunkMax,
-  slice: (chunk, from, to) => chunk.slice(from, to),
-  join: (a, b) => [...a, ...b],
-  measure: (chunk) => {
-    let bytes = 0;
-    let depth = 0;
-    for (const item of chunk) {
-      bytes += sizeOf(item) + 1;
-      depth = Math.max(depth, depthOf(item));
-    }
-    return { bytes, depth };
-  },
-};
+/** Each item is measured with its separator. */
+function itemShape<T>(measured: (item: T) => Measure): ItemShape<readonly T[]> {
+  return {
+    chunkMax: itemChunkMax,
+    slice: (chunk, from, to) => chunk.slice(from, to),
+    join: (a, b) => [...a, ...b],
+    measureAt: (chunk, at) => measured(chunk[at]!),
+    measure: (chunk) => {
+      const all = chunk.map(measured);
+      const bytes = all.reduce((sum, each) => sum + each.bytes, 0);
+      return { bytes, depth: Math.max(0, ...all.map(({ depth }) => depth)) };
+    },
+  };
+}
+
+const listShape = itemShape<Json>((item) => ({ bytes: sizeOf(item) + 1, depth: depthOf(item) }));
 
 export class List {
   constructor(readonly tree: Tree<readonly Json[]>) {}
@@ -132,7 +136,7 @@ export class List {
   }
 
   with(index: number, item: Json): List {
-    return new List(withChunk(listShape, this.tree!, index, (chunk, at) => replaced(chunk, at, item)));
+    return new List(withItem(listShape, this.tree!, index, (chunk, at) => replaced(chunk, at, item)));
   }
 
   insert(index: number, item: Json): List {
@@ -160,20 +164,10 @@ function* itemChunks<T>(items: readonly T[]): Generator<readonly T[]> {
 
 export type Member = readonly [name: string, value: Json];
 
-const dictShape: Shape<readonly Member[]> = {
-  chunkMax: itemChunkMax,
-  slice: (chunk, from, to) => chunk.slice(from, to),
-  join: (a, b) => [...a, ...b],
-  measure: (chunk) => {
-    let bytes = 0;
-    let depth = 0;
-    for (const [name, value] of chunk) {
-      bytes += quotedBytes(name) + sizeOf(value) + 2;
-      depth = Math.max(depth, depthOf(value));
-    }
-    return { bytes, depth };
-  },
-};
+const dictShape = itemShape<Member>(([name, value]) => ({
+  bytes: quotedBytes(name) + sizeOf(value) + 2,
+  depth: depthOf(value),
+}));
 
 /** Names are data: whatever they are, nothing is inherited and nothing is reached by them. */
 export class Dict {
@@ -204,7 +198,7 @@ export class Dict {
     const index = this.#rank(name);
     if (this.#isAt(index, name)) {
       const change = (chunk: readonly Member[], at: number) => replaced(chunk, at, [name, value]);
-      return new Dict(withChunk(dictShape, this.tree!, index, change));
+      return new Dict(withItem(dictShape, this.tree!, index, change));
     }
     const [before, after] = split(dictShape, this.tree, index);
     const added = treeOf(dictShape, [[[name, value] as const]]);
@@ -275,17 +269,29 @@ export function depthOf(value: Json): number {
   return value instanceof Bytes ? 1 : 0;
 }
 
+/** As JSON.stringify quotes it, in UTF-8; without making that. */
 function quotedBytes(text: string): number {
-  const quoted = JSON.stringify(text);
-  let bytes = quoted.length;
-  for (let i = 0; i < quoted.length; i++) {
-    const code = quoted.charCodeAt(i);
-    if (code < 0x80) continue;
-    // A pair is four bytes and two units.
-    bytes += code < 0x800 || (code >= 0xd800 && code < 0xe000) ? 1 : 2;
+  let bytes = text.length + 2;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) {
+      if (code < 0x800) bytes += 1;
+      else if (code < 0xd800 || code >= 0xe000) bytes += 2;
+      else if (isInsidePair(text, i + 1)) {
+        // Four bytes for two units.
+        bytes += 2;
+        i++;
+      } else bytes += escapedUnit;
+    } else if (code === 0x22 || code === 0x5c) bytes += 1;
+    else if (code < 0x20) bytes += shortEscapes.has(code) ? 1 : escapedUnit;
   }
   return bytes;
 }
+
+/** More than the unit itself: `\u0000`. */
+const escapedUnit = 5;
+/** Backspace, tab, new line, form feed, return. */
+const shortEscapes = new Set([0x08, 0x09, 0x0a, 0x0c, 0x0d]);
 
 /** Equal as JSON: numbers by value, members in any order, texts unit by unit. */
 export function isEqual(a: Json, b: Json): boolean {

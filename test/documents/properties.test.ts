@@ -55,6 +55,20 @@ function plainCanonical(value: Plain): string {
   return `{${names.map((each) => `${JSON.stringify(each)}:${plainCanonical(value[each]!)}`).join(',')}}`;
 }
 
+function plainDepth(value: Plain): number {
+  if (value === null || typeof value !== 'object') return 0;
+  return 1 + Math.max(0, ...Object.values(value as object).map((each) => plainDepth(each as Plain)));
+}
+
+test('a text is as long as it is quoted, unit by unit', () => {
+  for (let code = 0; code < 0x1_0000; code++) {
+    const text = `${String.fromCharCode(code)}x`;
+    expect(sizeOf(text)).toBe(Buffer.byteLength(JSON.stringify(text)));
+  }
+  expect(sizeOf('😀')).toBe(6);
+  expect(sizeOf('\ude00\ud83d')).toBe(14);
+});
+
 describe('values', () => {
   test('have the canonical form of what they were read from, and know its length', () => {
     fc.assert(
@@ -97,12 +111,16 @@ describe('values', () => {
     const operation = fc.record({
       op: fc.constantFrom('add', 'remove', 'replace'),
       at: fc.nat(),
-      value: fc.integer(),
+      // A replaced one may be longer, shorter, deeper or flatter than what was there.
+      value: fc.oneof(
+        fc.integer(),
+        fc.constantFrom<Plain>([], [[1]], { a: { b: [] } }, 'a "\\\b\t\n\f\r\u0001\u007fé€😀', ''),
+      ),
     });
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 400 }), (operations) => {
-        const items: number[] = [];
-        const members = new Map<string, number>();
+        const items: Plain[] = [];
+        const members = new Map<string, Plain>();
         let json = read({ list: [], dict: {} });
         for (const { op, at, value } of operations) {
           const index = op === 'add' ? at % (items.length + 1) : at % Math.max(1, items.length);
@@ -123,9 +141,10 @@ describe('values', () => {
           if (inDict && op === 'remove') members.delete(key);
           else if (inDict) members.set(key, value);
         }
-        expect(canonical(json)).toBe(plainCanonical({ list: items, dict: Object.fromEntries(members) }));
+        const expected = { list: items, dict: Object.fromEntries(members) };
+        expect(canonical(json)).toBe(plainCanonical(expected));
         expect(sizeOf(json)).toBe(utf8(canonical(json)).length);
-        expect(depthOf(json)).toBe(2);
+        expect(depthOf(json)).toBe(plainDepth(expected));
       }),
       { numRuns: 60 },
     );
