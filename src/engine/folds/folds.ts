@@ -216,9 +216,11 @@ export class Folds<F> {
     this.#keptBytes += weight;
     for (const [oldest, bytes] of this.#kept) {
       if (this.#keptBytes <= this.folding.cacheBytes || oldest === channel) return;
+      // What is under way is needed, and counts until it is not.
+      if (oldest.fold && !oldest.fold.isAtRest()) continue;
       this.#kept.delete(oldest);
       this.#keptBytes -= bytes;
-      if (oldest.fold && !oldest.fold.isMoving && !oldest.fold.isAhead) oldest.fold = undefined;
+      oldest.fold = undefined;
     }
   }
 }

@@ -58,6 +58,13 @@ export class OpenFold<F> {
     return this.#ahead.length > 0;
   }
 
+  /** Nothing is read for it, and nothing was stamped that is not committed yet. */
+  isAtRest(): boolean {
+    if (this.isMoving) return false;
+    this.settle();
+    return !this.isAhead;
+  }
+
   /** All that is committed is folded. */
   get isAtEnd(): boolean {
     return this.#folded.position >= this.log.endPosition;

@@ -1,0 +1,95 @@
+/** What the committer is told before something is stamped that goes by what its channel comes to; and how much of that is kept. */
+import { expect, test } from 'vitest';
+import type { ChannelRef, Dot, WriterId } from '../../src/base/ids.js';
+import { defaultRules } from '../../src/channels/rules.js';
+import { ActiveChannel } from '../../src/engine/active-channel.js';
+import { Documents } from '../../src/engine/documents/documents.js';
+import type { Folding } from '../../src/engine/folds/folding.js';
+import { Folds } from '../../src/engine/folds/folds.js';
+import { limits } from '../../src/base/limits.js';
+import type { Logs } from '../../src/engine/ports.js';
+import type { Pending } from '../../src/engine/pending.js';
+import { ChannelLog } from '../../src/log/channel-log.js';
+import { RunWriter } from '../../src/log/run-writer.js';
+
+const ref = { hub: 'default', channel: 'doc:plan' } as ChannelRef;
+const [own, other, third] = ['1', '2', '3'].map((digit) => digit.repeat(24) as WriterId) as [
+  WriterId,
+  WriterId,
+  WriterId,
+];
+const patch = { kind: 'publish', judged: { kind: 'patch' } } as Partial<Pending> as Pending;
+
+interface Written {
+  readonly writer: WriterId;
+  readonly seq: number;
+  readonly parents?: readonly Dot[];
+}
+
+function write(log: ChannelLog, { writer, seq, parents }: Written): void {
+  const runs = new RunWriter();
+  runs.begin(log.ref, writer, 1, seq, log.writer(writer)?.lastChecksum ?? 0);
+  runs.append({ timestamp: 1_000_000_000_000 + seq, kind: 'merge', ...(parents && { parents }) });
+  log.apply(runs.end());
+}
+
+function channelOf(log: ChannelLog): ActiveChannel {
+  const channel = new ActiveChannel(log.ref, defaultRules, 0);
+  channel.loaded(log, own);
+  return channel;
+}
+
+/** Of a node that is asked before an entry with `parents`; the first entry alone is committed. */
+function readinessAfter(written: readonly Written[], parents: readonly Dot[]): string {
+  const log = new ChannelLog(ref);
+  for (const one of written) write(log, one);
+  log.commitThrough(written[0]!);
+  const hashing = { sha256: () => new Uint8Array(32) };
+  const folds = new Documents({} as Logs, own, hashing, { failed: () => {} });
+  return folds.readiness(channelOf(log), [patch], parents);
+}
+
+const first = { writer: other, seq: 1 };
+
+test('what follows the only head is judged once that is folded', () => {
+  expect(readinessAfter([first], [first])).toBe('loading');
+});
+
+test('with two heads a merge comes first', () => {
+  const beside = { writer: third, seq: 1, parents: [first] };
+  const others = { writer: other, seq: 2 };
+  expect(readinessAfter([first, others, beside], [others, beside])).toBe('merge');
+});
+
+test('what the writer itself wrote beyond the committed order is merged first: no parents name it', () => {
+  const alone = { writer: own, seq: 1, parents: [first] };
+  expect(readinessAfter([first, alone], [first])).toBe('merge');
+});
+
+/** How many entries there were; two of them are kept. */
+const counting: Folding<number> = {
+  empty: 0,
+  step: (fold) => ({ fold: fold + 1 }),
+  snapshotOf: () => ({ payload: new Uint8Array() }),
+  readSnapshot: () => undefined,
+  bytesOf: () => 0,
+  startsAnywhere: false,
+  cacheBytes: 2 * limits.documentWeightMin,
+};
+
+test('what was stamped counts as kept until it is committed, and goes with the oldest then', async () => {
+  const folds = new Folds('document', counting, {} as Logs, own, { failed: () => {} });
+  const channels = Array.from({ length: 5 }, (_, i) =>
+    channelOf(new ChannelLog({ ...ref, channel: `doc:${i}` } as ChannelRef)),
+  );
+  const isKept = () => channels.map(({ fold }) => fold !== undefined);
+  const [stamped] = channels as [ActiveChannel];
+  await folds.current(stamped);
+  stamped.fold!.push({ writer: own, seq: 1, fold: 1 });
+  write(stamped.log, { writer: own, seq: 1 });
+  for (const channel of channels.slice(1, 4)) await folds.current(channel);
+  expect(isKept()).toEqual([true, false, false, true, false]);
+  stamped.log.commitThrough({ writer: own, seq: 1 });
+  await folds.current(channels[4]!);
+  expect(isKept()).toEqual([false, false, false, true, true]);
+});
