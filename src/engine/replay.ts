@@ -89,6 +89,8 @@ export class Replay {
     // Settles what it has beyond.
     const isAtEnd = reader.isAtEnd(channel.log);
     if (reader.isBeyond) return !isAtEnd;
+    // Of a place that was trimmed meanwhile nothing can be told: the gap comes first.
+    if (!isAtEnd && reader.next(channel.log, 1).type === 'gap') return true;
     if (!(await this.host.rebase(session, channel, reader.position))) {
       this.host.retryLater(session);
       return false;
