@@ -3,6 +3,7 @@
 import { type HubName, isSystemChannel } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { kindOf } from '../channels/kinds.js';
+import { receiptsOf } from '../channels/receipt-channels.js';
 import { type RuleSet, hasRetention } from '../channels/rules.js';
 import { sizeOf } from '../documents/value.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
@@ -119,7 +120,9 @@ export class Maintenance {
     const wanted = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
     const allowed = Math.min(wanted ?? 0, limit);
     const position =
-      kindOf(channel.ref.channel) === 'document' ? await this.#documentTrim(channel, allowed) : allowed;
+      kindOf(channel.ref.channel) === 'document'
+        ? await this.#documentTrim(channel, allowed, limit)
+        : allowed;
     if (position <= channel.log.firstPosition) return;
     await new Promise<void>((settled) => {
       const item = { kind: 'trim', position, settled: () => settled() } as const;
@@ -129,14 +132,15 @@ export class Maintenance {
   }
 
   /** Of a document all goes before a snapshot, so that every version that is left can be read. A newer one is asked for
-   *  where it would take a good deal with it. */
-  async #documentTrim(channel: ActiveChannel, position: number): Promise<number> {
+   *  where it would take a good deal with it. Of receipts nobody asks what they were: all goes that may. */
+  async #documentTrim(channel: ActiveChannel, position: number, limit: number): Promise<number> {
     const { firstPosition } = channel.log;
     if (position <= firstPosition) return firstPosition;
     const { documents, committer } = this.core;
     try {
       const { snapshotAt = firstPosition, fold, bytesSince } = await documents.current(channel);
-      if (snapshotAt > position) return await this.#snapshotThrough(channel, position);
+      const last = receiptsOf(channel.ref.channel) === undefined ? position : limit;
+      if (snapshotAt > last) return await this.#snapshotThrough(channel, last);
       if (snapshotAt < position && bytesSince >= sizeOf(fold.document)) {
         committer.admit(pendingSnapshot);
         committer.submit(channel, pendingSnapshot);
