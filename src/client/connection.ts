@@ -279,9 +279,10 @@ export class Connection {
     const isStable = wasOpen && nowMs - state.sinceMs >= stableMs;
     const moved = this.#addresses.hasMoves;
     if (wasOpen) this.#addresses.lost(this.random);
-    // One that fails says nothing of the others that were told.
+    const isUntried = state.name === 'connecting' && state.step === 'token';
+    // One that fails says nothing of the others that were told; without a token none of them is tried.
     if (isStable) this.#attempt = 0;
-    else if (wasOpen || !moved) this.#attempt++;
+    else if (wasOpen || !moved || isUntried) this.#attempt++;
     this.#state = { name: 'waiting', untilMs: nowMs + this.random.next() * this.#mostMs(), error };
     return wasInUse ? [{ type: 'lost' }] : [];
   }

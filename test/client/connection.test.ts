@@ -320,6 +320,24 @@ describe('nodes that were told', () => {
     expect(tries(told(at('open')), 1, nowMs + 5)).toEqual([[b, 100]]);
   });
 
+  test('are not tried again and again where no token can be fetched', () => {
+    const connection = told(at('open'));
+    let now = nowMs + 20_000;
+    connection.socketClosed(4501, 'SHUTTING_DOWN', now);
+    const waited = Array.from({ length: 4 }, () => {
+      const pause = connection.nextDeadline() - now;
+      now = connection.nextDeadline();
+      connection.tick(now);
+      connection.tokenFailed(now);
+      return pause;
+    });
+    expect(waited).toEqual([20, 100, 200, 400]);
+    expect(connection.nextDeadline() - now).toBe(800);
+    now = connection.nextDeadline();
+    connection.tick(now);
+    expect(connection.tokenFetched('t')).toEqual([{ type: 'open-socket', url: b }]);
+  });
+
   test('are those told last', () => {
     const connection = told(told(at('open')), ['http://b:1']);
     expect(tries(connection, 2).map(([url]) => url)).toEqual([b, 'ws://b']);
