@@ -98,7 +98,9 @@ export class Person {
       if (message.late) this.late.add(String(message.data));
       this.events.heard?.(message);
       if (message.actor === this.name) return;
-      this.#unread.set(channel, message);
+      // Of those that are late the timestamps are lower: who has read the newest has read them.
+      const newest = this.#unread.get(channel);
+      if (!newest || newest.timestamp < message.timestamp) this.#unread.set(channel, message);
       void this.#mark(channel);
     });
     subscription.on('gap', ({ reason }) =>
