@@ -117,12 +117,16 @@ export function parentsWithVoids(
   { writer, seq }: Dot,
   parents: readonly Dot[] | undefined,
   voids: readonly LostRange[],
-): readonly Dot[] {
-  const named = parents ?? [{ writer, seq }];
+): readonly Dot[] | undefined {
   const isNamed = (range: LostRange): boolean =>
-    range.writer === writer || named.some((dot) => dot.writer === range.writer && dot.seq >= range.toSeq);
+    range.writer === writer ||
+    parents?.some((dot) => dot.writer === range.writer && dot.seq >= range.toSeq) === true;
   const others = voids.filter((range) => !isNamed(range));
-  return [...named, ...others.map((range) => ({ writer: range.writer, seq: range.toSeq }))];
+  if (others.length === 0) return parents;
+  return [
+    ...(parents ?? [{ writer, seq }]),
+    ...others.map((range) => ({ writer: range.writer, seq: range.toSeq })),
+  ];
 }
 
 /** What of a span is of the present generation. */

@@ -85,6 +85,23 @@ function entriesOf(history: History, past: Past): ReferenceEntry[] {
   return [...history.dag.values()].filter((entry) => includes(past, entry));
 }
 
+/** Of any home in any history, and any set of what it holds that somebody may have had. */
+function withAnySet(
+  options: { readonly trims: boolean },
+  check: (history: History, log: ChannelLog, had: Past) => void,
+): void {
+  const run = (seed: number): void => {
+    History.run(seed, {
+      ...options,
+      check: (history) => {
+        const { log, held } = history.pick(history.homes);
+        check(history, log, closedSet(history, held));
+      },
+    });
+  };
+  fc.assert(fc.property(seeds, run), { numRuns: 25 });
+}
+
 describe.each([{ trims: false }, { trims: true }])('a reader ($trims)', (options) => {
   test('at any position gets exactly what follows, and its cursor is what it has', () => {
     fc.assert(
@@ -136,58 +153,34 @@ describe.each([{ trims: false }, { trims: true }])('a reader ($trims)', (options
   });
 
   test('with any set of entries gets the others in order, told what is late and what is gone', () => {
-    fc.assert(
-      fc.property(seeds, (seed) => {
-        History.run(seed, {
-          ...options,
-          check: (history) => {
-            const { log, held } = history.pick(history.homes);
-            const had = closedSet(history, held);
-            const heads = referenceHeads(entriesOf(history, had));
-            const reader = readerAt(log, heads);
-            const expected = expectedOf(log, history, had);
-            let has: Past = union(had, log.floors);
-            const { delivered, gapHeads } = readAll(log, reader, history, (dot) => {
-              has = union(has, new Map([[dot.writer, dot.seq]]));
-              const now = referenceHeads(entriesOf(history, has));
-              expect(dots(reader.heads(log)).sort()).toEqual(dots(now).sort());
-            });
-            expect(delivered).toEqual(expected.delivered);
-            expect(gapHeads !== undefined).toBe(expected.gap);
-            const after = referenceHeads(entriesOf(history, union(had, log.floors)));
-            expect(gapHeads && dots(gapHeads).sort()).toEqual(expected.gap ? dots(after).sort() : undefined);
-          },
-        });
-      }),
-      { numRuns: 25 },
-    );
+    withAnySet(options, (history, log, had) => {
+      const reader = readerAt(log, referenceHeads(entriesOf(history, had)));
+      const expected = expectedOf(log, history, had);
+      let has: Past = union(had, log.floors);
+      const { delivered, gapHeads } = readAll(log, reader, history, (dot) => {
+        has = union(has, new Map([[dot.writer, dot.seq]]));
+        const now = referenceHeads(entriesOf(history, has));
+        expect(dots(reader.heads(log)).sort()).toEqual(dots(now).sort());
+      });
+      expect(delivered).toEqual(expected.delivered);
+      expect(gapHeads !== undefined).toBe(expected.gap);
+      const after = referenceHeads(entriesOf(history, union(had, log.floors)));
+      expect(gapHeads && dots(gapHeads).sort()).toEqual(expected.gap ? dots(after).sort() : undefined);
+    });
   });
 
   test('with any set of entries finds the first place that has all of them, once the order has', () => {
-    fc.assert(
-      fc.property(seeds, (seed) => {
-        History.run(seed, {
-          ...options,
-          check: (history) => {
-            const { log, held } = history.pick(history.homes);
-            const had = closedSet(history, held);
-            // What was trimmed is found by nobody.
-            if (log.trim && !includes(had, log.trim.through)) return;
-            const reader = readerAt(log, referenceHeads(entriesOf(history, had)));
-            const order = history.order.slice(0, log.endPosition);
-            const isPlaced = entriesOf(history, had).every(
-              (entry) =>
-                includes(log.floors, entry) || order.some((placed) => dotText(placed) === dotText(entry)),
-            );
-            const last = order.findLastIndex((entry) => includes(had, entry));
-            expect(reader.placeBehind(log)).toBe(
-              isPlaced ? Math.max(last + 1, log.firstPosition) : undefined,
-            );
-          },
-        });
-      }),
-      { numRuns: 25 },
-    );
+    withAnySet(options, (history, log, had) => {
+      // What was trimmed is found by nobody.
+      if (log.trim && !includes(had, log.trim.through)) return;
+      const reader = readerAt(log, referenceHeads(entriesOf(history, had)));
+      const order = history.order.slice(0, log.endPosition);
+      const isPlaced = entriesOf(history, had).every(
+        (entry) => includes(log.floors, entry) || order.some((placed) => dotText(placed) === dotText(entry)),
+      );
+      const last = order.findLastIndex((entry) => includes(had, entry));
+      expect(reader.placeBehind(log)).toBe(isPlaced ? Math.max(last + 1, log.firstPosition) : undefined);
+    });
   });
 
   test('since a time gets what was stamped since, in order', () => {

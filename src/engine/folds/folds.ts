@@ -21,6 +21,8 @@ import { type Folded, OpenFold } from './open-fold.js';
 
 /** How often a fold is taken on to a log that grows meanwhile, before whoever waits is told to come back. */
 const triesMax = 64;
+/** Folds under way that one use looks at: where nothing is committed for long, all of them are. */
+const underWayMax = 16;
 
 /** Of the committer: what waits in a channel is tried again, or refused. */
 export interface Waiting {
@@ -214,11 +216,17 @@ export class Folds<F> {
     const weight = limits.documentWeight * open.bytes + limits.documentWeightMin;
     this.#kept.set(channel, weight);
     this.#keptBytes += weight;
+    let underWay = 0;
     for (const [oldest, bytes] of this.#kept) {
-      if (this.#keptBytes <= this.folding.cacheBytes || oldest === channel) return;
-      // What is under way is needed, and counts until it is not.
-      if (oldest.fold && !oldest.fold.isAtRest()) continue;
+      if (this.#keptBytes <= this.folding.cacheBytes || oldest === channel || underWay === underWayMax)
+        return;
       this.#kept.delete(oldest);
+      if (oldest.fold && !oldest.fold.isAtRest()) {
+        // It is needed, counts until it is not, and is looked at again after the others.
+        this.#kept.set(oldest, bytes);
+        underWay++;
+        continue;
+      }
       this.#keptBytes -= bytes;
       oldest.fold = undefined;
     }
