@@ -54,6 +54,15 @@ export function joinNodes(ring: Ring, newcomers: readonly Newcomer[]): Result<Ri
   return begin(ring, 'join', { newcomers });
 }
 
+/** Without a newcomer that went elsewhere; where it was the only one, that is the end of the change. */
+export function leaveOut(ring: Ring, node: NodeId): Result<Ring, RingRefusal> {
+  const { change } = ring;
+  if (memberStateOf(ring, node) !== 'joining') return err('not-a-member');
+  const members = ring.members.filter((member) => member.node !== node);
+  const isLast = change?.kind !== 'join' || members.every(({ state }) => state !== 'joining');
+  return isLast ? abandonChange(ring) : ok(following(ring, { members, change }));
+}
+
 /** Lets nodes go that are there and help: their homes are filled from them too. */
 export function drainNodes(ring: Ring, nodes: readonly NodeId[]): Result<Ring, RingRefusal> {
   return ring.change ? err('change-under-way') : begin(ring, 'drain', { leaving: nodes });

@@ -11,6 +11,7 @@ import {
   expelNode,
   finishChange,
   joinNodes,
+  leaveOut,
   openJoint,
   removeNode,
   replaceNode,
@@ -21,7 +22,7 @@ import type { Replicas, Ring } from './ring.js';
 export type RingIntent =
   | { readonly kind: 'join'; readonly nodes: readonly Newcomer[] }
   | { readonly kind: 'drain'; readonly nodes: readonly NodeId[] }
-  | { readonly kind: 'remove' | 'expel'; readonly node: NodeId }
+  | { readonly kind: 'remove' | 'expel' | 'leave-out'; readonly node: NodeId }
   | { readonly kind: 'replace'; readonly node: NodeId; readonly by: Newcomer }
   | { readonly kind: 'replicas'; readonly replicas: Replicas }
   | { readonly kind: 'abandon' };
@@ -44,6 +45,8 @@ export function ringWanted(ring: Ring, intent: RingIntent): Result<Ring, RingRef
       return removeNode(ring, intent.node);
     case 'expel':
       return expelNode(ring, intent.node);
+    case 'leave-out':
+      return leaveOut(ring, intent.node);
     case 'replace':
       return replaceNode(ring, intent.node, intent.by);
     case 'replicas':

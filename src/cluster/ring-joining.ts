@@ -18,8 +18,6 @@ export class Joining {
   /** Whose ring it is to be. */
   #at: NodeId | undefined;
   #other: Found | undefined;
-  /** Its voters were asked to take this node in. */
-  #hasAsked = false;
   #refusal: ChangeRefusal | undefined;
 
   constructor(
@@ -51,23 +49,22 @@ export class Joining {
     const { ring: other } = found;
     if (!this.isActive || ours.members.length > 1) return false;
     if (memberStateOf(other, this.self) !== undefined) return true;
-    if (this.#isBetter(from, found) && other.members.length > 0) {
-      this.#hasAsked = this.#hasAsked && this.#other?.ring.cluster === other.cluster;
+    if (this.#isBetter(from, ours, found) && other.members.length > 0) {
       this.#other = found;
       this.#askAt = -Infinity;
     }
     return false;
   }
 
-  #isBetter(from: NodeId, found: Found): boolean {
+  #isBetter(from: NodeId, ours: Ring, found: Found): boolean {
     const known = this.#other;
     if (known?.ring.cluster === found.ring.cluster) return found.ring.version > known.ring.version;
     if (this.#at !== undefined) return !known && from === this.#at;
-    if (!known) return this.isWilling;
+    // By the order of rings: nodes that asked each other would refuse each other.
+    if (!known) return this.isWilling && comesFirst(found, { ring: ours, held: false });
     // Whoever told of that ring has given it up.
     if (memberStateOf(known.ring, from) !== undefined) return true;
-    // Where it asked to be taken in it may be by now, and no node is in two rings.
-    return this.isWilling && !this.#hasAsked && comesFirst(found, known);
+    return this.isWilling && comesFirst(found, known);
   }
 
   /** A voter's answer; true when it was to this node's wish to join, and the ring is to be asked for. */
@@ -89,7 +86,6 @@ export class Joining {
     const id = this.#id;
     this.#id = undefined;
     this.#other = undefined;
-    this.#hasAsked = false;
     return id;
   }
 
@@ -111,7 +107,6 @@ export class Joining {
     if (voter === undefined) for (const peer of linked) this.send(peer, { type: 'askRing' });
     else {
       const intent = { kind: 'join', nodes: [{ node: this.self, role: this.role }] } as const;
-      this.#hasAsked = true;
       this.send(voter, { type: 'askChange', id, intent });
     }
     return undefined;

@@ -29,6 +29,9 @@ const backOffMs = { min: 50, max: 250 };
 /** A ring that was accepted and never told is brought to an end by whoever knows of it. */
 const strandedMs = 2_000;
 
+/** Intervals under change that are this node's to hold, and those of them that are not whole. */
+export type Left = Pick<NodeProgress, 'intervals' | 'left'>;
+
 export class RingKeeper {
   readonly #options: KeeperOptions;
   readonly #ballots: Ballots;
@@ -52,7 +55,7 @@ export class RingKeeper {
     this.#options = options;
     this.#table = table;
     this.#now = now;
-    this.#own = { version: table.ring.version, intervals: 0, left: 0 };
+    this.#own = { version: table.ring.version, digest: ringDigest(table.ring), intervals: 0, left: 0 };
     this.#expelling = new Expelling(expelAfterMs, now);
     this.#ballots = new Ballots(self, table.ring, vote, {
       send: (to, message) => this.#send(to, message),
@@ -130,7 +133,7 @@ export class RingKeeper {
   }
 
   /** The node goes by this ring now. `intervals` under change are its to hold, of which `left` are not whole. */
-  use(table: RingTable, { intervals, left }: Omit<NodeProgress, 'version'>, now: number): void {
+  use(table: RingTable, { intervals, left }: Left, now: number): void {
     this.#now = now;
     const { ring } = table;
     this.#table = table;
@@ -151,10 +154,10 @@ export class RingKeeper {
     this.#pump();
   }
 
-  progressed({ intervals, left }: Omit<NodeProgress, 'version'>, now: number): void {
+  progressed({ intervals, left }: Left, now: number): void {
     this.#now = now;
     const before = this.#own;
-    this.#own = { version: this.ring.version, intervals, left };
+    this.#own = { version: this.ring.version, digest: ringDigest(this.ring), intervals, left };
     this.#steps.reported(this.#options.self, this.#own);
     if (left === 0 && before.version === this.ring.version && before.left > 0)
       for (const peer of this.#linked) this.#report(peer);
@@ -249,6 +252,7 @@ export class RingKeeper {
     const failed = this.#joining.tick(this.#linked, this.#now);
     if (failed) this.#answerHere(failed.id, err(failed.refusal));
     this.#yield();
+    this.#leaveOut();
     if (this.#adopting || this.#ballots.isProposing) return;
     for (let wish = this.#wishes.first; wish && this.#now >= this.#retryAt; wish = this.#wishes.first)
       if (this.#begin(wish)) return;
@@ -265,6 +269,14 @@ export class RingKeeper {
   #yield(): void {
     this.#effects.push(...this.#yielding.alarms(this.ring, this.#now));
     if (this.#yielding.isDue(this.ring, this.#now) && !this.#isBusy) this.#effects.push({ type: 'named' });
+  }
+
+  /** Whoever was to come in and went into another ring does not come: nothing here waits for it. */
+  #leaveOut(): void {
+    if (!this.#isVoter) return;
+    for (const node of this.#yielding.elsewhere(this.ring))
+      if (!this.#wishes.has('leave-out', node))
+        this.#wish({ kind: 'leave-out', node }, { peer: undefined, id: 0 });
   }
 
   /** Proposes what is wished for; false when it was answered instead. */
@@ -351,7 +363,7 @@ export class RingKeeper {
   }
 
   #report(peer: NodeId): void {
-    this.#send(peer, { type: 'ringReport', digest: ringDigest(this.ring), ...this.#own });
+    this.#send(peer, { type: 'ringReport', ...this.#own });
   }
 
   #wish(intent: RingIntent, origin: Wish['origin']): void {

@@ -2,12 +2,15 @@
  *  waited for. Voters take turns, so that two rarely propose at the same time. */
 import type { NodeId } from '../base/ids.js';
 import { type ChangeProgress, changeProgress } from './ring-change.js';
+import { ringDigest } from './ring-codec.js';
 import type { RingReport } from './ring-messages.js';
 import type { RingTable } from './ring-table.js';
-import { votersOf } from './ring.js';
+import { type RingDigest, votersOf } from './ring.js';
 
 export interface NodeProgress {
   readonly version: number;
+  /** Of the ring it goes by: another cluster's may have the same version. */
+  readonly digest: RingDigest;
   readonly intervals: number;
   readonly left: number;
 }
@@ -23,6 +26,7 @@ export class RingSteps {
   readonly #self: NodeId;
   readonly #reports = new Map<NodeId, NodeProgress>();
   #table: RingTable;
+  #digest: RingDigest;
   #since: number;
   #progress: ChangeProgress | undefined;
   #readySince: number | undefined;
@@ -30,11 +34,13 @@ export class RingSteps {
   constructor(self: NodeId, table: RingTable, now: number) {
     this.#self = self;
     this.#table = table;
+    this.#digest = ringDigest(table.ring);
     this.#since = now;
   }
 
   use(table: RingTable, now: number): void {
     this.#table = table;
+    this.#digest = ringDigest(table.ring);
     this.#since = now;
     this.#progress = undefined;
     this.#readySince = undefined;
@@ -47,17 +53,17 @@ export class RingSteps {
     if (report && report.version < this.#table.ring.version) this.#reports.delete(node);
   }
 
-  reported(node: NodeId, { version, intervals, left }: Pick<RingReport, keyof NodeProgress>): void {
+  reported(node: NodeId, { version, digest, intervals, left }: Pick<RingReport, keyof NodeProgress>): void {
     if (version < this.#table.ring.version) return;
     const wasReady = this.progressOf(node)?.left === 0;
-    this.#reports.set(node, { version, intervals, left });
+    this.#reports.set(node, { version, digest, intervals, left });
     // A node reports each interval it has gathered; only all of them are a step for the change.
     if (wasReady !== (left === 0)) this.#progress = undefined;
   }
 
   progressOf(node: NodeId): NodeProgress | undefined {
     const report = this.#reports.get(node);
-    return report?.version === this.#table.ring.version ? report : undefined;
+    return report?.digest === this.#digest ? report : undefined;
   }
 
   ready(): ReadonlySet<NodeId> {

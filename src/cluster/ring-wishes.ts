@@ -51,6 +51,12 @@ export class Wishes {
     return true;
   }
 
+  has(kind: RingIntent['kind'], node: NodeId): boolean {
+    return this.#wishes.some(
+      ({ intent }) => intent.kind === kind && 'node' in intent && intent.node === node,
+    );
+  }
+
   remove(wish: Wish): void {
     this.#wishes = this.#wishes.filter((each) => each !== wish);
   }

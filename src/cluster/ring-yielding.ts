@@ -4,7 +4,7 @@
 import type { NodeId } from '../base/ids.js';
 import type { KeeperEffect } from './ring-keeper-effects.js';
 import type { RingMessage } from './ring-messages.js';
-import type { Ring } from './ring.js';
+import { type Ring, memberStateOf } from './ring.js';
 
 /** A ring, and whether it is of one node that holds entries: it cannot be given up. */
 export interface Found {
@@ -52,11 +52,10 @@ export class Yielding {
   }
 
   told(from: NodeId, found: Found, now: number): void {
-    if (!this.#isWilling) return;
     const known = this.#found.get(from);
     const since = known?.ring.cluster === found.ring.cluster ? known.since : now;
     this.#found.set(from, { ...found, since });
-    this.#lookAt = Math.min(this.#lookAt, now + settleMs);
+    if (this.#isWilling) this.#lookAt = Math.min(this.#lookAt, now + settleMs);
   }
 
   /** It is gone, or goes by the same ring. */
@@ -74,14 +73,21 @@ export class Yielding {
     if (now < this.#lookAt) return false;
     this.#lookAt = this.#found.size > 0 ? now + againMs : Infinity;
     const own = { ring, held: false };
-    return (
-      this.#isAlone(ring) && !this.#isHeld && [...this.#found.values()].some((each) => comesFirst(each, own))
+    const canBe = this.#isWilling && this.#isAlone(ring) && !this.#isHeld;
+    return canBe && [...this.#found.values()].some((each) => comesFirst(each, own));
+  }
+
+  /** Nodes that are to come into this ring and are in another one by now: no node is in two. */
+  elsewhere(ring: Ring): readonly NodeId[] {
+    const there = [...this.#found].filter(
+      ([node, found]) => found.ring.members.length > 1 && memberStateOf(found.ring, node) !== undefined,
     );
+    return there.flatMap(([node]) => (memberStateOf(ring, node) === 'joining' ? [node] : []));
   }
 
   /** Rings that stay apart, told once: nobody gives up what holds entries. */
   alarms(ring: Ring, now: number): readonly KeeperEffect[] {
-    if (this.#isAlone(ring) && !this.#isHeld) return [];
+    if (!this.#isWilling || (this.#isAlone(ring) && !this.#isHeld)) return [];
     const other = [...this.#found.values()].find(
       (each) => rankOf(each) < 2 && each.ring.cluster !== ring.cluster && now >= each.since + conflictMs,
     );

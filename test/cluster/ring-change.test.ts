@@ -21,6 +21,7 @@ import {
   expelNode,
   finishChange,
   joinNodes,
+  leaveOut,
   nodeToExpel,
   openJoint,
   removeNode,
@@ -130,6 +131,20 @@ describe('a change', () => {
     const ring = joining(joining(joining(ringOf([a]), b), c), d);
     expect(ring).toMatchObject({ version: 4, change: { since: 2, phase: 'filling' } });
     expect(finish(open(ring)).members).toEqual(ringOf([a, b, c, d]).members);
+  });
+
+  test('goes on without a newcomer that went elsewhere, and is over without the last', () => {
+    const filling = joining(joining(ringOf([a]), b), c);
+    const without = must(leaveOut(filling, b));
+    expect(without).toMatchObject({ version: 4, change: { kind: 'join', phase: 'filling' } });
+    expect(finish(open(without)).members).toEqual(ringOf([a, c]).members);
+    expect(must(leaveOut(without, c))).toMatchObject({ version: 5, members: ringOf([a]).members });
+    expect(must(leaveOut(without, c))).not.toHaveProperty('change');
+    const replacing = must(replaceNode(ringOf([a, b]), a, core(c)[0]!));
+    expect(must(leaveOut(replacing, c)).members).toEqual(ringOf([a, b]).members);
+    for (const ring of [filling, open(filling), ringOf([a])])
+      expect(leaveOut(ring, a)).toEqual(error('not-a-member'));
+    expect(leaveOut(open(filling), b)).toEqual(error('not-a-member'));
   });
 
   test('waits for W of the next homes of every interval, and says for whom', () => {

@@ -34,6 +34,7 @@ const intents: Kinds<RingIntent['kind']> = [
   'replace',
   'replicas',
   'abandon',
+  'leave-out',
 ];
 
 const digestBytes = 8;

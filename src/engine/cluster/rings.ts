@@ -3,10 +3,9 @@
 import type { NodeId } from '../../base/ids.js';
 import { encodeRing } from '../../cluster/ring-codec.js';
 import type { ChangeOutcome, RingIntent } from '../../cluster/ring-intent.js';
-import { RingKeeper } from '../../cluster/ring-keeper.js';
+import { type Left, RingKeeper } from '../../cluster/ring-keeper.js';
 import type { KeeperOptions } from '../../cluster/ring-keeper-effects.js';
 import type { RingMessage } from '../../cluster/ring-messages.js';
-import { type NodeProgress } from '../../cluster/ring-steps.js';
 import { RingTable } from '../../cluster/ring-table.js';
 import { encodeVote } from '../../cluster/ring-vote-codec.js';
 import type { Ring } from '../../cluster/ring.js';
@@ -143,7 +142,7 @@ export class Rings {
     this.#done();
   }
 
-  #progress(): Omit<NodeProgress, 'version'> {
+  #progress(): Left {
     return { intervals: this.#intervals, left: this.#left.size };
   }
 

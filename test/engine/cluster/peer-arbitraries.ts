@@ -169,7 +169,7 @@ const newcomer = fc.record({ node, role: fc.constantFrom('core' as const, 'edge'
 const intent: fc.Arbitrary<RingIntent> = fc.oneof(
   list(newcomer).map((nodes) => ({ kind: 'join' as const, nodes })),
   list(node).map((nodes) => ({ kind: 'drain' as const, nodes })),
-  fc.record({ kind: fc.constantFrom('remove' as const, 'expel' as const), node }),
+  fc.record({ kind: fc.constantFrom('remove' as const, 'expel' as const, 'leave-out' as const), node }),
   fc.record({ kind: fc.constant('replace' as const), node, by: newcomer }),
   fc.constantFrom<Replicas>('all', 1, 3, 9).map((replicas): RingIntent => ({ kind: 'replicas', replicas })),
   fc.constant({ kind: 'abandon' as const }),

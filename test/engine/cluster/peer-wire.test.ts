@@ -86,7 +86,7 @@ function outcomeOfBallot(outcome: BallotOutcome): object {
 }
 
 function intentToProto(intent: RingIntent): object {
-  const kinds = ['join', 'drain', 'remove', 'expel', 'replace', 'replicas', 'abandon'];
+  const kinds = ['join', 'drain', 'remove', 'expel', 'replace', 'replicas', 'abandon', 'leave-out'];
   const coming = intent.kind === 'join' ? intent.nodes : intent.kind === 'replace' ? [intent.by] : [];
   const leaving = intent.kind === 'drain' ? intent.nodes : 'node' in intent ? [intent.node] : [];
   return {
