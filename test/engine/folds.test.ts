@@ -6,10 +6,12 @@ import { ActiveChannel } from '../../src/engine/active-channel.js';
 import { Documents } from '../../src/engine/documents/documents.js';
 import type { Folding } from '../../src/engine/folds/folding.js';
 import { Folds } from '../../src/engine/folds/folds.js';
+import { foldOn } from '../../src/engine/folds/log-fold.js';
 import { limits } from '../../src/base/limits.js';
 import type { Logs } from '../../src/engine/ports.js';
 import type { Pending } from '../../src/engine/pending.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
+import { encodeContent } from '../../src/log/content-wire.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 
 const ref = { hub: 'default', channel: 'doc:plan' } as ChannelRef;
@@ -92,4 +94,34 @@ test('what was stamped counts as kept until it is committed, and goes with the o
   stamped.log.commitThrough({ writer: own, seq: 1 });
   await folds.current(channels[4]!);
   expect(isKept()).toEqual([false, false, false, true, true]);
+});
+
+test('who reads on across the end of a generation is shown all of the next one, what its snapshot stands for too', async () => {
+  const log = new ChannelLog(ref);
+  const stored = new Map<number, Uint8Array>();
+  const kinds = ['merge', 'merge', 'delete', 'merge', 'snapshot', 'merge'] as const;
+  for (const [i, kind] of kinds.entries()) {
+    const runs = new RunWriter();
+    const seq = i + 1;
+    runs.begin(ref, own, 1, seq, log.writer(own)?.lastChecksum ?? 0);
+    const trim = kind === 'delete' ? log.generation.endAt(own, seq, 1) : undefined;
+    const content = kind === 'snapshot' ? encodeContent({ payload: new Uint8Array() }) : undefined;
+    runs.append({ timestamp: 1_000_000_000_000 + seq, kind, trim, content });
+    const run = runs.end();
+    const start = run.offset + run.headerBytes;
+    stored.set(seq, runs.bytes().slice(start, start + run.recordBytes));
+    log.apply(run);
+    log.commitThrough({ writer: own, seq });
+    log.dueTrims();
+  }
+  const read = async (_: ChannelRef, [{ firstSeq }]: readonly [{ firstSeq: number }]) => {
+    const slice = { writer: own, firstSeq, count: 1, round: 1, records: stored.get(firstSeq)! };
+    return { slices: [slice], missing: [] };
+  };
+  const folding = { ...counting, readSnapshot: () => 1 };
+  const at = { folding, logs: { read } as unknown as Logs, ref, log };
+  const from = { fold: 1, position: 1, snapshotAt: undefined, bytesSince: 0 };
+  const seen: number[] = [];
+  await foldOn(at, from, log.endPosition, ({ entry }) => seen.push(entry.seq) > 0);
+  expect([log.generation.start, seen]).toEqual([3, [4, 5, 6]]);
 });

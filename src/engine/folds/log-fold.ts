@@ -52,8 +52,11 @@ export async function foldStart<F>(at: FoldedLog<F>, position: number): Promise<
   if (snapshot) return { ...snapshot, snapshotAt: snapshot.position, bytesSince: 0 };
   const { start } = log.generation;
   if (firstPosition > start && !folding.startsAnywhere) throw await lacking(at, position);
-  const first = Math.max(firstPosition, start);
-  return { fold: folding.empty, position: first, snapshotAt: undefined, bytesSince: 0 };
+  return begun(folding, Math.max(firstPosition, start));
+}
+
+function begun<F>({ empty }: Folding<F>, position: number): Folded<F> {
+  return { fold: empty, position, snapshotAt: undefined, bytesSince: 0 };
 }
 
 /** The newest snapshot at a position from `first` through `last` that counts: it is what the order before it gives. */
@@ -91,8 +94,9 @@ export async function foldOn<F>(
   visit?: (visited: Visited<F>) => boolean,
 ): Promise<Folded<F>> {
   const { log, ref, folding } = at;
-  if (from.position < log.generation.start && to > log.generation.start)
-    return await foldOn(at, await foldStart(at, to), to, visit);
+  const { start } = log.generation;
+  if (from.position < start && to > start)
+    return await foldOn(at, visit ? begun(folding, start) : await foldStart(at, to), to, visit);
   let { fold, position, snapshotAt, bytesSince } = from;
   const first = Math.max(log.firstPosition, log.generation.start);
   if (position < first && folding.startsAnywhere) position = first;
