@@ -24,7 +24,7 @@ async function runTests(args) {
     const status = await run(process.execPath, command, { env });
     const counts = existsSync(file)
       ? JSON.parse(readFileSync(file, 'utf8'))
-      : { passed: 0, failed: 0, skipped: [] };
+      : { passed: 0, failed: 0, skipped: [], slowest: [] };
     // The runner may fail for a reason no test shows: it never started, or it ended badly.
     if (status !== 0 && counts.failed === 0) counts.failed = 1;
     return counts;
@@ -45,6 +45,13 @@ async function builds() {
   }
 }
 
+/** Two files run at a time: what these take is what the whole takes. */
+function tellSlowest(slowest) {
+  const minutes = ((performance.now() - begunMs) / 60_000).toFixed(1);
+  const files = slowest.map(({ file, seconds }) => `${file} ${seconds} s`);
+  console.log(`ringlog: checks and tests took ${minutes} min; the slowest: ${files.join(', ')}`);
+}
+
 /** From the first seed on: what passes here must pass everywhere. New seeds are for `npm run sim`. */
 async function seedsHold() {
   const left = allMinutes - (performance.now() - begunMs) / 60_000;
@@ -59,7 +66,8 @@ await main(async () => {
   const failedChecks = await check();
   if (!(await builds())) failedChecks.push('build');
   const args = process.argv.slice(2);
-  const { passed, failed, skipped } = await runTests(args);
+  const { passed, failed, skipped, slowest } = await runTests(args);
+  if (args.length === 0) tellSlowest(slowest);
   if (args.length === 0 && !failedChecks.includes('build') && !(await seedsHold()))
     failedChecks.push('seeds');
   for (const name of skipped) console.log(`skipped: ${name}`);
