@@ -11,7 +11,7 @@ import { type ScanItem, scanBackward, scanParts } from '../history.js';
 import type { Gap } from '../../protocol/messages.js';
 import type { Logs, RecordSlice } from '../ports.js';
 import type { Folding, Step } from './folding.js';
-import type { Ahead, Folded } from './open-fold.js';
+import { type Ahead, type Folded, foldCost } from './open-fold.js';
 
 /** What a fold stands on cannot be read here now, or was trimmed. */
 export class FoldUnreadableError extends Error {
@@ -49,11 +49,11 @@ export async function foldStart<F>(at: FoldedLog<F>, position: number): Promise<
   const { log, folding } = at;
   const { firstPosition } = log;
   const snapshot = await newestSnapshot(at, 0, position);
-  if (snapshot) return { ...snapshot, snapshotAt: snapshot.position, bytesSince: 0 };
+  if (snapshot) return { ...snapshot, snapshotAt: snapshot.position, costSince: 0 };
   const { start } = log.generation;
   if (firstPosition > start && !folding.startsAnywhere) throw await lacking(at, position);
   const first = Math.max(firstPosition, start);
-  return { fold: folding.empty, position: first, snapshotAt: undefined, bytesSince: 0 };
+  return { fold: folding.empty, position: first, snapshotAt: undefined, costSince: 0 };
 }
 
 /** The newest snapshot at a position from `first` through `last` that counts: it is what the order before it gives. */
@@ -93,7 +93,7 @@ export async function foldOn<F>(
   const { log, ref, folding } = at;
   if (from.position < log.generation.start && to > log.generation.start)
     return await foldOn(at, await foldStart(at, to), to, visit);
-  let { fold, position, snapshotAt, bytesSince } = from;
+  let { fold, position, snapshotAt, costSince } = from;
   const first = Math.max(log.firstPosition, log.generation.start);
   if (position < first && folding.startsAnywhere) position = first;
   if (position < first) {
@@ -110,19 +110,19 @@ export async function foldOn<F>(
       for (const { entry, bytes } of entriesOf(ref, part.slice)) {
         const step = folding.step(fold, entry, () => log.pastOf(entry));
         fold = step.fold;
-        bytesSince += bytes;
+        costSince += foldCost(bytes);
         if (entry.kind === 'snapshot' && log.isOnChain(position)) {
           snapshotAt = position;
-          bytesSince = 0;
+          costSince = 0;
         }
         const isEnough = visit && !visit({ ...step, entry, position });
         position++;
-        if (isEnough || position >= to) return { fold, position, snapshotAt, bytesSince };
+        if (isEnough || position >= to) return { fold, position, snapshotAt, costSince };
       }
     }
     if (position >= to) break;
   }
-  return { fold, position, snapshotAt, bytesSince };
+  return { fold, position, snapshotAt, costSince };
 }
 
 /** What lies beyond the committed order, in the order through `head`. */
