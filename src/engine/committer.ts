@@ -9,13 +9,7 @@ import type { ActiveChannel } from './active-channel.js';
 import { encodeClockNote, noteNames } from './notes.js';
 import type { Companion, Ordering, Stamped } from './ordering.js';
 import { isSnapshotDue } from './folds/folds.js';
-import {
-  type Pending,
-  neededMerge,
-  refuseUnwritten,
-  tellIndeterminate,
-  weight,
-} from './pending.js';
+import { type Pending, neededMerge, refuseUnwritten, tellIndeterminate, weight } from './pending.js';
 import type { LogStore, Timers } from './ports.js';
 import { type Group, Stamper, type StamperOptions } from './stamper.js';
 
