@@ -26,6 +26,7 @@ export const documentsSuite: Suite = {
     ...rateColumns('operations'),
     ...latencyColumns,
     valueColumn('opened ms', 'opened', milliseconds),
+    valueColumn('its CPU ms', 'openedProcessor', milliseconds),
     valueColumn('growth MiB', 'growth', mebibytes),
     notesColumn,
   ],

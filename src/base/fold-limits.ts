@@ -8,10 +8,16 @@ export const foldLimits = {
   documentCacheBytes: 134_217_728,
   documentWeight: 4,
   documentWeightMin: 1_024,
-  /** A snapshot is written once so many bytes of records came since the last, and so many times the document's size:
-   *  reading on from it costs milliseconds, and it adds at most a quarter to what readers get. */
-  snapshotAfterBytes: 262_144,
+  /** What folding an entry takes beside its bytes, in bytes of a snapshot that take as long to read. */
+  foldedEntryCost: 128,
+  /** A snapshot is written once folding on from the last takes as long as reading so many bytes of one, and so many times
+   *  as long as reading this one: opening takes a few times what it must, and snapshots are less than half of what else
+   *  readers get, a quarter where changes are long. */
+  snapshotAfterCost: 32_768,
   snapshotAfterSizes: 4,
+  /** Of that, where what comes to a document is about to leave this node's memory for good: with the node, it is written
+   *  down sooner. */
+  lastSnapshotShare: 1 / 4,
   /** Inboxes kept in the same way: 64 bytes for each that counts. */
   inboxCacheBytes: 67_108_864,
 } as const;

@@ -22,20 +22,41 @@ const words = [
   ['null', null],
 ] as const;
 
-/** Expects UTF-8. `itemsMax`: of the outermost array, where it is one; beyond it nothing more is read. */
-export function readJson(bytes: Uint8Array, itemsMax = Infinity): Json | Fault {
+/** Expects UTF-8. */
+export function readJson(bytes: Uint8Array): Json | Fault {
+  return decoded(bytes, readJsonText);
+}
+
+export function readJsonText(text: string): Json | Fault {
+  return stopped(() => new JsonReader(text).document());
+}
+
+/** Of an object that is read and not kept as a value. */
+export type Members = ReadonlyMap<string, Json>;
+
+/** The items of an array, objects among them as members: to be looked at and left. `undefined` for another value. */
+export function readItems(
+  json: Uint8Array | string,
+  itemsMax: number,
+): readonly (Members | Json)[] | Fault | undefined {
+  return typeof json === 'string'
+    ? stopped(() => new JsonReader(json, itemsMax).items())
+    : decoded(json, (text) => readItems(text, itemsMax));
+}
+
+function decoded<T>(bytes: Uint8Array, read: (text: string) => T): T | Fault {
   let text: string;
   try {
     text = utf8Text(bytes);
   } catch {
     return new Fault('json', 'The text is not valid UTF-8.');
   }
-  return readJsonText(text, itemsMax);
+  return read(text);
 }
 
-export function readJsonText(text: string, itemsMax = Infinity): Json | Fault {
+function stopped<T>(read: () => T): T | Fault {
   try {
-    return new JsonReader(text, itemsMax).document();
+    return read();
   } catch (error) {
     if (error instanceof Stop) return error.fault;
     throw error;
@@ -54,14 +75,37 @@ class JsonReader {
 
   constructor(
     readonly text: string,
-    readonly itemsMax: number,
+    /** Of the outermost array, where it is one; beyond it nothing more is read. */
+    readonly itemsMax = Infinity,
   ) {}
 
   document(): Json {
     const value = this.#value(0);
+    this.#end();
+    return value;
+  }
+
+  items(): (Members | Json)[] | undefined {
+    this.#space();
+    if (!this.#took(openBracket)) {
+      this.document();
+      return undefined;
+    }
+    const items = this.#items(1, () => this.#item());
+    this.#end();
+    return items;
+  }
+
+  #item(): Members | Json {
+    this.#space();
+    if (!this.#took(openBrace)) return this.#value(1);
+    const members = this.#members(2);
+    return members.has(bytesMember) ? this.#ended(members) : members;
+  }
+
+  #end(): void {
     this.#space();
     if (this.#at < this.text.length) this.#stop('json', 'There is something behind the value');
-    return value;
   }
 
   #stop(code: FaultCode, message: string): never {
@@ -84,7 +128,9 @@ class JsonReader {
       if (depth >= limits.documentDepthMax)
         this.#stop('depth', `Arrays and objects nest deeper than ${limits.documentDepthMax}`);
       this.#at++;
-      return code === openBrace ? this.#object(depth + 1) : this.#array(depth + 1);
+      return code === openBrace
+        ? this.#ended(this.#members(depth + 1))
+        : List.of(this.#items(depth + 1, () => this.#value(depth + 1)));
     }
     return code === minus || (code >= 48 && code <= 57) ? this.#number() : this.#word();
   }
@@ -147,24 +193,24 @@ class JsonReader {
     }
   }
 
-  #array(depth: number): Json {
-    const items: Json[] = [];
+  #items<T>(depth: number, item: () => T): T[] {
+    const items: T[] = [];
     this.#space();
-    if (this.#took(closeBracket)) return List.of(items);
+    if (this.#took(closeBracket)) return items;
     for (;;) {
       if (depth === 1 && items.length >= this.itemsMax)
         this.#stop('too-many-operations', `There are more than ${this.itemsMax}`);
-      items.push(this.#value(depth));
+      items.push(item());
       this.#space();
-      if (this.#took(closeBracket)) return List.of(items);
+      if (this.#took(closeBracket)) return items;
       if (!this.#took(comma)) this.#stop('json', '"," or "]" is expected');
     }
   }
 
-  #object(depth: number): Json {
+  #members(depth: number): Members {
     const members = new Map<string, Json>();
     this.#space();
-    if (this.#took(closeBrace)) return Dict.empty;
+    if (this.#took(closeBrace)) return members;
     for (;;) {
       this.#space();
       if (this.text.charCodeAt(this.#at) !== quote) this.#stop('json', 'A name is expected');
@@ -174,12 +220,12 @@ class JsonReader {
       if (!this.#took(colon)) this.#stop('json', '":" is expected');
       members.set(name, this.#value(depth));
       this.#space();
-      if (this.#took(closeBrace)) return this.#ended(members);
+      if (this.#took(closeBrace)) return members;
       if (!this.#took(comma)) this.#stop('json', '"," or "}" is expected');
     }
   }
 
-  #ended(members: ReadonlyMap<string, Json>): Json {
+  #ended(members: Members): Json {
     if (!members.has(bytesMember)) return Dict.of([...members] satisfies Member[]);
     const value = members.get(bytesMember);
     const text = value instanceof Text ? value.toString() : value;

@@ -2,9 +2,9 @@
  *  `{"op":"splice","path","at","remove","insert"}`, positions in UTF-16 units, `remove` and `insert` may be left out. */
 import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault } from './faults.js';
-import { readJson, readJsonText } from './json-reader.js';
+import { type Members, readItems } from './json-reader.js';
 import { type Pointer, readPointer } from './pointer.js';
-import { Dict, type Json, List, Text } from './value.js';
+import { type Json, Text } from './value.js';
 
 export type Operation =
   | { readonly op: 'add' | 'replace' | 'test'; readonly path: Pointer; readonly value: Json }
@@ -23,12 +23,11 @@ export type Patch = readonly Operation[];
 
 /** Expects the JSON text of a patch. */
 export function readPatch(bytes: Uint8Array | string): Patch | Fault {
-  const most = limits.patchOperationsMax;
-  const value = typeof bytes === 'string' ? readJsonText(bytes, most) : readJson(bytes, most);
-  if (value instanceof Fault) return value;
-  if (!(value instanceof List)) return new Fault('not-a-patch', 'A patch is an array of operations.');
+  const items = readItems(bytes, limits.patchOperationsMax);
+  if (items instanceof Fault) return items;
+  if (!items) return new Fault('not-a-patch', 'A patch is an array of operations.');
   const operations: Operation[] = [];
-  for (const item of value) {
+  for (const item of items) {
     const operation = readOperation(item);
     if (operation instanceof Fault) return operation.at(operations.length);
     operations.push(operation);
@@ -36,8 +35,8 @@ export function readPatch(bytes: Uint8Array | string): Patch | Fault {
   return operations;
 }
 
-function readOperation(item: Json): Operation | Fault {
-  if (!(item instanceof Dict)) return new Fault('operation', 'An operation is an object.');
+function readOperation(item: Members | Json): Operation | Fault {
+  if (!(item instanceof Map)) return new Fault('operation', 'An operation is an object.');
   const op = item.get('op');
   const path = pointerOf(item, 'path');
   switch (op) {
@@ -63,7 +62,7 @@ function readOperation(item: Json): Operation | Fault {
   }
 }
 
-function readSplice(item: Dict, path: Pointer): Operation | Fault {
+function readSplice(item: Members, path: Pointer): Operation | Fault {
   const at = item.get('at');
   const remove = item.get('remove') ?? 0;
   const insert = stringOf(item.get('insert') ?? '');
@@ -75,7 +74,7 @@ function readSplice(item: Dict, path: Pointer): Operation | Fault {
   return { op: 'splice', path, at, remove, insert };
 }
 
-function pointerOf(item: Dict, name: 'path' | 'from'): Pointer | Fault {
+function pointerOf(item: Members, name: 'path' | 'from'): Pointer | Fault {
   const text = stringOf(item.get(name));
   return text === undefined
     ? new Fault('operation', `An operation needs "${name}", a pointer.`)

@@ -186,12 +186,11 @@ export class Dict {
   }
 
   get(name: string): Json | undefined {
-    const index = this.#rank(name);
-    return this.#isAt(index, name) ? this.#at(index)[1] : undefined;
+    return this.#member(name)?.[1];
   }
 
   has(name: string): boolean {
-    return this.#isAt(this.#rank(name), name);
+    return this.#member(name) !== undefined;
   }
 
   with(name: string, value: Json): Dict {
@@ -224,8 +223,20 @@ export class Dict {
     return index < this.size && this.#at(index)[0] === name;
   }
 
+  #member(name: string): Member | undefined {
+    const { chunk } = this.#chunkOf(name);
+    return chunk.find(([each]) => each === name);
+  }
+
   /** How many names come before this one. */
   #rank(name: string): number {
+    const { chunk, start } = this.#chunkOf(name);
+    const within = chunk.findIndex(([each]) => each >= name);
+    return start + (within === -1 ? chunk.length : within);
+  }
+
+  /** The one that has this name, or would. */
+  #chunkOf(name: string): { readonly chunk: readonly Member[]; readonly start: number } {
     let node: Tree<readonly Member[]> = this.tree;
     let start = 0;
     while (node && !isLeaf(node)) {
@@ -233,9 +244,7 @@ export class Dict {
       if (isRight) start += node.left.length;
       node = isRight ? node.right : node.left;
     }
-    const chunk = node?.chunk ?? [];
-    const within = chunk.findIndex(([each]) => each >= name);
-    return start + (within === -1 ? chunk.length : within);
+    return { chunk: node?.chunk ?? [], start };
   }
 }
 

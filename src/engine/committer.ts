@@ -9,14 +9,7 @@ import type { ActiveChannel } from './active-channel.js';
 import { encodeClockNote, noteNames } from './notes.js';
 import type { Companion, Ordering, Stamped } from './ordering.js';
 import { isSnapshotDue } from './folds/folds.js';
-import {
-  type Pending,
-  neededMerge,
-  pendingSnapshot,
-  refuseUnwritten,
-  tellIndeterminate,
-  weight,
-} from './pending.js';
+import { type Pending, neededMerge, refuseUnwritten, tellIndeterminate, weight } from './pending.js';
 import type { LogStore, Timers } from './ports.js';
 import { type Group, Stamper, type StamperOptions } from './stamper.js';
 
@@ -88,6 +81,15 @@ export class Committer {
     }
     channel.wait(item);
     this.resume(channel);
+  }
+
+  /** Writes down what the channel comes to, where that is known and does not wait to be written already. */
+  snapshot(channel: ActiveChannel): void {
+    const { fold, pending } = channel;
+    if (!fold || pending.some(({ kind }) => kind === 'snapshot')) return;
+    const item = { kind: 'snapshot', bytes: fold.folding.bytesOf(fold.tip) } as const;
+    this.admit(item);
+    this.submit(channel, item);
   }
 
   /** What waits in the channel is tried (again). */
@@ -207,7 +209,11 @@ export class Committer {
     } else {
       const folds = this.#options.folds.of(channel);
       const readiness = folds?.readiness(channel, items, stamping.parents) ?? 'ready';
-      if (readiness === 'ready') return this.#written(this.#stamper.stamp(group, stamping));
+      if (readiness === 'ready') {
+        const stamped = this.#stamper.stamp(group, stamping);
+        // Elsewhere it would count for nothing.
+        return stamping.as === 'owner' ? this.#written(stamped) : stamped;
+      }
       this.#putBack(channel, items);
       folds?.prepare(channel, this);
       if (readiness === 'merge') return this.#stamper.stamp({ channel, items: [neededMerge] }, stamping);
@@ -225,11 +231,8 @@ export class Committer {
   }
 
   #written(stamped: Stamped): Stamped {
-    const { fold } = stamped.channel;
-    if (!stamped.run || !fold || !isSnapshotDue(fold)) return stamped;
-    fold.isSnapshotAsked = true;
-    this.admit(pendingSnapshot);
-    this.submit(stamped.channel, pendingSnapshot);
+    const { channel, run } = stamped;
+    if (run && channel.fold && isSnapshotDue(channel.fold)) this.snapshot(channel);
     return stamped;
   }
 

@@ -25,6 +25,7 @@ import { clusterApi } from './cluster/cluster-api.js';
 import { publishBatch } from './publish-batch.js';
 import { type Core, startCore } from './core.js';
 import { documentChanges, documentState } from './documents/reading.js';
+import { writeLastSnapshots } from './folds/last-snapshots.js';
 import { Admission } from './hubs/admission.js';
 import { HubDeletion } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
@@ -120,7 +121,8 @@ export class Engine implements NodeApi {
     this.#state = 'stopping';
     this.#maintenance?.stop();
     const core = this.#core;
-    this.#isHandingOver = true;
+    this.#isHandingOver = core?.cluster !== undefined;
+    if (core) await writeLastSnapshots(core, this.#ports.timers);
     await core?.cluster?.leave();
     this.#isHandingOver = false;
     await core?.side?.answered();

@@ -7,7 +7,7 @@ import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { LostRange, Timestamp } from '../log/entry.js';
 import { RecordWalk, recordTimestamp } from '../log/entry-wire.js';
-import type { LogReader } from '../log/reader.js';
+import type { EntriesStep, LogReader } from '../log/reader.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import type { Failure } from '../protocol/errors.js';
 import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js';
@@ -32,45 +32,55 @@ export type ScanItem =
     }
   | { readonly type: 'gap'; readonly gap: Gap };
 
-/** Entries after the reader's place, in the one order. Stops at the end of the log; the caller stops earlier. */
-export async function* scanForward({ logs, ref, log }: Scan, reader: LogReader): AsyncGenerator<ScanItem> {
+/** Entries of one writer in their order, or something in their place that could not be read. */
+export type ScanPart =
+  | { readonly type: 'records'; readonly slice: RecordSlice; readonly step: EntriesStep }
+  | { readonly type: 'gap'; readonly gap: Gap };
+
+/** What is behind the reader's place, in the one order, up to the end of the log. Whoever takes records says so to the
+ *  reader before asking on. */
+export async function* scanParts({ logs, ref, log }: Scan, reader: LogReader): AsyncGenerator<ScanPart> {
   for (;;) {
     const step = reader.next(log, limits.replayEntriesMax);
     if (step.type === 'end') return;
     if (step.type === 'gap') {
       reader.advance(step);
-      yield {
-        type: 'gap',
-        gap: {
-          type: 'gap',
-          channel: ref.channel,
-          reason: step.reason,
-          ranges: step.ranges,
-          cursor: encodeCursor(ref, reader.heads(log)),
-        },
-      };
+      const { reason, ranges } = step;
+      yield { type: 'gap', gap: gapAt(ref, reader.heads(log), { reason, ranges }) };
       continue;
     }
     const read = await logs.read(ref, [step], limits.replayChunkBytes);
     for (const part of inOrder(read.slices, read.missing)) {
-      if ('records' in part) {
-        let seq = part.firstSeq;
-        for (const record of recordsOf(part)) {
-          reader.advance({ ...step, firstSeq: seq, count: 1 });
-          yield { type: 'record', slice: part, seq: seq++, ...record, late: step.late };
-        }
-      } else {
-        reader.advance({ ...step, firstSeq: part.fromSeq, count: part.toSeq - part.fromSeq + 1 });
-        yield {
-          type: 'gap',
-          gap: {
-            type: 'gap',
-            channel: ref.channel,
-            reason: reasonOf(log, part),
-            ranges: [part],
-            cursor: encodeCursor(ref, reader.heads(log)),
-          },
-        };
+      const { firstSeq, count } = 'records' in part ? part : extentOf(part);
+      const taken = { ...step, firstSeq, count };
+      if ('records' in part) yield { type: 'records', slice: part, step: taken };
+      else {
+        reader.advance(taken);
+        const reason = reasonOf(log, part);
+        yield { type: 'gap', gap: gapAt(ref, reader.heads(log), { reason, ranges: [part] }) };
+      }
+    }
+  }
+}
+
+function extentOf({ fromSeq, toSeq }: MissingRange): { firstSeq: number; count: number } {
+  return { firstSeq: fromSeq, count: toSeq - fromSeq + 1 };
+}
+
+function gapAt(ref: ChannelRef, heads: readonly Dot[], what: Pick<Gap, 'reason' | 'ranges'>): Gap {
+  return { type: 'gap', channel: ref.channel, ...what, cursor: encodeCursor(ref, heads) };
+}
+
+/** The same one by one, as the reader takes them. */
+export async function* scanForward(scan: Scan, reader: LogReader): AsyncGenerator<ScanItem> {
+  for await (const part of scanParts(scan, reader)) {
+    if (part.type === 'gap') yield part;
+    else {
+      const { slice, step } = part;
+      let seq = step.firstSeq;
+      for (const record of recordsOf(slice)) {
+        reader.advance({ ...step, firstSeq: seq, count: 1 });
+        yield { type: 'record', slice, seq: seq++, ...record, late: step.late };
       }
     }
   }

@@ -14,7 +14,6 @@ import type { Core } from './core.js';
 import type { Hubs } from './hubs/hubs.js';
 import { sessionsRef } from '../hubs/system-channels.js';
 import { FoldUnreadableError } from './folds/log-fold.js';
-import { pendingSnapshot } from './pending.js';
 import type { EnginePorts } from './ports.js';
 
 export interface MaintenanceHooks {
@@ -138,13 +137,10 @@ export class Maintenance {
     if (position <= firstPosition) return firstPosition;
     const { documents, committer } = this.core;
     try {
-      const { snapshotAt = firstPosition, fold, bytesSince } = await documents.current(channel);
+      const { snapshotAt = firstPosition, fold, costSince } = await documents.current(channel);
       const last = receiptsOf(channel.ref.channel) === undefined ? position : limit;
       if (snapshotAt > last) return await this.#snapshotThrough(channel, last);
-      if (snapshotAt < position && bytesSince >= sizeOf(fold.document)) {
-        committer.admit(pendingSnapshot);
-        committer.submit(channel, pendingSnapshot);
-      }
+      if (snapshotAt < position && costSince >= sizeOf(fold.document)) committer.snapshot(channel);
       return snapshotAt;
     } catch (error) {
       // Nothing goes before it can be read.

@@ -66,9 +66,9 @@ export const neededMerge: PendingMerge = { kind: 'merge', isNeeded: true };
 /** What the document is by now, so that nobody has to read all of its past. */
 export interface PendingSnapshot {
   readonly kind: 'snapshot';
+  /** About. */
+  readonly bytes: number;
 }
-
-export const pendingSnapshot: PendingSnapshot = { kind: 'snapshot' };
 
 /** No home can read these any more: an entry that says so. */
 export interface PendingGap {
@@ -80,7 +80,8 @@ export type Pending = PendingPublish | PendingTrim | PendingMerge | PendingSnaps
 
 /** What it counts for in the bounds of what may wait. */
 export function weight(item: Pending): number {
-  return item.kind === 'publish' ? item.content.length + 128 : 256;
+  if (item.kind === 'publish') return item.content.length + 128;
+  return item.kind === 'snapshot' ? item.bytes + 256 : 256;
 }
 
 /** Nothing was written, and trying again is safe. */

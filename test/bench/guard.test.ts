@@ -35,6 +35,15 @@ test(
 );
 
 test(
+  'a document is what its changes make of it, also after a stop and after a crash',
+  async () => {
+    const what = ['--only', 'documents', '--cells', '64 in flight, 1 connection|opened'];
+    expect(await measured(what)).toEqual(['documents']);
+  },
+  limitMs,
+);
+
+test(
   'what two of three nodes acknowledged is at all three',
   async () => expect(await measured(['--cluster', '--cells', '64 in flight'])).toEqual(['cluster']),
   limitMs,

@@ -159,7 +159,7 @@ test('a restart folds the log again, from the newest snapshot on', async () => {
   const kinds: string[] = history.entries.map((entry: Json) => entry.kind);
   const snapshots = kinds.filter((kind) => kind === 'snapshot').length;
   expect(snapshots).toBeGreaterThanOrEqual(2);
-  expect(snapshots).toBeLessThanOrEqual(Math.ceil((40 * 20_000) / limits.snapshotAfterBytes));
+  expect(snapshots).toBeLessThanOrEqual(Math.ceil((40 * 20_000) / (limits.snapshotAfterSizes * 20_000)));
   const snapshot = history.entries.find(({ kind }: Json) => kind === 'snapshot');
   expect(snapshot).toMatchObject({ contentType: 'application/json', data: { text: block } });
   await world.restart();

@@ -120,7 +120,7 @@ test('who reads on across the end of a generation is shown all of the next one, 
   };
   const folding = { ...counting, readSnapshot: () => 1 };
   const at = { folding, logs: { read } as unknown as Logs, ref, log };
-  const from = { fold: 1, position: 1, snapshotAt: undefined, bytesSince: 0 };
+  const from = { fold: 1, position: 1, snapshotAt: undefined, costSince: 0 };
   const seen: number[] = [];
   await foldOn(at, from, log.endPosition, ({ entry }) => seen.push(entry.seq) > 0);
   expect([log.generation.start, seen]).toEqual([3, [4, 5, 6]]);

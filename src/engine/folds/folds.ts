@@ -180,7 +180,7 @@ export class Folds<F> {
   }
 
   /** Channels whose fold is in memory. */
-  protected get open(): Iterable<ActiveChannel> {
+  get open(): Iterable<ActiveChannel> {
     return this.#kept.keys();
   }
 
@@ -238,11 +238,11 @@ function isJudged(item: Pending): boolean {
   return item.kind === 'publish' && item.judged !== undefined;
 }
 
-/** A snapshot is due once as much was written since the last as it takes to read one, several times over: what readers
- *  get of snapshots is a small part of what they get. */
-export function isSnapshotDue<F>({ folded, tip, isSnapshotAsked, folding }: OpenFold<F>): boolean {
-  const due = Math.max(limits.snapshotAfterBytes, limits.snapshotAfterSizes * folding.bytesOf(tip));
-  return !isSnapshotAsked && folded.bytesSince > due;
+/** A snapshot is due once folding on from the last takes several times what reading one does: neither opening nor what
+ *  readers get of snapshots grows with how much was written. `share`: of that. */
+export function isSnapshotDue<F>({ folded, tip, folding }: OpenFold<F>, share = 1): boolean {
+  const due = Math.max(limits.snapshotAfterCost, limits.snapshotAfterSizes * folding.bytesOf(tip));
+  return folded.costSince > due * share;
 }
 
 /** Whether an entry with these parents joins what they have with more: with another of them, or with the writer's own last

@@ -4,14 +4,14 @@ import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import type { Entry } from '../../log/entry.js';
-import { decodeEntry, iterateRecords, placeOf } from '../../log/entry-wire.js';
-import { recordKind } from '../../log/record-layout.js';
+import { RecordWalk, decodeEntry, placeOf } from '../../log/entry-wire.js';
+import { type Place, recordKind } from '../../log/record-layout.js';
 import { LogReader } from '../../log/reader.js';
-import { type ScanItem, scanBackward, scanForward } from '../history.js';
+import { type ScanItem, scanBackward, scanParts } from '../history.js';
 import type { Gap } from '../../protocol/messages.js';
-import type { Logs } from '../ports.js';
+import type { Logs, RecordSlice } from '../ports.js';
 import type { Folding, Step } from './folding.js';
-import type { Ahead, Folded } from './open-fold.js';
+import { type Ahead, type Folded, foldCost } from './open-fold.js';
 
 /** What a fold stands on cannot be read here now, or was trimmed. */
 export class FoldUnreadableError extends Error {
@@ -49,14 +49,14 @@ export async function foldStart<F>(at: FoldedLog<F>, position: number): Promise<
   const { log, folding } = at;
   const { firstPosition } = log;
   const snapshot = await newestSnapshot(at, 0, position);
-  if (snapshot) return { ...snapshot, snapshotAt: snapshot.position, bytesSince: 0 };
+  if (snapshot) return { ...snapshot, snapshotAt: snapshot.position, costSince: 0 };
   const { start } = log.generation;
   if (firstPosition > start && !folding.startsAnywhere) throw await lacking(at, position);
   return begun(folding, Math.max(firstPosition, start));
 }
 
 function begun<F>({ empty }: Folding<F>, position: number): Folded<F> {
-  return { fold: empty, position, snapshotAt: undefined, bytesSince: 0 };
+  return { fold: empty, position, snapshotAt: undefined, costSince: 0 };
 }
 
 /** The newest snapshot at a position from `first` through `last` that counts: it is what the order before it gives. */
@@ -97,7 +97,7 @@ export async function foldOn<F>(
   const { start } = log.generation;
   if (from.position < start && to > start)
     return await foldOn(at, visit ? begun(folding, start) : await foldStart(at, to), to, visit);
-  let { fold, position, snapshotAt, bytesSince } = from;
+  let { fold, position, snapshotAt, costSince } = from;
   const first = Math.max(log.firstPosition, log.generation.start);
   if (position < first && folding.startsAnywhere) position = first;
   if (position < first) {
@@ -107,24 +107,26 @@ export async function foldOn<F>(
   }
   if (position >= to) return from;
   const reader = LogReader.atPosition(log, position);
-  for await (const item of scanForward({ ...at, ...whole }, reader)) {
-    if (item.type === 'gap') position += givenUp(log, item.gap);
+  for await (const part of scanParts({ ...at, ...whole }, reader)) {
+    if (part.type === 'gap') position += givenUp(log, part.gap);
     else {
-      const entry = entryOf(ref, item);
-      const step = folding.step(fold, entry, () => log.pastOf(entry));
-      fold = step.fold;
-      bytesSince += item.end - item.start;
-      if (entry.kind === 'snapshot' && log.isOnChain(position)) {
-        snapshotAt = position;
-        bytesSince = 0;
+      reader.advance(part.step);
+      for (const { entry, bytes } of entriesOf(ref, part.slice)) {
+        const step = folding.step(fold, entry, () => log.pastOf(entry));
+        fold = step.fold;
+        costSince += foldCost(bytes);
+        if (entry.kind === 'snapshot' && log.isOnChain(position)) {
+          snapshotAt = position;
+          costSince = 0;
+        }
+        const isEnough = visit && !visit({ ...step, entry, position });
+        position++;
+        if (isEnough || position >= to) return { fold, position, snapshotAt, costSince };
       }
-      if (visit && !visit({ ...step, entry, position }))
-        return { fold, position: position + 1, snapshotAt, bytesSince };
-      position++;
     }
     if (position >= to) break;
   }
-  return { fold, position, snapshotAt, bytesSince };
+  return { fold, position, snapshotAt, costSince };
 }
 
 /** What lies beyond the committed order, in the order through `head`. */
@@ -140,7 +142,7 @@ export async function foldAhead<F>(at: FoldedLog<F>, from: Folded<F>, head: Dot)
       if (missing.length > 0 || slices.length === 0)
         throw new FoldUnreadableError('An entry cannot be read.');
       for (const slice of slices) {
-        for (const entry of entriesOf(ref, slice)) {
+        for (const { entry } of entriesOf(ref, slice)) {
           ({ fold } = folding.step(fold, entry, () => log.pastOf(entry)));
           ahead.push({ writer, seq: entry.seq, fold });
         }
@@ -161,21 +163,26 @@ function isSnapshot({ slice, bodyStart, end }: RecordItem): boolean {
 export function entryOf(
   ref: ChannelRef,
   { slice, bodyStart, end }: Pick<RecordItem, 'slice' | 'bodyStart' | 'end'>,
+  place = placeIn(ref, slice),
 ): Entry {
-  const { writer, round, records } = slice;
-  const entry = decodeEntry(records.subarray(bodyStart, end), placeOf(ref, writer, round));
+  const entry = decodeEntry(slice.records.subarray(bodyStart, end), place);
   if (entry.ok) return entry.value;
   throw new FoldUnreadableError(`An entry is ${entry.error}.`);
 }
 
-function* entriesOf(ref: ChannelRef, slice: RecordItem['slice']): Generator<Entry> {
-  let start = 0;
-  for (const { bodyStart, end } of iterateRecords(slice.records)) {
-    const item = { slice, bodyStart, end } as RecordItem;
-    yield entryOf(ref, item);
-    start = end;
+function placeIn(ref: ChannelRef, { writer, round }: RecordSlice): Place {
+  return placeOf(ref, writer, round);
+}
+
+/** Throws FoldUnreadableError. */
+function* entriesOf(ref: ChannelRef, slice: RecordSlice): Generator<{ entry: Entry; bytes: number }> {
+  const place = placeIn(ref, slice);
+  const walk = new RecordWalk(slice.records);
+  while (walk.next()) {
+    const { start, bodyStart, end } = walk;
+    yield { entry: entryOf(ref, { slice, bodyStart, end }, place), bytes: end - start };
   }
-  if (start !== slice.records.length) throw new FoldUnreadableError('A record is cut.');
+  if (walk.malformed) throw new FoldUnreadableError('A record is cut.');
 }
 
 /** What no home has any more is no change, and the same for all; what only this one cannot read is waited for. */

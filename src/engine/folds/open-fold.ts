@@ -13,8 +13,13 @@ export interface Folded<F> {
   readonly position: number;
   /** Of the newest snapshot before it that counts. */
   readonly snapshotAt: number | undefined;
-  /** Of records since then, about. */
-  readonly bytesSince: number;
+  /** Of what came since then (`foldCost`). */
+  readonly costSince: number;
+}
+
+/** Of an entry of so many bytes, about. */
+export function foldCost(bytes: number): number {
+  return bytes + limits.foldedEntryCost;
 }
 
 export interface Ahead<F> extends Dot {
@@ -30,14 +35,12 @@ export class OpenFold<F> {
   #ahead: Ahead<F>[] = [];
   /** Entries are being read: what is known changes by that alone. */
   isMoving = false;
-  /** The snapshot that is due was asked for. */
-  isSnapshotAsked = false;
 
   constructor(
     readonly log: ChannelLog,
     readonly folding: Folding<F>,
   ) {
-    this.#folded = { fold: folding.empty, position: 0, snapshotAt: undefined, bytesSince: 0 };
+    this.#folded = { fold: folding.empty, position: 0, snapshotAt: undefined, costSince: 0 };
   }
 
   get folded(): Folded<F> {
@@ -136,12 +139,11 @@ export class OpenFold<F> {
 
   /** A snapshot was stamped here at the tip. */
   snapshotStamped(): void {
-    this.#folded = { ...this.#folded, bytesSince: 0 };
-    this.isSnapshotAsked = false;
+    this.#folded = { ...this.#folded, costSince: 0 };
   }
 
   grew(bytes: number): void {
-    this.#folded = { ...this.#folded, bytesSince: this.#folded.bytesSince + bytes };
+    this.#folded = { ...this.#folded, costSince: this.#folded.costSince + foldCost(bytes) };
   }
 
   moveTo(folded: Folded<F>): void {

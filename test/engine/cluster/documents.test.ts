@@ -66,6 +66,24 @@ test('the owner dies: the next one goes on from what it holds', async () => {
   expect(alarms(world)).toEqual([]);
 });
 
+test('the owner stops: what it knows is written down before another takes over', async () => {
+  const world = await ClusterWorld.start({ nodes: 3 });
+  await world.pass(1_000);
+  const first = await change(connect(world.nodes[0]!), add('/n', 0));
+  const owner = world.nodes.find((node) => first.ack.id.startsWith(node.engine.status().writer))!;
+  const session = connect(owner);
+  for (let i = 1; i < 80; i++) expect(await change(session, add('/n', i))).toHaveProperty('ack');
+  await world.run(owner.engine.stop());
+  await world.pass(1_000);
+  const other = connect(world.nodes.find((node) => node !== owner)!);
+  const { history } = await other.ask({ history: { channel, limit: 1_000 } });
+  const written = history.entries.findIndex(({ kind }: Json) => kind === 'snapshot');
+  expect(history.entries[written]).toMatchObject({ data: { n: 79 }, headers: { version: '80' } });
+  expect(history.entries.slice(0, written).filter(({ kind }: Json) => kind === 'patch')).toHaveLength(80);
+  expect((await change(other, add('/n', 80))).ack).toMatchObject({ level: 'quorum', version: 81 });
+  expect(alarms(world)).toEqual([]);
+});
+
 /** One node alone and two together change one document, and meet again. */
 async function parted(ack: 'owner' | 'quorum') {
   const rules = { sets: { set: { ack } }, hubs: { default: { rules: 'set' } } };
