@@ -14,8 +14,8 @@ import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js
 import type { HistoryPage } from './api.js';
 import { included } from './including.js';
 import { reasonOf } from './missing.js';
-import type { Logs, MissingRange, RecordSlice } from './ports.js';
-import type { Scan } from './scan.js';
+import type { MissingRange, RecordSlice } from './ports.js';
+import type { Readable, Scan } from './scan.js';
 import { cursorHeads, scanStart } from './start-position.js';
 
 /** One record, or something in its place that could not be read. */
@@ -33,7 +33,10 @@ export type ScanItem =
   | { readonly type: 'gap'; readonly gap: Gap };
 
 /** Entries after the reader's place, in the one order. Stops at the end of the log; the caller stops earlier. */
-export async function* scanForward({ logs, ref, log }: Scan, reader: LogReader): AsyncGenerator<ScanItem> {
+export async function* scanForward(
+  { logs, ref, log }: Readable,
+  reader: LogReader,
+): AsyncGenerator<ScanItem> {
   for (;;) {
     const step = reader.next(log, limits.replayEntriesMax);
     if (step.type === 'end') return;
@@ -78,7 +81,7 @@ export async function* scanForward({ logs, ref, log }: Scan, reader: LogReader):
 
 /** Entries before `position`, newest first, down to what retention left. */
 export async function* scanBackward(
-  { logs, ref, log }: Scan,
+  { logs, ref, log }: Readable,
   position: number,
 ): AsyncGenerator<ScanItem & { readonly position: number }> {
   const start = Math.max(log.firstPosition, log.generation.start);
@@ -129,7 +132,7 @@ function recordsOf({ records }: RecordSlice) {
 
 /** All of a span, in order, in as many reads as its bytes need. */
 async function readWhole(
-  logs: Logs,
+  logs: Readable['logs'],
   ref: ChannelRef,
   span: { writer: RecordSlice['writer']; firstSeq: number; count: number },
 ) {

@@ -7,9 +7,10 @@ import type { Entry } from '../../log/entry.js';
 import { decodeEntry, iterateRecords, placeOf } from '../../log/entry-wire.js';
 import { recordKind } from '../../log/record-layout.js';
 import { LogReader } from '../../log/reader.js';
+import { RemoteUnavailableError } from '../cluster/followed-channel.js';
 import { type ScanItem, scanBackward, scanForward } from '../history.js';
 import type { Gap } from '../../protocol/messages.js';
-import type { Logs } from '../ports.js';
+import type { Readable } from '../scan.js';
 import type { Folding, Step } from './folding.js';
 import type { Ahead, Folded } from './open-fold.js';
 
@@ -26,11 +27,23 @@ export class FoldUnreadableError extends Error {
   }
 }
 
-export interface FoldedLog<F> {
+/** Read as `foldable` has it. */
+export interface FoldedLog<F> extends Readable {
   readonly folding: Folding<F>;
-  readonly logs: Logs;
-  readonly ref: ChannelRef;
-  readonly log: ChannelLog;
+}
+
+/** What no home that can be reached has now cannot be folded now: nothing else is wrong. */
+export function foldable(logs: Readable['logs']): Readable['logs'] {
+  return {
+    read: async (...asked) => {
+      try {
+        return await logs.read(...asked);
+      } catch (error) {
+        if (!(error instanceof RemoteUnavailableError)) throw error;
+        throw new FoldUnreadableError('An entry cannot be read now.');
+      }
+    },
+  };
 }
 
 /** What an entry of the order did. */
@@ -38,11 +51,6 @@ export interface Visited<F> extends Step<F> {
   readonly entry: Entry;
   readonly position: number;
 }
-
-const whole = {
-  fetch: async () => ({ type: 'held' }) as const,
-  settled: async () => undefined,
-};
 
 /** From the newest snapshot through `position` that counts, else from the beginning. */
 export async function foldStart<F>(at: FoldedLog<F>, position: number): Promise<Folded<F>> {
@@ -63,7 +71,7 @@ export async function newestSnapshot<F>(
   last: number,
 ): Promise<{ readonly fold: F; readonly position: number } | undefined> {
   const { log, ref, folding } = at;
-  for await (const item of scanBackward({ ...at, ...whole }, Math.min(last + 1, log.endPosition))) {
+  for await (const item of scanBackward(at, Math.min(last + 1, log.endPosition))) {
     const { position } = item;
     if (position < first) return undefined;
     if (item.type !== 'record' || !isSnapshot(item)) continue;
@@ -103,7 +111,7 @@ export async function foldOn<F>(
   }
   if (position >= to) return from;
   const reader = LogReader.atPosition(log, position);
-  for await (const item of scanForward({ ...at, ...whole }, reader)) {
+  for await (const item of scanForward(at, reader)) {
     if (item.type === 'gap') position += givenUp(log, item.gap);
     else {
       const entry = entryOf(ref, item);
