@@ -9,6 +9,7 @@ import { recordKind } from '../../log/record-layout.js';
 import { LogReader } from '../../log/reader.js';
 import { RemoteUnavailableError } from '../cluster/followed-channel.js';
 import { type ScanItem, scanBackward, scanForward } from '../history.js';
+import { isNowhere } from '../missing.js';
 import type { Gap } from '../../protocol/messages.js';
 import type { Readable } from '../scan.js';
 import type { Folding, Step } from './folding.js';
@@ -185,14 +186,11 @@ function* entriesOf(ref: ChannelRef, slice: RecordItem['slice']): Generator<Entr
 /** What no home has any more is no change, and the same for all; what only this one cannot read is waited for. */
 function givenUp(log: ChannelLog, { ranges, reason }: Gap): number {
   let count = 0;
-  for (const { writer, fromSeq, toSeq } of ranges) {
+  for (const range of ranges) {
+    const { writer, fromSeq, toSeq } = range;
     // A home may have heard already that it is deleted; then this log is behind, and goes on soon.
-    const isLost =
-      (reason === 'deleted' && log.generation.isDeleted({ writer, seq: toSeq })) ||
-      log
-        .lostRanges()
-        .some((lost) => lost.writer === writer && lost.fromSeq <= fromSeq && toSeq <= lost.toSeq);
-    if (!isLost) throw new FoldUnreadableError('An entry cannot be read.');
+    const isDeleted = reason === 'deleted' && log.generation.isDeleted({ writer, seq: toSeq });
+    if (!isDeleted && !isNowhere(log, range)) throw new FoldUnreadableError('An entry cannot be read.');
     count += toSeq - fromSeq + 1;
   }
   return count;
