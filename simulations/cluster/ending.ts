@@ -5,6 +5,7 @@ import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
 import type { Evidence } from './checkers/evidence.js';
 import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js';
 import { type DocumentClient, documentWithin, sharedChannel, voidsOf } from './document-client.js';
+import type { GroupClient } from './group-client.js';
 import { groupsWithin } from './group-owners.js';
 import { type NotificationClient, noticesChannel, notificationsWithin } from './notification-client.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
@@ -28,10 +29,11 @@ export interface Clients {
   readonly presences?: readonly PresenceClient[];
   readonly documents?: readonly DocumentClient[];
   readonly notifications?: readonly NotificationClient[];
+  readonly groups?: readonly GroupClient[];
   readonly restores?: readonly RestoreClient[];
 }
 
-type Folding = Required<Pick<Clients, 'presences' | 'documents' | 'notifications'>>;
+type Folding = Required<Pick<Clients, 'presences' | 'documents' | 'notifications' | 'groups'>>;
 
 /** Liveness, each by the name under which it can be left out. */
 export const livenessCheckers = [
@@ -68,8 +70,8 @@ export class Ending {
   /** To be called once nothing goes wrong any more. No client is left open behind it. */
   async all(clients: Clients): Promise<void> {
     const { publishers, readers, presences = [], documents = [], notifications = [] } = clients;
-    const { restores = [] } = clients;
-    const writing = [...publishers, ...documents, ...notifications];
+    const { groups = [], restores = [] } = clients;
+    const writing = [...publishers, ...documents, ...notifications, ...groups];
     const world = this.#world;
     world.keepAll();
     const isRestoring = restores.length > 0 || readers.some(({ plan }) => plan.isRestored === true);
@@ -92,7 +94,7 @@ export class Ending {
     await this.#catchUp([...readers, ...fresh], canaries);
     if (isUp) await this.#restoreAll(restores);
     await world.becomes(() => this.#areOrphansHome(), orphansMs);
-    if (isUp) await this.#lookAtFolds({ presences, documents, notifications });
+    if (isUp) await this.#lookAtFolds({ presences, documents, notifications, groups });
     // Whether they are by then is for a checker to say.
     await world.becomes(this.#restsEqual(), convergenceMs);
     for (const client of [...writing, ...readers, ...presences, ...restores, ...fresh]) client.close();
@@ -101,7 +103,7 @@ export class Ending {
     if (world.record.findings.length === 0 && isUp) await this.#restart(canaries);
   }
 
-  async #lookAtFolds({ presences, documents, notifications }: Folding): Promise<void> {
+  async #lookAtFolds({ presences, documents, notifications, groups }: Folding): Promise<void> {
     const world = this.#world;
     const { record } = world;
     if (documents.length > 0) {
@@ -110,10 +112,10 @@ export class Ending {
     }
     if (notifications.length > 0)
       record.notifications.push(await notificationsWithin(world, notifications, convergenceMs));
-    const waiting = [...documents, ...notifications].find((client) => !client.isSettled);
+    if (groups.length > 0) record.groups.push(await groupsWithin(world, groups, convergenceMs));
+    const waiting = [...documents, ...notifications, ...groups].find((client) => !client.isSettled);
     if (waiting) this.stuck('I25 publishes are answered', `${waiting.plan.name} never got an answer`);
     if (presences.length > 0) record.presences.push(await presenceWithin(world, presences, convergenceMs));
-    if (record.groupRaces.length > 0) record.groups.push(await groupsWithin(world, convergenceMs));
   }
 
   /** Each session that is kept comes back once more. */

@@ -22,16 +22,17 @@ export function drawGroups(seed: number): GroupPlan[] {
 }
 
 export class GroupClient {
+  readonly plan: GroupPlan;
   readonly #world: ClientWorld;
-  readonly #plan: GroupPlan;
   readonly #random: Random;
   readonly #client: Client;
   #race = 0;
+  #open = 0;
   #stopped = false;
 
   constructor(world: ClientWorld, plan: GroupPlan, options: ClientOptions) {
+    this.plan = plan;
     this.#world = world;
-    this.#plan = plan;
     this.#random = options.random;
     const { platform, reconnectMaxMs, urls } = options;
     const token = tokenOf(plan.name);
@@ -43,6 +44,11 @@ export class GroupClient {
     this.#stopped = true;
   }
 
+  /** It has the answer to all it asked. */
+  get isSettled(): boolean {
+    return this.#open === 0;
+  }
+
   close(): void {
     this.stop();
     void this.#client.close({ timeoutMs: 0 });
@@ -50,7 +56,7 @@ export class GroupClient {
 
   /** All at the same time, nearly. */
   #planRace(): void {
-    const { everyMs } = this.#plan;
+    const { everyMs } = this.plan;
     const atMs = ++this.#race * everyMs + this.#random.next() * 20;
     this.#world.line.after(atMs - this.#world.line.monotonicMs(), () => {
       if (this.#stopped) return;
@@ -61,9 +67,10 @@ export class GroupClient {
 
   /** Once: who is not told what became of it does not know. */
   async #make(group: string): Promise<void> {
-    const { name } = this.#plan;
+    const { name } = this.plan;
     const race = { group, user: name, outcome: 'unknown' as string };
     this.#world.record.groupRaces.push(race);
+    this.#open++;
     try {
       await groupsOf(this.#client).create(group);
       race.outcome = 'made';
@@ -71,6 +78,7 @@ export class GroupClient {
       if (!(error instanceof RinglogError)) return this.#world.broken(error);
       race.outcome = error.code === 'NAME_TAKEN' ? 'taken' : error.outcome;
     }
+    this.#open--;
     this.#world.trace.add(`${name} ${group}: ${race.outcome}`);
   }
 }

@@ -1,14 +1,20 @@
 /** Whose the groups are that several wanted, as nodes say it. */
 import type { Principal } from '../../src/engine/api.js';
 import { lastLook } from './coming-together.js';
+import type { GroupClient } from './group-client.js';
 import type { SeenGroups } from './record.js';
 import type { World } from './world.js';
 
 const administrator: Principal = { actor: 'admin', authenticated: true, admin: true };
 
-/** Whose each group is, as every member of the ring says that is up; looked at until all say the same, or for so long. A node may
- *  hear a moment later of what came of a group whose maker got no answer. */
-export async function groupsWithin(world: World, withinMs: number): Promise<SeenGroups> {
+/** Whose each group is, as every member of the ring says that is up, once all that wanted one have their answer; looked at until all
+ *  say the same, or for so long. A node may hear a moment later of what came of a group whose maker got no answer. */
+export async function groupsWithin(
+  world: World,
+  clients: readonly GroupClient[],
+  withinMs: number,
+): Promise<SeenGroups> {
+  await world.becomes(() => clients.every(({ isSettled }) => isSettled), withinMs);
   return await lastLook(world, withinMs, () => groupsNow(world), isOne);
 }
 

@@ -80,11 +80,12 @@ class Run {
     this.#nemesis.heal();
     for (const client of paging) client.close();
     await this.#ending.all({
-      publishers: [...writing, ...plain, ...racing],
+      publishers: [...writing, ...plain],
       readers: reading,
       presences: seen,
       documents: changing,
       notifications: noticing,
+      groups: racing,
       restores: kept,
     });
   }

@@ -14,8 +14,8 @@ import type { DeliverySlice, Gap, HistoryMessage } from '../protocol/messages.js
 import type { HistoryPage } from './api.js';
 import { included } from './including.js';
 import { reasonOf } from './missing.js';
-import type { Logs, MissingRange, RecordSlice } from './ports.js';
-import type { Scan } from './scan.js';
+import type { MissingRange, RecordSlice } from './ports.js';
+import type { Readable, Scan } from './scan.js';
 import { cursorHeads, scanStart } from './start-position.js';
 
 /** One record, or something in its place that could not be read. */
@@ -39,7 +39,7 @@ export type ScanPart =
 
 /** What is behind the reader's place, in the one order, up to the end of the log. Whoever takes records says so to the
  *  reader before asking on. */
-export async function* scanParts({ logs, ref, log }: Scan, reader: LogReader): AsyncGenerator<ScanPart> {
+export async function* scanParts({ logs, ref, log }: Readable, reader: LogReader): AsyncGenerator<ScanPart> {
   for (;;) {
     const step = reader.next(log, limits.replayEntriesMax);
     if (step.type === 'end') return;
@@ -72,7 +72,7 @@ function gapAt(ref: ChannelRef, heads: readonly Dot[], what: Pick<Gap, 'reason' 
 }
 
 /** The same one by one, as the reader takes them. */
-export async function* scanForward(scan: Scan, reader: LogReader): AsyncGenerator<ScanItem> {
+export async function* scanForward(scan: Readable, reader: LogReader): AsyncGenerator<ScanItem> {
   for await (const part of scanParts(scan, reader)) {
     if (part.type === 'gap') yield part;
     else {
@@ -88,7 +88,7 @@ export async function* scanForward(scan: Scan, reader: LogReader): AsyncGenerato
 
 /** Entries before `position`, newest first, down to what retention left. */
 export async function* scanBackward(
-  { logs, ref, log }: Scan,
+  { logs, ref, log }: Readable,
   position: number,
 ): AsyncGenerator<ScanItem & { readonly position: number }> {
   const start = Math.max(log.firstPosition, log.generation.start);
@@ -139,7 +139,7 @@ function recordsOf({ records }: RecordSlice) {
 
 /** All of a span, in order, in as many reads as its bytes need. */
 async function readWhole(
-  logs: Logs,
+  logs: Readable['logs'],
   ref: ChannelRef,
   span: { writer: RecordSlice['writer']; firstSeq: number; count: number },
 ) {

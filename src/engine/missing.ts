@@ -1,5 +1,7 @@
 /** Why entries that are in a log could not be read. */
 import type { ChannelLog } from '../log/channel-log.js';
+import type { LostRange } from '../log/entry.js';
+import { rangesWithout } from '../log/seq-ranges.js';
 import type { MissingRange } from './ports.js';
 
 /** They may have been trimmed or deleted while the disk was read, or at the home that was asked. */
@@ -16,4 +18,13 @@ export function reasonOf(
 export function withReason(log: ChannelLog, range: MissingRange): MissingRange {
   const reason = reasonOf(log, range);
   return reason === 'damaged' ? range : { ...range, gone: reason };
+}
+
+/** Whether nobody has them any more, as far as the log says: it gave them up, also at a home that knows where they lay; or they
+ *  were lost at a node that has nobody to ask. What is made of the log goes on without them, everywhere alike. */
+export function isNowhere(log: ChannelLog, { writer, fromSeq, toSeq }: LostRange): boolean {
+  let left = [fromSeq, toSeq];
+  for (const gone of [...log.givenUp(), ...log.lostRanges()])
+    if (gone.writer === writer) left = rangesWithout(left, gone.fromSeq, gone.toSeq);
+  return left.length === 0;
 }

@@ -5,10 +5,15 @@ import type { ActiveChannel } from './active-channel.js';
 import type { Fetched, Ordering } from './ordering.js';
 import type { Logs } from './ports.js';
 
-export interface Scan {
-  readonly logs: Logs;
+export interface Readable {
+  readonly logs: Pick<Logs, 'read'>;
   readonly ref: ChannelRef;
   readonly log: ChannelLog;
+}
+
+/** With what it takes to find a reader's place. */
+export interface Scan extends Readable {
+  readonly logs: Logs;
   /** Brings what a reader had elsewhere and the log lacks. */
   fetch(dots: readonly Dot[]): Promise<Fetched>;
   /** Waits a moment for what is held and not known to be committed. */

@@ -3,16 +3,20 @@ import { expect, test } from 'vitest';
 import type { ChannelRef, Dot, WriterId } from '../../src/base/ids.js';
 import { defaultRules } from '../../src/channels/rules.js';
 import { ActiveChannel } from '../../src/engine/active-channel.js';
+import { RemoteUnavailableError } from '../../src/engine/cluster/followed-channel.js';
+import type { Core } from '../../src/engine/core.js';
 import { Documents } from '../../src/engine/documents/documents.js';
+import { rebase } from '../../src/engine/documents/reading.js';
 import type { Folding } from '../../src/engine/folds/folding.js';
 import { Folds } from '../../src/engine/folds/folds.js';
-import { foldOn } from '../../src/engine/folds/log-fold.js';
+import { FoldUnreadableError, foldOn } from '../../src/engine/folds/log-fold.js';
 import { limits } from '../../src/base/limits.js';
 import type { Logs } from '../../src/engine/ports.js';
 import type { Pending } from '../../src/engine/pending.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
 import { encodeContent } from '../../src/log/content-wire.js';
 import { RunWriter } from '../../src/log/run-writer.js';
+import type { Session } from '../../src/sessions/session.js';
 
 const ref = { hub: 'default', channel: 'doc:plan' } as ChannelRef;
 const [own, other, third] = ['1', '2', '3'].map((digit) => digit.repeat(24) as WriterId) as [
@@ -124,4 +128,18 @@ test('who reads on across the end of a generation is shown all of the next one, 
   const seen: number[] = [];
   await foldOn(at, from, log.endPosition, ({ entry }) => seen.push(entry.seq) > 0);
   expect([log.generation.start, seen]).toEqual([3, [4, 5, 6]]);
+});
+
+test('what no home that can be reached has cannot be folded now, and that is all', async () => {
+  const logs = { read: () => Promise.reject(new RemoteUnavailableError('no home answers')) };
+  const hashing = { sha256: () => new Uint8Array(32) };
+  const documents = new Documents(logs as unknown as Logs, own, hashing, { failed: () => {} });
+  const log = new ChannelLog(ref);
+  write(log, { writer: own, seq: 1 });
+  log.commitThrough({ writer: own, seq: 1 });
+  const channel = channelOf(log);
+  await expect(documents.current(channel)).rejects.toBeInstanceOf(FoldUnreadableError);
+  await expect(documents.snapshotWithin(channel, 0, 1)).rejects.toBeInstanceOf(FoldUnreadableError);
+  // A reader that is due to be told what the document is waits; its session goes on.
+  expect(await rebase({ documents } as Core, {} as Session, channel, 1)).toBe(false);
 });

@@ -7,6 +7,7 @@ import { type ChannelKind, kindOf } from '../../channels/kinds.js';
 import type { ActiveChannel } from '../active-channel.js';
 import type { Pending } from '../pending.js';
 import { type Logs, StoreFailedError } from '../ports.js';
+import type { Readable } from '../scan.js';
 import type { Folding } from './folding.js';
 import {
   FoldUnreadableError,
@@ -15,6 +16,7 @@ import {
   foldAhead,
   foldOn,
   foldStart,
+  foldable,
   newestSnapshot,
 } from './log-fold.js';
 import { type Folded, OpenFold } from './open-fold.js';
@@ -38,6 +40,7 @@ export interface FoldsHooks {
 export type Readiness = 'ready' | 'loading' | 'merge';
 
 export class Folds<F> {
+  readonly #logs: Readable['logs'];
   readonly #moving = new Map<ActiveChannel, Promise<void>>();
   readonly #preparing = new Set<ActiveChannel>();
   /** How often in a row that did not make them ready. */
@@ -49,10 +52,12 @@ export class Folds<F> {
   constructor(
     readonly kind: ChannelKind,
     readonly folding: Folding<F>,
-    readonly logs: Logs,
+    logs: Logs,
     readonly writer: WriterId,
     readonly hooks: FoldsHooks,
-  ) {}
+  ) {
+    this.#logs = foldable(logs);
+  }
 
   // What the committer asks.
 
@@ -154,7 +159,7 @@ export class Folds<F> {
   }
 
   #folded({ ref, log }: ActiveChannel): FoldedLog<F> {
-    return { folding: this.folding, logs: this.logs, ref, log };
+    return { folding: this.folding, logs: this.#logs, ref, log };
   }
 
   #known(channel: ActiveChannel): OpenFold<F> | undefined {

@@ -7,9 +7,12 @@ import type { Entry } from '../../log/entry.js';
 import { RecordWalk, decodeEntry, placeOf } from '../../log/entry-wire.js';
 import { type Place, recordKind } from '../../log/record-layout.js';
 import { LogReader } from '../../log/reader.js';
+import { RemoteUnavailableError } from '../cluster/followed-channel.js';
 import { type ScanItem, scanBackward, scanParts } from '../history.js';
+import { isNowhere } from '../missing.js';
 import type { Gap } from '../../protocol/messages.js';
-import type { Logs, RecordSlice } from '../ports.js';
+import type { RecordSlice } from '../ports.js';
+import type { Readable } from '../scan.js';
 import type { Folding, Step } from './folding.js';
 import { type Ahead, type Folded, foldCost } from './open-fold.js';
 
@@ -26,11 +29,23 @@ export class FoldUnreadableError extends Error {
   }
 }
 
-export interface FoldedLog<F> {
+/** Read as `foldable` has it. */
+export interface FoldedLog<F> extends Readable {
   readonly folding: Folding<F>;
-  readonly logs: Logs;
-  readonly ref: ChannelRef;
-  readonly log: ChannelLog;
+}
+
+/** What no home that can be reached has now cannot be folded now: nothing else is wrong. */
+export function foldable(logs: Readable['logs']): Readable['logs'] {
+  return {
+    read: async (...asked) => {
+      try {
+        return await logs.read(...asked);
+      } catch (error) {
+        if (!(error instanceof RemoteUnavailableError)) throw error;
+        throw new FoldUnreadableError('An entry cannot be read now.');
+      }
+    },
+  };
 }
 
 /** What an entry of the order did. */
@@ -38,11 +53,6 @@ export interface Visited<F> extends Step<F> {
   readonly entry: Entry;
   readonly position: number;
 }
-
-const whole = {
-  fetch: async () => ({ type: 'held' }) as const,
-  settled: async () => undefined,
-};
 
 /** From the newest snapshot through `position` that counts, else from the beginning. */
 export async function foldStart<F>(at: FoldedLog<F>, position: number): Promise<Folded<F>> {
@@ -66,7 +76,7 @@ export async function newestSnapshot<F>(
   last: number,
 ): Promise<{ readonly fold: F; readonly position: number } | undefined> {
   const { log, ref, folding } = at;
-  for await (const item of scanBackward({ ...at, ...whole }, Math.min(last + 1, log.endPosition))) {
+  for await (const item of scanBackward(at, Math.min(last + 1, log.endPosition))) {
     const { position } = item;
     if (position < first) return undefined;
     if (item.type !== 'record' || !isSnapshot(item)) continue;
@@ -107,7 +117,7 @@ export async function foldOn<F>(
   }
   if (position >= to) return from;
   const reader = LogReader.atPosition(log, position);
-  for await (const part of scanParts({ ...at, ...whole }, reader)) {
+  for await (const part of scanParts(at, reader)) {
     if (part.type === 'gap') position += givenUp(log, part.gap);
     else {
       reader.advance(part.step);
@@ -188,14 +198,11 @@ function* entriesOf(ref: ChannelRef, slice: RecordSlice): Generator<{ entry: Ent
 /** What no home has any more is no change, and the same for all; what only this one cannot read is waited for. */
 function givenUp(log: ChannelLog, { ranges, reason }: Gap): number {
   let count = 0;
-  for (const { writer, fromSeq, toSeq } of ranges) {
+  for (const range of ranges) {
+    const { writer, fromSeq, toSeq } = range;
     // A home may have heard already that it is deleted; then this log is behind, and goes on soon.
-    const isLost =
-      (reason === 'deleted' && log.generation.isDeleted({ writer, seq: toSeq })) ||
-      log
-        .lostRanges()
-        .some((lost) => lost.writer === writer && lost.fromSeq <= fromSeq && toSeq <= lost.toSeq);
-    if (!isLost) throw new FoldUnreadableError('An entry cannot be read.');
+    const isDeleted = reason === 'deleted' && log.generation.isDeleted({ writer, seq: toSeq });
+    if (!isDeleted && !isNowhere(log, range)) throw new FoldUnreadableError('An entry cannot be read.');
     count += toSeq - fromSeq + 1;
   }
   return count;

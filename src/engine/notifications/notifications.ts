@@ -18,7 +18,6 @@ import type { Subscription } from '../../sessions/subscription.js';
 import type { SessionFrame } from '../../sessions/subscriber.js';
 import type { ActiveChannel } from '../active-channel.js';
 import type { ChannelTable } from '../channel-table.js';
-import { RemoteUnavailableError } from '../cluster/followed-channel.js';
 import type { Delivery } from '../delivery.js';
 import type { Folding } from '../folds/folding.js';
 import { Folds, type FoldsHooks } from '../folds/folds.js';
@@ -67,8 +66,7 @@ export class Notifications extends Folds<Inbox> {
       .catch((error: unknown) => {
         // Looked at again with the next tick.
         this.#untold.add(channel);
-        if (!(error instanceof FoldUnreadableError || error instanceof RemoteUnavailableError))
-          this.hooks.failed(error);
+        if (!(error instanceof FoldUnreadableError)) this.hooks.failed(error);
       })
       .finally(() => this.#telling.delete(channel));
   }

@@ -20,6 +20,7 @@ import type { Core } from '../core.js';
 import { positionOf, readable } from '../documents/reading.js';
 import { FoldUnreadableError, entryOf } from '../folds/log-fold.js';
 import { type ScanItem, scanBackward, scanForward } from '../history.js';
+import { isNowhere } from '../missing.js';
 import { type Scan, scanOf } from '../scan.js';
 import { infoOf } from './notifications.js';
 
@@ -69,7 +70,8 @@ function placedOf(scan: Scan, item: ScanItem): Placed | undefined {
     return { entry, position: scan.log.positionOf(entry) ?? 0 };
   }
   // What nobody has any more is no notification; what only this node cannot read is waited for.
-  if (item.gap.reason === 'damaged') throw new FoldUnreadableError('An entry cannot be read.');
+  const { ranges, reason } = item.gap;
+  if (reason === 'damaged' && !ranges.every((range) => isNowhere(scan.log, range))) throw unreadable();
   return undefined;
 }
 
@@ -84,17 +86,24 @@ async function* unreadFrom(
     if (item.state !== 'unread') continue;
     const position = log.positionOf(item);
     if (position === undefined || (request.forward ? position < start : position >= start)) continue;
-    yield { entry: await entryAt(scan, item), position };
+    const entry = await entryAt(scan, item);
+    if (entry) yield { entry, position };
   }
 }
 
-async function entryAt(scan: Scan, { writer, seq }: Item): Promise<Entry> {
+async function entryAt(scan: Scan, { writer, seq }: Item): Promise<Entry | undefined> {
   const range = { writer, firstSeq: seq, count: 1 };
   const { slices } = await scan.logs.read(scan.ref, [range], limits.replayChunkBytes);
   const [slice] = slices;
   const [record] = slice ? iterateRecords(slice.records) : [];
   if (slice && record) return entryOf(scan.ref, { slice, ...record });
-  throw new FoldUnreadableError('An entry cannot be read.');
+  // Counted before it was lost.
+  if (isNowhere(scan.log, { writer, fromSeq: seq, toSeq: seq })) return undefined;
+  throw unreadable();
+}
+
+function unreadable(): FoldUnreadableError {
+  return new FoldUnreadableError('An entry cannot be read.');
 }
 
 class PageBuilder {
