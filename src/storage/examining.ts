@@ -2,6 +2,7 @@
  *  name. Whatever takes their place must fit that. */
 import type { WriterId } from '../base/ids.js';
 import type { Damage, RecordSlice } from '../engine/ports.js';
+import { floorRun, isFloorRun } from '../log/floors.js';
 import { RecordWalk, recordChecksum, recordPrevious } from '../log/record-layout.js';
 import type { RunPlace } from './index-rows.js';
 import type { Reader } from './reader.js';
@@ -20,6 +21,7 @@ export async function examine(
   writer: WriterId,
   seq: number,
 ): Promise<Damage | undefined> {
+  if (isFloorRun({ writer })) return await damagedFloors(options, slot, writer, seq);
   const state = slot.log.writer(writer);
   if (!state || seq <= state.floor || seq > state.seq) return undefined;
   const [place] = await options.index.places(slot.subLog(writer), seq, seq, 1);
@@ -52,6 +54,35 @@ async function damagedRun(
     known: { round: place.round, recordBytes },
     whole: slices,
     ...(await neighbours(options, slot, writer, firstSeq, lastSeq)),
+  };
+}
+
+/** Floors are known as long as the index is, and are no other home's: they are written down again as the log has them. Of
+ *  older ones the newest say all. */
+async function damagedFloors(
+  { index, reader }: ExaminerOptions,
+  slot: Slot,
+  writer: WriterId,
+  seq: number,
+): Promise<Damage | undefined> {
+  const { ref, log } = slot;
+  if (!log.trim) return undefined;
+  const { bytes, run } = floorRun(ref, log.trim);
+  const { firstSeq, count, round, lastChecksum: last } = run;
+  if (firstSeq !== seq) return undefined;
+  const [place] = await index.places(slot.subLog(writer), seq, seq, 1);
+  if (!place || (await reader.verify(slot, writer, place))) return undefined;
+  const records = bytes.subarray(run.headerBytes);
+  const whole = [{ writer, round, firstSeq, count, records }];
+  return {
+    ref,
+    writer,
+    firstSeq,
+    count,
+    known: { round, recordBytes: records.length },
+    whole,
+    before: 0,
+    last,
   };
 }
 

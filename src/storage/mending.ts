@@ -1,5 +1,6 @@
 /** Entries that could not be read were stored again: the index points to the new place from now on, and the old one is dead.
  *  The same when the commit is found at start. */
+import { isFloorRun, trimmedCount } from '../log/floors.js';
 import type { RunSummary } from '../log/run.js';
 import type { Applier, StoredAt } from './applier.js';
 import { digestKey } from './digest-rows.js';
@@ -43,8 +44,8 @@ export class Mending {
     const { index } = parts;
     const { writer, firstSeq, count } = run;
     const lastSeq = firstSeq + count - 1;
-    const floor = slot.log.writer(writer)?.floor ?? 0;
-    if (lastSeq <= floor || lastSeq > slot.log.have(writer)) return undefined;
+    const { floor, seq: held } = heldOf(slot, run);
+    if (lastSeq <= floor || lastSeq > held) return undefined;
     const from = Math.max(firstSeq, floor + 1);
     const subLog = slot.subLog(writer);
     // Also of what is trimmed: a row that begins inside the run would hide the run's.
@@ -95,6 +96,13 @@ export class Mending {
     segment.liveBytes = Math.max(0, segment.liveBytes - place.headerBytes - place.recordBytes);
     this.#parts.index.touchSegment(segment);
   }
+}
+
+/** Of floors the newest say all. */
+function heldOf({ log }: Slot, run: RunSummary): { readonly floor: number; readonly seq: number } {
+  const newest = trimmedCount(log.floors);
+  if (isFloorRun(run)) return { floor: newest - 1, seq: newest };
+  return log.writer(run.writer) ?? { floor: 0, seq: 0 };
 }
 
 function placeOf(run: RunSummary, at: StoredAt, bytesBefore: number): RunPlace {

@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import type { WriterId } from '../../src/base/ids.js';
 import { seededRandom } from '../../src/base/random.js';
 import type { Damage, LogStore } from '../../src/engine/ports.js';
+import { floorWriter } from '../../src/log/floors.js';
 import { runOf } from '../../src/log/run-bytes.js';
 import { verifyRun } from '../../src/log/run-reader.js';
+import { compose, piecesHere } from '../../src/replication/repair-pieces.js';
 import { openLogStore } from '../../src/storage/log-store.js';
 import { SimulatedClock } from '../../simulations/world/clock.js';
 import { SimulatedDisk } from '../../simulations/world/disk.js';
@@ -47,6 +49,14 @@ class Machine {
         for (let at = found.indexOf(wanted); at >= 0; at = found.indexOf(wanted, at + 1)) bytes[at]! ^= 1;
       });
     }
+  }
+
+  /** Flips a bit of the last byte that was stored. */
+  rotLast(): void {
+    const [, inode] = this.disk.names.files().findLast(([path]) => path.endsWith('.seg'))!;
+    inode.corrupt((bytes) => {
+      bytes[bytes.findLastIndex((byte) => byte !== 0)]! ^= 1;
+    });
   }
 }
 
@@ -263,6 +273,67 @@ describe('a damaged run', () => {
       const store = await machine.open();
       expect(await seqs(store, 7)).toEqual(all(7));
       expect((await store.open(room)).lostRanges()).toEqual([]);
+      await store.close();
+    });
+  });
+});
+
+describe('floors that cannot be read', () => {
+  const floorsThrough = (seq: number) => ({
+    through: { writer: first, seq },
+    floors: new Map([[first, seq]]),
+    round: 1,
+  });
+
+  /** Rots the newest of two. */
+  async function rotten(machine: Machine): Promise<LogStore> {
+    const store = await machine.open();
+    const a = new TestWriter(store, first);
+    await a.publish(room, 'one', 'two', 'three', 'four');
+    for (const seq of [1, 3]) {
+      await a.raise(room, floorsThrough(seq));
+      await a.commit();
+    }
+    machine.rotLast();
+    return store;
+  }
+
+  test('are written down again by who knows them, without another home', async () => {
+    const machine = new Machine();
+    await machine.run(async () => {
+      const store = await rotten(machine);
+      await store.maintain(Date.now());
+      await store.scrub(1);
+      expect(store.damaged(10)).toEqual([{ ref: room, writer: floorWriter, firstSeq: 3, count: 1 }]);
+      const damage = await store.examine(room, floorWriter, 3);
+      const composed = compose(damage!, piecesHere(damage!));
+      if (typeof composed === 'string') throw new Error(composed);
+      const [{ bytes, run }] = composed as [(typeof composed)[number]];
+      await store.commit({ bytes, runs: [], repairs: [run] });
+      expect(store.damaged(10)).toEqual([]);
+      for (let i = 0; i < 3; i++) await store.scrub(1);
+      expect(store.damaged(10)).toEqual([]);
+      expect(await store.examine(room, floorWriter, 3)).toBe(undefined);
+      await store.close();
+    });
+    machine.index.drop();
+    await machine.run(async () => {
+      const store = await machine.open();
+      const log = await store.open(room);
+      expect([log.writer(first)?.floor, log.have(first), log.entries]).toEqual([3, 4, 1]);
+      expect((await store.digest(room))?.entries).toBe(1);
+      await store.close();
+    });
+  });
+
+  test('are left where newer ones say all', async () => {
+    const machine = new Machine();
+    await machine.run(async () => {
+      const store = await rotten(machine);
+      const a = new TestWriter(store, writerId(2));
+      await a.raise(room, floorsThrough(4));
+      await a.commit();
+      expect(await store.examine(room, floorWriter, 3)).toBe(undefined);
       await store.close();
     });
   });
