@@ -161,7 +161,8 @@ async function readWhole(
   return parts;
 }
 
-function inOrder(
+/** What was read, and what could not be, by seq. */
+export function inOrder(
   slices: readonly RecordSlice[],
   missing: readonly MissingRange[],
 ): (RecordSlice | MissingRange)[] {

@@ -219,7 +219,7 @@ export class ChannelLog {
 
   /** Whether the log says of all these that no home has them. */
   isGivenUp(writer: WriterId, fromSeq: number, toSeq: number): boolean {
-    return this.#parts.subLogs.get(writer)?.isGivenUp(fromSeq, toSeq) ?? false;
+    return this.#hasGivenUp && this.#parts.subLogs.get(writer)?.isGivenUp(fromSeq, toSeq) === true;
   }
 
   /** Whether entries that have no place yet are lost and not given up: what they stood on is not known, so nothing can be

@@ -50,6 +50,7 @@ export class LogReader {
   /** What `next` handed out last and `advance` has not taken yet. */
   #ahead: Span | undefined;
   #gapEnd = 0;
+  #hadGivenUp = false;
 
   private constructor(position: number, start: Start) {
     this.#position = position;
@@ -102,6 +103,13 @@ export class LogReader {
   /** Of how many writers: entries of several may come in another order once the committed order has them. */
   get writersBeyond(): number {
     return this.#beyond?.size ?? 0;
+  }
+
+  /** Whether something had beyond the order was given up since, so that no order has it. Says so once. */
+  tellsGivenUp(): boolean {
+    const had = this.#hadGivenUp;
+    this.#hadGivenUp = false;
+    return had;
   }
 
   /** Everything before it in the committed order is delivered or passed over. */
@@ -220,7 +228,10 @@ export class LogReader {
       const { writer, firstSeq, count } = span;
       const through = Math.max(this.#beyond?.get(writer) ?? 0, this.#skipped?.get(writer) ?? 0);
       if (through < firstSeq) break;
-      this.#position += Math.min(count, through - firstSeq + 1);
+      const passed = Math.min(count, through - firstSeq + 1);
+      if (this.#beyond && log.givenUp().some((range) => isWithin(range, writer, firstSeq, passed)))
+        this.#hadGivenUp = true;
+      this.#position += passed;
       span = log.spanAt(this.#position);
     }
     if (this.#beyond) this.#forgetPassed(log, this.#beyond);
@@ -279,6 +290,15 @@ export class LogReader {
 /** Position of the first entry that may be for anybody. */
 function startOf(log: ChannelLog): number {
   return Math.max(log.firstPosition, log.generation.start);
+}
+
+function isWithin(
+  { writer, fromSeq, toSeq }: LostRange,
+  of: WriterId,
+  firstSeq: number,
+  count: number,
+): boolean {
+  return writer === of && fromSeq < firstSeq + count && toSeq >= firstSeq;
 }
 
 /** Whether something that was had comes later in an order, or not in it at all. */

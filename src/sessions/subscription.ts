@@ -2,6 +2,7 @@
  *  seam because `live` begins at the very position up to which the log was read, in the same turn. */
 import type { ChannelName } from '../base/ids.js';
 import type { Dot } from '../base/ids.js';
+import { kindOf } from '../channels/kinds.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
 import type { Subscriber } from './subscriber.js';
@@ -19,7 +20,7 @@ export class Subscription<S extends Subscriber = Subscriber> {
   state: SubscriptionState = { state: 'opening' };
   /** Place in the channel's list of subscribers, so that leaving costs O(1). */
   slot = -1;
-  /** Of a document: a patch was delivered late, so what its reader made of it is none of its versions. */
+  /** Of a document: a patch was delivered late, or was given up since, so what its reader made of it is none of its versions. */
   isRebaseDue = false;
   /** Of a notification channel: what is unread has changed while the reader was behind. */
   isInfoDue = false;
@@ -41,6 +42,7 @@ export class Subscription<S extends Subscriber = Subscriber> {
    *  stays a reader until the order has it too. */
   goLiveIfAtEnd(log: ChannelLog): boolean {
     if (this.state.state !== 'replaying' || !this.state.reader.isAtEnd(log)) return false;
+    if (this.state.reader.tellsGivenUp() && kindOf(this.channel) === 'document') this.isRebaseDue = true;
     if (this.state.reader.isBeyond || this.isRebaseDue) return false;
     this.state = { state: 'live', from: log.endPosition };
     return true;

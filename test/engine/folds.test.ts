@@ -1,5 +1,5 @@
 /** What the committer is told before something is stamped that goes by what its channel comes to; and how much of that is kept. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ChannelRef, Dot, WriterId } from '../../src/base/ids.js';
 import { defaultRules } from '../../src/channels/rules.js';
 import { ActiveChannel } from '../../src/engine/active-channel.js';
@@ -11,10 +11,13 @@ import type { Folding } from '../../src/engine/folds/folding.js';
 import { Folds } from '../../src/engine/folds/folds.js';
 import { FoldUnreadableError, foldOn } from '../../src/engine/folds/log-fold.js';
 import { limits } from '../../src/base/limits.js';
-import type { Logs } from '../../src/engine/ports.js';
+import type { Logs, RecordSlice } from '../../src/engine/ports.js';
 import type { Pending } from '../../src/engine/pending.js';
+import { notificationPage } from '../../src/engine/notifications/reading.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
 import { encodeContent } from '../../src/log/content-wire.js';
+import type { LostRange } from '../../src/log/entry.js';
+import { emptyInbox } from '../../src/notifications/inbox.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 import type { Session } from '../../src/sessions/session.js';
 
@@ -30,13 +33,25 @@ interface Written {
   readonly writer: WriterId;
   readonly seq: number;
   readonly parents?: readonly Dot[];
+  /** Gives these up. */
+  readonly lost?: LostRange;
 }
 
-function write(log: ChannelLog, { writer, seq, parents }: Written): void {
+/** Returns what a home reads of it. */
+function write(log: ChannelLog, { writer, seq, parents, lost }: Written): RecordSlice {
   const runs = new RunWriter();
   runs.begin(log.ref, writer, 1, seq, log.writer(writer)?.lastChecksum ?? 0);
-  runs.append({ timestamp: 1_000_000_000_000 + seq, kind: 'merge', ...(parents && { parents }) });
-  log.apply(runs.end());
+  const kind = lost ? 'gap' : 'merge';
+  runs.append({
+    timestamp: 1_000_000_000_000 + seq,
+    kind,
+    ...(parents && { parents }),
+    ...(lost && { lost }),
+  });
+  const run = runs.end();
+  log.apply(run);
+  const { round, firstSeq, count, headerBytes } = run;
+  return { writer, round, firstSeq, count, records: runs.bytes().slice(headerBytes) };
 }
 
 function channelOf(log: ChannelLog): ActiveChannel {
@@ -142,4 +157,80 @@ test('what no home that can be reached has cannot be folded now, and that is all
   await expect(documents.snapshotWithin(channel, 0, 1)).rejects.toBeInstanceOf(FoldUnreadableError);
   // A reader that is due to be told what the document is waits; its session goes on.
   expect(await rebase({ documents } as Core, {} as Session, channel, 1)).toBe(false);
+});
+
+describe('an entry that was given up is no change', () => {
+  const gap = { writer: other, seq: 4, lost: { writer: other, fromSeq: 2, toSeq: 2 } };
+  const entries = [first, { writer: other, seq: 2 }, { writer: other, seq: 3 }, gap];
+
+  /** A home that can read all but these. */
+  function homeWith(unreadable: readonly number[]) {
+    const log = new ChannelLog(ref);
+    const slices = entries.map((entry) => write(log, entry));
+    const logs: Partial<Logs> = {
+      read: (_ref, [range]) => {
+        const { firstSeq, count } = range!;
+        const asked = slices.slice(firstSeq - 1, firstSeq + count - 1);
+        const missing = asked.filter((slice) => unreadable.includes(slice.firstSeq));
+        return Promise.resolve({
+          slices: asked.filter((slice) => !missing.includes(slice)),
+          missing: missing.map(({ writer, firstSeq: seq }) => ({ writer, fromSeq: seq, toSeq: seq })),
+        });
+      },
+    };
+    return { log, logs, folds: new Folds('document', counting, logs as Logs, own, { failed: () => {} }) };
+  }
+
+  test.each([[[]], [[2]]])('in the order, at a home that cannot read %j', async (unreadable) => {
+    const { log, folds } = homeWith(unreadable);
+    log.commitThrough(gap);
+    expect((await folds.current(channelOf(log))).fold).toBe(3);
+  });
+
+  test('what only this home cannot read is waited for', async () => {
+    const { log, folds } = homeWith([3]);
+    log.commitThrough(gap);
+    await expect(folds.current(channelOf(log))).rejects.toThrow(FoldUnreadableError);
+  });
+
+  test.each([[[]], [[2]]])('beyond the order, at a home that cannot read %j', async (unreadable) => {
+    const { log, folds } = homeWith(unreadable);
+    log.commitThrough(first);
+    const channel = channelOf(log);
+    await new Promise<void>((resume) =>
+      folds.prepare(channel, { resume: () => resume(), refusePending: () => {} }),
+    );
+    expect(folds.at(channel, [gap])?.tip).toBe(3);
+    log.commitThrough(gap);
+    expect((await folds.current(channel)).fold).toBe(3);
+  });
+
+  test('also where it counted as one before', async () => {
+    const { log, folds } = homeWith([2]);
+    log.commitThrough(first);
+    const channel = channelOf(log);
+    await folds.current(channel);
+    for (const { seq } of entries.slice(1)) channel.fold!.push({ writer: other, seq, fold: seq });
+    log.commitThrough(gap);
+    expect((await folds.current(channel)).fold).toBe(3);
+  });
+
+  test.each([
+    [[2], true],
+    [[2, 3], false],
+  ])('for pages of notifications, at a home that cannot read %j: %s', async (unreadable, isPage) => {
+    const { log, logs } = homeWith(unreadable);
+    log.commitThrough(gap);
+    const channel = channelOf(log);
+    const folded = {
+      fold: emptyInbox,
+      position: log.endPosition,
+      snapshotAt: undefined,
+      bytesSince: 0,
+    };
+    const notifications = { now: () => Promise.resolve(folded) };
+    const core = { logs, notifications } as object as Core;
+    const request = { type: 'notifications', channel: ref.channel, forward: false, unread: false } as const;
+    expect((await notificationPage(core, channel, request)).ok).toBe(isPage);
+  });
 });

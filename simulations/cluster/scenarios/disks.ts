@@ -140,15 +140,21 @@ export async function rottenWhileAway(story: Story): Promise<void> {
   await story.until(() => story.had(reader) >= 11, 'the reader has all');
 }
 
-/** Flips a bit in the payload of an entry of the story's channel. */
-function flipEntry(story: Story, home: SimulatedNode, seq: number, writer?: string): void {
+/** Flips a bit in the payload of an entry, of the story's channel unless another is named. */
+export function flipEntry(
+  story: Story,
+  home: SimulatedNode,
+  seq: number,
+  writer?: string,
+  channel = story.channel,
+): void {
   const found = home.segmentFiles().flatMap((file) => {
     const scan = new RawScan(crc32(lineageOf(file) ?? ''), true);
     scan.file(file);
     return scan.records;
   });
   const record = found.find(
-    (each) => each.seq === seq && each.channel.endsWith(story.channel) && (!writer || each.writer === writer),
+    (each) => each.seq === seq && each.channel.endsWith(channel) && (!writer || each.writer === writer),
   );
   story.must(record, 'the entry is stored');
   for (const [path, inode] of home.disk.names.files())

@@ -1,5 +1,6 @@
 /** Stories about a document that an application has open. */
-import type { DocumentClient } from '../document-client.js';
+import { type DocumentClient, sharedChannel } from '../document-client.js';
+import { flipEntry } from './disks.js';
 import type { SimulatedNode } from '../node.js';
 import type { Story } from './story.js';
 
@@ -20,6 +21,24 @@ export async function lostUnheard(story: Story): Promise<void> {
   await change(story, client);
   story.must(!client.isSettled, 'it did not hear of its change');
   await lose(story, home);
+}
+
+/** A node that is alone acknowledges changes and cannot read one of them any more, before or after a start: its document is
+ *  made without it, as that of all others is, and their reader is told so, also one that was away meanwhile. */
+export async function rottenChange(story: Story, reader: 'listening' | 'restarted' | 'away'): Promise<void> {
+  const { home, client } = await openedAt(story);
+  for (let i = 0; i < 3; i++) await change(story, client);
+  await story.pass(1_500);
+  const [writer, seq] = story.world.record.changes.at(-2)!.entry!.split('-');
+  flipEntry(story, home, Number(seq), writer, sharedChannel);
+  if (reader === 'restarted') await story.restart(home);
+  const { name } = client.plan;
+  const { weather } = story.world;
+  const cuts = reader === 'away' ? [weather.block(name, home.name), weather.block(home.name, name)] : [];
+  await story.pass(3_000);
+  story.mend();
+  await story.pass(10_000);
+  for (const open of cuts) open();
 }
 
 /** At a home that is cut off from the others then, with changes that all have. */

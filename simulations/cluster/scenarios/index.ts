@@ -23,7 +23,7 @@ import {
   rottenIndex,
   rottenWhileDown,
 } from './disks.js';
-import { lostChange, lostUnheard } from './documents.js';
+import { lostChange, lostUnheard, rottenChange } from './documents.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { cutOffGateway, ghost } from './presence.js';
 import { zombie } from './trims.js';
@@ -73,6 +73,10 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['A lost tail', { told: lostTail, options: { isStrict: false } }],
   ['A lost change of a document', { told: lostChange, options: { isStrict: false } }],
   ['A lost change that was never shown', { told: lostUnheard, options: { isStrict: false } }],
+  ...(['listening', 'restarted', 'away'] as const).map((reader): [string, Entry] => [
+    `A rotten change of a document: ${reader}`,
+    { told: (story) => rottenChange(story, reader), options: { isStrict: false } },
+  ]),
   ['A repeat at an owner that came back', { told: repeatAtReturned, options: { isStrict: false } }],
   ['An orderly return', { told: orderlyReturn, options: { isStrict: false } }],
   ['D13 churn', { told: (story) => churn(story) }],

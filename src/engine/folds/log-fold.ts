@@ -8,10 +8,10 @@ import { RecordWalk, decodeEntry, placeOf } from '../../log/entry-wire.js';
 import { type Place, recordKind } from '../../log/record-layout.js';
 import { LogReader } from '../../log/reader.js';
 import { RemoteUnavailableError } from '../cluster/followed-channel.js';
-import { type ScanItem, scanBackward, scanParts } from '../history.js';
+import { type ScanItem, inOrder, scanBackward, scanParts } from '../history.js';
 import { isNowhere } from '../missing.js';
 import type { Gap } from '../../protocol/messages.js';
-import type { RecordSlice } from '../ports.js';
+import type { MissingRange, RecordSlice } from '../ports.js';
 import type { Readable } from '../scan.js';
 import type { Folding, Step } from './folding.js';
 import { type Ahead, type Folded, foldCost } from './open-fold.js';
@@ -79,7 +79,7 @@ export async function newestSnapshot<F>(
   for await (const item of scanBackward(at, Math.min(last + 1, log.endPosition))) {
     const { position } = item;
     if (position < first) return undefined;
-    if (item.type !== 'record' || !isSnapshot(item)) continue;
+    if (item.type !== 'record' || !isSnapshot(item) || isNothing(log, item)) continue;
     if (!log.isOnChain(position) && !planted('snapshot-anywhere')) continue;
     const { content } = entryOf(ref, item);
     const fold = content && folding.readSnapshot(content);
@@ -122,16 +122,18 @@ export async function foldOn<F>(
     else {
       reader.advance(part.step);
       for (const { entry, bytes } of entriesOf(ref, part.slice)) {
+        if (position >= to) break;
+        const here = position++;
+        if (isGivenUp(log, entry)) continue;
         const step = folding.step(fold, entry, () => log.pastOf(entry));
         fold = step.fold;
         costSince += foldCost(bytes);
-        if (entry.kind === 'snapshot' && log.isOnChain(position)) {
-          snapshotAt = position;
+        if (entry.kind === 'snapshot' && log.isOnChain(here)) {
+          snapshotAt = here;
           costSince = 0;
         }
-        const isEnough = visit && !visit({ ...step, entry, position });
-        position++;
-        if (isEnough || position >= to) return { fold, position, snapshotAt, costSince };
+        if (visit && !visit({ ...step, entry, position: here }))
+          return { fold, position, snapshotAt, costSince };
       }
     }
     if (position >= to) break;
@@ -149,14 +151,12 @@ export async function foldAhead<F>(at: FoldedLog<F>, from: Folded<F>, head: Dot)
     while (next < firstSeq + count) {
       const range = { writer, firstSeq: next, count: firstSeq + count - next };
       const { slices, missing } = await logs.read(ref, [range], limits.replayChunkBytes);
-      if (missing.length > 0 || slices.length === 0)
-        throw new FoldUnreadableError('An entry cannot be read.');
-      for (const slice of slices) {
-        for (const { entry } of entriesOf(ref, slice)) {
-          ({ fold } = folding.step(fold, entry, () => log.pastOf(entry)));
-          ahead.push({ writer, seq: entry.seq, fold });
-        }
-        next = slice.firstSeq + slice.count;
+      const parts = inOrder(slices, missing);
+      if (parts.length === 0) throw new FoldUnreadableError('An entry cannot be read.');
+      for (const { seq, entry } of parts.flatMap((part) => [...entriesIn(log, ref, part)])) {
+        if (entry) ({ fold } = folding.step(fold, entry, () => log.pastOf(entry)));
+        ahead.push({ writer, seq, fold });
+        next = seq + 1;
       }
     }
   }
@@ -180,6 +180,25 @@ export function entryOf(
   throw new FoldUnreadableError(`An entry is ${entry.error}.`);
 }
 
+interface Counted {
+  readonly seq: number;
+  /** `undefined` for one that is no change. */
+  readonly entry: Entry | undefined;
+}
+
+function* entriesIn(log: ChannelLog, ref: ChannelRef, part: RecordSlice | MissingRange): Generator<Counted> {
+  if ('records' in part) {
+    for (const { entry } of entriesOf(ref, part))
+      yield { seq: entry.seq, entry: isGivenUp(log, entry) ? undefined : entry };
+    return;
+  }
+  const { writer, fromSeq, toSeq } = part;
+  for (let seq = fromSeq; seq <= toSeq; seq++) {
+    if (!isGivenUp(log, { writer, seq })) throw new FoldUnreadableError('An entry cannot be read.');
+    yield { seq, entry: undefined };
+  }
+}
+
 function placeIn(ref: ChannelRef, { writer, round }: RecordSlice): Place {
   return placeOf(ref, writer, round);
 }
@@ -195,7 +214,17 @@ function* entriesOf(ref: ChannelRef, slice: RecordSlice): Generator<{ entry: Ent
   if (walk.malformed) throw new FoldUnreadableError('A record is cut.');
 }
 
-/** What no home has any more is no change, and the same for all; what only this one cannot read is waited for. */
+/** No change, also where a copy can be read: homes that have none fold to the same. */
+export function isNothing(log: ChannelLog, { slice: { writer }, seq }: RecordItem): boolean {
+  return isGivenUp(log, { writer, seq });
+}
+
+function isGivenUp(log: ChannelLog, { writer, seq }: Dot): boolean {
+  return log.isGivenUp(writer, seq, seq);
+}
+
+/** How many entries they are that no home has any more, which is no change, and the same for all. What only this one cannot
+ *  read is waited for: throws FoldUnreadableError. */
 function givenUp(log: ChannelLog, { ranges, reason }: Gap): number {
   let count = 0;
   for (const range of ranges) {

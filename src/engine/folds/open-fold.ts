@@ -105,8 +105,10 @@ export class OpenFold<F> {
     let { position } = this.#folded;
     for (; position < log.endPosition && taken < this.#ahead.length; position++, taken++) {
       const dot = log.dotAt(position);
-      // Ordered otherwise: what was ahead is no fold of anything.
-      if (!dot || (!isSame(dot, this.#ahead[taken]!) && !planted('ahead-kept'))) {
+      // Ordered otherwise, or given up by all since: what was ahead is no fold of anything.
+      const isOther =
+        dot && (!isSame(dot, this.#ahead[taken]!) || log.isGivenUp(dot.writer, dot.seq, dot.seq));
+      if (!dot || (isOther && !planted('ahead-kept'))) {
         this.#ahead = [];
         return;
       }

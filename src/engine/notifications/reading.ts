@@ -18,7 +18,7 @@ import type {
 import type { ActiveChannel } from '../active-channel.js';
 import type { Core } from '../core.js';
 import { positionOf, readable } from '../documents/reading.js';
-import { FoldUnreadableError, entryOf } from '../folds/log-fold.js';
+import { FoldUnreadableError, entryOf, isNothing } from '../folds/log-fold.js';
 import { type ScanItem, scanBackward, scanForward } from '../history.js';
 import { isNowhere } from '../missing.js';
 import { type Scan, scanOf } from '../scan.js';
@@ -66,6 +66,7 @@ async function* allFrom(scan: Scan, start: number, forward: boolean): AsyncGener
 
 function placedOf(scan: Scan, item: ScanItem): Placed | undefined {
   if (item.type === 'record') {
+    if (isNothing(scan.log, item)) return undefined;
     const entry = entryOf(scan.ref, item);
     return { entry, position: scan.log.positionOf(entry) ?? 0 };
   }
