@@ -125,6 +125,7 @@ export class Stamper {
 
   #publish(channel: ActiveChannel, item: PendingPublish): boolean {
     if (item.deletes) return this.#delete(channel, item);
+    if (item.redacts) return this.#redact(channel, item, item.redacts);
     const { scope, idempotencyKey, publisher, contentHash } = item;
     if (idempotencyKey !== undefined) {
       const timestamp = this.#logTime();
@@ -202,6 +203,32 @@ export class Stamper {
     item.dot = { writer, seq };
     this.#stamped(channel, { seq, timestamp, kind: 'delete', fold: this.#open?.folding.empty });
     channel.forgetKeys();
+    return true;
+  }
+
+  /** Only under a claim, as a deletion. Who asks again for the same is told of the first. */
+  #redact(channel: ActiveChannel, item: PendingPublish, of: Dot): boolean {
+    const { log } = channel;
+    if (this.#allowed!.as !== 'owner') {
+      refuseUnwritten(item);
+      return false;
+    }
+    const known = channel.stampedRedaction(of);
+    if (known) {
+      item.dot = known.dot;
+      item.timestamp = known.timestamp;
+      item.duplicate = true;
+      return true;
+    }
+    const failed = unredactable(log, of);
+    if (failed) return refuse(item, failed);
+    const parents = this.#begin(channel);
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    const actor = item.actor === '' ? undefined : item.actor;
+    const seq = this.runs.append({ timestamp, kind: 'redact', actor, parents, redacts: of });
+    item.timestamp = timestamp;
+    item.dot = { writer: this.#options.writer, seq };
+    this.#stamped(channel, { seq, timestamp, kind: 'redact', redacts: of });
     return true;
   }
 

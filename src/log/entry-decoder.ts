@@ -4,6 +4,7 @@ import type { Dot, WriterId } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import { decodeContent } from './content-wire.js';
 import { type Deletion, type Entry, type LostRange, type Publisher, type Trim, entryKinds } from './entry.js';
+import { isRedactedTag } from './redaction.js';
 import { nestedReader, readTag, readText, skipValue } from '../base/protobuf.js';
 import {
   type Place,
@@ -24,6 +25,7 @@ const writerBytes = 12;
 const trimKind = entryKinds.indexOf('trim');
 const gapKind = entryKinds.indexOf('gap');
 const deleteKind = entryKinds.indexOf('delete');
+const redactKind = entryKinds.indexOf('redact');
 
 /** Decodes an untrusted body (a record without tag and length). Bytes in the result are views of it; fields that this
  *  version does not know are skipped. */
@@ -68,7 +70,11 @@ function readFields(reader: ByteReader, entry: MutableEntry): number {
     else if (tag === entryTags.voids) voids.push(readLost(nestedReader(reader)));
     else if (tag === entryTags.retain) retain = reader.varint() !== 0;
     else if (tag === entryTags.content) readContent(reader, entry);
-    else if (tag >>> 3 <= 13 || tag >>> 3 === 15) reader.fail();
+    else if (tag === entryTags.redacts) entry.redacts = readDot(nestedReader(reader));
+    else if (isRedactedTag(tag)) {
+      skipValue(reader, tag);
+      entry.redacted = true;
+    } else if (tag >>> 3 <= 16) reader.fail();
     else skipValue(reader, tag);
   }
   if (parents.length > 0) entry.parents = parents;
@@ -174,6 +180,8 @@ function isConsistent(entry: Entry, kind: number): boolean {
   return (
     (entry.seq > 1 || entry.previous === 0) &&
     (kind === gapKind) === (entry.lost !== undefined) &&
+    (kind === redactKind) === (entry.redacts !== undefined) &&
+    !(entry.redacted && entry.content) &&
     (kind === deleteKind
       ? entry.voids
         ? !entry.trim

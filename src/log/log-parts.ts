@@ -3,6 +3,7 @@ import type { Dot, WriterId } from '../base/ids.js';
 import { ByWriter } from './by-writer.js';
 import type { CommittedOrder } from './committed-order.js';
 import type { Deletion, Trim } from './entry.js';
+import type { Redaction } from './redactions.js';
 import { SubLog } from './sub-log.js';
 
 /** A trim that is stored and has not taken effect. */
@@ -27,6 +28,8 @@ export interface LogParts {
   deletion: KnownDeletion | undefined;
   /** The placed entry marked `retain` that is last in the order, unless it is trimmed. */
   retained: Dot | undefined;
+  /** Of what is held; in order of arrival. Nearly always empty. */
+  redactions: readonly Redaction[];
 }
 
 /** How many are held above the floors, those of an older generation left out. */

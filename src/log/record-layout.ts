@@ -30,7 +30,11 @@ export const entryTags = {
   lost: 0x5a,
   retain: 0x60,
   voids: 0x6a,
+  /** In the place of the content, and as long: see redaction.ts. */
+  redacted: 0x72,
+  redactedShort: 0x75,
   content: 0x7a,
+  redacts: 0x82,
 } as const;
 
 /** Of a whole record's body; `undefined` for one of a later version. */
