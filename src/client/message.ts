@@ -86,6 +86,11 @@ export class Message extends Received {
     return this.#entry.kind;
   }
 
+  /** Its content was taken out, for good: there is no data. */
+  get redacted(): boolean {
+    return this.#entry.redacted === true;
+  }
+
   get idempotencyKey(): string | undefined {
     return this.#entry.idempotencyKey;
   }

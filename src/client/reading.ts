@@ -1,9 +1,10 @@
 /** How far a reader of one channel is: the maximal entries it has, and what must not surface again. */
 import { toBase64Url } from '../base/bytes.js';
-import type { ChannelRef, Dot } from '../base/ids.js';
+import { type ChannelRef, type Dot, dotText } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import { advanceHeads, decodeCursor, encodeCursor } from '../log/cursor.js';
 import type { Entry, LostRange } from '../log/entry.js';
+import { unixMsOf } from '../log/timestamp.js';
 import type { GapReason, Start } from '../protocol/messages.js';
 import { RinglogError } from './error.js';
 import { Seen } from './seen.js';
@@ -17,8 +18,19 @@ export interface GapNotice {
   readonly ranges: readonly LostRange[];
 }
 
+/** The content of a message was taken out. Who has it is asked to show it no more. */
+export interface RedactionNotice {
+  /** Of the message. */
+  readonly redacted: string;
+  /** Of the entry that says so. */
+  readonly id: string;
+  readonly time: Date;
+  /** Absent where no name of who did it is known. */
+  readonly actor?: string;
+}
+
 /** What became of an entry: shown, passed over, or had before. */
-export type Taken = 'shown' | 'hidden' | 'repeated' | GapNotice;
+export type Taken = 'shown' | 'hidden' | 'repeated' | GapNotice | RedactionNotice;
 
 export class Reading {
   readonly #ref: ChannelRef;
@@ -78,7 +90,9 @@ export class Reading {
     this.#heads = advanceHeads(this.#heads ?? [], entry, entry.parents);
     if (lost) return lost;
     // A snapshot says what a reader of the patches before it has made of them.
-    const isShown = (isNew || isPatch) && entry.content !== undefined && entry.kind !== 'snapshot';
+    const isSaid = entry.content !== undefined || entry.redacted === true;
+    const isShown = (isNew || isPatch) && isSaid && entry.kind !== 'snapshot';
+    if (isNew && entry.redacts) return redactionOf(entry, entry.redacts);
     return isShown ? 'shown' : 'hidden';
   }
 
@@ -87,6 +101,12 @@ export class Reading {
     const hadAll = this.#seen.isRepeated({ ...entry, writer: lost.writer, seq: lost.toSeq });
     return hadAll ? undefined : { channel, reason: 'lost', ranges: [lost] };
   }
+}
+
+function redactionOf(entry: Entry, of: Dot): RedactionNotice {
+  const { actor, timestamp } = entry;
+  const time = new Date(unixMsOf(timestamp));
+  return { redacted: dotText(of), id: dotText(entry), time, ...(actor === undefined ? {} : { actor }) };
 }
 
 export function badCursor(channel: string): RinglogError {

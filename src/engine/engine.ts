@@ -39,6 +39,7 @@ import { type EnginePorts, StoreFailedError } from './ports.js';
 import { type PresenceService, startPresence } from './presence/service.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
+import { mayBeRedacted } from './redacting.js';
 import { scanOf } from './scan.js';
 import { Sessions } from './sessions.js';
 import { entryBeyond } from './waiting.js';
@@ -297,6 +298,15 @@ export class Engine implements NodeApi {
     const ref = await this.#admission.reader(principal, hub, channel, 'delete');
     if (!ref.ok) return ref;
     return (await this.#parts()?.publishing.deleted(ref.value, principal.actor)) ?? err(this.#unavailable());
+  };
+
+  redact: NodeApi['redact'] = async (principal, hub, channel, of) => {
+    const ref = await this.#admission.reader(principal, hub, channel, 'delete');
+    if (!ref.ok) return ref;
+    const found = await this.#withLog(ref.value, (core, active) => mayBeRedacted(scanOf(core, active), of));
+    if (!found.ok) return found;
+    const redacted = this.#parts()?.publishing.redacted(ref.value, principal.actor, of);
+    return (await redacted) ?? err(this.#unavailable());
   };
 
   history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>> {

@@ -26,6 +26,7 @@ import type { FoldedEntry } from './folds/folding.js';
 import type { OpenFold } from './folds/open-fold.js';
 import { type Judged, type Taken, judge } from './judged.js';
 import type { LogStore } from './ports.js';
+import { unredactable } from './redacting.js';
 import type { WriterId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
 
@@ -213,10 +214,9 @@ export class Stamper {
       refuseUnwritten(item);
       return false;
     }
-    const known = channel.stampedRedaction(of);
+    const [known] = log.redactions.of(of)?.by ?? [];
     if (known) {
-      item.dot = known.dot;
-      item.timestamp = known.timestamp;
+      item.dot = known;
       item.duplicate = true;
       return true;
     }
@@ -301,6 +301,8 @@ export class Stamper {
   #gap(channel: ActiveChannel, { lost }: PendingGap): boolean {
     const { writer, fromSeq, toSeq } = lost;
     if (this.#allowed!.as !== 'owner' || channel.log.isGivenUp(writer, fromSeq, toSeq)) return false;
+    // What is held without its content can be read again since a redaction of it is held.
+    if (channel.log.redactions.within(writer, fromSeq, toSeq).length > toSeq - fromSeq) return false;
     const parents = this.#begin(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({ timestamp, kind: 'gap', lost, parents });

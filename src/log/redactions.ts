@@ -78,6 +78,7 @@ export class Redactions {
   /** Its content is taken from the disk, or cannot be on it. */
   erased(dot: Dot): void {
     this.#mark(dot, true);
+    forgetRedactions(this.#parts);
   }
 
   #mark(dot: Dot, isErased: boolean): void {
@@ -116,11 +117,13 @@ export function takeRedactions(
   }
 }
 
-/** Floors have risen, or something turned out to be void: of what is gone nothing needs to be known. */
+/** Floors have risen, or something turned out to be void: of what is gone nothing needs to be known once it is erased. */
 export function forgetRedactions(parts: LogParts): void {
   if (parts.redactions.length === 0) return;
   const goneThrough = (writer: WriterId): number => parts.subLogs.get(writer)?.goneThrough ?? 0;
-  parts.redactions = parts.redactions.filter(({ writer, seq }) => seq > goneThrough(writer));
+  parts.redactions = parts.redactions.filter(
+    ({ writer, seq, isErased }) => !isErased || seq > goneThrough(writer),
+  );
 }
 
 /** Forgets redactions among entries that are given up before they were committed: other homes cannot know of them. */

@@ -181,7 +181,7 @@ export class Repairing {
         );
         continue;
       }
-      for (const [seq, piece] of piecesOfRun(bytes, verified.value)) {
+      for (const [seq, piece] of piecesOfRun(bytes, verified.value, channel.log.redactions)) {
         if (seq >= firstSeq && seq <= lastSeq) answer.pieces.set(seq, piece);
       }
     }

@@ -79,6 +79,8 @@ export class Maintenance {
   }
 
   async #removeRows(slot: Slot): Promise<boolean> {
+    // What is to be written over must be found until it is.
+    if (slot.log.redactions.due().length > 0) return false;
     let left = trimmedAtOnce;
     const writes: Write[] = [];
     let isDone = true;

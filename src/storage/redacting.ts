@@ -86,7 +86,8 @@ async function eraseDue(parts: StoreParts, slot: Slot): Promise<void> {
   for (const { writer, seq } of redactions.due().slice(0, limits.redactedEntriesAtOnce)) {
     const [place] = await parts.index.places(slot.subLog(writer), seq, seq, 1);
     // What is lost here, or given up, is stored without its content if it comes again.
-    if (place && !(await erase(parts, slot, writer, seq, place))) continue;
+    const isErased = !place || (await erase(parts, slot, writer, seq, place));
+    if (!isErased && seq > (slot.log.writer(writer)?.goneThrough ?? 0)) continue;
     redactions.erased({ writer, seq });
     parts.index.touch(slot);
   }

@@ -48,12 +48,14 @@ function damaged(changes: Partial<Damaged> = {}): Damaged {
   };
 }
 
+const nobody = { of: () => undefined };
+
 describe('a run put together again', () => {
   test('is the one that was written', () => {
     const damage = damaged();
     const here = piecesHere(damage);
     expect(missingIn(damage, here)).toEqual([2, 3]);
-    const composed = compose(damage, new Map([...piecesOfRun(good.bytes, good.run), ...here]));
+    const composed = compose(damage, new Map([...piecesOfRun(good.bytes, good.run, nobody), ...here]));
     const bytes = typeof composed === 'object' ? composed.map((each) => each.bytes.slice()) : composed;
     expect(bytes).toEqual([good.bytes]);
   });
@@ -65,11 +67,11 @@ describe('a run put together again', () => {
     ['another entry before it', runOf(['other', 'two', 'three'])],
   ])('is refused with %s', (_, { bytes, run }) => {
     const damage = damaged();
-    expect(compose(damage, new Map([...piecesOfRun(bytes, run), ...piecesHere(damage)]))).toBe('other');
+    expect(compose(damage, new Map([...piecesOfRun(bytes, run, nobody), ...piecesHere(damage)]))).toBe('other');
   });
 
   test('is waited for until all of it is there; of a hole a beginning will do', () => {
-    const part = new Map([...piecesOfRun(good.bytes, good.run)].filter(([seq]) => seq !== 3));
+    const part = new Map([...piecesOfRun(good.bytes, good.run, nobody)].filter(([seq]) => seq !== 3));
     expect(compose(damaged({ whole: [] }), part)).toBe('missing');
     const composed = compose(damaged({ whole: [], known: undefined }), part);
     expect(typeof composed === 'object' && composed.map(({ run }) => run.count)).toEqual([2]);
