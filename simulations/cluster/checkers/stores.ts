@@ -20,7 +20,7 @@ export const dotsAreUnique: Checker = function* ({ disks }) {
 export const writersAreWhole: Checker = function* (evidence) {
   for (const store of evidence.stores)
     for (const { name, writers, floors } of store.channels.values()) {
-      if (isLeftToRot(evidence, store, name)) continue;
+      if (isLeftToRot(evidence, store, name) || isToBeRedacted(store, name)) continue;
       const { node } = store;
       for (const [writer, entries] of writers)
         for (let i = 0; i < entries.length; i++) {
@@ -84,6 +84,13 @@ export const everyEntryIsPlaced: Checker = function* ({ orders }) {
 function isLeftToRot({ disks, homesOf }: Evidence, store: StoreLog, name: string): boolean {
   const disk = disks.findLast(({ node }) => node === store.node);
   return disk?.isRotten === true && !homesOf(name).includes(store);
+}
+
+/** It knows of a redaction, and not that it is committed: at a node that is no home any more. */
+function isToBeRedacted({ channels, contents }: StoreLog, name: string): boolean {
+  return [...(channels.get(name)?.writers.values() ?? [])]
+    .flat()
+    .some(({ redacts }) => redacts && contents.has(`${name} ${dotText(redacts)}`));
 }
 
 function dotsIn(
