@@ -8,7 +8,10 @@ import {
   piecesHere,
   piecesOfRun,
 } from '../../src/replication/repair-pieces.js';
-import { encodeContent } from '../../src/log/entry-wire.js';
+import { RecordWalk, encodeContent, placeSeed } from '../../src/log/entry-wire.js';
+import { redactBody } from '../../src/log/redaction.js';
+import type { Redactions } from '../../src/log/redactions.js';
+import { verifyRun } from '../../src/log/run-reader.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 import type { RunSummary } from '../../src/log/run.js';
 import { type Home, nodeId, ownerOfThree, openingState, ref, runOf as oneEntry } from './cluster.js';
@@ -68,6 +71,25 @@ describe('a run put together again', () => {
   ])('is refused with %s', (_, { bytes, run }) => {
     const damage = damaged();
     expect(compose(damage, new Map([...piecesOfRun(bytes, run, nobody), ...piecesHere(damage)]))).toBe('other');
+  });
+
+  test('takes nothing that is without its content unless a redaction is held, and then nothing that has it', () => {
+    const bytes = good.bytes.slice();
+    const { headerBytes } = good.run;
+    const seed = placeSeed(good.run.ref, good.run.writer, good.run.round);
+    for (const walk = new RecordWalk(bytes, headerBytes); walk.next();)
+      redactBody(bytes, walk.bodyStart, walk.end, seed);
+    const bare = verifyRun(bytes, 0, bytes.length);
+    if (!bare.ok) throw new Error(bare.error);
+    expect([...piecesOfRun(bytes, bare.value, nobody)]).toEqual([]);
+    const second: Pick<Redactions, 'of'> = {
+      of: (dot) => (dot.seq === 2 ? { ...dot, by: [], isErased: true } : undefined),
+    };
+    expect([...piecesOfRun(bytes, bare.value, second).keys()]).toEqual([2]);
+    const pieces = piecesOfRun(good.bytes, good.run, second);
+    const composed = compose(damaged({ whole: [] }), pieces);
+    const run = typeof composed === 'object' ? composed[0]!.run : undefined;
+    expect(run).toMatchObject({ count: 3, redacted: [2, 2], recordBytes: good.run.recordBytes });
   });
 
   test('is waited for until all of it is there; of a hole a beginning will do', () => {
