@@ -70,7 +70,9 @@ describe('a run put together again', () => {
     ['another entry before it', runOf(['other', 'two', 'three'])],
   ])('is refused with %s', (_, { bytes, run }) => {
     const damage = damaged();
-    expect(compose(damage, new Map([...piecesOfRun(bytes, run, nobody), ...piecesHere(damage)]))).toBe('other');
+    expect(compose(damage, new Map([...piecesOfRun(bytes, run, nobody), ...piecesHere(damage)]))).toBe(
+      'other',
+    );
   });
 
   test('takes nothing that is without its content unless a redaction is held, and then nothing that has it', () => {

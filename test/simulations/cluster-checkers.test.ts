@@ -129,7 +129,19 @@ class Story {
     for (const entry of this.entries) {
       const floor = this.floors.get(node)?.get(entry.writer) ?? 0;
       if (!entry.on.has(node) || entry.goneFrom === node || entry.seq <= floor) continue;
-      const { writer, seq, round, line, parents, timestamp, kind = 0, lost, trim, redacts, isRedacted } = entry;
+      const {
+        writer,
+        seq,
+        round,
+        line,
+        parents,
+        timestamp,
+        kind = 0,
+        lost,
+        trim,
+        redacts,
+        isRedacted,
+      } = entry;
       const own = writers.get(writer) ?? [];
       writers.set(writer, own);
       own.push({
