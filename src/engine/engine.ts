@@ -304,9 +304,8 @@ export class Engine implements NodeApi {
     const ref = await this.#admission.reader(principal, hub, channel, 'delete');
     if (!ref.ok) return ref;
     const found = await this.#withLog(ref.value, (core, active) => mayBeRedacted(scanOf(core, active), of));
-    if (!found.ok) return found;
-    const redacted = this.#parts()?.publishing.redacted(ref.value, principal.actor, of);
-    return (await redacted) ?? err(this.#unavailable());
+    const done = found.ok ? await this.#parts()?.publishing.redacted(ref.value, principal.actor, of) : found;
+    return done ?? err(this.#unavailable());
   };
 
   history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>> {
@@ -387,8 +386,7 @@ export class Engine implements NodeApi {
   }
 
   get cluster(): ClusterApi | undefined {
-    const cluster = this.#cluster;
-    return cluster && clusterApi(cluster);
+    return this.#cluster && clusterApi(this.#cluster);
   }
 
   // --- helpers

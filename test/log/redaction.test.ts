@@ -78,7 +78,8 @@ test('of an entry without its content the rest can be read, and nothing of the c
       value: { seq: 1, timestamp: 10, actor: 'ann', redacted: true, retain: true },
     });
     expect(entry.ok && entry.value.content).toBeUndefined();
-    if (length > 4) expect(Buffer.from(bytes).includes(Buffer.from(content.subarray(-length)))).toBe(false);
+    const left = Buffer.from(bytes).includes(Buffer.from(content.subarray(-Math.max(4, length))));
+    expect(left).toBe(false);
     expect(redactedHash(bytes, walk.bodyStart, walk.end, place.seed)).toBe(contentHash(content));
     const again = bytes.slice();
     redact(again, run.headerBytes, [1]);
