@@ -13,9 +13,6 @@ const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
   Uint32Array,
 ];
 
-const indexes = new Uint8Array(256);
-for (let i = 0; i < 256; i++) indexes[t0[i]! >>> 24] = i;
-
 /** Sum of bytes[start, end), going on from `seed` (a sum returned earlier, or 0). */
 export function crc32(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0): number {
   let crc = ~seed;
@@ -34,26 +31,6 @@ export function crc32(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0
   }
   for (; at < end; at++) crc = t0[(crc ^ bytes[at]!) & 255]! ^ (crc >>> 8);
   return ~crc >>> 0;
-}
-
-/** The sum before bytes[start, end) that carrying on over them makes `after`. */
-export function crcBefore(bytes: Uint8Array, start: number, end: number, after: number): number {
-  let crc = ~after;
-  for (let at = end - 1; at >= start; at--) crc = stepBack(crc, bytes[at]!);
-  return ~crc >>> 0;
-}
-
-/** Four bytes, as a little-endian number, that carry the sum on from `before` to `after`. */
-export function crcBridge(before: number, after: number): number {
-  let crc = ~after;
-  for (let i = 0; i < 4; i++) crc = stepBack(crc, 0);
-  return (~before ^ crc) >>> 0;
-}
-
-/** What the register was before a byte. The highest byte of each element of the table is another one. */
-function stepBack(crc: number, byte: number): number {
-  const index = indexes[crc >>> 24]!;
-  return ((crc ^ t0[index]!) << 8) | (index ^ byte);
 }
 
 function makeTables(): Uint32Array[] {

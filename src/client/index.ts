@@ -18,7 +18,7 @@ export { Message, SignalMessage } from './message.js';
 export type { ConnectOptions, PublishOptions } from './options.js';
 export type { Platform, Socket, SocketEvents, WebSocketConstructor, WebSocketLike } from './platform.js';
 export type { Published } from './published.js';
-export type { GapNotice, RedactionNotice } from './reading.js';
+export type { GapNotice } from './reading.js';
 export type { RestoredSubscription, SessionKeptNotice, SessionRestoredNotice } from './events.js';
 export type { StartOption } from './start.js';
 export {

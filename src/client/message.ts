@@ -91,6 +91,11 @@ export class Message extends Received {
     return this.#entry.redacted === true;
   }
 
+  /** The id of the message whose content this one says to be taken out: of the event `redacted` alone. */
+  get redacts(): string | undefined {
+    return this.#entry.redacts && dotText(this.#entry.redacts);
+  }
+
   get idempotencyKey(): string | undefined {
     return this.#entry.idempotencyKey;
   }

@@ -1,10 +1,9 @@
 /** How far a reader of one channel is: the maximal entries it has, and what must not surface again. */
 import { toBase64Url } from '../base/bytes.js';
-import { type ChannelRef, type Dot, dotText } from '../base/ids.js';
+import type { ChannelRef, Dot } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import { advanceHeads, decodeCursor, encodeCursor } from '../log/cursor.js';
 import type { Entry, LostRange } from '../log/entry.js';
-import { unixMsOf } from '../log/timestamp.js';
 import type { GapReason, Start } from '../protocol/messages.js';
 import { RinglogError } from './error.js';
 import { Seen } from './seen.js';
@@ -18,19 +17,8 @@ export interface GapNotice {
   readonly ranges: readonly LostRange[];
 }
 
-/** The content of a message was taken out. Who has it is asked to show it no more. */
-export interface RedactionNotice {
-  /** Of the message. */
-  readonly redacted: string;
-  /** Of the entry that says so. */
-  readonly id: string;
-  readonly time: Date;
-  /** Absent where no name of who did it is known. */
-  readonly actor?: string;
-}
-
 /** What became of an entry: shown, passed over, or had before. */
-export type Taken = 'shown' | 'hidden' | 'repeated' | GapNotice | RedactionNotice;
+export type Taken = 'shown' | 'hidden' | 'repeated' | GapNotice;
 
 export class Reading {
   readonly #ref: ChannelRef;
@@ -90,9 +78,8 @@ export class Reading {
     this.#heads = advanceHeads(this.#heads ?? [], entry, entry.parents);
     if (lost) return lost;
     // A snapshot says what a reader of the patches before it has made of them.
-    const isSaid = entry.content !== undefined || entry.redacted === true;
+    const isSaid = entry.content ?? entry.redacted ?? entry.redacts;
     const isShown = (isNew || isPatch) && isSaid && entry.kind !== 'snapshot';
-    if (isNew && entry.redacts) return redactionOf(entry, entry.redacts);
     return isShown ? 'shown' : 'hidden';
   }
 
@@ -101,12 +88,6 @@ export class Reading {
     const hadAll = this.#seen.isRepeated({ ...entry, writer: lost.writer, seq: lost.toSeq });
     return hadAll ? undefined : { channel, reason: 'lost', ranges: [lost] };
   }
-}
-
-function redactionOf(entry: Entry, of: Dot): RedactionNotice {
-  const { actor, timestamp } = entry;
-  const time = new Date(unixMsOf(timestamp));
-  return { redacted: dotText(of), id: dotText(entry), time, ...(actor === undefined ? {} : { actor }) };
 }
 
 export function badCursor(channel: string): RinglogError {

@@ -15,7 +15,7 @@ import { Emitter, type Listener } from './emitter.js';
 import { type BufferLimits, EntryBuffer } from './entry-buffer.js';
 import { type RinglogError, ownError, serverError } from './error.js';
 import { Message, SignalMessage } from './message.js';
-import { type GapNotice, type Reading, type RedactionNotice, badCursor } from './reading.js';
+import { type GapNotice, type Reading, badCursor } from './reading.js';
 
 export interface SubscriptionEvents {
   /** Each entry once, in the channel's order; patches of a document as often as they apply to what it is at the cursor: after a
@@ -24,9 +24,9 @@ export interface SubscriptionEvents {
   readonly signal: SignalMessage;
   /** Entries that will not come, told at their place. */
   readonly gap: GapNotice;
-  /** The content of a message was taken out, told once, at its place among the entries. Whoever reads that message later gets it
-   *  without its data, and marked as `redacted`. */
-  readonly redacted: RedactionNotice;
+  /** The content of the message that it `redacts` was taken out: told once, at its place among the entries. Take away what you have of
+   *  that; whoever reads it later gets it without its data, and marked as `redacted`. */
+  readonly redacted: Message;
   /** Of a document: patches came in an order that did not last. This is what it is here; patches that follow apply to it. */
   readonly rebase: DocumentSnapshot;
   /** Of a notification channel: what is not read, at first and whenever it changes; see `ringlog/notifications`. */
@@ -62,7 +62,7 @@ export interface SubscriptionHost {
 }
 
 interface Place {
-  readonly item: Message | GapNotice | RedactionNotice;
+  readonly item: Message | GapNotice;
   readonly bytes: number;
   /** The reader's heads once it has had this. */
   heads: readonly Dot[];
@@ -243,7 +243,7 @@ export class Subscription implements AsyncIterable<Message> {
 
   // --- to the application
 
-  #place(item: Place['item'], heads: readonly Dot[]): void {
+  #place(item: Message | GapNotice, heads: readonly Dot[]): void {
     const bytes = entryBytes + (item instanceof Message ? item.bytes.length : 0);
     const place = { item, bytes, heads };
     if (this.#events.has('entry') && this.#buffer.length === 0) {
@@ -266,8 +266,7 @@ export class Subscription implements AsyncIterable<Message> {
     if (!place) return false;
     this.#consumed = place.heads;
     const { item } = place;
-    if (item instanceof Message) this.#events.emit('entry', item);
-    else if ('redacted' in item) this.#events.emit('redacted', item);
+    if (item instanceof Message) this.#events.emit(item.redacts ? 'redacted' : 'entry', item);
     else this.#events.emit('gap', item);
     this.#continueIfDrained();
     return true;
@@ -287,9 +286,8 @@ export class Subscription implements AsyncIterable<Message> {
       if (!place) break;
       this.#consumed = place.heads;
       if (place.item instanceof Message) {
-        this.#waiters.shift()!.resolve({ done: false, value: place.item });
-      } else if ('redacted' in place.item) {
-        this.#events.emit('redacted', place.item);
+        if (place.item.redacts) this.#events.emit('redacted', place.item);
+        else this.#waiters.shift()!.resolve({ done: false, value: place.item });
       } else if (this.#events.has('gap')) {
         this.#events.emit('gap', place.item);
       } else {

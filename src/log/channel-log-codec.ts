@@ -13,8 +13,7 @@ import { crc32 } from '../base/crc32.js';
 import { type ChannelRef, type Dot, type WriterId, channelKey } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { Timestamp, Vector } from './entry.js';
-import type { HeldTrim, KnownDeletion, LogParts } from './log-parts.js';
-import type { Redaction } from './redactions.js';
+import type { HeldTrim, KnownDeletion, LogParts, Redaction } from './log-parts.js';
 import { type Mark, SubLog } from './sub-log.js';
 
 /** What is not in the parts themselves. */

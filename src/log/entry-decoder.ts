@@ -4,13 +4,13 @@ import type { Dot, WriterId } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import { decodeContent } from './content-wire.js';
 import { type Deletion, type Entry, type LostRange, type Publisher, type Trim, entryKinds } from './entry.js';
-import { isRedactedTag } from './redaction.js';
 import { nestedReader, readTag, readText, skipValue } from '../base/protobuf.js';
 import {
   type Place,
   entryTags,
   fixedFieldsBytes,
   hasFixedFields,
+  isRedactedTag,
   recordChecksum,
   recordIsWhole,
   recordPrevious,
@@ -25,7 +25,6 @@ const writerBytes = 12;
 const trimKind = entryKinds.indexOf('trim');
 const gapKind = entryKinds.indexOf('gap');
 const deleteKind = entryKinds.indexOf('delete');
-const redactKind = entryKinds.indexOf('redact');
 
 /** Decodes an untrusted body (a record without tag and length). Bytes in the result are views of it; fields that this
  *  version does not know are skipped. */
@@ -180,8 +179,7 @@ function isConsistent(entry: Entry, kind: number): boolean {
   return (
     (entry.seq > 1 || entry.previous === 0) &&
     (kind === gapKind) === (entry.lost !== undefined) &&
-    (kind === redactKind) === (entry.redacts !== undefined) &&
-    !(entry.redacted && entry.content) &&
+    (entryKinds[kind] === 'redact') === (entry.redacts !== undefined) &&
     (kind === deleteKind
       ? entry.voids
         ? !entry.trim

@@ -3,7 +3,6 @@ import type { Dot, WriterId } from '../base/ids.js';
 import { ByWriter } from './by-writer.js';
 import type { CommittedOrder } from './committed-order.js';
 import type { Deletion, Trim } from './entry.js';
-import type { Redaction } from './redactions.js';
 import { SubLog } from './sub-log.js';
 
 /** A trim that is stored and has not taken effect. */
@@ -15,6 +14,14 @@ export interface HeldTrim {
 /** What is of an older generation is learned as it comes in. */
 export interface KnownDeletion extends Deletion {
   readonly old: Map<WriterId, number>;
+}
+
+/** An entry that is redacted. */
+export interface Redaction extends Dot {
+  /** The entries that say so: seldom more than one. */
+  readonly by: readonly Dot[];
+  /** Its content is not on the disk any more. */
+  readonly isErased: boolean;
 }
 
 export interface LogParts {

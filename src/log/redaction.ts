@@ -2,17 +2,13 @@
  *  of what is left is that of what was; so whatever rests on the checksum (the next entry's `previous`, the run's, the
  *  commit's, the places of all that follows) holds for both forms, and either may be written over the other. Whoever has the
  *  place and the checksum can make the form without the content. See docs/decisions/0021-redaction.md. */
-import { crc32, crcBefore, crcBridge } from '../base/crc32.js';
+import { crc32 } from '../base/crc32.js';
+import { crcBefore, crcBridge } from '../base/crc32-backwards.js';
 import { ByteReader, writeFixed32 } from '../base/bytes.js';
 import { readTag, skipValue } from '../base/protobuf.js';
 import { contentHash } from './content-wire.js';
 import { type EntryKind } from './entry.js';
 import { entryTags, fixedFieldsBytes, recordChecksum, recordKind } from './record-layout.js';
-
-/** What a content's field becomes, where it has room for the four bytes with a length of its own, and where it has not. */
-export function isRedactedTag(tag: number): boolean {
-  return tag === entryTags.redacted || tag === entryTags.redactedShort;
-}
 
 /** Of whom a message may be taken: what is folded into something else stays. */
 export function isRedactable(kind: EntryKind | undefined): boolean {
@@ -26,6 +22,9 @@ interface ContentField {
   readonly end: number;
 }
 
+/** In the place of the content's. The short one where no length fits beside the four bytes. */
+const redactedTag = 0x72;
+const shortTag = 0x75;
 const checksumEnd = 5;
 const balanceBytes = 4;
 const shortValueBytes = 3;
@@ -39,11 +38,11 @@ export function redactBody(
   seed: number,
 ): { readonly start: number; readonly end: number } | undefined {
   if (!isRedactable(recordKind(bytes, bodyStart, end))) return undefined;
-  const field = fieldOf(bytes, bodyStart, end, (tag) => tag === entryTags.content || isRedactedTag(tag));
+  const field = fieldOf(bytes, bodyStart, end, (tag) => tag === entryTags.content || isForm(tag));
   // Nothing shorter than three bytes says anything.
   if (!field || field.end - field.start < 1 + balanceBytes) return undefined;
   const isShort = field.end - field.start === 1 + balanceBytes;
-  bytes[field.start] = isShort ? entryTags.redactedShort : entryTags.redacted;
+  bytes[field.start] = isShort ? shortTag : redactedTag;
   const balance = field.end - balanceBytes;
   if (!isShort) bytes.fill(0, field.valueStart, balance);
   const before = crc32(bytes, bodyStart + checksumEnd, balance, seed);
@@ -59,9 +58,9 @@ export function redactedHash(
   end: number,
   seed: number,
 ): number | undefined {
-  const field = fieldOf(bytes, bodyStart, end, isRedactedTag);
+  const field = fieldOf(bytes, bodyStart, end, isForm);
   if (!field) return undefined;
-  const isShort = bytes[field.start] === entryTags.redactedShort;
+  const isShort = bytes[field.start] === shortTag;
   const length = isShort ? shortValueBytes : field.end - field.valueStart;
   const head = bytes.slice(bodyStart + checksumEnd, isShort ? field.start + 2 : field.valueStart);
   const tagAt = field.start - bodyStart - checksumEnd;
@@ -71,6 +70,10 @@ export function redactedHash(
   const whole = crcBefore(bytes, field.end, end, recordChecksum(bytes, bodyStart));
   // A CRC is linear: that of the whole is that of its beginning carried on over zeros, and that of its end.
   return (whole ^ crc32(zeros, 0, length, crc32(head, 0, head.length, seed)) ^ contentHash(zeros)) >>> 0;
+}
+
+function isForm(tag: number): boolean {
+  return tag === redactedTag || tag === shortTag;
 }
 
 function fieldOf(
@@ -88,7 +91,7 @@ function fieldOf(
       skipValue(reader, tag);
       continue;
     }
-    const length = tag === entryTags.redactedShort ? balanceBytes : reader.varint();
+    const length = tag === shortTag ? balanceBytes : reader.varint();
     const valueStart = reader.position;
     return !reader.failed && length <= end - valueStart
       ? { start, valueStart, end: valueStart + length }

@@ -4,17 +4,9 @@
 import type { Dot, WriterId } from '../base/ids.js';
 import type { Span } from './committed-order.js';
 import type { Entry, LostRange } from './entry.js';
-import type { LogParts } from './log-parts.js';
+import type { LogParts, Redaction } from './log-parts.js';
 import { mergedRanges, overlaps, pairsOf, rangesWithout } from './seq-ranges.js';
 import type { RunSummary } from './run.js';
-
-/** An entry that is redacted. */
-export interface Redaction extends Dot {
-  /** The entries that say so: seldom more than one. */
-  readonly by: readonly Dot[];
-  /** Its content is not on the disk any more. */
-  readonly isErased: boolean;
-}
 
 export class Redactions {
   readonly #parts: LogParts;

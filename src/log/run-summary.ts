@@ -10,13 +10,14 @@ import {
   RecordWalk,
   entryTags,
   fixedFieldsBytes,
+  isRedactedTag,
   placeOf,
   recordChecksum,
   recordPrevious,
   recordSeq,
   recordTimestamp,
 } from './record-layout.js';
-import { isRedactedTag, redactedHash } from './redaction.js';
+import { redactedHash } from './redaction.js';
 import { keyScope } from './run-layout.js';
 import type { KeyRow, RunSummary } from './run.js';
 import { addSeq } from './seq-ranges.js';

@@ -327,7 +327,7 @@ function readEntry(members: JsonMembers, source: JsonSource): Entry {
     ...(lost === undefined ? undefined : { lost }),
     ...(retain ? { retain } : undefined),
     ...(redacted ? { redacted } : undefined),
-    ...(redacts === undefined ? undefined : { redacts }),
+    ...(redacts ? { redacts } : undefined),
     ...(hasContent ? { content: readContent(members, source) } : undefined),
   };
 }

@@ -5,7 +5,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
-import { type Message, type RedactionNotice, connect } from '../../src/client/index.js';
+import { type Message, connect } from '../../src/client/index.js';
 import { NodeProcess, freePort } from '../support/node-process.js';
 import { projectRoot } from '../support/project-root.js';
 
@@ -66,7 +66,7 @@ test('a message is redacted at all three homes and on their disks; readers are t
   const writing = connect(a.url);
   const reading = connect(c.url);
   const seen: Message[] = [];
-  const told: RedactionNotice[] = [];
+  const told: Message[] = [];
   try {
     await within(async () => (await ringlog(a, 'verify')).code === 0);
     const subscription = reading.subscribe('chat', {
@@ -91,7 +91,7 @@ test('a message is redacted at all three homes and on their disks; readers are t
     expect(JSON.parse(again.out)).toEqual({ redacted: true, id: by });
 
     await within(async () => told.length > 0);
-    expect(told).toMatchObject([{ redacted: id, id: by }]);
+    expect(told).toMatchObject([{ redacts: id, id: by }]);
     for (const node of nodes) {
       const client = connect(node.url);
       const { entries } = await client.history('chat', { including: by }).page();
