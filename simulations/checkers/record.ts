@@ -33,6 +33,10 @@ export interface LogRecord {
   readonly lost?: RecordRange | undefined;
   /** What it says is of an older generation. */
   readonly voids?: readonly RecordRange[];
+  /** Its content was taken out. */
+  readonly isRedacted: boolean;
+  /** Whose content it has taken out. */
+  readonly redacts?: RecordDot | undefined;
   /** A view of the bytes it was decoded from. */
   readonly payload: Uint8Array;
   /** The checksum over the bytes, in the place they were found. */
@@ -50,7 +54,9 @@ const field = {
   trim: 10,
   lost: 11,
   voids: 13,
+  redacted: 14,
   content: 15,
+  redacts: 16,
 } as const;
 const payloadField = 3;
 const checksumFieldBytes = 5;
@@ -68,6 +74,8 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
     trim: undefined as RecordTrim | undefined,
     lost: undefined as RecordRange | undefined,
     voids: noRanges,
+    isRedacted: false,
+    redacts: undefined as RecordDot | undefined,
     payload: none,
     isWhole: false,
   };
@@ -100,6 +108,12 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number, seed
         break;
       case field.voids:
         record.voids = [...record.voids, decodeRange(reader.nested())];
+        break;
+      case field.redacted:
+        record.isRedacted = true;
+        break;
+      case field.redacts:
+        record.redacts = decodeDot(reader.nested());
         break;
       case field.content:
         record.payload = payloadOf(reader.nested());

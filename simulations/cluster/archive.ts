@@ -1,7 +1,7 @@
 /** Every entry that was ever synced anywhere, and every raising of floors, from the bytes alone: what is trimmed is gone from
  *  the disks, and still has its place in the order. */
 import type { RawRecord } from '../checkers/raw-segments.js';
-import { type StoredEntry, type StoredTrim, entryOf, floorWriter } from './checkers/store-log.js';
+import { type StoredEntry, type StoredTrim, dotText, entryOf, floorWriter } from './checkers/store-log.js';
 
 /** A store wrote down that the floors of a channel are these. */
 export interface SeenFloors {
@@ -16,6 +16,8 @@ export class Archive {
   readonly raised: SeenFloors[] = [];
   /** Entries that came to a disk on which they were trimmed before. */
   readonly again: string[] = [];
+  /** Entries that are redacted, by channel and dot, and the first that says so. */
+  readonly redacted = new Map<string, StoredEntry>();
   /** By channel, writer and seq. */
   readonly #entries = new Map<string, Map<string, Map<number, StoredEntry>>>();
   /** In force on a disk, by disk and channel. */
@@ -39,6 +41,9 @@ export class Archive {
     let entries = writers.get(writer);
     if (!entries) writers.set(writer, (entries = new Map()));
     if (!entries.has(seq)) entries.set(seq, entry);
+    if (!entry.redacts) return;
+    const of = `${channel} ${dotText(entry.redacts)}`;
+    if (!this.redacted.has(of)) this.redacted.set(of, entry);
   }
 
   entry(channel: string, writer: string, seq: number): StoredEntry | undefined {

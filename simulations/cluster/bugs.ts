@@ -276,6 +276,12 @@ export const clusterBugs: readonly ClusterBug[] = [
       publishers: { degrade: true },
     },
   },
+  {
+    bug: 'redacted-kept',
+    what: 'what is redacted is shown to nobody, and stays on the disk',
+    seed: 1,
+    steering: { faults: { redact: 8, kill: 2, isolate: 2 } },
+  },
 ];
 
 export interface Finder {

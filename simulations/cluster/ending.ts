@@ -318,12 +318,16 @@ export class Ending {
 
   #look(digests: Evidence['digests']): Evidence {
     const world = this.#world;
+    const { archive } = world;
     const conflict = (what: string): void => world.conflict(`two contents of ${what}`);
     const isAlone = world.plan.replicas === undefined;
     const stores = world.nodes.map((node) =>
-      readStoreLog(node.name, node.segmentFiles(), conflict, { isAlone, salvages: node.rawDisk.isRotten }),
+      readStoreLog(node.name, node.segmentFiles(), conflict, {
+        isAlone,
+        salvages: node.rawDisk.isRotten,
+        lineAt: (channel, writer, seq) => archive.entry(channel, writer, seq)?.line,
+      }),
     );
-    const { archive } = world;
     const homesOf = (channel: string): StoreLog[] =>
       world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);
     const orders = new Map<string, ChannelOrder>();

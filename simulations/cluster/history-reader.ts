@@ -91,9 +91,10 @@ export class HistoryClient {
     const atMs = this.#world.line.monotonicMs();
     for (const { reason, ranges } of gaps)
       events.push({ type: 'gap', atMs, reason, ranges: ranges.map((range) => ({ ...range })) });
-    for (const { dot, late, kind, bytes, timestamp } of entries) {
-      const line = kind === 'publish' ? lineOf(bytes) : 0;
-      const seen = { dot: { writer: dot.writer, seq: dot.seq }, late, kind, line, timestamp };
+    for (const { dot, late, kind, bytes, timestamp, redacted: isRedacted } of entries) {
+      const read = kind === 'publish' ? lineOf(bytes) : 0;
+      const line = isRedacted ? this.#world.lineAt(channel, dot) : read;
+      const seen = { dot: { writer: dot.writer, seq: dot.seq }, late, kind, line, timestamp, isRedacted };
       events.push({ type: 'entry', atMs, ...seen, crc: crc32(bytes) });
     }
     events.push({ type: 'page', atMs, more, ...(including && { including }) });

@@ -1,6 +1,6 @@
 /** An operator who changes the ring while everything else goes on: nodes join, leave in order, and take each other's place.
  *  The number of copies stays, so what a quorum is stays too. */
-import { dotText } from '../../src/base/ids.js';
+import { type Dot, dotText } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
 import type { RingIntent } from '../../src/cluster/ring-intent.js';
 import { pick } from './chance.js';
@@ -40,6 +40,29 @@ export class Operator {
           trace.tell(
             `${name} ${dot ? `deleted ${channel} by ${dotText(dot)}` : `did not delete ${channel}`}`,
           );
+        },
+        (error: unknown) => this.#world.broken(error),
+      );
+    });
+    return true;
+  }
+
+  /** Asks a node to redact something that somebody was told is stored; false when it is down. */
+  redact(node: SimulatedNode, amount: number): boolean {
+    const { engine, name } = node;
+    const { record, trace } = this.#world;
+    const stored = record.acks.filter(({ dot }) => dot !== undefined);
+    const ack = stored[Math.floor(amount * stored.length)];
+    if (!engine || !ack?.dot || node.state !== 'up') return false;
+    const of = ack.dot;
+    const { channel } = record.of(ack.line)!;
+    node.machine.run(() => {
+      void engine.redact(administrator, 'default', channel, of as Dot).then(
+        (redacted) => {
+          const by = redacted.ok ? redacted.value.dot : undefined;
+          if (by) record.redactions.push({ node: name, channel, of, by });
+          const what = `${dotText(of as Dot)} of ${channel}`;
+          trace.tell(`${name} ${by ? `redacted ${what} by ${dotText(by)}` : `did not redact ${what}`}`);
         },
         (error: unknown) => this.#world.broken(error),
       );

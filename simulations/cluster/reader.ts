@@ -111,14 +111,15 @@ export class ReaderClient {
 
   #entry(reader: Reader, message: Message): void {
     if (message.retained) return;
-    const { dot, late, kind, bytes, timestamp } = message;
+    const { dot, late, kind, bytes, timestamp, redacted: isRedacted } = message;
     reader.events.push({
       type: 'entry',
       atMs: this.#world.line.monotonicMs(),
       dot: { writer: dot.writer, seq: dot.seq },
       late,
       kind,
-      line: kind === 'publish' ? lineOf(bytes) : 0,
+      line: isRedacted ? this.#world.lineAt(reader.channel, dot) : kind === 'publish' ? lineOf(bytes) : 0,
+      isRedacted,
       timestamp,
       crc: crc32(bytes),
     });

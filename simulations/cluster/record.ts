@@ -52,6 +52,8 @@ export type ReaderEvent =
       readonly line: number;
       readonly timestamp: number;
       readonly crc: number;
+      /** It came without its content; the line is known from elsewhere. */
+      readonly isRedacted?: boolean;
     }
   | {
       readonly type: 'gap';
@@ -199,6 +201,13 @@ export class ClusterRecord {
   readonly starts = new Map<string, number>();
   /** Channels that somebody was told are deleted, or not. */
   readonly deletions: { readonly node: string; readonly channel: string; readonly dot?: SeenDot }[] = [];
+  /** Entries of which somebody was told that they are redacted, and by which. */
+  readonly redactions: {
+    readonly node: string;
+    readonly channel: string;
+    readonly of: SeenDot;
+    readonly by: SeenDot;
+  }[] = [];
   /** Looked at when nothing had gone wrong for a while. */
   readonly presences: SeenPresence[] = [];
   readonly changes: SeenChange[] = [];

@@ -80,6 +80,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     deleting.next() < 0.6 ? [] : [['delete', (logBetween(deleting, 1, 6) * 60_000) / lengthMs]],
   );
   const deletions = drawFaults(deleting, { ...span, lostDisksMax: 0, rates: deletionRates });
+  const redactions = drawRedactions(seed, lengthMs);
+  const redacting = drawFaults(chanceFor(seed, 'redacted'), { ...span, lostDisksMax: 0, rates: redactions });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
     // Nothing is trimmed where the ring changes.
@@ -96,9 +98,15 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     restores: drawRestores(seed, channels),
     lengthMs,
     reconnectMaxMs,
-    rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates]),
-    faults: [...faults, ...ambushes, ...changes, ...deletions].sort((a, b) => a.atMs - b.atMs),
+    rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates, ...redactions]),
+    faults: [...faults, ...ambushes, ...changes, ...deletions, ...redacting].sort((a, b) => a.atMs - b.atMs),
   };
+}
+
+function drawRedactions(seed: number, lengthMs: number): Map<FaultKind, number> {
+  const random = chanceFor(seed, 'redactions');
+  if (random.next() < 0.5) return new Map();
+  return new Map([['redact', (logBetween(random, 1, 20) * 60_000) / lengthMs]]);
 }
 
 /** Nodes beside the ring, where it changes in this run; not where a change would make another number of copies. */

@@ -3,6 +3,7 @@ import { type RawAck, decodeServerFrame, levelNames } from '../clients/raw-frame
 import { lineOf } from '../checkers/ledger.js';
 import { ProtobufReader } from '../checkers/protobuf-reader.js';
 import { type LogRecord, PlaceSeeds } from '../checkers/record.js';
+import type { Archive } from './archive.js';
 import type { FrameWitness } from './client-network.js';
 import type { RawDisk } from './raw-disks.js';
 import type { ClusterRecord, Level } from './record.js';
@@ -15,10 +16,13 @@ export interface WitnessWorld {
   /** Every disk there ever was, the lost ones included. */
   readonly disks: readonly RawDisk[];
   readonly strict: ReadonlySet<string>;
+  readonly archive: Archive;
   appendQuorumOf(): number;
 }
 
 const hub = 'default';
+/** Longer than that nothing waits for a slow reader. */
+const queuedMsMax = 12_000;
 
 export class Witness implements FrameWitness {
   readonly #world: WitnessWorld;
@@ -77,6 +81,7 @@ export class Witness implements FrameWitness {
   #entry(node: string, channel: string, writer: string, record: LogRecord, late: boolean): void {
     const { disks, record: seen } = this.#world;
     const dot = `${channel} ${writer}-${record.seq}`;
+    this.#redacted(node, channel, dot, record);
     if (!record.isWhole)
       seen.findings.push({ checker: 'I4 whole entries', what: `${node} delivers ${dot} with a wrong sum` });
     const holders = disks.filter((disk) => disk.sumOf(`${hub}/${channel}`, writer, record.seq) !== undefined);
@@ -84,6 +89,20 @@ export class Witness implements FrameWitness {
     if (new Set(holders.map((disk) => disk.node)).size >= needs) return;
     const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced on ${holders.length} of ${needs} disks`;
     seen.findings.push({ checker: 'I3 delivered is durable', what });
+  }
+
+  /** What a node knows to be redacted leaves it with its content only where that waited for a slow reader already. */
+  #redacted(node: string, channel: string, dot: string, record: LogRecord): void {
+    if (record.isRedacted || record.payload.length === 0) return;
+    const { archive, disks, record: seen } = this.#world;
+    const by = archive.redacted.get(dot);
+    if (!by) return;
+    const known = disks
+      .filter((disk) => disk.node === node)
+      .map((disk) => disk.syncedAt(`${hub}/${channel}`, by.writer, by.seq) ?? Infinity);
+    if (Math.min(Infinity, ...known) >= this.#world.nowMs() - queuedMsMax) return;
+    const what = `${node} delivers ${dot}, which it knows to be redacted`;
+    seen.findings.push({ checker: 'E3 redacted is not delivered', what });
   }
 
   #ack(node: string, connection: number, ack: RawAck): void {

@@ -23,7 +23,7 @@ import { type NodeOptions, type NodeWorld, SimulatedNode, nodeIdOf, peerAddressO
 import { PeerNetwork } from './peer-network.js';
 import { platformFor } from './platform.js';
 import { type RawDisk } from './raw-disks.js';
-import { ClusterRecord } from './record.js';
+import { ClusterRecord, type SeenDot } from './record.js';
 import { Trace } from './trace.js';
 import { userOf } from './users.js';
 import { Weather } from './weather.js';
@@ -113,6 +113,10 @@ export class World implements NodeWorld, ClientWorld {
 
   nowMs(): number {
     return this.line.monotonicMs();
+  }
+
+  lineAt(channel: string, { writer, seq }: SeenDot): number {
+    return this.archive.entry(channel, writer, seq)?.line ?? 0;
   }
 
   broken(error: unknown): void {

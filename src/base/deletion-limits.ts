@@ -10,4 +10,9 @@ export const deletionLimits = {
   deletionKeptMs: 30 * 86_400_000,
   /** Of a hub that is being deleted: so many wait for a quorum at once. */
   channelsDeletedAtOnce: 64,
+  /** Redacted entries of one channel that retention has left: each is remembered as long. */
+  redactionsMax: 16_384,
+  /** Written over on the disk in one step of the store's maintenance. */
+  redactedChannelsAtOnce: 64,
+  redactedEntriesAtOnce: 256,
 } as const;

@@ -59,6 +59,7 @@ export type PlantedBug =
   | 'recovering-acks'
   | 'recovery-by-quorum'
   | 'recovery-without-data'
+  | 'redacted-kept'
   | 'restored-twice'
   | 'repeat-at-once'
   | 'read-unseen'

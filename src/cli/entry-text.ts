@@ -14,6 +14,8 @@ export interface EntryJson {
   readonly dataBase64?: string;
   readonly late?: boolean;
   readonly bytes?: number;
+  readonly redacted?: boolean;
+  readonly redacts?: string;
 }
 
 export interface LineOptions {
@@ -30,7 +32,7 @@ export function entryLine(style: Style, entry: EntryJson, options: LineOptions =
     entry.late === true ? style.yellow('late') : '',
     entry.actor === undefined || entry.actor === '' ? '' : style.green(`${printable(entry.actor)}:`),
     entry.event === undefined || entry.event === '' ? '' : style.bold(printable(entry.event)),
-    payloadText(entry),
+    entry.redacted === true ? style.dim('redacted') : (entry.redacts ?? payloadText(entry)),
   ];
   return parts.filter((part) => part !== '').join(' ');
 }

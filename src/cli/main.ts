@@ -14,6 +14,7 @@ import { addNodeCommand } from './node-command.js';
 import { addPresenceCommand } from './presence-command.js';
 import { addPubCommand } from './pub-command.js';
 import { addReceiptsCommand } from './receipts-command.js';
+import { addRedactCommand } from './redact-command.js';
 import { addStatusCommand } from './status-command.js';
 import { addSubCommand } from './sub-command.js';
 import { terminalOn } from './terminal.js';
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addPresenceCommand(program);
   addChannelsCommand(program);
   addChannelCommand(program);
+  addRedactCommand(program);
   addStatusCommand(program);
   addNodeCommand(program);
   addHubCommand(program);

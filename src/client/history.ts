@@ -77,7 +77,7 @@ export class History implements AsyncIterable<Message> {
     this.#more = more;
     return {
       entries: entries.flatMap(({ entry, late }) =>
-        entry.content ? [new Message(channel, entry, late, false)] : [],
+        (entry.content ?? entry.redacted) ? [new Message(channel, entry, late, false)] : [],
       ),
       gaps: gaps.map(({ reason, ranges }) => ({ channel, reason, ranges })),
       cursor: toBase64Url(next),

@@ -86,6 +86,16 @@ export class Message extends Received {
     return this.#entry.kind;
   }
 
+  /** Its content was taken out, for good: there is no data. */
+  get redacted(): boolean {
+    return this.#entry.redacted === true;
+  }
+
+  /** The id of the message whose content this one says to be taken out: of the event `redacted` alone. */
+  get redacts(): string | undefined {
+    return this.#entry.redacts && dotText(this.#entry.redacts);
+  }
+
   get idempotencyKey(): string | undefined {
     return this.#entry.idempotencyKey;
   }

@@ -78,7 +78,8 @@ export class Reading {
     this.#heads = advanceHeads(this.#heads ?? [], entry, entry.parents);
     if (lost) return lost;
     // A snapshot says what a reader of the patches before it has made of them.
-    const isShown = (isNew || isPatch) && entry.content !== undefined && entry.kind !== 'snapshot';
+    const isSaid = entry.content ?? entry.redacted ?? entry.redacts;
+    const isShown = (isNew || isPatch) && isSaid && entry.kind !== 'snapshot';
     return isShown ? 'shown' : 'hidden';
   }
 

@@ -24,6 +24,9 @@ export interface SubscriptionEvents {
   readonly signal: SignalMessage;
   /** Entries that will not come, told at their place. */
   readonly gap: GapNotice;
+  /** The content of the message that it `redacts` was taken out: told once, at its place among the entries. Take away what you have of
+   *  that; whoever reads it later gets it without its data, and marked as `redacted`. */
+  readonly redacted: Message;
   /** Of a document: patches came in an order that did not last. This is what it is here; patches that follow apply to it. */
   readonly rebase: DocumentSnapshot;
   /** Of a notification channel: what is not read, at first and whenever it changes; see `ringlog/notifications`. */
@@ -262,8 +265,9 @@ export class Subscription implements AsyncIterable<Message> {
   #hand(place: Place | undefined): boolean {
     if (!place) return false;
     this.#consumed = place.heads;
-    if (place.item instanceof Message) this.#events.emit('entry', place.item);
-    else this.#events.emit('gap', place.item);
+    const { item } = place;
+    if (item instanceof Message) this.#events.emit(item.redacts ? 'redacted' : 'entry', item);
+    else this.#events.emit('gap', item);
     this.#continueIfDrained();
     return true;
   }
@@ -282,7 +286,8 @@ export class Subscription implements AsyncIterable<Message> {
       if (!place) break;
       this.#consumed = place.heads;
       if (place.item instanceof Message) {
-        this.#waiters.shift()!.resolve({ done: false, value: place.item });
+        if (place.item.redacts) this.#events.emit('redacted', place.item);
+        else this.#waiters.shift()!.resolve({ done: false, value: place.item });
       } else if (this.#events.has('gap')) {
         this.#events.emit('gap', place.item);
       } else {

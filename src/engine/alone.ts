@@ -4,6 +4,7 @@ import type { Reached } from '../sessions/ack-range.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Delivery } from './delivery.js';
 import type { Acting } from './cluster/neighbours.js';
+import { isReadAnew } from './missing.js';
 import type { Claim } from './notes.js';
 import type { Fetched, Ordering, Stamped, Stamping } from './ordering.js';
 
@@ -68,7 +69,7 @@ export class Alone implements Ordering {
         const start = run.offset + run.headerBytes;
         const records = bytes.subarray(start, start + run.recordBytes);
         const span = { ...run, position };
-        const pieces = channel.log.generation.hasDeleted([span]) ? undefined : [{ ...run, records }];
+        const pieces = isReadAnew(channel.log, [span]) ? undefined : [{ ...run, records }];
         this.#delivery.committed(channel, position, pieces);
       }
       for (const item of items) {

@@ -355,6 +355,13 @@ export interface NodeApi {
     hub: string,
     channel: string,
   ): Promise<Result<PublishAccepted, Failure>>;
+  /** The content of the entry is gone, at every home, once it resolves, and from their disks soon after; the entry stays. */
+  redact(
+    principal: Principal,
+    hub: string,
+    channel: string,
+    of: Dot,
+  ): Promise<Result<PublishAccepted, Failure>>;
   /** Who is in a channel, for whoever may subscribe to it: those behind the session `after`. */
   presence(
     principal: Principal,

@@ -40,6 +40,7 @@ import { type EnginePorts, StoreFailedError } from './ports.js';
 import { type PresenceService, startPresence } from './presence/service.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
+import { mayBeRedacted } from './redacting.js';
 import { scanOf } from './scan.js';
 import { Sessions } from './sessions.js';
 import { entryBeyond } from './waiting.js';
@@ -301,6 +302,14 @@ export class Engine implements NodeApi {
     return (await this.#parts()?.publishing.deleted(ref.value, principal.actor)) ?? err(this.#unavailable());
   };
 
+  redact: NodeApi['redact'] = async (principal, hub, channel, of) => {
+    const ref = await this.#admission.reader(principal, hub, channel, 'delete');
+    if (!ref.ok) return ref;
+    const found = await this.#withLog(ref.value, (core, active) => mayBeRedacted(scanOf(core, active), of));
+    const done = found.ok ? await this.#parts()?.publishing.redacted(ref.value, principal.actor, of) : found;
+    return done ?? err(this.#unavailable());
+  };
+
   history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>> {
     return this.#asReader(principal, hub, request.channel, (core, channel) =>
       historyPage(scanOf(core, channel), request),
@@ -379,8 +388,7 @@ export class Engine implements NodeApi {
   }
 
   get cluster(): ClusterApi | undefined {
-    const cluster = this.#cluster;
-    return cluster && clusterApi(cluster);
+    return this.#cluster && clusterApi(this.#cluster);
   }
 
   // --- helpers

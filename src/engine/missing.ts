@@ -1,5 +1,5 @@
 /** Why entries that are in a log could not be read. */
-import type { ChannelLog } from '../log/channel-log.js';
+import type { ChannelLog, Span } from '../log/channel-log.js';
 import type { LostRange } from '../log/entry.js';
 import { rangesWithout } from '../log/seq-ranges.js';
 import type { MissingRange } from './ports.js';
@@ -12,6 +12,11 @@ export function reasonOf(
   if (gone) return gone;
   if (generation.isDeleted({ writer, seq: toSeq })) return 'deleted';
   return toSeq <= (floors.get(writer) ?? 0) ? 'trimmed' : 'damaged';
+}
+
+/** Whether of some of these is not to be delivered what came in: they are deleted, or redacted. */
+export function isReadAnew({ generation, redactions }: ChannelLog, spans: readonly Span[]): boolean {
+  return generation.hasDeleted(spans) || redactions.touches(spans);
 }
 
 /** As it is told to a node whose log may be behind this one. */

@@ -37,6 +37,8 @@ export interface PendingPublish extends Accepted {
   readonly judged?: Judged | undefined;
   /** It has no content: it ends the generation of its channel. */
   readonly deletes?: true | undefined;
+  /** It has no content: that of this entry is to be taken out. */
+  readonly redacts?: Dot | undefined;
   /** Set when stamped, or taken from the first entry of the same key. */
   dot: Dot | undefined;
   timestamp: Timestamp;

@@ -3,6 +3,7 @@
 import {
   type ChannelName,
   type ChannelRef,
+  type Dot,
   type HubName,
   isSystemChannel,
   parseChannelName,
@@ -128,19 +129,31 @@ export class Publishing implements Taker {
 
   /** Resolves once the channel is deleted. Whoever asks may do so. */
   deleted(ref: ChannelRef, actor: string): Promise<Result<PublishAccepted, Failure>> {
+    return this.#removed(ref, (origin) => removalOf(0, actor, origin, undefined));
+  }
+
+  /** Resolves once the content of an entry is taken out. Whoever asks may do so, and it has one. */
+  redacted(ref: ChannelRef, actor: string, of: Dot): Promise<Result<PublishAccepted, Failure>> {
+    return this.#removed(ref, (origin) => removalOf(0, actor, origin, of));
+  }
+
+  #removed(
+    ref: ChannelRef,
+    pendingOf: (origin: PublishOrigin) => PendingPublish,
+  ): Promise<Result<PublishAccepted, Failure>> {
     return new Promise((resolve) => {
       const settled = ([result]: Result<PublishAccepted, Failure>[]): void => resolve(result!);
-      this.#delete(ref, actor, new BatchOrigin(1, settled));
+      this.#remove(ref, pendingOf(new BatchOrigin(1, settled)));
     });
   }
 
-  /** Ends the generation of a channel, wherever that is written. */
-  #delete(ref: ChannelRef, actor: string, origin: PublishOrigin): void {
+  /** Goes to where the channel is written. */
+  #remove(ref: ChannelRef, pending: PendingPublish): void {
+    const { origin } = pending;
     const { at } = this.core.ordering.acting(ref);
     const { channel } = ref;
     if (at === 'nowhere')
       return origin.publishFailed(0, failure('UNAVAILABLE', { channel, retryAfterMs: 500 }));
-    const pending = deletionOf(0, actor, origin);
     if (this.away && (at === 'peer' || this.away.holds(ref))) return this.away.forward(pending, ref);
     if (!this.core.committer.hasRoom(0))
       return origin.publishFailed(0, failure('OVERLOADED', { channel, retryAfterMs: 100 }));
@@ -150,8 +163,8 @@ export class Publishing implements Taker {
   /** A publish that another node let in and sent here. */
   forwarded(item: ForwardedPublish, origin: PublishOrigin): void {
     const { ref, content, level, publisher, idempotencyKey } = item;
-    if (item.isDelete)
-      return this.#append(this.core.channels.use(ref), deletionOf(item.id, item.actor, origin));
+    if (item.isDelete || item.redacts)
+      return this.#append(this.core.channels.use(ref), removalOf(item.id, item.actor, origin, item.redacts));
     const judged = item.kind && judgedOf(item.kind, ref.channel, content);
     const wrong = judged && 'outcome' in judged ? judged : misplaced(item.kind, ref.channel);
     if (wrong) return origin.publishFailed(item.id, wrong);
@@ -333,11 +346,16 @@ function pendingOf(
   };
 }
 
-/** Acknowledged once it is committed, or not at all. */
-function deletionOf(requestId: number, actor: string, origin: PublishOrigin): PendingPublish {
+/** Of all that a channel holds, or of the content of one entry. Acknowledged once it is committed, or not at all. */
+function removalOf(
+  requestId: number,
+  actor: string,
+  origin: PublishOrigin,
+  redacts: Dot | undefined,
+): PendingPublish {
   return {
     kind: 'publish',
-    deletes: true,
+    ...(redacts ? { redacts } : { deletes: true }),
     origin,
     requestId,
     content: noContent,

@@ -26,6 +26,7 @@ import type { FoldedEntry } from './folds/folding.js';
 import type { OpenFold } from './folds/open-fold.js';
 import { type Judged, type Taken, judge } from './judged.js';
 import type { LogStore } from './ports.js';
+import { unredactable } from './redacting.js';
 import type { WriterId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
 
@@ -125,6 +126,7 @@ export class Stamper {
 
   #publish(channel: ActiveChannel, item: PendingPublish): boolean {
     if (item.deletes) return this.#delete(channel, item);
+    if (item.redacts) return this.#redact(channel, item, item.redacts);
     const { scope, idempotencyKey, publisher, contentHash } = item;
     if (idempotencyKey !== undefined) {
       const timestamp = this.#logTime();
@@ -205,6 +207,31 @@ export class Stamper {
     return true;
   }
 
+  /** Only under a claim, as a deletion. Who asks again for the same is told of the first. */
+  #redact(channel: ActiveChannel, item: PendingPublish, of: Dot): boolean {
+    const { log } = channel;
+    if (this.#allowed!.as !== 'owner') {
+      refuseUnwritten(item);
+      return false;
+    }
+    const [known] = log.redactions.of(of)?.by ?? [];
+    if (known) {
+      item.dot = known;
+      item.duplicate = true;
+      return true;
+    }
+    const failed = unredactable(log, of);
+    if (failed) return refuse(item, failed);
+    const parents = this.#begin(channel);
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    const actor = item.actor === '' ? undefined : item.actor;
+    const seq = this.runs.append({ timestamp, kind: 'redact', actor, parents, redacts: of });
+    item.timestamp = timestamp;
+    item.dot = { writer: this.#options.writer, seq };
+    this.#stamped(channel, { seq, timestamp, kind: 'redact', redacts: of });
+    return true;
+  }
+
   #trim(channel: ActiveChannel, item: PendingTrim): boolean {
     const trim = this.#allowed!.as === 'owner' ? channel.log.trimAt(item.position) : undefined;
     if (!trim) {
@@ -274,6 +301,8 @@ export class Stamper {
   #gap(channel: ActiveChannel, { lost }: PendingGap): boolean {
     const { writer, fromSeq, toSeq } = lost;
     if (this.#allowed!.as !== 'owner' || channel.log.isGivenUp(writer, fromSeq, toSeq)) return false;
+    // What is held without its content can be read again since a redaction of it is held.
+    if (channel.log.redactions.within(writer, fromSeq, toSeq).length > toSeq - fromSeq) return false;
     const parents = this.#begin(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({ timestamp, kind: 'gap', lost, parents });

@@ -18,6 +18,8 @@ export function logEntryToJson(entry: Entry, bytes: number): string {
   }
   if (entry.trim) members.push(`"trim":${trimToJson(entry.trim)}`);
   if (entry.lost) members.push(`"lost":${JSON.stringify(entry.lost)}`);
+  if (entry.redacted) members.push('"redacted":true');
+  if (entry.redacts) members.push(`"redacts":"${dotText(entry.redacts)}"`);
   members.push(`"bytes":${bytes}`);
   return onOneLine(`{${members.join(',')}}`);
 }

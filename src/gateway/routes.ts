@@ -14,6 +14,7 @@ import { presenceRoutes } from './presence-routes.js';
 import { batchRoute, publishRoute } from './publish-route.js';
 import { HttpFailure } from './problem.js';
 import { problem } from './schemas.js';
+import { redactionRoute } from './redaction-route.js';
 import { sseRoute } from './sse.js';
 import { installValidation } from './validation.js';
 
@@ -46,6 +47,7 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   await app.register(batchRoute, { context });
   await app.register(historyRoute, { context });
   await app.register(deletionRoute, { context });
+  await app.register(redactionRoute, { context });
   await app.register(documentRoutes, { context });
   await app.register(patchRoute, { context });
   await app.register(notificationRoutes, { context });

@@ -2,17 +2,18 @@
  *  be wrong. A CRC-32 that starts with the channel's name tells damage and mix-ups.
  *
  *  version u8 · flags u8 (1: a trim, 2: the trim is a head, 4: a retained entry,
- *  8: held trims, 16: a deletion) · record bytes, last timestamp · [trim:
+ *  8: held trims, 16: a deletion, 32: redactions) · record bytes, last timestamp · [trim:
  *  writer index, round] · [retained: writer index, seq] · writers · spans (writer index × 2 + on the chain, count; seqs
  *  and positions follow from the order) · heads (writer indexes) · [held trims: dot, through,
- *  round, floors; each dot is writer 12, seq] · [deletion: through, end, timestamp, old] · CRC-32 u32. Numbers are varints, lists begin with
+ *  round, floors; each dot is writer 12, seq] · [deletion: through, end, timestamp, old] · [redactions: entry,
+ *  1 where it is erased, entries that say so] · CRC-32 u32. Numbers are varints, lists begin with
  *  their length. */
 import { ByteReader, ByteWriter, fromHex, readFixed32, toHex, utf8 } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import { type ChannelRef, type Dot, type WriterId, channelKey } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { Timestamp, Vector } from './entry.js';
-import type { HeldTrim, KnownDeletion, LogParts } from './log-parts.js';
+import type { HeldTrim, KnownDeletion, LogParts, Redaction } from './log-parts.js';
 import { type Mark, SubLog } from './sub-log.js';
 
 /** What is not in the parts themselves. */
@@ -29,11 +30,12 @@ const trimIsHeadFlag = 2;
 const hasRetained = 4;
 const hasHeldTrims = 8;
 const hasDeletion = 16;
+const hasRedactions = 32;
 const checksumBytes = 4;
 
 export function encodeState(
   ref: ChannelRef,
-  { subLogs, order, trim, retained, trims, deletion }: LogParts,
+  { subLogs, order, trim, retained, trims, deletion, redactions }: LogParts,
   state: LogState,
 ): Uint8Array {
   const out = new ByteWriter(64 + 48 * subLogs.size);
@@ -45,7 +47,8 @@ export function encodeState(
       (state.trimIsHead ? trimIsHeadFlag : 0) |
       (retained ? hasRetained : 0) |
       (trims.length > 0 ? hasHeldTrims : 0) |
-      (deletion ? hasDeletion : 0),
+      (deletion ? hasDeletion : 0) |
+      (redactions.length > 0 ? hasRedactions : 0),
   );
   out.varint(state.bytes);
   out.varint(state.lastTimestamp);
@@ -68,6 +71,7 @@ export function encodeState(
   for (const { writer } of state.heads) out.varint(indexes.get(writer)!);
   if (trims.length > 0) writeHeldTrims(out, trims);
   if (deletion) writeDeletion(out, deletion);
+  if (redactions.length > 0) writeRedactions(out, redactions);
   out.fixed32(crc32(out.buffer, 0, out.length, seedOf(ref)));
   return out.bytes();
 }
@@ -122,6 +126,7 @@ function readState(reader: ByteReader, parts: LogParts): LogState | undefined {
     parts.deletion = readDeletion(reader);
     if (parts.trim) parts.trim = { ...parts.trim, deletion: parts.deletion };
   }
+  if (flags & hasRedactions) parts.redactions = readList(reader, () => readRedaction(reader));
   return { bytes, lastTimestamp, heads, trimIsHead: (flags & trimIsHeadFlag) !== 0 };
 }
 
@@ -150,6 +155,22 @@ function readDeletion(reader: ByteReader): KnownDeletion {
     timestamp: reader.varint(),
     old: readVector(reader),
   };
+}
+
+function writeRedactions(out: ByteWriter, redactions: readonly Redaction[]): void {
+  out.varint(redactions.length);
+  for (const redaction of redactions) {
+    writeDot(out, redaction);
+    out.varint(redaction.isErased ? 1 : 0);
+    out.varint(redaction.by.length);
+    for (const dot of redaction.by) writeDot(out, dot);
+  }
+}
+
+function readRedaction(reader: ByteReader): Redaction {
+  const dot = readDot(reader);
+  const isErased = reader.varint() === 1;
+  return { ...dot, isErased, by: readList(reader, () => readDot(reader)) };
 }
 
 function writeVector(out: ByteWriter, vector: Vector): void {
@@ -198,6 +219,7 @@ function readOrder(
 const checksumKnown = 1;
 const hasGiven = 2;
 const hasVoided = 4;
+const hasRedacted = 8;
 
 function writeSubLog(out: ByteWriter, subLog: SubLog, indexes: ReadonlyMap<WriterId, number>): void {
   const { floor, seq, lastChecksum } = subLog;
@@ -205,7 +227,8 @@ function writeSubLog(out: ByteWriter, subLog: SubLog, indexes: ReadonlyMap<Write
   out.u8(
     (lastChecksum === undefined ? 0 : checksumKnown) |
       (subLog.given.length > 0 ? hasGiven : 0) |
-      (subLog.voided > 0 ? hasVoided : 0),
+      (subLog.voided > 0 ? hasVoided : 0) |
+      (subLog.redacted.length > 0 ? hasRedacted : 0),
   );
   out.varint(floor);
   out.varint(seq - floor);
@@ -221,6 +244,7 @@ function writeSubLog(out: ByteWriter, subLog: SubLog, indexes: ReadonlyMap<Write
   writeNumbers(out, subLog.retained);
   if (subLog.given.length > 0) writeNumbers(out, subLog.given);
   if (subLog.voided > 0) out.varint(subLog.voided);
+  if (subLog.redacted.length > 0) writeNumbers(out, subLog.redacted);
   out.varint(subLog.marks.length);
   for (const { seq: at, parents } of subLog.marks) {
     out.varint(at);
@@ -256,12 +280,14 @@ function readSubLog(reader: ByteReader): ReadSubLog {
   const retained = readNumbers(reader);
   const given = flags & hasGiven ? readNumbers(reader) : [];
   if (flags & hasVoided) subLog.voided = reader.varint();
+  const redacted = flags & hasRedacted ? readNumbers(reader) : [];
   // The empty lists of a new sub-log are shared by all.
   if (rounds.length > 0) subLog.rounds = rounds;
   if (times.length > 0) subLog.times = times;
   if (lost.length > 0) subLog.lost = lost;
   if (retained.length > 0) subLog.retained = retained;
   if (given.length > 0) subLog.given = given;
+  if (redacted.length > 0) subLog.redacted = redacted;
   const parents = readList(reader, () => {
     const seq = reader.varint();
     return { seq, dots: readList(reader, () => ({ index: reader.varint(), seq: reader.varint() })) };

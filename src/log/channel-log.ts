@@ -23,20 +23,19 @@ import { Intake } from './intake.js';
 import { type SeqRange, lackingRanges } from './lacking.js';
 import { type HeldTrim, type LogParts, SubLogs, entriesOf } from './log-parts.js';
 import { pastOf, vectorOf } from './past.js';
+import { Redactions } from './redactions.js';
 import type { RunSummary } from './run.js';
 import { type WriterState, stateOf } from './writer-state.js';
 import {
   type DueTrims,
   type FloorsVerdict,
   dueTrims,
-  forgetTrims,
-  forgetTrimsOf,
-  holdTrims,
   judgeFloors,
   rises,
   trimAt,
   withDeletion,
 } from './trims.js';
+import { forgetEffects, forgetEffectsOf, holdEffects } from './waiting-effects.js';
 
 export type { Refusal } from './acceptance.js';
 export type { Span } from './committed-order.js';
@@ -51,6 +50,7 @@ export class ChannelLog {
   readonly #parts: LogParts;
   readonly #heads: Heads;
   readonly generation: Generation;
+  readonly redactions: Redactions;
   #entries = 0;
   #bytes = 0;
   #lastTimestamp: Timestamp = 0;
@@ -67,9 +67,11 @@ export class ChannelLog {
       trims: [],
       deletion: undefined,
       retained: undefined,
+      redactions: [],
     };
     this.#heads = new Heads(this.#parts);
     this.generation = new Generation(this.#parts);
+    this.redactions = new Redactions(this.#parts);
   }
 
   /** Takes back what `encode` wrote for the same channel. */
@@ -160,7 +162,7 @@ export class ChannelLog {
       run.marked.some((entry) => entry.parents !== undefined),
     );
     for (const entry of run.marked) this.#takeSaid(entry);
-    if (run.marked.length > 0) holdTrims(this.#parts, run);
+    if (run.marked.length > 0) holdEffects(this.#parts, run);
   }
 
   /** What an entry says of others that are not there, or are not to be. */
@@ -171,6 +173,7 @@ export class ChannelLog {
     takeVoids(this.#parts, voids);
     for (const range of voids) this.#giveUp(range);
     voidLost(this.#parts, voids);
+    forgetEffects(this.#parts);
     this.#entries = entriesOf(this.#parts);
   }
 
@@ -198,7 +201,7 @@ export class ChannelLog {
     const { writer, marked } = run;
     const restored = marked.filter(({ seq }) => subLog.isLost(seq));
     if (!subLog.restore(run)) return false;
-    holdTrims(this.#parts, { writer, marked: restored });
+    holdEffects(this.#parts, { writer, marked: restored });
     for (const entry of restored) this.#takeSaid(entry);
     this.#lastTimestamp = Math.max(this.#lastTimestamp, run.lastTimestamp);
     this.#heads.renew();
@@ -321,7 +324,8 @@ export class ChannelLog {
 
   /** `undefined` for what is not committed, and for what is trimmed but the newest such entry. */
   positionOf(dot: Dot): number | undefined {
-    if (this.#isTrimmedThrough(dot)) return this.firstPosition - 1;
+    const through = this.#parts.trim?.through;
+    if (through?.writer === dot.writer && through.seq === dot.seq) return this.firstPosition - 1;
     const span = this.#parts.subLogs.get(dot.writer)?.placementOf(dot.seq);
     return span && span.position + dot.seq - span.firstSeq;
   }
@@ -411,7 +415,7 @@ export class ChannelLog {
     this.#entries = entriesOf(this.#parts);
     this.dropBytes(droppedBytes);
     this.#heads.trimmed();
-    forgetTrims(this.#parts);
+    forgetEffects(this.#parts);
   }
 
   /** Record bytes of entries that a trim dropped, where they were counted later than it was applied. */
@@ -425,14 +429,9 @@ export class ChannelLog {
     const next = this.have(writer) + 1;
     if (fromSeq <= next && next <= toSeq) this.lose({ writer, fromSeq: next, toSeq });
     this.#hasGivenUp = true;
-    forgetTrimsOf(this.#parts, { writer, fromSeq, toSeq });
+    forgetEffectsOf(this.#parts, { writer, fromSeq, toSeq });
     this.#parts.subLogs.get(writer)?.giveUp(fromSeq, toSeq);
     this.#heads.renew();
-  }
-
-  #isTrimmedThrough({ writer, seq }: Dot): boolean {
-    const through = this.#parts.trim?.through;
-    return through !== undefined && through.writer === writer && through.seq === seq;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   entryTags,
   fixedFieldsBytes,
   hasFixedFields,
+  isRedactedTag,
   recordChecksum,
   recordIsWhole,
   recordPrevious,
@@ -68,7 +69,11 @@ function readFields(reader: ByteReader, entry: MutableEntry): number {
     else if (tag === entryTags.voids) voids.push(readLost(nestedReader(reader)));
     else if (tag === entryTags.retain) retain = reader.varint() !== 0;
     else if (tag === entryTags.content) readContent(reader, entry);
-    else if (tag >>> 3 <= 13 || tag >>> 3 === 15) reader.fail();
+    else if (tag === entryTags.redacts) entry.redacts = readDot(nestedReader(reader));
+    else if (isRedactedTag(tag)) {
+      skipValue(reader, tag);
+      entry.redacted = true;
+    } else if (tag >>> 3 <= 16) reader.fail();
     else skipValue(reader, tag);
   }
   if (parents.length > 0) entry.parents = parents;
@@ -174,6 +179,7 @@ function isConsistent(entry: Entry, kind: number): boolean {
   return (
     (entry.seq > 1 || entry.previous === 0) &&
     (kind === gapKind) === (entry.lost !== undefined) &&
+    (entryKinds[kind] === 'redact') === (entry.redacts !== undefined) &&
     (kind === deleteKind
       ? entry.voids
         ? !entry.trim

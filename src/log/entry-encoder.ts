@@ -31,6 +31,7 @@ export interface RunEntry {
   readonly lost?: LostRange | undefined;
   readonly voids?: readonly LostRange[] | undefined;
   readonly retain?: boolean | undefined;
+  readonly redacts?: Dot | undefined;
   /** Encoded `Content`, copied. */
   readonly content?: Uint8Array | undefined;
 }
@@ -69,7 +70,8 @@ export function writeRecord(
     (keyBytes === 0 ? 0 : fieldBytes(keyBytes)) +
     scratch.length +
     (entry.retain ? 2 : 0) +
-    (content ? fieldBytes(content.length) : 0);
+    (content ? fieldBytes(content.length) : 0) +
+    (entry.redacts ? 1 + fieldBytes(dotBytes(entry.redacts)) : 0);
   out.reserve(length + 8);
   out.u8(recordTag);
   out.varint(length);
@@ -86,6 +88,7 @@ export function writeRecord(
     writeVarintField(out, entryTags.content, content.length);
     out.raw(content);
   }
+  if (entry.redacts) writeDot(out, entryTags.redacts, entry.redacts);
   assert(out.length - start === length, 'a record is as long as it says');
   writeFixed32(out.buffer, start + 1, crc32(out.buffer, start + 5, out.length, seed));
   return length;

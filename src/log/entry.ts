@@ -14,6 +14,7 @@ export const entryKinds = [
   'gap',
   'snapshot',
   'delete',
+  'redact',
 ] as const;
 export type EntryKind = (typeof entryKinds)[number];
 
@@ -111,4 +112,8 @@ export interface Entry {
   /** The newest of these is the channel's retained message. */
   readonly retain?: boolean;
   readonly content?: Content;
+  /** It had a content, which was taken out. */
+  readonly redacted?: boolean;
+  /** The content of this one is to be taken out everywhere. */
+  readonly redacts?: Dot;
 }

@@ -16,6 +16,14 @@ export interface KnownDeletion extends Deletion {
   readonly old: Map<WriterId, number>;
 }
 
+/** An entry that is redacted. */
+export interface Redaction extends Dot {
+  /** The entries that say so: seldom more than one. */
+  readonly by: readonly Dot[];
+  /** Its content is not on the disk any more. */
+  readonly isErased: boolean;
+}
+
 export interface LogParts {
   readonly subLogs: SubLogs;
   readonly order: CommittedOrder;
@@ -27,6 +35,8 @@ export interface LogParts {
   deletion: KnownDeletion | undefined;
   /** The placed entry marked `retain` that is last in the order, unless it is trimmed. */
   retained: Dot | undefined;
+  /** Of what is held; in order of arrival. Nearly always empty. */
+  redactions: readonly Redaction[];
 }
 
 /** How many are held above the floors, those of an older generation left out. */

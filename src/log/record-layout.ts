@@ -31,7 +31,13 @@ export const entryTags = {
   retain: 0x60,
   voids: 0x6a,
   content: 0x7a,
+  redacts: 0x82,
 } as const;
+
+/** What the field of a content becomes, in either form. */
+export function isRedactedTag(tag: number): boolean {
+  return tag >>> 3 === 14;
+}
 
 /** Of a whole record's body; `undefined` for one of a later version. */
 export function recordKind(bytes: Uint8Array, bodyStart: number, end: number): EntryKind | undefined {

@@ -10,12 +10,14 @@ import {
   RecordWalk,
   entryTags,
   fixedFieldsBytes,
+  isRedactedTag,
   placeOf,
   recordChecksum,
   recordPrevious,
   recordSeq,
   recordTimestamp,
 } from './record-layout.js';
+import { redactedHash } from './redaction.js';
 import { keyScope } from './run-layout.js';
 import type { KeyRow, RunSummary } from './run.js';
 import { addSeq } from './seq-ranges.js';
@@ -77,6 +79,7 @@ export function summarize(
     lastTimestamp,
     timestampSteps,
     retained: found.retained,
+    redacted: found.redacted,
     firstPrevious,
     lastChecksum,
     recordBytes: end - start,
@@ -95,6 +98,7 @@ class Findings {
   marked = noEntries;
   keys = noKeys;
   retained: number[] | undefined;
+  redacted: number[] | undefined;
   readonly #bytes: Uint8Array;
   readonly #run: RunPlace;
   #place: Place | undefined;
@@ -115,6 +119,7 @@ class Findings {
       if (tag === entryTags.retain) retain = reader.varint() !== 0;
       else {
         collects ||= tag === entryTags.kind || tag === entryTags.idempotencyKey || tag === entryTags.parent;
+        if (isRedactedTag(tag)) addSeq((this.redacted ??= []), seq);
         skipValue(reader, tag);
       }
     }
@@ -153,7 +158,7 @@ class Findings {
 
   #contentHash(bodyStart: number, end: number): number {
     const reader = new ByteReader(this.#bytes, bodyStart + fixedFieldsBytes, end);
-    let hash = 0;
+    let hash = redactedHash(this.#bytes, bodyStart, end, this.#place!.seed) ?? 0;
     while (!reader.done) {
       const tag = readTag(reader);
       if (tag === entryTags.content) {

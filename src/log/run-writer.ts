@@ -132,6 +132,7 @@ export class RunWriter {
       lastTimestamp: this.#lastTimestamp,
       timestampSteps: run.timestampSteps.length > 0 ? run.timestampSteps : undefined,
       retained: run.retained.length > 0 ? run.retained : undefined,
+      redacted: undefined,
       firstPrevious: run.firstPrevious,
       lastChecksum: this.#lastChecksum,
       recordBytes,
@@ -204,6 +205,7 @@ export class RunWriter {
       ...(entry.voids ? { voids: entry.voids } : {}),
       ...(entry.retain ? { retain: true } : {}),
       ...(content?.ok ? { content: content.value } : {}),
+      ...(entry.redacts ? { redacts: entry.redacts } : {}),
     };
   }
 }

@@ -23,6 +23,8 @@ export interface RunSummary {
   /** Entries marked `retain`, as flat pairs of first and last seq; absent without any. Not the last one alone: a commit
    *  may place a part of the run. */
   readonly retained?: readonly number[] | undefined;
+  /** Entries whose content was taken out, in the same way. */
+  readonly redacted?: readonly number[] | undefined;
   /** `previous` of the first and checksum of the last entry: the chain must fit what is held. */
   readonly firstPrevious: number;
   readonly lastChecksum: number;

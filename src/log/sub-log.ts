@@ -58,6 +58,8 @@ export class SubLog {
   lost: number[] = none;
   /** What an entry gave up: no home has these, so they are not looked for. */
   given: number[] = none;
+  /** Held without their content. */
+  redacted: number[] = none;
   /** Of entries not placed yet those marked `retain`: flat pairs of first and last seq. */
   retained: number[] = none;
   placements: PlacedSpan[] = none;
@@ -81,6 +83,8 @@ export class SubLog {
       if (entry.parents) this.marks = pushed(this.marks, { seq: entry.seq, parents: entry.parents });
     }
     this.#addRetained(run.retained);
+    for (const [from, to] of pairsOf(run.redacted ?? none))
+      this.redacted = mergedRanges(this.redacted, from, to);
     this.seq = run.firstSeq + run.count - 1;
     this.lastChecksum = run.lastChecksum;
     this.lastTimestamp = run.lastTimestamp;
@@ -281,6 +285,7 @@ export class SubLog {
     this.marks = this.marks.filter((mark) => mark.seq > floor);
     this.lost = rangesAbove(this.lost, floor);
     this.given = rangesAbove(this.given, floor);
+    if (this.redacted.length > 0) this.redacted = rangesAbove(this.redacted, floor);
   }
 
   /** After the order dropped what lies below the floors. */

@@ -18,6 +18,7 @@ export interface InboxEntry extends Dot {
   readonly timestamp: Timestamp;
   readonly content?: Content | undefined;
   readonly trim?: Trim | undefined;
+  readonly redacts?: Dot | undefined;
 }
 
 /** `past`: what the entry stands on, where that may be less than all before it in the order. Nobody who wrote on a minority
@@ -27,8 +28,9 @@ export function foldInbox(inbox: Inbox, entry: InboxEntry, past?: () => Vector):
 }
 
 function changed(inbox: Inbox, entry: InboxEntry, past: (() => Vector) | undefined): Inbox {
-  const { kind, content, trim } = entry;
+  const { kind, content, trim, redacts } = entry;
   if (kind === 'trim') return trim ? inbox.trim(trim.floors) : inbox;
+  if (kind === 'redact') return redacts ? inbox.remove(redacts) : inbox;
   if (kind === 'notification') return content ? created(inbox, entry, content) : inbox;
   if (kind !== 'read' || !content) return inbox;
   const reading = readReading(content.payload);

@@ -124,6 +124,12 @@ export class Inbox {
     );
   }
 
+  /** It is as if it had never been. */
+  remove(dot: Dot): Inbox {
+    const item = this.find(dot);
+    return item ? Inbox.of([...this].filter((each) => each !== item)) : this;
+  }
+
   /** Nothing at or below the floors is left. */
   trim(floors: Vector): Inbox {
     const isAbove = ({ writer, seq }: Dot): boolean => seq > (floors.get(writer) ?? 0);

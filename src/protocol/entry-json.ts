@@ -5,7 +5,7 @@ import { toBase64Url } from '../base/bytes.js';
 import type { WriterId } from '../base/ids.js';
 import { decodeContent, iterateRecords, recordSeq, recordTimestamp } from '../log/entry-wire.js';
 import { entryKinds } from '../log/entry.js';
-import { entryTags, fixedFieldsBytes } from '../log/record-layout.js';
+import { entryTags, fixedFieldsBytes, isRedactedTag } from '../log/record-layout.js';
 import { unixMsOf } from '../log/timestamp.js';
 import { contentToJson } from './content-json.js';
 import type { DeliverySlice, Signal } from './messages.js';
@@ -66,7 +66,11 @@ function entryToJson(body: Uint8Array, writer: WriterId, round: number, late: bo
     else if (tag === entryTags.parent) parents.push(reader.nested(dotToJson));
     else if (tag === entryTags.trim) rest.push(`"trim":${reader.nested(trimToJson)}`);
     else if (tag === entryTags.lost) rest.push(`"lost":${reader.nested(lostToJson)}`);
-    else reader.skip(tag);
+    else if (tag === entryTags.redacts) rest.push(`"redacts":${reader.nested(dotToJson)}`);
+    else if (isRedactedTag(tag)) {
+      rest.push('"redacted":true');
+      reader.skip(tag);
+    } else reader.skip(tag);
   }
   assert(!reader.failed, 'a stored record is whole');
   const members = [

@@ -307,6 +307,8 @@ function readEntry(members: JsonMembers, source: JsonSource): Entry {
   const trim = readNode(members, 'trim', source, readTrim);
   const lost = readNode(members, 'lost', source, readRange);
   const retain = members.flag('retain');
+  const redacted = members.flag('redacted');
+  const redacts = readDot(members, 'redacts');
   const hasContent = members.has('data') || members.has('dataBase64');
   return {
     writer: dot?.writer ?? ('' as WriterId),
@@ -324,6 +326,8 @@ function readEntry(members: JsonMembers, source: JsonSource): Entry {
     ...(trim === undefined ? undefined : { trim }),
     ...(lost === undefined ? undefined : { lost }),
     ...(retain ? { retain } : undefined),
+    ...(redacted ? { redacted } : undefined),
+    ...(redacts ? { redacts } : undefined),
     ...(hasContent ? { content: readContent(members, source) } : undefined),
   };
 }

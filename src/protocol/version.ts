@@ -41,4 +41,9 @@ export const protocolHistory: readonly {
     change: 'An entry may end a generation of its channel; gaps of the reason "deleted".',
   },
   { version: 1, digest: 'a3716f980068713a', change: 'Sessions are kept, and restored by a key.' },
+  {
+    version: 1,
+    digest: '93ebb798b40be617',
+    change: 'An entry may be redacted: another one says so, and its content is gone.',
+  },
 ];

@@ -9,9 +9,12 @@ import {
   recordPrevious,
   recordSeq,
 } from '../log/record-layout.js';
+import { redactBody } from '../log/redaction.js';
+import type { Redactions } from '../log/redactions.js';
 import { runOf } from '../log/run-bytes.js';
 import { verifyRun } from '../log/run-reader.js';
 import type { RunSummary } from '../log/run.js';
+import { overlaps } from '../log/seq-ranges.js';
 import type { StoredSlice } from './stored-slice.js';
 
 /** Entries of which some cannot be read here. */
@@ -44,13 +47,25 @@ export interface Composed {
   readonly run: RunSummary;
 }
 
-/** Entries of a run that a home sent; only those whose own checksum fits. */
+/** Entries of a run that a home sent; only those whose own checksum fits. What is redacted comes without its content, whoever
+ *  still has it; what is not redacted here, with it or not at all: no home's word alone takes the content from an entry. */
 export function piecesOfRun(
   bytes: Uint8Array,
-  { ref, writer, round, headerBytes, recordBytes }: RunSummary,
+  { ref, writer, round, headerBytes, recordBytes, redacted = [] }: RunSummary,
+  redactions: Pick<Redactions, 'of'>,
 ): Pieces {
-  const records = bytes.subarray(headerBytes, headerBytes + recordBytes);
-  return piecesOf(records, round, placeSeed(ref, writer, round));
+  const seed = placeSeed(ref, writer, round);
+  const pieces = new Map(piecesOf(bytes.subarray(headerBytes, headerBytes + recordBytes), round, seed));
+  for (const [seq, { record }] of pieces) {
+    if (redactions.of({ writer, seq })) redactRecord(record, seed);
+    else if (overlaps(redacted, seq, seq).length > 0) pieces.delete(seq);
+  }
+  return pieces;
+}
+
+function redactRecord(record: Uint8Array, seed: number): void {
+  const walk = new RecordWalk(record);
+  if (walk.next()) redactBody(record, walk.bodyStart, walk.end, seed);
 }
 
 export function piecesHere({ ref, writer, whole }: Damaged): Pieces {

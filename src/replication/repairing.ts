@@ -7,6 +7,7 @@ import { planted } from '../base/planted.js';
 import type { LostRange } from '../log/entry.js';
 import { runOf } from '../log/run-bytes.js';
 import { verifyRun } from '../log/run-reader.js';
+import { overlaps } from '../log/seq-ranges.js';
 import type { Channel } from './channel.js';
 import type { Context } from './context.js';
 import type { Interval } from './interval.js';
@@ -56,7 +57,7 @@ export class Repairing {
   /** All entries are there, and what tells a start where they are is not. */
   #mendHere(channel: Channel, damaged: Damaged, here: Pieces): void {
     const composed = compose(damaged, here);
-    if (typeof composed === 'string' || channel.repairs.some((each) => overlaps(each, damaged))) return;
+    if (typeof composed === 'string' || channel.repairs.some((each) => isAbout(each, damaged))) return;
     if (!this.#hasRoom(composed)) return;
     for (const { bytes, run } of composed)
       this.#context.queue.repair({ type: 'repair', channel, bytes, run });
@@ -145,9 +146,9 @@ export class Repairing {
       floor: 0,
     };
     if (message.through < answer.next && answer.next <= repair.lastSeq) return;
-    this.#collect(channel, repair, answer, from, message);
+    const isWithheld = this.#collect(channel, repair, answer, from, message);
     answer.next = Math.max(answer.next, message.through + 1);
-    answer.recovering = message.recovering;
+    answer.recovering = message.recovering || isWithheld;
     answer.floor = Math.max(answer.floor, message.floor);
     repair.answers.set(from, answer);
     // Some of it is trimmed there: the floors come with what that home holds.
@@ -163,13 +164,16 @@ export class Repairing {
     this.#decide(channel, repair);
   }
 
+  /** Whether something came without its content that is not redacted here: a redaction of it is on its way, or that home lies.
+   *  Until the one or the other is known it has not answered. */
   #collect(
     channel: Channel,
     { damaged, firstSeq, lastSeq }: Repair,
     answer: Answer,
     from: NodeId,
     message: Mended,
-  ): void {
+  ): boolean {
+    let isWithheld = false;
     for (const bytes of message.runs) {
       const verified = verifyRun(bytes, 0, bytes.length);
       const isOfChannel = verified.ok && channelKey(verified.value.ref) === channel.key;
@@ -181,10 +185,14 @@ export class Repairing {
         );
         continue;
       }
-      for (const [seq, piece] of piecesOfRun(bytes, verified.value)) {
+      const pieces = piecesOfRun(bytes, verified.value, channel.log.redactions);
+      for (const [first, last] of overlaps(verified.value.redacted ?? [], firstSeq, lastSeq))
+        for (let seq = first; seq <= last; seq++) isWithheld ||= !pieces.has(seq);
+      for (const [seq, piece] of pieces) {
         if (seq >= firstSeq && seq <= lastSeq) answer.pieces.set(seq, piece);
       }
     }
+    return isWithheld;
   }
 
   /** Stores it again, from what one home has or else from what all have together. */
@@ -398,7 +406,7 @@ function isThere({ here, answers }: Repair, seq: number): boolean {
   return here.has(seq) || [...answers.values()].some(({ pieces, floor }) => pieces.has(seq) || floor >= seq);
 }
 
-function overlaps({ damaged }: Repair, { writer, firstSeq, count }: Damaged): boolean {
+function isAbout({ damaged }: Repair, { writer, firstSeq, count }: Damaged): boolean {
   const isBehind = damaged.firstSeq >= firstSeq + count;
   return damaged.writer === writer && !isBehind && damaged.firstSeq + damaged.count > firstSeq;
 }

@@ -51,6 +51,7 @@ export class CurrentNode implements NodeApi {
   settings: NodeApi['settings'] = (hub) => this.#engine.settings(hub);
   changeSettings: NodeApi['changeSettings'] = (...request) => this.#engine.changeSettings(...request);
   publish: NodeApi['publish'] = (...request) => this.#engine.publish(...request);
+  redact: NodeApi['redact'] = (...request) => this.#engine.redact(...request);
   deleteChannel: NodeApi['deleteChannel'] = (...request) => this.#engine.deleteChannel(...request);
   history: NodeApi['history'] = (...request) => this.#engine.history(...request);
   document: NodeApi['document'] = (...request) => this.#engine.document(...request);

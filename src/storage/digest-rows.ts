@@ -2,7 +2,8 @@
  *  since is read. A cache: it may be old, or gone, and is never trusted beyond what it says it covers.
  *
  *  Checksum u32 · version u8 · read at u64 (Unix milliseconds) · sum 32, count u64 · writers varint · of each writer 12, floor
- *  varint, through varint · missing ranges varint · of each writer 12, from varint, to varint. */
+ *  varint, through varint · missing ranges varint · of each writer 12, from varint, to varint ·
+ *  redactions varint. */
 import { ByteReader, ByteWriter, fromHex, toHex } from '../base/bytes.js';
 import type { ChannelRef, WriterId } from '../base/ids.js';
 import type { MissingRange } from '../engine/ports.js';
@@ -24,9 +25,11 @@ export interface DigestRow {
   readonly writers: ReadonlyMap<WriterId, Stretch>;
   /** Within the stretches, and not in the sum: in order of seq of each writer. All that was given up is among it. */
   readonly missing: readonly MissingRange[];
+  /** What was redacted then is in it as it is without its content: `Redactions.version`. */
+  readonly redactions: number;
 }
 
-const version = 1;
+const version = 2;
 /** A row with more holes than this is not kept. */
 export const missingInRowMax = 64;
 
@@ -52,6 +55,7 @@ export function encodeDigestRow(key: Uint8Array, row: DigestRow): Uint8Array {
     out.varint(fromSeq);
     out.varint(toSeq);
   }
+  out.varint(row.redactions);
   return seal(key, out.bytes().slice());
 }
 
@@ -70,12 +74,14 @@ export function decodeDigestRow(key: Uint8Array, value: Uint8Array): DigestRow |
   for (let left = reader.varint(); left > 0 && !reader.failed; left--) {
     missing.push({ writer: writerOf(reader), fromSeq: reader.varint(), toSeq: reader.varint() });
   }
-  return reader.failed ? undefined : { readAt, sum, writers, missing };
+  const redactions = reader.varint();
+  return reader.failed ? undefined : { readAt, sum, writers, missing, redactions };
 }
 
-/** Whether the row can be gone on from: nothing it covers was trimmed, or given up since, or is gone. */
+/** Whether the row can be gone on from: nothing it covers was trimmed, redacted or given up since, or is gone. */
 export function isBegun(row: DigestRow, log: ChannelLog): boolean {
-  const { writers } = row;
+  const { writers, redactions } = row;
+  if (redactions !== log.redactions.version) return false;
   for (const [writer, { floor, through }] of writers) {
     const state = log.writer(writer);
     if (!state || state.floor !== floor || state.seq < through) return false;

@@ -111,14 +111,15 @@ export class Digests {
     return readAt > now || readAt < (notBefore ?? now - ageMaxMs);
   }
 
-  /** Reads what `begun` lacks of what is held now; `undefined` when some of it was trimmed, stored again or given up
-   *  meanwhile. */
+  /** Reads what `begun` lacks of what is held now; `undefined` when some of it was trimmed, redacted, stored again or given
+   *  up meanwhile. */
   async #read(
     slot: Slot,
     begun: DigestRow | undefined,
     pause: DigestOptions['pause'],
   ): Promise<DigestRow | undefined> {
     const repairs = this.#repairs;
+    const redactions = slot.log.redactions.version;
     const readAt = begun?.readAt ?? Math.floor(this.#options.clock.wallMs());
     const held = stretchesOf(slot.log);
     // Whoever else has the row goes on from the same sum.
@@ -143,7 +144,7 @@ export class Digests {
       }
     }
     const isTrimmed = [...held].some(([writer, { floor }]) => slot.log.writer(writer)?.floor !== floor);
-    const row = { readAt, sum: sum.sum, writers: held, missing };
+    const row = { readAt, sum: sum.sum, writers: held, missing, redactions };
     const isRepaired = repairs !== this.#repairs && missing.length > 0;
     return isTrimmed || isRepaired || !isBegun(row, slot.log) ? undefined : row;
   }

@@ -3,7 +3,7 @@
  *
  *  A key begins with a letter: `m` meta · `n` note name · `c` channel · `r` channel, writer 12, first seq u64 · `a` arrival
  *  u64 · `b` batch u64 · `k` bucket u32, channel, scope NUL key · `g` segment u32 · `t` channel · `d` channel · `s` how far
- *  scrubbing has come, a key. Numbers are big-endian, a channel is
+ *  scrubbing has come, a key · `x` channel. Numbers are big-endian, a channel is
  *  `hub NUL channel NUL`, so rows of one channel lie together and in order of seq. */
 import {
   ByteReader,
@@ -99,6 +99,7 @@ export const tags = {
   trim: 116,
   digest: 100,
   scrub: 115,
+  redact: 120,
 };
 type Tag = (typeof tags)[keyof typeof tags];
 

@@ -6,6 +6,7 @@ import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Postponed, compactStep } from './compaction.js';
 import { type RunPlace, decodeRun, runKey, tagged, tags } from './index-rows.js';
 import type { Write } from './key-value.js';
+import { eraseStep } from './redacting.js';
 import type { StoreParts } from './options.js';
 import type { Slot, SubLog } from './slots.js';
 import { IndexDoubtError } from './index-doubt.js';
@@ -45,6 +46,7 @@ export class Maintenance {
     const { index, space } = this.#parts;
     await index.flush();
     await space.check();
+    await eraseStep(this.#parts);
     if (await space.refill()) return;
     if (await this.#dropKeys(unixMs)) return;
     if (await this.#removeTrimmed()) return;
@@ -77,6 +79,8 @@ export class Maintenance {
   }
 
   async #removeRows(slot: Slot): Promise<boolean> {
+    // What is to be written over must be found until it is.
+    if (slot.log.redactions.due().length > 0) return false;
     let left = trimmedAtOnce;
     const writes: Write[] = [];
     let isDone = true;

@@ -13,7 +13,7 @@ import type { StoreIndex } from './store-index.js';
 export interface MendingParts {
   readonly index: StoreIndex;
   readonly segments: SegmentSet;
-  readonly applier: Pick<Applier, 'keysSince'>;
+  readonly applier: Pick<Applier, 'keysSince' | 'noteRedacted'>;
 }
 
 /** What is to become of a run's rows, looked up before it is stored: so that they change in the same batch of the index that
@@ -70,6 +70,8 @@ export class Mending {
     const run = this.#run;
     const { keyPrefix } = slot.subLog(run.writer);
     slot.log.restore(run);
+    slot.log.redactions.storedAgain(run);
+    if (!slot.log.redactions.isDone) applier.noteRedacted(slot.ref, slot.bytes);
     // What was missing in its digest is there now.
     const writes: Write[] = [{ key: digestKey(slot.ref) }];
     for (const place of this.#places) {

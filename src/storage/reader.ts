@@ -4,19 +4,19 @@ import type { WriterId } from '../base/ids.js';
 import { channelKey } from '../base/ids.js';
 import { planted } from '../base/planted.js';
 import type { Observer, ReadRange, ReadResult } from '../engine/ports.js';
-import { RecordWalk, placeSeed, recordIsWhole, recordSeq, recordTimestamp } from '../log/entry-wire.js';
-import { RefCache, parseRunHeader } from '../log/run-reader.js';
+import { RecordWalk, recordSeq, recordTimestamp } from '../log/entry-wire.js';
 import type { Timestamp, Vector } from '../log/entry.js';
-import { checksum } from './checksum.js';
 import { type Stretch, wholeStretches } from './damaged-run.js';
 import { errorCode } from './files.js';
 import type { RunPlace } from './index-rows.js';
 import { PlacesAhead } from './places-ahead.js';
 import { ResultBuilder } from './read-result.js';
+import { stretchesWithout, withoutRedacted } from './redacting.js';
 import { segmentFileName } from './segment-format.js';
 import type { SegmentSet } from './segments.js';
 import type { Slot, SubLog } from './slots.js';
 import type { DamageBook } from './damage-book.js';
+import { isWholePlace } from './whole-place.js';
 import { IndexDoubtError } from './index-doubt.js';
 import type { StoreIndex } from './store-index.js';
 
@@ -53,7 +53,7 @@ export class Reader {
       if (result.isFull) break;
       await this.#readRange(slot, writer, firstSeq, firstSeq + count - 1, result);
     }
-    return result.done();
+    return withoutRedacted(slot, result.done());
   }
 
   /** Whether the run is whole, its header too; where it is not, that is written down. */
@@ -62,8 +62,10 @@ export class Reader {
     // Compaction moves it.
     if (!segment && this.#options.segments.covers(place.segment)) return true;
     const length = placeEnd(place) - place.offset;
-    const bytes = segment ? await this.#bytes(segment, place.offset, length) : new Uint8Array(0);
-    if (isWholePlace(slot, writer, place, bytes, 0)) return true;
+    for (let tries = slot.log.redactions.size > 0 ? 2 : 1; tries > 0; tries--) {
+      const bytes = segment ? await this.#bytes(segment, place.offset, length) : new Uint8Array(0);
+      if (isWholePlace(slot, writer, place, bytes, 0)) return true;
+    }
     this.#alarm(slot, writer, place);
     return false;
   }
@@ -134,12 +136,23 @@ export class Reader {
         const place = group[i]!;
         const through = Math.min(lastSeq, place.firstSeq + place.count - 1);
         if (place.firstSeq > seq) this.#addMissing(slot, writer, seq, place.firstSeq - 1, result);
-        seq = result.addRun(writer, found[i]!, Math.max(seq, place.firstSeq), through);
+        const first = Math.max(seq, place.firstSeq);
+        const shown = this.#founded(slot, writer, place, found[i]!);
+        seq = result.addRun(writer, shown, first, through);
         if (result.isFull) return seq;
       }
       next = end;
     }
     return seq;
+  }
+
+  /** Without entries that came without their content though nothing says that they are redacted. */
+  #founded(slot: Slot, writer: WriterId, place: RunPlace, whole: readonly Stretch[]): readonly Stretch[] {
+    const { ref, log } = slot;
+    const { firstSeq, count } = place;
+    const unfounded = log.redactions.unfounded(writer, firstSeq, firstSeq + count - 1);
+    if (unfounded.length > 0) this.#options.damage.add({ ref, writer, firstSeq, count });
+    return stretchesWithout(whole, unfounded);
   }
 
   /** The whole records of each place; `undefined` when their segment is not the one the index meant any more. */
@@ -155,7 +168,12 @@ export class Reader {
     if (!segment)
       return this.#options.segments.covers(first.segment) ? undefined : this.#gone(slot, writer, group);
     const length = placeEnd(last) - first.offset;
-    const bytes = await this.#bytes(segment, first.offset, length);
+    let bytes = await this.#bytes(segment, first.offset, length);
+    const isWhole = (place: RunPlace): boolean =>
+      isWholePlace(slot, writer, place, bytes, place.offset - first.offset);
+    // Something may have been written over while it was read.
+    if (slot.log.redactions.size > 0 && !group.every(isWhole))
+      bytes = await this.#bytes(segment, first.offset, length);
     const found = group.map((place) =>
       this.#stretchesOf(slot, writer, place, bytes, place.offset - first.offset),
     );
@@ -266,8 +284,6 @@ export class Reader {
   }
 }
 
-/** Of channels read lately. */
-const names = new RefCache();
 const noStretches: readonly Stretch[] = [];
 
 /** How many places from `from` on are read at once. */
@@ -306,38 +322,6 @@ function placeEnd({ offset, headerBytes, recordBytes }: RunPlace): number {
 
 function samePlace(a: RunPlace, b: RunPlace): boolean {
   return a.segment === b.segment && a.generation === b.generation && a.offset === b.offset;
-}
-
-function isWholePlace(
-  { ref }: Slot,
-  writer: WriterId,
-  place: RunPlace,
-  bytes: Uint8Array,
-  at: number,
-): boolean {
-  const start = at + place.headerBytes;
-  const end = start + place.recordBytes;
-  if (end > bytes.length) return false;
-  if (place.headerBytes > 0) return isWholeRun(bytes, at, writer, place);
-  return areWholeRecords(bytes, start, end, placeSeed(ref, writer, place.round));
-}
-
-function isWholeRun(bytes: Uint8Array, at: number, writer: WriterId, place: RunPlace): boolean {
-  const header = parseRunHeader(bytes, at, names);
-  if (!header.ok) return false;
-  const { checksum: sum, headerBytes, recordBytes, firstSeq } = header.value;
-  const isThisRun =
-    header.value.writer === writer &&
-    firstSeq === place.firstSeq &&
-    headerBytes === place.headerBytes &&
-    recordBytes === place.recordBytes;
-  return isThisRun && checksum(bytes, at + 4, at + headerBytes + recordBytes) === sum;
-}
-
-function areWholeRecords(bytes: Uint8Array, start: number, end: number, seed: number): boolean {
-  const walk = new RecordWalk(bytes, start, end);
-  while (walk.next()) if (!recordIsWhole(bytes, walk.bodyStart, walk.end, seed)) return false;
-  return !walk.malformed;
 }
 
 /** The first record at or after `timestamp`, from seq `from` on; where it was damaged, the one behind. */

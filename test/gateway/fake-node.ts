@@ -1,7 +1,14 @@
 /** A node that answers from a script, so that the gateway alone is tested; and a gateway in front of it. */
 import { connect, type Socket } from 'node:net';
 import { ByteWriter, utf8 } from '../../src/base/bytes.js';
-import type { ChannelName, Dot, HubName, NodeId, WriterId } from '../../src/base/ids.js';
+import {
+  type ChannelName,
+  type Dot,
+  type HubName,
+  type NodeId,
+  type WriterId,
+  dotText,
+} from '../../src/base/ids.js';
 import type { RingMemberState } from '../../src/cluster/ring.js';
 import { type Result, err, ok } from '../../src/base/result.js';
 import { seededRandom } from '../../src/base/random.js';
@@ -200,6 +207,13 @@ export class FakeNode implements NodeApi {
     if (!principal.admin) return err(failure('DENIED', { channel }));
     this.deleted.push(`${hub}/${channel}`);
     const dot = { writer: 'ab'.repeat(12) as WriterId, seq: 3 };
+    return ok({ dot, timestamp: 1, level: 'quorum', copies: 1, duplicate: false } as const);
+  }
+
+  async redact(principal: Principal, hub: string, channel: string, of: Dot) {
+    if (!principal.admin) return err(failure('DENIED', { channel }));
+    this.deleted.push(`${hub}/${channel}/${dotText(of)}`);
+    const dot = { writer: 'ab'.repeat(12) as WriterId, seq: 4 };
     return ok({ dot, timestamp: 1, level: 'quorum', copies: 1, duplicate: false } as const);
   }
 

@@ -34,6 +34,14 @@ test('a hub and a channel are deleted by who may', async () => {
   expect(node.deleted).toEqual(['default', 'acme', 'default/room:1']);
 });
 
+test('a message is redacted by who may, by its id', async () => {
+  const message = `/v1/hubs/default/channels/room%3A1/messages/${'cd'.repeat(12)}-7`;
+  expect(await (await ask('DELETE', message)).json()).toEqual({ redacted: true, id: `${'ab'.repeat(12)}-4` });
+  expect((await ask('DELETE', message, undefined, userToken)).status).toBe(403);
+  expect((await ask('DELETE', message.replace('-7', '-x'))).status).toBe(400);
+  expect(node.deleted).toEqual([`default/room:1/${'cd'.repeat(12)}-7`]);
+});
+
 test('settings are put, removed, exported and replaced, by name', async () => {
   await ask('PUT', `${settings}/rules/closed`, { public: false });
   await ask('PUT', `${settings}/channels/room%3A1`, 'closed');

@@ -77,8 +77,11 @@ export const runEntries: fc.Arbitrary<Omit<RunEntry, 'timestamp'>> = fc
     parents: optional(fc.array(dotsOf, { minLength: 1, maxLength: 4 })),
     retain: optional(fc.constant(true)),
     content: optional(contents.map(encodeContent)),
+    redacts: dotsOf,
   })
-  .map((entry) => present(entry));
+  .map(({ redacts, ...entry }) =>
+    present<Omit<RunEntry, 'timestamp'>>(entry.kind === 'redact' ? { ...entry, redacts } : entry),
+  );
 
 /** Rising timestamps: mostly the next one, as a clock gives them out in a batch. */
 export const timestampSteps = (length: number) =>

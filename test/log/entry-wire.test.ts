@@ -60,7 +60,7 @@ describe('an entry', () => {
     );
   });
 
-  test('of kind trim or gap carries what it names', () => {
+  test('of kind trim, gap or redact carries what it names', () => {
     const ref = { hub: 'h', channel: 'c' } as ChannelRef;
     const [a, b] = ['a'.repeat(24) as WriterId, 'b'.repeat(24) as WriterId];
     const base = { writer: a, seq: 5, timestamp: 9, round: 7, checksum: 0, previous: 1 };
@@ -76,6 +76,7 @@ describe('an entry', () => {
     for (const unsigned of [
       { ...base, kind: 'trim', trim } as const,
       { ...base, kind: 'gap', lost } as const,
+      { ...base, kind: 'redact', redacts: { writer: b, seq: 900 } } as const,
     ]) {
       const { entry, body } = signed(unsigned, ref);
       expect(decodeEntry(body, placeOf(ref, a, 7))).toEqual({ ok: true, value: entry });
@@ -85,6 +86,8 @@ describe('an entry', () => {
       { ...base, kind: 'publish', lost } as const,
       { ...base, kind: 'trim', trim: { ...trim, floors: new Map([[a, 4]]) } } as const,
       { ...base, kind: 'gap', lost: { ...lost, fromSeq: 9, toSeq: 8 } } as const,
+      { ...base, kind: 'redact' } as const,
+      { ...base, kind: 'publish', redacts: { writer: b, seq: 1 } } as const,
       { ...base, kind: 'publish', seq: 1 } as const,
     ]) {
       expect(decodeEntry(signed(unsigned, ref).body, placeOf(ref, a, 7))).toEqual({
@@ -150,7 +153,7 @@ describe('an entry', () => {
       checksum: 0,
       previous: 0,
     } as const;
-    const extended = resigned(encodeEntry(plain, place), [0x82, 0x01, 2, 1, 2], place.seed);
+    const extended = resigned(encodeEntry(plain, place), [0x8a, 0x01, 2, 1, 2], place.seed);
     expect(decodeEntry(extended, place)).toEqual({
       ok: true,
       value: { ...plain, checksum: recordChecksum(extended, 0) },

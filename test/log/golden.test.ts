@@ -8,8 +8,16 @@ import type { ChannelRef, WriterId } from '../../src/base/ids.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
 import { decodeCursor, encodeCursor } from '../../src/log/cursor.js';
 import type { Content, Trim } from '../../src/log/entry.js';
-import { decodeEntry, encodeContent, iterateRecords, placeOf, placeSeed } from '../../src/log/entry-wire.js';
+import {
+  RecordWalk,
+  decodeEntry,
+  encodeContent,
+  iterateRecords,
+  placeOf,
+  placeSeed,
+} from '../../src/log/entry-wire.js';
 import { floorRun, floorsIn } from '../../src/log/floors.js';
+import { redactBody } from '../../src/log/redaction.js';
 import { verifyRun } from '../../src/log/run-reader.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 
@@ -120,6 +128,22 @@ function writeDeletingRun(): RunWriter {
   return out;
 }
 
+/** One entry that is redacted, one whose content is too short for that with its length, and what says so. */
+function writeRedactingRun(): Uint8Array {
+  const out = new RunWriter();
+  out.begin(ref, b, 7, 20, 99);
+  const timestamp = 372_613_670_800_000;
+  out.append({ timestamp, kind: 'publish', actor: 'alice', content: encodeContent(content) });
+  const short = encodeContent({ payload: new Uint8Array([7]) });
+  out.append({ timestamp: timestamp + 1, kind: 'notification', content: short });
+  out.append({ timestamp: timestamp + 2, kind: 'redact', redacts: { writer: b, seq: 20 } });
+  const { headerBytes } = out.end();
+  const bytes = out.bytes().slice();
+  for (const walk = new RecordWalk(bytes, headerBytes); walk.next();)
+    redactBody(bytes, walk.bodyStart, walk.end, placeSeed(ref, b, 7));
+  return bytes;
+}
+
 /** A state with everything in it: a trim, a block, a tail that is not committed, lost entries, rounds, marks, a retained
  *  entry and later ones that are not placed. */
 function writeLog(): ChannelLog {
@@ -205,6 +229,7 @@ const written: Record<string, () => Uint8Array> = {
   emptyCursor: () => encodeCursor(ref, []),
   floorRun: () => floorRun(ref, elsewhere).bytes,
   deletingRun: () => writeDeletingRun().bytes(),
+  redactingRun: writeRedactingRun,
   floorRunOfDeletion: () => floorRun(ref, ended).bytes,
   logWithDeletion: () => writeDeletedLog().encode(),
   logWithHeldTrim: () => writeTrimmedLog().encode(),
@@ -260,6 +285,13 @@ describe('stored before', () => {
     expect([generation.oldThrough(c), generation.oldThrough(a), decoded.value.entries]).toEqual([
       3, 70_013, 1,
     ]);
+  });
+
+  test('a run with redacted entries is read', () => {
+    const bytes = fromHex(golden['redactingRun']!);
+    const run = verifyRun(bytes, 0, bytes.length);
+    expect(run).toMatchObject({ ok: true, value: { firstSeq: 20, count: 3, redacted: [20, 21] } });
+    expect(run.ok && run.value.marked.map(({ redacts }) => redacts)).toEqual([{ writer: b, seq: 20 }]);
   });
 
   test('a state with floors from elsewhere and a trim that is not in force is read', () => {

@@ -8,7 +8,10 @@ import {
   piecesHere,
   piecesOfRun,
 } from '../../src/replication/repair-pieces.js';
-import { encodeContent } from '../../src/log/entry-wire.js';
+import { RecordWalk, encodeContent, placeSeed } from '../../src/log/entry-wire.js';
+import { redactBody } from '../../src/log/redaction.js';
+import type { Redactions } from '../../src/log/redactions.js';
+import { verifyRun } from '../../src/log/run-reader.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 import type { RunSummary } from '../../src/log/run.js';
 import { type Home, nodeId, ownerOfThree, openingState, ref, runOf as oneEntry } from './cluster.js';
@@ -48,12 +51,14 @@ function damaged(changes: Partial<Damaged> = {}): Damaged {
   };
 }
 
+const nobody = { of: () => undefined };
+
 describe('a run put together again', () => {
   test('is the one that was written', () => {
     const damage = damaged();
     const here = piecesHere(damage);
     expect(missingIn(damage, here)).toEqual([2, 3]);
-    const composed = compose(damage, new Map([...piecesOfRun(good.bytes, good.run), ...here]));
+    const composed = compose(damage, new Map([...piecesOfRun(good.bytes, good.run, nobody), ...here]));
     const bytes = typeof composed === 'object' ? composed.map((each) => each.bytes.slice()) : composed;
     expect(bytes).toEqual([good.bytes]);
   });
@@ -65,11 +70,32 @@ describe('a run put together again', () => {
     ['another entry before it', runOf(['other', 'two', 'three'])],
   ])('is refused with %s', (_, { bytes, run }) => {
     const damage = damaged();
-    expect(compose(damage, new Map([...piecesOfRun(bytes, run), ...piecesHere(damage)]))).toBe('other');
+    expect(compose(damage, new Map([...piecesOfRun(bytes, run, nobody), ...piecesHere(damage)]))).toBe(
+      'other',
+    );
+  });
+
+  test('takes nothing that is without its content unless a redaction is held, and then nothing that has it', () => {
+    const bytes = good.bytes.slice();
+    const { headerBytes } = good.run;
+    const seed = placeSeed(good.run.ref, good.run.writer, good.run.round);
+    for (const walk = new RecordWalk(bytes, headerBytes); walk.next();)
+      redactBody(bytes, walk.bodyStart, walk.end, seed);
+    const bare = verifyRun(bytes, 0, bytes.length);
+    if (!bare.ok) throw new Error(bare.error);
+    expect([...piecesOfRun(bytes, bare.value, nobody)]).toEqual([]);
+    const second: Pick<Redactions, 'of'> = {
+      of: (dot) => (dot.seq === 2 ? { ...dot, by: [], isErased: true } : undefined),
+    };
+    expect([...piecesOfRun(bytes, bare.value, second).keys()]).toEqual([2]);
+    const pieces = piecesOfRun(good.bytes, good.run, second);
+    const composed = compose(damaged({ whole: [] }), pieces);
+    const run = typeof composed === 'object' ? composed[0]!.run : undefined;
+    expect(run).toMatchObject({ count: 3, redacted: [2, 2], recordBytes: good.run.recordBytes });
   });
 
   test('is waited for until all of it is there; of a hole a beginning will do', () => {
-    const part = new Map([...piecesOfRun(good.bytes, good.run)].filter(([seq]) => seq !== 3));
+    const part = new Map([...piecesOfRun(good.bytes, good.run, nobody)].filter(([seq]) => seq !== 3));
     expect(compose(damaged({ whole: [] }), part)).toBe('missing');
     const composed = compose(damaged({ whole: [], known: undefined }), part);
     expect(typeof composed === 'object' && composed.map(({ run }) => run.count)).toEqual([2]);

@@ -30,6 +30,7 @@ function recordOf(seq: number, line: number, changes: Partial<LogRecord> = {}): 
     parents: [],
     trim: undefined,
     payload: payloadOf(line),
+    isRedacted: false,
     isWhole: true,
   };
   return { seq, ...chain, ...rest, ...changes };

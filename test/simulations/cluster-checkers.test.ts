@@ -19,6 +19,7 @@ import {
   type SeenDot,
 } from '../../simulations/cluster/record.js';
 import { deletionLies } from './deletion-lies.js';
+import { redactionLies } from './redaction-lies.js';
 import { foldLies } from './fold-lies.js';
 
 const channel = 'room:1';
@@ -39,6 +40,8 @@ interface Entry {
   kind?: number;
   lost?: RecordRange;
   trim?: StoredTrim;
+  redacts?: SeenDot;
+  isRedacted?: true;
   /** Its disk once had it. */
   goneFrom?: string;
 }
@@ -98,7 +101,11 @@ class Story {
   }
 
   get evidence(): Evidence {
-    const stores = nodes.map((node) => ({ node, channels: new Map([[channel, this.#channelOn(node)]]) }));
+    const withContent = this.entries.filter(({ line, isRedacted }) => line > 0 && !isRedacted);
+    const contents = new Set(withContent.map(({ writer, seq }) => `${channel} ${writer}-${seq}`));
+    const stores = nodes.map((node) => {
+      return { node, contents, channels: new Map([[channel, this.#channelOn(node)]]) };
+    });
     return {
       record: this.record,
       stores,
@@ -122,7 +129,19 @@ class Story {
     for (const entry of this.entries) {
       const floor = this.floors.get(node)?.get(entry.writer) ?? 0;
       if (!entry.on.has(node) || entry.goneFrom === node || entry.seq <= floor) continue;
-      const { writer, seq, round, line, parents, timestamp, kind = 0, lost, trim } = entry;
+      const {
+        writer,
+        seq,
+        round,
+        line,
+        parents,
+        timestamp,
+        kind = 0,
+        lost,
+        trim,
+        redacts,
+        isRedacted,
+      } = entry;
       const own = writers.get(writer) ?? [];
       writers.set(writer, own);
       own.push({
@@ -135,6 +154,8 @@ class Story {
         kind,
         lost,
         trim,
+        redacts,
+        ...(isRedacted ? { isRedacted } : {}),
         sum: seq,
         payloadSum: 0,
         hash: BigInt(seq),
@@ -395,6 +416,7 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
   ],
   ['I7 digests are true', 'a digest misses an entry', (story) => (story.liar = 'n2')],
   ...deletionLies(channel),
+  ...redactionLies(channel),
   ...foldLies,
   ['I25 bounded queues', 'too much waits', (story) => (story.bufferedMost = 1 << 30)],
 ];

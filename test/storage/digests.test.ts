@@ -127,12 +127,13 @@ test('the row of a digest keeps its bytes, and is made anew where they are wrong
       [writerId(2), { floor: 0, through: 1 }],
     ]),
     missing: [{ writer: first, fromSeq: 7, toSeq: 9 }],
+    redactions: 2,
   };
   const key = digestKey(room);
   const golden =
-    'aebc7a92010068e5cf8b01000026b7c7f83444395393398c60530bbce4f65668863002aaee2243cdd5dbdc1e21' +
+    '067856a7020068e5cf8b01000026b7c7f83444395393398c60530bbce4f65668863002aaee2243cdd5dbdc1e21' +
     '02000000000000000200000000000000000000000104ac020000000000000000000000020001010000000000' +
-    '000000000000010709';
+    '00000000000001070902';
   const bytes = encodeDigestRow(key, row);
   expect(toHex(bytes)).toBe(golden);
   const read = decodeDigestRow(key, fromHex(golden))!;

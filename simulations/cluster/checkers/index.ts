@@ -11,6 +11,7 @@ import { groupsHaveOneMaker } from './groups.js';
 import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
+import * as redactions from './redactions.js';
 import * as restores from './restores.js';
 import * as rot from './rot.js';
 import * as stores from './stores.js';
@@ -53,6 +54,9 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I23 rejected is nowhere': publishes.rejectedIsNowhere,
   'R33 deleted is gone': deletions.deletedIsGone,
   'R33 deletions hold': deletions.deletionsHold,
+  'E1 redacted is gone': redactions.redactedIsGone,
+  'E2 redactions hold': redactions.redactionsHold,
+  'E2 nothing else is redacted': redactions.nothingElseIsRedacted,
   'P1 presence is exact': presenceIsExact,
   'F2 documents are equal': documents.documentsAreEqual,
   'F4 followers have it': documents.followersHaveIt,

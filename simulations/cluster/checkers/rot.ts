@@ -9,10 +9,10 @@ export const rotIsNotServed: Checker = function* ({ record, stores }) {
     for (const { name, writers } of channels.values())
       for (const entries of writers.values())
         for (const entry of entries)
-          if (entry.line > 0) sums.set(`${name} ${dotText(entry)}`, entry.payloadSum);
+          if (entry.line > 0 && !entry.isRedacted) sums.set(`${name} ${dotText(entry)}`, entry.payloadSum);
   for (const { name, channel, events } of record.readers)
     for (const event of events) {
-      if (event.type !== 'entry' || event.line === 0) continue;
+      if (event.type !== 'entry' || event.line === 0 || event.isRedacted) continue;
       const sum = sums.get(`${channel} ${dotText(event.dot)}`);
       if (sum !== undefined && sum !== event.crc)
         yield `${name} in ${channel} got ${dotText(event.dot)} with other content than is stored`;

@@ -25,6 +25,9 @@ export interface StoredEntry extends SeenDot {
   readonly voids?: readonly RecordRange[] | undefined;
   /** That was said of it. */
   readonly isVoid?: true;
+  /** Its content was taken out: then the line is known from elsewhere. */
+  readonly isRedacted?: true;
+  readonly redacts?: SeenDot | undefined;
   readonly line: number;
   readonly sum: number;
   /** SHA-256 over dot and record, as a number that is little-endian; absent for what was given up, which is in no digest. */
@@ -35,6 +38,7 @@ export interface StoredEntry extends SeenDot {
 /** Number of `EntryKind`. */
 export const gapKind = 8;
 export const deleteKind = 10;
+export const redactKind = 11;
 /** Stands for an entry that another one gave up. */
 export const givenUpKind = -1;
 
@@ -48,6 +52,8 @@ export interface StoredChannel {
 
 export interface StoreLog {
   readonly node: string;
+  /** Publishes of which some copy in its files has a payload, wherever it lies: channel and dot. */
+  readonly contents: ReadonlySet<string>;
   readonly channels: ReadonlyMap<string, StoredChannel>;
 }
 
@@ -61,16 +67,25 @@ export function readStoreLog(
   node: string,
   files: readonly RawFile[],
   onConflict: (what: string) => void,
-  options: { readonly isAlone: boolean; readonly salvages?: boolean },
+  options: {
+    readonly isAlone: boolean;
+    readonly salvages?: boolean;
+    /** The line of an entry whose content was taken out. */
+    readonly lineAt?: (channel: string, writer: string, seq: number) => number | undefined;
+  },
 ): StoreLog {
   const lineage = files.map(lineageOf).find((found) => found !== undefined);
   const channels = new Map<string, Read>();
+  const contents = new Set<string>();
   const { records } = readRawSegments(files, lineage ?? '', options);
   for (const { channel: place, writer, round, seq, bytes } of records) {
     const name = place.slice(place.indexOf('/') + 1);
     const channel = channels.get(name) ?? { name, writers: new Map(), floors: new Map() };
     channels.set(name, channel);
-    const entry = entryOf({ writer, seq }, round, bytes);
+    const found = entryOf({ writer, seq }, round, bytes);
+    const line = found.isRedacted && options.lineAt?.(name, writer, seq);
+    const entry = line === undefined ? found : { ...found, line: line || found.line };
+    if (entry.line > 0 && !entry.isRedacted) contents.add(`${name} ${dotText(entry)}`);
     if (entry.trim && (writer === floorWriter || options.isAlone)) raise(channel.floors, entry.trim);
     if (writer === floorWriter) continue;
     const entries = channel.writers.get(writer) ?? [];
@@ -89,7 +104,7 @@ export function readStoreLog(
       for (const range of voids) giveUp(channel, range, true);
     }
   }
-  return { node, channels };
+  return { node, channels, contents };
 }
 
 interface Read extends StoredChannel {
@@ -128,7 +143,7 @@ export function untrimmed(
 export function entryOf(dot: SeenDot, round: number, bytes: Uint8Array): StoredEntry {
   let start = 1;
   while (bytes[start++]! >= 0x80);
-  const { timestamp, kind, parents, payload, trim, lost, voids } = decodeRecord(
+  const { timestamp, kind, parents, payload, trim, lost, voids, isRedacted, redacts } = decodeRecord(
     bytes,
     start,
     bytes.length,
@@ -137,7 +152,8 @@ export function entryOf(dot: SeenDot, round: number, bytes: Uint8Array): StoredE
   const line = kind === 0 ? lineOf(payload) : 0;
   const hash = hashOf(dot, bytes.subarray(start));
   const sums = { sum: crc32(bytes), payloadSum: crc32(payload) };
-  return { ...dot, round, timestamp, kind, parents, trim, lost, voids, line, ...sums, hash };
+  const entry = { ...dot, round, timestamp, kind, parents, trim, lost, voids, line, ...sums, hash, redacts };
+  return isRedacted ? { ...entry, isRedacted } : entry;
 }
 
 function hashOf({ writer, seq }: SeenDot, body: Uint8Array): bigint {

@@ -8,6 +8,7 @@ import { runFrom, runOf } from '../../log/run-bytes.js';
 import { verifyRun } from '../../log/run-reader.js';
 import type { RunSummary } from '../../log/run.js';
 import { KeptRuns, type Piece } from '../kept-runs.js';
+import { isReadAnew } from '../missing.js';
 import type { RecordSlice } from '../ports.js';
 
 export interface NewlyCommitted {
@@ -65,7 +66,7 @@ export class Mirror {
     const position = log.endPosition;
     const spans = log.commitThrough(dot);
     const pieces = this.#kept.take(spans);
-    return { position, pieces: log.generation.hasDeleted(spans) ? undefined : pieces };
+    return { position, pieces: isReadAnew(log, spans) ? undefined : pieces };
   }
 
   /** What is delivered before it is committed goes up to `tip`. False when there is nothing to it. */

@@ -39,6 +39,8 @@ export interface ForwardedPublish {
   readonly kind?: PublishedKind;
   /** It ends the generation of its channel; there is no content. */
   readonly isDelete?: boolean;
+  /** Of this entry the content is to be taken out; there is none else. */
+  readonly redacts?: Dot;
 }
 
 export interface PublishBatch {

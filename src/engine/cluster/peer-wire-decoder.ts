@@ -116,6 +116,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   let level: ForwardedPublish['level'] | undefined;
   const flags = { retain: false, degrade: false, first: false, isDelete: false };
   let kind: ForwardedPublish['kind'];
+  let redacts: ForwardedPublish['redacts'];
   const id = reader.withId((tag) => {
     if (tag === 0x12) ref = reader.ref();
     else if (tag === 0x1a) actor = reader.text(limits.tokenBytesMax);
@@ -128,6 +129,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     else if (tag === 0x50) flags.first = reader.varint() !== 0;
     else if (tag === 0x140) kind = readKind(reader);
     else if (tag === 0x168) flags.isDelete = reader.varint() !== 0;
+    else if (tag === 0x172) redacts = reader.dot();
     else return false;
     return true;
   });
@@ -145,6 +147,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     first: flags.first,
     ...(kind ? { kind } : {}),
     ...(flags.isDelete ? { isDelete: true } : {}),
+    ...(redacts ? { redacts } : {}),
   };
 }
 

@@ -230,6 +230,7 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   putFlag(out, 0x50, publish.first);
   if (publish.kind) putNumber(out, 0x140, publishedKindNumber(publish.kind));
   putFlag(out, 0x168, publish.isDelete === true);
+  if (publish.redacts) putDot(out, 0x172, publish.redacts);
   closeField(out, field);
 }
 

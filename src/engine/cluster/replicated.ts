@@ -12,6 +12,7 @@ import type { CommitPart, Replica, RingPlan } from '../../replication/replica.js
 import { type ActiveChannel, isAllCommitted } from '../active-channel.js';
 import type { ChannelTable } from '../channel-table.js';
 import type { Committer } from '../committer.js';
+import { isReadAnew } from '../missing.js';
 import type { Acting } from './neighbours.js';
 import type { Companion, Fetched, Ordering, Stamped, Stamping } from '../ordering.js';
 import { awaitRepeats, awaitedOf, untilCommitted } from './awaited.js';
@@ -347,8 +348,8 @@ export class Replicated implements Ordering {
     channel.settleTip();
     const spans = log.spans(from, to);
     const pieces = shared.kept.take(spans);
-    // Of what is deleted readers are told by the log.
-    this.#options.delivery.committed(channel, from, log.generation.hasDeleted(spans) ? undefined : pieces);
+    // Of what is deleted, or redacted, readers are told by the log.
+    this.#options.delivery.committed(channel, from, isReadAnew(log, spans) ? undefined : pieces);
     this.#options.surroundings.committed(ref, dot);
   }
 

@@ -8,6 +8,7 @@ export interface FoldedEntry extends Dot {
   readonly timestamp: Timestamp;
   readonly content?: Content | undefined;
   readonly trim?: Trim | undefined;
+  readonly redacts?: Dot | undefined;
 }
 
 /** `fault` where the entry should have changed something and is void. */

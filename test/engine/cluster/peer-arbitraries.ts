@@ -52,6 +52,8 @@ const publish = compacted<ForwardedPublish>(
     degrade: fc.boolean(),
     first: fc.boolean(),
     kind: some(fc.constantFrom(...publishedKinds)),
+    isDelete: some(fc.constant(true)),
+    redacts: some(dot),
   }),
 );
 const failure = compacted<Failure>(

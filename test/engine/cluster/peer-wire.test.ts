@@ -141,6 +141,8 @@ function toProto(message: PeerMessage): object {
         ...each,
         level: levelOf(each.level),
         kind: each.kind && publishedKindNumber(each.kind),
+        delete: each.isDelete,
+        redacts: dot(each.redacts),
       }));
       return { publish: { publishes } };
     }
