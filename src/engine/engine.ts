@@ -299,6 +299,12 @@ export class Engine implements NodeApi {
     return (await this.#parts()?.publishing.deleted(ref.value, principal.actor)) ?? err(this.#unavailable());
   };
 
+  trimChannel: NodeApi['trimChannel'] = async (hub, channel, keep, actor) => {
+    const ref = this.#admission.channel(hub, channel);
+    if (!ref.ok) return ref;
+    return (await this.#parts()?.publishing.trimmed(ref.value, keep, actor)) ?? err(this.#unavailable());
+  };
+
   history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>> {
     return this.#asReader(principal, hub, request.channel, (core, channel) =>
       historyPage(scanOf(core, channel), request),

@@ -2,6 +2,7 @@
 import type { Dot } from '../base/ids.js';
 import type { Judged } from './judged.js';
 import type { LostRange, Timestamp } from '../log/entry.js';
+import type { Keep } from '../log/retention.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Level } from '../protocol/messages.js';
 import type { Accepted, Reached } from '../sessions/ack-range.js';
@@ -37,12 +38,20 @@ export interface PendingPublish extends Accepted {
   readonly judged?: Judged | undefined;
   /** It has no content: it ends the generation of its channel. */
   readonly deletes?: true | undefined;
+  /** It has no content: it is a trim that somebody forces. */
+  readonly forces?: ForcedTrim | undefined;
   /** Set when stamped, or taken from the first entry of the same key. */
   dot: Dot | undefined;
   timestamp: Timestamp;
   duplicate: boolean;
   /** Of a document: its version behind the change. */
   version?: number | undefined;
+}
+
+export interface ForcedTrim {
+  readonly keep: Keep;
+  /** Everything before it goes; known at the node that owns. */
+  position: number;
 }
 
 /** Retention: everything before `position` may go. */
@@ -82,6 +91,9 @@ export type Pending = PendingPublish | PendingTrim | PendingMerge | PendingSnaps
 export function weight(item: Pending): number {
   return item.kind === 'publish' ? item.content.length + 128 : 256;
 }
+
+/** What the answer claims where nothing had to be written. */
+export const nothingWritten: Reached = { level: 'memory', copies: 0 };
 
 /** Nothing was written, and trying again is safe. */
 export function refuseUnwritten(item: Pending): void {

@@ -68,7 +68,7 @@ export interface MissingRange {
   readonly fromSeq: number;
   readonly toSeq: number;
   /** Where that is no damage: a home may have removed what others do not know yet to be removed. */
-  readonly gone?: 'trimmed' | 'deleted';
+  readonly gone?: 'trimmed' | 'forced' | 'deleted';
 }
 
 /** Entries that lie together and of which some cannot be read. */

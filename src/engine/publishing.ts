@@ -8,7 +8,7 @@ import {
   parseChannelName,
 } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import type { Result } from '../base/result.js';
+import { type Result, err } from '../base/result.js';
 import { planted } from '../base/planted.js';
 import type { Action } from '../channels/grants.js';
 import { kindOf } from '../channels/kinds.js';
@@ -16,6 +16,7 @@ import { refusal } from '../channels/permissions.js';
 import { type ChannelRules, defaultRules } from '../channels/rules.js';
 import { systemRulesOf } from '../hubs/system-channels.js';
 import { contentHash } from '../log/entry-wire.js';
+import type { Keep } from '../log/retention.js';
 import { keyScope } from '../log/run-layout.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
@@ -28,7 +29,8 @@ import type { Core } from './core.js';
 import { type Judged, judgedOf, misplaced } from './judged.js';
 import type { Away, Taker } from './cluster/neighbours.js';
 import type { ForwardedPublish } from './cluster/peer-messages.js';
-import type { PendingPublish, PublishOrigin } from './pending.js';
+import { type ForcedTrim, type PendingPublish, type PublishOrigin, nothingWritten } from './pending.js';
+import { Retention } from './retention.js';
 
 export interface PublishRequest {
   readonly origin: PublishOrigin;
@@ -66,13 +68,16 @@ const unknownHubs: PublishingHubs = {
 
 export class Publishing implements Taker {
   readonly counters = { published: 0, signals: 0, refused: 0 };
+  readonly #retention: Retention;
 
   constructor(
     readonly core: Core,
     readonly rulesOf: (hub: HubName, channel: ChannelName) => ChannelRules | undefined,
     readonly away?: Away,
     readonly hubs: PublishingHubs = unknownHubs,
-  ) {}
+  ) {
+    this.#retention = new Retention(core);
+  }
 
   publish(request: PublishRequest): void {
     const place = this.#place(request.hub, request.message.channel);
@@ -130,21 +135,33 @@ export class Publishing implements Taker {
   deleted(ref: ChannelRef, actor: string): Promise<Result<PublishAccepted, Failure>> {
     return new Promise((resolve) => {
       const settled = ([result]: Result<PublishAccepted, Failure>[]): void => resolve(result!);
-      this.#delete(ref, actor, new BatchOrigin(1, settled));
+      this.#unlimited(ref, deletionOf(0, actor, new BatchOrigin(1, settled)));
     });
   }
 
-  /** Ends the generation of a channel, wherever that is written. */
-  #delete(ref: ChannelRef, actor: string, origin: PublishOrigin): void {
+  /** What makes room, wherever that is written: also on a full disk. */
+  #unlimited(ref: ChannelRef, pending: PendingPublish): void {
     const { at } = this.core.ordering.acting(ref);
     const { channel } = ref;
+    const { origin } = pending;
     if (at === 'nowhere')
       return origin.publishFailed(0, failure('UNAVAILABLE', { channel, retryAfterMs: 500 }));
-    const pending = deletionOf(0, actor, origin);
     if (this.away && (at === 'peer' || this.away.holds(ref))) return this.away.forward(pending, ref);
     if (!this.core.committer.hasRoom(0))
       return origin.publishFailed(0, failure('OVERLOADED', { channel, retryAfterMs: 100 }));
     this.#append(this.core.channels.use(ref), pending);
+  }
+
+  /** A trim that an operator forces, wherever that is written: resolves once it is committed; without an id where nothing
+   *  had to go. Works on a full disk, which it is for. */
+  trimmed(ref: ChannelRef, keep: Keep, actor: string): Promise<Result<PublishAccepted, Failure>> {
+    const { channel } = ref;
+    // What the system keeps there is not what fills a disk.
+    if (isSystemChannel(channel)) return Promise.resolve(err(failure('DENIED', { channel })));
+    return new Promise((resolve) => {
+      const settled = ([result]: Result<PublishAccepted, Failure>[]): void => resolve(result!);
+      this.#unlimited(ref, forcedOf(0, actor, new BatchOrigin(1, settled), keep));
+    });
   }
 
   /** A publish that another node let in and sent here. */
@@ -152,6 +169,8 @@ export class Publishing implements Taker {
     const { ref, content, level, publisher, idempotencyKey } = item;
     if (item.isDelete)
       return this.#append(this.core.channels.use(ref), deletionOf(item.id, item.actor, origin));
+    if (item.keep)
+      return this.#append(this.core.channels.use(ref), forcedOf(item.id, item.actor, origin, item.keep));
     const judged = item.kind && judgedOf(item.kind, ref.channel, content);
     const wrong = judged && 'outcome' in judged ? judged : misplaced(item.kind, ref.channel);
     if (wrong) return origin.publishFailed(item.id, wrong);
@@ -231,18 +250,38 @@ export class Publishing implements Taker {
 
   #append(channel: ActiveChannel, pending: PendingPublish): void {
     this.core.committer.admit(pending);
-    if (channel.isLoaded) this.core.committer.submit(channel, pending);
+    if (channel.isLoaded && !pending.forces) this.core.committer.submit(channel, pending);
     else void this.#appendOnceLoaded(channel, pending);
   }
 
   async #appendOnceLoaded(channel: ActiveChannel, pending: PendingPublish): Promise<void> {
     try {
       await this.core.channels.ready(channel);
-      this.core.committer.submit(channel, pending);
+      if (!pending.forces || (await this.#isPlaced(channel, pending, pending.forces)))
+        this.core.committer.submit(channel, pending);
     } catch {
       this.core.committer.forget(pending);
       pending.origin.publishFailed(pending.requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
+  }
+
+  /** Whether a forced trim is to be written; else it has its answer. */
+  async #isPlaced(channel: ActiveChannel, pending: PendingPublish, forced: ForcedTrim): Promise<boolean> {
+    const { committer, ordering } = this.core;
+    // Where another node acts it goes there.
+    if (ordering.acting(channel.ref).at === 'peer') return true;
+    const position = await this.#retention.forcedPosition(channel, forced.keep);
+    forced.position = position ?? 0;
+    if (position !== undefined && position > channel.log.firstPosition) return true;
+    committer.forget(pending);
+    const { origin, requestId } = pending;
+    if (position !== undefined) origin.publishAccepted(pending, nothingWritten);
+    else {
+      const message =
+        'This cannot be trimmed now: there is no quorum, another trim is on its way, or a snapshot of the document is. Nothing was removed.';
+      origin.publishFailed(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000, message }));
+    }
+    return false;
   }
 
   /** A signal is acknowledged when it was handed to whoever listens: it is kept nowhere else. */
@@ -333,11 +372,18 @@ function pendingOf(
   };
 }
 
-/** Acknowledged once it is committed, or not at all. */
 function deletionOf(requestId: number, actor: string, origin: PublishOrigin): PendingPublish {
+  return { ...withoutContent(requestId, actor, origin), deletes: true };
+}
+
+function forcedOf(requestId: number, actor: string, origin: PublishOrigin, keep: Keep): PendingPublish {
+  return { ...withoutContent(requestId, actor, origin), forces: { keep, position: 0 } };
+}
+
+/** Acknowledged once it is committed, or not at all. */
+function withoutContent(requestId: number, actor: string, origin: PublishOrigin): PendingPublish {
   return {
     kind: 'publish',
-    deletes: true,
     origin,
     requestId,
     content: noContent,

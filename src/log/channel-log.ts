@@ -32,10 +32,10 @@ import {
   forgetTrims,
   forgetTrimsOf,
   holdTrims,
+  inForce,
   judgeFloors,
   rises,
   trimAt,
-  withDeletion,
 } from './trims.js';
 
 export type { Refusal } from './acceptance.js';
@@ -403,7 +403,7 @@ export class ChannelLog {
     }
     if (!rises) return;
     if (trim.deletion) adoptDeletion(this.#parts, trim.deletion);
-    this.#parts.trim = withDeletion(this.#parts, { ...trim, floors });
+    this.#parts.trim = inForce(this.#parts, { ...trim, floors });
     const { retained } = this.#parts;
     if (retained && retained.seq <= (floors.get(retained.writer) ?? 0)) this.#parts.retained = undefined;
     order.trim(trimmedCount(floors));

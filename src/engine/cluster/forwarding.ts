@@ -343,7 +343,7 @@ export class Forwarding {
 }
 
 function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem): ForwardedPublish {
-  const { actor, content, publisher, idempotencyKey, retain, judged, deletes } = pending;
+  const { actor, content, publisher, idempotencyKey, retain, judged, deletes, forces } = pending;
   return {
     id,
     ref: lane.ref,
@@ -357,5 +357,6 @@ function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem
     first: isFirst,
     ...(judged ? { kind: judged.kind } : {}),
     ...(deletes ? { isDelete: true } : {}),
+    ...(forces ? { keep: forces.keep } : {}),
   };
 }
