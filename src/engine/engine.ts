@@ -376,7 +376,7 @@ export class Engine implements NodeApi {
       sessions: this.#sessions.count,
       subscriptions: this.#sessions.subscriptionCount,
       channelsInMemory: core?.channels.size ?? 0,
-      diskFull: core?.store.space() === 'full',
+      diskFull: core !== undefined && core.store.space() !== 'ok',
       ...(core?.cluster ? { cluster: core.cluster.status() } : {}),
       counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...core?.delivery.counters },
     };

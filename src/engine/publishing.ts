@@ -244,7 +244,7 @@ export class Publishing implements Taker {
     if (!(place instanceof ActiveChannel) && channels.isFull)
       return failure('OVERLOADED', { channel, retryAfterMs: limits.channelIdleMs });
     if (level === 'memory') return undefined;
-    if (store.space() === 'full') return failure('DISK_FULL', { channel, retryAfterMs: 10_000 });
+    if (store.space() !== 'ok') return failure('DISK_FULL', { channel, retryAfterMs: 10_000 });
     return committer.hasRoom(bytes) ? undefined : failure('OVERLOADED', { channel, retryAfterMs: 100 });
   }
 

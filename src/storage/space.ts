@@ -15,14 +15,21 @@ export interface SpaceOptions {
   readonly reserveBytes: number;
 }
 
+/** `full`: new publishes are refused. `spent`: what others send is too, unless it makes room. */
+export type Space = 'ok' | 'full' | 'spent';
+
 /** Written bytes after which the space is looked at again. */
 const checkBytes = 8_388_608;
 const reserveName = 'reserve';
 const stepBytes = 262_144;
+/** With less than this part of the reserve left, only what makes room is written. */
+const spentPart = 1 / 2;
+/** What compaction writes leaves this part of the reserve. */
+const sparedPart = 1 / 4;
 
 export class SpaceWatch {
   readonly #options: SpaceOptions;
-  #state: 'ok' | 'full' = 'ok';
+  #state: Space = 'ok';
   #checkedAtBytes = 0;
   #checking: Promise<void> | undefined;
 
@@ -30,7 +37,7 @@ export class SpaceWatch {
     this.#options = options;
   }
 
-  get state(): 'ok' | 'full' {
+  get state(): Space {
     return this.#state;
   }
 
@@ -52,7 +59,8 @@ export class SpaceWatch {
     try {
       const { freeBytes, totalBytes } = await files.space(directory);
       const isNarrow = freeBytes < totalBytes * (1 - fullAtRatio) && freeBytes < plentyBytes;
-      this.#state = isNarrow || freeBytes < reserveBytes ? 'full' : 'ok';
+      const isFull = isNarrow || freeBytes < reserveBytes;
+      this.#state = freeBytes < reserveBytes * spentPart ? 'spent' : isFull ? 'full' : 'ok';
     } catch {
       // A volume that does not tell: a write will.
     }
@@ -63,16 +71,13 @@ export class SpaceWatch {
     await this.check();
     const { files, directory, reserveBytes } = this.#options;
     const { freeBytes } = await files.space(directory).catch(() => ({ freeBytes: reserveBytes }));
-    if (freeBytes >= reserveBytes) return;
-    const reserve = await this.#openReserve('write');
-    await reserve?.truncate(0);
-    await reserve?.close();
+    if (freeBytes < reserveBytes) await this.#giveUpReserve();
   }
 
   /** Fills the reserve by a step, when there is room again. False when nothing was due. */
   async refill(): Promise<boolean> {
     const { reserveBytes } = this.#options;
-    if (this.#state === 'full' || reserveBytes === 0) return false;
+    if (this.#state !== 'ok' || reserveBytes === 0) return false;
     const reserve = (await this.#openReserve('write')) ?? (await this.#openReserve('create'));
     if (!reserve) return false;
     try {
@@ -89,6 +94,24 @@ export class SpaceWatch {
     } finally {
       await reserve.close();
     }
+  }
+
+  /** Whether so much may be written in order to make room: for that the reserve is given up. */
+  async hasRoomFor(bytes: number): Promise<boolean> {
+    const { files, directory, reserveBytes } = this.#options;
+    const isEnough = async (): Promise<boolean> => {
+      const { freeBytes } = await files.space(directory).catch(() => ({ freeBytes: Infinity }));
+      return freeBytes - bytes >= reserveBytes * sparedPart;
+    };
+    if (await isEnough()) return true;
+    await this.#giveUpReserve();
+    return await isEnough();
+  }
+
+  async #giveUpReserve(): Promise<void> {
+    const reserve = await this.#openReserve('write');
+    await reserve?.truncate(0);
+    await reserve?.close();
   }
 
   async #openReserve(mode: 'write' | 'create'): Promise<StoreFile | undefined> {
