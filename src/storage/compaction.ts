@@ -35,6 +35,8 @@ const groupMax = 16;
 /** Of dead ones: all of them is read before they go. */
 const deadGroupMax = 4;
 const blockBytes = 1_048_576;
+/** Of what is written beside what is alive: headers, and rows of the index. */
+const overheadBytes = 65_536;
 
 /** Segments that must stay as they are, and until when by the monotonic clock. */
 export type Postponed = Map<number, number>;
@@ -45,7 +47,7 @@ export async function compactStep(parts: StoreParts, postponed: Postponed, unixM
   const isFull = parts.space.state !== 'ok';
   const group = isFull ? chooseDead(parts, postponed) : chooseGroup(parts, postponed);
   if (group.length === 0) return false;
-  if (isFull && !(await parts.space.hasRoomFor(liveBytesOf(group) + blockBytes))) return false;
+  if (isFull && !(await parts.space.hasRoomFor(liveBytesOf(group) + overheadBytes))) return false;
   // Every row of a sealed segment must be where it can be looked up.
   await parts.index.flushAll();
   const bytes = new ByteWriter(blockBytes);

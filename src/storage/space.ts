@@ -30,6 +30,8 @@ const sparedPart = 1 / 4;
 export class SpaceWatch {
   readonly #options: SpaceOptions;
   #state: Space = 'ok';
+  /** Size of the reserve, once it is known. */
+  #reservedBytes: number | undefined;
   #checkedAtBytes = 0;
   #checking: Promise<void> | undefined;
 
@@ -58,9 +60,11 @@ export class SpaceWatch {
     const { files, directory, fullAtRatio, plentyBytes, reserveBytes } = this.#options;
     try {
       const { freeBytes, totalBytes } = await files.space(directory);
+      // What the reserve lacks is not free for anything else: giving it up makes nothing less full.
+      const roomBytes = freeBytes - (reserveBytes - (this.#reservedBytes ?? reserveBytes));
       const isNarrow = freeBytes < totalBytes * (1 - fullAtRatio) && freeBytes < plentyBytes;
-      const isFull = isNarrow || freeBytes < reserveBytes;
-      this.#state = freeBytes < reserveBytes * spentPart ? 'spent' : isFull ? 'full' : 'ok';
+      const isFull = isNarrow || roomBytes < reserveBytes;
+      this.#state = roomBytes < reserveBytes * spentPart ? 'spent' : isFull ? 'full' : 'ok';
     } catch {
       // A volume that does not tell: a write will.
     }
@@ -68,10 +72,12 @@ export class SpaceWatch {
 
   /** At start: looks, and gives the reserve up when there is no room to open the index in. */
   async open(): Promise<void> {
+    const { reserveBytes } = this.#options;
+    const reserve = await this.#openReserve('write');
+    this.#reservedBytes = Math.min(reserveBytes, (await reserve?.size()) ?? 0);
+    await reserve?.close();
+    if ((await this.#freeBytes()) < reserveBytes) await this.#giveUpReserve();
     await this.check();
-    const { files, directory, reserveBytes } = this.#options;
-    const { freeBytes } = await files.space(directory).catch(() => ({ freeBytes: reserveBytes }));
-    if (freeBytes < reserveBytes) await this.#giveUpReserve();
   }
 
   /** Fills the reserve by a step, when there is room again. False when nothing was due. */
@@ -82,9 +88,12 @@ export class SpaceWatch {
     if (!reserve) return false;
     try {
       const size = await reserve.size();
+      this.#reservedBytes = Math.min(reserveBytes, size);
       if (size >= reserveBytes) return false;
-      reserve.write(new Uint8Array(Math.min(stepBytes, reserveBytes - size)), size);
+      const step = Math.min(stepBytes, reserveBytes - size);
+      reserve.write(new Uint8Array(step), size);
       await reserve.sync();
+      this.#reservedBytes = size + step;
       return true;
     } catch (error) {
       // Nothing is lost with a reserve that does not fit.
@@ -98,20 +107,25 @@ export class SpaceWatch {
 
   /** Whether so much may be written in order to make room: for that the reserve is given up. */
   async hasRoomFor(bytes: number): Promise<boolean> {
-    const { files, directory, reserveBytes } = this.#options;
-    const isEnough = async (): Promise<boolean> => {
-      const { freeBytes } = await files.space(directory).catch(() => ({ freeBytes: Infinity }));
-      return freeBytes - bytes >= reserveBytes * sparedPart;
-    };
-    if (await isEnough()) return true;
+    const needed = bytes + this.#options.reserveBytes * sparedPart;
+    const freeBytes = await this.#freeBytes();
+    if (freeBytes >= needed) return true;
+    if (freeBytes + (this.#reservedBytes ?? 0) < needed) return false;
     await this.#giveUpReserve();
-    return await isEnough();
+    return true;
+  }
+
+  /** Of a volume that does not tell there is enough: a write will. */
+  async #freeBytes(): Promise<number> {
+    const { files, directory } = this.#options;
+    return (await files.space(directory).catch(() => ({ freeBytes: Infinity }))).freeBytes;
   }
 
   async #giveUpReserve(): Promise<void> {
     const reserve = await this.#openReserve('write');
     await reserve?.truncate(0);
     await reserve?.close();
+    this.#reservedBytes = 0;
   }
 
   async #openReserve(mode: 'write' | 'create'): Promise<StoreFile | undefined> {
