@@ -27,6 +27,7 @@ export const faultKinds = [
   'ring',
   'rot',
   'delete',
+  'force',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -53,13 +54,15 @@ export interface FaultPlan {
 
 const betweenNodes: ReadonlySet<FaultKind> = new Set(['isolate', 'one-way', 'split', 'duel', 'tail']);
 
+/** At rates of their own: see swarm.ts, and drawRot. */
+const drawnApart: ReadonlySet<FaultKind> = new Set(['ambush', 'ring', 'rot', 'delete', 'force']);
+
 /** A random part of all kinds, each at a rate of its own: what is left out lets the rest go further. */
 export function drawRates(random: Random, nodes: number, lengthMs: number): Map<FaultKind, number> {
   const rates = new Map<FaultKind, number>();
   const share = pick(random, [0.1, 0.25, 0.5, 0.8]);
   for (const kind of faultKinds) {
-    // Drawn apart: drawRot.
-    if (kind === 'ambush' || kind === 'ring' || kind === 'rot' || kind === 'delete') continue;
+    if (drawnApart.has(kind)) continue;
     const isMeant = random.next() < share;
     const times = logBetween(random, 1, 12);
     if (!isMeant || (nodes === 1 && betweenNodes.has(kind))) continue;

@@ -121,6 +121,8 @@ export class Nemesis {
         return this.#operator.change(fault.amount);
       case 'delete':
         return this.#operator.delete(node, fault.amount);
+      case 'force':
+        return this.#operator.force(node, fault.amount);
       case 'ambush':
         return this.#ambush(fault);
       case 'cut':

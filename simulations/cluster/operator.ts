@@ -47,6 +47,26 @@ export class Operator {
     return true;
   }
 
+  /** Asks a node to trim a channel by force; false when it is down. */
+  force(node: SimulatedNode, amount: number): boolean {
+    const { engine, name } = node;
+    const { record, trace, channels } = this.#world;
+    const channel = channels[Math.floor(amount * channels.length)];
+    if (!engine || channel === undefined || node.state !== 'up') return false;
+    const keep = { entries: Math.floor(this.#random.next() ** 2 * 40) };
+    node.machine.run(() => {
+      void engine.trimChannel('default', channel, keep, administrator.actor).then(
+        (trimmed) => {
+          const dot = trimmed.ok ? trimmed.value.dot : undefined;
+          record.forced.push({ node: name, channel, ...(dot ? { dot } : {}) });
+          trace.tell(`${name} ${dot ? `trimmed ${channel} by ${dotText(dot)}` : `did not trim ${channel}`}`);
+        },
+        (error: unknown) => this.#world.broken(error),
+      );
+    });
+    return true;
+  }
+
   #one(amount: number): boolean {
     const { nodes } = this.#world;
     const members = this.#world.members();

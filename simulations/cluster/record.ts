@@ -199,6 +199,8 @@ export class ClusterRecord {
   readonly starts = new Map<string, number>();
   /** Channels that somebody was told are deleted, or not. */
   readonly deletions: { readonly node: string; readonly channel: string; readonly dot?: SeenDot }[] = [];
+  /** The same of trims that were forced. */
+  readonly forced: { readonly node: string; readonly channel: string; readonly dot?: SeenDot }[] = [];
   /** Looked at when nothing had gone wrong for a while. */
   readonly presences: SeenPresence[] = [];
   readonly changes: SeenChange[] = [];

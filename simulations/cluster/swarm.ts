@@ -80,10 +80,14 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     deleting.next() < 0.6 ? [] : [['delete', (logBetween(deleting, 1, 6) * 60_000) / lengthMs]],
   );
   const deletions = drawFaults(deleting, { ...span, lostDisksMax: 0, rates: deletionRates });
+  const forcing = chanceFor(seed, 'forced trims');
+  const forcedRates = new Map<FaultKind, number>(
+    forcing.next() < 0.6 ? [] : [['force', (logBetween(forcing, 1, 6) * 60_000) / lengthMs]],
+  );
+  const forced = drawFaults(forcing, { ...span, lostDisksMax: 0, rates: forcedRates });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
-    // Nothing is trimmed where the ring changes.
-    world: spares === undefined ? world : { ...world, spares, retention: undefined },
+    world: spares === undefined ? world : { ...world, spares },
     channels,
     publishers,
     plainPublishers: spares === undefined ? drawPlainPublishers(seed, channels, publishers) : [],
@@ -96,8 +100,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     restores: drawRestores(seed, channels),
     lengthMs,
     reconnectMaxMs,
-    rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates]),
-    faults: [...faults, ...ambushes, ...changes, ...deletions].sort((a, b) => a.atMs - b.atMs),
+    rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates, ...forcedRates]),
+    faults: [...faults, ...ambushes, ...changes, ...deletions, ...forced].sort((a, b) => a.atMs - b.atMs),
   };
 }
 

@@ -4,6 +4,7 @@ import * as claims from './claims.js';
 import * as clocks from './clocks.js';
 import * as deletions from './deletions.js';
 import * as documents from './documents.js';
+import * as forced from './forced.js';
 import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
 import * as notifications from './notifications.js';
@@ -53,6 +54,8 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I23 rejected is nowhere': publishes.rejectedIsNowhere,
   'R33 deleted is gone': deletions.deletedIsGone,
   'R33 deletions hold': deletions.deletionsHold,
+  'R37 forced trims hold': forced.forcedTrimsHold,
+  'R37 forced is told': forced.forcedIsTold,
   'P1 presence is exact': presenceIsExact,
   'F2 documents are equal': documents.documentsAreEqual,
   'F4 followers have it': documents.followersHaveIt,
