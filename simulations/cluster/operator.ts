@@ -2,6 +2,7 @@
  *  The number of copies stays, so what a quorum is stays too. */
 import { dotText } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
+import type { Keep } from '../../src/log/retention.js';
 import type { RingIntent } from '../../src/cluster/ring-intent.js';
 import { pick } from './chance.js';
 import type { SimulatedNode } from './node.js';
@@ -49,11 +50,16 @@ export class Operator {
 
   /** Asks a node to trim a channel by force; false when it is down. */
   force(node: SimulatedNode, amount: number): boolean {
-    const { engine, name } = node;
-    const { record, trace, channels } = this.#world;
+    const { channels } = this.#world;
     const channel = channels[Math.floor(amount * channels.length)];
-    if (!engine || channel === undefined || node.state !== 'up') return false;
     const keep = { entries: Math.floor(this.#random.next() ** 2 * 40) };
+    return channel !== undefined && this.trim(node, channel, keep);
+  }
+
+  trim(node: SimulatedNode, channel: string, keep: Keep): boolean {
+    const { engine, name } = node;
+    const { record, trace } = this.#world;
+    if (!engine || node.state !== 'up') return false;
     node.machine.run(() => {
       void engine.trimChannel('default', channel, keep, administrator.actor).then(
         (trimmed) => {

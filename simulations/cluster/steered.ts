@@ -44,7 +44,7 @@ export function steeredIn(world: World, evidence: Evidence | undefined, nemesis:
   const inClaims = times.filter((atMs) =>
     claims.some((some) => some.some(({ sinceMs }) => atMs <= sinceMs && sinceMs < atMs + claimMs)),
   );
-  const raised = evidence?.isRingChanging ? evidence.raised : [];
+  const raised = evidence && nemesis.fired.has('ring') ? evidence.raised : [];
   return {
     ...nemesis.steered,
     regainedWithTail: sum(record.claims, ([channel, some]) => regained(world, channel, some)),
