@@ -35,8 +35,8 @@ const groupMax = 16;
 /** Of dead ones: all of them is read before they go. */
 const deadGroupMax = 4;
 const blockBytes = 1_048_576;
-/** Of what is written beside what is alive: headers, and rows of the index. */
-const overheadBytes = 65_536;
+/** Written beside what is alive: headers, and rows of the index. */
+const overheadBytes = 16_384;
 
 /** Segments that must stay as they are, and until when by the monotonic clock. */
 export type Postponed = Map<number, number>;
@@ -47,7 +47,7 @@ export async function compactStep(parts: StoreParts, postponed: Postponed, unixM
   const isFull = parts.space.state !== 'ok';
   const group = isFull ? chooseDead(parts, postponed) : chooseGroup(parts, postponed);
   if (group.length === 0) return false;
-  if (isFull && !(await parts.space.hasRoomFor(liveBytesOf(group) + overheadBytes))) return false;
+  if (isFull && !(await parts.space.hasRoomFor(roomFor(group)))) return false;
   // Every row of a sealed segment must be where it can be looked up.
   await parts.index.flushAll();
   const bytes = new ByteWriter(blockBytes);
@@ -127,8 +127,9 @@ function isWhole({ firstCommit, lastCommit }: Segment): boolean {
   return firstCommit > 0 && lastCommit > 0;
 }
 
-function liveBytesOf(group: readonly Segment[]): number {
-  return group.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
+/** A write that does not fit ends the store: with as much again there is no doubt that it does. */
+function roomFor(group: readonly Segment[]): number {
+  return 2 * group.reduce((sum, { liveBytes }) => sum + liveBytes, 0) + overheadBytes;
 }
 
 function contentBytes(segment: Segment): number {

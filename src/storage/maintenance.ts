@@ -45,8 +45,9 @@ export class Maintenance {
 
   async #step(unixMs: number): Promise<void> {
     const { index, space } = this.#parts;
-    await index.flush();
     await space.check();
+    await space.relieve();
+    await index.flush();
     if (await space.refill()) return;
     if (await this.#dropKeys(unixMs)) return;
     // On a full disk everybody waits for this.

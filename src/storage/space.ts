@@ -24,7 +24,7 @@ const reserveName = 'reserve';
 const stepBytes = 262_144;
 /** With less than this part of the reserve left, only what makes room is written. */
 const spentPart = 1 / 2;
-/** What compaction writes leaves this part of the reserve. */
+/** And with less than this part free the reserve is given up. */
 const sparedPart = 1 / 4;
 
 export class SpaceWatch {
@@ -70,10 +70,16 @@ export class SpaceWatch {
     }
   }
 
+  /** Others have taken the disk: the reserve is given up before a write of the store itself meets a full one. */
+  async relieve(): Promise<void> {
+    if (this.#state !== 'spent' || this.#reservedBytes === 0) return;
+    if ((await this.#freeBytes()) < this.#options.reserveBytes * sparedPart) await this.#giveUpReserve();
+  }
+
   /** At start: looks, and gives the reserve up when there is no room to open the index in. */
   async open(): Promise<void> {
-    const { reserveBytes } = this.#options;
-    const reserve = await this.#openReserve('write');
+    const { files, directory, reserveBytes } = this.#options;
+    const reserve = await openReserve(files, directory, 'write');
     this.#reservedBytes = Math.min(reserveBytes, (await reserve?.size()) ?? 0);
     await reserve?.close();
     if ((await this.#freeBytes()) < reserveBytes) await this.#giveUpReserve();
@@ -82,9 +88,10 @@ export class SpaceWatch {
 
   /** Fills the reserve by a step, when there is room again. False when nothing was due. */
   async refill(): Promise<boolean> {
-    const { reserveBytes } = this.#options;
+    const { files, directory, reserveBytes } = this.#options;
     if (this.#state !== 'ok' || reserveBytes === 0) return false;
-    const reserve = (await this.#openReserve('write')) ?? (await this.#openReserve('create'));
+    const reserve =
+      (await openReserve(files, directory, 'write')) ?? (await openReserve(files, directory, 'create'));
     if (!reserve) return false;
     try {
       const size = await reserve.size();
@@ -107,10 +114,9 @@ export class SpaceWatch {
 
   /** Whether so much may be written in order to make room: for that the reserve is given up. */
   async hasRoomFor(bytes: number): Promise<boolean> {
-    const needed = bytes + this.#options.reserveBytes * sparedPart;
     const freeBytes = await this.#freeBytes();
-    if (freeBytes >= needed) return true;
-    if (freeBytes + (this.#reservedBytes ?? 0) < needed) return false;
+    if (freeBytes >= bytes) return true;
+    if (freeBytes + (this.#reservedBytes ?? 0) < bytes) return false;
     await this.#giveUpReserve();
     return true;
   }
@@ -122,19 +128,27 @@ export class SpaceWatch {
   }
 
   async #giveUpReserve(): Promise<void> {
-    const reserve = await this.#openReserve('write');
-    await reserve?.truncate(0);
-    await reserve?.close();
+    await giveUpReserve(this.#options.files, this.#options.directory);
     this.#reservedBytes = 0;
   }
+}
 
-  async #openReserve(mode: 'write' | 'create'): Promise<StoreFile | undefined> {
-    const { files, directory } = this.#options;
-    try {
-      return await files.open(`${directory}/${reserveName}`, mode);
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT' && mode === 'write') return undefined;
-      throw error;
-    }
+/** `directory`: `store/`. */
+export async function giveUpReserve(files: Files, directory: string): Promise<void> {
+  const reserve = await openReserve(files, directory, 'write');
+  await reserve?.truncate(0);
+  await reserve?.close();
+}
+
+async function openReserve(
+  files: Files,
+  directory: string,
+  mode: 'write' | 'create',
+): Promise<StoreFile | undefined> {
+  try {
+    return await files.open(`${directory}/${reserveName}`, mode);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' && mode === 'write') return undefined;
+    throw error;
   }
 }

@@ -4,7 +4,7 @@ import type { ChannelOrder } from './channel-order.js';
 import type { Checker, Evidence } from './evidence.js';
 import { type StoredEntry, type StoredTrim, dotText } from './store-log.js';
 
-/** R37: what somebody was told is removed is, at every home. */
+/** I19: what somebody was told is removed is, at every home. */
 export const forcedTrimsHold: Checker = function* ({ record, orders, homesOf }) {
   for (const { channel, dot, node } of record.forced) {
     const order = orders.get(channel);
@@ -18,7 +18,7 @@ export const forcedTrimsHold: Checker = function* ({ record, orders, homesOf }) 
   }
 };
 
-/** R37: what was forced out is not told as what retention removed. */
+/** I13: what was forced out is not told as what retention removed. */
 export const forcedIsTold: Checker = function* (evidence) {
   for (const [channel, order] of evidence.orders) {
     const forcedOut = forcedOutOf(evidence, channel, order);
