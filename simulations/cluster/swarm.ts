@@ -82,12 +82,14 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   const deletions = drawFaults(deleting, { ...span, lostDisksMax: 0, rates: deletionRates });
   const forcing = chanceFor(seed, 'forced trims');
   const forcedRates = new Map<FaultKind, number>(
-    forcing.next() < 0.6 ? [] : [['force', (logBetween(forcing, 1, 6) * 60_000) / lengthMs]],
+    forcing.next() < (spares === undefined ? 0.6 : 0.3)
+      ? []
+      : [['force', (logBetween(forcing, 1, 6) * 60_000) / lengthMs]],
   );
   const forced = drawFaults(forcing, { ...span, lostDisksMax: 0, rates: forcedRates });
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
-    world: spares === undefined ? world : { ...world, spares },
+    world: spares === undefined ? world : { ...world, spares, retention: world.retention ?? often(seed) },
     channels,
     publishers,
     plainPublishers: spares === undefined ? drawPlainPublishers(seed, channels, publishers) : [],
@@ -128,6 +130,12 @@ function drawRetention(seed: number): Pick<WorldPlan, 'retention' | 'trimGraceMs
     { maxBytes: 20_000 },
   ]);
   return { retention, trimGraceMs: pick(random, [0, 3_000, 30_000]) };
+}
+
+/** Where the ring changes, in most of the runs: both together are what is to be seen. */
+function often(seed: number): WorldPlan['retention'] {
+  const random = chanceFor(seed, 'retention beside ring changes');
+  return random.next() < 0.3 ? undefined : { maxCount: pick(random, [10, 40]) };
 }
 
 /** Of one run, in the mean: more of the same finds less than another seed. */

@@ -24,7 +24,10 @@ export function addTrimCommand(parent: Command): void {
     .description('Remove old entries now, whether they were read or not. Works on a full disk.')
     .option('--keep <what>', 'what is left: "1000" entries, about "64MiB", or the last "2h"')
     .option('--before <time>', 'what is older goes: ISO time, Unix milliseconds, or "2h" ago')
-    .option('--largest <n>', 'the largest n channels of the hub that this node holds, in place of one by name')
+    .option(
+      '--largest <n>',
+      'the largest n channels of the hub that this node holds, in place of one by name',
+    )
     .option('--force', 'do it: nothing of it can be brought back')
     .option('--json', 'NDJSON on a terminal too');
   addTargetOptions(command)

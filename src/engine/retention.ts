@@ -33,9 +33,7 @@ export class Retention {
         ? undefined
         : await store.seqsSince(channel.ref, timestampFromUnixMs(Math.floor(physicalMs() - maxAgeMs)));
     const wanted = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
-    return (
-      (await this.#readable(channel, Math.min(wanted ?? 0, limit), limit)) ?? channel.log.firstPosition
-    );
+    return (await this.#readable(channel, Math.min(wanted ?? 0, limit), limit)) ?? channel.log.firstPosition;
   }
 
   /** The same as an operator forces it, who waits for nobody: neither for a home that is away nor for a rule. Of a
@@ -50,11 +48,7 @@ export class Retention {
     return this.#readable(channel, Math.min(forcedPosition(keep, log, kept) ?? 0, limit), limit);
   }
 
-  #readable(
-    channel: ActiveChannel,
-    position: number,
-    limit: number,
-  ): Promise<number | undefined> | number {
+  #readable(channel: ActiveChannel, position: number, limit: number): Promise<number | undefined> | number {
     if (position <= channel.log.firstPosition) return channel.log.firstPosition;
     return kindOf(channel.ref.channel) === 'document'
       ? this.#documentTrim(channel, position, limit)
@@ -64,11 +58,7 @@ export class Retention {
   /** Of a document all goes before a snapshot, so that every version that is left can be read. A newer one is asked for
    *  where it would take a good deal with it; `undefined` while it is the only one. Of receipts nobody asks what they were:
    *  all goes that may. */
-  async #documentTrim(
-    channel: ActiveChannel,
-    position: number,
-    limit: number,
-  ): Promise<number | undefined> {
+  async #documentTrim(channel: ActiveChannel, position: number, limit: number): Promise<number | undefined> {
     const { firstPosition } = channel.log;
     const { documents, committer } = this.#core;
     try {

@@ -3,7 +3,15 @@ import { ByteReader, toHex } from '../base/bytes.js';
 import type { Dot, WriterId } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import { decodeContent } from './content-wire.js';
-import { type Deletion, type Entry, type Forced, type LostRange, type Publisher, type Trim, entryKinds } from './entry.js';
+import {
+  type Deletion,
+  type Entry,
+  type Forced,
+  type LostRange,
+  type Publisher,
+  type Trim,
+  entryKinds,
+} from './entry.js';
 import { nestedReader, readTag, readText, skipValue } from '../base/protobuf.js';
 import {
   type Place,

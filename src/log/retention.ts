@@ -17,10 +17,7 @@ export interface RetentionInput {
 }
 
 /** What an operator says is left, exactly: that many of the newest entries, about that many bytes, or what is not older. */
-export type Keep =
-  | { readonly entries: number }
-  | { readonly bytes: number }
-  | { readonly since: Timestamp };
+export type Keep = { readonly entries: number } | { readonly bytes: number } | { readonly since: Timestamp };
 
 type LogSizes = Pick<ChannelLog, 'firstPosition' | 'endPosition' | 'entries' | 'bytes' | 'positionOf'>;
 

@@ -42,7 +42,10 @@ async function until(condition: () => Promise<boolean>, what: string): Promise<v
 async function ringlog(node: NodeProcess, ...args: string[]): Promise<unknown[]> {
   const program = join(projectRoot(), 'dist/cli/main.js');
   const env = { PATH: process.env['PATH'], RINGLOG_URL: node.url, RINGLOG_DATA: node.dataPath };
-  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], { env, timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], {
+    env,
+    timeout: 60_000,
+  });
   return stdout
     .split('\n')
     .filter((line) => line !== '')
@@ -63,9 +66,9 @@ test.skipIf(disk === undefined)('a full disk is left by a forced trim, without a
     }
     disk!.fill();
     await until(async () => (await publish(node, 'kept', 'refused')) === 507, 'publishes are refused');
-    expect(await ringlog(node, 'channel', 'trim', '--largest', '1', '--keep', '10', '--force')).toMatchObject([
-      { channel: 'logs', trimmed: true },
-    ]);
+    expect(await ringlog(node, 'channel', 'trim', '--largest', '1', '--keep', '10', '--force')).toMatchObject(
+      [{ channel: 'logs', trimmed: true }],
+    );
     await until(async () => isTaken(await publish(node, 'kept', 'again')), 'publishes are taken again');
     const answer = await fetch(`${node.url}/v1/hubs/default/channels/logs/history?limit=100`);
     const { gaps } = (await answer.json()) as { gaps: { reason: string }[] };
@@ -75,7 +78,10 @@ test.skipIf(disk === undefined)('a full disk is left by a forced trim, without a
     // It is killed and comes back, on the same full disk.
     await node.kill();
     await node.start();
-    await until(async () => isTaken(await publish(node, 'kept', 'after')), 'publishes are taken after a start');
+    await until(
+      async () => isTaken(await publish(node, 'kept', 'after')),
+      'publishes are taken after a start',
+    );
   } finally {
     await node.remove();
   }

@@ -42,7 +42,10 @@ test('removes what nobody has read; readers are told that it was forced, in ever
   expect(late.data('chat')).toEqual([8, 9]);
   expect((await historyOf(late)).reasons).toEqual(['forced']);
   const page = await world.run(world.engine.queryLog('default', 'chat', { kind: 'trim' } as never));
-  expect(page.ok && page.value.entries[0]!.entry).toMatchObject({ actor: 'root', trim: { forced: { end: 8 } } });
+  expect(page.ok && page.value.entries[0]!.entry).toMatchObject({
+    actor: 'root',
+    trim: { forced: { end: 8 } },
+  });
 });
 
 test('a restart and a later trim by the rule keep what was forced apart', async () => {

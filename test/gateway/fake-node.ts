@@ -210,7 +210,13 @@ export class FakeNode implements NodeApi {
     this.trimmed.push({ hub, channel, keep, actor });
     const dot = { writer: 'ab'.repeat(12) as WriterId, seq: 4 };
     const isLittle = 'entries' in keep && keep.entries > 100;
-    return ok({ ...(isLittle ? {} : { dot }), timestamp: 1, level: 'quorum', copies: 1, duplicate: false } as const);
+    return ok({
+      ...(isLittle ? {} : { dot }),
+      timestamp: 1,
+      level: 'quorum',
+      copies: 1,
+      duplicate: false,
+    } as const);
   }
 
   queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {

@@ -228,7 +228,14 @@ describe('a full disk', () => {
     expect(seqsOf(read)).toMatchObject({ missing: [] });
     expect(seqsOf(read).read).toHaveLength(67);
     // The reserve is there again.
-    expect(await clock.until(disk.files().open(`/data/store/reserve`, 'write').then((file) => file.size()))).toBe(262_144);
+    expect(
+      await clock.until(
+        disk
+          .files()
+          .open(`/data/store/reserve`, 'write')
+          .then((file) => file.size()),
+      ),
+    ).toBe(262_144);
     await clock.until(store.close());
     const again = await clock.until(openLogStore(options));
     expect((await clock.until(again.open(ref('other')))).entries).toBe(67);

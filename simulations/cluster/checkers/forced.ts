@@ -14,7 +14,8 @@ export const forcedTrimsHold: Checker = function* ({ record, orders, homesOf }) 
     if (!trim) yield `${who}, which is no trim in its order`;
     else
       for (const home of homesOf(channel))
-        if (!covers(home.channels.get(channel)?.floors, trim)) yield `${who}, and ${home.node} has some of it`;
+        if (!covers(home.channels.get(channel)?.floors, trim))
+          yield `${who}, and ${home.node} has some of it`;
   }
 };
 
@@ -33,7 +34,11 @@ export const forcedIsTold: Checker = function* (evidence) {
 };
 
 /** Publishes of which the first trim that covers them was forced, and took effect as it stands. */
-function forcedOutOf({ raised, stores }: Evidence, channel: string, { entries }: ChannelOrder): StoredEntry[] {
+function forcedOutOf(
+  { raised, stores }: Evidence,
+  channel: string,
+  { entries }: ChannelOrder,
+): StoredEntry[] {
   const trims = entries.flatMap(({ trim }) => trim ?? []);
   // A node alone writes no floors down.
   const inForce = (trim: StoredTrim): boolean =>
@@ -81,5 +86,7 @@ function covers(floors: ReadonlyMap<string, number> | undefined, trim: StoredTri
 }
 
 function isSame(a: StoredTrim, b: StoredTrim): boolean {
-  return a.floors.size === b.floors.size && [...a.floors].every(([writer, seq]) => b.floors.get(writer) === seq);
+  return (
+    a.floors.size === b.floors.size && [...a.floors].every(([writer, seq]) => b.floors.get(writer) === seq)
+  );
 }

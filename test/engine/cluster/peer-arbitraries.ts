@@ -52,6 +52,9 @@ const publish = compacted<ForwardedPublish>(
     degrade: fc.boolean(),
     first: fc.boolean(),
     kind: some(fc.constantFrom(...publishedKinds)),
+    keep: some(
+      fc.oneof(fc.record({ entries: number }), fc.record({ bytes: number }), fc.record({ since: number })),
+    ),
   }),
 );
 const failure = compacted<Failure>(
