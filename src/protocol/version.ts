@@ -41,4 +41,5 @@ export const protocolHistory: readonly {
     change: 'An entry may end a generation of its channel; gaps of the reason "deleted".',
   },
   { version: 1, digest: 'a3716f980068713a', change: 'Sessions are kept, and restored by a key.' },
+  { version: 1, digest: 'b00554266c0dcc88', change: 'A trim may be forced; gaps of the reason "forced".' },
 ];
