@@ -104,7 +104,11 @@ export const clusterBugs: readonly ClusterBug[] = [
     bug: 'forced-untold',
     what: 'what an operator forced out is told as what retention removed',
     seed: 1,
-    steering: { faults: { force: 6, isolate: 3, cut: 4 }, readers: { handOversPerMinute: 20 } },
+    steering: {
+      spares: 1,
+      faults: { force: 6, ring: 3, isolate: 3, cut: 4 },
+      readers: { handOversPerMinute: 20 },
+    },
   },
   {
     bug: 'trim-by-own-clock',

@@ -2,7 +2,15 @@
 import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
 import type { Random } from '../../src/base/random.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
-import { type Fault, type FaultKind, drawAmbushRate, drawFaults, drawRates, drawRot } from './faults.js';
+import {
+  type Fault,
+  type FaultKind,
+  type FaultPlan,
+  drawAmbushRate,
+  drawFaults,
+  drawRates,
+  drawRot,
+} from './faults.js';
 import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
@@ -75,18 +83,10 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     spares === undefined ? [] : [['ring', (logBetween(ringing, 1, 6) * 60_000) / lengthMs]],
   );
   const changes = drawFaults(ringing, { ...span, lostDisksMax: 0, rates: ringRates });
-  const deleting = chanceFor(seed, 'deletions');
-  const deletionRates = new Map<FaultKind, number>(
-    deleting.next() < 0.6 ? [] : [['delete', (logBetween(deleting, 1, 6) * 60_000) / lengthMs]],
-  );
-  const deletions = drawFaults(deleting, { ...span, lostDisksMax: 0, rates: deletionRates });
+  const isRinging = spares !== undefined;
+  const [deletionRates, deletions] = drawAsked(chanceFor(seed, 'deletions'), 'delete', 0.6, span);
   const forcing = chanceFor(seed, 'forced trims');
-  const forcedRates = new Map<FaultKind, number>(
-    forcing.next() < (spares === undefined ? 0.6 : 0.3)
-      ? []
-      : [['force', (logBetween(forcing, 1, 6) * 60_000) / lengthMs]],
-  );
-  const forced = drawFaults(forcing, { ...span, lostDisksMax: 0, rates: forcedRates });
+  const [forcedRates, forced] = drawAsked(forcing, 'force', isRinging ? 0.3 : 0.6, span);
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
     world: spares === undefined ? world : { ...world, spares, retention: world.retention ?? often(seed) },
@@ -105,6 +105,20 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates, ...forcedRates]),
     faults: [...faults, ...ambushes, ...changes, ...deletions, ...forced].sort((a, b) => a.atMs - b.atMs),
   };
+}
+
+/** What somebody asks for now and then, in some of the runs. */
+function drawAsked(
+  random: Random,
+  kind: FaultKind,
+  unlessBelow: number,
+  span: Pick<FaultPlan, 'nodes' | 'fromMs' | 'toMs'>,
+): readonly [ReadonlyMap<FaultKind, number>, readonly Fault[]] {
+  const isMeant = random.next() >= unlessBelow;
+  const rates = new Map<FaultKind, number>(
+    isMeant ? [[kind, (logBetween(random, 1, 6) * 60_000) / span.toMs]] : [],
+  );
+  return [rates, drawFaults(random, { ...span, lostDisksMax: 0, rates })];
 }
 
 /** Nodes beside the ring, where it changes in this run; not where a change would make another number of copies. */
