@@ -12,6 +12,8 @@ export interface RecordTrim {
   readonly through: RecordDot;
   /** By writer. */
   readonly floors: ReadonlyMap<string, number>;
+  /** Through which an operator forced it; in floors that a store wrote down, the newest that was. */
+  readonly forced?: RecordDot | undefined;
 }
 
 export interface RecordRange {
@@ -167,15 +169,22 @@ export function decodeDot(reader: ProtobufReader): RecordDot {
 
 function decodeTrim(reader: ProtobufReader): RecordTrim {
   let through: RecordDot = { writer: '', seq: 0 };
+  let forced: RecordDot | undefined;
   const floors = new Map<string, number>();
   while (reader.next()) {
     if (reader.field === 1) through = decodeDot(reader.nested());
     else if (reader.field === 2) {
       const { writer, seq } = decodeDot(reader.nested());
       floors.set(writer, seq);
-    }
+    } else if (reader.field === 5) forced = decodeForced(reader.nested());
   }
-  return { through, floors };
+  return { through, floors, forced };
+}
+
+function decodeForced(reader: ProtobufReader): RecordDot | undefined {
+  let through: RecordDot | undefined;
+  while (reader.next()) if (reader.field === 1) through = decodeDot(reader.nested());
+  return through;
 }
 
 function decodeRange(reader: ProtobufReader): RecordRange {

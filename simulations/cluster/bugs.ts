@@ -101,6 +101,16 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { isolate: 5, kill: 5 } },
   },
   {
+    bug: 'forced-untold',
+    what: 'what an operator forced out is told as what retention removed',
+    seed: 1,
+    steering: {
+      spares: 1,
+      faults: { force: 6, ring: 3, isolate: 3, cut: 4 },
+      readers: { handOversPerMinute: 20 },
+    },
+  },
+  {
     bug: 'trim-by-own-clock',
     what: 'a home trims what is old without a trim',
     story: 'D5 zombie',

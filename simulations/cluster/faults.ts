@@ -28,6 +28,7 @@ export const faultKinds = [
   'rot',
   'delete',
   'redact',
+  'force',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -54,8 +55,8 @@ export interface FaultPlan {
 
 const betweenNodes: ReadonlySet<FaultKind> = new Set(['isolate', 'one-way', 'split', 'duel', 'tail']);
 
-/** With a chance of their own: what came later leaves the rest of a seed as it was. */
-const drawnApart: ReadonlySet<FaultKind> = new Set(['ambush', 'ring', 'rot', 'delete', 'redact']);
+/** At rates of their own, and with a chance of their own: what came later leaves the rest of a seed as it was. */
+const drawnApart: ReadonlySet<FaultKind> = new Set(['ambush', 'ring', 'rot', 'delete', 'redact', 'force']);
 
 /** A random part of all kinds, each at a rate of its own: what is left out lets the rest go further. */
 export function drawRates(random: Random, nodes: number, lengthMs: number): Map<FaultKind, number> {

@@ -123,6 +123,8 @@ export class Nemesis {
         return this.#operator.delete(node, fault.amount);
       case 'redact':
         return this.#operator.redact(node, fault.amount);
+      case 'force':
+        return this.#operator.force(node, fault.amount);
       case 'ambush':
         return this.#ambush(fault);
       case 'cut':

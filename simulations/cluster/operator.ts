@@ -2,6 +2,7 @@
  *  The number of copies stays, so what a quorum is stays too. */
 import { type Dot, dotText } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
+import type { Keep } from '../../src/log/retention.js';
 import type { RingIntent } from '../../src/cluster/ring-intent.js';
 import { pick } from './chance.js';
 import type { SimulatedNode } from './node.js';
@@ -63,6 +64,31 @@ export class Operator {
           if (by) record.redactions.push({ node: name, channel, of, by });
           const what = `${dotText(of as Dot)} of ${channel}`;
           trace.tell(`${name} ${by ? `redacted ${what} by ${dotText(by)}` : `did not redact ${what}`}`);
+        },
+        (error: unknown) => this.#world.broken(error),
+      );
+    });
+    return true;
+  }
+
+  /** Asks a node to trim a channel by force; false when it is down. */
+  force(node: SimulatedNode, amount: number): boolean {
+    const { channels } = this.#world;
+    const channel = channels[Math.floor(amount * channels.length)];
+    const keep = { entries: Math.floor(this.#random.next() ** 2 * 40) };
+    return channel !== undefined && this.trim(node, channel, keep);
+  }
+
+  trim(node: SimulatedNode, channel: string, keep: Keep): boolean {
+    const { engine, name } = node;
+    const { record, trace } = this.#world;
+    if (!engine || node.state !== 'up') return false;
+    node.machine.run(() => {
+      void engine.trimChannel('default', channel, keep, administrator.actor).then(
+        (trimmed) => {
+          const dot = trimmed.ok ? trimmed.value.dot : undefined;
+          record.forced.push({ node: name, channel, ...(dot ? { dot } : {}) });
+          trace.tell(`${name} ${dot ? `trimmed ${channel} by ${dotText(dot)}` : `did not trim ${channel}`}`);
         },
         (error: unknown) => this.#world.broken(error),
       );

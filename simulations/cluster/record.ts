@@ -208,6 +208,8 @@ export class ClusterRecord {
     readonly of: SeenDot;
     readonly by: SeenDot;
   }[] = [];
+  /** The same of trims that were forced. */
+  readonly forced: { readonly node: string; readonly channel: string; readonly dot?: SeenDot }[] = [];
   /** Looked at when nothing had gone wrong for a while. */
   readonly presences: SeenPresence[] = [];
   readonly changes: SeenChange[] = [];

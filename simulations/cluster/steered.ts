@@ -17,6 +17,10 @@ export interface Steered {
   readonly faultsInCommits: number;
   /** Faults within a second before the first entry of a claim. */
   readonly faultsInClaims: number;
+  /** A trim took effect, and the ring was another one at some time. */
+  readonly trimsAndRings: boolean;
+  /** So did one that was forced. */
+  readonly forcedAndRings: boolean;
 }
 
 export const nothingSteered: Steered = {
@@ -26,6 +30,8 @@ export const nothingSteered: Steered = {
   evenHomes: false,
   faultsInCommits: 0,
   faultsInClaims: 0,
+  trimsAndRings: false,
+  forcedAndRings: false,
 };
 
 const claimMs = 1_000;
@@ -38,11 +44,14 @@ export function steeredIn(world: World, evidence: Evidence | undefined, nemesis:
   const inClaims = times.filter((atMs) =>
     claims.some((some) => some.some(({ sinceMs }) => atMs <= sinceMs && sinceMs < atMs + claimMs)),
   );
+  const raised = evidence && nemesis.fired.has('ring') ? evidence.raised : [];
   return {
     ...nemesis.steered,
     regainedWithTail: sum(record.claims, ([channel, some]) => regained(world, channel, some)),
     evenHomes: [...record.claims.keys()].some((channel) => world.homesOf(channel).length % 2 === 0),
     faultsInClaims: inClaims.length,
+    trimsAndRings: raised.length > 0,
+    forcedAndRings: raised.some(({ trim }) => trim.forced),
     faultsInCommits: new Set([...writing, ...(evidence ? faultsInCommits(evidence, times) : [])]).size,
   };
 }

@@ -11,6 +11,8 @@ export interface Steering {
   readonly nodes?: number;
   readonly replicas?: Replicas;
   readonly lengthMs?: number;
+  /** Nodes beside the ring, where it is to change. */
+  readonly spares?: number;
   /** How often in the run, in the mean. */
   readonly faults: Partial<Readonly<Record<FaultKind, number>>>;
   readonly publishers?: Partial<PublisherPlan>;
@@ -47,6 +49,7 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
     world: {
       ...drawn.world,
       replicas,
+      ...(steering.spares === undefined ? {} : { spares: steering.spares }),
       virtualNodes: 2,
       membershipScale: 2,
       timeScale: 1,

@@ -2,7 +2,15 @@
 import { type Replicas, appendQuorum, replicaCount } from '../../src/cluster/ring.js';
 import type { Random } from '../../src/base/random.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
-import { type Fault, type FaultKind, drawAmbushRate, drawFaults, drawRates, drawRot } from './faults.js';
+import {
+  type Fault,
+  type FaultKind,
+  type FaultPlan,
+  drawAmbushRate,
+  drawFaults,
+  drawRates,
+  drawRot,
+} from './faults.js';
 import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { HistoryPlan } from './history-reader.js';
@@ -75,17 +83,14 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     spares === undefined ? [] : [['ring', (logBetween(ringing, 1, 6) * 60_000) / lengthMs]],
   );
   const changes = drawFaults(ringing, { ...span, lostDisksMax: 0, rates: ringRates });
-  const deleting = chanceFor(seed, 'deletions');
-  const deletionRates = new Map<FaultKind, number>(
-    deleting.next() < 0.6 ? [] : [['delete', (logBetween(deleting, 1, 6) * 60_000) / lengthMs]],
-  );
-  const deletions = drawFaults(deleting, { ...span, lostDisksMax: 0, rates: deletionRates });
-  const redactions = drawRedactions(seed, lengthMs);
-  const redacting = drawFaults(chanceFor(seed, 'redacted'), { ...span, lostDisksMax: 0, rates: redactions });
+  const isRinging = spares !== undefined;
+  const [deletionRates, deletions] = drawAsked(chanceFor(seed, 'deletions'), 'delete', 0.6, span);
+  const [redactionRates, redactions] = drawAsked(chanceFor(seed, 'redactions'), 'redact', 0.5, span);
+  const forcing = chanceFor(seed, 'forced trims');
+  const [forcedRates, forced] = drawAsked(forcing, 'force', isRinging ? 0.3 : 0.6, span);
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
-    // Nothing is trimmed where the ring changes.
-    world: spares === undefined ? world : { ...world, spares, retention: undefined },
+    world: spares === undefined ? world : { ...world, spares, retention: world.retention ?? often(seed) },
     channels,
     publishers,
     plainPublishers: spares === undefined ? drawPlainPublishers(seed, channels, publishers) : [],
@@ -98,15 +103,32 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     restores: drawRestores(seed, channels),
     lengthMs,
     reconnectMaxMs,
-    rates: new Map([...rates, ...ambushRates, ...ringRates, ...deletionRates, ...redactions]),
-    faults: [...faults, ...ambushes, ...changes, ...deletions, ...redacting].sort((a, b) => a.atMs - b.atMs),
+    rates: new Map([
+      ...rates,
+      ...ambushRates,
+      ...ringRates,
+      ...deletionRates,
+      ...redactionRates,
+      ...forcedRates,
+    ]),
+    faults: [...faults, ...ambushes, ...changes, ...deletions, ...redactions, ...forced].sort(
+      (a, b) => a.atMs - b.atMs,
+    ),
   };
 }
 
-function drawRedactions(seed: number, lengthMs: number): Map<FaultKind, number> {
-  const random = chanceFor(seed, 'redactions');
-  if (random.next() < 0.5) return new Map();
-  return new Map([['redact', (logBetween(random, 1, 20) * 60_000) / lengthMs]]);
+/** What somebody asks for now and then, in some of the runs. */
+function drawAsked(
+  random: Random,
+  kind: FaultKind,
+  unlessBelow: number,
+  span: Pick<FaultPlan, 'nodes' | 'fromMs' | 'toMs'>,
+): readonly [ReadonlyMap<FaultKind, number>, readonly Fault[]] {
+  const isMeant = random.next() >= unlessBelow;
+  const rates = new Map<FaultKind, number>(
+    isMeant ? [[kind, (logBetween(random, 1, 6) * 60_000) / span.toMs]] : [],
+  );
+  return [rates, drawFaults(random, { ...span, lostDisksMax: 0, rates })];
 }
 
 /** Nodes beside the ring, where it changes in this run; not where a change would make another number of copies. */
@@ -132,6 +154,12 @@ function drawRetention(seed: number): Pick<WorldPlan, 'retention' | 'trimGraceMs
     { maxBytes: 20_000 },
   ]);
   return { retention, trimGraceMs: pick(random, [0, 3_000, 30_000]) };
+}
+
+/** Where the ring changes, in most of the runs: both together are what is to be seen. */
+function often(seed: number): WorldPlan['retention'] {
+  const random = chanceFor(seed, 'retention beside ring changes');
+  return random.next() < 0.3 ? undefined : { maxCount: pick(random, [10, 40]) };
 }
 
 /** Of one run, in the mean: more of the same finds less than another seed. */

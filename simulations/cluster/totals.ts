@@ -5,6 +5,8 @@ import { type Steered, nothingSteered } from './steered.js';
 
 type Counts = { -readonly [Key in keyof Steered]: number };
 
+const nothing: Counts = { ...nothingSteered, evenHomes: 0, trimsAndRings: 0, forcedAndRings: 0 };
+
 export class Totals {
   seeds = 0;
   #simulatedMs = 0;
@@ -12,9 +14,9 @@ export class Totals {
   #acked = 0;
   #delivered = 0;
   readonly #fired = new Map<FaultKind, { total: number; busy: number; seeds: number }>();
-  readonly #steered: Counts = { ...nothingSteered, evenHomes: 0 };
+  readonly #steered: Counts = { ...nothing };
   /** Seeds that had each. */
-  readonly #steeredSeeds: Counts = { ...nothingSteered, evenHomes: 0 };
+  readonly #steeredSeeds: Counts = { ...nothing };
 
   /** Seeds in which a fault fell into a claim or a commit. */
   #struckSeeds = 0;
@@ -47,11 +49,12 @@ export class Totals {
       return sum ? [`${kind} ${sum.total} (${sum.busy} with a publish open, ${sum.seeds} seeds)`] : [];
     });
     const { twoClaims, twoClaimsThenLoss, regainedWithTail } = this.#steered;
-    const { faultsInClaims, faultsInCommits, evenHomes } = this.#steeredSeeds;
+    const { faultsInClaims, faultsInCommits, evenHomes, trimsAndRings, forcedAndRings } = this.#steeredSeeds;
     return [
       `cluster: ${this.seeds} seeds, ${hours.toFixed(1)} simulated hours, ${speed.toFixed(0)} times real time; ${this.#published} publishes, ${percent(this.#acked, this.#published)} acked, ${this.#delivered} deliveries`,
       `cluster: faults: ${faults.join(', ')}`,
       `cluster: seeds with a fault during a claim ${percent(faultsInClaims, this.seeds)}, during a commit ${percent(faultsInCommits, this.seeds)}, during either ${percent(this.#struckSeeds, this.seeds)}, with an even number of homes ${percent(evenHomes, this.seeds)}; ${twoClaims} times two live claims, ${twoClaimsThenLoss} of them with a third home's disk lost, ${regainedWithTail} regained claims with an unacked tail`,
+      `cluster: seeds with a trim in force and a change of the ring ${percent(trimsAndRings, this.seeds)}, with one that was forced ${percent(forcedAndRings, this.seeds)}`,
     ];
   }
 }

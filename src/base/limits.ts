@@ -157,6 +157,8 @@ export const limits = {
   peerReadBytes: 1_048_576,
   /** Runs received that wait for a commit, as bytes: beyond it they are dropped, and sent again later. */
   intakeBytesMax: 67_108_864,
+  /** Of a run with entries that the log itself goes by: so large it is taken in also where the disk is nearly full. */
+  spentRunBytesMax: 65_536,
   /** A read at a home waits so long to learn what is committed of what it holds. */
   committedWaitMs: 200,
   /** Records of a channel kept until they are committed, for delivery without a read. */

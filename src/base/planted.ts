@@ -29,6 +29,7 @@ export type PlantedBug =
   | 'floors-by-have'
   | 'floors-in-memory'
   | 'floors-untold'
+  | 'forced-untold'
   | 'follow-uncovered'
   | 'forgotten-promise'
   | 'gap-by-majority'

@@ -5,6 +5,7 @@ import { untilInterrupted } from './interrupt.js';
 import { NodeHttp } from './node-http.js';
 import { createOutput } from './output.js';
 import { type TargetOptions, addTargetOptions, targetOf } from './target.js';
+import { addTrimCommand } from './trim-command.js';
 import { formatBytes, formatCount, printable } from './terminal.js';
 
 interface ChannelJson {
@@ -42,7 +43,7 @@ Examples:
 
 /** `ringlog channel`: what is done to one of them. */
 export function addChannelCommand(program: Command): void {
-  const command = program.command('channel').description('Delete a channel.');
+  const command = program.command('channel').description('Delete or trim a channel.');
   const remove = command
     .command('delete <channel>')
     .description('Delete all that a channel holds, at every node. What is published later is a new channel.')
@@ -51,6 +52,7 @@ export function addChannelCommand(program: Command): void {
   addTargetOptions(remove).action((channel: string, options: DeleteOptions) =>
     untilInterrupted((signal) => deleteChannel(channel, options, signal)),
   );
+  addTrimCommand(command);
 }
 
 type DeleteOptions = TargetOptions & { json?: boolean; yes?: boolean };

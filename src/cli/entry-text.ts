@@ -48,6 +48,7 @@ function payloadText({ data, dataBase64, contentType }: EntryJson): string {
 export function gapLine(style: Style, gap: { readonly channel?: string; readonly reason?: string }): string {
   const sentences: Record<string, string> = {
     trimmed: 'entries were removed by retention',
+    forced: 'entries were removed by force, read or not',
     damaged: 'entries cannot be read from this disk any more',
     lost: 'entries are on no node any more',
   };

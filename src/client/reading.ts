@@ -11,7 +11,7 @@ import { Seen } from './seen.js';
 /** Entries this reader will not get. */
 export interface GapNotice {
   readonly channel: string;
-  /** `trimmed`: removed by retention. `damaged`, `lost`: no readable copy is left. */
+  /** `trimmed`: removed by retention. `forced`: by an operator, whoever needed it. `damaged`, `lost`: no readable copy is left. */
   readonly reason: GapReason;
   /** Where they are known. */
   readonly ranges: readonly LostRange[];

@@ -23,6 +23,7 @@ import type {
 } from '../protocol/messages.js';
 import type { Failure } from '../protocol/errors.js';
 import type { Entry, EntryKind, Timestamp } from '../log/entry.js';
+import type { Keep } from '../log/retention.js';
 import type { Difference, RingRange } from '../replication/reconcile-messages.js';
 import type { Dot, NodeId } from '../base/ids.js';
 
@@ -373,6 +374,14 @@ export interface NodeApi {
   occupancy(principal: Principal, hub: string, channel: string): Promise<Result<number, Failure>>;
   /** Admin only, as the rest below. */
   queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>>;
+  /** All but what is to be kept is gone, at every home that hears of it, once it resolves; whether anybody had read it or
+   *  not. Without an id where nothing had to go. */
+  trimChannel(
+    hub: string,
+    channel: string,
+    keep: Keep,
+    actor: string,
+  ): Promise<Result<PublishAccepted, Failure>>;
   /** Resolves when the channel has an entry beyond the cursor, or after `waitMs`. */
   waitForMore(hub: string, channel: string, cursor: Uint8Array, waitMs: number): Promise<void>;
   hubs(): Promise<readonly HubName[]>;

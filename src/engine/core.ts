@@ -147,6 +147,7 @@ function inCluster(base: Base, options: EngineOptions, time: NodeTime, known: Cl
           writer,
           random,
           logOf,
+          isDiskSpent: () => store.space() === 'spent',
           intervalOf: (ref) => cluster.intervalOf(ref).id,
           arrivals: storeFacts(store, writer, ports.hashing),
         });

@@ -310,6 +310,12 @@ export class Engine implements NodeApi {
     return done ?? err(this.#unavailable());
   };
 
+  trimChannel: NodeApi['trimChannel'] = async (hub, channel, keep, actor) => {
+    const ref = this.#admission.channel(hub, channel);
+    if (!ref.ok) return ref;
+    return (await this.#parts()?.publishing.trimmed(ref.value, keep, actor)) ?? err(this.#unavailable());
+  };
+
   history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>> {
     return this.#asReader(principal, hub, request.channel, (core, channel) =>
       historyPage(scanOf(core, channel), request),
@@ -381,7 +387,7 @@ export class Engine implements NodeApi {
       sessions: this.#sessions.count,
       subscriptions: this.#sessions.subscriptionCount,
       channelsInMemory: core?.channels.size ?? 0,
-      diskFull: core?.store.space() === 'full',
+      diskFull: core !== undefined && core.store.space() !== 'ok',
       ...(core?.cluster ? { cluster: core.cluster.status() } : {}),
       counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...core?.delivery.counters },
     };

@@ -2,19 +2,13 @@
  *  store's own upkeep. */
 import { type HubName, isSystemChannel } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import { kindOf } from '../channels/kinds.js';
-import { receiptsOf } from '../channels/receipt-channels.js';
 import { type RuleSet, hasRetention } from '../channels/rules.js';
-import { sizeOf } from '../documents/value.js';
-import { timestampFromUnixMs } from '../log/timestamp.js';
-import type { ChannelLog } from '../log/channel-log.js';
-import { trimPosition } from '../log/retention.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import type { Hubs } from './hubs/hubs.js';
 import { sessionsRef } from '../hubs/system-channels.js';
-import { FoldUnreadableError } from './folds/log-fold.js';
 import type { EnginePorts } from './ports.js';
+import { Retention } from './retention.js';
 
 export interface MaintenanceHooks {
   /** Once every interval, first of all. */
@@ -27,8 +21,7 @@ export interface MaintenanceHooks {
 export class Maintenance {
   #cancel: (() => void) | undefined;
   #stopped = false;
-  /** Of documents: before which position no snapshot stands but the one that retention left first. */
-  readonly #searched = new WeakMap<ChannelLog, number>();
+  readonly #retention: Retention;
   #sweep: { hubs: HubName[]; after: string | undefined } = { hubs: [], after: undefined };
 
   constructor(
@@ -37,7 +30,9 @@ export class Maintenance {
     readonly hubs: Hubs,
     readonly intervalMs: number,
     readonly hooks: MaintenanceHooks,
-  ) {}
+  ) {
+    this.#retention = new Retention(core);
+  }
 
   start(): void {
     this.#cancel = this.ports.timers.after(this.intervalMs, () => void this.#run());
@@ -106,57 +101,15 @@ export class Maintenance {
 
   /** Appends a trim where the channel's rule asks for one. */
   async retainChannel(channel: ActiveChannel): Promise<void> {
-    const { channels, store, committer, physicalMs, ordering } = this.core;
+    const { channels, committer } = this.core;
     await channels.ready(channel);
-    const limit = ordering.trimLimit(channel);
-    if (limit <= channel.log.firstPosition) return;
-    const { retention } = channel.rules;
-    const { maxAgeMs } = retention;
-    const kept =
-      maxAgeMs === undefined
-        ? undefined
-        : await store.seqsSince(channel.ref, timestampFromUnixMs(Math.floor(physicalMs() - maxAgeMs)));
-    const wanted = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
-    const allowed = Math.min(wanted ?? 0, limit);
-    const position =
-      kindOf(channel.ref.channel) === 'document'
-        ? await this.#documentTrim(channel, allowed, limit)
-        : allowed;
+    const position = await this.#retention.position(channel);
     if (position <= channel.log.firstPosition) return;
     await new Promise<void>((settled) => {
       const item = { kind: 'trim', position, settled: () => settled() } as const;
       committer.admit(item);
       committer.submit(channel, item);
     });
-  }
-
-  /** Of a document all goes before a snapshot, so that every version that is left can be read. A newer one is asked for
-   *  where it would take a good deal with it. Of receipts nobody asks what they were: all goes that may. */
-  async #documentTrim(channel: ActiveChannel, position: number, limit: number): Promise<number> {
-    const { firstPosition } = channel.log;
-    if (position <= firstPosition) return firstPosition;
-    const { documents, committer } = this.core;
-    try {
-      const { snapshotAt = firstPosition, fold, costSince } = await documents.current(channel);
-      const last = receiptsOf(channel.ref.channel) === undefined ? position : limit;
-      if (snapshotAt > last) return await this.#snapshotThrough(channel, last);
-      if (snapshotAt < position && costSince >= sizeOf(fold.document)) committer.snapshot(channel);
-      return snapshotAt;
-    } catch (error) {
-      // Nothing goes before it can be read.
-      if (error instanceof FoldUnreadableError) return firstPosition;
-      throw error;
-    }
-  }
-
-  /** Where the newest snapshot through `position` stands. No entry is read twice for that. */
-  async #snapshotThrough(channel: ActiveChannel, position: number): Promise<number> {
-    const { log } = channel;
-    const { firstPosition } = log;
-    const first = Math.max(firstPosition + 1, this.#searched.get(log) ?? 0);
-    const found = await this.core.documents.snapshotWithin(channel, first, position);
-    if (found === undefined) this.#searched.set(log, position + 1);
-    return found ?? firstPosition;
   }
 }
 

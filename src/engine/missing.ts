@@ -6,12 +6,14 @@ import type { MissingRange } from './ports.js';
 
 /** They may have been trimmed or deleted while the disk was read, or at the home that was asked. */
 export function reasonOf(
-  { generation, floors }: ChannelLog,
+  { generation, floors, trim }: ChannelLog,
   { writer, toSeq, gone }: MissingRange,
 ): NonNullable<MissingRange['gone']> | 'damaged' {
   if (gone) return gone;
   if (generation.isDeleted({ writer, seq: toSeq })) return 'deleted';
-  return toSeq <= (floors.get(writer) ?? 0) ? 'trimmed' : 'damaged';
+  if (toSeq > (floors.get(writer) ?? 0)) return 'damaged';
+  // Which of the trims removed it is not known: too much is told rather than too little.
+  return (trim?.forced?.end ?? 0) > generation.start ? 'forced' : 'trimmed';
 }
 
 /** Whether of some of these is not to be delivered what came in: they are deleted, or redacted. */

@@ -75,8 +75,9 @@ export interface Ordering {
 
   cut(): Companion | undefined;
   stamping(channel: ActiveChannel): Stamping;
-  /** Position up to which retention may remove something of a channel now; 0 where that is not this node's to do. */
-  trimLimit(channel: ActiveChannel): number;
+  /** Position up to which something of a channel may be removed now; 0 where that is not this node's to do. Forced: homes
+   *  that are away are not waited for. */
+  trimLimit(channel: ActiveChannel, isForced: boolean): number;
   /** `items` are not written here, and wait for nothing any more. */
   elsewhere(channel: ActiveChannel, items: readonly Pending[]): void;
   /** `channel` is to be tried again later. */

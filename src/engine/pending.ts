@@ -2,6 +2,7 @@
 import type { Dot } from '../base/ids.js';
 import type { Judged } from './judged.js';
 import type { LostRange, Timestamp } from '../log/entry.js';
+import type { Keep } from '../log/retention.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { Level } from '../protocol/messages.js';
 import type { Accepted, Reached } from '../sessions/ack-range.js';
@@ -39,12 +40,20 @@ export interface PendingPublish extends Accepted {
   readonly deletes?: true | undefined;
   /** It has no content: that of this entry is to be taken out. */
   readonly redacts?: Dot | undefined;
+  /** It has no content: it is a trim that somebody forces. */
+  readonly forces?: ForcedTrim | undefined;
   /** Set when stamped, or taken from the first entry of the same key. */
   dot: Dot | undefined;
   timestamp: Timestamp;
   duplicate: boolean;
   /** Of a document: its version behind the change. */
   version?: number | undefined;
+}
+
+export interface ForcedTrim {
+  readonly keep: Keep;
+  /** Everything before it goes; known at the node that owns. */
+  position: number;
 }
 
 /** Retention: everything before `position` may go. */
@@ -85,6 +94,9 @@ export function weight(item: Pending): number {
   if (item.kind === 'publish') return item.content.length + 128;
   return item.kind === 'snapshot' ? item.bytes + 256 : 256;
 }
+
+/** What the answer claims where nothing had to be written. */
+export const nothingWritten: Reached = { level: 'memory', copies: 0 };
 
 /** Nothing was written, and trying again is safe. */
 export function refuseUnwritten(item: Pending): void {

@@ -68,7 +68,7 @@ export interface MissingRange {
   readonly fromSeq: number;
   readonly toSeq: number;
   /** Where that is no damage: a home may have removed what others do not know yet to be removed. */
-  readonly gone?: 'trimmed' | 'deleted';
+  readonly gone?: 'trimmed' | 'forced' | 'deleted';
 }
 
 /** Entries that lie together and of which some cannot be read. */
@@ -196,8 +196,9 @@ export interface LogStore {
    *  time. Rejects with StoreFailedError: then the outcome is unknown, nothing more is accepted, and the store must be
    *  closed. */
   commit(commit: Commit): Promise<CommitReceipt>;
-  /** `full` when new publishes must be refused; trims and notes still fit in the reserve. */
-  space(): 'ok' | 'full';
+  /** `full` when new publishes must be refused; trims and notes still fit in the reserve. `spent` when what others send
+   *  must be refused too, unless it makes room. */
+  space(): 'ok' | 'full' | 'spent';
 
   /** Reads stored ranges of one channel, at most about `bytesMax` bytes of records. */
   read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult>;

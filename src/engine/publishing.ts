@@ -9,7 +9,7 @@ import {
   parseChannelName,
 } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import type { Result } from '../base/result.js';
+import { type Result, err } from '../base/result.js';
 import { planted } from '../base/planted.js';
 import type { Action } from '../channels/grants.js';
 import { kindOf } from '../channels/kinds.js';
@@ -17,6 +17,7 @@ import { refusal } from '../channels/permissions.js';
 import { type ChannelRules, defaultRules } from '../channels/rules.js';
 import { systemRulesOf } from '../hubs/system-channels.js';
 import { contentHash } from '../log/entry-wire.js';
+import type { Keep } from '../log/retention.js';
 import { keyScope } from '../log/run-layout.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import { type Failure, failure } from '../protocol/errors.js';
@@ -29,7 +30,8 @@ import type { Core } from './core.js';
 import { type Judged, judgedOf, misplaced } from './judged.js';
 import type { Away, Taker } from './cluster/neighbours.js';
 import type { ForwardedPublish } from './cluster/peer-messages.js';
-import type { PendingPublish, PublishOrigin } from './pending.js';
+import { type ForcedTrim, type PendingPublish, type PublishOrigin, nothingWritten } from './pending.js';
+import { Retention } from './retention.js';
 
 export interface PublishRequest {
   readonly origin: PublishOrigin;
@@ -67,13 +69,16 @@ const unknownHubs: PublishingHubs = {
 
 export class Publishing implements Taker {
   readonly counters = { published: 0, signals: 0, refused: 0 };
+  readonly #retention: Retention;
 
   constructor(
     readonly core: Core,
     readonly rulesOf: (hub: HubName, channel: ChannelName) => ChannelRules | undefined,
     readonly away?: Away,
     readonly hubs: PublishingHubs = unknownHubs,
-  ) {}
+  ) {
+    this.#retention = new Retention(core);
+  }
 
   publish(request: PublishRequest): void {
     const place = this.#place(request.hub, request.message.channel);
@@ -129,29 +134,26 @@ export class Publishing implements Taker {
 
   /** Resolves once the channel is deleted. Whoever asks may do so. */
   deleted(ref: ChannelRef, actor: string): Promise<Result<PublishAccepted, Failure>> {
-    return this.#removed(ref, (origin) => removalOf(0, actor, origin, undefined));
+    return this.#removed(ref, actor, { deletes: true });
   }
 
   /** Resolves once the content of an entry is taken out. Whoever asks may do so, and it has one. */
   redacted(ref: ChannelRef, actor: string, of: Dot): Promise<Result<PublishAccepted, Failure>> {
-    return this.#removed(ref, (origin) => removalOf(0, actor, origin, of));
+    return this.#removed(ref, actor, { redacts: of });
   }
 
-  #removed(
-    ref: ChannelRef,
-    pendingOf: (origin: PublishOrigin) => PendingPublish,
-  ): Promise<Result<PublishAccepted, Failure>> {
+  #removed(ref: ChannelRef, actor: string, removing: Removing): Promise<Result<PublishAccepted, Failure>> {
     return new Promise((resolve) => {
       const settled = ([result]: Result<PublishAccepted, Failure>[]): void => resolve(result!);
-      this.#remove(ref, pendingOf(new BatchOrigin(1, settled)));
+      this.#remove(ref, removalOf(0, actor, new BatchOrigin(1, settled), removing));
     });
   }
 
-  /** Goes to where the channel is written. */
+  /** Goes to where the channel is written: also on a full disk, which it may be for. */
   #remove(ref: ChannelRef, pending: PendingPublish): void {
-    const { origin } = pending;
     const { at } = this.core.ordering.acting(ref);
     const { channel } = ref;
+    const { origin } = pending;
     if (at === 'nowhere')
       return origin.publishFailed(0, failure('UNAVAILABLE', { channel, retryAfterMs: 500 }));
     if (this.away && (at === 'peer' || this.away.holds(ref))) return this.away.forward(pending, ref);
@@ -160,11 +162,21 @@ export class Publishing implements Taker {
     this.#append(this.core.channels.use(ref), pending);
   }
 
+  /** A trim that an operator forces, wherever that is written: resolves once it is committed; without an id where nothing
+   *  had to go. Works on a full disk, which it is for. */
+  trimmed(ref: ChannelRef, keep: Keep, actor: string): Promise<Result<PublishAccepted, Failure>> {
+    const { channel } = ref;
+    // What the system keeps there is not what fills a disk.
+    if (isSystemChannel(channel)) return Promise.resolve(err(failure('DENIED', { channel })));
+    return this.#removed(ref, actor, { forces: { keep, position: 0 } });
+  }
+
   /** A publish that another node let in and sent here. */
   forwarded(item: ForwardedPublish, origin: PublishOrigin): void {
     const { ref, content, level, publisher, idempotencyKey } = item;
-    if (item.isDelete || item.redacts)
-      return this.#append(this.core.channels.use(ref), removalOf(item.id, item.actor, origin, item.redacts));
+    const removing = removingOf(item);
+    if (removing)
+      return this.#append(this.core.channels.use(ref), removalOf(item.id, item.actor, origin, removing));
     const judged = item.kind && judgedOf(item.kind, ref.channel, content);
     const wrong = judged && 'outcome' in judged ? judged : misplaced(item.kind, ref.channel);
     if (wrong) return origin.publishFailed(item.id, wrong);
@@ -238,24 +250,44 @@ export class Publishing implements Taker {
     if (!(place instanceof ActiveChannel) && channels.isFull)
       return failure('OVERLOADED', { channel, retryAfterMs: limits.channelIdleMs });
     if (level === 'memory') return undefined;
-    if (store.space() === 'full') return failure('DISK_FULL', { channel, retryAfterMs: 10_000 });
+    if (store.space() !== 'ok') return failure('DISK_FULL', { channel, retryAfterMs: 10_000 });
     return committer.hasRoom(bytes) ? undefined : failure('OVERLOADED', { channel, retryAfterMs: 100 });
   }
 
   #append(channel: ActiveChannel, pending: PendingPublish): void {
     this.core.committer.admit(pending);
-    if (channel.isLoaded) this.core.committer.submit(channel, pending);
+    if (channel.isLoaded && !pending.forces) this.core.committer.submit(channel, pending);
     else void this.#appendOnceLoaded(channel, pending);
   }
 
   async #appendOnceLoaded(channel: ActiveChannel, pending: PendingPublish): Promise<void> {
     try {
       await this.core.channels.ready(channel);
-      this.core.committer.submit(channel, pending);
+      if (!pending.forces || (await this.#isPlaced(channel, pending, pending.forces)))
+        this.core.committer.submit(channel, pending);
     } catch {
       this.core.committer.forget(pending);
       pending.origin.publishFailed(pending.requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
+  }
+
+  /** Whether a forced trim is to be written; else it has its answer. */
+  async #isPlaced(channel: ActiveChannel, pending: PendingPublish, forced: ForcedTrim): Promise<boolean> {
+    const { committer, ordering } = this.core;
+    // Where another node acts it goes there.
+    if (ordering.acting(channel.ref).at === 'peer') return true;
+    const position = await this.#retention.forcedPosition(channel, forced.keep);
+    forced.position = position ?? 0;
+    if (position !== undefined && position > channel.log.firstPosition) return true;
+    committer.forget(pending);
+    const { origin, requestId } = pending;
+    if (position !== undefined) origin.publishAccepted(pending, nothingWritten);
+    else {
+      const message =
+        'This cannot be trimmed now: there is no quorum, another trim is on its way, or a snapshot of the document is. Nothing was removed.';
+      origin.publishFailed(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000, message }));
+    }
+    return false;
   }
 
   /** A signal is acknowledged when it was handed to whoever listens: it is kept nowhere else. */
@@ -346,16 +378,25 @@ function pendingOf(
   };
 }
 
-/** Of all that a channel holds, or of the content of one entry. Acknowledged once it is committed, or not at all. */
+/** All that a channel holds, the content of one entry, or what an operator does not keep. */
+type Removing = Pick<PendingPublish, 'deletes' | 'redacts' | 'forces'>;
+
+function removingOf({ isDelete, redacts, keep }: ForwardedPublish): Removing | undefined {
+  if (isDelete) return { deletes: true };
+  if (redacts) return { redacts };
+  return keep && { forces: { keep, position: 0 } };
+}
+
+/** Acknowledged once it is committed, or not at all. */
 function removalOf(
   requestId: number,
   actor: string,
   origin: PublishOrigin,
-  redacts: Dot | undefined,
+  removing: Removing,
 ): PendingPublish {
   return {
     kind: 'publish',
-    ...(redacts ? { redacts } : { deletes: true }),
+    ...removing,
     origin,
     requestId,
     content: noContent,

@@ -4,6 +4,7 @@ import type { Dot } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Content, type Publisher, isNumbered } from '../log/entry.js';
 import { parentsWithVoids } from '../log/deletion.js';
+import { trimmedCount } from '../log/floors.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
 import { RunWriter } from '../log/run-writer.js';
@@ -13,11 +14,13 @@ import { type Failure, failure } from '../protocol/errors.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Stamped, Stamping } from './ordering.js';
 import {
+  type ForcedTrim,
   type Pending,
   type PendingMerge,
   type PendingGap,
   type PendingPublish,
   type PendingTrim,
+  nothingWritten,
   refuseUnwritten,
 } from './pending.js';
 import { decodeContent, encodeContent } from '../log/entry-wire.js';
@@ -127,6 +130,7 @@ export class Stamper {
   #publish(channel: ActiveChannel, item: PendingPublish): boolean {
     if (item.deletes) return this.#delete(channel, item);
     if (item.redacts) return this.#redact(channel, item, item.redacts);
+    if (item.forces) return this.#force(channel, item, item.forces);
     const { scope, idempotencyKey, publisher, contentHash } = item;
     if (idempotencyKey !== undefined) {
       const timestamp = this.#logTime();
@@ -241,6 +245,30 @@ export class Stamper {
     const parents = this.#begin(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({ timestamp, kind: 'trim', trim, parents });
+    this.#stamped(channel, { seq, timestamp, kind: 'trim', trim });
+    return true;
+  }
+
+  /** Only under a claim, as any trim. Says where it ends, so that readers are told that it was forced. */
+  #force(channel: ActiveChannel, item: PendingPublish, { position }: ForcedTrim): boolean {
+    if (this.#allowed!.as !== 'owner') {
+      refuseUnwritten(item);
+      return false;
+    }
+    const removed = channel.log.trimAt(position);
+    if (!removed) {
+      // Another trim took as much meanwhile.
+      item.origin.publishAccepted(item, nothingWritten);
+      return false;
+    }
+    const forced = { through: removed.through, end: trimmedCount(removed.floors) };
+    const trim = { ...removed, forced };
+    const actor = item.actor === '' ? undefined : item.actor;
+    const parents = this.#begin(channel);
+    const timestamp = this.#options.clock.stamp(this.#nowMs);
+    const seq = this.runs.append({ timestamp, kind: 'trim', actor, trim, parents });
+    item.timestamp = timestamp;
+    item.dot = { writer: this.#options.writer, seq };
     this.#stamped(channel, { seq, timestamp, kind: 'trim', trim });
     return true;
   }

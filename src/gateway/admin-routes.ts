@@ -9,6 +9,7 @@ import type { GatewayContext } from './context.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { logRoute } from './log-route.js';
 import { hubRoutes } from './hub-routes.js';
+import { trimRoute } from './trim-route.js';
 import { usersRoutes } from './people-route.js';
 import { HttpFailure } from './problem.js';
 import { need } from './request-values.js';
@@ -33,6 +34,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     throw new HttpFailure(failure(principal.authenticated ? 'DENIED' : 'UNAUTHENTICATED', { message }));
   });
   await app.register(logRoute, { context });
+  await app.register(trimRoute, { context });
   await app.register(clusterRoutes, { context });
   await app.register(hubRoutes, { context });
   await app.register(usersRoutes, { context });

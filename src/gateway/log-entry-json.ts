@@ -24,9 +24,14 @@ export function logEntryToJson(entry: Entry, bytes: number): string {
   return onOneLine(`{${members.join(',')}}`);
 }
 
-function trimToJson({ through, floors, round }: Trim): string {
+function trimToJson({ through, floors, round, forced }: Trim): string {
   const floorTexts = [...floors].map(([writer, seq]) => dotText({ writer, seq }));
-  return JSON.stringify({ through: dotText(through), floors: floorTexts, round });
+  return JSON.stringify({
+    through: dotText(through),
+    floors: floorTexts,
+    round,
+    ...(forced && { lossy: true }),
+  });
 }
 
 /** In JSON, line breaks are between tokens only: inside a text they are escaped. */

@@ -168,7 +168,7 @@ const entry = Type.Object(
 const gap = Type.Object(
   {
     channel: Type.String(),
-    reason: Type.Enum(['trimmed', 'deleted', 'damaged', 'lost']),
+    reason: Type.Enum(['trimmed', 'forced', 'deleted', 'damaged', 'lost']),
     cursor: Type.String(),
   },
   open,

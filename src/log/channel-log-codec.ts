@@ -2,17 +2,17 @@
  *  be wrong. A CRC-32 that starts with the channel's name tells damage and mix-ups.
  *
  *  version u8 · flags u8 (1: a trim, 2: the trim is a head, 4: a retained entry,
- *  8: held trims, 16: a deletion, 32: redactions) · record bytes, last timestamp · [trim:
+ *  8: held trims, 16: a deletion, 32: redactions, 64: forced trims) · record bytes, last timestamp · [trim:
  *  writer index, round] · [retained: writer index, seq] · writers · spans (writer index × 2 + on the chain, count; seqs
  *  and positions follow from the order) · heads (writer indexes) · [held trims: dot, through,
  *  round, floors; each dot is writer 12, seq] · [deletion: through, end, timestamp, old] · [redactions: entry,
- *  1 where it is erased, entries that say so] · CRC-32 u32. Numbers are varints, lists begin with
- *  their length. */
+ *  1 where it is erased, entries that say so] · [what the trim and each that is held removed by force: its end, through; or
+ *  0] · CRC-32 u32. Numbers are varints, lists begin with their length. */
 import { ByteReader, ByteWriter, fromHex, readFixed32, toHex, utf8 } from '../base/bytes.js';
 import { crc32 } from '../base/crc32.js';
 import { type ChannelRef, type Dot, type WriterId, channelKey } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
-import type { Timestamp, Vector } from './entry.js';
+import type { Forced, Timestamp, Trim, Vector } from './entry.js';
 import type { HeldTrim, KnownDeletion, LogParts, Redaction } from './log-parts.js';
 import { type Mark, SubLog } from './sub-log.js';
 
@@ -31,6 +31,7 @@ const hasRetained = 4;
 const hasHeldTrims = 8;
 const hasDeletion = 16;
 const hasRedactions = 32;
+const hasForced = 64;
 const checksumBytes = 4;
 
 export function encodeState(
@@ -41,6 +42,8 @@ export function encodeState(
   const out = new ByteWriter(64 + 48 * subLogs.size);
   const writers = subLogs.values();
   const indexes = new Map(writers.map((subLog, i) => [subLog.writer, i]));
+  const forced = [trim, ...trims.map((held) => held.trim)].map((each) => each?.forced);
+  const isForced = forced.some((each) => each);
   out.u8(version);
   out.u8(
     (trim ? hasTrim : 0) |
@@ -48,7 +51,8 @@ export function encodeState(
       (retained ? hasRetained : 0) |
       (trims.length > 0 ? hasHeldTrims : 0) |
       (deletion ? hasDeletion : 0) |
-      (redactions.length > 0 ? hasRedactions : 0),
+      (redactions.length > 0 ? hasRedactions : 0) |
+      (isForced ? hasForced : 0),
   );
   out.varint(state.bytes);
   out.varint(state.lastTimestamp);
@@ -72,6 +76,7 @@ export function encodeState(
   if (trims.length > 0) writeHeldTrims(out, trims);
   if (deletion) writeDeletion(out, deletion);
   if (redactions.length > 0) writeRedactions(out, redactions);
+  if (isForced) for (const each of forced) writeForced(out, each);
   out.fixed32(crc32(out.buffer, 0, out.length, seedOf(ref)));
   return out.bytes();
 }
@@ -127,7 +132,26 @@ function readState(reader: ByteReader, parts: LogParts): LogState | undefined {
     if (parts.trim) parts.trim = { ...parts.trim, deletion: parts.deletion };
   }
   if (flags & hasRedactions) parts.redactions = readList(reader, () => readRedaction(reader));
+  if (flags & hasForced) {
+    const forced = readForced(reader);
+    if (parts.trim) parts.trim = withForced(parts.trim, forced);
+    parts.trims = parts.trims.map(({ dot, trim }) => ({ dot, trim: withForced(trim, readForced(reader)) }));
+  }
   return { bytes, lastTimestamp, heads, trimIsHead: (flags & trimIsHeadFlag) !== 0 };
+}
+
+function writeForced(out: ByteWriter, forced: Forced | undefined): void {
+  out.varint(forced?.end ?? 0);
+  if (forced) writeDot(out, forced.through);
+}
+
+function readForced(reader: ByteReader): Forced | undefined {
+  const end = reader.varint();
+  return end > 0 ? { end, through: readDot(reader) } : undefined;
+}
+
+function withForced(trim: Trim, forced: Forced | undefined): Trim {
+  return forced ? { ...trim, forced } : trim;
 }
 
 /** A trim may name writers that are not known here: nothing was checked yet. */

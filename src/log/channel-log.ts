@@ -26,15 +26,7 @@ import { pastOf, vectorOf } from './past.js';
 import { Redactions } from './redactions.js';
 import type { RunSummary } from './run.js';
 import { type WriterState, stateOf } from './writer-state.js';
-import {
-  type DueTrims,
-  type FloorsVerdict,
-  dueTrims,
-  judgeFloors,
-  rises,
-  trimAt,
-  withDeletion,
-} from './trims.js';
+import { type DueTrims, type FloorsVerdict, dueTrims, inForce, judgeFloors, rises, trimAt } from './trims.js';
 import { forgetEffects, forgetEffectsOf, holdEffects } from './waiting-effects.js';
 
 export type { Refusal } from './acceptance.js';
@@ -407,7 +399,7 @@ export class ChannelLog {
     }
     if (!rises) return;
     if (trim.deletion) adoptDeletion(this.#parts, trim.deletion);
-    this.#parts.trim = withDeletion(this.#parts, { ...trim, floors });
+    this.#parts.trim = inForce(this.#parts, { ...trim, floors });
     const { retained } = this.#parts;
     if (retained && retained.seq <= (floors.get(retained.writer) ?? 0)) this.#parts.retained = undefined;
     order.trim(trimmedCount(floors));

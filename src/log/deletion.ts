@@ -11,7 +11,7 @@ import type { RunSummary } from './run.js';
 import { overlaps } from './seq-ranges.js';
 import type { SubLog } from './sub-log.js';
 import { countersPerMs } from './timestamp.js';
-import { endsGeneration, isTrue } from './trims.js';
+import { endsGeneration, inForce, isTrue } from './trims.js';
 
 const nothing: Vector = new Map();
 
@@ -58,7 +58,7 @@ export function tookIn(parts: LogParts, run: RunSummary): void {
     trim?.through.seq !== deletion.through.seq;
   if (isFolded) {
     parts.deletion = undefined;
-    if (trim) parts.trim = { through: trim.through, floors: trim.floors, round: trim.round };
+    if (trim) parts.trim = inForce(parts, trim);
     return;
   }
   const { writer, firstSeq, count } = run;

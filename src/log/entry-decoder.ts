@@ -3,7 +3,15 @@ import { ByteReader, toHex } from '../base/bytes.js';
 import type { Dot, WriterId } from '../base/ids.js';
 import { type Result, err, ok } from '../base/result.js';
 import { decodeContent } from './content-wire.js';
-import { type Deletion, type Entry, type LostRange, type Publisher, type Trim, entryKinds } from './entry.js';
+import {
+  type Deletion,
+  type Entry,
+  type Forced,
+  type LostRange,
+  type Publisher,
+  type Trim,
+  entryKinds,
+} from './entry.js';
 import { nestedReader, readTag, readText, skipValue } from '../base/protobuf.js';
 import {
   type Place,
@@ -124,17 +132,38 @@ function readTrim(reader: ByteReader): Trim {
   const floors = new Map<WriterId, number>();
   let round = 0;
   let deletion: Deletion | undefined;
+  let forced: Forced | undefined;
   while (!reader.done) {
     const tag = readTag(reader);
     if (tag === 0x0a) through = readDot(nestedReader(reader));
     else if (tag === 0x12) readInto(floors, nestedReader(reader));
     else if (tag === 0x18) round = reader.varint();
     else if (tag === 0x22) deletion = readDeletion(nestedReader(reader));
+    else if (tag === 0x2a) forced = readForced(nestedReader(reader));
     else skipValue(reader, tag);
   }
   // The entry a trim names is itself the newest of its writer that goes.
   if (floors.get(through.writer) !== through.seq) reader.fail();
-  return { through, floors, round, ...(deletion ? { deletion } : {}) };
+  return {
+    through,
+    floors,
+    round,
+    ...(deletion ? { deletion } : {}),
+    ...(forced ? { forced } : {}),
+  };
+}
+
+function readForced(reader: ByteReader): Forced {
+  let through: Dot = { writer: '' as WriterId, seq: 0 };
+  let end = 0;
+  while (!reader.done) {
+    const tag = readTag(reader);
+    if (tag === 0x0a) through = readDot(nestedReader(reader));
+    else if (tag === 0x10) end = reader.varint();
+    else skipValue(reader, tag);
+  }
+  if (through.seq === 0) reader.fail();
+  return { through, end };
 }
 
 function readDeletion(reader: ByteReader): Deletion {

@@ -7,6 +7,7 @@ import type { Dot } from '../base/ids.js';
 import { encodeContent } from './content-wire.js';
 import {
   type Deletion,
+  type Forced,
   type Entry,
   type EntryKind,
   type LostRange,
@@ -152,12 +153,20 @@ function writeRange(out: ByteWriter, tag: number, { writer, fromSeq, toSeq }: Lo
   writeVarintField(out, 0x18, toSeq);
 }
 
-function writeTrim(out: ByteWriter, { through, floors, round, deletion }: Trim): void {
+function writeTrim(out: ByteWriter, { through, floors, round, deletion, forced }: Trim): void {
   const field = openField(out, entryTags.trim);
   writeDot(out, 0x0a, through);
   writeVector(out, 0x12, floors);
   if (round > 0) writeVarintField(out, 0x18, round);
   if (deletion) writeDeletion(out, deletion);
+  if (forced) writeForced(out, forced);
+  closeField(out, field);
+}
+
+function writeForced(out: ByteWriter, { through, end }: Forced): void {
+  const field = openField(out, 0x2a);
+  writeDot(out, 0x0a, through);
+  writeVarintField(out, 0x10, end);
   closeField(out, field);
 }
 

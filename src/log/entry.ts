@@ -43,6 +43,16 @@ export interface Trim {
   readonly round: number;
   /** Where it is in force: the newest deletion of the channel, as long as that is remembered. */
   readonly deletion?: Deletion | undefined;
+  /** An operator forced it. Where it is in force: the newest that was. */
+  readonly forced?: Forced | undefined;
+}
+
+/** What was removed although somebody may have needed it. */
+export interface Forced {
+  /** The newest entry of it. */
+  readonly through: Dot;
+  /** Position of the order behind it. */
+  readonly end: number;
 }
 
 /** The end of a generation of a channel. What does not stand on the entry that ends it is of an older one. */

@@ -19,7 +19,7 @@ export interface EntriesStep {
 /** What was trimmed before this reader had it, or is of an older generation of the channel. */
 export interface GapStep {
   readonly type: 'gap';
-  readonly reason: 'trimmed' | 'deleted';
+  readonly reason: 'trimmed' | 'forced' | 'deleted';
   /** At most these, where that is known; part of them it may have had. */
   readonly ranges: readonly LostRange[];
   /** The reader's heads after the gap. */
@@ -80,9 +80,10 @@ export class LogReader {
    *  is everything held of writers that are not named. Begins with a gap where wanted entries may have been trimmed. */
   static atVector(log: ChannelLog, firstWanted: Vector): LogReader {
     let position = log.endPosition;
+    const forcedEnd = log.trim?.forced?.end ?? 0;
     for (const [writer, seq] of firstWanted) {
       const floor = log.floors.get(writer) ?? 0;
-      if (floor > 0 && seq <= floor + 1) position = Math.min(position, log.firstPosition - 1);
+      if (floor > 0 && seq <= floor + 1) position = Math.min(position, (forcedEnd || log.firstPosition) - 1);
       else position = Math.min(position, log.positionOf({ writer, seq }) ?? position);
     }
     const skipped = new Map<WriterId, number>();
@@ -263,7 +264,15 @@ export class LogReader {
       [...known].every(([writer, seq]) => seq <= log.generation.oldThrough(writer));
     const heads = this.#headsAt(log, start);
     const ranges = this.#rangesBefore(log, start, known);
-    return { type: 'gap', reason: isOfOlder ? 'deleted' : 'trimmed', ranges, heads };
+    return { type: 'gap', reason: isOfOlder ? 'deleted' : this.#trimReason(log, known), ranges, heads };
+  }
+
+  /** Where it is not known whether this reader had what was forced out, too much is told rather than too little. */
+  #trimReason({ trim, generation }: ChannelLog, known: Vector): 'trimmed' | 'forced' {
+    const forced = trim?.forced;
+    if (!forced || forced.end <= generation.start || this.#position >= forced.end) return 'trimmed';
+    const { writer, seq } = forced.through;
+    return (known.get(writer) ?? 0) >= seq ? 'trimmed' : 'forced';
   }
 
   /** What was written beside the end of its generation: nobody is to have it any more. */

@@ -2,7 +2,7 @@
  *  never decide themselves, so all keep the same. The retained message goes like any other entry: what is removed is a
  *  beginning of the order, so keeping an old one would keep everything after it. */
 import type { ChannelLog } from './channel-log.js';
-import type { Vector } from './entry.js';
+import type { Timestamp, Vector } from './entry.js';
 
 export interface RetentionRule {
   readonly maxAgeMs?: number | undefined;
@@ -15,6 +15,9 @@ export interface RetentionInput {
    *  an age, else age removes nothing. */
   readonly oldestKept?: Vector | undefined;
 }
+
+/** What an operator says is left, exactly: that many of the newest entries, about that many bytes, or what is not older. */
+export type Keep = { readonly entries: number } | { readonly bytes: number } | { readonly since: Timestamp };
 
 type LogSizes = Pick<ChannelLog, 'firstPosition' | 'endPosition' | 'entries' | 'bytes' | 'positionOf'>;
 
@@ -35,8 +38,26 @@ export function trimPosition(rule: RetentionRule, log: LogSizes, input: Retentio
   return position - log.firstPosition >= excessEntriesMin ? position : undefined;
 }
 
+/** Position before which everything goes that is not to be kept; as above where that is too little. `oldestKept` is of
+ *  `since`. */
+export function forcedPosition(
+  keep: Keep,
+  log: LogSizes,
+  oldestKept: Vector | undefined,
+): number | undefined {
+  const { firstPosition, endPosition } = log;
+  const wanted =
+    'since' in keep
+      ? positionBefore(log, oldestKept ?? new Map())
+      : endPosition - ('entries' in keep ? keep.entries : entriesIn(log, keep.bytes));
+  return wanted - firstPosition >= excessEntriesMin ? wanted : undefined;
+}
+
 function positionByAge({ maxAgeMs }: RetentionRule, log: LogSizes, oldestKept: Vector | undefined): number {
-  if (maxAgeMs === undefined || !oldestKept) return 0;
+  return maxAgeMs === undefined || !oldestKept ? 0 : positionBefore(log, oldestKept);
+}
+
+function positionBefore(log: LogSizes, oldestKept: Vector): number {
   let position = log.endPosition;
   for (const [writer, seq] of oldestKept)
     position = Math.min(position, log.positionOf({ writer, seq }) ?? position);
@@ -49,9 +70,12 @@ function positionByCount({ maxCount }: RetentionRule, log: LogSizes): number {
   return committed > maxCount * (1 + excessFraction) ? log.endPosition - maxCount : 0;
 }
 
-/** Sizes of single entries are not in memory: entries are taken to be alike. */
 function positionByBytes({ maxBytes }: RetentionRule, log: LogSizes): number {
   if (maxBytes === undefined || log.bytes <= maxBytes * (1 + excessFraction)) return 0;
-  const kept = Math.floor((log.entries * maxBytes) / log.bytes);
-  return log.endPosition - kept;
+  return log.endPosition - entriesIn(log, maxBytes);
+}
+
+/** Sizes of single entries are not in memory: entries are taken to be alike. */
+function entriesIn({ entries, bytes }: LogSizes, keptBytes: number): number {
+  return bytes === 0 ? entries : Math.floor((entries * keptBytes) / bytes);
 }

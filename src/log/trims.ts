@@ -5,7 +5,7 @@ import type { Dot, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { HeldWriters } from './acceptance.js';
-import type { LostRange, Trim, Vector } from './entry.js';
+import type { Forced, LostRange, Trim, Vector } from './entry.js';
 import type { HeldTrim, LogParts } from './log-parts.js';
 import { vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
@@ -53,8 +53,16 @@ export function holdTrims(
   for (const { seq, trim } of marked) {
     if (!trim || !rises(trim.floors, last?.floors ?? nothing)) continue;
     trims.push({ dot: { writer, seq }, trim });
-    if (trims.length > limits.heldTrimsMax) trims.shift();
+    if (trims.length > limits.heldTrimsMax) trims.splice(leastNeeded(trims), 1);
   }
+}
+
+/** What a forced one says the next does not say. */
+function leastNeeded(trims: LogParts['trims']): number {
+  return Math.max(
+    0,
+    trims.findIndex(({ trim }) => !trim.forced),
+  );
 }
 
 /** Forgets the trims among entries that are given up before they were committed: other homes cannot know of them. */
@@ -69,6 +77,7 @@ export function forgetTrimsOf(parts: LogParts, { writer, fromSeq, toSeq }: LostR
 export function dueTrims(parts: LogParts): DueTrims {
   const untrue: Dot[] = [];
   let due: Trim | undefined;
+  let forced: Forced | undefined;
   let isEach = true;
   for (const held of parts.trims) {
     const { dot, trim } = held;
@@ -76,11 +85,14 @@ export function dueTrims(parts: LogParts): DueTrims {
     if (!isCommitted && !planted('trim-uncommitted')) continue;
     if (isBeside(parts, held)) isEach = false;
     else if (!isTrue(parts, trim)) untrue.push(dot);
-    else if (!due || rises(trim.floors, due.floors)) due = trim;
+    else {
+      forced = newest(forced, trim.forced);
+      if (!due || rises(trim.floors, due.floors)) due = trim;
+    }
   }
   if (untrue.length > 0 || !isEach)
     parts.trims = parts.trims.filter((held) => !untrue.includes(held.dot) && !isBeside(parts, held));
-  return { due: due && withDeletion(parts, due), untrue };
+  return { due: due && inForce(parts, { ...due, forced }), untrue };
 }
 
 /** After floors have risen: forgets trims that have nothing left to remove. */
@@ -118,9 +130,15 @@ export function rises(floors: Vector, known: Vector): boolean {
   return false;
 }
 
-/** The deletion goes where the floors go. */
-export function withDeletion({ deletion }: LogParts, { through, floors, round }: Trim): Trim {
-  return { through, floors, round, ...(deletion ? { deletion } : {}) };
+/** What is known of the deletion, and of what was forced, goes where the floors go. */
+export function inForce({ deletion, trim: last }: LogParts, trim: Trim): Trim {
+  const { through, floors, round } = trim;
+  const forced = planted('forced-untold') ? undefined : newest(trim.forced, last?.forced);
+  return { through, floors, round, ...(deletion ? { deletion } : {}), ...(forced ? { forced } : {}) };
+}
+
+function newest(a: Forced | undefined, b: Forced | undefined): Forced | undefined {
+  return a && (!b || a.end >= b.end) ? a : b;
 }
 
 /** Whether a held trim ends a generation. */

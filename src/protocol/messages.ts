@@ -14,7 +14,7 @@ export type * from './session-messages.js';
 
 export type Encoding = 'protobuf' | 'json';
 export type Level = 'memory' | 'owner' | 'quorum';
-export type GapReason = 'trimmed' | 'deleted' | 'damaged' | 'lost';
+export type GapReason = 'trimmed' | 'forced' | 'deleted' | 'damaged' | 'lost';
 
 /** Where a subscription starts. */
 export type Start =

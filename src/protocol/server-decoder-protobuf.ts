@@ -334,9 +334,11 @@ function readGap(reader: WireReader): Gap {
 
 type GapRange = Gap['ranges'][number];
 
+const knownReasons: readonly GapReason[] = ['trimmed', 'forced', 'deleted', 'damaged'];
+
 /** A reason of a newer version is still a loss. */
 export function gapReason(text: string): GapReason {
-  return text === 'trimmed' || text === 'deleted' || text === 'damaged' ? text : 'lost';
+  return knownReasons.find((reason) => reason === text) ?? 'lost';
 }
 
 function readGapRange(reader: WireReader): GapRange[] {

@@ -43,7 +43,8 @@ export const protocolHistory: readonly {
   { version: 1, digest: 'a3716f980068713a', change: 'Sessions are kept, and restored by a key.' },
   {
     version: 1,
-    digest: '93ebb798b40be617',
-    change: 'An entry may be redacted: another one says so, and its content is gone.',
+    digest: '5e407b850fe95198',
+    change:
+      'An entry may be redacted: another one says so, and its content is gone. A trim may be forced; gaps of the reason "forced".',
   },
 ];

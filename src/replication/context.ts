@@ -27,6 +27,8 @@ export interface ReplicaOptions {
   readonly logOf: (ref: ChannelRef) => ChannelLog;
   /** Where a channel lies in the present ring: what peers say of it elsewhere is not believed. */
   readonly intervalOf?: (ref: ChannelRef) => IntervalId;
+  /** There is room on the disk only for what makes room. */
+  readonly isDiskSpent?: () => boolean;
   /** Left out: what arrived while this home was away is not asked for. */
   readonly arrivals?: StoreFacts;
   /** Of no use any more: when claims may start is for `cluster/acting.ts` to say. */
@@ -231,7 +233,8 @@ export class Context {
     }
   }
 
-  /** Runs came, by whatever way: those that are whole wait for the next commit. */
+  /** Runs came, by whatever way: those that are whole wait for the next commit. Where the disk has no room for them they are
+   *  as lost on the way, so that what makes room still has some. */
   take(channel: Channel, from: NodeId, runs: readonly Uint8Array[]): readonly RunSummary[] {
     const taken: RunSummary[] = [];
     for (const bytes of runs) {
@@ -244,7 +247,7 @@ export class Context {
         );
       } else if (!this.queue.hasRoom(bytes.length)) {
         this.alarm('INTAKE_FULL', `${channel.key}: more is received than the disk takes.`, from);
-      } else {
+      } else if (this.options.isDiskSpent?.() !== true || makesRoom(verified.value, bytes.length)) {
         this.queue.run({ type: 'run', channel, from, bytes, run: verified.value });
         taken.push(verified.value);
       }
@@ -332,4 +335,9 @@ export class Context {
 
 function backOffMs(random: Random): number {
   return timing.backOffMinMs + random.next() * (timing.backOffMaxMs - timing.backOffMinMs);
+}
+
+/** Trims are such runs; merges and what else the log goes by stand before them. */
+function makesRoom({ marked }: RunSummary, bytes: number): boolean {
+  return marked.length > 0 && bytes <= limits.spentRunBytesMax;
 }

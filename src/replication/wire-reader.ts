@@ -14,7 +14,7 @@ import {
 import { limits } from '../base/limits.js';
 import { FieldReader, isUtf8 } from '../base/protobuf.js';
 import { floorWriter, trimmedCount } from '../log/floors.js';
-import type { Deletion, LostRange, Trim } from '../log/entry.js';
+import type { Deletion, Forced, LostRange, Trim } from '../log/entry.js';
 import type { Claim } from './claim.js';
 
 const writerBytes = 12;
@@ -108,18 +108,39 @@ export class PeerReader extends FieldReader {
     let round = 0;
     const floors = new Map<WriterId, number>();
     let deletion: Deletion | undefined;
+    let forced: Forced | undefined;
     this.nested((tag) => {
       if (tag === 0x0a) through = this.dot();
       else if (tag === 0x10) round = this.varint();
       else if (tag === 0x1a) this.into(floors);
       else if (tag === 0x22) deletion = this.deletion();
+      else if (tag === 0x2a) forced = this.forced();
       else return false;
       return true;
     });
     // The entry a trim names is itself the newest of its writer that goes.
     if (through === noDot || floors.get(through.writer) !== through.seq) this.fail();
     if (floors.has(floorWriter) || !Number.isSafeInteger(trimmedCount(floors))) this.fail();
-    return { through, round, floors, ...(deletion ? { deletion } : {}) };
+    return {
+      through,
+      round,
+      floors,
+      ...(deletion ? { deletion } : {}),
+      ...(forced ? { forced } : {}),
+    };
+  }
+
+  forced(): Forced {
+    let through = noDot;
+    let end = 0;
+    this.nested((tag) => {
+      if (tag === 0x0a) through = this.dot();
+      else if (tag === 0x10) end = this.varint();
+      else return false;
+      return true;
+    });
+    if (through === noDot) this.fail();
+    return { through, end };
   }
 
   deletion(): Deletion {

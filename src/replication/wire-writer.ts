@@ -1,7 +1,7 @@
 /** The fields that messages between nodes are made of. */
 import { type ByteWriter, fromHex } from '../base/bytes.js';
 import type { ChannelRef, Dot, WriterId } from '../base/ids.js';
-import type { Deletion, LostRange, Trim, Vector } from '../log/entry.js';
+import type { Deletion, Forced, LostRange, Trim, Vector } from '../log/entry.js';
 import { closeField, openField, writeText, writeVarintField } from '../base/protobuf.js';
 
 export function putRef(out: ByteWriter, tag: number, { hub, channel }: ChannelRef): void {
@@ -33,6 +33,14 @@ export function putTrim(out: ByteWriter, tag: number, trim: Trim | undefined): v
   putNumber(out, 0x10, trim.round);
   putVector(out, 0x1a, trim.floors);
   if (trim.deletion) putDeletion(out, 0x22, trim.deletion);
+  if (trim.forced) putForced(out, 0x2a, trim.forced);
+  closeField(out, field);
+}
+
+function putForced(out: ByteWriter, tag: number, { through, end }: Forced): void {
+  const field = openField(out, tag);
+  putDot(out, 0x0a, through);
+  putNumber(out, 0x10, end);
   closeField(out, field);
 }
 

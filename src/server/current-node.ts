@@ -53,6 +53,7 @@ export class CurrentNode implements NodeApi {
   publish: NodeApi['publish'] = (...request) => this.#engine.publish(...request);
   redact: NodeApi['redact'] = (...request) => this.#engine.redact(...request);
   deleteChannel: NodeApi['deleteChannel'] = (...request) => this.#engine.deleteChannel(...request);
+  trimChannel: NodeApi['trimChannel'] = (...request) => this.#engine.trimChannel(...request);
   history: NodeApi['history'] = (...request) => this.#engine.history(...request);
   document: NodeApi['document'] = (...request) => this.#engine.document(...request);
   documentChanges: NodeApi['documentChanges'] = (...request) => this.#engine.documentChanges(...request);

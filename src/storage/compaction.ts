@@ -32,21 +32,29 @@ const livePartMax = 0.5;
 /** … and, to keep files few, joins a neighbour's rewriting when it is smaller than this part of a full one. */
 const smallPart = 1 / 8;
 const groupMax = 16;
+/** Of dead ones: all of them is read before they go. */
+const deadGroupMax = 4;
 const blockBytes = 1_048_576;
+/** Written beside what is alive: headers, and rows of the index. */
+const overheadBytes = 16_384;
 
 /** Segments that must stay as they are, and until when by the monotonic clock. */
 export type Postponed = Map<number, number>;
 
-/** True when there was something to do. */
+/** True when there was something to do. On a full disk what frees most for what it writes comes first, and keys stand in the
+ *  way of nothing: they are in the index, and would be missed only in one that was made anew. */
 export async function compactStep(parts: StoreParts, postponed: Postponed, unixMs: number): Promise<boolean> {
-  const group = chooseGroup(parts, postponed);
+  const isFull = parts.space.state !== 'ok';
+  const group = isFull ? chooseDead(parts, postponed) : chooseGroup(parts, postponed);
   if (group.length === 0) return false;
+  if (isFull && !(await parts.space.hasRoomFor(roomFor(group)))) return false;
   // Every row of a sealed segment must be where it can be looked up.
   await parts.index.flushAll();
   const bytes = new ByteWriter(blockBytes);
   const kept: KeptRun[] = [];
   for (const segment of group) {
-    const obstacle = await collect(parts, segment, keysSince(unixMs), bytes, kept);
+    const since = isFull ? Infinity : keysSince(unixMs);
+    const obstacle = await collect(parts, segment, since, bytes, kept);
     if (obstacle) {
       // What cannot be read and is not stored elsewhere by now may still be repaired: it is not thrown away. Keys are found
       // in a rebuilt index only as long as their entries are stored.
@@ -65,16 +73,35 @@ export async function compactStep(parts: StoreParts, postponed: Postponed, unixM
   return true;
 }
 
+/** The segment of which least is alive, and what is dead behind it. */
+function chooseDead({ segments }: StoreParts, postponed: Postponed): Segment[] {
+  const sealed = segments.all().slice(0, -2);
+  // What cannot be read stays where it is; keys do not count.
+  const mayGo = (segment: Segment): boolean =>
+    postponed.get(segment.number) !== Infinity && isWhole(segment) && isSparse(segment);
+  const first = sealed.reduce(
+    (least, segment, i) =>
+      mayGo(segment) && !(sealed[least] && sealed[least].liveBytes <= segment.liveBytes) ? i : least,
+    -1,
+  );
+  if (first < 0) return [];
+  let end = first + 1;
+  while (end < sealed.length && end - first < deadGroupMax) {
+    const segment = sealed[end]!;
+    if (segment.number !== sealed[end - 1]!.through + 1 || segment.liveBytes > 0 || !mayGo(segment)) break;
+    end++;
+  }
+  return sealed.slice(first, end);
+}
+
 /** Neighbours to be rewritten together; the newest two segments are left alone, the notes being in them. */
 function chooseGroup({ segments, options }: StoreParts, postponed: Postponed): Segment[] {
   const sealed = segments.all().slice(0, -2);
   const full = options.segmentBytes;
   const nowMs = options.clock.monotonicMs();
-  const isSparse = (segment: Segment): boolean => segment.liveBytes < contentBytes(segment) * livePartMax;
   const mayJoin = (segment: Segment): boolean =>
     !((postponed.get(segment.number) ?? 0) > nowMs) &&
-    segment.firstCommit > 0 &&
-    segment.lastCommit > 0 &&
+    isWhole(segment) &&
     (isSparse(segment) || contentBytes(segment) < full * smallPart);
   for (let start = 0; start < sealed.length; start++) {
     let liveBytes = 0;
@@ -89,6 +116,20 @@ function chooseGroup({ segments, options }: StoreParts, postponed: Postponed): S
     if (group.some(isSparse) || group.length === groupMax) return group;
   }
   return [];
+}
+
+function isSparse(segment: Segment): boolean {
+  return segment.liveBytes < contentBytes(segment) * livePartMax;
+}
+
+/** Its commits are known. */
+function isWhole({ firstCommit, lastCommit }: Segment): boolean {
+  return firstCommit > 0 && lastCommit > 0;
+}
+
+/** A write that does not fit ends the store: with as much again there is no doubt that it does. */
+function roomFor(group: readonly Segment[]): number {
+  return 2 * group.reduce((sum, { liveBytes }) => sum + liveBytes, 0) + overheadBytes;
 }
 
 function contentBytes(segment: Segment): number {

@@ -39,6 +39,7 @@ import { Reader } from './reader.js';
 import { Scrub } from './scrub.js';
 import type { Appended } from './segment-writer.js';
 import type { Slot } from './slots.js';
+import type { Space } from './space.js';
 import { IndexDoubtError } from './index-doubt.js';
 
 export type { LogStoreOptions } from './options.js';
@@ -127,7 +128,7 @@ class SegmentedLogStore implements LogStore {
     return { number, firstArrival };
   }
 
-  space(): 'ok' | 'full' {
+  space(): Space {
     return this.#parts.space.state;
   }
 

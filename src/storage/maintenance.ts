@@ -13,6 +13,8 @@ import { IndexDoubtError } from './index-doubt.js';
 
 /** Rows of trimmed runs removed in one step. */
 const trimmedAtOnce = 4_000;
+const stepsWhenFull = 16;
+const stepsWhenFullMs = 200;
 
 export class Maintenance {
   readonly #parts: StoreParts;
@@ -44,13 +46,22 @@ export class Maintenance {
 
   async #step(unixMs: number): Promise<void> {
     const { index, space } = this.#parts;
-    await index.flush();
     await space.check();
+    await space.relieve();
+    await index.flush();
     await eraseStep(this.#parts);
     if (await space.refill()) return;
     if (await this.#dropKeys(unixMs)) return;
-    if (await this.#removeTrimmed()) return;
-    await compactStep(this.#parts, this.#postponed, unixMs);
+    // On a full disk everybody waits for this.
+    const { clock } = this.#parts.options;
+    const steps = space.state === 'ok' ? 1 : stepsWhenFull;
+    const until = clock.monotonicMs() + stepsWhenFullMs;
+    for (let i = 0; i < steps && !this.#stopped; i++) {
+      if (i > 0 && clock.monotonicMs() > until) break;
+      if (await this.#removeTrimmed()) continue;
+      if (!(await compactStep(this.#parts, this.#postponed, unixMs))) break;
+    }
+    if (steps > 1) await space.check();
   }
 
   async #dropKeys(unixMs: number): Promise<boolean> {

@@ -18,7 +18,7 @@ import type { Recovered } from './recovery-options.js';
 import { reindexRewritten } from './rewritten-index.js';
 import { SegmentWriter } from './segment-writer.js';
 import { SegmentSet } from './segments.js';
-import { SpaceWatch } from './space.js';
+import { SpaceWatch, giveUpReserve } from './space.js';
 import { IndexDoubtError } from './index-doubt.js';
 import { StoreIndex } from './store-index.js';
 
@@ -42,7 +42,7 @@ export async function openParts(
   const options: Options = { ...defaults, ...given };
   try {
     await options.files.makeDirectory(options.directory);
-    const lock = await options.files.lock(`${options.directory}/lock`);
+    const lock = await lockOf(options);
     try {
       return await openTwice(options, lock, onFailure);
     } catch (error) {
@@ -51,6 +51,18 @@ export async function openParts(
     }
   } catch (error) {
     throw asFailure(error);
+  }
+}
+
+/** Where there is no room even for that, the reserve goes first; nobody else has the lock then. */
+async function lockOf(options: Options): Promise<Lock> {
+  const { files, directory } = options;
+  try {
+    return await files.lock(`${directory}/lock`);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    await giveUpReserve(files, storeDirectory(options));
+    return await files.lock(`${directory}/lock`);
   }
 }
 

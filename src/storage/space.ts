@@ -15,14 +15,23 @@ export interface SpaceOptions {
   readonly reserveBytes: number;
 }
 
+/** `full`: new publishes are refused. `spent`: what others send is too, unless it makes room. */
+export type Space = 'ok' | 'full' | 'spent';
+
 /** Written bytes after which the space is looked at again. */
 const checkBytes = 8_388_608;
 const reserveName = 'reserve';
 const stepBytes = 262_144;
+/** With less than this part of the reserve left, only what makes room is written. */
+const spentPart = 1 / 2;
+/** And with less than this part free the reserve is given up. */
+const sparedPart = 1 / 4;
 
 export class SpaceWatch {
   readonly #options: SpaceOptions;
-  #state: 'ok' | 'full' = 'ok';
+  #state: Space = 'ok';
+  /** Size of the reserve, once it is known. */
+  #reservedBytes: number | undefined;
   #checkedAtBytes = 0;
   #checking: Promise<void> | undefined;
 
@@ -30,7 +39,7 @@ export class SpaceWatch {
     this.#options = options;
   }
 
-  get state(): 'ok' | 'full' {
+  get state(): Space {
     return this.#state;
   }
 
@@ -51,35 +60,47 @@ export class SpaceWatch {
     const { files, directory, fullAtRatio, plentyBytes, reserveBytes } = this.#options;
     try {
       const { freeBytes, totalBytes } = await files.space(directory);
+      // What the reserve lacks is not free for anything else: giving it up makes nothing less full.
+      const roomBytes = freeBytes - (reserveBytes - (this.#reservedBytes ?? reserveBytes));
       const isNarrow = freeBytes < totalBytes * (1 - fullAtRatio) && freeBytes < plentyBytes;
-      this.#state = isNarrow || freeBytes < reserveBytes ? 'full' : 'ok';
+      const isFull = isNarrow || roomBytes < reserveBytes;
+      this.#state = roomBytes < reserveBytes * spentPart ? 'spent' : isFull ? 'full' : 'ok';
     } catch {
       // A volume that does not tell: a write will.
     }
   }
 
+  /** Others have taken the disk: the reserve is given up before a write of the store itself meets a full one. */
+  async relieve(): Promise<void> {
+    if (this.#state !== 'spent' || this.#reservedBytes === 0) return;
+    if ((await this.#freeBytes()) < this.#options.reserveBytes * sparedPart) await this.#giveUpReserve();
+  }
+
   /** At start: looks, and gives the reserve up when there is no room to open the index in. */
   async open(): Promise<void> {
-    await this.check();
     const { files, directory, reserveBytes } = this.#options;
-    const { freeBytes } = await files.space(directory).catch(() => ({ freeBytes: reserveBytes }));
-    if (freeBytes >= reserveBytes) return;
-    const reserve = await this.#openReserve('write');
-    await reserve?.truncate(0);
+    const reserve = await openReserve(files, directory, 'write');
+    this.#reservedBytes = Math.min(reserveBytes, (await reserve?.size()) ?? 0);
     await reserve?.close();
+    if ((await this.#freeBytes()) < reserveBytes) await this.#giveUpReserve();
+    await this.check();
   }
 
   /** Fills the reserve by a step, when there is room again. False when nothing was due. */
   async refill(): Promise<boolean> {
-    const { reserveBytes } = this.#options;
-    if (this.#state === 'full' || reserveBytes === 0) return false;
-    const reserve = (await this.#openReserve('write')) ?? (await this.#openReserve('create'));
+    const { files, directory, reserveBytes } = this.#options;
+    if (this.#state !== 'ok' || reserveBytes === 0) return false;
+    const reserve =
+      (await openReserve(files, directory, 'write')) ?? (await openReserve(files, directory, 'create'));
     if (!reserve) return false;
     try {
       const size = await reserve.size();
+      this.#reservedBytes = Math.min(reserveBytes, size);
       if (size >= reserveBytes) return false;
-      reserve.write(new Uint8Array(Math.min(stepBytes, reserveBytes - size)), size);
+      const step = Math.min(stepBytes, reserveBytes - size);
+      reserve.write(new Uint8Array(step), size);
       await reserve.sync();
+      this.#reservedBytes = size + step;
       return true;
     } catch (error) {
       // Nothing is lost with a reserve that does not fit.
@@ -91,13 +112,43 @@ export class SpaceWatch {
     }
   }
 
-  async #openReserve(mode: 'write' | 'create'): Promise<StoreFile | undefined> {
+  /** Whether so much may be written in order to make room: for that the reserve is given up. */
+  async hasRoomFor(bytes: number): Promise<boolean> {
+    const freeBytes = await this.#freeBytes();
+    if (freeBytes >= bytes) return true;
+    if (freeBytes + (this.#reservedBytes ?? 0) < bytes) return false;
+    await this.#giveUpReserve();
+    return true;
+  }
+
+  /** Of a volume that does not tell there is enough: a write will. */
+  async #freeBytes(): Promise<number> {
     const { files, directory } = this.#options;
-    try {
-      return await files.open(`${directory}/${reserveName}`, mode);
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT' && mode === 'write') return undefined;
-      throw error;
-    }
+    return (await files.space(directory).catch(() => ({ freeBytes: Infinity }))).freeBytes;
+  }
+
+  async #giveUpReserve(): Promise<void> {
+    await giveUpReserve(this.#options.files, this.#options.directory);
+    this.#reservedBytes = 0;
+  }
+}
+
+/** `directory`: `store/`. */
+export async function giveUpReserve(files: Files, directory: string): Promise<void> {
+  const reserve = await openReserve(files, directory, 'write');
+  await reserve?.truncate(0);
+  await reserve?.close();
+}
+
+async function openReserve(
+  files: Files,
+  directory: string,
+  mode: 'write' | 'create',
+): Promise<StoreFile | undefined> {
+  try {
+    return await files.open(`${directory}/${reserveName}`, mode);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' && mode === 'write') return undefined;
+    throw error;
   }
 }

@@ -7,6 +7,7 @@ import { entryLine, gapLine } from '../../src/cli/entry-text.js';
 import { CommandError, exitCodeOfRefusal } from '../../src/cli/exit-codes.js';
 import { targetOf } from '../../src/cli/target.js';
 import { formatBytes, formatCount, printable, terminalOn } from '../../src/cli/terminal.js';
+import { keepOf } from '../../src/cli/trim-command.js';
 import { timeArgument } from '../../src/cli/time-argument.js';
 
 const screen = (isTTY: boolean) => {
@@ -78,6 +79,23 @@ test('times as people type them', () => {
     ),
   ).toEqual(['199970000', '199400000', '192800000', '70400000', '2026-01-01', '1700000000000']);
 });
+
+test.each([
+  [{ keep: '1000' }, { entries: 1_000 }],
+  [{ keep: '0' }, { entries: 0 }],
+  [{ keep: '64MiB' }, { bytes: 67_108_864 }],
+  [{ keep: '1.5 GB' }, { bytes: 1_500_000_000 }],
+  [{ keep: '2h' }, { since: '192800000' }],
+  [{ before: '2h' }, { since: '192800000' }],
+  [{ before: '2026-01-01' }, { since: '2026-01-01' }],
+])('%j keeps %j', (said, keep) => {
+  expect(keepOf(said, 200_000_000)).toEqual(keep);
+});
+
+test.each([{}, { keep: '1', before: '2h' }, { keep: 'most' }, { keep: '5 MiBs' }])(
+  '%j is no word of what is kept',
+  (said) => expect(() => keepOf(said, 0)).toThrow(/keep|before/),
+);
 
 test.each([
   ['BAD_NAME', 2],

@@ -1,4 +1,5 @@
 /** A node that answers from a script, so that the gateway alone is tested; and a gateway in front of it. */
+import type { Keep } from '../../src/log/retention.js';
 import { connect, type Socket } from 'node:net';
 import { ByteWriter, utf8 } from '../../src/base/bytes.js';
 import {
@@ -215,6 +216,21 @@ export class FakeNode implements NodeApi {
     this.deleted.push(`${hub}/${channel}/${dotText(of)}`);
     const dot = { writer: 'ab'.repeat(12) as WriterId, seq: 4 };
     return ok({ dot, timestamp: 1, level: 'quorum', copies: 1, duplicate: false } as const);
+  }
+
+  readonly trimmed: unknown[] = [];
+
+  async trimChannel(hub: string, channel: string, keep: Keep, actor: string) {
+    this.trimmed.push({ hub, channel, keep, actor });
+    const dot = { writer: 'ab'.repeat(12) as WriterId, seq: 4 };
+    const isLittle = 'entries' in keep && keep.entries > 100;
+    return ok({
+      ...(isLittle ? {} : { dot }),
+      timestamp: 1,
+      level: 'quorum',
+      copies: 1,
+      duplicate: false,
+    } as const);
   }
 
   queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {

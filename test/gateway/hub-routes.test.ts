@@ -1,3 +1,4 @@
+import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeNode, type TestGateway, adminToken, gatewayInFront, userToken } from './fake-node.js';
 
@@ -40,6 +41,37 @@ test('a message is redacted by who may, by its id', async () => {
   expect((await ask('DELETE', message, undefined, userToken)).status).toBe(403);
   expect((await ask('DELETE', message.replace('-7', '-x'))).status).toBe(400);
   expect(node.deleted).toEqual([`default/room:1/${'cd'.repeat(12)}-7`]);
+});
+
+test('a channel is trimmed by force, by an administrator who says so and what is to be kept', async () => {
+  const trim = '/v1/admin/hubs/default/channels/room%3A1/trim';
+  const at = { hub: 'default', channel: 'room:1', actor: 'admin' };
+  const since = '2026-01-01T00:00:00Z';
+  const bodies = [{ entries: 10 }, { bytes: 0 }, { since }].map((keep) => ({ force: true, keep }));
+  for (const body of bodies)
+    expect(await (await ask('POST', trim, body)).json()).toEqual({
+      trimmed: true,
+      id: `${'ab'.repeat(12)}-4`,
+    });
+  expect(await (await ask('POST', trim, { force: true, keep: { entries: 1_000 } })).json()).toEqual({
+    trimmed: false,
+  });
+  const sinceTimestamp = timestampFromUnixMs(Date.parse(since));
+  expect(node.trimmed.slice(0, 3)).toEqual([
+    { ...at, keep: { entries: 10 } },
+    { ...at, keep: { bytes: 0 } },
+    { ...at, keep: { since: sinceTimestamp } },
+  ]);
+  const wrong = [
+    { keep: { entries: 1 } },
+    { force: false, keep: { entries: 1 } },
+    { force: true, keep: {} },
+    { force: true, keep: { entries: 1, bytes: 1 } },
+    { force: true, keep: { entries: -1 } },
+    { force: true, keep: { since: 'long ago' } },
+  ];
+  for (const body of wrong) expect((await ask('POST', trim, body)).status).toBe(400);
+  expect((await ask('POST', trim, bodies[0], userToken)).status).toBe(403);
 });
 
 test('settings are put, removed, exported and replaced, by name', async () => {

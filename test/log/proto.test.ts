@@ -87,7 +87,12 @@ test('trims and lost ranges are messages of those names', () => {
   runWriter.append({
     kind: 'trim',
     timestamp: 1,
-    trim: { through: { writer: a!, seq: 3 }, floors, round: 9 },
+    trim: {
+      through: { writer: a!, seq: 3 },
+      floors,
+      round: 9,
+      forced: { through: { writer: a!, seq: 2 }, end: 300 },
+    },
   });
   runWriter.append({ kind: 'gap', timestamp: 2, lost: { writer: b!, fromSeq: 1, toSeq: 300 } });
   const run = runWriter.end();
@@ -99,6 +104,7 @@ test('trims and lost ranges are messages of those names', () => {
     through: dot({ writer: a!, seq: 3 }),
     floors: [dot({ writer: a!, seq: 3 }), dot({ writer: b!, seq: 2 ** 45 })],
     round: 9,
+    forced: { through: dot({ writer: a!, seq: 2 }), end: 300 },
   });
   expect(gap!['lost']).toEqual({ writer: fromHex(b!), fromSeq: 1, toSeq: 300 });
 });

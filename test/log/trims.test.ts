@@ -80,6 +80,63 @@ describe('a trim that is held', () => {
   });
 });
 
+describe('a trim that was forced', () => {
+  const forced = (seq: number): Trim => ({
+    ...trimOf(a, seq),
+    forced: { through: { writer: a, seq }, end: seq },
+  });
+
+  test('is known as that behind later ones, in the state of the log, and to who takes its floors over', () => {
+    const log = committed(9);
+    add(log, a, 1, forced(3));
+    add(log, a, 1, trimOf(a, 5));
+    const decoded = ChannelLog.decode(ref, log.encode());
+    expect(decoded.ok && decoded.value.heldTrims).toEqual(log.heldTrims);
+    log.commitThrough({ writer: a, seq: 11 });
+    const { due } = log.dueTrims();
+    expect(due).toEqual({ ...trimOf(a, 5), forced: forced(3).forced });
+    log.apply(floorRun(ref, due!).run);
+    log.apply(floorRun(ref, trimOf(a, 7)).run);
+    expect(log.trim).toEqual({ ...trimOf(a, 7), forced: forced(3).forced });
+    const again = ChannelLog.decode(ref, log.encode());
+    expect(again.ok && again.value.trim).toEqual(log.trim);
+    const behind = committed(1);
+    behind.apply(floorRun(ref, log.trim!).run);
+    expect(behind.trim).toEqual(log.trim);
+  });
+
+  test('is not let go before others where many wait', () => {
+    const log = committed(200);
+    add(log, a, 1, forced(1));
+    for (let i = 2; i <= limits.heldTrimsMax + 5; i++) add(log, a, 1, trimOf(a, i));
+    expect(log.heldTrims).toHaveLength(limits.heldTrimsMax);
+    log.commitThrough({ writer: a, seq: 200 + limits.heldTrimsMax + 5 });
+    expect(log.dueTrims().due?.forced).toEqual(forced(1).forced);
+  });
+
+  test('is told to whom it may have taken something from, and to nobody who had all of it', () => {
+    const log = committed(9);
+    add(log, a, 1, forced(4));
+    log.commitThrough({ writer: a, seq: 10 });
+    const overtaken = LogReader.atPosition(log, 5);
+    log.apply(floorRun(ref, forced(4)).run);
+    log.apply(floorRun(ref, trimOf(a, 7)).run);
+    const reasonOf = (reader: LogReader): unknown => {
+      const step = reader.next(log, 9);
+      return step.type === 'gap' && step.reason;
+    };
+    const resumed = (seq: number): LogReader => {
+      const reader = LogReader.atCursor(log, [{ writer: a, seq }]);
+      if (!reader.ok) throw new Error('the head is held');
+      return reader.value;
+    };
+    expect(reasonOf(overtaken)).toBe('trimmed');
+    expect([3, 4, 6].map((seq) => reasonOf(resumed(seq)))).toEqual(['forced', 'trimmed', 'trimmed']);
+    expect(reasonOf(LogReader.atPosition(log, 0))).toBe('forced');
+    expect(reasonOf(LogReader.atVector(log, new Map([[a, 6]])))).toBe('forced');
+  });
+});
+
 describe('floors that are told', () => {
   test('are taken over by who lacks something below them, and by nobody else', () => {
     const log = committed(4);

@@ -32,10 +32,16 @@ const have = fc
   .uniqueArray(fc.tuple(writer, seq), { maxLength: 4, selector: ([key]) => key })
   .map((pairs) => new Map(pairs));
 const trim = fc
-  .record({ through: dot, round: fc.maxSafeNat(), others: fc.uniqueArray(writer, { maxLength: 3 }) })
-  .map(({ through, round, others }) => {
+  .record({
+    through: dot,
+    round: fc.maxSafeNat(),
+    others: fc.uniqueArray(writer, { maxLength: 3 }),
+    forced: fc.option(fc.record({ through: dot, end: seq }), { nil: undefined }),
+  })
+  .map(({ through, round, others, forced }) => {
     const floors = new Map(others.map((each, i) => [each, i + 1] as const));
-    return { through, round, floors: new Map([...floors, [through.writer, through.seq] as const]) };
+    const all = new Map([...floors, [through.writer, through.seq] as const]);
+    return { through, round, floors: all, ...(forced ? { forced } : {}) };
   })
   .filter(({ floors }) => Number.isSafeInteger(trimmedCount(floors)) && !floors.has(floorWriter));
 const givenUp = fc.array(

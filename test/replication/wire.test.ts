@@ -25,7 +25,12 @@ const dotOf = (dot: Dot | undefined) => dot && { writer: writer(dot), seq: dot.s
 const refOf = ({ hub, channel }: ChannelRef) => ({ hub, channel });
 const haveOf = (have: Vector) => [...have].map(([each, seq]) => ({ writer: fromHex(each), seq }));
 const trimOf = (trim: Trim | undefined) =>
-  trim && { through: dotOf(trim.through), round: trim.round, floors: haveOf(trim.floors) };
+  trim && {
+    through: dotOf(trim.through),
+    round: trim.round,
+    floors: haveOf(trim.floors),
+    ...(trim.forced ? { forced: { through: dotOf(trim.forced.through), end: trim.forced.end } } : {}),
+  };
 const lostOf = (ranges: readonly LostRange[] | undefined) =>
   ranges?.map(({ writer: of, fromSeq, toSeq }) => ({ writer: fromHex(of), fromSeq, toSeq }));
 const claimsOf = (claims: readonly { interval: string; claim: Claim }[]) => ({

@@ -21,6 +21,7 @@ import {
 import { deletionLies } from './deletion-lies.js';
 import { redactionLies } from './redaction-lies.js';
 import { foldLies } from './fold-lies.js';
+import { forcedLies } from './forced-lies.js';
 
 const channel = 'room:1';
 const nodes = ['n1', 'n2', 'n3'];
@@ -417,6 +418,7 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
   ['I7 digests are true', 'a digest misses an entry', (story) => (story.liar = 'n2')],
   ...deletionLies(channel),
   ...redactionLies(channel),
+  ...forcedLies(channel),
   ...foldLies,
   ['I25 bounded queues', 'too much waits', (story) => (story.bufferedMost = 1 << 30)],
 ];

@@ -10,7 +10,8 @@ import { SimulatedDisk } from '../../simulations/world/disk.js';
 import { SimulatedIndex } from '../../simulations/world/key-value.js';
 import { seededRandom } from '../../src/base/random.js';
 import { logStoreContract } from '../contracts/log-store.js';
-import { Recorder, TestWriter, baseOptions, ref, seqsOf, writerId } from './support.js';
+import { Recorder, TestWriter, baseOptions, content, ref, seqsOf, writerId } from './support.js';
+import { keyScope } from '../../src/log/run-layout.js';
 
 const made: string[] = [];
 afterEach(async () => {
@@ -169,3 +170,86 @@ async function bytesOf(path: string): Promise<number> {
   }
   return bytes;
 }
+
+describe('a full disk', () => {
+  /** Some segments of two channels on a simulated disk: of every third commit `other` has a part. */
+  async function filled(more: Partial<LogStoreOptions> = {}) {
+    const clock = new SimulatedClock();
+    const random = seededRandom(7);
+    const disk = new SimulatedDisk({ clock, random });
+    const index = new SimulatedIndex({ clock, random });
+    const { options } = optionsFor('/data', {
+      files: disk.files(),
+      openIndex: () => index.keyValue(),
+      clock,
+      segmentBytes: 65_536,
+      plentyBytes: 0,
+      reserveBytes: 262_144,
+      soleHome: false,
+      ...more,
+    });
+    const store = await clock.until(openLogStore(options));
+    const a = new TestWriter(store, writerId(1));
+    const work = async (): Promise<void> => {
+      for (let i = 0; i < 200; i++) {
+        const key = i % 10 === 0 ? { idempotencyKey: `k${i}` } : {};
+        const publisher = { id: 'p', epoch: 1, seq: i + 1, ackedThrough: 0 };
+        await a.add(ref('room'), { kind: 'publish', publisher, ...key, content: content('x'.repeat(3_000)) });
+        await a.commit();
+        if (i % 3 === 0) await a.publish(ref('other'), 'y'.repeat(300));
+      }
+      for (let i = 0; i < 5; i++) await store.maintain(clock.wallMs());
+    };
+    await clock.until(work());
+    const trimAll = async (): Promise<void> => {
+      const through = { writer: writerId(1), seq: 200 };
+      await a.raise(ref('room'), { through, floors: new Map([[writerId(1), 200]]), round: 1 });
+      await a.commit();
+    };
+    return { clock, disk, store, a, trimAll, options };
+  }
+
+  test('gets room from trims soon, also where there is room for nothing but the reserve', async () => {
+    const { clock, disk, store, trimAll, options } = await filled();
+    const used = disk.usedBytes;
+    disk.capacityBytes = used + 50_000;
+    await clock.until(store.maintain(clock.wallMs()));
+    expect(store.space()).toBe('spent');
+    await clock.until(trimAll());
+    let steps = 0;
+    for (; store.space() !== 'ok' && steps < 20; steps++) await clock.until(store.maintain(clock.wallMs()));
+    expect(steps).toBeLessThan(5);
+    for (let i = 0; i < 20; i++) await clock.until(store.maintain(clock.wallMs()));
+    expect(disk.usedBytes).toBeLessThan(used - 200_000);
+    const log = await clock.until(store.open(ref('other')));
+    expect(log.entries).toBe(67);
+    const range = { writer: writerId(1), firstSeq: 1, count: 67 };
+    const read = await clock.until(store.read(ref('other'), [range], 1e6));
+    expect(seqsOf(read)).toMatchObject({ missing: [] });
+    expect(seqsOf(read).read).toHaveLength(67);
+    // The reserve is there again.
+    expect(
+      await clock.until(
+        disk
+          .files()
+          .open(`/data/store/reserve`, 'write')
+          .then((file) => file.size()),
+      ),
+    ).toBe(262_144);
+    await clock.until(store.close());
+    const again = await clock.until(openLogStore(options));
+    expect((await clock.until(again.open(ref('other')))).entries).toBe(67);
+    await clock.until(again.close());
+  });
+
+  test('leaves keys of what went where they are asked for', async () => {
+    const { clock, disk, store, trimAll } = await filled();
+    disk.capacityBytes = disk.usedBytes + 50_000;
+    await clock.until(trimAll());
+    for (let i = 0; i < 20; i++) await clock.until(store.maintain(clock.wallMs()));
+    expect(store.space()).toBe('ok');
+    const wanted = { ref: ref('room'), scope: keyScope('', { id: 'p' }), key: 'k10' };
+    const [row] = await clock.until(store.findKeys([wanted as never], 0));
+    expect(row?.dot.seq).toBe(11);
+  });
+});

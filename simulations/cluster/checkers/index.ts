@@ -4,6 +4,7 @@ import * as claims from './claims.js';
 import * as clocks from './clocks.js';
 import * as deletions from './deletions.js';
 import * as documents from './documents.js';
+import * as forced from './forced.js';
 import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
 import * as notifications from './notifications.js';
@@ -57,6 +58,8 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'E1 redacted is gone': redactions.redactedIsGone,
   'E2 redactions hold': redactions.redactionsHold,
   'E2 nothing else is redacted': redactions.nothingElseIsRedacted,
+  'I19 forced trims hold': forced.forcedTrimsHold,
+  'I13 forced is told': forced.forcedIsTold,
   'P1 presence is exact': presenceIsExact,
   'F2 documents are equal': documents.documentsAreEqual,
   'F4 followers have it': documents.followersHaveIt,

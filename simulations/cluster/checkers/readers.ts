@@ -142,8 +142,12 @@ function isInGap(
   isTrimmed: (dot: EntryEvent['dot']) => boolean,
 ): boolean {
   return events.some(
-    (event) => event.type === 'gap' && (event.reason !== 'trimmed' || isTrimmed(dot)) && names(event, dot),
+    (event) => event.type === 'gap' && (!isOfTrims(event) || isTrimmed(dot)) && names(event, dot),
   );
+}
+
+function isOfTrims({ reason }: GapEvent): boolean {
+  return reason === 'trimmed' || reason === 'forced';
 }
 
 /** A gap without ranges is one of everything. */
@@ -185,7 +189,8 @@ export const noNeedlessGap: Checker = function* (evidence) {
       // Between two gaps there may be entries that are not shown.
       const isNext = reader.events.slice(0, i).findLast(isGapOrEntry)?.type === 'gap';
       if (event.reason === 'deleted' && isDeleted) continue;
-      if (event.reason !== 'trimmed' || (missed.length === 0 && !isNext))
+      const isForced = event.reason !== 'forced' || entries.some(({ trim }) => trim?.forced);
+      if (!isOfTrims(event) || !isForced || (missed.length === 0 && !isNext))
         yield `${who} was told of a gap: ${event.reason}`;
       for (const entry of missed) if (names(event, entry)) had.add(dotText(entry));
     }

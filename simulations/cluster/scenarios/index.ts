@@ -26,7 +26,7 @@ import {
 import { lostChange, lostUnheard, rottenChange } from './documents.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { cutOffGateway, ghost } from './presence.js';
-import { zombie } from './trims.js';
+import { forcedOnFullDisks, forcedOut, zombie } from './trims.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
 interface Entry {
@@ -57,6 +57,8 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ],
   ['D8 six hours ahead', { told: sixHoursAhead, options: { isStrict: false } }],
   ['D9 full disk', { told: fullDisk, options: { isStrict: false } }],
+  ['D9 full disks, and a trim that is forced', { told: forcedOnFullDisks }],
+  ['Forced out', { told: forcedOut }],
   ['D10 bit rot: an entry', { told: rottenEntry }],
   ['D10 bit rot: entries, found at start', { told: rottenWhileDown }],
   ['D10 bit rot: the index', { told: rottenIndex }],

@@ -5,6 +5,7 @@ import { DocumentClient } from '../document-client.js';
 import { Ending } from '../ending.js';
 import { Nemesis } from '../nemesis.js';
 import type { SimulatedNode } from '../node.js';
+import { Operator } from '../operator.js';
 import { PlainPublisher } from '../plain-publisher.js';
 import { PresenceClient } from '../presence-client.js';
 import { Publisher, type PublisherPlan } from '../publisher.js';
@@ -208,6 +209,20 @@ export class Story {
 
   async settled(publishes: readonly Publish[]): Promise<void> {
     await this.until(() => publishes.every(({ outcome }) => outcome !== 'open'), 'publishes are answered');
+  }
+
+  /** Asks a node to trim the channel by force until it has; resolves then. */
+  async trim(node: SimulatedNode, entries: number): Promise<void> {
+    const { forced } = this.world.record;
+    const operator = new Operator(this.world, chanceFor(1, 'operator'));
+    for (let tries = 0; tries < 20; tries++) {
+      const asked = forced.length;
+      operator.trim(node, this.channel, { entries });
+      await this.until(() => forced.length > asked, 'a forced trim is answered');
+      if (forced.at(-1)!.dot) return;
+      await this.pass(500);
+    }
+    fail('a forced trim is committed');
   }
 
   /** Whether the disk that the node has now holds so many entries of the writer. */

@@ -343,7 +343,7 @@ export class Forwarding {
 }
 
 function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem): ForwardedPublish {
-  const { actor, content, publisher, idempotencyKey, retain, judged, deletes, redacts } = pending;
+  const { actor, content, publisher, idempotencyKey, retain, judged, deletes, redacts, forces } = pending;
   return {
     id,
     ref: lane.ref,
@@ -358,5 +358,6 @@ function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem
     ...(judged ? { kind: judged.kind } : {}),
     ...(deletes ? { isDelete: true } : {}),
     ...(redacts ? { redacts } : {}),
+    ...(forces ? { keep: forces.keep } : {}),
   };
 }

@@ -2,6 +2,7 @@
  *  channels followed on behalf of sessions elsewhere. The wire form: peer-wire.ts, proto/peer.proto (message Letter). */
 import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
 import type { Timestamp, Vector } from '../../log/entry.js';
+import type { Keep } from '../../log/retention.js';
 import type { SeqRange } from '../../log/channel-log.js';
 import type { Failure } from '../../protocol/errors.js';
 import type { Level, PublishedKind, Signal } from '../../protocol/messages.js';
@@ -41,6 +42,8 @@ export interface ForwardedPublish {
   readonly isDelete?: boolean;
   /** Of this entry the content is to be taken out; there is none else. */
   readonly redacts?: Dot;
+  /** It is a forced trim; there is no content. */
+  readonly keep?: Keep;
 }
 
 export interface PublishBatch {

@@ -117,6 +117,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   const flags = { retain: false, degrade: false, first: false, isDelete: false };
   let kind: ForwardedPublish['kind'];
   let redacts: ForwardedPublish['redacts'];
+  let keep: ForwardedPublish['keep'];
   const id = reader.withId((tag) => {
     if (tag === 0x12) ref = reader.ref();
     else if (tag === 0x1a) actor = reader.text(limits.tokenBytesMax);
@@ -130,6 +131,7 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     else if (tag === 0x140) kind = readKind(reader);
     else if (tag === 0x168) flags.isDelete = reader.varint() !== 0;
     else if (tag === 0x172) redacts = reader.dot();
+    else if (tag === 0x17a) keep = readKeep(reader);
     else return false;
     return true;
   });
@@ -148,7 +150,21 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     ...(kind ? { kind } : {}),
     ...(flags.isDelete ? { isDelete: true } : {}),
     ...(redacts ? { redacts } : {}),
+    ...(keep ? { keep } : {}),
   };
+}
+
+function readKeep(reader: LetterReader): ForwardedPublish['keep'] {
+  let keep: ForwardedPublish['keep'];
+  reader.nested((tag) => {
+    if (tag === 0x08) keep = { entries: reader.varint() };
+    else if (tag === 0x10) keep = { bytes: reader.varint() };
+    else if (tag === 0x18) keep = { since: reader.varint() };
+    else return false;
+    return true;
+  });
+  if (!keep) reader.fail();
+  return keep;
 }
 
 function readKind(reader: LetterReader): ForwardedPublish['kind'] {

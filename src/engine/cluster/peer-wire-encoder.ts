@@ -4,6 +4,7 @@ import { ByteWriter, fromHex } from '../../base/bytes.js';
 import type { NodeId, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { closeField, openField, writeVarintField } from '../../base/protobuf.js';
+import type { Keep } from '../../log/retention.js';
 import { isPresenceMessage } from '../../presence/messages.js';
 import type { Failure } from '../../protocol/errors.js';
 import { levelNumber, publishedKindNumber } from '../../protocol/levels.js';
@@ -22,6 +23,9 @@ import { presenceItems, putPresenceMessage } from './peer-wire-presence.js';
 import { putRingMessage } from './peer-wire-ring.js';
 import { putVerifying } from './peer-wire-verify.js';
 import type { RecordSlice } from '../ports.js';
+
+/** Of ranges that are missing because they were removed. */
+const goneTags = { trimmed: 0x22, deleted: 0x2a, forced: 0x32 } as const;
 
 /** Tags of the fields of `Part`. */
 export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
@@ -178,7 +182,7 @@ function putMembers(out: ByteWriter, message: Own): void {
       for (const { writer, fromSeq, toSeq, gone } of message.missing) {
         const count = toSeq - fromSeq + 1;
         putRange(out, 0x1a, writer, fromSeq, count);
-        if (gone) putRange(out, gone === 'trimmed' ? 0x22 : 0x2a, writer, fromSeq, count);
+        if (gone) putRange(out, goneTags[gone], writer, fromSeq, count);
       }
       return;
     case 'since':
@@ -231,6 +235,15 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   if (publish.kind) putNumber(out, 0x140, publishedKindNumber(publish.kind));
   putFlag(out, 0x168, publish.isDelete === true);
   if (publish.redacts) putDot(out, 0x172, publish.redacts);
+  if (publish.keep) putKeep(out, publish.keep);
+  closeField(out, field);
+}
+
+function putKeep(out: ByteWriter, keep: Keep): void {
+  const field = openField(out, 0x17a);
+  if ('entries' in keep) writeVarintField(out, 0x08, keep.entries);
+  else if ('bytes' in keep) writeVarintField(out, 0x10, keep.bytes);
+  else writeVarintField(out, 0x18, keep.since);
   closeField(out, field);
 }
 

@@ -112,6 +112,7 @@ export function readReadAnswer(reader: LetterReader): PeerMessage {
     else if (tag === 0x1a) missing.push(readMissing(reader));
     else if (tag === 0x22) gone.set(rangeText(readMissing(reader)), 'trimmed');
     else if (tag === 0x2a) gone.set(rangeText(readMissing(reader)), 'deleted');
+    else if (tag === 0x32) gone.set(rangeText(readMissing(reader)), 'forced');
     else return false;
     return true;
   });

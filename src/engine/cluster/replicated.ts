@@ -204,8 +204,8 @@ export class Replicated implements Ordering {
     }
   }
 
-  trimLimit({ ref, shared }: ActiveChannel): number {
-    return shared ? this.replica.trimLimit(ref, this.#options.trimGraceMs, this.#now()) : 0;
+  trimLimit({ ref, shared }: ActiveChannel, isForced: boolean): number {
+    return shared ? this.replica.trimLimit(ref, isForced ? 0 : this.#options.trimGraceMs, this.#now()) : 0;
   }
 
   waits(channel: ActiveChannel): void {

@@ -54,6 +54,9 @@ const publish = compacted<ForwardedPublish>(
     kind: some(fc.constantFrom(...publishedKinds)),
     isDelete: some(fc.constant(true)),
     redacts: some(dot),
+    keep: some(
+      fc.oneof(fc.record({ entries: number }), fc.record({ bytes: number }), fc.record({ since: number })),
+    ),
   }),
 );
 const failure = compacted<Failure>(
