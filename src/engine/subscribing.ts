@@ -93,7 +93,7 @@ function begin(
     session.push(signalFrame(channel, signals.signals, session.encoding));
   subscription.replayFrom(moved.value);
   // What it made of that, the order may have otherwise.
-  const isDoubtful = moved.value.isBeyond || (resumed && hasGivenUp(channel.log, moved.value));
+  const isDoubtful = moved.value.isBeyond || (resumed && moved.value.coversGivenUp(channel.log));
   if (isDoubtful && kindOf(channel.ref.channel) === 'document') subscription.isRebaseDue = true;
   if (!goesLive(channel, subscription)) session.hasReplay = true;
   const { told } = channel;
@@ -101,14 +101,6 @@ function begin(
   if (told && !(result.notifications && isSame(told, result.notifications))) {
     session.push(infoFrame(channel, told, session.encoding));
   }
-}
-
-/** Whether some of what lies before a reader was given up: it may have had that before. */
-function hasGivenUp(log: ChannelLog, { position }: LogReader): boolean {
-  return log.givenUp().some(({ writer, toSeq }) => {
-    const at = log.positionOf({ writer, seq: toSeq });
-    return at !== undefined && at < position;
-  });
 }
 
 async function openOne(

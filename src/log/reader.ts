@@ -113,6 +113,13 @@ export class LogReader {
     return had;
   }
 
+  /** Whether some of what lies before it was given up: who comes from another log may have had that. */
+  coversGivenUp(log: ChannelLog): boolean {
+    return log
+      .givenUp()
+      .some(({ writer, toSeq }) => (log.positionOf({ writer, seq: toSeq }) ?? Infinity) < this.#position);
+  }
+
   /** Everything before it in the committed order is delivered or passed over. */
   get position(): number {
     return this.#position;

@@ -3,6 +3,7 @@
 import type { Dot } from '../../base/ids.js';
 import { planted } from '../../base/planted.js';
 import { ok } from '../../base/result.js';
+import { kindOf } from '../../channels/kinds.js';
 import type { ChannelLog } from '../../log/channel-log.js';
 import { LogReader } from '../../log/reader.js';
 import type { ActiveChannel } from '../active-channel.js';
@@ -39,6 +40,8 @@ export function replaceLog(
     const { session, state } = subscription;
     if (!reader.ok || (state.state !== 'replaying' && state.state !== 'live')) continue;
     subscription.replayFrom(reader.value);
+    const isDocument = kindOf(channel.ref.channel) === 'document';
+    if (isDocument && reader.value.coversGivenUp(log)) subscription.isRebaseDue = true;
     const ranges = heads.filter(isGone).map(({ writer, seq }) => {
       return { writer, fromSeq: log.have(writer) + 1, toSeq: seq };
     });
