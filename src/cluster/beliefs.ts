@@ -71,6 +71,15 @@ export class Beliefs {
     if (member.boot === boot) this.#parts.routes.heard(member, now);
   }
 
+  /** A thread of its process says that its loop ran `ageMs` ago; whether that is as good as its own word. */
+  pulsed(member: Member, ageMs: number, now: number): boolean {
+    const { parameters, routes } = this.#parts;
+    member.pulse = { heardAt: now, ranAt: now - ageMs };
+    if (ageMs > parameters.pulseFreshMs) return false;
+    routes.heard(member, now);
+    return true;
+  }
+
   /** A probe of ours failed. */
   accuse(member: Member, now: number): void {
     const { routes, ownNode } = this.#parts;
@@ -86,8 +95,15 @@ export class Beliefs {
   expire(now: number): void {
     for (const member of this.#parts.table.suspects) {
       const suspicion = member.suspicion!;
-      if (suspicion.deadline <= now) this.#die(member, now);
-      else if (suspicion.lookAt <= now) {
+      if (suspicion.deadline(member.pulse) <= now) {
+        this.#die(member, now);
+        continue;
+      }
+      if (suspicion.askAt <= now) {
+        suspicion.asked(now);
+        this.#parts.emit({ type: 'ask-pulse', node: member.node });
+      }
+      if (suspicion.lookAt <= now) {
         suspicion.looked();
         if (member.reachable && member.heardAt <= suspicion.startedAt) {
           this.#parts.verify(member, now, 'sure');
@@ -99,14 +115,19 @@ export class Beliefs {
   get deadline(): number {
     let nearest = Number.POSITIVE_INFINITY;
     for (const member of this.#parts.table.suspects) {
-      nearest = Math.min(nearest, member.suspicion!.deadline, member.suspicion!.lookAt);
+      const { lookAt, askAt } = member.suspicion!;
+      nearest = Math.min(nearest, member.suspicion!.deadline(member.pulse), lookAt, askAt);
     }
     return nearest;
   }
 
   /** We heard nothing for so long. */
   extend(byMs: number): void {
-    for (const member of this.#parts.table.suspects) member.suspicion!.extend(byMs);
+    for (const member of this.#parts.table.suspects) {
+      const { pulse } = member;
+      member.suspicion!.extend(byMs);
+      member.pulse = pulse && { heardAt: pulse.heardAt + byMs, ranAt: pulse.ranAt + byMs };
+    }
   }
 
   /** Forgets who has been gone for long. */
@@ -159,7 +180,7 @@ export class Beliefs {
   #suspect(member: Member, accusation: Accusation, now: number): void {
     const { table, parameters, ownNode, verify } = this.#parts;
     const bounds = suspicionBounds(table.presentCount, parameters);
-    const suspicion = new Suspicion(accusation.accuser, now, bounds, parameters.secondLookMs);
+    const suspicion = new Suspicion(accusation.accuser, now, bounds, parameters);
     this.#become(member, 'suspect', accusation, now, suspicion);
     if (accusation.accuser !== ownNode) verify(member, now, 'some');
   }

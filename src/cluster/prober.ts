@@ -1,4 +1,4 @@
-/** Probes: a direct ping; then others are asked to ping, and the stream is tried; then the verdict.
+/** Probes: a direct ping; then others are asked to ping, the stream is tried and the pulse asked for; then the verdict.
  *  SWIM's failure detector (Das et al. 2002, §3.1) with Lifeguard's nacks (Dadgar et al. 2018, §III-A). */
 import type { NodeId } from '../base/ids.js';
 import type { LocalHealth } from './local-health.js';
@@ -26,6 +26,7 @@ export interface ProberParts {
   readonly ping: (member: Member, seq: number) => void;
   readonly askToPing: (helper: Member, target: NodeId, seq: number) => void;
   readonly askStream: (member: Member, seq: number) => void;
+  readonly askPulse: (member: Member) => void;
   /** The direct answer did not come in time. */
   readonly silent: (member: Member) => void;
   /** Answered, though not to us. */
@@ -85,6 +86,12 @@ export class Prober {
     return probe.member;
   }
 
+  /** The member's pulse is as good as an answer. */
+  answeredBeside(member: Member): void {
+    for (const probe of this.#probes.values())
+      if (probe.member === member && probe.indirect) this.#succeeded(probe);
+  }
+
   nacked(seq: number, from: NodeId): void {
     const probe = this.#probes.get(seq);
     if (probe?.helpers.includes(from)) probe.nacks.add(from);
@@ -115,7 +122,7 @@ export class Prober {
   }
 
   #goIndirect(probe: Probe): void {
-    const { table, parameters, askToPing, askStream, silent } = this.#parts;
+    const { table, parameters, askToPing, askStream, askPulse, silent } = this.#parts;
     const { member, seq } = probe;
     probe.indirect = true;
     silent(member);
@@ -126,6 +133,7 @@ export class Prober {
     probe.helpers = helpers.map((helper) => helper.node);
     for (const helper of helpers) askToPing(helper, member.node, seq);
     askStream(member, seq);
+    askPulse(member);
   }
 
   /** Helpers that do not even say "no answer" speak against ourselves. */
