@@ -66,6 +66,8 @@ export class MembershipWorld {
   listener: WorldListener = {};
   /** Whether packets and streams pass between two nodes. */
   connected: (from: WorldNode, to: WorldNode) => boolean = () => true;
+  /** The same of pulses, which go between other ports. */
+  pulsesPass: (from: WorldNode, to: WorldNode) => boolean = (from, to) => this.connected(from, to);
   /** Sees every packet on its way. */
   tap: ((packet: Packet, from: WorldNode, to: WorldNode) => void) | undefined;
   /** Changes with everything that happens. */
@@ -306,7 +308,7 @@ export class MembershipWorld {
   }
 
   #beside(from: WorldNode, to: WorldNode, arrive: () => void): void {
-    const isLost = this.#pulseChance.next() < this.network.loss || !this.connected(from, to);
+    const isLost = this.#pulseChance.next() < this.network.loss || !this.pulsesPass(from, to);
     if (!isLost) this.clock.after(this.#delay(this.#pulseChance), arrive);
   }
 

@@ -71,13 +71,9 @@ export class Beliefs {
     if (member.boot === boot) this.#parts.routes.heard(member, now);
   }
 
-  /** A thread of its process says that its loop ran `ageMs` ago; whether that is as good as its own word. */
-  pulsed(member: Member, ageMs: number, now: number): boolean {
-    const { parameters, routes } = this.#parts;
-    member.pulse = { heardAt: now, ranAt: now - ageMs };
-    if (ageMs > parameters.pulseFreshMs) return false;
-    routes.heard(member, now);
-    return true;
+  /** A suspect's process says when its loop last ran. If that was since, its own word may have missed us. */
+  pulsed(member: Member, ranAt: number, now: number): void {
+    if (member.suspicion?.pulsed(ranAt, now)) this.#parts.verify(member, now, 'sure');
   }
 
   /** A probe of ours failed. */
@@ -95,7 +91,7 @@ export class Beliefs {
   expire(now: number): void {
     for (const member of this.#parts.table.suspects) {
       const suspicion = member.suspicion!;
-      if (suspicion.deadline(member.pulse) <= now) {
+      if (suspicion.deadline <= now) {
         this.#die(member, now);
         continue;
       }
@@ -115,19 +111,15 @@ export class Beliefs {
   get deadline(): number {
     let nearest = Number.POSITIVE_INFINITY;
     for (const member of this.#parts.table.suspects) {
-      const { lookAt, askAt } = member.suspicion!;
-      nearest = Math.min(nearest, member.suspicion!.deadline(member.pulse), lookAt, askAt);
+      const { deadline, lookAt, askAt } = member.suspicion!;
+      nearest = Math.min(nearest, deadline, lookAt, askAt);
     }
     return nearest;
   }
 
   /** We heard nothing for so long. */
   extend(byMs: number): void {
-    for (const member of this.#parts.table.suspects) {
-      const { pulse } = member;
-      member.suspicion!.extend(byMs);
-      member.pulse = pulse && { heardAt: pulse.heardAt + byMs, ranAt: pulse.ranAt + byMs };
-    }
+    for (const member of this.#parts.table.suspects) member.suspicion!.extend(byMs);
   }
 
   /** Forgets who has been gone for long. */

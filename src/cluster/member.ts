@@ -5,7 +5,7 @@
  *  leaves gossip, and is neither a node, store nor writer id. The boot id tells a restarted process from the one before. */
 import { type NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import type { Pulse, Suspicion } from './suspicion.js';
+import type { Suspicion } from './suspicion.js';
 
 /** 8 random bytes of one process, as 16 hex digits. */
 export type BootId = string & { readonly __brand: 'BootId' };
@@ -69,8 +69,6 @@ export class Member {
   changedAt: number;
   /** While `state` is suspect. */
   suspicion: Suspicion | undefined = undefined;
-  /** As it was last said. */
-  pulse: Pulse | undefined = undefined;
 
   /** When it last spoke to us itself. */
   heardAt = Number.NEGATIVE_INFINITY;

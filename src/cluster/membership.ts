@@ -218,7 +218,9 @@ export class Membership {
   /** The thread beside that node's loop says that the loop ran `ageMs` ago. */
   pulsed(node: NodeId, ageMs: number, now: number): void {
     const member = this.#table.get(node);
-    if (member?.present && this.#beliefs.pulsed(member, ageMs, now)) this.#prober.answeredBeside(member);
+    if (!member) return;
+    this.#prober.pulsed(member, now - ageMs);
+    this.#beliefs.pulsed(member, now - ageMs, now);
   }
 
   /** The connection to that node broke or was refused: it is probed at once. */

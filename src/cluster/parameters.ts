@@ -7,12 +7,12 @@ export interface MembershipParameters {
   readonly probeIntervalMs: number;
   /** How long the direct answer may take before others are asked to try, and the stream. */
   readonly probeTimeoutMs: number;
-  /** A loop that ran within this, as the thread beside it says, is as good as an answer: more than a collection of garbage or a
-   *  large commit takes. */
+  /** A loop that ran within this, as the thread beside it says, is not blamed for its silence: more than a collection of garbage
+   *  or a large commit takes. */
   readonly pulseFreshMs: number;
   /** A busy node's death is put off until its loop has not run for so long; then it counts as stuck. */
   readonly pulseBusyMs: number;
-  /** A suspect's pulse is asked for this often: several times in the shortest suspicion, since packets are lost. */
+  /** A suspect's pulse is asked for this often, and up to four times as often when its time is nearly over. */
   readonly pulseAskMs: number;
   /** How many others are asked to probe on our behalf. */
   readonly indirectProbers: number;

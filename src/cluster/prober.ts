@@ -12,6 +12,8 @@ interface Probe {
   /** When others are asked, and when all is over. */
   directEndsAt: number;
   endsAt: number;
+  /** Its pulse came, and what that was worth was given. */
+  isPatient: boolean;
   /** Who was asked to help; empty before. */
   helpers: readonly NodeId[];
   indirect: boolean;
@@ -60,6 +62,7 @@ export class Prober {
       member,
       directEndsAt,
       endsAt,
+      isPatient: false,
       helpers: [],
       indirect: false,
       nacks: new Set<NodeId>(),
@@ -86,10 +89,14 @@ export class Prober {
     return probe.member;
   }
 
-  /** The member's pulse is as good as an answer. */
-  answeredBeside(member: Member): void {
-    for (const probe of this.#probes.values())
-      if (probe.member === member && probe.indirect) this.#succeeded(probe);
+  /** The member's loop last ran then: it has some time from there on to come to our ping. Once a probe, so that one whose loop
+   *  runs and whose words do not come through is found out. */
+  pulsed(member: Member, ranAt: number): void {
+    for (const probe of this.#probes.values()) {
+      if (probe.member !== member || !probe.indirect || probe.isPatient) continue;
+      probe.isPatient = true;
+      probe.endsAt = Math.max(probe.endsAt, ranAt + this.#parts.parameters.pulseFreshMs);
+    }
   }
 
   nacked(seq: number, from: NodeId): void {

@@ -6,14 +6,6 @@ import type { NodeId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
 import type { MembershipParameters } from './parameters.js';
 
-/** What a thread beside a node's loop says of the loop, while that is silent itself. */
-export interface Pulse {
-  /** When it was said: by then the process was there. */
-  readonly heardAt: number;
-  /** When the loop had last run. */
-  readonly ranAt: number;
-}
-
 export interface SuspicionBounds {
   readonly minMs: number;
   readonly maxMs: number;
@@ -21,6 +13,8 @@ export interface SuspicionBounds {
   readonly confirmations: number;
   /** A loop that has not run for longer is stuck. */
   readonly busyMs: number;
+  /** A loop that ran so long after the suspicion began had the time to speak. */
+  readonly freshMs: number;
 }
 
 /** `memberCount` includes this node and the suspect. */
@@ -30,7 +24,8 @@ export function suspicionBounds(memberCount: number, parameters: MembershipParam
   const minMs = Math.max(suspicionFloorMs, wanted);
   // The suspect and the first accuser cannot confirm.
   const confirmations = Math.min(parameters.confirmations, Math.max(0, memberCount - 2));
-  return { minMs, maxMs: minMs * suspicionMaxFactor, confirmations, busyMs: parameters.pulseBusyMs };
+  const { pulseBusyMs: busyMs, pulseFreshMs: freshMs } = parameters;
+  return { minMs, maxMs: minMs * suspicionMaxFactor, confirmations, busyMs, freshMs };
 }
 
 /** From the first accusation on. */
@@ -50,6 +45,7 @@ export class Suspicion {
   #startedAt: number;
   #lookAt: number;
   #askAt: number;
+  #putOffTo = Number.NEGATIVE_INFINITY;
 
   constructor(first: NodeId, now: number, bounds: SuspicionBounds, { secondLookMs, pulseAskMs }: Rhythm) {
     this.#bounds = bounds;
@@ -69,14 +65,21 @@ export class Suspicion {
     return this.#startedAt;
   }
 
-  /** When the suspect is dead unless it speaks. A process that answers beside its loop has not ended: each answer gives it the
-   *  shortest suspicion anew, until the loop counts as stuck. */
-  deadline(pulse: Pulse | undefined): number {
-    const { minMs, busyMs } = this.#bounds;
-    const deadline = this.#startedAt + suspicionTimeoutMs(this.#accusers.length - 1, this.#bounds);
-    if (!pulse) return deadline;
-    const stuckAt = planted('stuck-is-alive') ? Number.POSITIVE_INFINITY : pulse.ranAt + busyMs;
-    return Math.max(deadline, Math.min(pulse.heardAt + minMs, stuckAt));
+  /** When the suspect is dead unless it speaks. */
+  get deadline(): number {
+    const timeoutMs = suspicionTimeoutMs(this.#accusers.length - 1, this.#bounds);
+    return Math.max(this.#startedAt + timeoutMs, this.#putOffTo);
+  }
+
+  /** The suspect's process answers beside its loop, which last ran then: it is busy, and has the shortest suspicion anew with each
+   *  answer until its loop counts as stuck. One that runs and is not heard all the same is not silent for being busy. Returns
+   *  whether it ran since it was suspected. */
+  pulsed(ranAt: number, now: number): boolean {
+    const { minMs, busyMs, freshMs } = this.#bounds;
+    if (ranAt > this.#startedAt + freshMs) return true;
+    const stuckAt = planted('stuck-is-alive') ? Number.POSITIVE_INFINITY : ranAt + busyMs;
+    this.#putOffTo = Math.max(this.#putOffTo, Math.min(now + minMs, stuckAt));
+    return ranAt > this.#startedAt;
   }
 
   /** When to see for ourselves if this is still undecided; `Infinity` once done. */
@@ -89,8 +92,10 @@ export class Suspicion {
     return this.#askAt;
   }
 
+  /** The nearer the end, the sooner again: questions and answers may be lost. */
   asked(now: number): void {
-    this.#askAt = now + this.#askMs;
+    const quarterMs = (this.deadline - now) / 4;
+    this.#askAt = now + Math.min(this.#askMs, Math.max(this.#askMs / 4, quarterMs));
   }
 
   looked(): void {
@@ -109,5 +114,6 @@ export class Suspicion {
     this.#startedAt += byMs;
     this.#lookAt += byMs;
     this.#askAt += byMs;
+    this.#putOffTo += byMs;
   }
 }

@@ -234,6 +234,28 @@ describe('a loop that stands still while its process runs', () => {
     }
   });
 
+  test('is not what a node has whose words do not come through: it is routed around and dead as any', () => {
+    for (const seed of seeds(10)) {
+      const world = settled(seed, 5);
+      const mute = world.nodes[1]!;
+      const away: number[] = [];
+      const dead: number[] = [];
+      const since = world.now;
+      world.listener = {
+        route: (_, subject, reachable, now) =>
+          void (subject === mute && !reachable && away.push(now - since)),
+        liveness: (_, subject, verdict, now) =>
+          void (subject === mute && verdict === 'dead' && dead.push(now - since)),
+      };
+      world.pulsesPass = () => true;
+      world.connected = (from, to) => from !== mute && to !== mute;
+      world.runFor(5_000);
+      expect([away.length, dead.length]).toEqual([4, 4]);
+      expect(Math.max(...away)).toBeLessThanOrEqual(1_000);
+      expect(Math.max(...dead)).toBeLessThanOrEqual(2_500);
+    }
+  });
+
   function stuck(): void {
     for (const seed of seeds(5)) {
       const { away, dead, isWhole } = stillFor(20_000, seed);

@@ -97,15 +97,22 @@ describe('a probe', () => {
     expect(node.membership.member(b)).toMatchObject({ state: 'alive', reachable: true });
   });
 
-  test('is answered by the pulse of a loop that ran lately, and by that of a busy one not', () => {
-    for (const ageMs of [lan.pulseFreshMs, lan.pulseFreshMs + 1]) {
+  test('waits for one whose loop ran lately, once, and no longer for one that is busy', () => {
+    for (const [ageMs, endsAt] of [
+      [20, 265],
+      [200, 85],
+      [300, 80],
+    ] as const) {
       const node = subject([b, c]);
       node.membership.linkBroken(b, 0);
       node.pass(30);
-      node.membership.pulsed(b, ageMs, 35);
-      node.pass(60);
-      const state = ageMs > lan.pulseFreshMs ? 'suspect' : 'alive';
-      expect(node.membership.member(b)).toMatchObject({ state, reachable: state === 'alive' });
+      node.now = 35;
+      node.membership.pulsed(b, ageMs, node.now);
+      while (node.membership.member(b)?.state === 'alive') {
+        node.pass(1);
+        if (node.now > 40) node.membership.pulsed(b, 0, node.now);
+      }
+      expect([node.now, node.membership.member(b)?.reachable]).toEqual([endsAt, false]);
     }
   });
 
@@ -202,6 +209,24 @@ describe('a suspect', () => {
     expect(node.now).toBe(lan.pulseBusyMs - 300);
     expect(asked.length).toBeGreaterThan(20);
     expect(node.membership.member(b)?.reachable).toBe(false);
+  });
+
+  test('is probed again where its loop has run since', () => {
+    for (const [ranAt, pings] of [
+      [100, 0],
+      [101, 1],
+    ] as const) {
+      const node = subject([b, c]);
+      node.now = 100;
+      node.packet(c, gossip, [accusation('suspect', b, c)]);
+      for (const { to, message } of node.sent())
+        if (to === b && message.type === 'ping') node.packet(b, { type: 'ack', seq: message.seq });
+      node.now = 102;
+      node.membership.pulsed(b, node.now - ranAt, node.now);
+      expect(node.sent().map(({ to, message }) => [to, message.type])).toEqual(
+        Array(pings).fill([b, 'ping']),
+      );
+    }
   });
 
   test('that is gone is not brought back by a pulse, nor is a stranger', () => {

@@ -85,7 +85,7 @@ describe('suspicion', () => {
     [2, 2, 800],
     [3, 2, 800],
   ])('with %i confirmations of %i lasts %i ms', (confirmations, wanted, timeoutMs) => {
-    const bounds = { minMs: 800, maxMs: 4_800, confirmations: wanted, busyMs: 5_000 };
+    const bounds = { minMs: 800, maxMs: 4_800, confirmations: wanted, busyMs: 5_000, freshMs: 250 };
     expect(Math.round(suspicionTimeoutMs(confirmations, bounds))).toBe(timeoutMs);
   });
 
@@ -99,21 +99,26 @@ describe('suspicion', () => {
       false,
     ]);
     expect(suspicion.accusers).toEqual([b, c, d]);
-    expect(suspicion.deadline(undefined)).toBe(1_800);
+    expect(suspicion.deadline).toBe(1_800);
     suspicion.extend(300);
-    expect(suspicion.deadline(undefined)).toBe(2_100);
+    expect(suspicion.deadline).toBe(2_100);
   });
 
   test.each([
-    // When the process last answered beside its loop, when the loop last ran, and when it is dead of that.
-    [900, 900, 1_800],
+    // When the process answered beside its loop, when the loop had last run, and when it is dead of that.
+    [1_000, 900, 1_800],
     [1_500, 900, 2_300],
     [5_800, 900, 5_900],
     [9_000, 900, 5_900],
-    [9_000, 8_900, 9_800],
+    [1_500, 1_250, 2_300],
+    // It could have spoken.
+    [1_500, 1_251, 1_800],
   ])('of one whose pulse came at %i, the loop having run at %i, is over at %i', (heardAt, ranAt, deadAt) => {
     const suspicion = new Suspicion(b, 1_000, suspicionBounds(2, lan), lan);
-    expect(suspicion.deadline({ heardAt, ranAt })).toBe(deadAt);
+    suspicion.pulsed(ranAt, heardAt);
+    expect(suspicion.deadline).toBe(deadAt);
+    suspicion.extend(100);
+    expect(suspicion.deadline).toBe(deadAt + 100);
   });
 });
 
