@@ -53,7 +53,7 @@ const entries = [
   'src/server/index.ts',
 ];
 /** Started as processes of their own. */
-const processes = ['src/server/worker.ts'];
+const processes = ['src/server/worker.ts', 'src/peer/pulse-thread.ts'];
 
 /** Parts of the cluster are proven in the simulator before the engine composes them. */
 const simulator = 'simulations/run.ts';

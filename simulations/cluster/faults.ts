@@ -116,6 +116,11 @@ export function losesDisk({ amount }: Fault): boolean {
   return amount < 0.7;
 }
 
+/** Of a pause: its main thread alone stands still, and one beside that goes on. */
+export function isOfMainThread({ amount }: Fault): boolean {
+  return amount < 0.5;
+}
+
 function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number): Fault {
   const node = whole(random, 0, nodes - 1);
   const others = shuffled(

@@ -2,7 +2,7 @@
 import type { Random } from '../../src/base/random.js';
 import { between } from './chance.js';
 import { Duels } from './duels.js';
-import { type Fault, type FaultKind, losesDisk } from './faults.js';
+import { type Fault, type FaultKind, isOfMainThread, losesDisk } from './faults.js';
 import type { SimulatedNode } from './node.js';
 import { Operator } from './operator.js';
 import { calm } from './weather.js';
@@ -135,12 +135,14 @@ export class Nemesis {
   }
 
   /** What concerns the machine and its disk. */
-  #strike({ kind, forMs, amount }: Fault, node: SimulatedNode): boolean {
+  #strike(fault: Fault, node: SimulatedNode): boolean {
+    const { kind, forMs, amount } = fault;
     const { machine, disk } = node;
     switch (kind) {
       case 'pause':
         if (machine.paused || node.state === 'down') return false;
-        machine.pause();
+        if (isOfMainThread(fault)) machine.stick();
+        else machine.pause();
         this.#until(forMs, () => machine.resume());
         return true;
       case 'clock-step':

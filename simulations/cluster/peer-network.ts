@@ -25,12 +25,15 @@ export class PeerNetwork {
   readonly weather: Weather;
   readonly random: Random;
   readonly trace: Trace;
+  /** Of pulses alone, so that they shift nothing else. */
+  readonly pulseChance: Random;
   readonly #ports = new Map<string, PeerPort>();
   /** The most bytes that ever waited on one link. */
   mostBuffered = 0;
 
-  constructor(weather: Weather, random: Random, trace: Trace) {
+  constructor(weather: Weather, random: Random, trace: Trace, pulseChance: Random) {
     this.weather = weather;
+    this.pulseChance = pulseChance;
     this.random = random;
     this.trace = trace;
   }
@@ -43,6 +46,20 @@ export class PeerNetwork {
   at(address: string): PeerPort | undefined {
     const port = this.#ports.get(address);
     return port?.end.life.alive ? port : undefined;
+  }
+
+  ofNode(id: NodeId): PeerPort | undefined {
+    for (const port of this.#ports.values()) if (port.end.id === id && port.end.life.alive) return port;
+    return undefined;
+  }
+
+  /** What is sent beside main threads: calls back on the line, once at most. */
+  beside(from: string, to: string, arrive: () => void): void {
+    const { weather, pulseChance } = this;
+    if (pulseChance.next() < weather.conditions.loss) return;
+    weather.line.after(weather.delayMs(pulseChance), () => {
+      if (!weather.isBlocked(from, to)) arrive();
+    });
   }
 
   enter(port: PeerPort): void {
@@ -127,6 +144,23 @@ class PeerPort implements Peers {
         if (!to || weather.isBlocked(this.end.name, to.end.name)) return;
         to.end.life.run(() => to.handlers?.packet(this.end.address, copy));
       });
+  }
+
+  /** The answer says how old it is by the time it comes, as a thread there does. */
+  askPulse(node: NodeId): void {
+    const { line } = this.#network.weather;
+    const to = this.#network.ofNode(node);
+    if (!to) return;
+    this.#network.beside(this.end.name, to.end.name, () => {
+      const ageMs = to.end.life.pulseMs();
+      if (ageMs === undefined) return;
+      const ranAt = line.monotonicMs() - ageMs;
+      this.#network.trace.add(`pulse ${to.end.name} ${this.end.name} ${ageMs}`);
+      this.#network.beside(to.end.name, this.end.name, () => {
+        const toldMs = line.monotonicMs() - ranAt;
+        this.end.life.run(() => this.handlers?.pulse(node, toldMs));
+      });
+    });
   }
 
   ask(address: string, question: Uint8Array): Promise<Uint8Array> {

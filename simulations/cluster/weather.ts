@@ -56,9 +56,9 @@ export class Weather {
       );
   }
 
-  delayMs(): number {
+  delayMs(random = this.random): number {
     const { latencyMs, jitterMs } = this.conditions;
-    return latencyMs + this.random.next() * jitterMs;
+    return latencyMs + random.next() * jitterMs;
   }
 
   /** How often, and after how long each, a packet arrives. */

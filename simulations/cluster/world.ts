@@ -96,7 +96,12 @@ export class World implements NodeWorld, ClientWorld {
     this.weather = new Weather(this.line, chanceFor(plan.seed, 'weather'));
     const witness = new Witness(this);
     this.clients = new ClientNetwork(this.weather, chanceFor(plan.seed, 'connections'), witness);
-    this.peers = new PeerNetwork(this.weather, chanceFor(plan.seed, 'links'), this.trace);
+    this.peers = new PeerNetwork(
+      this.weather,
+      chanceFor(plan.seed, 'links'),
+      this.trace,
+      chanceFor(plan.seed, 'pulses'),
+    );
     const skew = chanceFor(plan.seed, 'skew');
     this.#ring = plan.replicas && new RingTable(ringOf(namesOf(plan), plan.replicas, plan.virtualNodes));
     for (let i = 1; i <= plan.nodes + (plan.spares ?? 0); i++) {

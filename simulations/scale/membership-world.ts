@@ -31,6 +31,8 @@ const overheadBytes = 28 + 48;
 export class WorldNode {
   up = true;
   stalledUntil = 0;
+  /** Since when its loop is busy while the process runs on: its pulse is told. */
+  busySince: number | undefined;
   readonly waiting: (() => void)[] = [];
   /** When the next tick is on its way. */
   tickAt = Number.POSITIVE_INFINITY;
@@ -58,10 +60,14 @@ export class MembershipWorld {
   readonly nodes: WorldNode[] = [];
   readonly clock = new SimulatedClock();
   readonly random: Random;
+  /** Of pulses alone, so that they shift nothing else. */
+  readonly #pulseChance: Random;
   network = quietNetwork;
   listener: WorldListener = {};
   /** Whether packets and streams pass between two nodes. */
   connected: (from: WorldNode, to: WorldNode) => boolean = () => true;
+  /** The same of pulses, which go between other ports. */
+  pulsesPass: (from: WorldNode, to: WorldNode) => boolean = (from, to) => this.connected(from, to);
   /** Sees every packet on its way. */
   tap: ((packet: Packet, from: WorldNode, to: WorldNode) => void) | undefined;
   /** Changes with everything that happens. */
@@ -72,6 +78,7 @@ export class MembershipWorld {
 
   constructor(seed: number, parameters: MembershipParameters) {
     this.random = seededRandom(seed);
+    this.#pulseChance = seededRandom(~seed);
     this.#parameters = parameters;
   }
 
@@ -143,10 +150,12 @@ export class MembershipWorld {
     this.start(node, addresses);
   }
 
-  /** The event loop of that process stands still. */
-  stall(node: WorldNode, forMs: number): void {
+  /** That process stands still, `busy`: its event loop alone. */
+  stall(node: WorldNode, forMs: number, how: 'paused' | 'busy' = 'paused'): void {
     const until = this.now + forMs;
     if (until <= node.stalledUntil) return;
+    if (how === 'paused') node.busySince = undefined;
+    else if (this.now >= node.stalledUntil) node.busySince = this.now;
     node.stalledUntil = until;
     this.clock.after(forMs, () => this.#resume(node));
   }
@@ -195,6 +204,7 @@ export class MembershipWorld {
   /** Timers come first when a paused process goes on, as in an event loop; then what waited in the socket. */
   #resume(node: WorldNode): void {
     if (!node.up || this.now < node.stalledUntil) return;
+    node.busySince = undefined;
     node.membership.tick(this.now);
     for (const handle of node.waiting.splice(0)) handle();
     this.#schedule(node);
@@ -230,6 +240,9 @@ export class MembershipWorld {
         return;
       case 'stream-probe':
         this.#probeStream(node, effect.address, effect.seq);
+        return;
+      case 'ask-pulse':
+        this.#askPulse(node, this.find(effect.node));
         return;
       case 'sync':
         this.#sync(node, effect.address, effect.request);
@@ -280,6 +293,25 @@ export class MembershipWorld {
     });
   }
 
+  /** What a thread beside the loop says. */
+  #askPulse(from: WorldNode, to: WorldNode): void {
+    this.#beside(from, to, () => {
+      const isPaused = this.now < to.stalledUntil && to.busySince === undefined;
+      if (!to.up || isPaused) return;
+      const ranAt = to.busySince ?? this.now;
+      const { membership } = from;
+      this.#beside(to, from, () => {
+        const ageMs = this.now - ranAt;
+        this.#run(from, () => membership.pulsed(to.id, ageMs, this.now));
+      });
+    });
+  }
+
+  #beside(from: WorldNode, to: WorldNode, arrive: () => void): void {
+    const isLost = this.#pulseChance.next() < this.network.loss || !this.pulsesPass(from, to);
+    if (!isLost) this.clock.after(this.#delay(this.#pulseChance), arrive);
+  }
+
   #sync(from: WorldNode, address: string, request: Sync): void {
     const to = this.#byAddress.get(address);
     if (!to || !this.connected(from, to) || !this.connected(to, from)) return;
@@ -302,9 +334,9 @@ export class MembershipWorld {
     this.clock.after(delayMs, () => this.#run(to, handle));
   }
 
-  #delay(): number {
+  #delay(random = this.random): number {
     const { delayMinMs, delayMaxMs } = this.network;
-    return delayMinMs + this.random.next() * (delayMaxMs - delayMinMs);
+    return delayMinMs + random.next() * (delayMaxMs - delayMinMs);
   }
 
   #note(observer: WorldNode, subject: NodeId, what: string): void {

@@ -257,6 +257,7 @@ export class ReachWorld {
         const bytes = packet.slice();
         later(() => other.handlers?.packet(node.address, bytes));
       },
+      askPulse: () => undefined,
       ask: async (_address, question) => {
         await clock.sleep(2 * linkMs);
         const answer = other.handlers?.asked(question);

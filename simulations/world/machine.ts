@@ -9,6 +9,8 @@ export class Machine implements Sleeper {
   #baseAt = 0;
   #rate = 1;
   #held: (() => void)[] | undefined;
+  /** Since when its main threads are stuck, while others run. */
+  #stuckAt: number | undefined;
 
   constructor(line: SimulatedClock, skewMs = 0) {
     this.line = line;
@@ -47,9 +49,22 @@ export class Machine implements Sleeper {
     this.#held ??= [];
   }
 
+  /** What runs on it stands still in its main thread; threads beside that go on. */
+  stick(): void {
+    this.pause();
+    this.#stuckAt = this.line.monotonicMs();
+  }
+
+  /** How long ago main threads ran, as a thread beside them says; nothing does while all stands still. */
+  pulseMs(): number | undefined {
+    if (!this.#held) return 0;
+    return this.#stuckAt === undefined ? undefined : this.line.monotonicMs() - this.#stuckAt;
+  }
+
   resume(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
+    this.#stuckAt = undefined;
     for (const callback of held) this.line.after(0, () => this.run(callback));
   }
 
@@ -120,6 +135,11 @@ export class Life implements Clock, Timers {
 
   soon(callback: () => void): void {
     this.#machine.soon(() => this.#alive && callback());
+  }
+
+  /** As a thread beside its main one says. */
+  pulseMs(): number | undefined {
+    return this.#alive ? this.#machine.pulseMs() : undefined;
   }
 
   /** Something that comes from outside. */

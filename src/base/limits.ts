@@ -267,6 +267,12 @@ export const limits = {
   peerWindowBytes: 4_194_304,
   /** Packets of a sender told apart from those heard already, behind the newest. */
   replayWindowPackets: 1_024,
+  /** A node's pulse: UDP port above that of the node, where that is free; how often its loop notes that it ran, a fifth of what it
+   *  is not blamed for; how long an answer may take, and how many are waited for. */
+  pulsePortAbove: 1_000,
+  pulseBeatMs: 50,
+  pulseAnswerMs: 1_000,
+  pulsesAskedMax: 1_024,
   /** The same notice about peers is told again after so long, and so many different ones are told apart. */
   peerNoticeMs: 30_000,
   peerNoticesMax: 256,

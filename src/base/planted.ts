@@ -69,6 +69,7 @@ export type PlantedBug =
   | 'slow-reader-skips'
   | 'small-quorum'
   | 'stale-fence'
+  | 'stuck-is-alive'
   | 'sync-left-out'
   | 'tail-by-copies'
   | 'trim-by-own-clock'

@@ -71,6 +71,11 @@ export class Beliefs {
     if (member.boot === boot) this.#parts.routes.heard(member, now);
   }
 
+  /** A suspect's process says when its loop last ran. If that was since, its own word may have missed us. */
+  pulsed(member: Member, ranAt: number, now: number): void {
+    if (member.suspicion?.pulsed(ranAt, now)) this.#parts.verify(member, now, 'sure');
+  }
+
   /** A probe of ours failed. */
   accuse(member: Member, now: number): void {
     const { routes, ownNode } = this.#parts;
@@ -86,8 +91,15 @@ export class Beliefs {
   expire(now: number): void {
     for (const member of this.#parts.table.suspects) {
       const suspicion = member.suspicion!;
-      if (suspicion.deadline <= now) this.#die(member, now);
-      else if (suspicion.lookAt <= now) {
+      if (suspicion.deadline <= now) {
+        this.#die(member, now);
+        continue;
+      }
+      if (suspicion.askAt <= now) {
+        suspicion.asked(now);
+        this.#parts.emit({ type: 'ask-pulse', node: member.node });
+      }
+      if (suspicion.lookAt <= now) {
         suspicion.looked();
         if (member.reachable && member.heardAt <= suspicion.startedAt) {
           this.#parts.verify(member, now, 'sure');
@@ -99,7 +111,8 @@ export class Beliefs {
   get deadline(): number {
     let nearest = Number.POSITIVE_INFINITY;
     for (const member of this.#parts.table.suspects) {
-      nearest = Math.min(nearest, member.suspicion!.deadline, member.suspicion!.lookAt);
+      const { deadline, lookAt, askAt } = member.suspicion!;
+      nearest = Math.min(nearest, deadline, lookAt, askAt);
     }
     return nearest;
   }
@@ -159,7 +172,7 @@ export class Beliefs {
   #suspect(member: Member, accusation: Accusation, now: number): void {
     const { table, parameters, ownNode, verify } = this.#parts;
     const bounds = suspicionBounds(table.presentCount, parameters);
-    const suspicion = new Suspicion(accusation.accuser, now, bounds, parameters.secondLookMs);
+    const suspicion = new Suspicion(accusation.accuser, now, bounds, parameters);
     this.#become(member, 'suspect', accusation, now, suspicion);
     if (accusation.accuser !== ownNode) verify(member, now, 'some');
   }

@@ -8,6 +8,8 @@ export type MembershipEffect =
   | { readonly type: 'send'; readonly address: string; readonly packet: Packet }
   /** Ask over a stream whether that node answers; if so, call `streamAnswered(seq)`. */
   | { readonly type: 'stream-probe'; readonly address: string; readonly node: NodeId; readonly seq: number }
+  /** Ask the thread beside that node's loop how long ago the loop ran; if it says so, call `pulsed`. */
+  | { readonly type: 'ask-pulse'; readonly node: NodeId }
   /** Exchange syncs over a stream with whoever is there, and give the answer to `receiveSync`. */
   | { readonly type: 'sync'; readonly address: string; readonly request: Sync }
   | RouteVerdict

@@ -215,6 +215,14 @@ export class Membership {
     if (member) this.#routes.heard(member, now);
   }
 
+  /** The thread beside that node's loop says that the loop ran `ageMs` ago. */
+  pulsed(node: NodeId, ageMs: number, now: number): void {
+    const member = this.#table.get(node);
+    if (!member) return;
+    this.#prober.pulsed(member, now - ageMs);
+    this.#beliefs.pulsed(member, now - ageMs, now);
+  }
+
   /** The connection to that node broke or was refused: it is probed at once. */
   linkBroken(node: NodeId, now: number): void {
     const member = this.#table.get(node);
@@ -278,6 +286,7 @@ export class Membership {
       askToPing: (helper, target, seq) => this.#gossip.send(helper, { type: 'ping-request', seq, target }),
       askStream: ({ node, profile }, seq) =>
         this.#emit({ type: 'stream-probe', address: profile.peerAddress, node, seq }),
+      askPulse: ({ node }) => this.#emit({ type: 'ask-pulse', node }),
       silent: (member) => this.#routes.linkFailed(member),
       answeredOthers: (member) => this.#routes.heardByOthers(member),
       failed: (member, now) => this.#beliefs.accuse(member, now),

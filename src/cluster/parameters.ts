@@ -7,6 +7,13 @@ export interface MembershipParameters {
   readonly probeIntervalMs: number;
   /** How long the direct answer may take before others are asked to try, and the stream. */
   readonly probeTimeoutMs: number;
+  /** A loop that ran within this, as the thread beside it says, is not blamed for its silence: more than a collection of garbage
+   *  or a large commit takes. */
+  readonly pulseFreshMs: number;
+  /** A busy node's death is put off until its loop has not run for so long; then it counts as stuck. */
+  readonly pulseBusyMs: number;
+  /** A suspect's pulse is asked for this often, and up to four times as often when its time is nearly over. */
+  readonly pulseAskMs: number;
   /** How many others are asked to probe on our behalf. */
   readonly indirectProbers: number;
   /** Those who hear of a suspicion probe the suspect out of turn, about so many of all members. */
@@ -59,6 +66,9 @@ export interface MembershipParameters {
 export const lan: MembershipParameters = {
   probeIntervalMs: 80,
   probeTimeoutMs: 30,
+  pulseFreshMs: 250,
+  pulseBusyMs: 5_000,
+  pulseAskMs: 200,
   indirectProbers: 3,
   verifiers: 8,
   secondLookMs: 160,
@@ -87,6 +97,8 @@ export const wan: MembershipParameters = {
   ...lan,
   probeIntervalMs: 600,
   probeTimeoutMs: 250,
+  pulseFreshMs: 500,
+  pulseAskMs: 600,
   secondLookMs: 1_200,
   suspicionFloorMs: 2_400,
   gossipIntervalMs: 200,

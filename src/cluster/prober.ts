@@ -1,4 +1,4 @@
-/** Probes: a direct ping; then others are asked to ping, and the stream is tried; then the verdict.
+/** Probes: a direct ping; then others are asked to ping, the stream is tried and the pulse asked for; then the verdict.
  *  SWIM's failure detector (Das et al. 2002, §3.1) with Lifeguard's nacks (Dadgar et al. 2018, §III-A). */
 import type { NodeId } from '../base/ids.js';
 import type { LocalHealth } from './local-health.js';
@@ -12,6 +12,8 @@ interface Probe {
   /** When others are asked, and when all is over. */
   directEndsAt: number;
   endsAt: number;
+  /** Its pulse came, and what that was worth was given. */
+  isPatient: boolean;
   /** Who was asked to help; empty before. */
   helpers: readonly NodeId[];
   indirect: boolean;
@@ -26,6 +28,7 @@ export interface ProberParts {
   readonly ping: (member: Member, seq: number) => void;
   readonly askToPing: (helper: Member, target: NodeId, seq: number) => void;
   readonly askStream: (member: Member, seq: number) => void;
+  readonly askPulse: (member: Member) => void;
   /** The direct answer did not come in time. */
   readonly silent: (member: Member) => void;
   /** Answered, though not to us. */
@@ -59,6 +62,7 @@ export class Prober {
       member,
       directEndsAt,
       endsAt,
+      isPatient: false,
       helpers: [],
       indirect: false,
       nacks: new Set<NodeId>(),
@@ -83,6 +87,16 @@ export class Prober {
     if (!probe?.indirect) return undefined;
     this.#succeeded(probe);
     return probe.member;
+  }
+
+  /** The member's loop last ran then: it has some time from there on to come to our ping. Once a probe, so that one whose loop
+   *  runs and whose words do not come through is found out. */
+  pulsed(member: Member, ranAt: number): void {
+    for (const probe of this.#probes.values()) {
+      if (probe.member !== member || !probe.indirect || probe.isPatient) continue;
+      probe.isPatient = true;
+      probe.endsAt = Math.max(probe.endsAt, ranAt + this.#parts.parameters.pulseFreshMs);
+    }
   }
 
   nacked(seq: number, from: NodeId): void {
@@ -115,7 +129,7 @@ export class Prober {
   }
 
   #goIndirect(probe: Probe): void {
-    const { table, parameters, askToPing, askStream, silent } = this.#parts;
+    const { table, parameters, askToPing, askStream, askPulse, silent } = this.#parts;
     const { member, seq } = probe;
     probe.indirect = true;
     silent(member);
@@ -126,6 +140,7 @@ export class Prober {
     probe.helpers = helpers.map((helper) => helper.node);
     for (const helper of helpers) askToPing(helper, member.node, seq);
     askStream(member, seq);
+    askPulse(member);
   }
 
   /** Helpers that do not even say "no answer" speak against ourselves. */

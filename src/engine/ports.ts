@@ -291,6 +291,8 @@ export interface PeerHandlers {
   packet(address: string, packet: Uint8Array): void;
   /** A question outside of links; the answer, or `undefined` for what makes no sense. */
   asked(question: Uint8Array): Uint8Array | undefined;
+  /** Of a node that was asked for its pulse: its loop ran so long ago. Late or never, as with packets. */
+  pulse(node: NodeId, ageMs: number): void;
 }
 
 /** The way to other nodes: links that carry messages in order until they break, packets that may be lost, and questions
@@ -302,6 +304,8 @@ export interface Peers {
   /** Over the link; dropped where there is none. The port takes the bytes before it returns. */
   send(peer: NodeId, message: Uint8Array): void;
   sendPacket(address: string, packet: Uint8Array): void;
+  /** Asks what answers beside a node's loop, also while the loop is busy, how long ago it ran. */
+  askPulse(node: NodeId): void;
   /** Rejects where nobody answers within a second or so. */
   ask(address: string, question: Uint8Array): Promise<Uint8Array>;
   /** Ends all links; no handler is called any more. */

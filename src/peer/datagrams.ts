@@ -34,6 +34,10 @@ export class Datagrams {
     return new Datagrams(socket, isV6);
   }
 
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
   send(datagram: Uint8Array, ip: string, port: number): void {
     const host = this.#isV6 && !isIPv6(ip) ? `::ffff:${ip}` : ip;
     if (!this.#isV6 && isIPv6(ip)) return;

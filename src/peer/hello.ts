@@ -17,12 +17,14 @@ export interface Hello {
   readonly newest: number;
   /** `host:port` where it hears packets and calls. */
   readonly address: string;
+  /** UDP, of the same host, where it is asked for its pulse; 0: nowhere. */
+  readonly pulsePort: number;
 }
 
 /** This program's. A newer one goes on speaking the older ones' versions. */
 export const protocolVersions = { oldest: 1, newest: 1 } as const;
 
-const tags = { cluster: 10, node: 18, boot: 26, oldest: 32, newest: 40, address: 50 } as const;
+const tags = { cluster: 10, node: 18, boot: 26, oldest: 32, newest: 40, address: 50, pulsePort: 56 } as const;
 const nodeBytes = 16;
 const bootBytes = 8;
 
@@ -34,6 +36,7 @@ export function encodeHello(hello: Hello): Uint8Array {
   writeVarintField(out, tags.oldest, hello.oldest);
   writeVarintField(out, tags.newest, hello.newest);
   writeText(out, tags.address, hello.address);
+  if (hello.pulsePort > 0) writeVarintField(out, tags.pulsePort, hello.pulsePort);
   return out.bytes();
 }
 
@@ -41,7 +44,7 @@ export function encodeHello(hello: Hello): Uint8Array {
 export function decodeHello(bytes: Uint8Array): Hello | undefined {
   if (bytes.length > limits.helloBytesMax) return undefined;
   const reader = new FieldReader(bytes);
-  const read = { cluster: '', node: '', boot: '', oldest: 0, newest: 0, address: '' };
+  const read = { cluster: '', node: '', boot: '', oldest: 0, newest: 0, address: '', pulsePort: 0 };
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === tags.cluster) read.cluster = readText(reader);
@@ -50,6 +53,7 @@ export function decodeHello(bytes: Uint8Array): Hello | undefined {
     else if (tag === tags.oldest) read.oldest = reader.varint();
     else if (tag === tags.newest) read.newest = reader.varint();
     else if (tag === tags.address) read.address = readText(reader);
+    else if (tag === tags.pulsePort) read.pulsePort = reader.varint();
     else reader.skip(tag);
   }
   const isWhole =
@@ -59,6 +63,7 @@ export function decodeHello(bytes: Uint8Array): Hello | undefined {
     isClusterName(read.cluster) &&
     read.oldest >= 1 &&
     read.newest >= read.oldest &&
+    read.pulsePort <= 65_535 &&
     isAddress(read.address);
   return isWhole ? { ...read, node: read.node as NodeId } : undefined;
 }

@@ -15,6 +15,7 @@ import { Links } from './links.js';
 import { type ListenAt, type Listener, listen } from './listener.js';
 import { Notices } from './notices.js';
 import { provenHello } from './proof.js';
+import { Pulse } from './pulse.js';
 import { Questions, isSelf } from './questions.js';
 import { type PacketSeal, packetSeal } from './seal.js';
 import type { Security } from './security.js';
@@ -34,6 +35,8 @@ export interface PeerPortOptions {
   readonly random: Random;
   readonly observer: Observer;
   /** Versions of the protocol it speaks, where they are not this program's. */
+  /** Program of the thread beside its loop, where it is not beside this one. */
+  readonly pulseProgram?: string;
   readonly versions?: { readonly oldest: number; readonly newest: number };
 }
 
@@ -46,6 +49,7 @@ export class PeerPort implements Peers {
   readonly #options: PeerPortOptions;
   readonly #listener: Listener;
   readonly #datagrams: Datagrams;
+  readonly #pulse: Pulse | undefined;
   readonly #seal: PacketSeal;
   readonly #addresses: AddressBook;
   readonly #notices: Notices;
@@ -57,22 +61,17 @@ export class PeerPort implements Peers {
   /** Addresses where somebody answered. */
   readonly #answered = new Set<string>();
 
-  private constructor(options: PeerPortOptions, bound: Bound) {
-    const { cluster, node, random, security, clock, timers, observer } = options;
+  private constructor(options: PeerPortOptions, bound: Bound, { own, addresses, pulse }: Known) {
+    const { random, security, clock, timers, observer } = options;
     this.#options = options;
     this.port = bound.listener.port;
-    this.own = {
-      cluster,
-      node,
-      boot: toHex(random.bytes(8)),
-      ...(options.versions ?? protocolVersions),
-      address: options.advertise(this.port),
-    };
+    this.own = own;
     this.#listener = bound.listener;
     this.#datagrams = bound.datagrams;
+    this.#pulse = pulse;
     this.#seal = packetSeal(this.own, security);
     this.#makeClient = clientMaker(security);
-    this.#addresses = new AddressBook(clock);
+    this.#addresses = addresses;
     this.#notices = new Notices(clock, observer);
     const parts = {
       own: this.own,
@@ -83,7 +82,7 @@ export class PeerPort implements Peers {
       notices: this.#notices,
       makeClient: (address: string) => this.#makeClient(address),
       cut: (from: string) => bound.listener.cut(from),
-      met: (hello: Hello) => this.#seal.met(hello),
+      met: (hello: Hello) => this.#meet(hello),
     };
     this.#questions = new Questions(parts);
     this.links = new Links(parts, {
@@ -97,8 +96,9 @@ export class PeerPort implements Peers {
   /** Rejects with what the system says about the address. */
   static async open(options: PeerPortOptions): Promise<PeerPort> {
     const made: { port?: PeerPort } = {};
-    const bound = await bind(options, () => (made.port?.isStarted ? made.port : undefined));
-    return (made.port = new PeerPort(options, bound));
+    const started = (): PeerPort | undefined => (made.port?.isStarted ? made.port : undefined);
+    const bound = await bind(options, started);
+    return (made.port = new PeerPort(options, bound, await known(options, bound, started)));
   }
 
   get isStarted(): boolean {
@@ -125,6 +125,10 @@ export class PeerPort implements Peers {
       return void this.#questions.carry(address, packet).catch(() => undefined);
     const ip = this.#addresses.numberOf(to.host);
     if (ip !== undefined) this.#datagrams.send(sealed, ip, to.port);
+  }
+
+  askPulse(node: NodeId): void {
+    this.#pulse?.ask(node);
   }
 
   async ask(address: string, question: Uint8Array): Promise<Uint8Array> {
@@ -162,6 +166,7 @@ export class PeerPort implements Peers {
     this.#questions.stop();
     this.#listener.close();
     this.#datagrams.close();
+    this.#pulse?.stop();
   }
 
   // What comes.
@@ -182,6 +187,10 @@ export class PeerPort implements Peers {
     if (packet) this.#handlers?.packet(from, packet);
   }
 
+  pulse(node: NodeId, ageMs: number): void {
+    this.#handlers?.pulse(node, ageMs);
+  }
+
   asked(call: UnaryCall, answer: UnaryAnswer): void {
     if (!this.#admit(call, answer)) return;
     const said = this.#handlers?.asked(call.request);
@@ -196,6 +205,11 @@ export class PeerPort implements Peers {
     answer(null, Buffer.alloc(0));
   }
 
+  #meet(hello: Hello): void {
+    this.#seal.met(hello);
+    this.#pulse?.met(hello);
+  }
+
   #admit(call: UnaryCall, answer: UnaryAnswer): Hello | undefined {
     const { security } = this.#options;
     const certificate = call.getAuthContext().sslPeerCertificate;
@@ -204,7 +218,7 @@ export class PeerPort implements Peers {
       answer({ code: grpc.status.FAILED_PRECONDITION, details: proven.error });
       return undefined;
     }
-    this.#seal.met(proven.value);
+    this.#meet(proven.value);
     call.sendMetadata(metadataOf(this.own));
     return proven.value;
   }
@@ -218,6 +232,57 @@ const starting = { code: grpc.status.UNAVAILABLE, details: 'The node starts, or 
 interface Bound {
   readonly listener: Listener;
   readonly datagrams: Datagrams;
+}
+
+/** What a node says of itself, once it is known where it listens. */
+interface Known {
+  readonly own: Hello;
+  readonly addresses: AddressBook;
+  readonly pulse: Pulse | undefined;
+}
+
+async function known(options: PeerPortOptions, { listener }: Bound, started: Started): Promise<Known> {
+  const { cluster, node, random, clock, versions = protocolVersions } = options;
+  const boot = toHex(random.bytes(8));
+  const addresses = new AddressBook(clock);
+  const pulse = await openPulse(options, { boot, addresses, port: listener.port, started });
+  const address = options.advertise(listener.port);
+  const own = { cluster, node, boot, ...versions, address, pulsePort: pulse?.port ?? 0 };
+  return { own, addresses, pulse };
+}
+
+/** A node does without where it cannot be had: it is then dead sooner where it is busy. */
+async function openPulse(
+  { cluster, node, security, listen: { host }, observer, pulseProgram }: PeerPortOptions,
+  {
+    boot,
+    addresses,
+    port,
+    started,
+  }: { boot: string; addresses: AddressBook; port: number; started: Started },
+): Promise<Pulse | undefined> {
+  const above = port + limits.pulsePortAbove;
+  const failed = ({ message }: Error): void =>
+    observer.observe({
+      type: 'alarm',
+      code: 'PEER_PULSE',
+      message: `The thread beside the node's loop ended (${message}): others may take the node for dead while it is busy. Restart it.`,
+    });
+  try {
+    return await Pulse.open({
+      host,
+      port: above > 65_535 || above === portOfDiscovery ? 0 : above,
+      own: { cluster, node, boot },
+      security,
+      addresses,
+      program: pulseProgram,
+      heard: (peer, ageMs) => started()?.pulse(peer, ageMs),
+      failed,
+    });
+  } catch (error) {
+    failed(error as Error);
+    return undefined;
+  }
 }
 
 /** Where what comes goes; nowhere before the port is started. */

@@ -1,4 +1,4 @@
-/** Packets as they go over the network.
+/** Packets as they go over the network, and pulses (pulse.ts).
  *
  *  Sealed: kind (1), sender's node id (16) and boot id (8), counter (6), AES-256-GCM ciphertext, tag (16). The key is the
  *  sender's own, derived from the cluster key, the cluster's name, and both ids, so its counter is a nonce that never comes
@@ -11,9 +11,14 @@ import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Hello } from './hello.js';
 import { ReplayWindow } from './replay-window.js';
-import type { Security } from './security.js';
 
-const kinds = { plain: 1, sealed: 2 } as const;
+/** What is sealed by a thread of its own has its own keys: counters are not shared. */
+const uses = {
+  packets: { plain: 1, sealed: 2 },
+  pulses: { plain: 3, sealed: 4 },
+} as const;
+type Use = keyof typeof uses;
+
 const nodeAt = 1;
 const bootAt = nodeAt + 16;
 const counterAt = bootAt + 8;
@@ -31,16 +36,26 @@ export interface PacketSeal {
   met(hello: Pick<Hello, 'node' | 'boot'>): void;
 }
 
-export function packetSeal(own: Hello, security: Security): PacketSeal {
-  return security.kind === 'plain' ? new Plain(own.cluster) : new Sealed(own, security.packetSecret);
+/** What of a process its packets are sealed under. */
+export type SealedUnder = Pick<Hello, 'cluster' | 'node' | 'boot'>;
+
+/** What of `Security` concerns packets. */
+export type PacketSecurity =
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'sealed'; readonly packetSecret: Uint8Array };
+
+export function packetSeal(own: SealedUnder, security: PacketSecurity, use: Use = 'packets'): PacketSeal {
+  return security.kind === 'plain'
+    ? new Plain(own.cluster, use)
+    : new Sealed(own, security.packetSecret, use);
 }
 
 class Plain implements PacketSeal {
   readonly #head: Uint8Array;
 
-  constructor(cluster: string) {
+  constructor(cluster: string, use: Use) {
     const name = utf8(cluster);
-    this.#head = Uint8Array.of(kinds.plain, name.length, ...name);
+    this.#head = Uint8Array.of(uses[use].plain, name.length, ...name);
   }
 
   seal(packet: Uint8Array): Uint8Array {
@@ -63,18 +78,20 @@ interface Sender {
 
 class Sealed implements PacketSeal {
   readonly #cluster: string;
-  readonly #secret: Buffer;
+  readonly #secret: Uint8Array;
+  readonly #use: Use;
   readonly #key: Buffer;
   readonly #head: Buffer;
   readonly #senders = new Map<NodeId, Sender>();
   #counter = 0;
 
-  constructor({ cluster, node, boot }: Hello, secret: Buffer) {
+  constructor({ cluster, node, boot }: SealedUnder, secret: Uint8Array, use: Use) {
     this.#cluster = cluster;
     this.#secret = secret;
+    this.#use = use;
     this.#key = this.#keyOf(node, boot);
     this.#head = Buffer.alloc(contentAt);
-    this.#head[0] = kinds.sealed;
+    this.#head[0] = uses[use].sealed;
     this.#head.set(fromHex(node), nodeAt);
     this.#head.set(fromHex(boot), bootAt);
   }
@@ -89,7 +106,7 @@ class Sealed implements PacketSeal {
 
   open(datagram: Uint8Array): Uint8Array | undefined {
     const length = datagram.length - contentAt - tagBytes;
-    if (datagram[0] !== kinds.sealed || length < 0) return undefined;
+    if (datagram[0] !== uses[this.#use].sealed || length < 0) return undefined;
     const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length);
     const sender = this.#senders.get(toHex(bytes.subarray(nodeAt, bootAt)) as NodeId);
     if (sender?.boot !== toHex(bytes.subarray(bootAt, counterAt))) return undefined;
@@ -116,7 +133,7 @@ class Sealed implements PacketSeal {
   }
 
   #keyOf(node: NodeId, boot: string): Buffer {
-    const info = `packets of ${this.#cluster}/${node}/${boot}`;
+    const info = `${this.#use} of ${this.#cluster}/${node}/${boot}`;
     return Buffer.from(hkdfSync('sha256', this.#secret, 'ringlog', info, 32));
   }
 }

@@ -11,6 +11,7 @@ import {
   membershipScaleLines,
   usualTrouble,
 } from '../../simulations/scale/membership-scale.js';
+import { plant } from '../../simulations/replication/planting.js';
 import { MembershipWorld, type WorldNode, quietNetwork } from '../../simulations/scale/membership-world.js';
 
 const seeds = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
@@ -192,6 +193,95 @@ describe('a busy machine', () => {
     world.runFor(2_000);
     expect(seen.slice(4)).toEqual(Array<string>(4).fill('1 recovered'));
     expect(everybodyIs(world, 'alive')).toBe(true);
+  });
+});
+
+describe('a loop that stands still while its process runs', () => {
+  /** What the others say of a node whose loop stands still for so long, with when. */
+  function stillFor(
+    ms: number,
+    seed: number,
+    { size = 5, loss = 0, killedAfterMs }: { size?: number; loss?: number; killedAfterMs?: number } = {},
+  ) {
+    const world = settled(seed, size);
+    world.network = { ...quietNetwork, loss };
+    world.runFor(world.random.next() * 500);
+    const busy = world.nodes[1]!;
+    const away = new Set<number>();
+    const dead: number[] = [];
+    const since = world.now;
+    world.listener = {
+      route: (observer, subject, reachable) =>
+        void (subject === busy && !reachable && away.add(observer.index)),
+      liveness: (_, __, verdict, now) => void (verdict === 'dead' && dead.push(now - since)),
+    };
+    world.stall(busy, ms, 'busy');
+    if (killedAfterMs !== undefined) world.clock.after(killedAfterMs, () => world.kill(busy));
+    world.runFor(ms + 8_000);
+    return { away: away.size, dead, isWhole: everybodyIs(world, 'alive') };
+  }
+
+  test('for a fifth of a second is not noticed', () => {
+    for (const seed of seeds(50)) expect(stillFor(200, seed)).toEqual({ away: 0, dead: [], isWhole: true });
+  });
+
+  test.each([2, 5, 30])('for up to four seconds, of %i nodes, is routed around and kills nobody', (size) => {
+    for (const seed of seeds(5)) {
+      for (const ms of [700, 2_000, 4_000]) {
+        const { away, dead, isWhole } = stillFor(ms, seed, { size, loss: 0.05 });
+        expect([away, dead, isWhole]).toEqual([size - 1, [], true]);
+      }
+    }
+  });
+
+  test('is not what a node has whose words do not come through: it is routed around and dead as any', () => {
+    for (const seed of seeds(10)) {
+      const world = settled(seed, 5);
+      const mute = world.nodes[1]!;
+      const away: number[] = [];
+      const dead: number[] = [];
+      const since = world.now;
+      world.listener = {
+        route: (_, subject, reachable, now) =>
+          void (subject === mute && !reachable && away.push(now - since)),
+        liveness: (_, subject, verdict, now) =>
+          void (subject === mute && verdict === 'dead' && dead.push(now - since)),
+      };
+      world.pulsesPass = () => true;
+      world.connected = (from, to) => from !== mute && to !== mute;
+      world.runFor(5_000);
+      expect([away.length, dead.length]).toEqual([4, 4]);
+      expect(Math.max(...away)).toBeLessThanOrEqual(1_000);
+      expect(Math.max(...dead)).toBeLessThanOrEqual(2_500);
+    }
+  });
+
+  function stuck(): void {
+    for (const seed of seeds(5)) {
+      const { away, dead, isWhole } = stillFor(20_000, seed);
+      expect([away, dead.length, isWhole]).toEqual([4, 4, true]);
+      expect(Math.min(...dead)).toBeGreaterThanOrEqual(lan.pulseBusyMs);
+      expect(Math.max(...dead)).toBeLessThanOrEqual(lan.pulseBusyMs + 500);
+    }
+  }
+
+  test('for longer is stuck, and dead', stuck);
+
+  test('the planted bug "stuck-is-alive" is found', () => {
+    plant('stuck-is-alive');
+    try {
+      expect(stuck).toThrow('expected');
+    } finally {
+      plant(undefined);
+    }
+  });
+
+  test('is dead soon after its process was killed meanwhile', () => {
+    for (const seed of seeds(10)) {
+      const { dead } = stillFor(20_000, seed, { killedAfterMs: 2_000 });
+      expect(dead).toHaveLength(4);
+      expect(Math.max(...dead)).toBeLessThanOrEqual(2_000 + lan.suspicionFloorMs + 500);
+    }
   });
 });
 

@@ -55,7 +55,7 @@ describe('a probe', () => {
     expect(new Set(rounds).size).toBeGreaterThan(1);
   });
 
-  test('that is not answered asks three others and the stream, then accuses', () => {
+  test('that is not answered asks three others, the stream and the pulse at once, then accuses', () => {
     const node = subject([b, c, d, e]);
     node.membership.linkBroken(b, 0);
     expect(node.sent().map(({ to, message }) => [to, message.type])).toEqual([[b, 'ping']]);
@@ -66,6 +66,7 @@ describe('a probe', () => {
     );
     expect(requests).toHaveLength(3);
     expect(asked.find((effect) => effect.type === 'stream-probe')).toMatchObject({ node: b });
+    expect(asked.filter((effect) => effect.type === 'ask-pulse')).toEqual([{ type: 'ask-pulse', node: b }]);
     node.pass(50);
     expect(verdicts(node.effects)).toEqual(['away from b']);
     const news = node.sent().flatMap((packet) => packet.news);
@@ -94,6 +95,25 @@ describe('a probe', () => {
     node.membership.streamAnswered(probe.seq, 35);
     node.pass(60);
     expect(node.membership.member(b)).toMatchObject({ state: 'alive', reachable: true });
+  });
+
+  test('waits for one whose loop ran lately, once, and no longer for one that is busy', () => {
+    for (const [ageMs, endsAt] of [
+      [20, 265],
+      [200, 85],
+      [300, 80],
+    ] as const) {
+      const node = subject([b, c]);
+      node.membership.linkBroken(b, 0);
+      node.pass(30);
+      node.now = 35;
+      node.membership.pulsed(b, ageMs, node.now);
+      while (node.membership.member(b)?.state === 'alive') {
+        node.pass(1);
+        if (node.now > 40) node.membership.pulsed(b, 0, node.now);
+      }
+      expect([node.now, node.membership.member(b)?.reachable]).toEqual([endsAt, false]);
+    }
   });
 
   test('attack 30: made for another answers it with ack or nack, under its number, and only for members', () => {
@@ -171,6 +191,52 @@ describe('a suspect', () => {
     expect(lone.membership.member(b)?.state).toBe('suspect');
     live(lone, 4_020, [b, c, d, e]);
     expect(lone.membership.member(b)?.state).toBe('dead');
+  });
+
+  test('is asked for its pulse, and as long as that comes is busy up to the bound', () => {
+    const node = subject([b, c, d]);
+    for (const accuser of [c, d]) node.packet(accuser, gossip, [accusation('suspect', b, accuser)]);
+    expect(verdicts(node.take())).toEqual(['away from b']);
+    const asked: number[] = [];
+    while (node.membership.member(b)?.state === 'suspect') {
+      node.pass(1);
+      for (const effect of node.take()) {
+        if (effect.type !== 'ask-pulse' || effect.node !== b) continue;
+        asked.push(node.now);
+        node.membership.pulsed(b, 300 + node.now, node.now);
+      }
+    }
+    expect(node.now).toBe(lan.pulseBusyMs - 300);
+    expect(asked.length).toBeGreaterThan(20);
+    expect(node.membership.member(b)?.reachable).toBe(false);
+  });
+
+  test('is probed again where its loop has run since', () => {
+    for (const [ranAt, pings] of [
+      [100, 0],
+      [101, 1],
+    ] as const) {
+      const node = subject([b, c]);
+      node.now = 100;
+      node.packet(c, gossip, [accusation('suspect', b, c)]);
+      for (const { to, message } of node.sent())
+        if (to === b && message.type === 'ping') node.packet(b, { type: 'ack', seq: message.seq });
+      node.now = 102;
+      node.membership.pulsed(b, node.now - ranAt, node.now);
+      expect(node.sent().map(({ to, message }) => [to, message.type])).toEqual(
+        Array(pings).fill([b, 'ping']),
+      );
+    }
+  });
+
+  test('that is gone is not brought back by a pulse, nor is a stranger', () => {
+    const node = subject([b, c]);
+    node.packet(b, gossip, [left(b)]);
+    node.take();
+    node.membership.pulsed(b, 0, 1);
+    node.membership.pulsed(e, 0, 1);
+    expect(verdicts(node.take())).toEqual([]);
+    expect(node.membership.member(b)).toMatchObject({ state: 'left', reachable: false });
   });
 
   test('is routed around on the second accuser, and on the first where our own link fails', () => {

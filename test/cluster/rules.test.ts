@@ -85,12 +85,12 @@ describe('suspicion', () => {
     [2, 2, 800],
     [3, 2, 800],
   ])('with %i confirmations of %i lasts %i ms', (confirmations, wanted, timeoutMs) => {
-    const bounds = { minMs: 800, maxMs: 4_800, confirmations: wanted };
+    const bounds = { minMs: 800, maxMs: 4_800, confirmations: wanted, busyMs: 5_000, freshMs: 250 };
     expect(Math.round(suspicionTimeoutMs(confirmations, bounds))).toBe(timeoutMs);
   });
 
   test('counts each accuser once and none beyond the useful', () => {
-    const suspicion = new Suspicion(b, 1_000, suspicionBounds(10, lan));
+    const suspicion = new Suspicion(b, 1_000, suspicionBounds(10, lan), lan);
     expect([b, c, c, d, e].map((accuser) => suspicion.accuse(accuser))).toEqual([
       false,
       true,
@@ -102,6 +102,23 @@ describe('suspicion', () => {
     expect(suspicion.deadline).toBe(1_800);
     suspicion.extend(300);
     expect(suspicion.deadline).toBe(2_100);
+  });
+
+  test.each([
+    // When the process answered beside its loop, when the loop had last run, and when it is dead of that.
+    [1_000, 900, 1_800],
+    [1_500, 900, 2_300],
+    [5_800, 900, 5_900],
+    [9_000, 900, 5_900],
+    [1_500, 1_250, 2_300],
+    // It could have spoken.
+    [1_500, 1_251, 1_800],
+  ])('of one whose pulse came at %i, the loop having run at %i, is over at %i', (heardAt, ranAt, deadAt) => {
+    const suspicion = new Suspicion(b, 1_000, suspicionBounds(2, lan), lan);
+    suspicion.pulsed(ranAt, heardAt);
+    expect(suspicion.deadline).toBe(deadAt);
+    suspicion.extend(100);
+    expect(suspicion.deadline).toBe(deadAt + 100);
   });
 });
 
@@ -192,7 +209,7 @@ describe('a route', () => {
     const member = Object.assign(new Member(alive(b), 0), changes);
     if (accusers > 0) {
       member.state = 'suspect';
-      member.suspicion = new Suspicion(nodeOf('0'), 1_000, suspicionBounds(10, lan));
+      member.suspicion = new Suspicion(nodeOf('0'), 1_000, suspicionBounds(10, lan), lan);
       if (accusers > 1) member.suspicion.accuse(nodeOf('1'));
     }
     return member;

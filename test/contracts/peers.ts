@@ -62,6 +62,10 @@ class Node implements PeerHandlers {
     this.heard.push(`packet ${packet.length > 8 ? `of ${packet.length} bytes` : packet.join()}`);
   }
 
+  pulse(node: NodeId): void {
+    this.heard.push(`pulse ${node[0]}`);
+  }
+
   asked(question: Uint8Array): Uint8Array | undefined {
     return question[0] === 1 ? Uint8Array.of(2, question[1] ?? 0) : undefined;
   }

@@ -131,6 +131,7 @@ test('strangers, copies and other versions leave a cluster as it is', async () =
       received: () => {},
       packet: () => {},
       asked: () => undefined,
+      pulse: () => {},
     });
   }
   for (const seed of seeds) {

@@ -31,6 +31,7 @@ async function world() {
       received: () => undefined,
       packet: () => undefined,
       asked: (question) => (asked.push(question.length), question),
+      pulse: () => undefined,
     });
     closers.push(() => port.stop());
     return { port, asked };

@@ -20,7 +20,12 @@ peersContract('the simulator', async () => simulatedWorld());
 function simulatedWorld(): PeersWorld {
   const line = new SimulatedClock();
   const weather = new Weather(line, chanceFor(1, 'weather'));
-  const network = new PeerNetwork(weather, chanceFor(1, 'links'), new Trace(() => line.monotonicMs()));
+  const network = new PeerNetwork(
+    weather,
+    chanceFor(1, 'links'),
+    new Trace(() => line.monotonicMs()),
+    chanceFor(1, 'pulses'),
+  );
   const lives = new Map<string, Life>();
   const becomes = async (condition: () => boolean): Promise<void> => {
     for (let tries = 0; !condition(); tries++) {

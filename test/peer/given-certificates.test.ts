@@ -30,6 +30,7 @@ function listen(port: PeerPort): string[] {
     received: () => void heard.push('letter'),
     packet: () => void heard.push('packet'),
     asked: (question) => (heard.push('question'), question),
+    pulse: () => undefined,
   });
   return heard;
 }

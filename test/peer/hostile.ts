@@ -92,7 +92,8 @@ export class Hostile {
   /** Header block of a call, as nodes make them. */
   callOf(method: string, more: readonly Buffer[] = []): Buffer {
     const { node } = this;
-    const own = { cluster: 'test', node, boot: '0'.repeat(16), oldest: 1, newest: 1, address: '127.0.0.1:1' };
+    const address = { address: '127.0.0.1:1', pulsePort: 0 };
+    const own = { cluster: 'test', node, boot: '0'.repeat(16), oldest: 1, newest: 1, ...address };
     return Buffer.concat([
       field(':method', 'POST'),
       field(':scheme', 'http'),

@@ -35,6 +35,7 @@ class Listener implements PeerHandlers {
   received = (): void => void this.heard.push('letter');
   packet = (_address: string, packet: Uint8Array): void => void this.heard.push(`packet ${packet.join()}`);
   asked = (question: Uint8Array): Uint8Array => question;
+  pulse = (): void => void this.heard.push('pulse');
 }
 
 async function open(
@@ -74,6 +75,7 @@ const hello = {
   oldest: 1,
   newest: 1,
   address: 'a:1',
+  pulsePort: 0,
 };
 
 describe('a connection', () => {

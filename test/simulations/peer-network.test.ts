@@ -59,6 +59,10 @@ class Node implements PeerHandlers {
     this.heard.push(`packet ${address} ${packet.join()}`);
   }
 
+  pulse(node: NodeId, ageMs: number): void {
+    this.heard.push(`pulse ${node.slice(0, 2)} ${Math.floor(ageMs / 100)}`);
+  }
+
   asked(question: Uint8Array): Uint8Array | undefined {
     return question[0] === 1 ? Uint8Array.of(2) : undefined;
   }
@@ -71,6 +75,7 @@ class Net {
     this.weather,
     chanceFor(1, 'links'),
     new Trace(() => this.line.monotonicMs()),
+    chanceFor(1, 'pulses'),
   );
 
   async pass(ms: number): Promise<void> {
@@ -168,6 +173,27 @@ test('a question has an answer, or is given up after about a second', async () =
   await expect(net.line.until(a.peers.ask('nowhere:1', Uint8Array.of(1)))).rejects.toThrow('does not answer');
   await expect(net.line.until(a.peers.ask(b.address, Uint8Array.of(9)))).rejects.toThrow('does not answer');
   expect(net.line.monotonicMs() - startMs).toBeLessThan(2_500);
+});
+
+test('a pulse is told beside a main thread that is stuck, and not by what stands still whole', async () => {
+  const [net, a, b] = two();
+  const asked = async (): Promise<readonly string[]> => {
+    a.peers.askPulse(b.id);
+    await net.pass(5);
+    return a.heard.splice(0);
+  };
+  expect(await asked()).toEqual(['pulse n2 0']);
+  b.machine.stick();
+  await net.pass(1_000);
+  expect(await asked()).toEqual(['pulse n2 10']);
+  b.machine.resume();
+  b.machine.pause();
+  expect(await asked()).toEqual([]);
+  b.machine.resume();
+  const open = net.weather.block('n1', 'n2');
+  expect(await asked()).toEqual([]);
+  open();
+  expect(await asked()).toEqual(['pulse n2 0']);
 });
 
 test('what comes to a machine that stands still comes all at once when it goes on', async () => {

@@ -346,6 +346,7 @@ export class Cluster implements Neighbours {
       received: (peer, bytes) => this.#received(peer, bytes),
       packet: (address, packet) => this.#gossip.packet(address, packet),
       asked: (question) => this.#gossip.asked(question),
+      pulse: (node, ageMs) => this.#gossip.pulse(node, ageMs),
     };
   }
 

@@ -118,6 +118,12 @@ export class Gossip {
     return encodeSync(this.#membership.sync());
   }
 
+  /** The loop of that node ran `ageMs` ago. */
+  pulse(node: NodeId, ageMs: number): void {
+    this.#membership.pulsed(node, ageMs, this.#now());
+    this.#schedule();
+  }
+
   linked(node: NodeId): void {
     this.#membership.linkAlive(node, this.#now());
     this.#schedule();
@@ -134,6 +140,8 @@ export class Gossip {
         return this.#peers.sendPacket(effect.address, this.#dated(encodePacket(effect.packet)));
       case 'stream-probe':
         return void this.#probe(effect.address, effect.seq);
+      case 'ask-pulse':
+        return this.#peers.askPulse(effect.node);
       case 'sync':
         return void this.#sync(effect.address, encodeSync(effect.request));
       case 'route':

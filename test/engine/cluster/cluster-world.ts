@@ -233,6 +233,7 @@ export class TestNode {
         const bytes = packet.slice();
         if (reaches(other)) wires.later(() => reaches(other) && other.handlers?.packet(this.address, bytes));
       },
+      askPulse: () => undefined,
       ask: async (address, question) => {
         const other = at(address);
         await this.world.clock.sleep(2 * linkMs);
