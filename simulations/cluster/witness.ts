@@ -98,7 +98,8 @@ export class Witness implements FrameWitness {
     const by = archive.redacted.get(dot);
     if (!by) return;
     const known = disks
-      .filter((disk) => disk.node === node)
+      // What a lost disk knew nobody knows.
+      .filter((disk) => disk.node === node && !seen.lostDisks.has(disk.number))
       .map((disk) => disk.syncedAt(`${hub}/${channel}`, by.writer, by.seq) ?? Infinity);
     if (Math.min(Infinity, ...known) >= this.#world.nowMs() - queuedMsMax) return;
     const what = `${node} delivers ${dot}, which it knows to be redacted`;
