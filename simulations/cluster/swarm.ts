@@ -84,10 +84,11 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   );
   const changes = drawFaults(ringing, { ...span, lostDisksMax: 0, rates: ringRates });
   const isRinging = spares !== undefined;
-  const [deletionRates, deletions] = drawAsked(chanceFor(seed, 'deletions'), 'delete', 0.6, span);
-  const [redactionRates, redactions] = drawAsked(chanceFor(seed, 'redactions'), 'redact', 0.5, span);
-  const forcing = chanceFor(seed, 'forced trims');
-  const [forcedRates, forced] = drawAsked(forcing, 'force', isRinging ? 0.3 : 0.6, span);
+  const asked = [
+    drawAsked(chanceFor(seed, 'deletions'), 'delete', 0.6, span),
+    drawAsked(chanceFor(seed, 'redactions'), 'redact', 0.5, span),
+    drawAsked(chanceFor(seed, 'forced trims'), 'force', isRinging ? 0.3 : 0.6, span),
+  ];
   const reconnectMaxMs = pick(random, [500, 2_000, 5_000]);
   return {
     world: spares === undefined ? world : { ...world, spares, retention: world.retention ?? often(seed) },
@@ -103,15 +104,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     restores: drawRestores(seed, channels),
     lengthMs,
     reconnectMaxMs,
-    rates: new Map([
-      ...rates,
-      ...ambushRates,
-      ...ringRates,
-      ...deletionRates,
-      ...redactionRates,
-      ...forcedRates,
-    ]),
-    faults: [...faults, ...ambushes, ...changes, ...deletions, ...redactions, ...forced].sort(
+    rates: new Map([...rates, ...ambushRates, ...ringRates, ...asked.flatMap((each) => [...each.rates])]),
+    faults: [...faults, ...ambushes, ...changes, ...asked.flatMap((each) => each.faults)].sort(
       (a, b) => a.atMs - b.atMs,
     ),
   };
@@ -123,12 +117,12 @@ function drawAsked(
   kind: FaultKind,
   unlessBelow: number,
   span: Pick<FaultPlan, 'nodes' | 'fromMs' | 'toMs'>,
-): readonly [ReadonlyMap<FaultKind, number>, readonly Fault[]] {
+): { readonly rates: ReadonlyMap<FaultKind, number>; readonly faults: readonly Fault[] } {
   const isMeant = random.next() >= unlessBelow;
   const rates = new Map<FaultKind, number>(
     isMeant ? [[kind, (logBetween(random, 1, 6) * 60_000) / span.toMs]] : [],
   );
-  return [rates, drawFaults(random, { ...span, lostDisksMax: 0, rates })];
+  return { rates, faults: drawFaults(random, { ...span, lostDisksMax: 0, rates }) };
 }
 
 /** Nodes beside the ring, where it changes in this run; not where a change would make another number of copies. */

@@ -24,6 +24,7 @@ import type { Cluster } from './cluster/cluster.js';
 import { clusterApi } from './cluster/cluster-api.js';
 import { publishBatch } from './publish-batch.js';
 import { type Core, startCore } from './core.js';
+import { coreStatus } from './core-status.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { writeLastSnapshots } from './folds/last-snapshots.js';
 import { Admission } from './hubs/admission.js';
@@ -376,21 +377,10 @@ export class Engine implements NodeApi {
   }
 
   status(): NodeStatus {
-    const core = this.#core;
-    return {
-      nodeId: this.#options.nodeId,
-      storeId: core?.store.storeId ?? '',
-      writer: core?.ordering.writer ?? '',
-      version: this.#options.version,
-      state: this.#state,
-      startedUnixMs: this.#startedUnixMs,
-      sessions: this.#sessions.count,
-      subscriptions: this.#sessions.subscriptionCount,
-      channelsInMemory: core?.channels.size ?? 0,
-      diskFull: core !== undefined && core.store.space() !== 'ok',
-      ...(core?.cluster ? { cluster: core.cluster.status() } : {}),
-      counters: { ...core?.committer.counters, ...this.#publishing?.counters, ...core?.delivery.counters },
-    };
+    const { nodeId, version } = this.#options;
+    const { count: sessions, subscriptionCount: subscriptions } = this.#sessions;
+    const own = { nodeId, version, state: this.#state, startedUnixMs: this.#startedUnixMs };
+    return { ...own, sessions, subscriptions, ...coreStatus(this.#core, this.#publishing?.counters) };
   }
 
   get cluster(): ClusterApi | undefined {
