@@ -15,7 +15,7 @@ import { Links } from './links.js';
 import { type ListenAt, type Listener, listen } from './listener.js';
 import { Notices } from './notices.js';
 import { provenHello } from './proof.js';
-import { Pulse } from './pulse.js';
+import { Pulse, type PulseOptions } from './pulse.js';
 import { Questions, isSelf } from './questions.js';
 import { type PacketSeal, packetSeal } from './seal.js';
 import type { Security } from './security.js';
@@ -242,43 +242,34 @@ interface Known {
 }
 
 async function known(options: PeerPortOptions, { listener }: Bound, started: Started): Promise<Known> {
-  const { cluster, node, random, clock, versions = protocolVersions } = options;
-  const boot = toHex(random.bytes(8));
-  const addresses = new AddressBook(clock);
-  const pulse = await openPulse(options, { boot, addresses, port: listener.port, started });
+  const { cluster, node, random, clock, security, versions = protocolVersions } = options;
   const address = options.advertise(listener.port);
-  const own = { cluster, node, boot, ...versions, address, pulsePort: pulse?.port ?? 0 };
-  return { own, addresses, pulse };
+  const under = { cluster, node, boot: toHex(random.bytes(8)) };
+  const addresses = new AddressBook(clock);
+  const above = listener.port + limits.pulsePortAbove;
+  const pulse = await openPulse(options.observer, {
+    host: options.listen.host,
+    port: above > 65_535 || above === portOfDiscovery ? 0 : above,
+    own: under,
+    security,
+    addresses,
+    program: options.pulseProgram,
+    heard: (peer, ageMs) => started()?.pulse(peer, ageMs),
+  });
+  return { own: { ...under, ...versions, address, pulsePort: pulse?.port ?? 0 }, addresses, pulse };
 }
 
-/** A node does without where it cannot be had: it is then dead sooner where it is busy. */
+/** A node does without where it cannot be had: others then take it for dead sooner. */
 async function openPulse(
-  { cluster, node, security, listen: { host }, observer, pulseProgram }: PeerPortOptions,
-  {
-    boot,
-    addresses,
-    port,
-    started,
-  }: { boot: string; addresses: AddressBook; port: number; started: Started },
+  observer: Observer,
+  options: Omit<PulseOptions, 'failed'>,
 ): Promise<Pulse | undefined> {
-  const above = port + limits.pulsePortAbove;
-  const failed = ({ message }: Error): void =>
-    observer.observe({
-      type: 'alarm',
-      code: 'PEER_PULSE',
-      message: `The thread beside the node's loop ended (${message}): others may take the node for dead while it is busy. Restart it.`,
-    });
+  const failed = ({ message: why }: Error): void => {
+    const message = `The thread beside the node's loop ended (${why}): others may take the node for dead while it is busy. Restart it.`;
+    observer.observe({ type: 'alarm', code: 'PEER_PULSE', message });
+  };
   try {
-    return await Pulse.open({
-      host,
-      port: above > 65_535 || above === portOfDiscovery ? 0 : above,
-      own: { cluster, node, boot },
-      security,
-      addresses,
-      program: pulseProgram,
-      heard: (peer, ageMs) => started()?.pulse(peer, ageMs),
-      failed,
-    });
+    return await Pulse.open({ ...options, failed });
   } catch (error) {
     failed(error as Error);
     return undefined;
