@@ -30,6 +30,7 @@ import { HubDeletion } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
 import { notificationPage } from './notifications/reading.js';
 import { NodeTime } from './node-time.js';
+import { newestKey } from './people/person-keys.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { heldChannels, heldHubs } from './held-channels.js';
 import { historyPage } from './history.js';
@@ -96,7 +97,7 @@ export class Engine implements NodeApi {
         if (parts) parts.publishing.system(ref, content, actor, origin, kind);
         else origin.publishFailed(0, this.#unavailable());
       },
-      newest: ({ hub, channel }) => this.queryLog(hub, channel, { order: 'newest', limit: 1 }),
+      newest: ({ hub, channel }) => this.queryLog(hub, channel, newestKey),
       document: (ref) =>
         this.#withLog(ref, (core, channel) =>
           documentState(core, channel, { type: 'documentGet', channel: ref.channel }),

@@ -12,10 +12,12 @@ import { trimPosition } from '../log/retention.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import type { Hubs } from './hubs/hubs.js';
-import { sessionsRef } from '../hubs/system-channels.js';
+import { isPersonKey, sessionsRef } from '../hubs/system-channels.js';
 import { FoldUnreadableError } from './folds/log-fold.js';
 import { pendingSnapshot } from './pending.js';
+import { isKeyDestroyed } from './people/person-keys.js';
 import type { EnginePorts } from './ports.js';
+import { scanOf } from './scan.js';
 
 export interface MaintenanceHooks {
   /** Once every interval, first of all. */
@@ -119,16 +121,22 @@ export class Maintenance {
         : await store.seqsSince(channel.ref, timestampFromUnixMs(Math.floor(physicalMs() - maxAgeMs)));
     const wanted = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
     const allowed = Math.min(wanted ?? 0, limit);
-    const position =
-      kindOf(channel.ref.channel) === 'document'
-        ? await this.#documentTrim(channel, allowed, limit)
-        : allowed;
+    const position = await this.#mayTrim(channel, allowed, limit);
     if (position <= channel.log.firstPosition) return;
     await new Promise<void>((settled) => {
       const item = { kind: 'trim', position, settled: () => settled() } as const;
       committer.admit(item);
       committer.submit(channel, item);
     });
+  }
+
+  /** Up to where it may be, of what retention asks for. */
+  async #mayTrim(channel: ActiveChannel, position: number, limit: number): Promise<number> {
+    const name = channel.ref.channel;
+    if (kindOf(name) === 'document') return await this.#documentTrim(channel, position, limit);
+    const { firstPosition } = channel.log;
+    if (!isPersonKey(name) || position <= firstPosition) return position;
+    return (await isKeyDestroyed(scanOf(this.core, channel))) ? position : firstPosition;
   }
 
   /** Of a document all goes before a snapshot, so that every version that is left can be read. A newer one is asked for
