@@ -47,6 +47,11 @@ export class Owning {
     this.#openedEnough(channel, now);
   }
 
+  /** A home wants to know what is committed: where nobody knows, the owner finds out. */
+  asked(channel: Channel, now: number): void {
+    if (!this.#isOneCommitted(channel)) this.open(channel, now);
+  }
+
   onState(channel: Channel, from: NodeId, { have, claim, runs }: State, now: number): void {
     const link = channel.link(from);
     link.has(have);

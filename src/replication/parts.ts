@@ -100,7 +100,9 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       return withChannel(parts, from, message, (channel) => {
         parts.context.takeFloors(channel, from, message.trim);
         transfer.onPull(channel, from, message, now);
-        if (!message.limited && haveOtherFloors(channel, message)) owning.open(channel, now);
+        if (message.limited) return;
+        if (haveOtherFloors(channel, message)) owning.open(channel, now);
+        else if (!message.claim) owning.asked(channel, now);
       });
     case 'state':
       return withChannel(parts, from, message, (channel) => {
