@@ -69,7 +69,8 @@ describe('three nodes', () => {
     await world.pass(3_000);
     for (const [i, channel] of channels.entries()) {
       const { engine } = world.nodes[i % 3]!;
-      const page = () => world.run(engine.history(anonymous, 'default', { type: 'history', channel }));
+      const page = () =>
+        world.run(engine.history(anonymous, 'default', { type: 'history', channel, backward: false }));
       await page();
       await world.pass(1_000);
       const again = await page();
