@@ -1,6 +1,7 @@
 /** One node: publish → authorize → stamp → commit → deliver, history, subscriptions. It composes the pure parts and
  *  awaits only its ports. See docs/architecture.md for the path of a message. */
 import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import { type Result, err, ok } from '../base/result.js';
 import { type ChannelRules, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
@@ -238,7 +239,7 @@ export class Engine implements NodeApi {
   #hubChanged(hub: HubName): void {
     for (const channel of this.#core?.channels ?? [])
       if (channel.ref.hub === hub) channel.changeRules(this.#tenants.rulesOf(channel.ref) ?? closedRules);
-    this.#sessions.recheck(hub);
+    if (!planted('rights-outlive')) this.#sessions.recheck(hub);
   }
 
   // --- NodeApi

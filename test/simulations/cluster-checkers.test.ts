@@ -20,6 +20,7 @@ import {
 } from '../../simulations/cluster/record.js';
 import { deletionLies } from './deletion-lies.js';
 import { foldLies } from './fold-lies.js';
+import { hubLies } from './hub-lies.js';
 
 const channel = 'room:1';
 const nodes = ['n1', 'n2', 'n3'];
@@ -396,6 +397,7 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
   ['I7 digests are true', 'a digest misses an entry', (story) => (story.liar = 'n2')],
   ...deletionLies(channel),
   ...foldLies,
+  ...hubLies,
   ['I25 bounded queues', 'too much waits', (story) => (story.bufferedMost = 1 << 30)],
 ];
 
