@@ -2,12 +2,12 @@
  *  the disks, and still has its place in the order. */
 import type { RawRecord } from '../checkers/raw-segments.js';
 import { type StoredEntry, type StoredTrim, dotText, entryOf, floorWriter } from './checkers/store-log.js';
+import { nameIn } from './places.js';
 
 /** A store wrote down that the floors of a channel are these. */
 export interface SeenFloors {
   readonly disk: number;
   readonly node: string;
-  /** Without its hub. */
   readonly channel: string;
   readonly trim: StoredTrim;
 }
@@ -25,7 +25,7 @@ export class Archive {
 
   /** On this disk for the first time. */
   note({ channel: place, writer, round, seq, bytes }: RawRecord, disk: number, node: string): void {
-    const channel = place.slice(place.indexOf('/') + 1);
+    const channel = nameIn(place);
     const entry = entryOf({ writer, seq }, round, bytes);
     const key = `${disk} ${channel}`;
     if (writer === floorWriter) {
@@ -44,6 +44,10 @@ export class Archive {
     if (!entry.redacts) return;
     const of = `${channel} ${dotText(entry.redacts)}`;
     if (!this.redacted.has(of)) this.redacted.set(of, entry);
+  }
+
+  get channels(): string[] {
+    return [...this.#entries.keys()];
   }
 
   entry(channel: string, writer: string, seq: number): StoredEntry | undefined {

@@ -265,6 +265,18 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { kill: 2, isolate: 2 }, groups: 4 },
   },
   {
+    bug: 'names-by-look',
+    what: 'who registers a name is told so by what was there before it was ordered',
+    seed: 1,
+    steering: { faults: { kill: 2, isolate: 2 }, registrations: 4 },
+  },
+  {
+    bug: 'rights-outlive',
+    what: 'who reads on after the rules changed is not looked at anew',
+    seed: 1,
+    steering: { faults: { kill: 2, isolate: 2 }, gates: 3 },
+  },
+  {
     bug: 'restored-twice',
     what: 'a key that was used restores the session again',
     seed: 1,

@@ -1,6 +1,7 @@
 /** Sockets between clients and nodes: the SDK's `Platform.openSocket` on one side, the engine's sessions on the other. */
 import type { Random } from '../../src/base/random.js';
 import type { Result } from '../../src/base/result.js';
+import { hubOf } from '../../src/client/address.js';
 import type { Socket, SocketEvents } from '../../src/client/platform.js';
 import type { OpenSession, OutFrame, SessionHandle, SessionSink } from '../../src/engine/api.js';
 import { type Failure, errorCatalogue } from '../../src/protocol/errors.js';
@@ -61,7 +62,11 @@ export class ClientNetwork {
   }
 
   open(client: string, machine: Machine, url: string, events: SocketEvents): Socket {
-    const connection = new Connection(this, { client, machine, host: hostOf(url), events }, ++this.#made);
+    const connection = new Connection(
+      this,
+      { client, machine, host: hostOf(url), hub: hubOf(url, undefined, 'default'), events },
+      ++this.#made,
+    );
     this.#connections.add(connection);
     connection.dial();
     return {
@@ -98,6 +103,7 @@ interface ClientSide {
   readonly client: string;
   readonly machine: Machine;
   readonly host: string;
+  readonly hub: string;
   readonly events: SocketEvents;
 }
 
@@ -185,7 +191,7 @@ class Connection implements SessionSink {
   #accept(listener: ClientListener): void {
     if (this.#ended) return;
     const { weather } = this.#network;
-    const { client } = this.#side;
+    const { client, hub } = this.#side;
     const { name, life } = listener;
     this.node = name;
     this.#life = life;
@@ -204,7 +210,7 @@ class Connection implements SessionSink {
     });
     this.#down.send({ type: 'opened' }, 0);
     const opened = listener.openSession({
-      hub: 'default',
+      hub,
       encoding: 'protobuf',
       principal: anonymous,
       sink: this,

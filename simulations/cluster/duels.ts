@@ -1,6 +1,7 @@
 /** Faults that follow what happens: they wait for another owner and strike then. Chance alone hardly ever gets there. */
 import type { SimulatedNode } from './node.js';
 import type { World } from './world.js';
+import { isElsewhere } from './places.js';
 
 export interface DuelHooks {
   readonly isHealed: () => boolean;
@@ -61,6 +62,8 @@ export class Duels {
 
   #anOwner(): { channel: string; owner: SimulatedNode } | undefined {
     for (const channel of this.#world.record.claims.keys()) {
+      // Where hardly anything is written nobody stamps under a claim.
+      if (isElsewhere(channel)) continue;
       const owner = this.#ownerOf(channel);
       if (owner?.state === 'up' && this.#homes(channel).length > 1) return { channel, owner };
     }

@@ -7,13 +7,16 @@ import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js'
 import { type DocumentClient, documentWithin, sharedChannel, voidsOf } from './document-client.js';
 import type { GroupClient } from './group-client.js';
 import { groupsWithin } from './group-owners.js';
+import { namesWithin } from './name-owners.js';
 import { type NotificationClient, noticesChannel, notificationsWithin } from './notification-client.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
 import type { RestoreClient } from './restore-client.js';
 import type { Finding, Publish, Reader } from './record.js';
+import { type SettingsClients, settingsInTheEnd, settingsWithin } from './settings-look.js';
 import type { World } from './world.js';
+import { isElsewhere, placeOf } from './places.js';
 
 export interface EndingPlan {
   readonly channels: readonly string[];
@@ -31,6 +34,7 @@ export interface Clients {
   readonly notifications?: readonly NotificationClient[];
   readonly groups?: readonly GroupClient[];
   readonly restores?: readonly RestoreClient[];
+  readonly settings?: SettingsClients;
 }
 
 type Folding = Required<Pick<Clients, 'presences' | 'documents' | 'notifications' | 'groups'>>;
@@ -70,7 +74,7 @@ export class Ending {
   /** To be called once nothing goes wrong any more. No client is left open behind it. */
   async all(clients: Clients): Promise<void> {
     const { publishers, readers, presences = [], documents = [], notifications = [] } = clients;
-    const { groups = [], restores = [] } = clients;
+    const { groups = [], restores = [], settings = { operators: [], gates: [] } } = clients;
     const writing = [...publishers, ...documents, ...notifications, ...groups];
     const world = this.#world;
     world.keepAll();
@@ -81,7 +85,8 @@ export class Ending {
       ...(notifications.length > 0 ? [noticesChannel] : []),
       ...(isRestoring ? ['$sessions'] : []),
     ];
-    for (const client of [...writing, ...presences, ...restores]) client.stop();
+    for (const client of [...writing, ...presences, ...restores, ...settings.operators, ...settings.gates])
+      client.stop();
     const isUp = await this.#comeUp();
     const isSettled = await world.becomes(() => !world.record.hasOpen, convergenceMs + 120_000);
     if (!isSettled)
@@ -95,6 +100,7 @@ export class Ending {
     if (isUp) await this.#restoreAll(restores);
     await world.becomes(() => this.#areOrphansHome(), orphansMs);
     if (isUp) await this.#lookAtFolds({ presences, documents, notifications, groups });
+    if (isUp) await this.#lookAtHubs(settings);
     // Whether they are by then is for a checker to say.
     await world.becomes(this.#restsEqual(), convergenceMs);
     for (const client of [...writing, ...readers, ...presences, ...restores, ...fresh]) client.close();
@@ -116,6 +122,12 @@ export class Ending {
     const waiting = [...documents, ...notifications, ...groups].find((client) => !client.isSettled);
     if (waiting) this.stuck('I25 publishes are answered', `${waiting.plan.name} never got an answer`);
     if (presences.length > 0) record.presences.push(await presenceWithin(world, presences, convergenceMs));
+  }
+
+  async #lookAtHubs(settings: SettingsClients): Promise<void> {
+    const { names } = this.#world.record;
+    if (names.races.length > 0) names.looks.push(await namesWithin(this.#world, convergenceMs));
+    if (settings.gates.length > 0) await settingsInTheEnd(this.#world, settings, convergenceMs);
   }
 
   /** Each session that is kept comes back once more. */
@@ -243,10 +255,10 @@ export class Ending {
   /** What nodes hold of channels that they are no home of any more, some home has. */
   #areOrphansHome(): boolean {
     const { nodes } = this.#world;
-    return this.#channels.every((channel) => {
+    return this.#held.every((channel) => {
       const homes = this.#world.homesOf(channel);
       const held = new Map<string, number>();
-      const place = `default/${channel}`;
+      const place = placeOf(channel);
       const newestAt = (isHome: boolean) =>
         nodes
           .filter(({ name }) => homes.includes(name) === isHome)
@@ -259,7 +271,7 @@ export class Ending {
   #areHomesEqual(): boolean {
     const { nodes } = this.#world;
     return this.#channels.every((channel) => {
-      const place = `default/${channel}`;
+      const place = placeOf(channel);
       const [first, ...others] = this.#world
         .homesOf(channel)
         .map((name) => nodes.find((node) => node.name === name)!.rawDisk);
@@ -269,6 +281,11 @@ export class Ending {
           isSame(other.floors(place), first!.floors(place)),
       );
     });
+  }
+
+  /** Also what the system keeps of other hubs. */
+  get #held(): readonly string[] {
+    return [...this.#channels, ...this.#world.archive.channels.filter(isElsewhere)];
   }
 
   async #stop(): Promise<void> {
@@ -289,6 +306,10 @@ export class Ending {
     const { documents, notifications } = world.record;
     if (documents.length > 0) documents.push(await documentWithin(world, [], convergenceMs));
     if (notifications.length > 0) notifications.push(await notificationsWithin(world, [], convergenceMs));
+    const { names, settings } = world.record;
+    if (names.looks.length > 0) names.looks.push(await namesWithin(world, convergenceMs));
+    if (settings.looks.length > 0)
+      settings.looks.push(await settingsWithin(world, convergenceMs, 'after a restart'));
     for (const reader of readers) reader.close();
     await this.#stop();
   }
@@ -311,7 +332,7 @@ export class Ending {
   async #digests(): Promise<Evidence['digests']> {
     const told = new Map<string, ReadonlyMap<string, string>>();
     for (const node of this.#world.nodes) {
-      if (node.state === 'down') told.set(node.name, await this.#world.until(node.digests(this.#channels)));
+      if (node.state === 'down') told.set(node.name, await this.#world.until(node.digests(this.#held)));
     }
     return told;
   }
@@ -331,7 +352,7 @@ export class Ending {
     const homesOf = (channel: string): StoreLog[] =>
       world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);
     const orders = new Map<string, ChannelOrder>();
-    for (const name of this.#channels) {
+    for (const name of this.#held) {
       const channel = homesOf(name)[0]?.channels.get(name);
       const everAt = (writer: string, seq: number) => archive.entry(name, writer, seq);
       if (channel) orders.set(name, orderOf(untrimmed(channel, everAt)));

@@ -1,7 +1,7 @@
 /** One machine with its disk, and the processes of the product that run on it one after another. */
 import { createHash } from 'node:crypto';
 import { toHex } from '../../src/base/bytes.js';
-import type { ChannelName, HubName, NodeId } from '../../src/base/ids.js';
+import type { NodeId } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { ClusterOptions, EngineOptions } from '../../src/engine/options.js';
@@ -16,7 +16,9 @@ import type { ClientNetwork } from './client-network.js';
 import type { PeerNetwork } from './peer-network.js';
 import { RawDisk } from './raw-disks.js';
 import type { ClusterRecord, SeenProcess } from './record.js';
+import { simulatedSecrets } from './secrets.js';
 import type { Trace } from './trace.js';
+import { nameIn, refOf } from './places.js';
 
 const dataDirectory = '/data';
 const segmentsDirectory = `${dataDirectory}/store/segments/`;
@@ -190,6 +192,7 @@ export class SimulatedNode {
       timers: life,
       random,
       observer,
+      secrets: simulatedSecrets(random),
       hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
       ...(cluster && {
         peers: this.#world.peers.port({
@@ -340,7 +343,7 @@ export class SimulatedNode {
       synced: (raw) => {
         const { channel, writer, round } = raw;
         this.#world.archive.note(raw, number, this.name);
-        record.stamped(channel.slice(channel.indexOf('/') + 1), writer, round, this.#world.nowMs());
+        record.stamped(nameIn(channel), writer, round, this.#world.nowMs());
       },
     });
     disks.push(rawDisk);
@@ -385,8 +388,7 @@ export class SimulatedNode {
     try {
       const told = new Map<string, string>();
       for (const channel of channels) {
-        const ref = { hub: 'default' as HubName, channel: channel as ChannelName };
-        const digest = await store.digest(ref);
+        const digest = await store.digest(refOf(channel));
         if (digest && digest.missing.length === 0) told.set(channel, toHex(digest.digest));
       }
       return told;

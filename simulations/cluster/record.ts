@@ -1,5 +1,8 @@
 /** What was seen from outside: of publishes, what became of them; of readers, what they were given, in order. Checkers
  *  read this and the raw disks, and nothing else. */
+import { NamesRecord } from './names-record.js';
+import { SettingsRecord } from './settings-record.js';
+
 export type Level = 'memory' | 'owner' | 'quorum';
 
 export interface SeenDot {
@@ -223,6 +226,8 @@ export class ClusterRecord {
   readonly groupRaces: GroupRace[] = [];
   /** Looked at then too. */
   readonly groups: SeenGroups[] = [];
+  readonly names = new NamesRecord();
+  readonly settings = new SettingsRecord();
   readonly restores: SeenRestore[] = [];
   /** What came of each session that is kept when nothing had gone wrong for a while. */
   readonly lastRestores: {

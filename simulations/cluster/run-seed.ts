@@ -4,6 +4,7 @@ import { chanceFor } from './chance.js';
 import { Ending } from './ending.js';
 import { DocumentClient } from './document-client.js';
 import type { FaultKind } from './faults.js';
+import { GateClient } from './gate-client.js';
 import { GroupClient } from './group-client.js';
 import { HistoryClient } from './history-reader.js';
 import { type Firings, Nemesis } from './nemesis.js';
@@ -12,8 +13,10 @@ import { PlainPublisher } from './plain-publisher.js';
 import { PresenceClient } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
+import { RegistrationClient, foundDirectory } from './registration-client.js';
 import { RestoreClient } from './restore-client.js';
 import type { Finding } from './record.js';
+import { SettingsOperator } from './settings-operator.js';
 import { type Steered, steeredIn } from './steered.js';
 import type { SwarmPlan } from './swarm.js';
 import { World } from './world.js';
@@ -64,6 +67,7 @@ class Run {
     const { world } = this;
     const { publishers, plainPublishers, readers, histories, reconnectMaxMs } = this.#plan;
     const { presences, documents, notifications, groups, restores } = this.#plan;
+    const { registrations, settings } = this.#plan;
     for (const node of world.nodes) node.start();
     const options = (name: string) => world.client(name, world.hosts, reconnectMaxMs);
     const reading = readers.map((plan) => new ReaderClient(world, plan, options(plan.name)));
@@ -75,18 +79,23 @@ class Run {
     const noticing = notifications.map((plan) => new NotificationClient(world, plan, options(plan.name)));
     const racing = groups.map((plan) => new GroupClient(world, plan, options(plan.name)));
     const kept = restores.map((plan) => new RestoreClient(world, plan, options(plan.name)));
+    if (registrations.length > 0) foundDirectory(world);
+    const registering = registrations.map((plan) => new RegistrationClient(world, plan, options(plan.name)));
+    const operators = settings.operators.map((plan) => new SettingsOperator(world, plan));
+    const gates = settings.gates.map((plan) => new GateClient(world, plan));
     this.#nemesis.plan(this.#plan.faults);
     await world.pass(this.#plan.lengthMs);
     this.#nemesis.heal();
     for (const client of paging) client.close();
     await this.#ending.all({
-      publishers: [...writing, ...plain],
+      publishers: [...writing, ...plain, ...registering],
       readers: reading,
       presences: seen,
       documents: changing,
       notifications: noticing,
       groups: racing,
       restores: kept,
+      settings: { operators, gates },
     });
   }
 

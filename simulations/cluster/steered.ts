@@ -3,6 +3,7 @@ import type { Evidence } from './checkers/evidence.js';
 import type { Nemesis } from './nemesis.js';
 import { type SeenClaim, compareClaims } from './record.js';
 import type { World } from './world.js';
+import { placeOf } from './places.js';
 
 export interface Steered {
   /** A claim was made while the owner before it was up and not paused. */
@@ -72,7 +73,7 @@ function regained({ disks, record }: World, channel: string, seen: readonly Seen
     const [first, between, again] = [claims[i - 2]!, claims[i - 1]!, claims[i]!];
     const node = nodeOf(first);
     if (node === undefined || node !== nodeOf(again) || node === nodeOf(between)) continue;
-    const held = disks.map((disk) => disk.lastBefore(`default/${channel}`, first.writer, between.sinceMs));
+    const held = disks.map((disk) => disk.lastBefore(placeOf(channel), first.writer, between.sinceMs));
     const own = Math.max(0, ...held.filter((_, at) => disks[at]!.node === node));
     const others = Math.max(0, ...held.filter((_, at) => disks[at]!.node !== node));
     if (own > others) count++;
@@ -85,7 +86,7 @@ function faultsInCommits({ orders, disks, homesOf }: Evidence, times: readonly n
   for (const [channel, { entries }] of orders) {
     const needs = Math.floor(homesOf(channel).length / 2) + 1;
     for (const { writer, seq } of entries) {
-      const synced = disks.flatMap((disk) => disk.syncedAt(`default/${channel}`, writer, seq) ?? []);
+      const synced = disks.flatMap((disk) => disk.syncedAt(placeOf(channel), writer, seq) ?? []);
       synced.sort((a, b) => a - b);
       const [first, enough] = [synced[0] ?? 0, synced[needs - 1] ?? 0];
       for (const atMs of times) if (first <= atMs && atMs <= enough) hit.add(atMs);

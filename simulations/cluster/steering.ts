@@ -5,6 +5,7 @@ import { type FaultKind, drawFaults } from './faults.js';
 import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { ReaderPlan } from './reader.js';
+import { settingsPlan } from './settings-operator.js';
 import { type SwarmPlan, drawPlan } from './swarm.js';
 
 export interface Steering {
@@ -28,6 +29,10 @@ export interface Steering {
   readonly notifications?: number;
   /** Users that want the same names of groups. */
   readonly groups?: number;
+  /** People that register the same names. */
+  readonly registrations?: number;
+  /** Clients of a hub whose settings change. */
+  readonly gates?: number;
 }
 
 const shortMs = 20_000;
@@ -54,7 +59,7 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
       membershipScale: 2,
       timeScale: 1,
       documentsAt: 'owner',
-      hasUsers: groups > 0,
+      keepsSettings: keepsSettings(steering),
     },
     channels,
     publishers: drawn.publishers.map((plan) => ({
@@ -84,6 +89,7 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
       restartsPerMinute: 0,
     })),
     groups: Array.from({ length: groups }, (_, i) => ({ name: `g${i + 1}`, everyMs: 1_000 })),
+    ...hubsOf(steering),
     restores: Array.from({ length: restores }, (_, i) => ({
       name: `k${i + 1}`,
       channels: [...channels, 'kept:1', 'kept:2'],
@@ -100,5 +106,16 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
       lostDisksMax,
       rates,
     }),
+  };
+}
+
+function keepsSettings({ groups = 0, registrations = 0, gates = 0 }: Steering): boolean {
+  return groups + registrations + gates > 0;
+}
+
+function hubsOf({ registrations = 0, gates = 0 }: Steering): Pick<SwarmPlan, 'registrations' | 'settings'> {
+  return {
+    registrations: Array.from({ length: registrations }, (_, i) => ({ name: `v${i + 1}`, everyMs: 3_000 })),
+    settings: settingsPlan(Math.min(gates, 1), gates, { changesPerMinute: 60, usesPerMinute: 200 }),
   };
 }

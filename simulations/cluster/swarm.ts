@@ -19,7 +19,9 @@ import { type NotificationPlan, drawNotifications } from './notification-client.
 import { type GroupPlan, drawGroups } from './group-client.js';
 import { type PresencePlan, drawPresences } from './presence-client.js';
 import type { ReaderPlan } from './reader.js';
+import { type RegistrationPlan, drawRegistrations } from './registration-client.js';
 import { type RestorePlan, drawRestores } from './restore-client.js';
+import { type SettingsPlan, drawSettings } from './settings-operator.js';
 import type { Level } from './record.js';
 import type { WorldPlan } from './world.js';
 
@@ -34,6 +36,8 @@ export interface SwarmPlan {
   readonly documents: readonly DocumentPlan[];
   readonly notifications: readonly NotificationPlan[];
   readonly groups: readonly GroupPlan[];
+  readonly registrations: readonly RegistrationPlan[];
+  readonly settings: SettingsPlan;
   readonly restores: readonly RestorePlan[];
   /** Of the phase in which things go wrong. */
   readonly lengthMs: number;
@@ -52,6 +56,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   const replicas =
     nodes === 1 && random.next() < 0.5 ? undefined : pick<Replicas>(random, [3, 3, 3, 2, 4, 5, 'all']);
   const groups = drawGroups(seed);
+  const registrations = drawRegistrations(seed, lengthMs);
+  const settings = drawSettings(seed, lengthMs);
   const world = {
     seed,
     nodes,
@@ -63,7 +69,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     skewMs: pick(random, [0, 20, 400]),
     tellsClients: chanceFor(seed, 'clients told').next() < 0.2,
     documentsAt: pick<'owner' | 'quorum'>(chanceFor(seed, 'level of documents'), ['owner', 'quorum']),
-    hasUsers: groups.length > 0,
+    keepsSettings: groups.length + registrations.length + settings.gates.length > 0,
     ...drawRetention(seed),
   };
   const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
@@ -101,6 +107,8 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
     documents: drawDocuments(seed, lengthMs),
     notifications: drawNotifications(seed, lengthMs),
     groups,
+    registrations,
+    settings,
     restores: drawRestores(seed, channels),
     lengthMs,
     reconnectMaxMs,

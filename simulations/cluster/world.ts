@@ -1,5 +1,4 @@
 /** Everything of one run: time, network, machines with their nodes, clients, and what was seen. */
-import type { ChannelName, HubName } from '../../src/base/ids.js';
 import { channelPosition } from '../../src/cluster/ring-position.js';
 import { RingTable } from '../../src/cluster/ring-table.js';
 import type { Principal } from '../../src/engine/api.js';
@@ -25,9 +24,12 @@ import { platformFor } from './platform.js';
 import { type RawDisk } from './raw-disks.js';
 import { ClusterRecord, type SeenDot } from './record.js';
 import { Trace } from './trace.js';
+import { peopledHub } from './registration-client.js';
+import { gatedHub } from './settings-operator.js';
 import { userOf } from './users.js';
 import { Weather } from './weather.js';
 import { Witness } from './witness.js';
+import { refOf } from './places.js';
 
 export interface WorldPlan {
   readonly seed: number;
@@ -53,8 +55,8 @@ export interface WorldPlan {
   readonly tellsClients?: boolean;
   /** How long a home that is away is spared. */
   readonly trimGraceMs?: number | undefined;
-  /** Nodes keep what users make, and know users by their tokens. */
-  readonly hasUsers?: boolean;
+  /** Nodes keep settings and what users make, and know users by their tokens. */
+  readonly keepsSettings?: boolean;
 }
 
 /** What an application shows that may do all. */
@@ -91,7 +93,11 @@ export class World implements NodeWorld, ClientWorld {
     const kept = retention ? { retention } : {};
     this.#rules = {
       sets: { seen: { presence: true }, short: kept, documents: { ack: documentsAt, ...kept } },
-      hubs: { default: { rules: 'short', namespaces: { seen: 'seen', doc: 'documents' } } },
+      hubs: {
+        default: { rules: 'short', namespaces: { seen: 'seen', doc: 'documents' } },
+        [peopledHub]: {},
+        [gatedHub]: {},
+      },
     };
     this.weather = new Weather(this.line, chanceFor(plan.seed, 'weather'));
     const witness = new Witness(this);
@@ -252,8 +258,7 @@ export class World implements NodeWorld, ClientWorld {
     const names = this.nodes.map(({ name }) => name);
     const ring = this.#newestRing();
     if (!ring) return names;
-    const position = channelPosition({ hub: 'default' as HubName, channel: channel as ChannelName });
-    const { homes } = ring.intervalOf(position);
+    const { homes } = ring.intervalOf(channelPosition(refOf(channel)));
     return homes.map((id) => this.nodes.find((node) => node.id === id)!.name);
   }
 
@@ -299,14 +304,17 @@ function ringOf(names: readonly string[], replicas: Replicas, virtualNodes: numb
   };
 }
 
-function engineOptions({ timeScale, hasUsers }: WorldPlan, rules: RuleConfig): Omit<EngineOptions, 'nodeId'> {
+function engineOptions(
+  { timeScale, keepsSettings }: WorldPlan,
+  rules: RuleConfig,
+): Omit<EngineOptions, 'nodeId'> {
   return {
     version: '0.0.0-simulated',
     rules,
     anonymous: true,
-    ...(hasUsers === true ? { hubs: { createOnUse: false } } : {}),
+    ...(keepsSettings === true ? { hubs: { createOnUse: false } } : {}),
     verifyToken: (token) =>
-      token === serviceToken ? service : hasUsers === true ? userOf(token) : undefined,
+      token === serviceToken ? service : keepsSettings === true ? userOf(token) : undefined,
     session: {
       pingIntervalMs: 5_000 * timeScale,
       pongTimeoutMs: 3_000 * timeScale,

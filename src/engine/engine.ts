@@ -1,6 +1,7 @@
 /** One node: publish → authorize → stamp → commit → deliver, history, subscriptions. It composes the pure parts and
  *  awaits only its ports. See docs/architecture.md for the path of a message. */
 import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import { type Result, err, ok } from '../base/result.js';
 import { type ChannelRules, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
@@ -32,6 +33,7 @@ import { HubDeletion } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
 import { notificationPage } from './notifications/reading.js';
 import { NodeTime } from './node-time.js';
+import { newestKey } from './people/person-keys.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { heldChannels, heldHubs } from './held-channels.js';
 import { historyPage } from './history.js';
@@ -99,7 +101,7 @@ export class Engine implements NodeApi {
         if (parts) parts.publishing.system(ref, content, actor, origin, kind);
         else origin.publishFailed(0, this.#unavailable());
       },
-      newest: ({ hub, channel }) => this.queryLog(hub, channel, { order: 'newest', limit: 1 }),
+      newest: ({ hub, channel }) => this.queryLog(hub, channel, newestKey),
       document: (ref) =>
         this.#withLog(ref, (core, channel) =>
           documentState(core, channel, { type: 'documentGet', channel: ref.channel }),
@@ -241,7 +243,7 @@ export class Engine implements NodeApi {
   #hubChanged(hub: HubName): void {
     for (const channel of this.#core?.channels ?? [])
       if (channel.ref.hub === hub) channel.changeRules(this.#tenants.rulesOf(channel.ref) ?? closedRules);
-    this.#sessions.recheck(hub);
+    if (!planted('rights-outlive')) this.#sessions.recheck(hub);
   }
 
   // --- NodeApi

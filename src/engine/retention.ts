@@ -2,14 +2,20 @@
 import { receiptsOf } from '../channels/receipt-channels.js';
 import { kindOf } from '../channels/kinds.js';
 import { sizeOf } from '../documents/value.js';
+import { isPersonKey } from '../hubs/system-channels.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { type Keep, forcedPosition, trimPosition } from '../log/retention.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import { FoldUnreadableError } from './folds/log-fold.js';
+import { isKeyDestroyed } from './people/person-keys.js';
+import { scanOf } from './scan.js';
 
-export type RetentionCore = Pick<Core, 'store' | 'ordering' | 'documents' | 'committer' | 'physicalMs'>;
+export type RetentionCore = Pick<
+  Core,
+  'store' | 'logs' | 'ordering' | 'documents' | 'committer' | 'physicalMs'
+>;
 
 export class Retention {
   readonly #core: RetentionCore;
@@ -47,11 +53,14 @@ export class Retention {
     return this.#readable(channel, Math.min(forcedPosition(keep, log, kept) ?? 0, limit), limit);
   }
 
-  #readable(channel: ActiveChannel, position: number, limit: number): Promise<number | undefined> | number {
-    if (position <= channel.log.firstPosition) return channel.log.firstPosition;
-    return kindOf(channel.ref.channel) === 'document'
-      ? this.#documentTrim(channel, position, limit)
-      : position;
+  /** Up to where it may be, of what is asked for. */
+  async #readable(channel: ActiveChannel, position: number, limit: number): Promise<number | undefined> {
+    const { firstPosition } = channel.log;
+    if (position <= firstPosition) return firstPosition;
+    const { channel: name } = channel.ref;
+    if (kindOf(name) === 'document') return await this.#documentTrim(channel, position, limit);
+    if (!isPersonKey(name)) return position;
+    return (await isKeyDestroyed(scanOf(this.#core, channel))) ? position : firstPosition;
   }
 
   /** Of a document all goes before a snapshot, so that every version that is left can be read. A newer one is asked for

@@ -20,12 +20,16 @@ export function groupsRef(hub: HubName): ChannelRef {
   return { hub, channel: '$groups' as ChannelName };
 }
 
-/** The key that what is known of a person is sealed under: the newest entry alone stays, so that a key can be destroyed. */
+/** The key that what is known of a person is sealed under: the newest entry alone stays, once it says that the key is destroyed. */
 export function personKeyRef(hub: HubName, id: string): ChannelRef {
   return { hub, channel: `${personKeyPrefix}${id}` as ChannelName };
 }
 
 const personKeyPrefix = '$keys:';
+
+export function isPersonKey(channel: string): boolean {
+  return channel.startsWith(personKeyPrefix);
+}
 
 /** What is kept of sessions so that they can be restored. */
 export function sessionsRef(hub: HubName): ChannelRef {
@@ -54,12 +58,12 @@ export function hasOwnRules(channel: string): boolean {
 
 export function systemRulesOf(channel: string): RuleSet {
   if (channel === sessionsChannel) return sessionsRules;
-  return channel.startsWith(personKeyPrefix) ? personKeyRules : systemRules;
+  return isPersonKey(channel) ? personKeyRules : systemRules;
 }
 
 /** What kind of entry a message of this channel is. */
 export function entryKindOf(channel: string): EntryKind {
   if (!isSystemChannel(channel)) return 'publish';
-  const isOfPeople = channel === '$users' || channel === '$groups' || channel.startsWith(personKeyPrefix);
+  const isOfPeople = channel === '$users' || channel === '$groups' || isPersonKey(channel);
   return isOfPeople || channel === sessionsChannel ? 'member' : 'settings';
 }

@@ -5,7 +5,7 @@ import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { Channel, Link } from './channel.js';
 import type { Context } from './context.js';
-import type { Acks, State } from './messages.js';
+import type { Acks, Pull, State } from './messages.js';
 import type { Outcomes } from './outcomes.js';
 import { askAnew } from './repair.js';
 import { type HomeSet, ackedLevel, copiesOf, meetsClaim } from './quorum.js';
@@ -45,6 +45,11 @@ export class Owning {
     this.#context.dueChannels.changed(channel);
     this.#askHomes(channel, now);
     this.#openedEnough(channel, now);
+  }
+
+  /** A home wants to know what is committed, and nobody knows: the owner is to find out. */
+  isUnsure(channel: Channel, { claim }: Pick<Pull, 'claim'>): boolean {
+    return !claim && !this.#isOneCommitted(channel);
   }
 
   onState(channel: Channel, from: NodeId, { have, claim, runs }: State, now: number): void {

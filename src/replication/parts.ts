@@ -11,7 +11,7 @@ import type { DueFloors, Duty, RefusedRun } from './commit-queue.js';
 import { Context, type ReplicaOptions } from './context.js';
 import { Fetching } from './fetching.js';
 import { Homes } from './homes.js';
-import type { IntervalId, Mended, PeerMessage, WithTrim } from './messages.js';
+import type { IntervalId, Mended, PeerMessage, Pull, WithTrim } from './messages.js';
 import { Offering } from './offering.js';
 import { Outcomes } from './outcomes.js';
 import { Owning } from './owning.js';
@@ -100,7 +100,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
       return withChannel(parts, from, message, (channel) => {
         parts.context.takeFloors(channel, from, message.trim);
         transfer.onPull(channel, from, message, now);
-        if (!message.limited && haveOtherFloors(channel, message)) owning.open(channel, now);
+        if (isOpenedFor(parts, channel, message)) owning.open(channel, now);
       });
     case 'state':
       return withChannel(parts, from, message, (channel) => {
@@ -231,4 +231,9 @@ function withChannel(
   const interval = context.intervals.get(message.interval);
   const channel = interval && context.channelFor(from, interval, message.ref);
   if (channel) use(channel);
+}
+
+/** What a home asks for takes an owner that has looked at the channel. */
+function isOpenedFor({ owning }: Parts, channel: Channel, pull: Pull): boolean {
+  return !pull.limited && (haveOtherFloors(channel, pull) || owning.isUnsure(channel, pull));
 }

@@ -22,6 +22,7 @@ import { deletionLies } from './deletion-lies.js';
 import { redactionLies } from './redaction-lies.js';
 import { foldLies } from './fold-lies.js';
 import { forcedLies } from './forced-lies.js';
+import { hubLies } from './hub-lies.js';
 
 const channel = 'room:1';
 const nodes = ['n1', 'n2', 'n3'];
@@ -420,6 +421,7 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
   ...redactionLies(channel),
   ...forcedLies(channel),
   ...foldLies,
+  ...hubLies,
   ['I25 bounded queues', 'too much waits', (story) => (story.bufferedMost = 1 << 30)],
 ];
 

@@ -5,7 +5,7 @@ import { groupsWithin } from '../../simulations/cluster/group-owners.js';
 import { Story } from '../../simulations/cluster/scenarios/story.js';
 
 test('a group that is asked for while its node is away is somebody’s once it is looked at', async () => {
-  const story = new Story({ nodes: 1, replicas: 1, hasUsers: true });
+  const story = new Story({ nodes: 1, replicas: 1, keepsSettings: true });
   const { world } = story;
   const [node] = story.nodes;
   await story.begin();

@@ -5,8 +5,8 @@ import { Story } from '../../simulations/cluster/scenarios/story.js';
 test.each([
   ['go by the configuration alone', false],
   ['keep settings and what users make', true],
-])('retention ends at nodes that %s', async (_, hasUsers) => {
-  const story = new Story({ retention: { maxAgeMs: 2_000 }, hasUsers });
+])('retention ends at nodes that %s', async (_, keepsSettings) => {
+  const story = new Story({ retention: { maxAgeMs: 2_000 }, keepsSettings });
   const { world } = story;
   const floors = (): unknown =>
     story.homes.map(({ rawDisk }) => [...rawDisk.floors(`default/${story.channel}`)]);

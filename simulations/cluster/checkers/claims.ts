@@ -3,6 +3,7 @@ import { type SeenAck, compareClaims } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
 import type { Checker, Evidence } from './evidence.js';
 import { dotText, givenUpKind, type StoredEntry } from './store-log.js';
+import { placeOf } from '../places.js';
 
 /** What one owner stamped under one claim. */
 interface Stint {
@@ -30,14 +31,14 @@ function stintsOf({ entries, outside }: ChannelOrder): Stint[] {
 function copiesBy(evidence: Evidence, channel: string, { writer, seq }: StoredEntry, atMs: number): number {
   const nodes = new Set<string>();
   for (const disk of evidence.disks) {
-    const syncedMs = disk.syncedAt(`default/${channel}`, writer, seq);
+    const syncedMs = disk.syncedAt(placeOf(channel), writer, seq);
     if (syncedMs !== undefined && syncedMs <= atMs) nodes.add(disk.node);
   }
   return nodes.size;
 }
 
 function firstSynced(evidence: Evidence, channel: string, { writer, seq }: StoredEntry): number {
-  const times = evidence.disks.flatMap((disk) => disk.syncedAt(`default/${channel}`, writer, seq) ?? []);
+  const times = evidence.disks.flatMap((disk) => disk.syncedAt(placeOf(channel), writer, seq) ?? []);
   return Math.min(...times);
 }
 

@@ -1,6 +1,7 @@
 /** Timestamps, against the wall clocks that nodes had. */
 import type { Checker, Evidence } from './evidence.js';
 import { type StoredEntry, dotText } from './store-log.js';
+import { placeOf } from '../places.js';
 
 const countersPerMs = 4_096;
 /** 2024-01-01T00:00:00Z. */
@@ -51,7 +52,7 @@ export const clocksAreBounded: Checker = function* (evidence) {
         const node = record.writers.get(writer)?.process.node;
         const last = entries.at(-1);
         if (node === undefined || !last) continue;
-        const times = disks.flatMap((disk) => disk.syncedAt(`default/${name}`, writer, last.seq) ?? []);
+        const times = disks.flatMap((disk) => disk.syncedAt(placeOf(name), writer, last.seq) ?? []);
         const rightMs = wallStartMs + Math.min(...times);
         const starts = record.starts.get(node) ?? 0;
         const mostMs = rightMs + (record.leads.get(node) ?? 0) + offsetMsMax + aheadMsAStart * starts;

@@ -9,12 +9,14 @@ import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
 import * as notifications from './notifications.js';
 import { groupsHaveOneMaker } from './groups.js';
+import { namesHaveOneOwner } from './names.js';
 import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
 import * as redactions from './redactions.js';
 import * as restores from './restores.js';
 import * as rot from './rot.js';
+import * as settings from './settings.js';
 import * as stores from './stores.js';
 import * as trims from './trims.js';
 
@@ -69,6 +71,10 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'N1 notices are kept': notifications.noticesAreKept,
   'N2 unread is told': notifications.unreadIsTold,
   'P5 groups have one maker': groupsHaveOneMaker,
+  'H1 rights are as known': settings.rightsAreAsKnown,
+  'H1 changes go everywhere': settings.changesGoEverywhere,
+  'H2 settings are the order': settings.settingsAreTheOrder,
+  'H9 names have one owner': namesHaveOneOwner,
   'S1 keys count once': restores.keysCountOnce,
   'S2 what was kept comes back': restores.whatWasKeptComesBack,
   'S3 kept sessions come back': restores.keptSessionsComeBack,

@@ -5,6 +5,7 @@ import { deletedIn, endsIn } from './deletions.js';
 import type { Checker, Evidence } from './evidence.js';
 import { type StoredEntry, dotText, givenUpKind } from './store-log.js';
 import { trimmedIn } from './trims.js';
+import { placeOf } from '../places.js';
 
 function entriesOf({ events }: Reader): EntryEvent[] {
   return events.filter((event): event is EntryEvent => event.type === 'entry');
@@ -204,7 +205,7 @@ function isAway({ disks, homesOf, isRingChanging }: Evidence, channel: string, g
   return gap.ranges.every(({ writer, fromSeq, toSeq }) =>
     disks.every((disk) => {
       for (let seq = fromSeq; homes.includes(disk.node) && seq <= toSeq; seq++)
-        if ((disk.syncedAt(`default/${channel}`, writer, seq) ?? Infinity) <= gap.atMs) return false;
+        if ((disk.syncedAt(placeOf(channel), writer, seq) ?? Infinity) <= gap.atMs) return false;
       return true;
     }),
   );

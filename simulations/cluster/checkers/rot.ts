@@ -1,6 +1,7 @@
 /** What is damaged, and what is gone. */
 import type { Checker } from './evidence.js';
 import { dotText, gapKind } from './store-log.js';
+import { placeOf } from '../places.js';
 
 /** I21: what readers got is what is stored, to the byte: nothing that rotted was handed out, or made its way into a store. */
 export const rotIsNotServed: Checker = function* ({ record, stores }) {
@@ -28,7 +29,7 @@ export const damageIsEverywhere: Checker = function* ({ record, disks }) {
       for (const { writer, fromSeq, toSeq } of event.ranges)
         for (let seq = fromSeq; seq <= toSeq; seq++) {
           const holder = whole.find(
-            (disk) => (disk.syncedAt(`default/${channel}`, writer, seq) ?? Infinity) <= event.atMs,
+            (disk) => (disk.syncedAt(placeOf(channel), writer, seq) ?? Infinity) <= event.atMs,
           );
           if (holder)
             yield `${name} in ${channel} was told that ${writer}-${seq} is damaged, and ${holder.node} has it`;
@@ -43,7 +44,7 @@ export const givenUpIsNowhere: Checker = function* ({ record, disks, stores }) {
     for (const { name, writers } of channels.values())
       for (const entry of [...writers.values()].flat()) {
         if (entry.kind !== gapKind || !entry.lost) continue;
-        const key = `default/${name}`;
+        const key = placeOf(name);
         const at = Math.min(...disks.map((disk) => disk.syncedAt(key, entry.writer, entry.seq) ?? Infinity));
         const { writer, fromSeq, toSeq } = entry.lost;
         for (let seq = fromSeq; seq <= toSeq; seq++) {
@@ -63,9 +64,9 @@ export const nothingVanishes: Checker = function* ({ record, disks, stores }) {
     const held = new Set<string>();
     const floors = new Map<string, number>();
     for (const { name, writers, floors: trimmed = [] } of store.channels.values()) {
-      for (const [writer, floor] of trimmed) floors.set(`default/${name} ${writer}`, floor);
+      for (const [writer, floor] of trimmed) floors.set(`${placeOf(name)} ${writer}`, floor);
       for (const [writer, entries] of writers)
-        for (const { seq } of entries) held.add(`default/${name} ${writer}-${seq}`);
+        for (const { seq } of entries) held.add(`${placeOf(name)} ${writer}-${seq}`);
     }
     for (const [key, seq] of disk.dots()) {
       const [channel = '', writer = ''] = key.split(' ');

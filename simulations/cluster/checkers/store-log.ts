@@ -5,6 +5,7 @@ import { lineOf } from '../../checkers/ledger.js';
 import { type RawFile, lineageOf, readRawSegments } from '../../checkers/raw-segments.js';
 import { type RecordRange, type RecordTrim, decodeRecord } from '../../checkers/record.js';
 import type { SeenDot } from '../record.js';
+import { nameIn } from '../places.js';
 
 export type StoredTrim = RecordTrim;
 
@@ -79,7 +80,7 @@ export function readStoreLog(
   const contents = new Set<string>();
   const { records } = readRawSegments(files, lineage ?? '', options);
   for (const { channel: place, writer, round, seq, bytes } of records) {
-    const name = place.slice(place.indexOf('/') + 1);
+    const name = nameIn(place);
     const channel = channels.get(name) ?? { name, writers: new Map(), floors: new Map() };
     channels.set(name, channel);
     const found = entryOf({ writer, seq }, round, bytes);

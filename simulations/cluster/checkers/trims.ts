@@ -2,6 +2,7 @@
 import type { SeenDot } from '../record.js';
 import type { Checker, Evidence } from './evidence.js';
 import { type StoredEntry, type StoredTrim, dotText } from './store-log.js';
+import { isElsewhere } from '../places.js';
 
 /** Says of a channel's entries whether they are trimmed at the end. */
 export function trimmedIn({ homesOf }: Evidence, channel: string): (dot: SeenDot) => boolean {
@@ -40,6 +41,7 @@ export const trimmedStaysAway: Checker = function* ({ again }) {
 export const floorsAreEqual: Checker = function* ({ stores, homesOf }: Evidence) {
   const names = new Set(stores.flatMap(({ channels }) => [...channels.keys()]));
   for (const name of names) {
+    if (isElsewhere(name)) continue;
     const [first, ...others] = homesOf(name);
     for (const other of others) {
       const [here, there] = [

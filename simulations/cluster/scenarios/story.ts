@@ -21,7 +21,7 @@ export interface StoryOptions {
   readonly isStrict?: boolean;
   readonly retention?: WorldPlan['retention'];
   readonly trimGraceMs?: number;
-  readonly hasUsers?: boolean;
+  readonly keepsSettings?: boolean;
 }
 
 export type Told = (story: Story) => Promise<void>;
@@ -43,7 +43,7 @@ export class Story {
   readonly #cuts: (() => void)[] = [];
 
   constructor(options: StoryOptions = {}) {
-    const { nodes = 3, replicas = 3, seed = 1, isStrict = true, hasUsers = false } = options;
+    const { nodes = 3, replicas = 3, seed = 1, isStrict = true, keepsSettings = false } = options;
     const { retention, trimGraceMs } = options;
     this.world = new World({
       seed,
@@ -56,7 +56,7 @@ export class Story {
       skewMs: 0,
       retention,
       trimGraceMs,
-      hasUsers,
+      keepsSettings,
     });
     this.#isStrict = isStrict;
     if (isStrict) this.world.strict.add(this.channel);

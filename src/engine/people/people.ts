@@ -2,6 +2,7 @@
 import { fromBase64, toBase64Url, toHex } from '../../base/bytes.js';
 import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
+import { planted } from '../../base/planted.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { grantedTo } from '../../hubs/provider.js';
 import { type Person, type UserAction, type UserRequest, challengeText } from '../../people/requests.js';
@@ -145,7 +146,7 @@ export class People {
     if (!sealed.ok) return sealed;
     const outcome = await fold.change(entryOf({ type: 'register', name, id, sealed: sealed.value }), name);
     if (!outcome.ok) return outcome;
-    if (!outcome.value.isVoid) return ok({ name });
+    if (!outcome.value.isVoid || planted('names-by-look')) return ok({ name });
     // Somebody else was first in the order of the log. What was sealed for nobody is nobody's.
     await this.#keys.destroy(hub, id);
     return err(

@@ -1,5 +1,5 @@
-/** What is known of a person is sealed under a key that has a channel of its own, whose newest entry alone is kept. To destroy the key
- *  another entry is written over it; the trim that follows removes it from every home. */
+/** What is known of a person is sealed under a key that has a channel of its own. To destroy the key another entry is written over it;
+ *  then the newest entry alone is kept, and the trim that follows removes the key from every home. */
 import { toBase64Url, utf8, utf8Text } from '../../base/bytes.js';
 import type { ChannelRef, HubName } from '../../base/ids.js';
 import { type Result, err, ok } from '../../base/result.js';
@@ -9,14 +9,20 @@ import type { Person } from '../../people/requests.js';
 import type { User } from '../../people/users.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { LogPage } from '../api.js';
+import { queryLog } from '../log-query.js';
 import type { Secrets } from '../ports.js';
+import type { Scan } from '../scan.js';
 
 export interface PersonKeysHost {
   readonly secrets: Secrets;
   /** Durable once it resolves. */
   write(ref: ChannelRef, content: Uint8Array, actor: string): Promise<Result<unknown, Failure>>;
+  /** By `newestKey`. */
   newest(ref: ChannelRef): Promise<Result<LogPage, Failure>>;
 }
+
+/** Owners write there too, to go on: that is no key. */
+export const newestKey = { order: 'newest', kind: 'member', limit: 1 } as const;
 
 const keyBytes = 32;
 
@@ -66,6 +72,12 @@ export class PersonKeys {
     const contentType = 'application/octet-stream';
     return this.host.write(personKeyRef(hub, id), encodeContent({ event, contentType, payload }), '');
   }
+}
+
+/** Whether it was written over, so that retention may remove it: what owners write does not make it a key of before. */
+export async function isKeyDestroyed(scan: Scan): Promise<boolean> {
+  const page = await queryLog(scan, newestKey);
+  return page.ok && page.value.entries[0]?.entry.content?.event === 'destroyed';
 }
 
 /** What was sealed for one person opens for no other. */

@@ -1,5 +1,11 @@
 /** What the directory of a hub needs of cryptography. */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  randomBytes as systemBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 import type { Secrets } from '../../engine/ports.js';
 import { isSignature, isUsableKey } from './ed25519.js';
 import { Passwords } from './passwords.js';
@@ -7,7 +13,10 @@ import { Passwords } from './passwords.js';
 const ivBytes = 12;
 const tagBytes = 16;
 
-export function systemSecrets(): Secrets & { stop(): Promise<void> } {
+/** `randomBytes`: another source of them, for runs that are to repeat. */
+export function systemSecrets(
+  randomBytes: Secrets['randomBytes'] = systemBytes,
+): Secrets & { stop(): Promise<void> } {
   const passwords = new Passwords();
   return {
     hashPassword: (password) => passwords.hash(password),
@@ -39,7 +48,7 @@ export function systemSecrets(): Secrets & { stop(): Promise<void> } {
         return undefined;
       }
     },
-    randomBytes: (length) => randomBytes(length),
+    randomBytes,
     stop: () => passwords.stop(),
   };
 }

@@ -57,6 +57,27 @@ describe('three nodes', () => {
     ]);
   });
 
+  test('after all of them were killed a page of history at any has what was acknowledged, whoever owns the channel', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const channels = Array.from({ length: 9 }, (_, i) => `room:${i}`);
+    for (const channel of channels) {
+      const { ack } = await connect(world.nodes[0]!).publish(channel, 'kept');
+      expect(ack).toMatchObject({ level: 'quorum' });
+    }
+    for (const node of world.nodes) node.kill();
+    for (const node of world.nodes) await world.run(node.start(false));
+    await world.pass(3_000);
+    for (const [i, channel] of channels.entries()) {
+      const { engine } = world.nodes[i % 3]!;
+      const page = () =>
+        world.run(engine.history(anonymous, 'default', { type: 'history', channel, backward: false }));
+      await page();
+      await world.pass(1_000);
+      const again = await page();
+      expect(again.ok && again.value.deliveries.length).toBeGreaterThanOrEqual(1);
+    }
+  });
+
   test('tell their clients where the others are, and what falls and returns', async () => {
     const world = await ClusterWorld.start({ nodes: 3 });
     const [a, b] = world.nodes as [TestNode, TestNode, TestNode];

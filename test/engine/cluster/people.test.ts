@@ -64,6 +64,21 @@ test('a node cut off registers nobody; what the others took counts when it is ba
   expect(await ask(world, alone, 'login', ada(1))).toMatchObject({ user: 'ada' });
 });
 
+test('an account outlives the owners of its key: what they write to go on is not taken for the key, nor kept instead of it', async () => {
+  const world = await start();
+  await ask(world, world.nodes[0]!, 'register', ada(1));
+  for (let round = 1; round <= 3; round++) {
+    for (const node of world.nodes) node.kill();
+    for (const node of world.nodes) await world.run(node.start(false));
+    // Retention looks at it meanwhile.
+    await world.pass(8_000);
+    for (const node of world.nodes) {
+      await world.run(node.engine.enter('default', undefined));
+      expect(await ask(world, node, 'login', ada(1))).toMatchObject({ user: 'ada' });
+    }
+  }
+});
+
 test('a token of one node is good at all, and at none within a second after the password was changed', async () => {
   const world = await start();
   await ask(world, world.nodes[0]!, 'register', ada(1));

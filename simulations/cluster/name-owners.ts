@@ -1,0 +1,100 @@
+/** Whose the names are that several people wanted, as nodes say it: whom each lets in. */
+import type { Principal } from '../../src/engine/api.js';
+import { loginMessage } from '../../src/client/people.js';
+import { lastLook } from './coming-together.js';
+import { credentialsOf } from './credentials.js';
+import type { SeenNames } from './names-record.js';
+import { peopledHub } from './registration-client.js';
+import type { World } from './world.js';
+
+const anonymous: Principal = { actor: '', authenticated: false, admin: false };
+/** A node that has just started reads first who there is. */
+const knownMs = 10_000;
+const againMs = 200;
+
+type Engine = NonNullable<World['nodes'][number]['engine']>;
+type Look = ReadonlyMap<string, SeenNames>;
+
+/** Looked at until all nodes say the same, or for so long. */
+export async function namesWithin(world: World, withinMs: number): Promise<Look> {
+  return await lastLook(world, withinMs, () => new Looking(world).all(), isOne);
+}
+
+function isOne(look: Look): boolean {
+  const said = [...look.values()].map(({ owners, tokens }) => JSON.stringify([[...owners], [...tokens]]));
+  return new Set(said).size <= 1;
+}
+
+class Looking {
+  readonly #world: World;
+  /** One that the first node gave for each name. */
+  readonly #tokens = new Map<string, string>();
+  #asked = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  async all(): Promise<Look> {
+    const { races } = this.#world.record.names;
+    const names = [...new Set(races.map(({ name }) => name))];
+    const look = new Map<string, SeenNames>();
+    for (const { name: node, engine, state } of this.#world.members()) {
+      if (state !== 'up' || !engine) continue;
+      const owners = new Map<string, string>();
+      for (const name of names) owners.set(name, await this.#ownersAt(engine, name));
+      const tokens = new Map<string, string>();
+      for (const [name, token] of this.#tokens) tokens.set(name, await this.#userOf(engine, token));
+      look.set(node, { owners, tokens });
+    }
+    return look;
+  }
+
+  async #ownersAt(engine: Engine, name: string): Promise<string> {
+    const { races } = this.#world.record.names;
+    const people = races.filter((race) => race.name === name).map(({ by }) => by);
+    const said: string[] = [];
+    for (const person of people) {
+      const answer = await this.#known(() => this.#logIn(engine, person, name));
+      if (!answer.ok && answer.error.code !== 'UNAUTHENTICATED') said.push(answer.error.code);
+      if (!answer.ok) continue;
+      said.push(person);
+      if (!this.#tokens.has(name)) this.#tokens.set(name, answer.value['token'] as string);
+    }
+    return said.join();
+  }
+
+  async #logIn(engine: Engine, person: string, name: string) {
+    const logIn = credentialsOf(person).logIn(name);
+    if ('password' in logIn) return await this.#ask(engine, 'login', logIn);
+    const given = await this.#ask(engine, 'challenge', { name });
+    if (!given.ok) return given;
+    const challenge = given.value['challenge'] as string;
+    const signature = await logIn.sign(loginMessage(peopledHub, name, challenge));
+    return await this.#ask(engine, 'login', { name, challenge, signature });
+  }
+
+  /** Each from an address of its own: who fails often is to wait. */
+  #ask(engine: Engine, action: string, request: object): ReturnType<Engine['people']> {
+    return this.#world.until(
+      engine.people(anonymous, peopledHub, action, request, `10.0.0.${++this.#asked}`),
+    );
+  }
+
+  async #userOf(engine: Engine, token: string): Promise<string> {
+    const entered = await this.#known(() => this.#world.until(engine.enter(peopledHub, token)));
+    return entered.ok ? entered.value.actor : entered.error.code;
+  }
+
+  /** What is not known now may be in a moment. */
+  async #known<
+    T extends { readonly ok: true } | { readonly ok: false; readonly error: { readonly code: string } },
+  >(ask: () => Promise<T>): Promise<T> {
+    const endMs = this.#world.nowMs() + knownMs;
+    for (;;) {
+      const answer = await ask();
+      if (answer.ok || answer.error.code === 'UNAUTHENTICATED' || this.#world.nowMs() >= endMs) return answer;
+      await this.#world.pass(againMs);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/** What goes in the hub whose settings change, as all nodes say it once nothing goes wrong any more. */
+import { limits } from '../../src/base/limits.js';
+import { gateChannel, linesOf, textOf } from './checkers/settings-twin.js';
+import { lastLook } from './coming-together.js';
+import type { GateClient } from './gate-client.js';
+import type { SeenSettingEntry, SeenSettings } from './settings-record.js';
+import { type SettingsOperator, gatedHub, ruleSet } from './settings-operator.js';
+import type { World } from './world.js';
+
+type Node = World['nodes'][number];
+type When = SeenSettings['when'];
+
+/** At a node that is reached a change goes after this. */
+const everywhereMs = 1_000;
+/** A node looks whether a hub is idle so often at the most. */
+const lookedMs = 5_000;
+const pageEntries = 1_000;
+
+export interface SettingsClients {
+  readonly operators: readonly SettingsOperator[];
+  readonly gates: readonly GateClient[];
+}
+
+/** All nodes come to say the same; one change more goes everywhere within a second; and the hub leaves memory and comes back. */
+export async function settingsInTheEnd(
+  world: World,
+  { operators, gates }: SettingsClients,
+  withinMs: number,
+): Promise<void> {
+  const { looks } = world.record.settings;
+  looks.push(await settingsWithin(world, withinMs, 'in the end'));
+  if (await closedBy(world, operators[0]!, withinMs)) {
+    await world.pass(everywhereMs);
+    looks.push(await settingsNow(world, 'a second later'));
+    for (const { engine, life, name, starts } of upIn(world))
+      await world.until(gates[0]!.publish({ engine: engine!, life: life!, process: `${name} ${starts}` }));
+  }
+  for (const gate of gates) gate.close();
+  await world.pass(limits.hubIdleMs + lookedMs);
+  looks.push(await settingsWithin(world, withinMs, 'out of memory'));
+}
+
+/** False where no node takes it. */
+async function closedBy(world: World, operator: SettingsOperator, withinMs: number): Promise<boolean> {
+  const endMs = world.nowMs() + withinMs;
+  const document = { rules: { gate: ruleSet(false, false, 0) }, channels: { [gateChannel]: 'gate' } };
+  for (const nodes = upIn(world); world.nowMs() < endMs; nodes.push(nodes.shift()!)) {
+    const outcome = await world.until(operator.change(nodes[0]!, { type: 'replace', document }));
+    if (outcome === 'acked') return true;
+    await world.pass(everywhereMs);
+  }
+  return false;
+}
+
+/** Looked at until all say the same, and have said all, or for so long. */
+export async function settingsWithin(world: World, withinMs: number, when: When): Promise<SeenSettings> {
+  return await lastLook(world, withinMs, () => settingsNow(world, when), isOne);
+}
+
+function isOne({ documents, logs }: SeenSettings): boolean {
+  const isKnown = [...documents.values()].every((document) => !document.startsWith(unknown));
+  const lines = [...logs.values()].map((log) => JSON.stringify(log));
+  return isKnown && new Set(documents.values()).size <= 1 && new Set(lines).size <= 1;
+}
+
+const unknown = '? ';
+
+async function settingsNow(world: World, when: When): Promise<SeenSettings> {
+  const asked = world.record.settings.changes.length;
+  const documents = new Map<string, string>();
+  const logs = new Map<string, readonly SeenSettingEntry[]>();
+  // All at one time: reading the log takes some.
+  for (const node of upIn(world)) documents.set(node.name, await documentAt(world, node));
+  for (const node of upIn(world)) {
+    const log = await logAt(world, node);
+    if (log) logs.set(node.name, log);
+  }
+  return { when, asked, documents, logs };
+}
+
+function upIn(world: World): Node[] {
+  return world.members().filter(({ state, engine }) => state === 'up' && engine);
+}
+
+async function documentAt(world: World, { engine }: Node): Promise<string> {
+  const answer = await world.until(engine!.settings(gatedHub));
+  return answer.ok
+    ? textOf(linesOf(answer.value as Parameters<typeof linesOf>[0]))
+    : `${unknown}${answer.error.code}`;
+}
+
+/** `undefined` where it cannot be read there now. */
+async function logAt(world: World, { engine }: Node): Promise<readonly SeenSettingEntry[] | undefined> {
+  const read: SeenSettingEntry[] = [];
+  let since: Uint8Array | undefined;
+  for (;;) {
+    const query = { limit: pageEntries, ...(since ? { since } : {}) };
+    const page = await world.until(engine!.queryLog(gatedHub, '$settings', query));
+    if (!page.ok) return undefined;
+    for (const { entry } of page.value.entries) {
+      const { content, actor = '' } = entry;
+      if (!content) continue;
+      const id = Number(actor.split(' ')[1] ?? 0);
+      read.push({ id, event: content.event ?? '', payload: Buffer.from(content.payload).toString() });
+    }
+    if (!page.value.more) return read;
+    since = page.value.cursor;
+  }
+}
