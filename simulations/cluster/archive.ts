@@ -1,5 +1,6 @@
 /** Every entry that was ever synced anywhere, and every raising of floors, from the bytes alone: what is trimmed is gone from
  *  the disks, and still has its place in the order. */
+import { entryKinds } from '../../src/log/entry.js';
 import type { RawRecord } from '../checkers/raw-segments.js';
 import { type StoredEntry, type StoredTrim, dotText, entryOf, floorWriter } from './checkers/store-log.js';
 import { nameIn } from './places.js';
@@ -12,12 +13,17 @@ export interface SeenFloors {
   readonly trim: StoredTrim;
 }
 
+const snapshotKind = entryKinds.indexOf('snapshot');
+
 export class Archive {
   readonly raised: SeenFloors[] = [];
   /** Entries that came to a disk on which they were trimmed before. */
   readonly again: string[] = [];
   /** Entries that are redacted, by channel and dot, and the first that says so. */
   readonly redacted = new Map<string, StoredEntry>();
+  /** Snapshots that were written while all nodes stopped, by channel and dot: nobody is there any more who could take them. */
+  readonly lastSnapshots = new Set<string>();
+  isStopping = false;
   /** By channel, writer and seq. */
   readonly #entries = new Map<string, Map<string, Map<number, StoredEntry>>>();
   /** In force on a disk, by disk and channel. */
@@ -40,7 +46,11 @@ export class Archive {
     if (!writers) this.#entries.set(channel, (writers = new Map()));
     let entries = writers.get(writer);
     if (!entries) writers.set(writer, (entries = new Map()));
-    if (!entries.has(seq)) entries.set(seq, entry);
+    if (!entries.has(seq)) {
+      entries.set(seq, entry);
+      if (this.isStopping && entry.kind === snapshotKind)
+        this.lastSnapshots.add(`${channel} ${dotText({ writer, seq })}`);
+    }
     if (!entry.redacts) return;
     const of = `${channel} ${dotText(entry.redacts)}`;
     if (!this.redacted.has(of)) this.redacted.set(of, entry);

@@ -292,7 +292,9 @@ export class Ending {
     const world = this.#world;
     // Readers have everything once enough homes do; one that missed it is offered it again, in 250 ms at the latest.
     await world.pass(1_000);
+    world.archive.isStopping = true;
     await world.until(Promise.all(world.nodes.map((node) => node.stop())));
+    world.archive.isStopping = false;
   }
 
   async #restart(canaries: readonly Publish[]): Promise<void> {
@@ -368,6 +370,7 @@ export class Ending {
       orders,
       raised: archive.raised,
       again: archive.again,
+      lastSnapshots: archive.lastSnapshots,
       everAt: (channel, writer, seq) => archive.entry(channel, writer, seq),
       strict: world.strict,
       wallStartMs: world.line.wallMs() - world.line.monotonicMs(),

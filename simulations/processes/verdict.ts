@@ -105,6 +105,7 @@ function evidenceOf(
     stores,
     digests: new Map(),
     disks: [],
+    lastSnapshots: new Set(),
     homesOf: () => stores,
     isRingChanging: true,
     isTrimming: false,
