@@ -12,7 +12,8 @@ import type { Life } from '../world/machine.js';
 import { chanceFor, pick } from './chance.js';
 import { type Lines, gateChannel, linesOf, rightsIn, textOf } from './checkers/settings-twin.js';
 import { atRandomTimes } from './lives.js';
-import { type SettingsPlan, gatedHub } from './settings-operator.js';
+import { gatedHub } from './places.js';
+import type { SettingsPlan } from './settings-operator.js';
 import type { World } from './world.js';
 
 const anonymous: Principal = { actor: '', authenticated: false, admin: false };

@@ -4,7 +4,7 @@ import { loginMessage } from '../../src/client/people.js';
 import { lastLook } from './coming-together.js';
 import { credentialsOf } from './credentials.js';
 import type { SeenNames } from './names-record.js';
-import { peopledHub } from './registration-client.js';
+import { peopledHub } from './places.js';
 import type { World } from './world.js';
 
 const anonymous: Principal = { actor: '', authenticated: false, admin: false };

@@ -3,6 +3,11 @@ import type { ChannelName, ChannelRef, HubName } from '../../src/base/ids.js';
 
 const usual = 'default/';
 
+/** Whose settings change: a hub of its own, so that what is refused there changes nothing for other clients. */
+export const gatedHub = 'gated';
+/** One with a directory has a provider, and other clients are to need none. */
+export const peopledHub = 'town';
+
 /** Of a channel as disks name it. */
 export function nameIn(place: string): string {
   return place.startsWith(usual) ? place.slice(usual.length) : place;

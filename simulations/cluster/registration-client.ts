@@ -6,10 +6,8 @@ import { chanceFor, pick, shuffled } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
 import { credentialsOf } from './credentials.js';
 import type { NameRace } from './names-record.js';
+import { peopledHub } from './places.js';
 import type { World } from './world.js';
-
-/** A hub of its own: one with a directory has a provider, and other clients are to need none. */
-export const peopledHub = 'town';
 
 export interface RegistrationPlan {
   /** Of the person. */

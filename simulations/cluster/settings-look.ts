@@ -4,7 +4,8 @@ import { gateChannel, linesOf, textOf } from './checkers/settings-twin.js';
 import { lastLook } from './coming-together.js';
 import type { GateClient } from './gate-client.js';
 import type { SeenSettingEntry, SeenSettings } from './settings-record.js';
-import { type SettingsOperator, gatedHub, ruleSet } from './settings-operator.js';
+import { gatedHub } from './places.js';
+import { type SettingsOperator, ruleSet } from './settings-operator.js';
 import type { World } from './world.js';
 
 type Node = World['nodes'][number];

@@ -4,11 +4,9 @@ import type { Change, Section } from '../../src/hubs/change.js';
 import { chanceFor, logBetween, pick } from './chance.js';
 import { gateChannel } from './checkers/settings-twin.js';
 import { atRandomTimes } from './lives.js';
+import { gatedHub } from './places.js';
 import type { SeenSettingChange } from './settings-record.js';
 import type { World } from './world.js';
-
-/** A hub of its own, so that what is refused there changes nothing for other clients. */
-export const gatedHub = 'gated';
 
 export interface SettingsPlan {
   readonly operators: readonly { readonly name: string; readonly changesPerMinute: number }[];

@@ -24,12 +24,10 @@ import { platformFor } from './platform.js';
 import { type RawDisk } from './raw-disks.js';
 import { ClusterRecord, type SeenDot } from './record.js';
 import { Trace } from './trace.js';
-import { peopledHub } from './registration-client.js';
-import { gatedHub } from './settings-operator.js';
 import { userOf } from './users.js';
 import { Weather } from './weather.js';
 import { Witness } from './witness.js';
-import { refOf } from './places.js';
+import { gatedHub, peopledHub, refOf } from './places.js';
 
 export interface WorldPlan {
   readonly seed: number;
