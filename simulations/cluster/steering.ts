@@ -42,12 +42,8 @@ export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
   const { presences = 0, documents = 0, notifications = 0, groups = 0, restores = 0 } = steering;
   const drawn = drawPlan(seed, nodes);
   const channels = drawn.channels.slice(0, 1);
-  const rates = new Map(
-    (Object.entries(faults) as [FaultKind, number][]).map(([kind, times]) => [
-      kind,
-      (times * 60_000) / lengthMs,
-    ]),
-  );
+  const meant = Object.entries(faults) as [FaultKind, number][];
+  const rates = new Map(meant.map(([kind, times]) => [kind, (times * 60_000) / lengthMs]));
   const lostDisksMax = appendQuorum(replicaCount(replicas, nodes)) - 1;
   return {
     ...drawn,

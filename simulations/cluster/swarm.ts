@@ -75,8 +75,7 @@ export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
   const channels = Array.from({ length: pick(random, [1, 1, 2, 5]) }, (_, i) => `room:${i + 1}`);
   const publishers = drawPublishers(seed, channels, lengthMs);
   const rates = drawRates(random, nodes, lengthMs);
-  const copies = replicaCount(replicas ?? 1, nodes);
-  const lostDisksMax = appendQuorum(copies) - 1;
+  const lostDisksMax = appendQuorum(replicaCount(replicas ?? 1, nodes)) - 1;
   const span = { nodes, fromMs: 1_000, toMs: lengthMs };
   const plan = { ...span, lostDisksMax };
   const faults = drawRot(chanceFor(seed, 'rot'), plan, drawFaults(random, { ...plan, rates }));

@@ -29,7 +29,7 @@ export const redactionLies = (channel: string): readonly RedactionLie[] => [
       by.redacts = dotOf(entries[0]!);
       entries[0]!.isRedacted = true;
       const [first] = record.readers;
-      const final: Reader = { ...first!, name: 'last', phase: 'final' };
+      const final: Reader = { ...first!, name: 'last', phase: 'restart' };
       record.readers.push(final);
     },
   ],

@@ -15,8 +15,9 @@ function redactedIn({ orders }: Evidence, channel: string): ReadonlyMap<string, 
   );
 }
 
-/** E1: at the end no home has the content of what is redacted, in none of its files; and nobody is given it who comes then. What
- *  lies in a part of a file that rotted goes with compaction, as all that is trimmed does. */
+/** E1: at the end no home has the content of what is redacted, in none of its files; and nobody is given it who comes after all have
+ *  started again, when all know of it (before that it is for E3 to say who knew). What lies in a part of a file that rotted goes with
+ *  compaction, as all that is trimmed does. */
 export const redactedIsGone: Checker = function* (evidence) {
   const { homesOf, orders, record, disks } = evidence;
   for (const channel of orders.keys()) {
@@ -30,7 +31,7 @@ export const redactedIsGone: Checker = function* (evidence) {
           yield `${node} has the content of ${dot} of ${channel}, which ${dotText(by)} redacted`;
     }
     for (const { name, phase, channel: read, events } of record.readers) {
-      if (read !== channel || (phase !== 'final' && phase !== 'restart')) continue;
+      if (read !== channel || phase !== 'restart') continue;
       for (const event of events)
         if (event.type === 'entry' && !event.isRedacted && redacted.has(dotText(event.dot)))
           yield `${name} gets the content of ${dotText(event.dot)} of ${channel}, which is redacted`;
