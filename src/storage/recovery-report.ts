@@ -33,16 +33,12 @@ export class RecoveryReport {
     this.tell(segment, segment.size, `it ends here, and synced commits were once stored up to ${end}`);
   }
 
-  /** True when entries of these channels are lost. */
-  lost(index: StoreIndex, channels: Iterable<ChannelRef>): boolean {
-    let any = false;
+  /** Entries of these channels that are lost. */
+  lost(index: StoreIndex, channels: Iterable<ChannelRef>): void {
     for (const ref of channels) {
-      for (const { writer, fromSeq, toSeq } of index.slots.get(ref)?.log.holes() ?? []) {
-        any = true;
+      for (const { writer, fromSeq, toSeq } of index.slots.get(ref)?.log.holes() ?? [])
         this.#observe(channelKey(ref), `entries ${fromSeq} to ${toSeq} of writer ${writer} are lost`);
-      }
     }
-    return any;
   }
 
   #observe(place: string, what: string): void {

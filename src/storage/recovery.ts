@@ -39,11 +39,13 @@ class Recovery {
   #nextArrival: number;
   #commits = 0;
   #entries = 0;
+  /** Something that was synced is not there. Holes alone do not say so: where all commits are whole and none is missing,
+   *  what they stand on and is not here was not here when they were written (`Commit.lost`). */
   #forgot = false;
   readonly #report: RecoveryReport;
   readonly #strays = new Strays();
   readonly #again: Again;
-  /** Channels in which something had to be marked as lost. */
+  /** Channels in which something had to be marked as lost: told of where that is news. */
   readonly #holed = new Map<string, ChannelRef>();
 
   constructor(options: RecoveryOptions) {
@@ -77,7 +79,7 @@ class Recovery {
     await this.#settle();
     await this.#takeStrays();
     await this.#again.mend();
-    if (this.#report.lost(this.#options.index, this.#holed.values())) this.#forgot = true;
+    if (this.#forgot) this.#report.lost(this.#options.index, this.#holed.values());
     return {
       commits: this.#commits,
       entries: this.#entries,
@@ -180,13 +182,19 @@ class Recovery {
     }
     if (segment.generation > 0) {
       await this.#settle();
-      const wanted = found.header?.end ?? 0;
-      if (wanted > item.content)
-        this.#report.tell(segment, item.content, `it ends here instead of at ${wanted}`);
+      this.#lookAtEnd(found, segment, item.content);
       this.#lastCommit = Math.max(this.#lastCommit, segment.lastCommit);
       this.#options.index.cover({ commit: this.#lastCommit });
     }
     return item.garbage;
+  }
+
+  /** Of a rewritten segment only its header says how much there was: commits behind it do not show what is missing. Where
+   *  that cannot be read, nobody knows. */
+  #lookAtEnd({ header }: FoundSegment, segment: Segment, content: number): void {
+    if (header && header.end <= content) return;
+    this.#forgot = true;
+    if (header) this.#report.tell(segment, content, `it ends here instead of at ${header.end}`);
   }
 
   /** Takes in what is held. */

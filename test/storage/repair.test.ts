@@ -6,12 +6,13 @@ import type { Damage, LogStore } from '../../src/engine/ports.js';
 import { floorWriter } from '../../src/log/floors.js';
 import { runOf } from '../../src/log/run-bytes.js';
 import { verifyRun } from '../../src/log/run-reader.js';
+import { RunWriter } from '../../src/log/run-writer.js';
 import { compose, piecesHere } from '../../src/replication/repair-pieces.js';
 import { openLogStore } from '../../src/storage/log-store.js';
 import { SimulatedClock } from '../../simulations/world/clock.js';
 import { SimulatedDisk } from '../../simulations/world/disk.js';
 import { SimulatedIndex } from '../../simulations/world/key-value.js';
-import { Recorder, TestWriter, baseOptions, ref, seqsOf, writerId } from './support.js';
+import { Recorder, TestWriter, baseOptions, content, ref, seqsOf, writerId } from './support.js';
 
 const room = ref('room');
 const first = writerId(1);
@@ -21,10 +22,12 @@ class Machine {
   readonly observer = new Recorder();
   readonly disk = new SimulatedDisk({ clock: this.clock, random: seededRandom(3) });
   readonly index = new SimulatedIndex({ clock: this.clock, random: seededRandom(4) });
+  /** Goes on from start to start: a store that is renamed gets a name it never had. */
+  readonly #random = seededRandom(5);
 
   open(): Promise<LogStore> {
     return openLogStore({
-      ...baseOptions('/data', seededRandom(5)),
+      ...baseOptions('/data', this.#random),
       soleHome: false,
       files: this.disk.files(),
       openIndex: () => this.index.keyValue(),
@@ -49,6 +52,12 @@ class Machine {
         for (let at = found.indexOf(wanted); at >= 0; at = found.indexOf(wanted, at + 1)) bytes[at]! ^= 1;
       });
     }
+  }
+
+  /** Nothing is left of a segment that compaction wrote but its header. */
+  endRewritten(): void {
+    const [, inode] = this.disk.names.files().find(([path]) => /\.\d+\.seg$/.test(path))!;
+    inode.corrupt((bytes) => bytes.fill(0, 4_096));
   }
 
   /** Flips a bit of the last byte that was stored. */
@@ -273,6 +282,63 @@ describe('a damaged run', () => {
       const store = await machine.open();
       expect(await seqs(store, 7)).toEqual(all(7));
       expect((await store.open(room)).lostRanges()).toEqual([]);
+      await store.close();
+    });
+  });
+});
+
+describe('a start that reads all anew', () => {
+  test('finds what was lacking before lacking, and is the same store still', async () => {
+    const machine = new Machine();
+    const other = writerId(2);
+    const holes = [{ writer: first, fromSeq: 1, toSeq: 3 }];
+    const storeId = await machine.run(async () => {
+      const store = await machine.open();
+      const log = await store.open(room);
+      const writer = new RunWriter();
+      writer.begin(room, other, 1, 1, 0);
+      const parents = [{ writer: first, seq: 3 }];
+      writer.append({ kind: 'publish', content: content('behind it'), parents, timestamp: 1_000_000 });
+      writer.end();
+      // Another home said that these were given up.
+      const lost = new Map([[0, [{ writer: first, fromSeq: 1, toSeq: 3 }]]]);
+      await store.commit({ bytes: writer.bytes(), runs: [...writer.runs], lost });
+      expect(log.holes()).toEqual(holes);
+      store.release(room);
+      await store.close();
+      return store.storeId;
+    });
+    machine.index.drop();
+    await machine.run(async () => {
+      const store = await machine.open();
+      expect(store.storeId).toBe(storeId);
+      expect((await store.open(room)).holes()).toEqual(holes);
+      expect(machine.observer.of('damage')).toEqual([]);
+      store.release(room);
+      await store.close();
+    });
+  });
+
+  test('and finds that a rewritten segment ends too soon is another store', async () => {
+    const machine = new Machine();
+    const storeId = await machine.run(async () => {
+      const store = await machine.open();
+      const a = new TestWriter(store, first);
+      // Nothing comes behind it in its channel that would show that it was there.
+      await a.publish(ref('other'), 'kept');
+      for (let i = 1; i <= 24; i++) await a.publish(room, 'x'.repeat(1_500));
+      const floors = new Map([[first, 24]]);
+      await a.raise(room, { through: { writer: first, seq: 24 }, floors, round: 1 });
+      await a.commit();
+      for (let i = 0; i < 20; i++) await store.maintain(machine.clock.wallMs());
+      await store.close();
+      return store.storeId;
+    });
+    machine.index.drop();
+    machine.endRewritten();
+    await machine.run(async () => {
+      const store = await machine.open();
+      expect(store.storeId).not.toBe(storeId);
       await store.close();
     });
   });
