@@ -20,6 +20,7 @@ import { runStoreSeed } from './store/search.js';
 import { StalledError } from './world/clock.js';
 
 const usage = `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N]   searches for a seed that breaks a promise
+  --stride N       takes every Nth seed: N processes, each from a seed of its own, share them
   --of WHAT        store, replication or cluster; otherwise all in turn
   --twice          runs each seed twice, which must do the same
   --nodes N        fixes the size of the cluster
@@ -104,6 +105,7 @@ interface Choice {
   readonly what: 'seeds' | 'scale' | 'reach' | 'bugs';
   readonly from: number;
   readonly to: number;
+  readonly stride: number;
   /** Infinite where seeds are given. */
   readonly minutes: number;
   /** Of a channel, where it is measured what comparing costs. */
@@ -131,6 +133,7 @@ function choose(args: readonly string[]): Choice {
       seeds: { type: 'string' },
       minutes: { type: 'string' },
       from: { type: 'string' },
+      stride: { type: 'string', default: '1' },
       of: { type: 'string' },
       twice: { type: 'boolean', default: false },
       shrink: { type: 'boolean', default: false },
@@ -156,11 +159,14 @@ function choose(args: readonly string[]): Choice {
     throw new Error(
       'Say which seeds: --seed N, --seeds A..B, or --minutes M [--from N]; or --bugs, --scale, or --reach. --help tells more.',
     );
+  const stride = Number(values.stride);
+  if (!Number.isInteger(stride) || stride < 1) throw new Error('--stride takes a whole number from 1 on.');
   const from = Number(range?.[1] ?? values.from ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
   return {
     what,
     from,
     to: range ? Number(range[2] ?? from) : Number.MAX_SAFE_INTEGER,
+    stride,
     minutes: range ? Number.POSITIVE_INFINITY : minutes,
     entries: Number(values.entries),
     twice: values.twice,
@@ -232,10 +238,10 @@ async function search(choice: Choice): Promise<number> {
 
 /** Seeds of one subject, one after the other, for so long. The last one may take a little longer. */
 async function searchIn(subject: Subject, choice: Choice, forMs: number): Promise<number> {
-  const { from, to, twice, nodes, planted } = choice;
+  const { from, to, stride, twice, nodes, planted } = choice;
   const startMs = performance.now();
   let seed = from;
-  for (; seed <= to && performance.now() < startMs + forMs; seed++) {
+  for (; seed <= to && performance.now() < startMs + forMs; seed += stride) {
     const finding = await trySeed(seed, twice, subject);
     if (!finding) continue;
     console.error(`${subject}, seed ${seed}: ${finding.what}`);
@@ -246,7 +252,8 @@ async function searchIn(subject: Subject, choice: Choice, forMs: number): Promis
   }
   if (subject === 'cluster')
     for (const line of clusterSearch.totals.lines(performance.now() - startMs)) console.log(line);
-  console.log(`${subject}: ${seed - from} seeds from ${from}: every promise held`);
+  const every = stride === 1 ? '' : `, every ${stride === 2 ? 'second' : `${stride}th`}`;
+  console.log(`${subject}: ${(seed - from) / stride} seeds from ${from}${every}: every promise held`);
   return exitCodes.ok;
 }
 
