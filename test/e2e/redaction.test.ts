@@ -1,5 +1,4 @@
 /** `ringlog redact` and its route over real processes and their disks: the content goes everywhere, and readers are told. */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Message, connect } from '../../src/client/index.js';
 import { NodeProcess, freePort } from '../support/node-process.js';
-import { projectRoot } from '../support/project-root.js';
+import { ringlogAt } from '../support/ringlog-at.js';
 
 /** Starts of real processes: on a busy machine each takes its time. */
 const limitMs = 400_000;
@@ -19,19 +18,6 @@ afterEach(async () => {
 });
 
 const secret = `the number of my account is ${randomBytes(6).toString('hex')}`;
-
-function ringlog(
-  node: NodeProcess,
-  ...args: string[]
-): Promise<{ code: number; out: string; error: string }> {
-  const command = join(projectRoot(), 'dist/cli/main.js');
-  const target = ['--url', node.url, '--data', node.dataPath];
-  return new Promise((resolve) => {
-    const done = (error: Error | null, out: string, told: string) =>
-      resolve({ code: error ? ((error as { code?: number }).code ?? -1) : 0, out, error: told });
-    execFile(process.execPath, [command, ...args, ...target], { encoding: 'utf8' }, done);
-  });
-}
 
 /** Files of a data directory in which the text is. */
 async function filesWith(directory: string, text: string): Promise<string[]> {
@@ -68,7 +54,7 @@ test('a message is redacted at all three homes and on their disks; readers are t
   const seen: Message[] = [];
   const told: Message[] = [];
   try {
-    await within(async () => (await ringlog(a, 'verify')).code === 0);
+    await within(async () => (await ringlogAt(a, 'verify')).code === 0);
     const subscription = reading.subscribe('chat', {
       start: 'beginning',
       onEntry: (message) => void seen.push(message),
@@ -81,13 +67,13 @@ test('a message is redacted at all three homes and on their disks; readers are t
     expect(seen[1]).toMatchObject({ id, data: secret, redacted: false });
     for (const { dataPath } of nodes) expect(await filesWith(dataPath, secret)).not.toEqual([]);
 
-    expect(await ringlog(b, 'redact', 'chat', id!)).toMatchObject({ code: 2 });
-    const unknown = await ringlog(b, 'redact', 'chat', `${id}000`, '--yes');
-    expect([unknown.code, unknown.error]).toEqual([1, expect.stringContaining('There is no message')]);
-    const done = await ringlog(b, 'redact', 'chat', id!, '--yes', '--json');
-    expect([done.code, done.error]).toEqual([0, '']);
+    expect(await ringlogAt(b, 'redact', 'chat', id!)).toMatchObject({ code: 2 });
+    const unknown = await ringlogAt(b, 'redact', 'chat', `${id}000`, '--yes');
+    expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining('There is no message')]);
+    const done = await ringlogAt(b, 'redact', 'chat', id!, '--yes', '--json');
+    expect([done.code, done.err]).toEqual([0, '']);
     const by = (JSON.parse(done.out) as { id: string }).id;
-    const again = await ringlog(c, 'redact', 'chat', id!, '--yes', '--json');
+    const again = await ringlogAt(c, 'redact', 'chat', id!, '--yes', '--json');
     expect(JSON.parse(again.out)).toEqual({ redacted: true, id: by });
 
     await within(async () => told.length > 0);
@@ -103,10 +89,10 @@ test('a message is redacted at all three homes and on their disks; readers are t
       expect([entries[1]!.id, entries[1]!.bytes.length]).toEqual([id, 0]);
       await client.close();
     }
-    const log = await ringlog(a, 'log', 'chat', '--json');
+    const log = await ringlogAt(a, 'log', 'chat', '--json');
     expect(log.out).not.toContain(secret);
     expect(log.out).toContain(`"redacts":"${id}"`);
-    await within(async () => (await ringlog(a, 'verify')).code === 0);
+    await within(async () => (await ringlogAt(a, 'verify')).code === 0);
     await within(async () => (await filesWith(a.dataPath, secret)).length === 0);
   } finally {
     await writing.close();

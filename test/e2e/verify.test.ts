@@ -1,13 +1,11 @@
 /** `ringlog verify` over real processes and their disks. */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { VerifyJson } from '../../src/cli/verify-pages.js';
 import { connect } from '../../src/client/index.js';
 import { NodeProcess, freePort } from '../support/node-process.js';
-import { projectRoot } from '../support/project-root.js';
+import { ringlogAt } from '../support/ringlog-at.js';
 
 /** Many starts of real processes: on a busy machine each takes its time. */
 const limitMs = 400_000;
@@ -18,25 +16,9 @@ afterEach(async () => {
   await Promise.all(nodes.splice(0).map((node) => node.remove()));
 });
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-function ringlog(node: NodeProcess, ...args: string[]): Promise<Ended> {
-  const command = join(projectRoot(), 'dist/cli/main.js');
-  const target = ['--url', node.url, '--data', node.dataPath];
-  return new Promise((resolve) => {
-    const done = (error: Error | null, out: string, told: string) =>
-      resolve({ code: error ? ((error as { code?: number }).code ?? -1) : 0, out, error: told });
-    execFile(process.execPath, [command, ...args, ...target], { encoding: 'utf8' }, done);
-  });
-}
-
-async function verified(node: NodeProcess): Promise<{ code: number; told: VerifyJson }> {
-  const { code, out, error } = await ringlog(node, 'verify', '--json');
-  expect(error).toBe('');
+async function verified(node: NodeProcess): Promise<{ code: number | null; told: VerifyJson }> {
+  const { code, out, err } = await ringlogAt(node, 'verify', '--json');
+  expect(err).toBe('');
   return { code, told: JSON.parse(out) as VerifyJson };
 }
 
@@ -70,7 +52,7 @@ test('proves that all nodes hold the same, and says so of none that cannot be re
     expect([channels, entries >= 200, differences]).toEqual([20, true, []]);
     expect(homes.map(({ state }) => state)).toEqual(['equal', 'equal', 'equal']);
   }
-  expect((await ringlog(a, 'verify', '--after', 'nowhere')).error).toContain('`after`');
+  expect((await ringlogAt(a, 'verify', '--after', 'nowhere')).err).toContain('`after`');
 
   await b.kill();
   const without = async (): Promise<VerifyJson> => {
