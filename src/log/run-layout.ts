@@ -21,6 +21,6 @@ export function keyScope(actor: string | undefined, publisher: Pick<Publisher, '
 }
 
 function withoutSeparators(text = ''): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/[%/\0]/g, encodeURIComponent);
+  // Looking first costs a quarter of replacing nothing, and this is asked for every publish.
+  return text !== '' && /[%/\0]/.test(text) ? text.replace(/[%/\0]/g, encodeURIComponent) : text;
 }
