@@ -14,7 +14,13 @@ export const runLayout = {
   hub: 45,
 } as const;
 
-/** The scope of an idempotency key and of a publisher's numbers. */
+/** The scope of an idempotency key and of a publisher's numbers. Whatever clients call themselves, no two share one: what
+ *  separates actor, publisher and, in the index, the key is in none of them. */
 export function keyScope(actor: string | undefined, publisher: Pick<Publisher, 'id'> | undefined): string {
-  return `${actor ?? ''}/${publisher?.id ?? ''}`;
+  return `${withoutSeparators(actor)}/${withoutSeparators(publisher?.id)}`;
+}
+
+function withoutSeparators(text = ''): string {
+  // Looking first costs a quarter of replacing nothing, and this is asked for every publish.
+  return text !== '' && /[%/\0]/.test(text) ? text.replace(/[%/\0]/g, encodeURIComponent) : text;
 }

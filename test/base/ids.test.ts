@@ -9,7 +9,7 @@ test('hub names follow the grammar', () => {
     expect(parseHubName(name).ok).toBe(false);
 });
 
-test('channel names follow the grammar', () => {
+test('attack 12: channel names follow the grammar', () => {
   const good = ['lobby', 'irc:ubuntu', 'a:b:c', '$settings', 'A.b_c~d@e+f=g-h', 'x'.repeat(255)];
   const bad = [
     '',

@@ -160,7 +160,7 @@ test('attack 9: over HTTP a token is looked at for every request', async () => {
   expect(await history()).toMatchObject({ error: { code: 'UNAUTHENTICATED' } });
 });
 
-test('a user who is revoked is cut at once, wherever it is, and comes back only with a newer token', async () => {
+test('attack 9: a user who is revoked is cut at once, wherever it is, and comes back only with a newer token', async () => {
   const { world, known } = await start();
   const [[ada], [bob]] = [await as(world, 'ada'), await as(world, 'bob')];
   const nowMs = world.clock.wallMs();
@@ -174,7 +174,7 @@ test('a user who is revoked is cut at once, wherever it is, and comes back only 
   expect(newer.auth).toMatchObject({ actor: 'ada' });
 });
 
-test('whose provider is none of the hub’s any more is cut', async () => {
+test('attack 9: whose provider is none of the hub’s any more is cut', async () => {
   const { world } = await start();
   const [ada] = await as(world, 'ada');
   await set(world, { type: 'remove', section: 'providers', name: 'main' });
@@ -205,7 +205,7 @@ test.each<[string, Partial<Identity>]>([
   ['permissions that are none', { permissions: 'all' }],
   ['a pattern that is none', { permissions: { publish: ['a#b'] } }],
   ['too much metadata', { metadata: JSON.stringify('x'.repeat(5_000)) }],
-  ['metadata nested too deep', { metadata: `${'['.repeat(20)}${']'.repeat(20)}` }],
+  ['attack 11: metadata nested too deep', { metadata: `${'['.repeat(20)}${']'.repeat(20)}` }],
 ])('a provider that says %s lets nobody in', async (_, more) => {
   const { world, known } = await start();
   known.tokens.set('odd', { user: 'ada', ...more });

@@ -35,7 +35,7 @@ const closed = [
   put('channels', 'vault', 'closed'),
 ];
 
-test('a rule that changes goes for channels in use at once, and who loses a right is told and cut', async () => {
+test('attack 9: a rule that changes goes for channels in use at once, and who loses a right is told and cut', async () => {
   const world = await start();
   const [alice, bob] = [await enter(world), await enter(world)];
   await bob.subscribe('vault');
@@ -107,7 +107,7 @@ test('a hub is made by an administrator, or by its first use where that is how h
   expect(await open.run(open.engine.hubs())).toContain('anything');
 });
 
-test('who makes hubs by using them is bounded', async () => {
+test('attack 15: who makes hubs by using them is bounded', async () => {
   const world = await start(true);
   const codes = [];
   for (let i = 0; i < 70; i++) {
@@ -118,7 +118,7 @@ test('who makes hubs by using them is bounded', async () => {
   expect(new Set(codes.slice(60))).toEqual(new Set(['RATE_LIMITED']));
 });
 
-test('the hub of the system is there for administrators alone', async () => {
+test('attack 12: the hub of the system is there for administrators alone', async () => {
   const world = await start();
   await enter(world);
   for (const hub of ['$ringlog', 'nothing', '$other', '../default', 'default%2f'])
@@ -285,7 +285,7 @@ test('documents go by the rules in force: who has no right neither reads nor cha
   expect(await codes('nowhere')).toEqual(['HUB_NOT_FOUND', 'HUB_NOT_FOUND', 'HUB_NOT_FOUND']);
 });
 
-test('a hub’s quotas bound what its clients and each of its users send together, and its connections', async () => {
+test('attack 15: a hub’s quotas bound what its clients and each of its users send together, and its connections', async () => {
   const world = await start();
   await change(
     world,

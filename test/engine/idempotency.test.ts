@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../src/base/limits.js';
-import { type TestSession, World } from './harness.js';
+import { type Json, type TestSession, World } from './harness.js';
 
-test('a repeated key takes effect once and gets the first message id', async () => {
+type Sender = readonly [actor: string, publisherId: string, key: string];
+
+test('attack 20: a repeated key takes effect once and gets the first message id, and never with another body', async () => {
   const world = await World.start();
   const alice = world.connect();
   const first = await alice.publish('lobby', 'x', { idempotencyKey: 'k1' });
@@ -55,7 +57,7 @@ test('a key is free again after its window', async () => {
   expect(later.ack.duplicate).toBeFalsy();
 });
 
-test('a key of one publisher never meets a key of another', async () => {
+test('attack 20: a key of one publisher never meets a key of another', async () => {
   const world = await World.start();
   const [alice, bob] = [world.connect(), world.connect()];
   await alice.ask({ auth: { publisherId: 'alice', publisherEpoch: 1 } });
@@ -63,6 +65,35 @@ test('a key of one publisher never meets a key of another', async () => {
   const first = await alice.publish('lobby', 'x', { idempotencyKey: 'k' });
   const second = await bob.publish('lobby', 'x', { idempotencyKey: 'k' });
   expect(second.ack.id).not.toBe(first.ack.id);
+});
+
+test.each<[string, Sender, Sender]>([
+  ['two users', ['ada', 'p', 'k'], ['eve', 'p', 'k']],
+  ['a user and nobody', ['ada', 'p', 'k'], ['', 'p', 'k']],
+  ['a user whose name goes on as a publisher', ['ada', 'b/c', 'k'], ['ada/b', 'c', 'k']],
+  ['nobody with a user’s name', ['ada', 'p', 'k'], ['', 'ada/p', 'k']],
+  ['a publisher whose name goes on as a key', ['', 'a', 'b\0c'], ['', 'a\0b', 'c']],
+  ['a publisher written as what it is escaped to', ['ada/b', 'c', 'k'], ['ada%2Fb', 'c', 'k']],
+])('attack 20: %s have a scope each, in memory and in the index', async (_, one, two) => {
+  const world = await World.start();
+  const send = async ([actor, publisherId, idempotencyKey]: Sender): Promise<Json> => {
+    const session = world.connect({ principal: { actor, authenticated: actor !== '', admin: false } });
+    // A number of one has no meaning for another, either.
+    const publisherEpoch = publisherId === one[1] && actor === one[0] ? 7 : 1;
+    await session.ask({ auth: { publisherId, publisherEpoch } });
+    return session.publish('lobby', 'x', { idempotencyKey, publisherSeq: 1 });
+  };
+  const first = await send(one);
+  expect(first.ack.duplicate).toBeFalsy();
+  await world.restart();
+  const second = await send(two);
+  expect(second.ack?.duplicate).toBeFalsy();
+  expect(second.ack.id).not.toBe(first.ack.id);
+  for (const [sender, { ack }] of [
+    [one, first],
+    [two, second],
+  ] as const)
+    expect((await send(sender)).ack).toMatchObject({ id: ack.id, duplicate: true });
 });
 
 test('a key of a publisher who numbers nothing is known after a restart', async () => {

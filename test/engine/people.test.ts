@@ -82,7 +82,7 @@ test('the first registration of a name wins, and the other is told', async () =>
   expect(await ask(world, 'profile', {}, self)).toMatchObject({ email: `${won}@example.org` });
 });
 
-test('a wrong password, an unknown user and one without a password are refused alike', async () => {
+test('attack 26: a wrong password, an unknown user and one without a password are refused alike', async () => {
   const { world, secrets } = await start();
   await register(world);
   for (const request of [
@@ -130,7 +130,7 @@ test('a stolen token of an account that has a key alone changes neither key nor 
   expect(await ask(world, 'login', { name: 'ada', ...(await prove()) })).toBe('UNAUTHENTICATED');
 });
 
-test('the password is not guessed by changing it', async () => {
+test('attack 26: the password is not guessed by changing it', async () => {
   const { world } = await start();
   await register(world);
   const self = await who(world);
@@ -264,7 +264,7 @@ test('an account that is deleted is gone with all that was known of it, and its 
   expect(events).not.toContain('key');
 });
 
-test('nothing of a person stands in the log readable: neither address, nor hash, nor key', async () => {
+test('attack 27: nothing of a person stands in the log readable: neither address, nor hash, nor key', async () => {
   const { world } = await start();
   await register(world, { email: 'ada@example.org', publicKey, metadata: { note: 'confidential' } });
   const page = await world.run(world.engine.queryLog('default', '$users', {}));
@@ -276,7 +276,7 @@ test('nothing of a person stands in the log readable: neither address, nor hash,
     expect(text.join()).not.toContain(secret);
 });
 
-test('a token is good in its hub, unchanged, until it ends, and nowhere else', async () => {
+test('attacks 13 and 27: a token is good in its hub, unchanged, until it ends, and nowhere else', async () => {
   const { world } = await start();
   await register(world);
   const { token } = await ask(world, 'login', ada);
@@ -378,7 +378,7 @@ test.each<[string, object]>([
   ['a name of the system', { ...ada, name: '$users' }],
   ['neither password nor key', { name: 'ada' }],
   ['a short password', { ...ada, password: '1234567' }],
-  ['a password of a megabyte', { ...ada, password: 'x'.repeat(1_000_000) }],
+  ['attack 26: a password of a megabyte', { ...ada, password: 'x'.repeat(1_000_000) }],
   ['a key that is short', { name: 'ada', publicKey: 'AAAA' }],
   ['attack 25: a key of small order', { name: 'ada', publicKey: Buffer.alloc(32).toString('base64url') }],
   ['an address that is none', { ...ada, email: 'ada' }],

@@ -271,7 +271,7 @@ test('idle channels leave memory and come back as they were', async () => {
   expect(bob.data()).toEqual([1, 2]);
 });
 
-test('hubs are apart: same channel name, other log', async () => {
+test('attacks 12 and 13: hubs are apart: same channel name, other log', async () => {
   const world = await World.start();
   const [here, there] = [world.connect(), world.connect({ hub: 'other' })];
   await there.subscribe('lobby', { beginning: true });
@@ -286,7 +286,7 @@ test('hubs are apart: same channel name, other log', async () => {
   ).toMatchObject({ error: { code: 'HUB_NOT_FOUND' } });
 });
 
-test('where anonymous clients are not served, Auth comes first, and in time', async () => {
+test('attack 2: where anonymous clients are not served, Auth comes first, and in time', async () => {
   const world = await World.start({ anonymous: false });
   const early = world.connect();
   early.sendText('{"requestId":1,"publish":{"channel":"lobby","data":1}}');

@@ -91,7 +91,7 @@ describe('a session that is kept', () => {
     expect((await restore(world.connect(), answers[0].sessionRestored.key)).sessionRestored).toBeDefined();
   });
 
-  test('is not restored in another hub, and its key stands in no log', async () => {
+  test('attack 13: is not restored in another hub, and its key stands in no log', async () => {
     const world = await World.start({ rules });
     const [first, key] = await kept(world, ['lobby']);
     first.handle.disconnected();

@@ -3,7 +3,7 @@ import { limits } from '../../src/base/limits.js';
 import { toBase64Url, fromBase64 } from '../../src/base/bytes.js';
 import { type Json, World, anonymous } from './harness.js';
 
-test('a reader that takes nothing is closed after its time with an exact cursor, and loses nothing', async () => {
+test('attack 6: a reader that takes nothing is closed after its time with an exact cursor, and loses nothing', async () => {
   const world = await World.start();
   const [alice, slow, quick] = [world.connect(), world.connect(), world.connect()];
   await slow.subscribe('lobby');
@@ -57,7 +57,7 @@ test('a commit much larger than a queue reaches a live reader whole', async () =
   expect(bob.data().map((d) => Number.parseInt(String(d)))).toEqual(Array.from({ length: 150 }, (_, i) => i));
 });
 
-test('a client that asks and never reads is closed before it costs more than its bound', async () => {
+test('attack 6: a client that asks and never reads is closed before it costs more than its bound', async () => {
   const world = await World.start();
   const alice = world.connect();
   await alice.publish('lobby', 'x'.repeat(500_000));
@@ -99,7 +99,7 @@ test('a flood is refused with the time to wait, and ends the connection if it go
   expect((await world.connect().publish('lobby', 1)).ack).toBeDefined();
 });
 
-test('damaged and foreign cursors are refused, whatever bit is flipped', async () => {
+test('attack 13: damaged and foreign cursors are refused, whatever bit is flipped', async () => {
   const world = await World.start();
   const alice = world.connect();
   const { cursor } = await alice.subscribe('lobby', { beginning: true });

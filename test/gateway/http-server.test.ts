@@ -27,7 +27,7 @@ async function answerTo(request: string): Promise<RawConnection> {
 }
 
 describe('requests that are not fair', () => {
-  test('headers that never end are cut off, and others are served meanwhile', async () => {
+  test('attack 1: headers that never end are cut off, and others are served meanwhile', async () => {
     front = await gatewayInFront(new FakeNode());
     const slow = Array.from({ length: 20 }, raw);
     const drip = setInterval(() => slow.forEach((connection) => connection.send('a')), 200);
@@ -91,7 +91,7 @@ describe('requests that are not fair', () => {
     expect(connection.text).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  test('connections above the cap are closed, in all and of one address', async () => {
+  test('attack 1: connections above the cap are closed, in all and of one address', async () => {
     front = await gatewayInFront(new FakeNode(), { countLoopback: true, connectionsPerAddressMax: 3 });
     const first = [raw(), raw(), raw()];
     for (const connection of first) {
@@ -140,7 +140,7 @@ describe('counting connections', () => {
     for (let i = 0; i < 5; i++) expect(admits(counts, '::ffff:127.0.0.1')).toBeDefined();
   });
 
-  test('those that have sent nothing are bounded more tightly', () => {
+  test('attack 1: those that have sent nothing are bounded more tightly', () => {
     const counts = new ConnectionCounts({ connectionsMax: 1_000, connectionsPerAddressMax: 1_000 });
     const pending = Array.from({ length: 100 }, () => admits(counts, '203.0.113.1')!);
     expect(admits(counts, '203.0.113.1')).toBeUndefined();
@@ -158,7 +158,7 @@ describe('counting connections', () => {
   });
 });
 
-describe('origins', () => {
+describe('attack 7, origins', () => {
   const rules = { allowed: ['https://app.example'], loopback: true };
 
   test.each([

@@ -79,14 +79,24 @@ describe('one message', () => {
   });
 
   test.each([
-    ['a body above the frame limit', { body: 'x'.repeat(limits.frameBytesMax + 1) }, 413, 'TOO_LARGE'],
+    [
+      'attack 3: a body above the frame limit',
+      { body: 'x'.repeat(limits.frameBytesMax + 1) },
+      413,
+      'TOO_LARGE',
+    ],
     ['a message above its limit', { body: 'x'.repeat(limits.messageBytesMax + 1) }, 413, 'TOO_LARGE'],
     ['an unknown level', { query: '?level=best', body: '' }, 400, 'INVALID'],
     ['an unknown option', { query: '?colour=red', body: '' }, 400, 'INVALID'],
     ['a wrong token', { body: '', headers: { authorization: 'Bearer no' } }, 401, 'UNAUTHENTICATED'],
     ['another scheme', { body: '', headers: { authorization: 'Basic YTpi' } }, 401, 'UNAUTHENTICATED'],
-    ['a token in the address', { query: '?token=secret', body: '' }, 400, 'INVALID'],
-    ['a page of somewhere else', { body: 'x', headers: { origin: 'https://evil.example' } }, 403, 'DENIED'],
+    ['attack 8: a token in the address', { query: '?token=secret', body: '' }, 400, 'INVALID'],
+    [
+      'attack 7: a page of somewhere else',
+      { body: 'x', headers: { origin: 'https://evil.example' } },
+      403,
+      'DENIED',
+    ],
   ])('%s is a problem', async (_, init, status, code) => {
     const answer = await publish(init);
     expect(answer.status).toBe(status);
@@ -156,7 +166,7 @@ describe('many messages', () => {
   test.each([
     ['not JSON', '{"messages":', 400],
     [
-      'nested 20,000 deep',
+      'attack 11: nested 20,000 deep',
       `{"messages":[{"channel":"a","data":${'['.repeat(20_000)}${']'.repeat(20_000)}}]}`,
       400,
     ],

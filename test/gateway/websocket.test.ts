@@ -4,6 +4,8 @@ import { utf8 } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
 import type { OutFrame } from '../../src/engine/api.js';
 import { seededRandom } from '../../src/base/random.js';
+import { Tickets } from '../../src/gateway/authenticate.js';
+import { gatewayLimits } from '../../src/gateway/gateway-limits.js';
 import { failure } from '../../src/protocol/errors.js';
 import {
   FakeNode,
@@ -121,8 +123,8 @@ describe('frames', () => {
   });
 
   test.each([
-    ['a binary frame in a JSON session', {}, 2],
-    ['a text frame in a protobuf session', { 'Sec-WebSocket-Protocol': 'ringlog.v1.protobuf' }, 1],
+    ['attack 10: a binary frame in a JSON session', {}, 2],
+    ['attack 10: a text frame in a protobuf session', { 'Sec-WebSocket-Protocol': 'ringlog.v1.protobuf' }, 1],
   ])('%s closes with 4400', async (_, headers, opcode) => {
     const connection = await upgraded(headers);
     connection.send(clientFrame(opcode, 'x'));
@@ -134,14 +136,18 @@ describe('frames', () => {
 
 describe('broken clients', () => {
   test.each([
-    ['an unmasked frame', clientFrame(1, 'x', { mask: false }), 1002],
-    ['reserved bits', Buffer.from([0xf1, 0x80, 0, 0, 0, 0]), 1002],
-    ['an unknown opcode', clientFrame(3, 'x'), 1002],
-    ['text that is not UTF-8', clientFrame(1, Buffer.from([0xc3, 0x28])), 1007],
-    ['a continuation of nothing', clientFrame(0, 'x'), 1002],
-    ['a long control frame', clientFrame(9, 'x'.repeat(126)), 1002],
-    ['a frame above the limit', Buffer.from([0x81, 0xff, 0, 0, 0, 0, 6, 0x40, 0, 0, 1, 2, 3, 4]), 1009],
-    ['a length of 2^63', Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]), 1009],
+    ['attack 10: an unmasked frame', clientFrame(1, 'x', { mask: false }), 1002],
+    ['attack 10: reserved bits', Buffer.from([0xf1, 0x80, 0, 0, 0, 0]), 1002],
+    ['attack 10: an unknown opcode', clientFrame(3, 'x'), 1002],
+    ['attack 10: text that is not UTF-8', clientFrame(1, Buffer.from([0xc3, 0x28])), 1007],
+    ['attack 10: a continuation of nothing', clientFrame(0, 'x'), 1002],
+    ['attack 10: a long control frame', clientFrame(9, 'x'.repeat(126)), 1002],
+    [
+      'attack 3: a frame above the limit',
+      Buffer.from([0x81, 0xff, 0, 0, 0, 0, 6, 0x40, 0, 0, 1, 2, 3, 4]),
+      1009,
+    ],
+    ['attack 3: a length of 2^63', Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]), 1009],
   ])('%s closes with its code', async (_, bytes, code) => {
     const connection = await upgraded();
     connection.send(bytes);
@@ -152,7 +158,7 @@ describe('broken clients', () => {
     await connection.until(() => node.sessions[0]!.disconnects === 1);
   });
 
-  test('compression is not agreed to, and compressed frames are refused', async () => {
+  test('attack 5: compression is not agreed to, and compressed frames are refused', async () => {
     const connection = await upgraded({ 'Sec-WebSocket-Extensions': 'permessage-deflate' });
     expect(connection.text).not.toMatch(/Sec-WebSocket-Extensions/i);
     connection.send(Buffer.from([0xc1, 0x80, 0, 0, 0, 0]));
@@ -160,7 +166,7 @@ describe('broken clients', () => {
     expect(closeFrameIn(connection.body)!.code).toBe(1002);
   });
 
-  test('random bytes, in random pieces, harm nobody', async () => {
+  test('attack 10: random bytes, in random pieces, harm nobody', async () => {
     const random = seededRandom(20_261_121);
     const witness = await upgraded();
     for (let round = 0; round < 60; round++) {
@@ -182,7 +188,7 @@ describe('broken clients', () => {
     await expect.poll(() => node.sessions.slice(1).every(({ disconnects }) => disconnects === 1)).toBe(true);
   });
 
-  test('endless fragments close with 1008', async () => {
+  test('attack 4: endless fragments close with 1008', async () => {
     const connection = await upgraded();
     connection.send(clientFrame(1, 'x', { fin: false }));
     for (let i = 0; i < 600; i++) connection.send(clientFrame(0, 'x', { fin: false }));
@@ -190,7 +196,7 @@ describe('broken clients', () => {
     expect(closeFrameIn(connection.body)!.code).toBe(1008);
   });
 
-  test('a flood of pings closes with 1008', async () => {
+  test('attack 4: a flood of pings closes with 1008', async () => {
     const connection = await upgraded();
     connection.send(Buffer.concat(Array.from({ length: 500 }, () => clientFrame(9, ''))));
     await connection.until(() => closeFrameIn(connection.body) !== undefined);
@@ -215,7 +221,7 @@ describe('broken clients', () => {
     expect(session.request.sink.bufferedBytes).toBe(0);
   });
 
-  test('who must authenticate is not buffered before', async () => {
+  test('attack 2: who must authenticate is not buffered before', async () => {
     await restart({ anonymousAllowed: false });
     const connection = await upgraded();
     connection.send(clientFrame(1, 'x'.repeat(1_000_000)).subarray(0, 100_000));
@@ -241,22 +247,35 @@ describe('upgrades that are refused', () => {
   test.each([
     ['another path', '/v1/other', 404],
     ['a hub name against the grammar', '/v1/hubs/UPPER/ws', 400],
-    ['a hub name with %2f', '/v1/hubs/a%2fb/ws', 400],
-    ['a token in the address', '/v1/hubs/default/ws?token=secret', 400],
+    ['attack 12: a hub name with %2f', '/v1/hubs/a%2fb/ws', 400],
+    ['attack 8: a token in the address', '/v1/hubs/default/ws?token=secret', 400],
   ])('%s', async (_, path, status) => {
     expect(await refused(path, {}, status)).not.toContain('secret');
   });
 
   test.each(['https://evil.example', 'null', 'http://127.0.0.1.evil.example', 'http://127.0.0.1:1'])(
-    'a page of %s',
+    'attack 7: a page of %s',
     async (origin) => {
       expect(await refused('/v1/hubs/default/ws', { Origin: origin }, 403)).toContain('DENIED');
     },
   );
 
-  test('a name that was made to point here', async () => {
+  test('attack 7: a name that was made to point here', async () => {
     const headers = { Host: 'evil.example', Origin: 'http://evil.example' };
     expect(await refused('/v1/hubs/default/ws', headers, 403)).toContain('DENIED');
+  });
+
+  test('attack 7: a cookie lets nobody in, whatever it holds', async () => {
+    const Cookie = `token=${userToken}; authorization=Bearer ${userToken}; ticket=${userToken}`;
+    expect(await refused('/v1/hubs/default/ws', { Cookie, Origin: 'https://evil.example' }, 403)).toContain(
+      'DENIED',
+    );
+    await upgraded({ Cookie, Origin: `http://127.0.0.1:${front.port}`, Host: `127.0.0.1:${front.port}` });
+    expect(node.sessions[0]!.request.principal).toMatchObject({ authenticated: false });
+    const url = '/v1/hubs/default/channels/a/publish';
+    expect((await front.fetch(url, { method: 'POST', body: 'x', headers: { Cookie } })).status).toBe(200);
+    expect(node.published[0]!.principal).toMatchObject({ authenticated: false });
+    expect((await front.fetch('/v1/admin/hubs', { headers: { Cookie } })).status).toBe(401);
   });
 
   test('a wrong token', async () => {
@@ -293,7 +312,7 @@ describe('tickets', () => {
   const ticketFor = async (headers: Record<string, string>) =>
     front.fetch('/v1/hubs/default/tickets', { method: 'POST', headers });
 
-  test('one opens one connection of the hub it is for', async () => {
+  test('attack 8: one opens one connection of the hub it is for', async () => {
     const answer = await ticketFor({ authorization: `Bearer ${userToken}` });
     expect(answer.status).toBe(201);
     const { ticket } = (await answer.json()) as { ticket: string };
@@ -303,6 +322,45 @@ describe('tickets', () => {
     await again.until(() => closeFrameIn(again.body) !== undefined);
     expect(closeFrameIn(again.body)!.code).toBe(4401);
     expect(node.sessions.length).toBe(1);
+  });
+
+  test('attack 8: of another hub, another page, too old, used or made up it opens nothing', () => {
+    let nowMs = 0;
+    const clock = { wallMs: () => nowMs, monotonicMs: () => nowMs };
+    const tickets = new Tickets(clock, seededRandom(1));
+    const ada = { actor: 'ada', authenticated: true, admin: false };
+    const page = 'https://app.example';
+    const outcome = (hub: string, origin: string | undefined, afterMs: number, times = 1): string[] => {
+      const issued = tickets.issue(ada, 'acme', page);
+      if (!issued.ok) throw new Error(issued.error.code);
+      nowMs += afterMs;
+      return Array.from({ length: times }, () => {
+        const found = tickets.redeem(issued.value, hub, origin);
+        return found.ok ? found.value.actor : found.error.code;
+      });
+    };
+    expect(outcome('acme', page, 29_999, 2)).toEqual(['ada', 'UNAUTHENTICATED']);
+    expect(outcome('acme', page, 30_000)).toEqual(['UNAUTHENTICATED']);
+    // Who tried it has used it up.
+    for (const [hub, origin] of [
+      ['other', page],
+      ['acme', 'https://app.example.evil'],
+      ['acme', 'null'],
+      ['acme', undefined],
+    ] as const)
+      expect(outcome(hub, origin, 0), `${hub} ${origin}`).toEqual(['UNAUTHENTICATED']);
+    for (const made of ['', '__proto__', 'A'.repeat(32)])
+      expect(tickets.redeem(made, 'acme', page)).toMatchObject({ error: { code: 'UNAUTHENTICATED' } });
+  });
+
+  test('attack 8: no more of them are kept than there may be, and places come free', () => {
+    let nowMs = 0;
+    const tickets = new Tickets({ wallMs: () => nowMs, monotonicMs: () => nowMs }, seededRandom(1));
+    const issue = () => tickets.issue({ actor: 'ada', authenticated: true, admin: false }, 'acme', undefined);
+    for (let i = 0; i < gatewayLimits.ticketsMax; i++) expect(issue().ok).toBe(true);
+    expect(issue()).toMatchObject({ error: { code: 'RATE_LIMITED' } });
+    nowMs += gatewayLimits.ticketTtlMs;
+    expect(issue().ok).toBe(true);
   });
 
   test('nobody without a token gets one', async () => {

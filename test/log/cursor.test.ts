@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ChannelName, ChannelRef, Dot, WriterId } from '../../src/base/ids.js';
 import { limits } from '../../src/base/limits.js';
+import { ByteWriter, fromHex } from '../../src/base/bytes.js';
+import { crc32 } from '../../src/base/crc32.js';
 import { advanceHeads, decodeCursor, encodeCursor } from '../../src/log/cursor.js';
 import { dotsOf, refs } from './arbitraries.js';
 
@@ -19,7 +21,7 @@ describe('a cursor', () => {
     );
   });
 
-  test('of another channel, and of the same name in another hub, is told', () => {
+  test('attack 13: of another channel, and of the same name in another hub, is told', () => {
     fc.assert(
       fc.property(refs, refs, heads, (ref, other, dots) => {
         fc.pre(ref.hub !== other.hub);
@@ -34,7 +36,7 @@ describe('a cursor', () => {
     );
   });
 
-  test('with any bit flipped, cut anywhere or made up is refused', () => {
+  test('attack 13: with any bit flipped, cut anywhere or made up is refused', () => {
     fc.assert(
       fc.property(refs, heads, fc.nat(), fc.uint8Array({ maxLength: 100 }), (ref, dots, where, noise) => {
         const bytes = encodeCursor(ref, dots);
@@ -65,6 +67,29 @@ describe('a cursor', () => {
     });
     expect(decodeCursor(ref, new Uint8Array(8))).toEqual({ ok: false, error: 'malformed' });
     expect(decodeCursor(ref, new Uint8Array(2049))).toEqual({ ok: false, error: 'too-large' });
+  });
+
+  test('attack 14: of a million writers, or of a number beyond all, is refused by its length and its numbers', () => {
+    const ref = { hub: 'h', channel: 'c' } as ChannelRef;
+    const made = (writers: number, seq: readonly number[]): Uint8Array => {
+      const head = encodeCursor(ref, []).subarray(0, 5);
+      const out = new ByteWriter();
+      out.raw(head);
+      for (let i = 0; i < writers; i++) {
+        out.raw(fromHex(i.toString(16).padStart(24, '0')));
+        out.raw(Uint8Array.from(seq));
+      }
+      out.fixed32(crc32(out.buffer, 0, out.length));
+      return out.bytes().slice();
+    };
+    expect(decodeCursor(ref, made(2, [1]))).toMatchObject({ ok: true, value: [{ seq: 1 }, { seq: 1 }] });
+    expect(decodeCursor(ref, made(1_000_000, [1]))).toEqual({ ok: false, error: 'too-large' });
+    const above = (bits: number) => [
+      ...Array.from({ length: Math.floor(bits / 7) }, () => 0x80),
+      1 << (bits % 7),
+    ];
+    for (const seq of [above(53), above(63), above(69), [0xff], [], [0x80, 0x80]])
+      expect(decodeCursor(ref, made(1, seq)), seq.join()).toEqual({ ok: false, error: 'malformed' });
   });
 
   test('keeps as many heads as fit, the first ones', () => {

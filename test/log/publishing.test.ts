@@ -18,7 +18,7 @@ function row(fields: Partial<KeyRow> = {}): KeyRow {
 describe('the table of keys', () => {
   const tableOf = (completeFrom: number, keysMax = 100) => new KeyTable({ completeFrom, windowMs, keysMax });
 
-  test('answers a repeat with the first, and the same key for something else with a conflict', () => {
+  test('attack 20: answers a repeat with the first, and the same key for something else with a conflict', () => {
     const table = tableOf(0);
     expect(table.check(row())).toBe('new');
     table.add(row());

@@ -61,7 +61,11 @@ describe('one bad envelope', () => {
       { requestId: 2, publish: { channel: 'a', headers: { a: 1 } } },
       'INVALID',
     ],
-    ['with a long cursor', { requestId: 2, history: { channel: 'a', cursor: 'A'.repeat(3000) } }, 'INVALID'],
+    [
+      'attack 14: with a long cursor',
+      { requestId: 2, history: { channel: 'a', cursor: 'A'.repeat(3000) } },
+      'INVALID',
+    ],
     ['with a list of names', { requestId: 2, subscribe: { channels: ['a'] } }, 'INVALID'],
     [
       'that is too large',
@@ -113,8 +117,8 @@ describe('a whole frame', () => {
     ['a number', utf8('7')],
     ['an envelope that is no object', utf8('[{"ping":{}},7]')],
     ['bytes that are not UTF-8', Uint8Array.of(0x22, 0xff, 0x22)],
-    ['nesting beyond the limit', utf8(`{"publish":{"data":${'['.repeat(64)}${']'.repeat(64)}}}`)],
-    ['nesting that would overflow the stack', utf8('['.repeat(1_000_000))],
+    ['attack 11: nesting beyond the limit', utf8(`{"publish":{"data":${'['.repeat(64)}${']'.repeat(64)}}}`)],
+    ['attack 11: nesting that would overflow the stack', utf8('['.repeat(1_000_000))],
   ])('of %s fails', (_, bytes) => {
     expect(frameCode('json', bytes)).toBe('BAD_FRAME');
   });
@@ -124,7 +128,7 @@ describe('a whole frame', () => {
     ['a truncated message', Uint8Array.of(0x0a, 0x02, 0x42, 0x05)],
     ['a field number 0', Uint8Array.of(0x0a, 0x02, 0x00, 0x00)],
     ['a group', Uint8Array.of(0x0a, 0x02, 0x0b, 0x0c)],
-    ['a number without an end', new Uint8Array(20).fill(0xff)],
+    ['attack 10: a number without an end', new Uint8Array(20).fill(0xff)],
     ['a request id of 33 bits', Uint8Array.of(0x0a, 0x08, 0x08, 0x80, 0x80, 0x80, 0x80, 0x10, 0x1a, 0x00)],
   ])('of protobuf with %s fails', (_, bytes) => {
     expect(frameCode('protobuf', bytes)).toBe('BAD_FRAME');

@@ -83,7 +83,7 @@ function decodeAll(encoding: (typeof encodings)[number], frame: Uint8Array): voi
   if (typeof client.ok !== 'boolean' || typeof server.ok !== 'boolean') throw new Error('no answer');
 }
 
-test.each(encodings)('mutated frames in %s are answered', (encoding) => {
+test.each(encodings)('attack 10: mutated frames in %s are answered', (encoding) => {
   const random = seededRandom(seed);
   const next = (): number => random.next();
   const frames = corpus(encoding);
@@ -97,13 +97,13 @@ test.each(encodings)('mutated frames in %s are answered', (encoding) => {
   expect(inheritedByAll()).toEqual([]);
 });
 
-test.each(encodings)('random bytes in %s are answered', (encoding) => {
+test.each(encodings)('attack 10: random bytes in %s are answered', (encoding) => {
   const random = seededRandom(seed + 1);
   for (let i = 0; i < cases / 4; i++) decodeAll(encoding, random.bytes(Math.floor(random.next() * 64)));
   expect(inheritedByAll()).toEqual([]);
 });
 
-test('a million unknown fields, or names, take no longer than reading them', () => {
+test('attack 10: a million unknown fields, or names, take no longer than reading them', () => {
   const fields = new Uint8Array(2_000_000).fill(0xa0);
   for (let i = 1; i < fields.length; i += 2) fields[i] = 0x06;
   const envelope = Uint8Array.from([0x0a, 0x80, 0x92, 0x7a]);

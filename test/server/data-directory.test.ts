@@ -97,7 +97,7 @@ describe('a data directory', () => {
   });
 });
 
-test('only the whole token is the administrator', () => {
+test('attack 27: only the whole token is the administrator', () => {
   const verify = tokenVerifier('ringlog-admin-abc');
   expect(verify('ringlog-admin-abc')).toEqual({ actor: 'admin', authenticated: true, admin: true });
   for (const token of ['', 'ringlog-admin-ab', 'ringlog-admin-abcd', 'Ringlog-admin-abc'])

@@ -71,6 +71,20 @@ async function streamed(server: RunningServer, query: string, count: number, las
   return { data, id };
 }
 
+/** All that a WebSocket is told that sends this and is closed, or closes. */
+async function closing(server: RunningServer, path: string, message: object): Promise<string> {
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}${path}`);
+  const told: string[] = [];
+  socket.on('open', () => socket.send(JSON.stringify({ requestId: 1, ...message })));
+  socket.on('message', (data: Buffer) => {
+    told.push(data.toString());
+    if (data.toString().includes('"requestId":1')) socket.close();
+  });
+  return new Promise((resolve) =>
+    socket.on('close', (code, reason) => resolve(`${told.join()} ${code} ${reason.toString()}`)),
+  );
+}
+
 describe('a whole node', () => {
   test('what is published is in history, stream, log and digest, also after a restart', async () => {
     let server = await start();
@@ -143,6 +157,46 @@ describe('a whole node', () => {
     const headers = { authorization: `Bearer ${server.directory.adminToken}` };
     expect((await fetch(url, { method: 'POST', body: 'x', headers })).status).toBe(200);
     expect((await fetch(`${server.url}/v1/hubs/default/sse?channels=chat`)).status).toBe(401);
+  });
+
+  test('attack 8: no token gets into logs, metrics, errors or the log of a channel', async () => {
+    const lines: string[] = [];
+    const server = await start(
+      { log: { level: 'trace' } },
+      { logDestination: { write: (line) => void lines.push(line) } },
+    );
+    const secrets = { admin: server.directory.adminToken, wrong: 'wrong-secret', ticket: '' };
+    const shown: string[] = [];
+    const ask = async (path: string, token?: string, body?: string): Promise<string> => {
+      const answer = await fetch(`${server.url}${path}`, {
+        method: body === undefined ? 'GET' : 'POST',
+        ...(body !== undefined && { body }),
+        ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } }),
+      });
+      return `${JSON.stringify([...answer.headers])} ${await answer.text()}`;
+    };
+    const hub = '/v1/hubs/default';
+    const issued = await ask(`${hub}/tickets`, secrets.admin, '');
+    secrets.ticket = /"ticket":"([^"]+)"/.exec(issued)![1]!;
+    for (const token of [secrets.admin, secrets.wrong]) {
+      shown.push(await ask(`${hub}/channels/chat/publish`, token, 'x'));
+      shown.push(await ask(`${hub}/channels/chat/history?token=${token}`));
+      shown.push(await ask('/v1/admin/hubs', token));
+      shown.push(await closing(server, `${hub}/ws`, { auth: { token } }));
+    }
+    // The first opens a session, the second is refused.
+    for (let i = 0; i < 2; i++)
+      shown.push(await closing(server, `${hub}/ws?ticket=${secrets.ticket}`, { close: {} }));
+    shown.push(await ask('/metrics'), await ask('/v1/status', secrets.admin));
+    shown.push(await ask('/v1/admin/hubs/default/channels/chat/log', secrets.admin));
+    await server.stop();
+    expect(shown.join()).toMatch(/UNAUTHENTICATED/);
+    expect(lines.length).toBeGreaterThan(0);
+    for (const [name, secret] of Object.entries(secrets)) {
+      expect(secret).not.toBe('');
+      for (const text of [...shown, ...lines])
+        expect(text.includes(secret), `${name} in ${text.replaceAll(secret, '…')}`).toBe(false);
+    }
   });
 
   test('stopping twice is stopping once, and a stopped node answers nothing', async () => {

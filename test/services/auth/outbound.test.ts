@@ -40,6 +40,9 @@ describe('attack 35: nothing is called at', () => {
     'https://127.1/',
     'http://93.184.216.34/',
     'https://user@93.184.216.34/',
+    'https://93.184.216.34:443@127.0.0.1/',
+    'https://127.0.0.1#@93.184.216.34/',
+    'https://127.0.0.1\\@93.184.216.34/',
     'https://inside.example/',
     'https://both.example/',
     'https://metadata.example/',
@@ -76,6 +79,21 @@ describe('attack 35: nothing is called at', () => {
     expect(asked).toEqual(['auth.example']);
     expect(service.requests[0]!.headers.host).toBe(new URL(origin).host);
     outbound.stop();
+  });
+
+  test('what answers with the way to somewhere else: it is not gone', async () => {
+    const inside = await new Service().start();
+    service = await new Service().start();
+    // Both may be called, so it is the redirect that is not followed.
+    const outbound = new Outbound({ clock: new Clock(), internalOrigins: [service.origin, inside.origin] });
+    for (const status of [301, 302, 303, 307, 308]) {
+      service.answer = (response) => response.writeHead(status, { location: `${inside.origin}/` }).end();
+      const answer = await outbound.call({ hub: 'acme', url: service.origin, method: 'POST', body: '{}' });
+      expect(answer.status).toBe(status);
+    }
+    expect(inside.requests).toEqual([]);
+    outbound.stop();
+    inside.stop();
   });
 
   test('an internal origin is that origin alone', async () => {
@@ -139,13 +157,30 @@ describe('an http provider', () => {
     ['401', 'UNAUTHENTICATED', (response) => response.writeHead(401).end()],
     ['403', 'UNAUTHENTICATED', (response) => response.writeHead(403).end()],
     ['500', 'UNAVAILABLE', (response) => response.writeHead(500).end()],
-    ['a redirect', 'UNAVAILABLE', (response) => response.writeHead(302, { location: '/other' }).end()],
+    [
+      'attack 35: a redirect',
+      'UNAVAILABLE',
+      (response) => response.writeHead(302, { location: '/other' }).end(),
+    ],
     ['no JSON', 'UNAVAILABLE', (response) => response.end('<html>')],
     ['null', 'UNAVAILABLE', (response) => response.end('null')],
     ['no user', 'UNAVAILABLE', (response) => response.end('{"user":1}')],
     ['a time that is none', 'UNAVAILABLE', (response) => response.end('{"user":"a","expiresAt":"x"}')],
-    ['more than 64 KiB', 'UNAVAILABLE', (response) => response.end(`{"user":"${'a'.repeat(70_000)}"}`)],
-    ['an answer nested too deep', 'UNAVAILABLE', (response) => response.end(`${'['.repeat(60_000)}`)],
+    [
+      'attack 35: more than 64 KiB',
+      'UNAVAILABLE',
+      (response) => response.end(`{"user":"${'a'.repeat(70_000)}"}`),
+    ],
+    [
+      'attack 11: an answer that is nested and no JSON',
+      'UNAVAILABLE',
+      (response) => response.end('['.repeat(60_000)),
+    ],
+    [
+      'attack 11: one nested deeper than a stack',
+      'UNAVAILABLE',
+      (response) => response.end(`{"user":"ada","metadata":${'['.repeat(30_000)}${']'.repeat(30_000)}}`),
+    ],
     ['a broken connection', 'UNAVAILABLE', (response) => response.destroy()],
   ])('that answers %s: %s', async (_, code, answer) => {
     const setup = await start();
@@ -154,7 +189,7 @@ describe('an http provider', () => {
     expect(service.requests).toHaveLength(1);
   });
 
-  test('that never ends its answer is not waited for longer than said', async () => {
+  test('attack 35: that never ends its answer is not waited for longer than said', async () => {
     const setup = await start();
     service.answer = (response) => {
       response.write('{"user":');

@@ -10,7 +10,7 @@ const passwords = new Passwords();
 afterAll(() => passwords.stop());
 
 describe('passwords', () => {
-  test('are known again, and only they', async () => {
+  test('attack 27: are known again, and only they', async () => {
     const stored = await passwords.hash('correct horse');
     expect(stored).toMatch(/^scrypt\$15\$8\$1\$/);
     expect(await passwords.check('correct horse', stored)).toBe(true);
@@ -20,7 +20,7 @@ describe('passwords', () => {
     expect([passwords.isOutdated(stored!), new Passwords(16).isOutdated(stored!)]).toEqual([false, true]);
   });
 
-  test('have a salt each, and one form of each character', async () => {
+  test('attack 27: have a salt each, and one form of each character', async () => {
     const [one, two] = await Promise.all([passwords.hash('café au lait'), passwords.hash('café au lait')]);
     expect(one).not.toBe(two);
     expect(await passwords.check('cafe\u0301 au lait', one)).toBe(true);
