@@ -9,6 +9,7 @@ import {
   contentHash,
 } from '../../src/log/entry-wire.js';
 import { publishersIn } from '../../src/log/publishers-in.js';
+import { keyScope } from '../../src/log/run-layout.js';
 import { RefCache, parseRunHeader, salvageRun, verifyRun } from '../../src/log/run-reader.js';
 import type { RunSummary } from '../../src/log/run.js';
 import { type RunEntry, RunWriter } from '../../src/log/run-writer.js';
@@ -114,7 +115,7 @@ describe('runs', () => {
         plan.entries.forEach(({ retain }, i) => expect(inRanges(plan.firstSeq + i)).toBe(retain === true));
         for (const row of keys) {
           const { actor = '', publisher, content } = plan.entries[row.dot.seq - plan.firstSeq]!;
-          expect(row.scope).toBe(`${actor}/${publisher?.id ?? ''}`);
+          expect(row.scope).toBe(keyScope(actor, publisher));
           expect(row.contentHash).toBe(content ? contentHash(content) : 0);
         }
       }),
@@ -129,10 +130,11 @@ describe('runs', () => {
         const newest = new Map<string, { scope: string; epoch: number; seq: number }>();
         for (const { actor = '', publisher } of plan.entries) {
           if (!publisher?.seq) continue;
-          const { id, epoch, seq } = publisher;
-          const known = newest.get(`${actor}/${id}`);
+          const { epoch, seq } = publisher;
+          const scope = keyScope(actor, publisher);
+          const known = newest.get(scope);
           if (!known || epoch > known.epoch || (epoch === known.epoch && seq > known.seq))
-            newest.set(`${actor}/${id}`, { scope: `${actor}/${id}`, epoch, seq });
+            newest.set(scope, { scope, epoch, seq });
         }
         expect(publishersIn(runWriter.bytes(), run)).toEqual([...newest.values()]);
       }),
