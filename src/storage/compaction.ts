@@ -31,6 +31,8 @@ import type { Segment } from './segments.js';
 const livePartMax = 0.5;
 /** … and, to keep files few, joins a neighbour's rewriting when it is smaller than this part of a full one. */
 const smallPart = 1 / 8;
+/** … and more than that of it is dead: a disk frees no less. */
+const deadBytesMin = 4_096;
 const groupMax = 16;
 /** Of dead ones: all of them is read before they go. */
 const deadGroupMax = 4;
@@ -118,8 +120,12 @@ function chooseGroup({ segments, options }: StoreParts, postponed: Postponed): S
   return [];
 }
 
+/** What is dead in it is worth a rewriting: what heads and pads a few small runs is as large as they are, and there again
+ *  afterwards. */
 function isSparse(segment: Segment): boolean {
-  return segment.liveBytes < contentBytes(segment) * livePartMax;
+  const { liveBytes } = segment;
+  const deadBytes = contentBytes(segment) - liveBytes;
+  return deadBytes > (liveBytes === 0 ? 0 : deadBytesMin) && liveBytes < contentBytes(segment) * livePartMax;
 }
 
 /** Its commits are known. */

@@ -159,6 +159,31 @@ describe('the store on real files', () => {
     expect((await rebuilt.open(ref('other'))).entries).toBe(80);
     await rebuilt.close();
   });
+
+  // However what is left falls beside what heads and pads it.
+  test.each([0, 8, 16, 24, 32, 40, 48, 56])(
+    'a few bytes that are left of a segment are written once more and not again (%i)',
+    async (length) => {
+      const path = await directory();
+      const { options } = optionsFor(path, { segmentBytes: 32_768, soleHome: false });
+      const store = await openLogStore(options);
+      const a = new TestWriter(store, writerId(1));
+      await a.publish(ref('r'), 'x'.repeat(1500));
+      await a.publish(ref('o'), 'y'.repeat(length));
+      for (let i = 0; i < 80; i++) await a.publish(ref('r'), 'x'.repeat(1500));
+      const through = { writer: writerId(1), seq: 60 };
+      await a.raise(ref('r'), { through, floors: new Map([[writerId(1), 60]]), round: 1 });
+      await a.commit();
+      const maintained = async (): Promise<string[]> => {
+        for (let i = 0; i < 12; i++) await store.maintain(Date.now());
+        return (await readdir(`${path}/store/segments`)).sort();
+      };
+      const settled = await maintained();
+      expect(settled.some((name) => /\.\d+\.seg$/.test(name))).toBe(true);
+      expect(await maintained()).toEqual(settled);
+      await store.close();
+    },
+  );
 });
 
 /** Of all segments, what is blank left out. */
