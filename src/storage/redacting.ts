@@ -2,20 +2,18 @@
  *  their place, by bytes of the same length and the same checksum (log/redaction.ts), so that a crash leaves one form or the
  *  other, or a mixture that the next try completes. */
 import type { ReadResult } from '../engine/ports.js';
-import type { WriterId } from '../base/ids.js';
+import { type ChannelRef, type WriterId, channelKey } from '../base/ids.js';
+import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import { RecordWalk, placeSeed, recordIsWhole, recordSeq } from '../log/record-layout.js';
 import { redactBody } from '../log/redaction.js';
 import type { Stretch } from './damaged-run.js';
 import { IndexDoubtError } from './index-doubt.js';
-import type { RunPlace } from './index-rows.js';
-import { channelOf, tagged, tags } from './index-rows.js';
+import { type RunPlace, channelOf, tagged, tags } from './index-rows.js';
 import { rowsOf } from './index-tables.js';
 import type { KeyValue } from './key-value.js';
 import type { StoreParts } from './options.js';
 import { isWholePlace } from './whole-place.js';
-import { channelKey, type ChannelRef } from '../base/ids.js';
-import { limits } from '../base/limits.js';
-import { planted } from '../base/planted.js';
 import type { Slot } from './slots.js';
 
 /** Takes the content out of what was read of redacted entries. The bytes are the reader's own. */
