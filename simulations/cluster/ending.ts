@@ -368,7 +368,8 @@ export class Ending {
       isRingChanging: world.isRingChanging,
       isTrimming: world.plan.retention !== undefined,
       orders,
-      raised: archive.raised,
+      // Nodes start once more after this look; what they trim then has no place in these orders.
+      raised: [...archive.raised],
       again: archive.again,
       lastSnapshots: archive.lastSnapshots,
       everAt: (channel, writer, seq) => archive.entry(channel, writer, seq),

@@ -1,5 +1,6 @@
 /** What a run looks at in the end stays as it is: nothing is trimmed any more once the world keeps all. */
 import { expect, test } from 'vitest';
+import { Ending } from '../../simulations/cluster/ending.js';
 import { Story } from '../../simulations/cluster/scenarios/story.js';
 
 test.each([
@@ -20,4 +21,19 @@ test.each([
   world.keepAll();
   await story.pass(10_000);
   expect(floors()).toEqual(before);
+});
+
+test('what the disks had trimmed at the last look stays as it was seen', async () => {
+  const story = new Story({ retention: { maxAgeMs: 2_000 } });
+  const { world } = story;
+  await story.begin();
+  const client = story.publisher('p');
+  await story.published(client, 5);
+  await story.pass(5_000);
+  const ending = new Ending(world, { channels: [story.channel], reconnectMaxMs: 500 });
+  await ending.all({ publishers: [client], readers: [] });
+  const seen = [...ending.evidence!.raised];
+  expect(seen.length).toBeGreaterThan(0);
+  world.archive.raised.push(seen[0]!);
+  expect(ending.evidence!.raised).toEqual(seen);
 });
