@@ -13,7 +13,8 @@ export interface SeenFloors {
   readonly trim: StoredTrim;
 }
 
-const snapshotKind = entryKinds.indexOf('snapshot');
+/** What nodes write for themselves: of what is, and to go on with a log. */
+const ownKinds = [entryKinds.indexOf('snapshot'), entryKinds.indexOf('merge')];
 
 export class Archive {
   readonly raised: SeenFloors[] = [];
@@ -21,8 +22,9 @@ export class Archive {
   readonly again: string[] = [];
   /** Entries that are redacted, by channel and dot, and the first that says so. */
   readonly redacted = new Map<string, StoredEntry>();
-  /** Snapshots that were written while all nodes stopped, by channel and dot: nobody is there any more who could take them. */
-  readonly lastSnapshots = new Set<string>();
+  /** Snapshots and merges that were written while all nodes stopped, by channel and dot: nobody is there any more who could
+   *  take them. */
+  readonly lastOwn = new Set<string>();
   isStopping = false;
   /** By channel, writer and seq. */
   readonly #entries = new Map<string, Map<string, Map<number, StoredEntry>>>();
@@ -48,8 +50,8 @@ export class Archive {
     if (!entries) writers.set(writer, (entries = new Map()));
     if (!entries.has(seq)) {
       entries.set(seq, entry);
-      if (this.isStopping && entry.kind === snapshotKind)
-        this.lastSnapshots.add(`${channel} ${dotText({ writer, seq })}`);
+      if (this.isStopping && ownKinds.includes(entry.kind))
+        this.lastOwn.add(`${channel} ${dotText({ writer, seq })}`);
     }
     if (!entry.redacts) return;
     const of = `${channel} ${dotText(entry.redacts)}`;

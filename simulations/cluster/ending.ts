@@ -371,7 +371,7 @@ export class Ending {
       // Nodes start once more after this look; what they trim then has no place in these orders.
       raised: [...archive.raised],
       again: archive.again,
-      lastSnapshots: archive.lastSnapshots,
+      lastOwn: archive.lastOwn,
       everAt: (channel, writer, seq) => archive.entry(channel, writer, seq),
       strict: world.strict,
       wallStartMs: world.line.wallMs() - world.line.monotonicMs(),

@@ -105,7 +105,7 @@ function evidenceOf(
     stores,
     digests: new Map(),
     disks: [],
-    lastSnapshots: new Set(),
+    lastOwn: new Set(),
     homesOf: () => stores,
     isRingChanging: true,
     isTrimming: false,

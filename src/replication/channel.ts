@@ -172,7 +172,7 @@ export class Channel {
     next = Math.min(next, this.offer?.at ?? Infinity);
     for (const { deadline } of this.awaited) next = Math.min(next, deadline);
     for (const { askAt, deadline } of this.fetches) next = Math.min(next, askAt, deadline);
-    for (const { queued, askAt } of this.repairs) if (queued === 0) next = Math.min(next, askAt);
+    for (const { isQueued, askAt } of this.repairs) if (!isQueued) next = Math.min(next, askAt);
     for (const { resendAt } of this.links.values()) next = Math.min(next, resendAt ?? Infinity);
     return next;
   }

@@ -17,6 +17,7 @@ import { type Claim, type IntervalNote, encodeIntervalNote, noteOf } from './cla
 import type { Gathering, Interval } from './interval.js';
 import type { Find, Mend } from './messages.js';
 import type { Repair } from './repair.js';
+import type { Composed } from './repair-pieces.js';
 
 /** Done once everything before it is synced. */
 export type Duty =
@@ -68,12 +69,11 @@ export interface DueFloors {
   readonly from?: NodeId;
 }
 
-/** A run to be stored again: its entries are held, and could not be read. */
+/** A run to be stored again, in one commit however many parts it has: its entries are held, and could not be read. */
 export interface RepairRun {
   readonly type: 'repair';
   readonly channel: Channel;
-  readonly bytes: Uint8Array;
-  readonly run: RunSummary;
+  readonly parts: readonly Composed[];
   /** Absent where nothing had to be looked for. */
   readonly repair?: Repair;
 }
@@ -130,7 +130,7 @@ export class CommitQueue {
 
   /** Bounded by the repairs there may be at once. */
   repair(item: RepairRun): void {
-    this.#bytes += item.bytes.length;
+    this.#bytes += bytesOf(item);
     item.channel.queued++;
     this.#items.push(item);
   }
@@ -189,6 +189,7 @@ export class CommitQueue {
 }
 
 function bytesOf(item: Item): number {
+  if (item.type === 'repair') return item.parts.reduce((sum, { bytes }) => sum + bytes.length, 0);
   return 'bytes' in item ? item.bytes.length : 0;
 }
 

@@ -99,41 +99,53 @@ export function missingIn({ firstSeq, count }: Damaged, pieces: Pieces): number[
   return missing;
 }
 
-/** The run, in parts where its round changes. `missing` while there is not enough of it, `other` when what there is does not
- *  fit what is known. */
-export function compose(damaged: Damaged, pieces: Pieces): readonly Composed[] | 'missing' | 'other' {
+/** The run, in parts where its round changes and where `isGivenUp` says that an entry is nowhere any more. `missing` while
+ *  there is not enough of it, `other` when what there is does not fit what is known. */
+export function compose(
+  damaged: Damaged,
+  pieces: Pieces,
+  isGivenUp: (seq: number) => boolean,
+): readonly Composed[] | 'missing' | 'other' {
   const { firstSeq, count, known, before, last } = damaged;
-  const taken: Piece[] = [];
+  const taken: Numbered[] = [];
   let expected = before;
   let bytes = 0;
-  for (
-    let piece = pieces.get(firstSeq);
-    piece && taken.length < count;
-    piece = pieces.get(firstSeq + taken.length)
-  ) {
+  let seq = firstSeq;
+  for (; seq < firstSeq + count; seq++) {
+    const piece = pieces.get(seq);
+    if (!piece && known && isGivenUp(seq)) {
+      expected = undefined;
+      continue;
+    }
+    if (!piece) break;
     const follows = expected === undefined || piece.previous === expected;
     if (!(follows && (!known || piece.round === known.round))) return 'other';
-    taken.push(piece);
+    taken.push({ seq, ...piece });
     expected = piece.checksum;
     bytes += piece.record.length;
   }
-  const isAll = taken.length === count;
+  const isAll = seq === firstSeq + count;
   if (taken.length === 0 || (known && !isAll)) return 'missing';
-  if (isAll) {
-    if (last !== undefined && expected !== last) return 'other';
-    if (known?.recordBytes !== undefined && known.recordBytes !== bytes) return 'other';
-  }
+  if (isAll && last !== undefined && expected !== undefined && expected !== last) return 'other';
+  const isWhole = taken.length === count;
+  if (isWhole && known?.recordBytes !== undefined && known.recordBytes !== bytes) return 'other';
   return inRuns(damaged, taken);
 }
 
-function inRuns({ ref, writer, firstSeq }: Damaged, pieces: readonly Piece[]): readonly Composed[] | 'other' {
+interface Numbered extends Piece {
+  readonly seq: number;
+}
+
+function inRuns({ ref, writer }: Damaged, pieces: readonly Numbered[]): readonly Composed[] | 'other' {
   const runs: Composed[] = [];
   for (let from = 0; from < pieces.length;) {
-    const { round } = pieces[from]!;
+    const { round, seq: firstSeq } = pieces[from]!;
+    const isNext = (at: number): boolean =>
+      at < pieces.length && pieces[at]!.round === round && pieces[at]!.seq === firstSeq + at - from;
     let to = from + 1;
-    while (to < pieces.length && pieces[to]!.round === round) to++;
+    while (isNext(to)) to++;
     const records = joined(pieces.slice(from, to));
-    const bytes = runOf({ ref, writer, round, firstSeq: firstSeq + from, count: to - from, records });
+    const bytes = runOf({ ref, writer, round, firstSeq, count: to - from, records });
     const run = verifyRun(bytes, 0, bytes.length);
     if (!run.ok) return 'other';
     runs.push({ bytes, run: run.value });

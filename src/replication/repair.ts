@@ -24,16 +24,19 @@ export interface Repair {
   readonly lastSeq: number;
   askAt: number;
   tries: number;
-  /** All answered, and nobody has what is missing. */
+  /** All answered, and nobody has all that is missing. */
   isNowhere: boolean;
-  /** Runs of it wait for a commit. */
-  queued: number;
+  /** What a home has under these names is not what was here. */
+  isOther: boolean;
+  /** It waits for a commit. */
+  isQueued: boolean;
 }
 
 /** All homes are asked again at once: others than before may be asked, or decide. */
 export function askAnew(repairs: readonly Repair[], now: number): void {
   for (const repair of repairs) {
     repair.isNowhere = false;
+    repair.isOther = false;
     repair.answers.clear();
     repair.tries = 0;
     repair.askAt = now;

@@ -56,15 +56,14 @@ export class Repairing {
 
   /** All entries are there, and what tells a start where they are is not. */
   #mendHere(channel: Channel, damaged: Damaged, here: Pieces): void {
-    const composed = compose(damaged, here);
+    const composed = composeIn(channel, damaged, here);
     if (typeof composed === 'string' || channel.repairs.some((each) => isAbout(each, damaged))) return;
     if (!this.#hasRoom(composed)) return;
-    for (const { bytes, run } of composed)
-      this.#context.queue.repair({ type: 'repair', channel, bytes, run });
+    this.#context.queue.repair({ type: 'repair', channel, parts: composed });
   }
 
-  #hasRoom(runs: readonly Composed[]): boolean {
-    return this.#context.queue.hasRoom(runs.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  #hasRoom(parts: readonly Composed[]): boolean {
+    return this.#context.queue.hasRoom(parts.reduce((sum, { bytes }) => sum + bytes.length, 0));
   }
 
   #begin(
@@ -83,7 +82,14 @@ export class Repairing {
     if (isKnown || this.#count >= most) return;
     this.#count++;
     const session = Math.floor(this.#context.options.random.next() * Number.MAX_SAFE_INTEGER);
-    const state = { answers: new Map(), askAt: now, tries: 0, isNowhere: false, queued: 0 };
+    const state = {
+      answers: new Map(),
+      askAt: now,
+      tries: 0,
+      isNowhere: false,
+      isOther: false,
+      isQueued: false,
+    };
     channel.repairs.push({ ...start, session, firstSeq, lastSeq, ...state });
     this.#context.dueChannels.changed(channel);
     this.tick(channel, now);
@@ -91,7 +97,7 @@ export class Repairing {
 
   tick(channel: Channel, now: number): void {
     for (const repair of channel.repairs) {
-      if (repair.queued > 0 || now < repair.askAt) continue;
+      if (repair.isQueued || now < repair.askAt) continue;
       // One that recovers, or is away, will have an answer; of what all do not have it is asked now and then.
       const most = repair.isNowhere ? timing.mendMaxMs : timing.mendUnansweredMs;
       repair.askAt = now + Math.min(most, timing.hedgeMs * 2 ** Math.min(repair.tries++, 16));
@@ -138,7 +144,7 @@ export class Repairing {
 
   onMended(channel: Channel, from: NodeId, message: Mended, now: number): void {
     const repair = channel.repairs.find(({ session }) => session === message.session);
-    if (!repair || repair.queued > 0 || !channel.interval.others.includes(from)) return;
+    if (!repair || repair.isQueued || !channel.interval.others.includes(from)) return;
     const answer = repair.answers.get(from) ?? {
       pieces: new Map<number, Piece>(),
       next: repair.firstSeq,
@@ -202,16 +208,15 @@ export class Repairing {
     const together = new Map([...given.flatMap(([, { pieces }]) => [...pieces]), ...here]);
     const sources = given.map(([home, { pieces }]) => [home, new Map([...pieces, ...here])] as const);
     for (const [home, pieces] of given.length > 1 ? [...sources, [undefined, together] as const] : sources) {
-      const composed = compose(damaged, pieces);
+      const composed = composeIn(channel, damaged, pieces);
       if (composed === 'missing') continue;
       if (composed === 'other') {
+        repair.isOther = true;
         if (home) this.#differs(channel, repair, home);
         continue;
       }
-      repair.queued = composed.length;
-      for (const { bytes, run } of composed)
-        this.#context.queue.repair({ type: 'repair', channel, bytes, run, repair });
-      return;
+      repair.isQueued = true;
+      return this.#context.queue.repair({ type: 'repair', channel, parts: composed, repair });
     }
   }
 
@@ -223,7 +228,7 @@ export class Repairing {
 
   /** Whether all other homes have said all they can, and none may have forgotten something. */
   #decide(channel: Channel, repair: Repair): void {
-    if (repair.queued > 0 || !channel.repairs.includes(repair)) return;
+    if (repair.isQueued || !channel.repairs.includes(repair)) return;
     const { answers, lastSeq } = repair;
     const isDone = (home: NodeId): boolean => {
       const answer = answers.get(home);
@@ -266,6 +271,9 @@ export class Repairing {
       const { writer } = damaged;
       if (kind === 'search' && log.have(writer) >= repair.firstSeq) this.#goOn(channel, repair, now);
       else if (wantedOf(channel, damaged, here).length === 0) this.#drop(channel, repair);
+      // What stood in its middle may just have been given up.
+      else if (kind === 'mend' && repair.isNowhere && !repair.isOther && !repair.isQueued)
+        this.#mend(channel, repair);
     }
   }
 
@@ -275,10 +283,10 @@ export class Repairing {
     for (const home of channel.interval.others) this.#transfer.ask(channel, home, now, 'due');
   }
 
-  /** A run of it is stored again. What of it was left out is looked for anew. Others may lack what stands behind it, which
+  /** It is stored again. What of it was left out is looked for anew. Others may lack what stands behind it, which
    *  could not be sent before. */
   stored(channel: Channel, repair: Repair | undefined, now: number): void {
-    if (!repair || --repair.queued > 0) return;
+    if (!repair) return;
     this.#drop(channel, repair);
     for (const home of channel.interval.others) this.#transfer.ask(channel, home, now, 'due');
     const { writer } = repair.damaged;
@@ -301,8 +309,7 @@ export class Repairing {
       ({ kind, damaged, firstSeq, lastSeq }) =>
         kind === 'mend' && damaged.writer === writer && firstSeq <= seq && seq <= lastSeq,
     );
-    if (!repair?.isNowhere) return true;
-    return [...repair.answers.values()].some(({ floor }) => floor >= seq);
+    return !repair?.isNowhere || (!repair.isOther && isThere(repair, seq));
   }
 
   /** Whether all holes in the logs of an interval are filled, or are in all homes alike. */
@@ -392,6 +399,10 @@ function wantedOf({ log }: Channel, damaged: Damaged, here: Pieces): number[] {
   const { writer } = damaged;
   const floor = log.writer(writer)?.floor ?? 0;
   return missingIn(damaged, here).filter((seq) => seq > floor && !log.isGivenUp(writer, seq, seq));
+}
+
+function composeIn({ log }: Channel, damaged: Damaged, pieces: Pieces): ReturnType<typeof compose> {
+  return compose(damaged, pieces, (seq) => log.isGivenUp(damaged.writer, seq, seq));
 }
 
 /** Of what is looked for because another home cannot read it: through which entry somebody else shows that it existed. */

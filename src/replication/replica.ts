@@ -210,7 +210,8 @@ export class Replica {
     const cut = this.#parts.context.queue.cut(bytesMax);
     const token = this.#parts.context.nextId();
     this.#underWay = { token, cut, stamped: [] };
-    return { token, runs: cut.runs, repairs: cut.repairs, notes: cut.notes };
+    const repairs = cut.repairs.flatMap(({ channel, parts }) => parts.map((part) => ({ channel, ...part })));
+    return { token, runs: cut.runs, repairs, notes: cut.notes };
   }
 
   /** How the next entry of a channel is stamped, asked between `cut` and its commit or before. */

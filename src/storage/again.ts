@@ -1,15 +1,21 @@
 /** Runs found at start whose entries are held already: they were stored again because they could not be read, and what is
  *  written last is whole. They wait until everything else is taken in. */
+import { channelKey } from '../base/ids.js';
 import type { ChannelLog, Refusal } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
 import type { StoredAt } from './applier.js';
 import type { CommitKind } from './commit-format.js';
-import { Mending, type MendingParts } from './mending.js';
+import { type MendingParts, planMendings } from './mending.js';
+
+interface FoundAgain {
+  readonly run: RunSummary;
+  readonly at: StoredAt;
+}
 
 export class Again {
   readonly #options: MendingParts;
   /** Of one and the same the last takes its place. */
-  readonly #runs: { readonly run: RunSummary; readonly at: StoredAt }[] = [];
+  readonly #runs: FoundAgain[] = [];
 
   constructor(options: MendingParts) {
     this.#options = options;
@@ -34,13 +40,38 @@ export class Again {
 
   async mend(): Promise<void> {
     const { index } = this.#options;
-    for (const { run, at } of this.#runs) {
-      await index.flushAll();
-      const slot = await index.slots.use(run.ref);
-      (await Mending.plan(this.#options, slot, run))?.apply(at);
-      index.slots.release(run.ref);
+    const channels = new Map<string, FoundAgain[]>();
+    for (const found of this.#runs) {
+      const key = channelKey(found.run.ref);
+      channels.set(key, [...(channels.get(key) ?? []), found]);
+    }
+    for (const found of channels.values()) {
+      const slot = await index.slots.use(found[0]!.run.ref);
+      for (const layer of layersOf(found)) {
+        await index.flushAll();
+        const mendings = await planMendings(
+          this.#options,
+          layer.map(({ run }) => ({ slot, run })),
+        );
+        for (const [i, { at }] of layer.entries()) mendings[i]?.apply(at);
+      }
+      index.slots.release(slot.ref);
     }
   }
+}
+
+/** What was stored again twice is dealt with in that order, and the parts of one run together. */
+function layersOf(runs: readonly FoundAgain[]): FoundAgain[][] {
+  const layers: FoundAgain[][] = [[]];
+  for (const found of runs) {
+    if (layers.at(-1)!.some((each) => overlap(each.run, found.run))) layers.push([]);
+    layers.at(-1)!.push(found);
+  }
+  return layers;
+}
+
+function overlap(a: RunSummary, b: RunSummary): boolean {
+  return a.writer === b.writer && a.firstSeq < b.firstSeq + b.count && b.firstSeq < a.firstSeq + a.count;
 }
 
 function fillsHole(log: ChannelLog, { writer, firstSeq, count }: RunSummary): boolean {

@@ -32,7 +32,7 @@ import { renamed, writeIdentity } from './identity.js';
 import { markDoubt } from './index-open.js';
 import type { WantedKey } from './key-buckets.js';
 import { Maintenance } from './maintenance.js';
-import { Mending } from './mending.js';
+import { type Mending, planMendings } from './mending.js';
 import { openParts } from './open.js';
 import { type LogStoreOptions, type StoreParts, storeDirectory } from './options.js';
 import { Reader } from './reader.js';
@@ -273,7 +273,10 @@ class SegmentedLogStore implements LogStore {
     const slots = this.#slotsOf(repairs);
     const parts = { index, segments, applier };
     await index.flushAll();
-    return await Promise.all(repairs.map((run, i) => Mending.plan(parts, slots[i]!, run)));
+    return await planMendings(
+      parts,
+      repairs.map((run, i) => ({ slot: slots[i]!, run })),
+    );
   }
 
   /** From now on they are read from their new places. */

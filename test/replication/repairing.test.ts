@@ -11,6 +11,7 @@ import {
 import { RecordWalk, encodeContent, placeSeed } from '../../src/log/entry-wire.js';
 import { redactBody } from '../../src/log/redaction.js';
 import type { Redactions } from '../../src/log/redactions.js';
+import { runOf as bytesOf } from '../../src/log/run-bytes.js';
 import { verifyRun } from '../../src/log/run-reader.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 import type { RunSummary } from '../../src/log/run.js';
@@ -52,13 +53,18 @@ function damaged(changes: Partial<Damaged> = {}): Damaged {
 }
 
 const nobody = { of: () => undefined };
+const noneIsGivenUp = (): boolean => false;
 
 describe('a run put together again', () => {
   test('is the one that was written', () => {
     const damage = damaged();
     const here = piecesHere(damage);
     expect(missingIn(damage, here)).toEqual([2, 3]);
-    const composed = compose(damage, new Map([...piecesOfRun(good.bytes, good.run, nobody), ...here]));
+    const composed = compose(
+      damage,
+      new Map([...piecesOfRun(good.bytes, good.run, nobody), ...here]),
+      noneIsGivenUp,
+    );
     const bytes = typeof composed === 'object' ? composed.map((each) => each.bytes.slice()) : composed;
     expect(bytes).toEqual([good.bytes]);
   });
@@ -70,9 +76,8 @@ describe('a run put together again', () => {
     ['another entry before it', runOf(['other', 'two', 'three'])],
   ])('is refused with %s', (_, { bytes, run }) => {
     const damage = damaged();
-    expect(compose(damage, new Map([...piecesOfRun(bytes, run, nobody), ...piecesHere(damage)]))).toBe(
-      'other',
-    );
+    const pieces = new Map([...piecesOfRun(bytes, run, nobody), ...piecesHere(damage)]);
+    expect(compose(damage, pieces, noneIsGivenUp)).toBe('other');
   });
 
   test('takes nothing that is without its content unless a redaction is held, and then nothing that has it', () => {
@@ -89,16 +94,45 @@ describe('a run put together again', () => {
     };
     expect([...piecesOfRun(bytes, bare.value, second).keys()]).toEqual([2]);
     const pieces = piecesOfRun(good.bytes, good.run, second);
-    const composed = compose(damaged({ whole: [] }), pieces);
+    const composed = compose(damaged({ whole: [] }), pieces, noneIsGivenUp);
     const run = typeof composed === 'object' ? composed[0]!.run : undefined;
     expect(run).toMatchObject({ count: 3, redacted: [2, 2], recordBytes: good.run.recordBytes });
   });
 
   test('is waited for until all of it is there; of a hole a beginning will do', () => {
     const part = new Map([...piecesOfRun(good.bytes, good.run, nobody)].filter(([seq]) => seq !== 3));
-    expect(compose(damaged({ whole: [] }), part)).toBe('missing');
-    const composed = compose(damaged({ whole: [], known: undefined }), part);
+    expect(compose(damaged({ whole: [] }), part, noneIsGivenUp)).toBe('missing');
+    const composed = compose(damaged({ whole: [], known: undefined }), part, noneIsGivenUp);
     expect(typeof composed === 'object' && composed.map(({ run }) => run.count)).toEqual([2]);
+  });
+});
+
+describe('a run of which an entry in the middle was given up', () => {
+  const damage = damaged({ whole: [] });
+  const all = piecesOfRun(good.bytes, good.run, nobody);
+  const isGivenUp = (seq: number): boolean => seq === 2;
+  const without = (...seqs: number[]) => new Map([...all].filter(([seq]) => !seqs.includes(seq)));
+
+  test('is put together again in two parts', () => {
+    const composed = compose(damage, without(2), isGivenUp);
+    const parts = typeof composed === 'object' && composed.map(({ run }) => [run.firstSeq, run.count]);
+    expect(parts).toEqual([
+      [1, 1],
+      [3, 1],
+    ]);
+  });
+
+  test('is one run where somebody has it all the same', () => {
+    const composed = compose(damage, all, isGivenUp);
+    expect(typeof composed === 'object' && composed.map(({ run }) => run.count)).toEqual([3]);
+  });
+
+  test('is waited for while another is missing, and refused where its end is another', () => {
+    expect(compose(damage, without(2, 3), isGivenUp)).toBe('missing');
+    const other = runOf(['one', 'two', 'other']);
+    const pieces = new Map([...without(2, 3), ...piecesOfRun(other.bytes, other.run, nobody)]);
+    pieces.delete(2);
+    expect(compose(damage, pieces, isGivenUp)).toBe('other');
   });
 });
 
@@ -146,6 +180,36 @@ describe('an owner', () => {
     home.hear('c', { ...answer, session, runs: [] });
     expect(home.effects).toContainEqual({ type: 'giveUp', ref, lost: { writer, fromSeq: 1, toSeq: 3 } });
     expect(home.replica.mayMend(ref, writer, 1)).toBe(false);
+  });
+
+  test('stores again what others have of it once what nobody has in its middle is given up', () => {
+    const { home, session } = asked();
+    const pieces = piecesOfRun(good.bytes, good.run, nobody);
+    const ends = [1, 3].map((seq) => {
+      const records = pieces.get(seq)!.record;
+      return bytesOf({ ref, writer, round: 1, firstSeq: seq, count: 1, records });
+    });
+    home.hear('b', { ...answer, session, runs: ends });
+    home.hear('c', { ...answer, session, runs: [] });
+    const lost = { writer, fromSeq: 2, toSeq: 2 };
+    expect(home.effects).toContainEqual({ type: 'giveUp', ref, lost });
+    expect([1, 2, 3].map((seq) => home.replica.mayMend(ref, writer, seq))).toEqual([true, false, true]);
+    const out = new RunWriter();
+    const above = 'e'.repeat(24) as WriterId;
+    out.begin(ref, above, 0, 1, 0);
+    out.append({ timestamp: 200, kind: 'gap', parents: [{ writer, seq: 3 }], lost });
+    out.end();
+    const have = new Map([
+      [writer, 3],
+      [above, 1],
+    ]);
+    home.hear('c', { type: 'state', interval: 'i', ref, have, runs: [out.bytes().slice()] });
+    home.sync();
+    const { repairs } = home.replica.cut();
+    expect(repairs.map(({ run }) => [run.firstSeq, run.count])).toEqual([
+      [1, 1],
+      [3, 1],
+    ]);
   });
 
   test('asks again at once what it had asked before it owned: until then nobody gave up', () => {

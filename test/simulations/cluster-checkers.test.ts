@@ -117,7 +117,7 @@ class Story {
       orders: new Map([[channel, orderOf(stores[0]!.channels.get(channel)!)]]),
       raised: this.raised,
       again: this.again,
-      lastSnapshots: new Set(),
+      lastOwn: new Set(),
       everAt: () => undefined,
       strict: this.strict,
       wallStartMs,

@@ -4,6 +4,7 @@ import type { WriterId } from '../../src/base/ids.js';
 import { seededRandom } from '../../src/base/random.js';
 import type { Damage, LogStore } from '../../src/engine/ports.js';
 import { floorWriter } from '../../src/log/floors.js';
+import type { RunSummary } from '../../src/log/run.js';
 import { runOf } from '../../src/log/run-bytes.js';
 import { verifyRun } from '../../src/log/run-reader.js';
 import { RunWriter } from '../../src/log/run-writer.js';
@@ -80,19 +81,31 @@ class Elsewhere {
     }
   }
 
-  /** Stores the damaged run again. */
+  /** Stores the damaged run again, or in one commit these parts of it. */
   async repair(
     store: LogStore,
-    { ref: of, writer, firstSeq, count }: Pick<Damage, 'ref' | 'writer' | 'firstSeq' | 'count'>,
+    ...parts: Pick<Damage, 'ref' | 'writer' | 'firstSeq' | 'count'>[]
   ): Promise<void> {
+    const writer = new RunWriter();
+    const repairs = parts.map((part) => {
+      const { bytes, run } = this.#run(part);
+      return writer.add(bytes, run);
+    });
+    await store.open(room);
+    await store.commit({ bytes: writer.bytes(), runs: [], repairs });
+    store.release(room);
+  }
+
+  #run({ ref: of, writer, firstSeq, count }: Pick<Damage, 'ref' | 'writer' | 'firstSeq' | 'count'>): {
+    bytes: Uint8Array;
+    run: RunSummary;
+  } {
     const found = Array.from({ length: count }, (_, i) => this.#records.get(`${writer}-${firstSeq + i}`)!);
     const records = Buffer.concat(found.map(({ bytes }) => bytes));
     const bytes = runOf({ ref: of, writer, round: found[0]!.round, firstSeq, count, records });
     const run = verifyRun(bytes, 0, bytes.length);
     if (!run.ok) throw new Error(run.error);
-    await store.open(of);
-    await store.commit({ bytes, runs: [], repairs: [run.value] });
-    store.release(of);
+    return { bytes, run: run.value };
   }
 }
 
@@ -287,6 +300,73 @@ describe('a damaged run', () => {
   });
 });
 
+describe('a damaged run of which an entry in the middle was given up', () => {
+  const parts = [
+    { ref: room, writer: first, firstSeq: 1, count: 3 },
+    { ref: room, writer: first, firstSeq: 5, count: 2 },
+  ];
+  const rest = { read: [1, 2, 3, 5, 6, 7], missing: [] };
+
+  async function givenUp(machine: Machine) {
+    const store = await machine.open();
+    const a = new TestWriter(store, first);
+    await a.publish(room, 'one', 'two', 'three', 'four', 'five', 'six');
+    await a.publish(room, 'seven');
+    const elsewhere = new Elsewhere();
+    await elsewhere.copy(store, first, 7);
+    machine.rot('two');
+    machine.rot('four');
+    const b = new TestWriter(store, writerId(2), 2_000_000);
+    await b.add(room, { kind: 'gap', lost: { writer: first, fromSeq: 4, toSeq: 4 } });
+    await b.commit();
+    return { store, elsewhere };
+  }
+
+  test('is stored again without it, in parts that take its place together', async () => {
+    const machine = new Machine();
+    await machine.run(async () => {
+      const { store, elsewhere } = await givenUp(machine);
+      expect((await seqs(store, 7)).missing).toEqual([2, 4]);
+      await elsewhere.repair(store, parts[0]!);
+      // The rest would be nowhere.
+      expect((await seqs(store, 7)).missing).toEqual([2, 4]);
+      await elsewhere.repair(store, ...parts);
+      expect((await seqs(store, 7)).read).toEqual(rest.read);
+      expect(await store.examine(room, first, 2)).toBe(undefined);
+      expect((await store.digest(room))?.missing).toEqual([]);
+      for (let i = 0; i < 3; i++) await store.scrub(1);
+      expect(store.damaged(10)).toEqual([]);
+      await store.close();
+    });
+  });
+
+  test.each(['kept', 'lost', 'dropped'] as const)('is so after a restart, the index %s', async (index) => {
+    const machine = new Machine();
+    const digest = await machine.run(async () => {
+      const { store, elsewhere } = await givenUp(machine);
+      await seqs(store, 7);
+      await elsewhere.repair(store, ...parts);
+      const found = await store.digest(room);
+      if (index !== 'lost') await store.close();
+      return found;
+    });
+    machine.disk.kill();
+    machine.index.kill();
+    if (index === 'lost') machine.index.loseBatch();
+    if (index === 'dropped') machine.index.drop();
+    await machine.run(async () => {
+      const store = await machine.open();
+      expect((await seqs(store, 7)).read).toEqual(rest.read);
+      const found = await store.digest(room);
+      expect([found?.digest, found?.entries, found?.missing]).toEqual([digest?.digest, digest?.entries, []]);
+      expect((await store.open(room)).holes()).toEqual([]);
+      expect(await store.examine(room, first, 2)).toBe(undefined);
+      store.release(room);
+      await store.close();
+    });
+  });
+});
+
 describe('a start that reads all anew', () => {
   test('finds what was lacking before lacking, and is the same store still', async () => {
     const machine = new Machine();
@@ -372,7 +452,7 @@ describe('floors that cannot be read', () => {
       await store.scrub(1);
       expect(store.damaged(10)).toEqual([{ ref: room, writer: floorWriter, firstSeq: 3, count: 1 }]);
       const damage = await store.examine(room, floorWriter, 3);
-      const composed = compose(damage!, piecesHere(damage!));
+      const composed = compose(damage!, piecesHere(damage!), () => false);
       if (typeof composed === 'string') throw new Error(composed);
       const [{ bytes, run }] = composed as [(typeof composed)[number]];
       await store.commit({ bytes, runs: [], repairs: [run] });

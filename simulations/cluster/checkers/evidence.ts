@@ -25,8 +25,8 @@ export interface Evidence {
   readonly raised: readonly SeenFloors[];
   /** Entries that came to a disk on which they were trimmed. */
   readonly again: readonly string[];
-  /** What was written while all nodes stopped, by channel and dot. */
-  readonly lastSnapshots: ReadonlySet<string>;
+  /** What nodes wrote for themselves while all of them stopped, by channel and dot. */
+  readonly lastOwn: ReadonlySet<string>;
   /** An entry that was ever synced anywhere. */
   readonly everAt: (channel: string, writer: string, seq: number) => StoredEntry | undefined;
   /** Channels in which all publishes are at quorum and not to be degraded. */

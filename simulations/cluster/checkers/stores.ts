@@ -46,8 +46,8 @@ function isGivenUp({ orders }: Evidence, channel: string, dot: string): boolean 
   return order?.entries[order.positions.get(dot) ?? -1]?.kind === givenUpKind;
 }
 
-/** I11: at the end all homes hold the same, but for what was written while all stopped. */
-export const storesAreEqual: Checker = function* ({ stores, homesOf, lastSnapshots }) {
+/** I11: at the end all homes hold the same, but for what they wrote for themselves while all stopped. */
+export const storesAreEqual: Checker = function* ({ stores, homesOf, lastOwn }) {
   const names = new Set(stores.flatMap(({ channels }) => [...channels.keys()]));
   for (const name of names) {
     // Where nobody reads in the end, who takes over at the very end may write.
@@ -56,7 +56,7 @@ export const storesAreEqual: Checker = function* ({ stores, homesOf, lastSnapsho
     for (const other of others) {
       const [here, there] = [dotsIn(first!.channels.get(name)), dotsIn(other.channels.get(name))];
       const isLacking = (held: ReadonlySet<string>) => (dot: string) =>
-        !held.has(dot) && !lastSnapshots.has(`${name} ${dot}`);
+        !held.has(dot) && !lastOwn.has(`${name} ${dot}`);
       const missing = [...here].find(isLacking(there));
       const more = [...there].find(isLacking(here));
       if (missing !== undefined) yield `${missing} of ${name} is on ${first!.node} and not on ${other.node}`;
