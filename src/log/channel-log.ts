@@ -14,7 +14,7 @@ import {
   placeThrough,
   provisionalSpans,
 } from './committing.js';
-import { adoptDeletion, noteDeletion, takeVoids, tookIn, voidLost } from './deletion.js';
+import { lostOf, noteDeletion, putInForce, relearnOld, takeVoids, tookIn, voidLost } from './deletion.js';
 import type { Entry, LostRange, Timestamp, Trim, Vector } from './entry.js';
 import { floorsIn, isFloorRun, trimmedCount } from './floors.js';
 import { Generation } from './generation.js';
@@ -26,7 +26,7 @@ import { pastOf, vectorOf } from './past.js';
 import { Redactions } from './redactions.js';
 import type { RunSummary } from './run.js';
 import { type WriterState, stateOf } from './writer-state.js';
-import { type DueTrims, type FloorsVerdict, dueTrims, inForce, judgeFloors, rises, trimAt } from './trims.js';
+import { type DueTrims, type FloorsVerdict, dueTrims, judgeFloors, rises, trimAt } from './trims.js';
 import { forgetEffects, forgetEffectsOf, holdEffects } from './waiting-effects.js';
 
 export type { Refusal } from './acceptance.js';
@@ -159,7 +159,9 @@ export class ChannelLog {
 
   /** What an entry says of others that are not there, or are not to be. */
   #takeSaid({ lost, voids }: Entry): void {
-    if (lost) this.#giveUp(lost);
+    const nowhere = lost ? [lost] : lostOf(this.#parts, voids ?? []);
+    for (const range of nowhere) this.#giveUp(range);
+    if (nowhere.length > 0) relearnOld(this.#parts);
     if (!voids) return;
     // Giving up forgets what tells one generation from another.
     takeVoids(this.#parts, voids);
@@ -193,6 +195,7 @@ export class ChannelLog {
     const { writer, marked } = run;
     const restored = marked.filter(({ seq }) => subLog.isLost(seq));
     if (!subLog.restore(run)) return false;
+    relearnOld(this.#parts);
     holdEffects(this.#parts, { writer, marked: restored });
     for (const entry of restored) this.#takeSaid(entry);
     this.#lastTimestamp = Math.max(this.#lastTimestamp, run.lastTimestamp);
@@ -398,8 +401,7 @@ export class ChannelLog {
       this.#parts.subLogs.obtain(writer).raiseFloor(floor);
     }
     if (!rises) return;
-    if (trim.deletion) adoptDeletion(this.#parts, trim.deletion);
-    this.#parts.trim = inForce(this.#parts, { ...trim, floors });
+    putInForce(this.#parts, { ...trim, floors });
     const { retained } = this.#parts;
     if (retained && retained.seq <= (floors.get(retained.writer) ?? 0)) this.#parts.retained = undefined;
     order.trim(trimmedCount(floors));

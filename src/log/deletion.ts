@@ -5,7 +5,7 @@ import type { Dot, WriterId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { Span } from './committed-order.js';
-import type { Deletion, LostRange, Timestamp, Vector } from './entry.js';
+import type { Deletion, LostRange, Timestamp, Trim, Vector } from './entry.js';
 import type { HeldTrim, LogParts } from './log-parts.js';
 import type { RunSummary } from './run.js';
 import { overlaps } from './seq-ranges.js';
@@ -45,8 +45,28 @@ export function adoptDeletion(parts: LogParts, deletion: Deletion): void {
   const { through, end, timestamp } = deletion;
   for (const [writer, seq] of olderThan(parts, { through, old })) old.set(writer, seq);
   parts.deletion = { through, end, timestamp, old };
+  forgetOldRetained(parts);
+}
+
+/** More is known of what was lost: it is there again, or no home has it. */
+export function relearnOld(parts: LogParts): void {
+  const { deletion } = parts;
+  if (!deletion) return;
+  for (const [writer, seq] of olderThan(parts, deletion)) deletion.old.set(writer, seq);
+  forgetOldRetained(parts);
+}
+
+function forgetOldRetained(parts: LogParts): void {
   const { retained } = parts;
   if (retained && retained.seq <= oldThrough(parts, retained.writer)) parts.retained = undefined;
+}
+
+/** Floors are raised, with what they tell of the deletion. */
+export function putInForce(parts: LogParts, trim: Trim): void {
+  parts.trim = inForce(parts, trim);
+  if (!trim.deletion) return;
+  adoptDeletion(parts, trim.deletion);
+  parts.trim = inForce(parts, parts.trim);
 }
 
 /** A run came in: whether its entries stand on the end of the generation. Long after that nobody asks any more. */
@@ -63,8 +83,11 @@ export function tookIn(parts: LogParts, run: RunSummary): void {
   }
   const { writer, firstSeq, count } = run;
   const { old } = deletion;
-  if ((old.get(writer) ?? 0) !== firstSeq - 1 || isEnd(deletion, writer, firstSeq - 1)) return;
-  if (isEnd(deletion, writer, firstSeq)) return;
+  const known = old.get(writer) ?? 0;
+  const isBehindOld =
+    known === firstSeq - 1 || parts.subLogs.get(writer)?.isGivenUp(known + 1, firstSeq - 1) === true;
+  if (!isBehindOld || isEnd(deletion, writer, firstSeq - 1)) return;
+  if (isEnd(deletion, writer, firstSeq) || isClaimedBehind(parts, deletion.through, run)) return;
   const first = run.marked.find(({ parents = [] }) =>
     parents.some((parent) => parent.writer !== writer && parent.seq > oldThrough(parts, parent.writer)),
   );
@@ -83,6 +106,17 @@ function takeVoid(parts: LogParts, { writer, toSeq }: LostRange): void {
   if (!subLog) return;
   const known = parts.deletion ? (parts.deletion.old.get(writer) ?? 0) : oldByHeld(parts, writer);
   voidThrough(subLog, Math.min(toSeq, known));
+}
+
+/** What of these is lost here: of that the entry that says so is believed, as one that gives up is. */
+export function lostOf({ subLogs }: LogParts, voids: readonly LostRange[]): readonly LostRange[] {
+  return voids.flatMap(({ writer, fromSeq, toSeq }) =>
+    overlaps(subLogs.get(writer)?.lost ?? [], fromSeq, toSeq).map(([from, to]) => ({
+      writer,
+      fromSeq: from,
+      toSeq: to,
+    })),
+  );
 }
 
 /** Of what nobody has here there is nothing to drop: it is told as what it is. */
@@ -180,7 +214,7 @@ function olderThan(
   const firstNew = new Map<WriterId, number>([[through.writer, through.seq]]);
   const subLogs = parts.subLogs.values();
   for (const subLog of subLogs) {
-    const first = firstKnownNew(subLog, old.get(subLog.writer) ?? 0);
+    const first = firstKnownNew(parts, subLog, through, old.get(subLog.writer) ?? 0);
     if (first !== undefined && subLog.writer !== through.writer) firstNew.set(subLog.writer, first);
   }
   const isNew = ({ writer, seq }: Dot): boolean => seq >= (firstNew.get(writer) ?? Infinity);
@@ -195,21 +229,42 @@ function olderThan(
     }
   }
   return new Map(
-    subLogs.flatMap(({ writer, seq }) => {
-      const last = Math.max(old.get(writer) ?? 0, Math.min(seq, (firstNew.get(writer) ?? Infinity) - 1));
+    subLogs.flatMap((subLog) => {
+      const { writer, seq } = subLog;
+      const through = Math.min(seq, (firstNew.get(writer) ?? Infinity) - 1);
+      // What is given up is not said to be deleted where nothing behind it is.
+      const last = Math.max(old.get(writer) ?? 0, subLog.beforeGivenUp(through));
       return last > 0 ? [[writer, last] as const] : [];
     }),
   );
 }
 
-/** Above `old`: what is trimmed went by a trim that came later, and the primary chain goes on behind the end. Of what is lost
- *  nobody can tell. */
-function firstKnownNew({ floor, lost, given, placements, seq }: SubLog, old: number): number | undefined {
+/** Above `old`: what is trimmed went by a trim that came later, and the primary chain goes on behind the end, as later claims
+ *  do. Of what is lost nobody can tell until it is there again or given up: what is given up stands on its predecessor alone,
+ *  as its place says. */
+function firstKnownNew(parts: LogParts, subLog: SubLog, through: Dot, old: number): number | undefined {
+  const { writer, floor, placements } = subLog;
   if (floor > old) return old + 1;
   const onChain = placements.find((span) => span.onChain && span.firstSeq + span.count - 1 > old);
-  const unknown = [lost, given].map((ranges) => overlaps(ranges, old + 1, seq)[0]?.[0] ?? Infinity);
-  const first = Math.min(onChain ? Math.max(onChain.firstSeq, old + 1) : Infinity, ...unknown);
-  return first === Infinity ? undefined : first;
+  const claimed = subLog.firstOfRound(old + 1, (round) => isClaimedBehind(parts, through, { writer, round }));
+  const hole = subLog.holes().find(({ toSeq }) => toSeq > old);
+  const firsts = [onChain?.firstSeq, claimed, hole?.fromSeq].flatMap((seq) => seq ?? []);
+  return firsts.length === 0 ? undefined : Math.max(old + 1, Math.min(...firsts));
+}
+
+/** Whether a claim came after that of the end: who got it heard of the end before. Where the end is trimmed, the newest
+ *  trimmed entry stands for it. */
+function isClaimedBehind(
+  { subLogs, trim }: LogParts,
+  through: Dot,
+  { writer, round }: Pick<RunSummary, 'writer' | 'round'>,
+): boolean {
+  const subLog = subLogs.get(through.writer);
+  const isKept = subLog !== undefined && subLog.floor < through.seq && through.seq <= subLog.seq;
+  const endRound = isKept ? subLog.roundOf(through.seq) : (trim?.round ?? Infinity);
+  const endWriter = isKept ? through.writer : trim?.through.writer;
+  if (round !== endRound) return round > endRound;
+  return round > 0 && endWriter !== undefined && writer > endWriter;
 }
 
 function isEnd({ through }: Deletion, writer: WriterId, seq: number): boolean {

@@ -161,6 +161,12 @@ export class SubLog {
     return overlaps(this.given, from, to).some(([first, last]) => first === from && last === to);
   }
 
+  /** The newest at or below `seq` that is not given up. */
+  beforeGivenUp(seq: number): number {
+    const last = overlaps(this.given, 0, seq).at(-1);
+    return last?.[1] === seq ? last[0] - 1 : seq;
+  }
+
   givenUpRanges(): LostRange[] {
     const { writer, given } = this;
     return pairsOf(given).map(([fromSeq, toSeq]) => ({ writer, fromSeq, toSeq }));
@@ -186,6 +192,15 @@ export class SubLog {
   /** Round of an entry above the floor. */
   roundOf(seq: number): number {
     return this.rounds[pairAt(this.rounds, seq) + 1] ?? 0;
+  }
+
+  /** The first from `fromSeq` on whose round is such. */
+  firstOfRound(fromSeq: number, isSuch: (round: number) => boolean): number | undefined {
+    for (let i = 0; i < this.rounds.length; i += 2) {
+      const last = (this.rounds[i + 2] ?? this.seq + 1) - 1;
+      if (last >= fromSeq && isSuch(this.rounds[i + 1]!)) return Math.max(fromSeq, this.rounds[i]!);
+    }
+    return undefined;
   }
 
   /** The greatest (round, seq) above the floor. */

@@ -23,6 +23,7 @@ interface Writing {
   readonly count?: number;
   readonly deletes?: boolean;
   readonly voids?: readonly LostRange[];
+  readonly lost?: LostRange;
   readonly trim?: Trim;
   readonly timestamp?: Timestamp;
 }
@@ -33,7 +34,7 @@ function runOn(log: ChannelLog, writer: WriterId, of: Writing = {}): RunSummary 
 }
 
 function stampOn(log: ChannelLog, writer: WriterId, of: Writing): RunWriter {
-  const { round = 1, count = 1, deletes, voids, trim } = of;
+  const { round = 1, count = 1, deletes, voids, lost, trim } = of;
   const own = log.writer(writer);
   const firstSeq = (own?.seq ?? 0) + 1;
   const out = new RunWriter();
@@ -44,6 +45,7 @@ function stampOn(log: ChannelLog, writer: WriterId, of: Writing): RunWriter {
     if (deletes)
       out.append({ timestamp, kind: 'delete', parents, trim: log.generation.endAt(writer, firstSeq, round) });
     else if (trim) out.append({ timestamp, kind: 'trim', parents, trim });
+    else if (lost) out.append({ timestamp, kind: 'gap', parents, lost });
     else if (voids)
       out.append({
         timestamp,
@@ -306,5 +308,102 @@ describe('what was written beside the end', () => {
     write(a, { voids: home.generation.voidsDue() }, home);
     commit(write(a, {}, home), home);
     expect(had.ok && readAll(home, had.value)).toEqual(['deleted', 'deleted', 'a7x2']);
+  });
+});
+
+describe('what nobody can read of it', () => {
+  /** Beside the end: five entries of `c` in three runs, the middle one of which is lost, and what stands on them. */
+  function withHole() {
+    const { home, apart } = parted();
+    const runs = [2, 1, 2].map((count) => {
+      const run = runOn(apart, c, { round: 0, count });
+      apart.apply(run);
+      return run;
+    }) as [RunSummary, RunSummary, RunSummary];
+    const after = runOn(apart, b, { round: 0, count: 2 });
+    // What a start finds of it on a disk where the middle rotted.
+    const hurt = new ChannelLog(ref);
+    hurt.apply(runOn(hurt, a, { count: 5 }));
+    hurt.apply(runs[0]);
+    hurt.lose(hole);
+    for (const run of [runs[2], after]) hurt.apply(run);
+    return { home, hurt, runs, after };
+  }
+
+  const hole: LostRange = { writer: c, fromSeq: 3, toSeq: 3 };
+  const allOf = (log: ChannelLog): readonly number[] => [b, c].map((each) => log.generation.oldThrough(each));
+
+  test('is of the generation of what is before it, and so is what follows, once it is given up', () => {
+    const { home, hurt, runs, after } = withHole();
+    home.apply(runs[0]);
+    hurt.apply(floorRun(ref, home.trim!).run);
+    // It may have stood on the end.
+    expect(allOf(hurt)).toEqual([0, 2]);
+    write(a, { lost: hole }, home, hurt);
+    // Of what nothing is behind it is not said that it is deleted.
+    expect(allOf(home)).toEqual([0, 2]);
+    for (const run of [runs[2], after]) home.apply(run);
+    for (const log of [home, hurt, copyOf(home)]) expect(allOf(log)).toEqual([2, 5]);
+    const voids = home.generation.voidsDue();
+    expect(voids).toEqual(hurt.generation.voidsDue());
+    commit(write(a, { voids }, home, hurt), home, hurt);
+    for (const log of [home, hurt, copyOf(hurt)]) {
+      expect([log.entries, log.holes(), log.generation.voidsDue()]).toEqual([2, [], []]);
+      expect(readAll(log)).not.toContainEqual(expect.stringMatching(/^[bc]/));
+    }
+    // Whoever is told of the floors from now on is told of that too.
+    expect(home.trim?.deletion?.old).toEqual(home.generation.deletion?.old);
+  });
+
+  test('is known again where it is stored again', () => {
+    const { home, hurt, runs } = withHole();
+    hurt.apply(floorRun(ref, home.trim!).run);
+    expect(hurt.restore(runs[1])).toBe(true);
+    expect(allOf(hurt)).toEqual([2, 5]);
+    expect(hurt.trim?.deletion?.old).toEqual(hurt.generation.deletion?.old);
+  });
+
+  test('is void with what follows it where an owner that had it says so', () => {
+    const { home, hurt, runs, after } = withHole();
+    hurt.apply(floorRun(ref, home.trim!).run);
+    for (const run of [...runs, after]) home.apply(run);
+    write(a, { voids: home.generation.voidsDue() }, home, hurt);
+    for (const log of [home, hurt])
+      expect([log.entries, log.writer(c)?.goneThrough, log.writer(b)?.goneThrough]).toEqual([1, 5, 2]);
+  });
+
+  test('hides nothing that a later claim stamped, also where that comes in behind it', () => {
+    const { home } = parted();
+    const opening = runOn(home, b, { round: 2 });
+    const full = copyOf(home);
+    full.apply(opening);
+    const behind = runOn(full, b, { round: 2, count: 3 });
+    const late = copyOf(home);
+    home.lose({ writer: b, fromSeq: 1, toSeq: 1 });
+    home.apply(behind);
+    for (const log of [home, late]) {
+      write(c, { round: 3, lost: { writer: b, fromSeq: 1, toSeq: 1 } }, log);
+      if (log === late) log.apply(behind);
+      expect([allOf(log), log.generation.voidsDue()]).toEqual([[0, 0], []]);
+    }
+  });
+
+  test('hides nothing behind it that names what stands on the end', () => {
+    const { home } = parted();
+    commit(write(a, {}, home), home);
+    const full = copyOf(home);
+    full.apply(runOn(full, c, { round: 0 }));
+    const next = runOn(full, c, { round: 0 });
+    full.apply(next);
+    write(a, {}, home, full);
+    const named = runOn(full, c, { round: 0, count: 2 });
+    home.lose({ writer: c, fromSeq: 1, toSeq: 1 });
+    for (const run of [next, named]) home.apply(run);
+    full.apply(named);
+    expect(allOf(full)).toEqual([0, 0]);
+    write(a, { lost: { writer: c, fromSeq: 1, toSeq: 1 } }, home, full);
+    // Also where what is given up had been known.
+    for (const log of [home, full])
+      expect(log.generation.voidsDue()).toEqual([{ writer: c, fromSeq: 1, toSeq: 2 }]);
   });
 });
