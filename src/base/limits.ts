@@ -6,6 +6,7 @@ import { notificationLimits } from './notification-limits.js';
 import { peopleLimits } from './people-limits.js';
 import { presenceLimits } from './presence-limits.js';
 import { restoreLimits } from './restore-limits.js';
+import { rpcLimits } from './rpc-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
@@ -17,6 +18,7 @@ export const limits = {
   ...peopleLimits,
   ...presenceLimits,
   ...restoreLimits,
+  ...rpcLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
   sseChannelsMax: 32,
