@@ -70,7 +70,7 @@ export const errorCatalogue = define({
   METHOD_NOT_FOUND: {
     status: 404,
     outcome: 'rejected',
-    message: 'No service of this hub has this method. Check its name.',
+    message: 'No service of this hub has this method.',
   },
   NO_PRESENCE: {
     status: 404,
@@ -139,7 +139,7 @@ export const errorCatalogue = define({
   CALL_REFUSED: {
     status: 422,
     outcome: 'rejected',
-    message: 'The service that has this method refuses the call. Its own code is the "reason".',
+    message: 'The service refuses the call. Its own code is the "reason".',
   },
   TOO_MANY: {
     status: 429,
@@ -172,8 +172,7 @@ export const errorCatalogue = define({
   NO_ANSWER: {
     status: 502,
     outcome: 'indeterminate',
-    message:
-      'The service gave no answer that can be used, so the call may have taken effect. Look whether it has before calling again.',
+    message: 'The service gave no usable answer: the call may have taken effect. Look before calling again.',
   },
   UNSUPPORTED: {
     status: 501,

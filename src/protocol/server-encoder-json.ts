@@ -121,8 +121,8 @@ const sessionInfoMembers: (keyof SessionInfo)[] = [
   'subscriptionsMax',
 ];
 
-function authToJson({ metadata, type: _, ...rest }: AuthResult): string {
-  const text = JSON.stringify(rest);
+function authToJson({ metadata, ...rest }: AuthResult): string {
+  const text = JSON.stringify({ ...rest, type: undefined });
   return metadata === undefined ? text : `${text.slice(0, -1)},"metadata":${metadata}}`;
 }
 

@@ -28,7 +28,7 @@ function naive(services: Readonly<Record<string, Service>>, asked: string): stri
         wild < 0 ? 1 : 0,
         wild < 0 ? 0 : wild,
         text.includes('*') ? 0 : 1,
-        [...text].filter((c) => !'*#'.includes(c)).length,
+        text.split('').filter((c) => !'*#'.includes(c)).length,
       ];
       if (!best || isAbove(rank, best.rank)) best = { rank, name };
     }

@@ -99,7 +99,7 @@ export class Calls {
 
   #requestOf(
     { hub, principal, session }: Caller,
-    { type: _, ...message }: RpcMessage,
+    { method, contentType, payload }: RpcMessage,
     { name, service }: NamedService,
   ): ServiceRequest {
     const { actor, authenticated, admin, metadata } = principal;
@@ -108,7 +108,9 @@ export class Calls {
       service,
       hub,
       id: toHex(this.#host.ports.random.bytes(12)),
-      ...message,
+      method,
+      payload,
+      ...(contentType === undefined ? {} : { contentType }),
       ...(session && { sessionId: session.id }),
       // A user may have an administrator's name.
       ...(admin ? { admin } : authenticated && { user: actor }),

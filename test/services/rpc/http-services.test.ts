@@ -267,7 +267,7 @@ describe('attack 36', () => {
     for (let round = 0; round < 3; round++) {
       const calls = Array.from({ length: limits.callsPerHubMax }, () => services.call(request()));
       await expect.poll(() => service.requests.length).toBe(limits.callsPerHubMax * (round + 1));
-      for (const { cancel } of calls) cancel();
+      for (const each of calls) each.cancel();
       for (const { answer } of calls) expect(await answer).toMatchObject({ error: { code: 'NO_ANSWER' } });
     }
     await expect.poll(() => ended).toBe(limits.callsPerHubMax * 3);
