@@ -393,6 +393,9 @@ export const limits = {
   outboundTotalMs: 5_000,
   outboundBytesMax: 65_536,
   outboundPerHubMax: 32,
+  /** A connection that was quiet for so long is not used again: most services close theirs later than that, and what is sent over
+   *  one that is being closed has no answer. */
+  outboundIdleMs: 1_500,
   /** Failures in a row after which a service is left alone, and for how long. */
   outboundFailuresMax: 5,
   outboundRestMs: 5_000,

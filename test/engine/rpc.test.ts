@@ -2,43 +2,12 @@
 import { expect, test } from 'vitest';
 import { utf8, utf8Text } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
-import { type Result, err, ok } from '../../src/base/result.js';
-import type { ServiceCalls, ServiceRequest } from '../../src/engine/ports.js';
-import { type Failure, failure } from '../../src/protocol/errors.js';
-import type { RpcAnswer, RpcMessage } from '../../src/protocol/messages.js';
+import { err, ok } from '../../src/base/result.js';
+import { failure } from '../../src/protocol/errors.js';
+import type { RpcMessage } from '../../src/protocol/messages.js';
+import { type Answer, Called } from './called-services.js';
 import { type Json, type TestSession, World, admin, anonymous } from './harness.js';
 import { Known, enter, set } from './known-clients.js';
-
-type Answer = Result<RpcAnswer, Failure>;
-
-/** Answers with what it was called by, unless calls are held. */
-class Called implements ServiceCalls {
-  readonly requests: ServiceRequest[] = [];
-  readonly held: ((answer: Answer) => void)[] = [];
-  /** By the calls' ids. */
-  readonly cancelled = new Set<string>();
-  isHeld = false;
-
-  call(request: ServiceRequest): ReturnType<ServiceCalls['call']> {
-    this.requests.push(request);
-    const answer = new Promise<Answer>((resolve) => {
-      if (this.isHeld) this.held.push(resolve);
-      else resolve(ok({ contentType: request.contentType ?? '', payload: request.payload }));
-    });
-    const resolve = this.held.at(-1);
-    return {
-      answer,
-      cancel: () => {
-        this.cancelled.add(request.id);
-        resolve?.(err(failure('NO_ANSWER')));
-      },
-    };
-  }
-
-  get last(): ServiceRequest {
-    return this.requests.at(-1)!;
-  }
-}
 
 const url = 'https://service.example/calls';
 const service = (methods: readonly string[], more: object = {}) => ({ type: 'http', url, methods, ...more });

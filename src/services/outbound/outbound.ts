@@ -61,6 +61,13 @@ export interface OutboundBounds {
   readonly isFailure: (status: number) => boolean;
 }
 
+const connections = {
+  keepAlive: true,
+  timeout: limits.outboundIdleMs,
+  maxFreeSockets: 4,
+  maxTotalSockets: 256,
+} as const;
+
 interface Breaker {
   failures: number;
   openUntilMs: number;
@@ -70,8 +77,8 @@ export class Outbound {
   readonly #options: OutboundOptions;
   readonly #internal: ReadonlySet<string>;
   readonly #resolver = new Resolver({ timeout: 1_500, tries: 2 });
-  readonly #http = new HttpAgent({ keepAlive: true, maxFreeSockets: 4, maxTotalSockets: 256 });
-  readonly #https = new HttpsAgent({ keepAlive: true, maxFreeSockets: 4, maxTotalSockets: 256 });
+  readonly #http = new HttpAgent(connections);
+  readonly #https = new HttpsAgent(connections);
   readonly #underWay = new Map<string, number>();
   /** By hub and address: what one hub asks of a service takes it from no other, and none of its services another. */
   readonly #breakers = new Map<string, Breaker>();

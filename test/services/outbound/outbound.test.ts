@@ -1,5 +1,6 @@
 /** Calls that a hub's settings bring about: attacks 35 and 36. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { limits } from '../../../src/base/limits.js';
 import { isPublicAddress } from '../../../src/services/outbound/addresses.js';
 import { Outbound, type OutboundOptions } from '../../../src/services/outbound/outbound.js';
 import { Clock, Service, Setup } from '../auth/tokens.js';
@@ -112,6 +113,21 @@ describe('attack 35: nothing is called at', () => {
     );
     outbound.stop();
   });
+});
+
+test('a connection is used again at once, and not once it was quiet for longer than services keep theirs', async () => {
+  service = await new Service().start();
+  let connections = 0;
+  service.server.on('connection', () => connections++);
+  const outbound = outboundOf({ internalOrigins: [service.origin] });
+  const call = () => outbound.call({ hub: 'acme', url: service.origin, method: 'GET' });
+  await call();
+  await call();
+  expect(connections).toBe(1);
+  await new Promise((resolve) => setTimeout(resolve, limits.outboundIdleMs + 200));
+  await call();
+  expect(connections).toBe(2);
+  outbound.stop();
 });
 
 describe('an http provider', () => {
