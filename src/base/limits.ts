@@ -6,6 +6,7 @@ import { notificationLimits } from './notification-limits.js';
 import { peopleLimits } from './people-limits.js';
 import { presenceLimits } from './presence-limits.js';
 import { restoreLimits } from './restore-limits.js';
+import { rpcLimits } from './rpc-limits.js';
 import { wireLimits } from './wire-limits.js';
 
 export const limits = {
@@ -17,6 +18,7 @@ export const limits = {
   ...peopleLimits,
   ...presenceLimits,
   ...restoreLimits,
+  ...rpcLimits,
   subscriptionsPerSessionMax: 4_096,
   /** Channels in one SSE stream: its compound cursor must fit a header. */
   sseChannelsMax: 32,
@@ -391,6 +393,9 @@ export const limits = {
   outboundTotalMs: 5_000,
   outboundBytesMax: 65_536,
   outboundPerHubMax: 32,
+  /** A connection that was quiet for so long is not used again: most services close theirs later than that, and what is sent over
+   *  one that is being closed has no answer. */
+  outboundIdleMs: 1_500,
   /** Failures in a row after which a service is left alone, and for how long. */
   outboundFailuresMax: 5,
   outboundRestMs: 5_000,

@@ -1,5 +1,6 @@
-/** Patterns of channel names: `*` stands for anything, also for nothing and for ":"; `#` for one whole segment between
- *  ":". A list of them is compiled once; single names and beginnings, which most are, cost one look-up each. */
+/** Patterns of names of channels, and of methods, which have the same grammar: `*` stands for anything, also for nothing and
+ *  for ":"; `#` for one whole segment between ":". A list of them is compiled once; single names and beginnings, which most
+ *  are, cost one look-up each. */
 import { type Result, err, ok } from '../base/result.js';
 import { limits } from '../base/limits.js';
 
@@ -9,13 +10,9 @@ const characters = /^\$?[A-Za-z0-9._~@+=%:*#-]+$/;
 /** Whether it may be a pattern at all; the sentence says what is wrong. */
 export function checkPattern(text: string): Result<string, string> {
   if (text.length === 0 || text.length > limits.channelPatternBytesMax || !characters.test(text))
-    return err(
-      `A channel pattern has 1 to ${limits.channelPatternBytesMax} characters of channel names, "*" and "#".`,
-    );
+    return err(`A pattern has 1 to ${limits.channelPatternBytesMax} characters of names, "*" and "#".`);
   const isWhole = text.split(':').every((segment) => segment === '#' || !segment.includes('#'));
-  return isWhole
-    ? ok(text)
-    : err('In a channel pattern "#" stands for a whole segment, as in "game:#:chat".');
+  return isWhole ? ok(text) : err('In a pattern "#" stands for a whole segment, as in "game:#:chat".');
 }
 
 export class Patterns {
@@ -33,10 +30,10 @@ export class Patterns {
     }
   }
 
-  matches(channel: string): boolean {
-    if (this.#names.has(channel)) return true;
-    for (const beginning of this.#beginnings) if (channel.startsWith(beginning)) return true;
-    for (const pattern of this.#others) if (matchesPattern(pattern, channel)) return true;
+  matches(name: string): boolean {
+    if (this.#names.has(name)) return true;
+    for (const beginning of this.#beginnings) if (name.startsWith(beginning)) return true;
+    for (const pattern of this.#others) if (matchesPattern(pattern, name)) return true;
     return false;
   }
 }

@@ -16,6 +16,9 @@ export interface Asker {
   readonly grants?: Grants | undefined;
 }
 
+/** Who may call a service's methods beside administrators and those who were granted them. */
+export type OpenTo = 'users' | 'everybody';
+
 const notified =
   "Notifications are created by services and administrators: with an administrator's token, or one whose publish " +
   'permissions name the channel by a pattern that begins with "notification:".';
@@ -48,6 +51,14 @@ export function refusal(
       : failure('DENIED', { channel, message: notified });
   const allowed = action === 'publish' ? rules.clientPublish : action !== 'delete' && rules.public;
   return allowed || asker.grants?.allows(action, channel) ? undefined : failure('DENIED', { channel });
+}
+
+/** Of a call; `openTo`: as the service says that has the method. `undefined` when allowed. */
+export function callRefusal(asker: Asker, method: string, openTo: OpenTo | undefined): Failure | undefined {
+  if (asker.admin || openTo === 'everybody') return undefined;
+  if (!asker.authenticated) return failure('UNAUTHENTICATED');
+  if (openTo === 'users' || asker.grants?.allows('call', method)) return undefined;
+  return failure('DENIED', { message: 'This client is not allowed to call this method.' });
 }
 
 /** A user's own channel is read by that user alone. Who writes to it is always known. */

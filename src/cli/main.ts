@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../server/version.js';
 import { addBenchCommand } from './bench-command.js';
+import { addCallCommand } from './call-command.js';
 import { addChannelCommand, addChannelsCommand } from './channels-command.js';
 import { addDocCommand } from './doc-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
@@ -36,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   addDocCommand(program);
   addNotifyCommand(program);
   addPresenceCommand(program);
+  addCallCommand(program);
   addChannelsCommand(program);
   addChannelCommand(program);
   addRedactCommand(program);

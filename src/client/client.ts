@@ -9,6 +9,7 @@ import { failure } from '../protocol/errors.js';
 import type { PublishedKind, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { hubOf, webSocketUrl } from './address.js';
 import { jsonText, nameOf } from './arguments.js';
+import { type CallOptions, callOf } from './call.js';
 import { contentOf } from './content.js';
 import { Direct } from './direct.js';
 import { Emitter, type Listener } from './emitter.js';
@@ -24,6 +25,7 @@ import {
 import { History, type HistoryOptions } from './history.js';
 import { type Identity, IdentityKeeper } from './identity.js';
 import { Link } from './link.js';
+import { dataOf } from './message.js';
 import {
   type ConnectOptions,
   type Limits,
@@ -54,7 +56,8 @@ export function connect(options: string | ConnectOptions): Client {
 export class Client {
   readonly hub: string;
   readonly #limits: Limits;
-  readonly #platform: Platform;
+  /** @internal */
+  readonly platform: Platform;
   readonly #events: Emitter<ClientEvents>;
   readonly #link: Link;
   readonly #queue: PublishQueue;
@@ -75,18 +78,18 @@ export class Client {
     const urls = typeof options.url === 'string' ? [options.url] : options.url;
     this.hub = hubOf(urls[0] ?? '', options.hub, defaults.hub);
     this.#limits = limitsOf(options);
-    this.#platform = options.platform ?? systemPlatform(options.webSocket);
+    this.platform = options.platform ?? systemPlatform(options.webSocket);
     this.#token = options.token;
-    this.#events = new Emitter((error) => this.#platform.report(error));
-    this.#queue = new PublishQueue(this.#limits, this.#platform.random);
-    this.#keyPrefix = toBase64Url(this.#platform.random.bytes(9));
+    this.#events = new Emitter((error) => this.platform.report(error));
+    this.#queue = new PublishQueue(this.#limits, this.platform.random);
+    this.#keyPrefix = toBase64Url(this.platform.random.bytes(9));
     this.#link = new Link(
-      this.#platform,
+      this.platform,
       {
         ...this.#limits,
         urls: urls.map((url) => webSocketUrl(url, this.hub)),
         hub: this.hub,
-        publisher: publisherOf(options, this.#platform),
+        publisher: publisherOf(options, this.platform),
         canRenewToken: typeof options.token === 'function',
       },
       this.hub as HubName,
@@ -106,7 +109,7 @@ export class Client {
         changed: () => this.#changed(),
       },
     );
-    this.#subscriptions = new Subscriptions(this.#link, (error) => this.#platform.report(error));
+    this.#subscriptions = new Subscriptions(this.#link, (error) => this.platform.report(error));
     const parts = { link: this.#link, subscriptions: this.#subscriptions, events: this.#events };
     this.#direct = new Direct({ ...parts, make: (channel) => this.#make(nameOf(channel)) });
     this.#restore = new Restoring(options.restore, {
@@ -231,6 +234,14 @@ export class Client {
     return answer;
   }
 
+  /** Calls a method of a service of the hub, once, and gives what it answers, as `data` of a message. Rejects with RinglogError:
+   *  CALL_REFUSED with the service's own code as `reason`; NO_ANSWER where it may have taken effect. */
+  async call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
+    if (this.#isEnding) throw this.#endError();
+    const answer = await this.ask(callOf(method, data, options), options.timeoutMs);
+    return dataOf(answer.contentType ?? '', answer.payload);
+  }
+
   /** Asks the hub's directory; `ringlog/people` knows how. */
   async askDirectory(action: string, request: object): Promise<unknown> {
     if (this.#isEnding) throw this.#endError();
@@ -243,19 +254,9 @@ export class Client {
     this.#subscriptions.get(channel)?.say(presence);
   }
 
-  /** @internal */
-  get platform(): Platform {
-    return this.#platform;
-  }
-
   /** @internal An idempotency key that nobody else has. */
   newKey(): string {
-    return this.#nextKey();
-  }
-
-  /** @internal */
-  report(error: unknown): void {
-    this.#platform.report(error);
+    return `${this.#keyPrefix}-${(this.#keys++).toString(36)}`;
   }
 
   /** A new token, for the connection there is and those to come. */
@@ -272,7 +273,7 @@ export class Client {
   async #close(timeoutMs: number): Promise<void> {
     if (this.#state !== 'closed' && this.#queue.size > 0 && timeoutMs > 0) {
       await new Promise<void>((resolve) => {
-        const cancel = this.#platform.after(timeoutMs, resolve);
+        const cancel = this.platform.after(timeoutMs, resolve);
         this.#settled = () => {
           cancel();
           resolve();
@@ -315,7 +316,7 @@ export class Client {
         channel: name,
         content,
         timeoutMs,
-        ...(isSignal ? undefined : { idempotencyKey: idempotencyKey ?? this.#nextKey() }),
+        ...(isSignal ? undefined : { idempotencyKey: idempotencyKey ?? this.newKey() }),
         ...(level === undefined ? undefined : { level }),
         ...(degrade === undefined ? undefined : { degrade }),
         ...(kind === undefined ? undefined : { kind }),
@@ -333,10 +334,6 @@ export class Client {
       if (error instanceof RinglogError) return error;
       throw error;
     }
-  }
-
-  #nextKey(): string {
-    return `${this.#keyPrefix}-${(this.#keys++).toString(36)}`;
   }
 
   /** A publish has its outcome: `close` may be waiting for the last. */
@@ -392,7 +389,7 @@ export class Client {
         (renewed) => {
           if (renewed !== undefined && this.#link.isOpen) this.#link.renewToken(renewed);
         },
-        (error: unknown) => this.#platform.report(error),
+        (error: unknown) => this.platform.report(error),
       );
   }
 

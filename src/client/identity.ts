@@ -7,7 +7,12 @@ export interface Identity {
   readonly user?: string;
   readonly authenticated: boolean;
   /** Channel patterns: what it may do beside what the channels' rules allow everybody. */
-  readonly permissions: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+  readonly permissions: {
+    readonly publish: readonly string[];
+    readonly subscribe: readonly string[];
+    /** Of methods that it may call. */
+    readonly rpc: readonly string[];
+  };
   /** What the hub's authentication provider says of it. */
   readonly metadata?: unknown;
   /** The server ends the session then, unless there is a new token. */
@@ -31,11 +36,11 @@ export class IdentityKeeper {
   }
 
   answered(answer: AuthResult, nowMs: number): void {
-    const { actor, authenticated, publish = [], subscribe = [], metadata, expiresAt } = answer;
+    const { actor, authenticated, publish = [], subscribe = [], rpc = [], metadata, expiresAt } = answer;
     this.identity = {
       ...(actor === undefined ? {} : { user: actor }),
       authenticated,
-      permissions: { publish, subscribe },
+      permissions: { publish, subscribe, rpc },
       ...(metadata === undefined ? {} : { metadata: parsed(metadata) }),
       ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
     };

@@ -4,6 +4,7 @@
  *      await client.publish('lobby', { text: 'hello' });
  *      for await (const message of client.subscribe('lobby', { start: { last: 10 } })) console.log(message.data);
  */
+export type { CallOptions } from './call.js';
 export { Client, type ClientEvents, type ClientState, type SubscribeOptions, connect } from './client.js';
 export {
   type DocumentOptions,

@@ -113,7 +113,8 @@ export class SignalMessage extends Received {
   }
 }
 
-function dataOf(contentType: string, bytes: Uint8Array): unknown {
+/** A payload by its type. */
+export function dataOf(contentType: string, bytes: Uint8Array): unknown {
   const text = isTextType(contentType) || isJsonType(contentType) ? textOf(bytes) : undefined;
   if (text === undefined) return bytes;
   if (isTextType(contentType)) return text;

@@ -143,7 +143,7 @@ export class NotificationChannel {
   private constructor(client: Client, channel: string, { start = 'live', on = {} }: OpenOptions) {
     this.channel = channel;
     this.#client = client;
-    this.#events = new Emitter((error) => client.report(error));
+    this.#events = new Emitter((error) => client.platform.report(error));
     const listen = <K extends keyof NotificationEvents>(name: K): void => {
       const listener = on[name];
       if (listener) this.#events.on(name, listener);

@@ -122,7 +122,7 @@ export class ChannelPresence {
   constructor(client: Client, channel: string) {
     this.channel = channel;
     this.#client = client;
-    this.#events = new Emitter((error) => client.report(error));
+    this.#events = new Emitter((error) => client.platform.report(error));
     this.#offs = [
       client.on('presence', (event) => this.#received(event)),
       client.on('error', (error) => error.channel === channel && this.#failed(error)),

@@ -67,7 +67,7 @@ class ChannelReceipts {
 
   constructor(client: Client, document: SharedDocument<Document>) {
     this.#document = document;
-    this.#events = new Emitter((error) => client.report(error));
+    this.#events = new Emitter((error) => client.platform.report(error));
     this.#before = document.value;
     document.on('change', () => this.#changed());
     document.on('error', (error) => this.#events.emit('error', error));

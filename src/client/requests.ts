@@ -1,9 +1,9 @@
 /** Requests: those that only read are asked again after an interruption, until they are answered or too old. */
-import type { Failure } from '../protocol/errors.js';
-import type { ChannelQuestion, PresenceRequest, ServerEvent, UserMessage } from '../protocol/messages.js';
+import { type Failure, failure } from '../protocol/errors.js';
+import type { Request as Question, ServerEvent } from '../protocol/messages.js';
 import { type RinglogError, ownError, serverError } from './error.js';
 
-export type Question = ChannelQuestion | PresenceRequest | UserMessage;
+export type { Question };
 /** The type of what answers each. */
 const answerTypes = {
   history: 'history',
@@ -13,6 +13,7 @@ const answerTypes = {
   presenceUpdate: 'presence',
   occupancy: 'occupancy',
   user: 'user',
+  rpc: 'rpc',
 } as const;
 export type AnswerTo<Q extends Question> = Extract<ServerEvent, { type: (typeof answerTypes)[Q['type']] }>;
 
@@ -42,7 +43,7 @@ const repeatable = new Set([
 
 /** Of those that only read, and that may be said twice. */
 function mayRepeat(question: Question): boolean {
-  return question.type !== 'user' || repeatable.has(question.action);
+  return question.type === 'user' ? repeatable.has(question.action) : question.type !== 'rpc';
 }
 
 export class Requests {
@@ -82,8 +83,7 @@ export class Requests {
   lost(): void {
     for (const request of this.#sent.values()) {
       if (mayRepeat(request.message)) this.#waiting.set(request, 0);
-      // What it asked for may be done.
-      else request.reject(ownError('UNREACHABLE', 'indeterminate'));
+      else request.reject(mayBeDone(request.message, 'UNREACHABLE'));
     }
     this.#sent.clear();
   }
@@ -114,8 +114,15 @@ export class Requests {
     this.#waiting.delete(request);
     this.#sent.delete(requestId);
     const { message, refusal } = request;
-    const mayBeDone = requestId !== 0 && !mayRepeat(message);
-    const channel = message.type === 'user' ? undefined : message.channel;
-    request.reject(ownError('TIMEOUT', mayBeDone ? 'indeterminate' : 'rejected', channel, refusal));
+    const channel = 'channel' in message ? message.channel : undefined;
+    const isOpen = requestId !== 0 && !mayRepeat(message);
+    request.reject(
+      isOpen ? mayBeDone(message, 'TIMEOUT') : ownError('TIMEOUT', 'rejected', channel, refusal),
+    );
   }
+}
+
+/** What it asked for may be done. */
+function mayBeDone({ type }: Question, code: 'UNREACHABLE' | 'TIMEOUT'): RinglogError {
+  return type === 'rpc' ? serverError(failure('NO_ANSWER')) : ownError(code, 'indeterminate');
 }

@@ -359,7 +359,7 @@ export class SharedDocument<T = unknown> {
 
   #report(error: unknown): void {
     if (error instanceof RinglogError) this.#events.emit('error', error);
-    else this.#client.report(error);
+    else this.#client.platform.report(error);
   }
 }
 

@@ -20,6 +20,8 @@ import type {
   NotificationsMessage,
   Member,
   PublishMessage,
+  RpcAnswer,
+  RpcMessage,
 } from '../protocol/messages.js';
 import type { Failure } from '../protocol/errors.js';
 import type { Entry, EntryKind, Timestamp } from '../log/entry.js';
@@ -101,6 +103,14 @@ export interface PublishAccepted {
   readonly duplicate: boolean;
   /** Of a patch: the document's version behind it. */
   readonly version?: number;
+}
+
+/** A call that is under way. */
+export interface Call {
+  /** Never rejects. */
+  readonly answer: Promise<Result<RpcAnswer, Failure>>;
+  /** Nobody waits for the answer any more: it is answered as one that is lost. Whether it takes effect is the service's matter. */
+  cancel(): void;
 }
 
 /** JSON. */
@@ -325,6 +335,8 @@ export interface NodeApi {
     request: unknown,
     remote: string,
   ): Promise<Result<PeopleAnswer, Failure>>;
+  /** Calls a method of one of the hub's services. */
+  call(principal: Principal, hub: string, message: RpcMessage): Call;
   openSession(request: OpenSession): Result<SessionHandle, Failure>;
   /** Results in the order of the messages. */
   publish(

@@ -7,17 +7,14 @@ type CoreStatus = Pick<
   'storeId' | 'writer' | 'channelsInMemory' | 'diskFull' | 'counters' | 'cluster'
 >;
 
-/** `published`: what was counted where publishes come in. */
-export function coreStatus(
-  core: Core | undefined,
-  published: Readonly<Record<string, number>> | undefined,
-): CoreStatus {
+/** `counted`: what is counted outside of the log. */
+export function coreStatus(core: Core | undefined, counted: Readonly<Record<string, number>>): CoreStatus {
   return {
     storeId: core?.store.storeId ?? '',
     writer: core?.ordering.writer ?? '',
     channelsInMemory: core?.channels.size ?? 0,
     diskFull: core !== undefined && core.store.space() !== 'ok',
     ...(core?.cluster ? { cluster: core.cluster.status() } : {}),
-    counters: { ...core?.committer.counters, ...published, ...core?.delivery.counters },
+    counters: { ...core?.committer.counters, ...counted, ...core?.delivery.counters },
   };
 }

@@ -5,20 +5,14 @@ import { planted } from '../base/planted.js';
 import { type Result, err, ok } from '../base/result.js';
 import { type ChannelRules, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { HistoryMessage, PublishMessage } from '../protocol/messages.js';
 import type { ActiveChannel } from './active-channel.js';
 import type {
-  ChannelDigest,
   ClusterApi,
-  HistoryPage,
-  LogPage,
-  LogQuery,
   NodeApi,
   NodeStatus,
   OpenSession,
   PeopleAnswer,
   Principal,
-  PublishAccepted,
   SessionHandle,
 } from './api.js';
 import type { Cluster } from './cluster/cluster.js';
@@ -29,6 +23,7 @@ import { coreStatus } from './core-status.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { writeLastSnapshots } from './folds/last-snapshots.js';
 import { Admission } from './hubs/admission.js';
+import { refusedCall } from './hubs/calls.js';
 import { HubDeletion } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
 import { notificationPage } from './notifications/reading.js';
@@ -90,6 +85,7 @@ export class Engine implements NodeApi {
         this.#tenants.asked(principal, hub, action, request, remote),
       quotas: () => this.#tenants.quotas,
       presence: () => this.#presence!,
+      calls: () => this.#tenants.calls,
       restoring: () => this.#tenants.restoring,
       isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
@@ -272,6 +268,14 @@ export class Engine implements NodeApi {
     return name.ok ? this.#tenants.asked(principal, name.value, ...asked) : name;
   }
 
+  call: NodeApi['call'] = (principal, hub, message) => {
+    const name = this.#admission.client(principal, hub);
+    if (!name.ok || !this.#parts()) return refusedCall(name.ok ? this.#unavailable() : name.error);
+    const retryAfterMs = this.#tenants.quotas.take(name.value, principal, this.#ports.clock.monotonicMs());
+    if (retryAfterMs > 0) return refusedCall(failure('RATE_LIMITED', { retryAfterMs }));
+    return this.#tenants.calls.call({ hub: name.value, principal }, message);
+  };
+
   openSession(request: OpenSession): Result<SessionHandle, Failure> {
     if (this.#state !== 'serving' || !this.#parts()) return err(this.#unavailable());
     const hub = this.#admission.client(request.principal, request.hub, true);
@@ -281,11 +285,7 @@ export class Engine implements NodeApi {
       : err(this.#tenants.hubs.missing(hub.value));
   }
 
-  async publish(
-    principal: Principal,
-    hub: string,
-    messages: readonly PublishMessage[],
-  ): Promise<Result<PublishAccepted, Failure>[]> {
+  publish: NodeApi['publish'] = async (principal, hub, messages) => {
     const name = this.#admission.client(principal, hub);
     if (name.ok) await this.#tenants.prepared(name.value, principal, messages);
     const parts = this.#parts();
@@ -297,7 +297,7 @@ export class Engine implements NodeApi {
       principal,
       messages,
     });
-  }
+  };
 
   deleteChannel: NodeApi['deleteChannel'] = async (principal, hub, channel) => {
     const ref = await this.#admission.reader(principal, hub, channel, 'delete');
@@ -319,11 +319,10 @@ export class Engine implements NodeApi {
     return (await this.#parts()?.publishing.trimmed(ref.value, keep, actor)) ?? err(this.#unavailable());
   };
 
-  history(principal: Principal, hub: string, request: HistoryMessage): Promise<Result<HistoryPage, Failure>> {
-    return this.#asReader(principal, hub, request.channel, (core, channel) =>
+  history: NodeApi['history'] = (principal, hub, request) =>
+    this.#asReader(principal, hub, request.channel, (core, channel) =>
       historyPage(scanOf(core, channel), request),
     );
-  }
 
   document: NodeApi['document'] = (principal, hub, request) =>
     this.#asReader(principal, hub, request.channel, (core, channel) => documentState(core, channel, request));
@@ -342,10 +341,10 @@ export class Engine implements NodeApi {
   occupancy: NodeApi['occupancy'] = (principal, hub, channel) =>
     this.#asMember([principal, hub, channel], (presence, ref) => presence.occupancy(ref));
 
-  async queryLog(hub: string, channel: string, query: LogQuery): Promise<Result<LogPage, Failure>> {
+  queryLog: NodeApi['queryLog'] = async (hub, channel, query) => {
     const ref = this.#admission.channel(hub, channel);
     return ref.ok ? this.#withLog(ref.value, (core, active) => queryLog(scanOf(core, active), query)) : ref;
-  }
+  };
 
   async waitForMore(hub: string, channel: string, cursor: Uint8Array, waitMs: number): Promise<void> {
     const ref = this.#admission.channel(hub, channel);
@@ -371,18 +370,19 @@ export class Engine implements NodeApi {
     return parts ? ok(await heldChannels(parts.core, name.value, options)) : err(this.#unavailable());
   }
 
-  async digest(hub: string, channel: string): Promise<Result<ChannelDigest, Failure>> {
+  digest: NodeApi['digest'] = async (hub, channel) => {
     const ref = this.#admission.channel(hub, channel);
     return ref.ok
       ? this.#withLog(ref.value, (core, active) => channelDigest(scanOf(core, active), this.#ports.hashing))
       : ref;
-  }
+  };
 
   status(): NodeStatus {
     const { nodeId, version } = this.#options;
     const { count: sessions, subscriptionCount: subscriptions } = this.#sessions;
     const own = { nodeId, version, state: this.#state, startedUnixMs: this.#startedUnixMs };
-    return { ...own, sessions, subscriptions, ...coreStatus(this.#core, this.#publishing?.counters) };
+    const counted = { ...this.#publishing?.counters, ...this.#tenants.calls.counters };
+    return { ...own, sessions, subscriptions, ...coreStatus(this.#core, counted) };
   }
 
   get cluster(): ClusterApi | undefined {

@@ -4,10 +4,12 @@ import type { ChannelRef, HubName, NodeId, StoreId, WriterId } from '../base/ids
 import type { Random } from '../base/random.js';
 import type { Result } from '../base/result.js';
 import type { Provider } from '../hubs/provider.js';
+import type { NamedService } from '../hubs/services.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import type { LostRange, Timestamp, Vector } from '../log/entry.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
 import type { Failure } from '../protocol/errors.js';
+import type { RpcAnswer, RpcMessage } from '../protocol/messages.js';
 
 export type { Random } from '../base/random.js';
 
@@ -344,6 +346,29 @@ export interface Authenticator {
   identify(providers: ReadonlyMap<string, Provider>, check: TokenCheck): Promise<Result<Identified, Failure>>;
 }
 
+/** A call as a service gets it. */
+export interface ServiceRequest extends NamedService, Omit<RpcMessage, 'type'> {
+  readonly hub: HubName;
+  /** Of this call alone. */
+  readonly id: string;
+  readonly sessionId?: string;
+  /** Left out for an anonymous client, and for an administrator. */
+  readonly user?: string;
+  readonly admin?: boolean;
+  /** What the provider says of the user, as JSON. */
+  readonly metadata?: string;
+}
+
+/** Calls the services of a hub, each call once. Bounded in time: it answers with a failure rather than late. */
+export interface ServiceCalls {
+  /** Takes what is to be sent before it returns. */
+  call(request: ServiceRequest): {
+    readonly answer: Promise<Result<RpcAnswer, Failure>>;
+    /** It is answered soon then. */
+    cancel(): void;
+  };
+}
+
 /** Cryptography for the people of a hub. What costs a thread answers `undefined` when too many wait. */
 export interface Secrets {
   /** With parameters and salt, as it is to be kept. */
@@ -374,6 +399,8 @@ export interface EnginePorts {
   openStore(): Promise<LogStore>;
   /** Left out where hubs have no providers. */
   readonly authenticator?: Authenticator;
+  /** Left out where hubs have no services. */
+  readonly services?: ServiceCalls;
   /** Left out where hubs have no directories. */
   readonly secrets?: Secrets;
   /** Left out by a node that stays alone. */

@@ -5,6 +5,7 @@ import type { Failure } from '../protocol/errors.js';
 import type { Session } from '../sessions/session.js';
 import type { PeopleAnswer, Principal } from './api.js';
 import type { Core } from './core.js';
+import type { Calls } from './hubs/calls.js';
 import type { Quotas } from './hubs/quotas.js';
 import type { PresenceService } from './presence/service.js';
 import type { Publishing } from './publishing.js';
@@ -36,6 +37,7 @@ export interface SessionsNode {
   people(session: Session, action: string, request: unknown): Promise<Result<PeopleAnswer, Failure>>;
   quotas(): Quotas;
   presence(): PresenceService;
+  calls(): Calls;
   restoring(): Restoring;
   /** False for one whose time is over, or that was revoked. */
   isCurrent(hub: HubName, principal: Principal): boolean;

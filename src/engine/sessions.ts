@@ -1,26 +1,15 @@
 /** All sessions of a node, and what they ask of it: the glue between connections and the log. */
 import { toHex } from '../base/bytes.js';
 import type { ChannelName, HubName } from '../base/ids.js';
-import { parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { isLoopback } from '../base/loopback.js';
 import { type Result, err, ok } from '../base/result.js';
 import { encodeCursor } from '../log/cursor.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
-import type {
-  ChannelQuestion,
-  PresenceRequest,
-  PublishMessage,
-  ServerMessage,
-  SubscribedChannel,
-  UserMessage,
-} from '../protocol/messages.js';
-import { refusal } from '../channels/permissions.js';
+import type { PublishMessage, Request, ServerMessage, SubscribedChannel } from '../protocol/messages.js';
 import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';
 import type { Authenticated } from '../sessions/authentication.js';
 import type { Subscription } from '../sessions/subscription.js';
-import type { ActiveChannel } from './active-channel.js';
-import { answerTo } from './answering.js';
 import { rebase } from './documents/reading.js';
 import type { OpenSession, Principal, SessionHandle, SessionSink } from './api.js';
 import type { Core } from './core.js';
@@ -31,6 +20,7 @@ import { NodesTold } from './nodes-told.js';
 import { OwnChannels } from './own-channels.js';
 import { type EnginePorts, StoreFailedError } from './ports.js';
 import { Replay } from './replay.js';
+import { Requests } from './requests.js';
 import type { Opener } from './restoring/restoring.js';
 import { sessionInfo } from './session-info.js';
 import type { SessionsNode } from './sessions-node.js';
@@ -45,6 +35,7 @@ export class Sessions implements SessionHost {
   readonly #readers = new Set<Session>();
   readonly #nodes = new NodesTold();
   readonly #ownChannels: OwnChannels;
+  readonly #requests: Requests;
   #touched: Session[] = [];
   #flushPlanned = false;
   #replay: { readonly core: Core; readonly replay: Replay } | undefined;
@@ -54,6 +45,7 @@ export class Sessions implements SessionHost {
     readonly options: EngineOptions,
     readonly node: SessionsNode,
   ) {
+    this.#requests = new Requests(node, (...failed) => this.#failed(...failed));
     this.#ownChannels = new OwnChannels({
       timers: ports.timers,
       rulesOf: node.rulesOf,
@@ -222,6 +214,7 @@ export class Sessions implements SessionHost {
     if (this.#sessions.delete(session)) this.node.quotas().ended(session.hub);
     this.#readers.delete(session);
     this.node.presence().ended(session);
+    this.node.calls().ended(session);
   }
 
   // --- what a session asks
@@ -272,55 +265,8 @@ export class Sessions implements SessionHost {
     if (session.hasAcks) this.flushSoon(session);
   }
 
-  presence(session: Session, requestId: number, message: PresenceRequest): void {
-    this.node.presence().request(session, requestId, message);
-    if (message.type === 'presenceUpdate') this.node.restoring().changed(session);
-  }
-
-  people(session: Session, requestId: number, { action, request }: UserMessage): void {
-    void this.#answerPeople(session, requestId, action, request).finally(() => session.requestDone());
-  }
-
-  async #answerPeople(session: Session, requestId: number, action: string, request: unknown): Promise<void> {
-    try {
-      const answer = await this.node.people(session, action, request);
-      if (answer.ok) session.answer(requestId, { type: 'user', answer: JSON.stringify(answer.value) });
-      else session.fail(requestId, answer.error);
-    } catch (error) {
-      this.#failed(error, session, requestId);
-    }
-  }
-
-  ask(session: Session, requestId: number, question: ChannelQuestion): void {
-    void this.#answer(session, requestId, question.channel, (core, channel) =>
-      answerTo(question, core, channel),
-    ).finally(() => session.requestDone());
-  }
-
-  async #answer(
-    session: Session,
-    requestId: number,
-    name: string,
-    read: (core: Core, channel: ActiveChannel) => Promise<Result<ServerMessage, Failure>>,
-  ): Promise<void> {
-    const parts = this.node.serving();
-    const channel = parseChannelName(name);
-    if (!channel.ok)
-      return session.fail(requestId, failure('BAD_NAME', { channel: name, message: channel.error }));
-    const rules = this.node.rulesOf({ hub: session.hub, channel: channel.value });
-    const refused = 'code' in rules ? rules : refusal(session.principal, 'subscribe', channel.value, rules);
-    if (refused) return session.fail(requestId, refused);
-    if (!parts) return session.fail(requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
-    const { channels } = parts.core;
-    try {
-      const active = channels.use({ hub: session.hub, channel: channel.value });
-      await channels.readable(active);
-      const answer = await read(parts.core, active);
-      if (answer.ok) session.answer(requestId, answer.value);
-      else session.fail(requestId, answer.error);
-    } catch (error) {
-      this.#failed(error, session, requestId);
-    }
+  request(session: Session, requestId: number, message: Request): void {
+    this.#requests.take(session, requestId, message);
   }
 
   subscribe(session: Session, requestId: number, wanted: readonly WantedSubscription[]): void {

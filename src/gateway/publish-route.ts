@@ -18,7 +18,7 @@ import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { publishMessage } from './publish-message.js';
 import { rawJson, takeJson } from './raw-json.js';
-import { need, optionally, textHeader } from './request-values.js';
+import { contentTypeFrom, need, optionally, textHeader } from './request-values.js';
 import { batchAnswer, batchBody, channelParams, hubParams, publishAnswer, publishQuery } from './schemas.js';
 
 const entryHeaderPrefix = 'x-ringlog-header-';
@@ -98,7 +98,7 @@ function contentOf(
   payload: Buffer,
 ): Content {
   const event = query['event'] ?? textHeader(headers['x-ringlog-event']);
-  const type = headers['content-type'];
+  const type = contentTypeFrom(headers);
   const signature = optionally(textHeader(headers['x-ringlog-signature']), fromBase64);
   const own = Object.keys(headers).filter((name) => name.startsWith(entryHeaderPrefix));
   const extras: Extras = {
@@ -109,8 +109,7 @@ function contentOf(
   return {
     payload,
     ...(event !== undefined && { event }),
-    // What curl and forms say without being asked is no statement about the payload: text.
-    ...(type !== undefined && type !== 'application/x-www-form-urlencoded' && { contentType: type }),
+    ...(type !== undefined && { contentType: type }),
     ...(own.length > 0 && {
       headers: new Map(
         own.map((name) => [name.slice(entryHeaderPrefix.length), textHeader(headers[name]) ?? '']),

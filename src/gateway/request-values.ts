@@ -53,6 +53,11 @@ export function idempotencyKeyFrom(headers: IncomingHttpHeaders): Result<string 
   return err(failure('INVALID', { message }));
 }
 
+/** What a body is. What curl and forms say without being asked is no statement about it: it is text then. */
+export function contentTypeFrom({ 'content-type': type }: IncomingHttpHeaders): string | undefined {
+  return type === 'application/x-www-form-urlencoded' ? undefined : type;
+}
+
 /** Node reads header bytes as Latin-1; clients write UTF-8. */
 export function textHeader(value: string | readonly string[] | undefined): string | undefined {
   if (value === undefined) return undefined;

@@ -15,6 +15,7 @@ import { batchRoute, publishRoute } from './publish-route.js';
 import { HttpFailure } from './problem.js';
 import { problem } from './schemas.js';
 import { redactionRoute } from './redaction-route.js';
+import { rpcRoute } from './rpc-route.js';
 import { sseRoute } from './sse.js';
 import { installValidation } from './validation.js';
 
@@ -54,6 +55,7 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   await app.register(presenceRoutes, { context });
   await app.register(sseRoute, { context });
   await app.register(peopleRoute, { context });
+  await app.register(rpcRoute, { context });
   await app.register(adminRoutes, { context });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   app.get('/v1/hubs/:hub/ws', { schema: { hide: true } }, async () => {

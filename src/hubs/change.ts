@@ -7,6 +7,7 @@ import { type Result, err, ok } from '../base/result.js';
 import type { RuleSet } from '../channels/rules.js';
 import { type HubOptions, checkHubOption, checkRuleSet } from './checks.js';
 import { type Provider, checkProvider } from './provider.js';
+import { type Service, checkService } from './services.js';
 
 /** A hub's settings as one value: the file that is exported and imported. */
 export interface SettingsDocument {
@@ -16,11 +17,21 @@ export interface SettingsDocument {
   readonly namespaces?: Readonly<Record<string, string>>;
   readonly channels?: Readonly<Record<string, string>>;
   readonly providers?: Readonly<Record<string, Provider>>;
+  /** What clients may call, by name. */
+  readonly services?: Readonly<Record<string, Service>>;
   /** By user: what authenticated before that time (Unix milliseconds) no longer counts. */
   readonly revoked?: Readonly<Record<string, number>>;
 }
 
-export const sections = ['hub', 'rules', 'namespaces', 'channels', 'providers', 'revoked'] as const;
+export const sections = [
+  'hub',
+  'rules',
+  'namespaces',
+  'channels',
+  'providers',
+  'services',
+  'revoked',
+] as const;
 export type Section = (typeof sections)[number];
 
 export type Change =
@@ -53,6 +64,8 @@ export function checkSetting(section: Section, name: string, value: unknown): Re
         : err('The value is the name of a rule set.');
     case 'providers':
       return checkProvider(value);
+    case 'services':
+      return checkService(value);
     case 'revoked':
       return Number.isSafeInteger(value) && (value as number) >= 0
         ? ok(value)
@@ -86,7 +99,8 @@ export function checkDocument(value: unknown): Result<SettingsDocument, string> 
 }
 
 export function mostOf(section: Section): number {
-  return section === 'providers' ? limits.providersPerHubMax : limits.settingsPerSectionMax;
+  if (section === 'providers') return limits.providersPerHubMax;
+  return section === 'services' ? limits.servicesPerHubMax : limits.settingsPerSectionMax;
 }
 
 /** As the payload of an entry. */

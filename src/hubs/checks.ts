@@ -22,10 +22,10 @@ export interface HubOptions extends HubQuotas {
   readonly groups?: boolean;
 }
 
-type Check = (value: unknown) => string | undefined;
+export type Check = (value: unknown) => string | undefined;
 
 const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'is true or false');
-const between =
+export const between =
   (least: number, most: number): Check =>
   (value) =>
     Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
@@ -71,6 +71,25 @@ const hubChecks: Readonly<Record<keyof HubOptions, Check>> = {
   messagesPerSecondMax: between(1, limits.quotaMax),
   userMessagesPerSecondMax: between(1, limits.quotaMax),
   sessionsMax: between(1, limits.quotaMax),
+};
+
+/** Where it leads is checked when it is used: names may lead elsewhere by then. */
+export const address: Check = (value) =>
+  typeof value === 'string' &&
+  value.length <= limits.settingTextBytesMax &&
+  /^https?:\/\/[^\s@]+$/.test(value)
+    ? undefined
+    : 'is a URL that begins with https:// or http://, without a user';
+
+const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+
+/** Of requests to a service. */
+export const requestHeaders: Check = (value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is an object';
+  const all = Object.entries(value);
+  const isRight = ([header, content]: [string, unknown]) =>
+    headerName.test(header) && typeof content === 'string' && /^[\x20-\x7e]{0,1024}$/.test(content);
+  return all.length <= 16 && all.every(isRight) ? undefined : 'holds at most 16 headers, names and texts';
 };
 
 export function checkRuleSet(value: unknown): Result<Partial<RuleSet>, string> {

@@ -3,7 +3,7 @@ import { utf8 } from '../base/bytes.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import { type Permissions, checkPermissions } from '../channels/grants.js';
-import { problemOf } from './checks.js';
+import { type Check, address, between, problemOf, requestHeaders } from './checks.js';
 
 /** Signed tokens (RFC 7519). Of a key its algorithm is fixed, and never what a token says. */
 export interface JwtProvider {
@@ -107,15 +107,7 @@ const text = (value: unknown) =>
 
 const typed = () => undefined;
 
-/** Where it leads is checked when it is used: names may lead elsewhere by then. */
-const address = (value: unknown) =>
-  typeof value === 'string' &&
-  value.length <= limits.settingTextBytesMax &&
-  /^https?:\/\/[^\s@]+$/.test(value)
-    ? undefined
-    : 'is a URL that begins with https:// or http://, without a user';
-
-const jwtChecks: Readonly<Record<keyof JwtProvider, (value: unknown) => string | undefined>> = {
+const jwtChecks: Readonly<Record<keyof JwtProvider, Check>> = {
   type: typed,
   keys: (value) => {
     if (!Array.isArray(value) || value.length > limits.keysPerProviderMax)
@@ -134,7 +126,7 @@ const jwtChecks: Readonly<Record<keyof JwtProvider, (value: unknown) => string |
   tokenType: text,
 };
 
-const directoryChecks: Readonly<Record<keyof DirectoryProvider, (value: unknown) => string | undefined>> = {
+const directoryChecks: Readonly<Record<keyof DirectoryProvider, Check>> = {
   type: typed,
   registration: (value) => (typeof value === 'boolean' ? undefined : 'is true or false'),
   permissions: (value) => {
@@ -143,20 +135,9 @@ const directoryChecks: Readonly<Record<keyof DirectoryProvider, (value: unknown)
   },
 };
 
-const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
-
-const httpChecks: Readonly<Record<keyof HttpProvider, (value: unknown) => string | undefined>> = {
+const httpChecks: Readonly<Record<keyof HttpProvider, Check>> = {
   type: typed,
   url: address,
-  headers: (value) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is an object';
-    const all = Object.entries(value);
-    const isRight = ([name, content]: [string, unknown]) =>
-      headerName.test(name) && typeof content === 'string' && /^[\x20-\x7e]{0,1024}$/.test(content);
-    return all.length <= 16 && all.every(isRight) ? undefined : 'holds at most 16 headers, names and texts';
-  },
-  timeoutMs: (value) =>
-    Number.isInteger(value) && (value as number) >= 100 && (value as number) <= limits.outboundTotalMs
-      ? undefined
-      : `is from 100 to ${limits.outboundTotalMs}`,
+  headers: requestHeaders,
+  timeoutMs: between(100, limits.outboundTotalMs),
 };

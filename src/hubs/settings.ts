@@ -11,6 +11,7 @@ import {
 } from './change.js';
 import type { HubOptions, HubQuotas } from './checks.js';
 import type { Provider } from './provider.js';
+import { Services } from './services.js';
 import type { Fold, FoldedEntry, Outcome } from './fold.js';
 
 export class Settings implements Fold {
@@ -74,6 +75,7 @@ export interface HubView {
   readonly groups: boolean;
   /** By name, in the order of names. */
   readonly providers: ReadonlyMap<string, Provider>;
+  readonly services: Services;
   readonly revoked: ReadonlyMap<string, number>;
   readonly quotas: HubQuotas;
 }
@@ -103,6 +105,7 @@ export function viewOf(hub: string, config: RuleConfig, settings?: SettingsDocum
     anonymous: options.anonymous ?? true,
     groups: options.groups ?? true,
     providers: new Map(providers),
+    services: new Services(settings?.services),
     revoked: new Map(Object.entries(settings?.revoked ?? {})),
     quotas: quotasIn(options),
   };

@@ -16,6 +16,7 @@ import {
   presenceUpdateFromJson,
 } from './presence-requests.js';
 import { sessionRestoreFromJson } from './restore-requests.js';
+import { rpcFromJson } from './rpc-requests.js';
 import { textOf } from './wire.js';
 
 const requestIdMax = 0xffffffff;
@@ -32,7 +33,7 @@ export function decodeJsonFrame(bytes: Uint8Array): ReceivedEnvelope[] | Failure
   for (const [index, object] of objects.entries()) {
     if (!isJsonObject(object)) return undefined;
     const sourceOf = () => (Array.isArray(value) ? source.element(index) : source);
-    envelopes.push(readEnvelope(object, () => compact(sourceOf().member('publish').member('data').text)));
+    envelopes.push(readEnvelope(object, (name) => compact(sourceOf().member(name).member('data').text)));
   }
   return envelopes;
 }
@@ -62,12 +63,13 @@ const readers = {
   presenceUpdate: presenceUpdateFromJson,
   occupancy: occupancyFromJson,
   user: readUser,
+  rpc: rpcFromJson,
   sessionRestore: sessionRestoreFromJson,
 } satisfies Readonly<Record<string, Read>>;
 
 const names = Object.keys(readers) as (keyof typeof readers)[];
 
-function readEnvelope(object: JsonObject, dataText: () => string): ReceivedEnvelope {
+function readEnvelope(object: JsonObject, dataTextOf: (name: string) => string): ReceivedEnvelope {
   const envelope = new JsonMembers(object);
   const requestId = envelope.count('requestId', requestIdMax) ?? 0;
   const name = names.find((each) => envelope.has(each));
@@ -77,7 +79,7 @@ function readEnvelope(object: JsonObject, dataText: () => string): ReceivedEnvel
     return { requestId, error: failure('INVALID', { message: envelope.problem ?? '' }) };
   }
   const read: Read = readers[name];
-  const message = read(members, dataText);
+  const message = read(members, () => dataTextOf(name));
   if (members.problem !== undefined) {
     return { requestId, error: failure('INVALID', { message: members.problem }) };
   }

@@ -16,6 +16,7 @@ import type {
 } from './messages.js';
 import { metadataOf, readOccupancyGet, readPresenceGet, readPresenceUpdate } from './presence-requests.js';
 import { readSessionRestore } from './restore-requests.js';
+import { readRpc } from './rpc-requests.js';
 import { WireReader, readCursor, textOf } from './wire.js';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -114,6 +115,7 @@ const readers: Readonly<Record<number, Read>> = {
   418: readOccupancyGet,
   482: readUser,
   562: readSessionRestore,
+  642: readRpc,
 };
 
 function readEmpty(reader: WireReader, message: ClientMessage): ClientMessage {

@@ -23,6 +23,7 @@ const messageTags: Readonly<Record<ClientMessage['type'], number>> = {
   occupancy: 0x1a2,
   user: 0x1e2,
   sessionRestore: 0x232,
+  rpc: 0x282,
 };
 
 /** Adds an envelope to a frame: envelopes one after another are a frame. */
@@ -91,6 +92,10 @@ function putMembers(out: ByteWriter, message: ClientMessage): void {
     case 'user':
       putText(out, 0x0a, message.action);
       return putText(out, 0x12, JSON.stringify(message.request));
+    case 'rpc':
+      putText(out, 0x0a, message.method);
+      putText(out, 0x12, message.contentType);
+      return putBytes(out, 0x1a, message.payload);
     case 'sessionRestore':
       if (message.key) putBytes(out, 0x0a, message.key);
       return putCursors(out, 0x12, message.cursors);

@@ -3,7 +3,7 @@ import { toBase64Url, utf8 } from '../base/bytes.js';
 import { dotText } from '../base/ids.js';
 import { encodeContent } from '../log/entry-wire.js';
 import { encodeProtobufMessages } from './client-encoder-protobuf.js';
-import { contentToJson } from './content-json.js';
+import { contentToJson, payloadToJson } from './content-json.js';
 import type {
   ClientMessage,
   Encoding,
@@ -68,6 +68,11 @@ function messageToJson(message: OutgoingMessage): string {
       const { key, cursors } = message;
       const places = cursors.map(({ channel, cursor }) => ({ channel, cursor: toBase64Url(cursor) }));
       return JSON.stringify({ key: key && toBase64Url(key), cursors: places });
+    }
+    case 'rpc': {
+      const { method, contentType, payload } = message;
+      const about = JSON.stringify({ method, contentType });
+      return `${about.slice(0, -1)},${payloadToJson(contentType ?? '', payload)}}`;
     }
     case 'user':
       return JSON.stringify({ action: message.action, request: message.request });

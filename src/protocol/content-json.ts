@@ -29,12 +29,16 @@ export function contentFromJson(members: JsonMembers, dataText: () => string): C
   };
 }
 
-interface TypedPayload {
+export interface TypedPayload {
   readonly payload: Uint8Array;
   readonly type: string;
 }
 
-function payloadFromJson(members: JsonMembers, contentType: string, dataText: () => string): TypedPayload {
+export function payloadFromJson(
+  members: JsonMembers,
+  contentType: string,
+  dataText: () => string,
+): TypedPayload {
   const bytes = members.base64('dataBase64');
   if (!members.has('data')) return { payload: bytes ?? new Uint8Array(0), type: contentType };
   if (bytes !== undefined) members.refuse('Give "data" or "dataBase64", not both.');
@@ -84,7 +88,8 @@ export function contentToJson(content: Content): string[] {
   return members;
 }
 
-function payloadToJson(contentType: string, payload: Uint8Array): string {
+/** Its payload as a member: `data` where its type and what it is allow that, else `dataBase64`. */
+export function payloadToJson(contentType: string, payload: Uint8Array): string {
   const text = isTextType(contentType) ? textOf(payload) : undefined;
   if (text !== undefined) return `"data":${JSON.stringify(text)}`;
   const json = isJsonType(contentType) ? jsonOf(payload) : undefined;

@@ -67,6 +67,11 @@ export const errorCatalogue = define({
     message: 'There is no such user in this hub. Check the name behind "u:".',
   },
   NOT_FOUND: { status: 404, outcome: 'rejected', message: 'There is nothing at this address.' },
+  METHOD_NOT_FOUND: {
+    status: 404,
+    outcome: 'rejected',
+    message: 'No service of this hub has this method.',
+  },
   NO_PRESENCE: {
     status: 404,
     outcome: 'rejected',
@@ -131,6 +136,11 @@ export const errorCatalogue = define({
     outcome: 'rejected',
     message: 'The frame is larger than the limit. Send fewer or smaller messages a frame.',
   },
+  CALL_REFUSED: {
+    status: 422,
+    outcome: 'rejected',
+    message: 'The service refuses the call. Its own code is the "reason".',
+  },
   TOO_MANY: {
     status: 429,
     outcome: 'rejected',
@@ -158,6 +168,11 @@ export const errorCatalogue = define({
     outcome: 'indeterminate',
     message:
       'The node failed on this request. Send again with the same idempotency key; tell the operator if it stays.',
+  },
+  NO_ANSWER: {
+    status: 502,
+    outcome: 'indeterminate',
+    message: 'The service gave no usable answer: the call may have taken effect. Look before calling again.',
   },
   UNSUPPORTED: {
     status: 501,
@@ -209,7 +224,8 @@ export interface Failure {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly channel?: string;
-  /** Of a patch: the index of the operation, and the code of what is wrong with it. */
+  /** Of a patch: the index of the operation, and the code of what is wrong with it. Of a call that was refused: the service's
+   *  own code. */
   readonly operation?: number;
   readonly reason?: string;
 }

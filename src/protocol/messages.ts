@@ -2,6 +2,7 @@
 import type { Dot, WriterId } from '../base/ids.js';
 import type { Content, Entry, Timestamp } from '../log/entry.js';
 import type { Failure } from './errors.js';
+import type { RpcAnswer, RpcMessage } from './rpc-messages.js';
 import type {
   AuthResult,
   ChannelCursor,
@@ -10,6 +11,7 @@ import type {
   SessionRestoreMessage,
 } from './session-messages.js';
 
+export type * from './rpc-messages.js';
 export type * from './session-messages.js';
 
 export type Encoding = 'protobuf' | 'json';
@@ -119,6 +121,9 @@ export interface UserMessage {
 
 /** Asks something of a channel, and changes nothing. */
 export type ChannelQuestion = HistoryMessage | DocumentGetMessage | NotificationsMessage;
+/** What has one answer, that is not about subscriptions. */
+export type Request = ChannelQuestion | PresenceRequest | UserMessage | RpcMessage;
+
 export interface SubscribeChannel {
   readonly channel: string;
   readonly start: Start;
@@ -141,11 +146,7 @@ export type ClientMessage =
     }
   | { readonly type: 'unsubscribe'; readonly channels: readonly string[] }
   | PublishMessage
-  | ChannelQuestion
-  | HistoryMessage
-  | DocumentGetMessage
-  | PresenceRequest
-  | UserMessage
+  | Request
   | SessionRestoreMessage;
 
 export interface ClientEnvelope {
@@ -322,6 +323,7 @@ export type ServerMessage =
       /** A JSON object as text. */
       readonly answer: string;
     }
+  | ({ readonly type: 'rpc' } & RpcAnswer)
   | SessionKept
   | SessionRestored
   | { readonly type: 'delivery'; readonly delivery: DeliverySlice }

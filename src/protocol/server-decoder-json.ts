@@ -123,6 +123,10 @@ const readers = {
     key: members.base64('key') ?? noBytes,
     results: readNodes(members, 'results', source, readSubscribed),
   }),
+  rpc: (members, source) => {
+    const { contentType, payload } = readContent(members, source);
+    return { type: 'rpc', payload, ...(contentType === undefined ? undefined : { contentType }) };
+  },
   user: (_members, source) => ({ type: 'user', answer: source.member('answer').text }),
 } satisfies Readonly<Record<string, Read<ServerEvent>>>;
 
@@ -131,7 +135,7 @@ const names = Object.keys(readers) as (keyof typeof readers)[];
 function readAuthResult(members: JsonMembers, source: JsonSource): ServerEvent {
   const actor = members.text('actor');
   const patterns = (name: string) => members.list(name).filter((each) => typeof each === 'string');
-  const [publish, subscribe] = [patterns('publish'), patterns('subscribe')];
+  const [publish, subscribe, rpc] = [patterns('publish'), patterns('subscribe'), patterns('rpc')];
   const expiresAt = members.count('expiresAt');
   return {
     type: 'auth',
@@ -139,6 +143,7 @@ function readAuthResult(members: JsonMembers, source: JsonSource): ServerEvent {
     ...(actor ? { actor } : undefined),
     ...(publish.length > 0 ? { publish } : undefined),
     ...(subscribe.length > 0 ? { subscribe } : undefined),
+    ...(rpc.length > 0 ? { rpc } : undefined),
     ...(members.has('metadata') ? { metadata: source.member('metadata').text } : undefined),
     ...(expiresAt ? { expiresAt } : undefined),
   };

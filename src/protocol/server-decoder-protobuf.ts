@@ -85,6 +85,7 @@ const readers: Readonly<Record<number, Read>> = {
   0x1e2: readUser,
   0x232: readSessionKept,
   0x23a: readSessionRestored,
+  0x282: readRpcAnswer,
 };
 
 function readEmpty(reader: WireReader, event: ServerEvent): ServerEvent {
@@ -102,11 +103,24 @@ function readUser(reader: WireReader): ServerEvent {
   return { type: 'user', answer };
 }
 
+function readRpcAnswer(reader: WireReader): ServerEvent {
+  let contentType = '';
+  let payload = noBytes;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) contentType = reader.text('contentType');
+    else if (tag === 0x12) payload = reader.chunk();
+    else reader.skip(tag);
+  }
+  return { type: 'rpc', payload, ...(contentType === '' ? undefined : { contentType }) };
+}
+
 function readAuthResult(reader: WireReader): ServerEvent {
   let authenticated = false;
   let actor = '';
   const publish: string[] = [];
   const subscribe: string[] = [];
+  const rpc: string[] = [];
   let metadata = '';
   let expiresAt = 0;
   while (!reader.done) {
@@ -117,6 +131,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
     else if (tag === 0x22) subscribe.push(reader.text('subscribe'));
     else if (tag === 0x2a) metadata = reader.text('metadata');
     else if (tag === 0x30) expiresAt = reader.varint();
+    else if (tag === 0x3a) rpc.push(reader.text('rpc'));
     else reader.skip(tag);
   }
   return {
@@ -125,6 +140,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
     ...(actor === '' ? undefined : { actor }),
     ...(publish.length > 0 ? { publish } : undefined),
     ...(subscribe.length > 0 ? { subscribe } : undefined),
+    ...(rpc.length > 0 ? { rpc } : undefined),
     ...(metadata === '' ? undefined : { metadata }),
     ...(expiresAt === 0 ? undefined : { expiresAt }),
   };

@@ -2,6 +2,7 @@
 import { unreachable } from '../base/assert.js';
 import { toBase64Url, toHex, utf8, utf8Text } from '../base/bytes.js';
 import { dotText } from '../base/ids.js';
+import { contentToJson } from './content-json.js';
 import { deliveryToJson, entriesToJson, signalToJson, timeToJson } from './entry-json.js';
 import type { Failure } from './errors.js';
 import type {
@@ -71,6 +72,8 @@ function membersOf(message: Exclude<ServerMessage, Ack>): string {
       return sessionInfoToJson(message);
     case 'user':
       return `{"answer":${message.answer}}`;
+    case 'rpc':
+      return `{${contentToJson(message).join(',')}}`;
     case 'sessionKept':
       return sessionKeptToJson(message);
     case 'sessionRestored': {
@@ -118,8 +121,8 @@ const sessionInfoMembers: (keyof SessionInfo)[] = [
   'subscriptionsMax',
 ];
 
-function authToJson({ authenticated, actor, publish, subscribe, metadata, expiresAt }: AuthResult): string {
-  const text = JSON.stringify({ authenticated, actor, publish, subscribe, expiresAt });
+function authToJson({ metadata, ...rest }: AuthResult): string {
+  const text = JSON.stringify({ ...rest, type: undefined });
   return metadata === undefined ? text : `${text.slice(0, -1)},"metadata":${metadata}}`;
 }
 

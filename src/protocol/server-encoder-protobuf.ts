@@ -121,6 +121,7 @@ const messageTags: Readonly<Record<ServerMessage['type'], number>> = {
   user: 0x1e2,
   sessionKept: 0x232,
   sessionRestored: 0x23a,
+  rpc: 0x282,
 };
 
 function putMembers(out: ByteWriter, message: ServerMessage): void {
@@ -144,6 +145,9 @@ function putMembers(out: ByteWriter, message: ServerMessage): void {
       return putSessionInfo(out, message);
     case 'user':
       return putText(out, 0x0a, message.answer);
+    case 'rpc':
+      putText(out, 0x0a, message.contentType);
+      return putBytes(out, 0x12, message.payload);
     case 'sessionKept':
       return putSessionKept(out, message);
     case 'sessionRestored':
@@ -275,6 +279,7 @@ function putAuth(out: ByteWriter, message: AuthResult): void {
   for (const pattern of message.subscribe ?? []) putText(out, 0x22, pattern);
   putText(out, 0x2a, message.metadata);
   putNumber(out, 0x30, message.expiresAt ?? 0);
+  for (const pattern of message.rpc ?? []) putText(out, 0x3a, pattern);
 }
 
 function putGap(out: ByteWriter, gap: Gap): void {

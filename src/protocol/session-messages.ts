@@ -24,6 +24,8 @@ export interface AuthResult {
   /** Channel patterns: what it may do beside what the rules allow everybody. */
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
+  /** Of methods that it may call. */
+  readonly rpc?: readonly string[];
   /** What its provider says of it, as JSON. */
   readonly metadata?: string;
   /** Unix milliseconds: the session ends then, unless it authenticates anew. */

@@ -47,4 +47,5 @@ export const protocolHistory: readonly {
     change:
       'An entry may be redacted: another one says so, and its content is gone. A trim may be forced; gaps of the reason "forced".',
   },
+  { version: 1, digest: '6043bfd4737fc905', change: 'Methods of services are called.' },
 ];

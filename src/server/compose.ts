@@ -11,6 +11,7 @@ import { openNotesStore } from '../storage/notes-store.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { systemSecrets } from '../services/people/secrets.js';
 import { storeMigrations } from '../../migrations/store/index.js';
+import { type CalledServices, calledServices } from './called-services.js';
 import { clientAddressesOf, schemeOf } from './client-addresses.js';
 import type { ClusterParts, ClusterPlan } from './cluster.js';
 import { ConfigError } from './config-error.js';
@@ -23,7 +24,6 @@ import { type ListenAddress, formatListen, parseListen } from './listen-address.
 import { type LogDestination, createLogger, loggingObserver } from './logger.js';
 import { makeEngine } from './make-engine.js';
 import { openGivenCertificates, refuseOther } from './peer-certificates.js';
-import { type LazyProviders, lazyProviders } from './providers.js';
 import { systemClock, systemRandom } from './system-ports.js';
 import { type ServerTls, openTls } from './tls.js';
 import { workerStart } from './worker-start.js';
@@ -74,13 +74,13 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
   const tls = await openTls(config, { warn });
 
   const { observer, failed, fail } = observe(loggingObserver(logger), options.onStep);
-  const providers = lazyProviders(config, observer);
+  const called = calledServices(config, observer);
   const openPeers = (clientAddresses: readonly string[]) =>
     clusterOf(config, directory, options, { clientAddresses, observer, given });
   // One that begins alone listens for clients first: what other nodes need takes a while to load.
   const early = expectsOthers(config, directory, options) ? await openPeers([]) : undefined;
   const secrets = systemSecrets();
-  const parts: NodeParts = { config, directory, observer, providers, secrets };
+  const parts: NodeParts = { config, directory, observer, called, secrets };
   const node = await startNode(parts, early);
   let cluster = early;
   let gateway: Gateway | undefined;
@@ -94,7 +94,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     await node.stop();
     cluster?.peers.stop();
     await gateway?.stop();
-    providers.stop();
+    called.stop();
     tls?.stop();
     given?.files.stop();
     await secrets.stop();
@@ -181,7 +181,7 @@ interface NodeParts {
   readonly config: Config;
   readonly directory: DataDirectory;
   readonly observer: Observer;
-  readonly providers: LazyProviders;
+  readonly called: CalledServices;
   readonly secrets: Secrets;
 }
 
@@ -227,7 +227,7 @@ async function find(
 }
 
 function startable(
-  { config, directory, observer, providers, secrets }: NodeParts,
+  { config, directory, observer, called, secrets }: NodeParts,
   cluster: ClusterPlan | undefined,
 ): Engine {
   return makeEngine({
@@ -235,7 +235,7 @@ function startable(
     directory,
     observer,
     cluster,
-    authenticator: providers,
+    called,
     secrets,
     openStore: async () => {
       if (config.role === 'edge')

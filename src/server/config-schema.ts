@@ -152,6 +152,16 @@ export const configSchema = Type.Object(
       },
       strict,
     ),
+    rpc: Type.Object(
+      {
+        internalOrigins: Type.Array(Type.String({ pattern: '^https?://[^/@\\s]+$' }), {
+          description:
+            'Services inside the own network whose methods hubs may have clients call, such as `http://10.0.0.5:9000`; all others must be public and speak TLS',
+          default: [],
+        }),
+      },
+      strict,
+    ),
     http: Type.Object(
       {
         origins: Type.Array(Type.String(), {

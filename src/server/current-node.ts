@@ -45,6 +45,7 @@ export class CurrentNode implements NodeApi {
   authenticate: NodeApi['authenticate'] = (token) => this.#engine.authenticate(token);
   openSession: NodeApi['openSession'] = (request) => this.#engine.openSession(request);
   enter: NodeApi['enter'] = (...request) => this.#engine.enter(...request);
+  call: NodeApi['call'] = (...request) => this.#engine.call(...request);
   people: NodeApi['people'] = (...request) => this.#engine.people(...request);
   createHub: NodeApi['createHub'] = (...request) => this.#engine.createHub(...request);
   deleteHub: NodeApi['deleteHub'] = (...request) => this.#engine.deleteHub(...request);

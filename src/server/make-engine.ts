@@ -1,6 +1,7 @@
 /** The engine of a node on this machine. */
 import { Engine } from '../engine/engine.js';
-import type { Authenticator, EnginePorts, LogStore, Observer, Secrets } from '../engine/ports.js';
+import type { EnginePorts, LogStore, Observer, Secrets } from '../engine/ports.js';
+import type { CalledServices } from './called-services.js';
 import type { ClusterPlan } from './cluster.js';
 import { type Config, ruleConfigOf } from './config.js';
 import type { DataDirectory } from './data-directory.js';
@@ -12,7 +13,7 @@ export interface EngineParts {
   readonly config: Config;
   readonly directory: Pick<DataDirectory, 'nodeId' | 'adminToken'>;
   readonly observer: Observer;
-  readonly authenticator: Authenticator;
+  readonly called: Pick<CalledServices, 'authenticator' | 'services'>;
   readonly secrets: Secrets;
   /** Left out by one that stays alone. */
   readonly cluster: ClusterPlan | undefined;
@@ -20,14 +21,15 @@ export interface EngineParts {
 }
 
 export function makeEngine(parts: EngineParts): Engine {
-  const { config, directory, observer, cluster, authenticator, secrets } = parts;
+  const { config, directory, observer, cluster, called, secrets } = parts;
   const ports: EnginePorts = {
     clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
     hashing: systemHashing,
     observer,
-    authenticator,
+    authenticator: called.authenticator,
+    services: called.services,
     secrets,
     ...(cluster && { peers: cluster.peers }),
     openStore: () => parts.openStore(),

@@ -14,9 +14,9 @@ import { openCluster } from './cluster.js';
 import { gatewayOptions } from './gateway-options.js';
 import { createLogger, loggingObserver } from './logger.js';
 import { makeEngine } from './make-engine.js';
-import { lazyProviders } from './providers.js';
 import { openTls } from './tls.js';
 import { systemClock, systemRandom } from './system-ports.js';
+import { calledServices } from './called-services.js';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-start.js';
 
 interface Served {
@@ -63,9 +63,9 @@ async function serve({
   const cluster = await openCluster(config, { node, clientAddresses: [], secret: clusterKey, observer });
   const directory = { nodeId: node, adminToken };
   const openStore = async () => openNotesStore(systemRandom);
-  const authenticator = lazyProviders(config, observer);
+  const called = calledServices(config, observer);
   const secrets = systemSecrets();
-  const engine = makeEngine({ config, directory, observer, cluster, authenticator, secrets, openStore });
+  const engine = makeEngine({ config, directory, observer, cluster, called, secrets, openStore });
   await engine.start();
   // Nobody is told of this port, and it answers as the public one does.
   const tls = await openTls(config, { warn: (message) => logger.warn({ type: 'certificate' }, message) });
@@ -86,7 +86,7 @@ async function serve({
     await engine.stop();
     cluster.peers.stop();
     await gateway.stop();
-    authenticator.stop();
+    called.stop();
     tls?.stop();
     await secrets.stop();
   };

@@ -34,13 +34,14 @@ export function authResultOf({
   metadata,
   expiresAtMs,
 }: SessionPrincipal): AuthResult {
-  const { publish = [], subscribe = [] } = grants?.permissions ?? {};
+  const { publish = [], subscribe = [], rpc = [] } = grants?.permissions ?? {};
   return {
     type: 'auth',
     authenticated,
     ...(actor === '' ? {} : { actor }),
     ...(publish.length > 0 ? { publish } : {}),
     ...(subscribe.length > 0 ? { subscribe } : {}),
+    ...(rpc.length > 0 ? { rpc } : {}),
     ...(metadata === undefined ? {} : { metadata }),
     ...(expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs }),
   };

@@ -12,15 +12,13 @@ import {
   failure,
 } from '../protocol/errors.js';
 import type {
-  ChannelQuestion,
   ClientMessage,
   Encoding,
-  PresenceRequest,
   PublishMessage,
+  Request,
   ServerMessage,
   SessionRestoreMessage,
   SubscribeChannel,
-  UserMessage,
 } from '../protocol/messages.js';
 import { encodeServerFrame } from '../protocol/server-encoder.js';
 import { type Authenticated, type SessionPrincipal, authResultOf, entries } from './authentication.js';
@@ -44,9 +42,8 @@ export interface SessionHost {
   /** Takes a message of what its hub and its user may send; 0, or the milliseconds to wait. */
   take(session: Session, nowMs: number): number;
   publish(session: Session, requestId: number, message: PublishMessage): void;
-  ask(session: Session, requestId: number, message: ChannelQuestion): void;
-  people(session: Session, requestId: number, message: UserMessage): void;
-  presence(session: Session, requestId: number, message: PresenceRequest): void;
+  /** Answers once, and says when it is done. */
+  request(session: Session, requestId: number, message: Request): void;
   /** Keeps the session from now on, so that it can be restored. */
   keep(session: Session, requestId: number): void;
   /** Makes it the session that the key is of, if it is of one; calls `done` once that is answered. */
@@ -189,18 +186,17 @@ export class Session implements Subscriber {
         return this.#begin(requestId) ? this.#subscribe(requestId, message.channels) : undefined;
       case 'unsubscribe':
         return this.#unsubscribe(requestId, message.channels);
+      case 'sessionRestore':
+        return this.#restore(requestId, message);
       case 'history':
       case 'documentGet':
       case 'notifications':
-        return this.#begin(requestId) ? this.#host.ask(this, requestId, message) : undefined;
       case 'user':
-        return this.#begin(requestId) ? this.#host.people(this, requestId, message) : undefined;
-      case 'sessionRestore':
-        return this.#restore(requestId, message);
       case 'presence':
       case 'presenceUpdate':
       case 'occupancy':
-        return this.#begin(requestId) ? this.#host.presence(this, requestId, message) : undefined;
+      case 'rpc':
+        return this.#begin(requestId) ? this.#host.request(this, requestId, message) : undefined;
       case 'close':
         return this.end(1000, message.reason ?? 'closed by the client');
     }

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Grants, checkPermissions } from '../../src/channels/grants.js';
+import { Grants, type Permissions, checkPermissions } from '../../src/channels/grants.js';
 import { Patterns, checkPattern } from '../../src/channels/patterns.js';
-import { refusal } from '../../src/channels/permissions.js';
+import { callRefusal, refusal } from '../../src/channels/permissions.js';
 import { defaultRules } from '../../src/channels/rules.js';
 
 /** The definition: `*` is anything, a segment `#` one segment. */
@@ -45,6 +45,19 @@ test('a list of patterns matches what any of them does, asked again too', () => 
   );
 });
 
+test('methods are granted by patterns of their own, and by nothing that is said of channels', () => {
+  fc.assert(
+    fc.property(fc.array(pattern, { maxLength: 8 }), name, (texts, method) => {
+      const asker = { actor: 'ada', authenticated: true, admin: false };
+      const may = (permissions: Permissions): boolean =>
+        callRefusal({ ...asker, grants: new Grants(permissions) }, method, undefined) === undefined;
+      expect(may({ rpc: texts })).toBe(texts.some((text) => naive(text, method)));
+      expect(may({ publish: texts, subscribe: texts, delete: texts })).toBe(false);
+      expect(new Grants({ rpc: texts }).allows('publish', method)).toBe(false);
+    }),
+  );
+});
+
 test('the worst pattern costs little', () => {
   const text = `${'*a'.repeat(120)}:#`;
   const channel = `${'a'.repeat(200)}:${'b:'.repeat(20)}c`;
@@ -63,7 +76,8 @@ describe('refused', () => {
     ['*'],
     [{ publish: '*' }],
     [{ publish: [1] }],
-    [{ rpc: ['*'] }],
+    [{ call: ['*'] }],
+    [{ rpc: ['a#'] }],
     [{ publish: Array(1001).fill('a') }],
     [null],
     [JSON.parse('{"__proto__": ["*"]}')],

@@ -59,6 +59,7 @@ export interface Misbehaviour {
   readonly publish?: (message: PublishMessage) => { failure: Failure; written: boolean } | undefined;
   /** A publish is answered by nothing. */
   readonly silent?: boolean;
+  readonly refuseCall?: Failure;
   readonly refuseToken?: (token: string | undefined) => boolean;
   /** Channel that whoever has a token is in by itself. */
   readonly ownChannel?: string;
@@ -74,6 +75,8 @@ export class FakeNode {
   misbehaviour: Misbehaviour = {};
   /** Requests as they came, for tests that look. */
   readonly requests: ClientMessage[] = [];
+  /** Methods that were called. */
+  readonly called: string[] = [];
   /** By key: the id of a session, and its subscriptions. */
   readonly kept = new Map<string, { readonly id: string; readonly channels: ReadonlyMap<string, number> }>();
   #ids = 0;
@@ -194,6 +197,14 @@ export class FakeNode {
         return answer({ type: 'error', error: failure('NO_PRESENCE') });
       case 'sessionRestore':
         return message.key ? this.#restore(session, requestId, message) : this.#keep(session, requestId);
+      case 'rpc': {
+        const { method, contentType, payload } = message;
+        this.called.push(method);
+        const error = this.misbehaviour.refuseCall;
+        if (this.misbehaviour.silent) return;
+        if (error) return answer({ type: 'error', error });
+        return answer({ type: 'rpc', payload, ...(contentType === undefined ? {} : { contentType }) });
+      }
       case 'user': {
         if (this.misbehaviour.silent) return;
         const { action, request } = message;

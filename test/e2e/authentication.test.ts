@@ -55,7 +55,7 @@ test('a client with a token is who it says, may what it says, and is told so', a
   expect(ada.identity).toMatchObject({
     user: 'ada',
     authenticated: true,
-    permissions,
+    permissions: { ...permissions, rpc: [] },
     metadata: { name: 'Ada' },
   });
   const seen = (async () => {
@@ -67,7 +67,10 @@ test('a client with a token is who it says, may what it says, and is told so', a
   await expect(ada.publish('hall', 'x')).rejects.toMatchObject({ code: 'DENIED' });
   const nobody = client(undefined);
   await nobody.ready();
-  expect(nobody.identity).toEqual({ authenticated: false, permissions: { publish: [], subscribe: [] } });
+  expect(nobody.identity).toEqual({
+    authenticated: false,
+    permissions: { publish: [], subscribe: [], rpc: [] },
+  });
   await expect(nobody.publish('room:1', 'x')).rejects.toMatchObject({ code: 'DENIED' });
 });
 

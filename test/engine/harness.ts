@@ -7,7 +7,7 @@ import type { RuleConfig } from '../../src/channels/rules.js';
 import type { OutFrame, Principal, SessionHandle, SessionSink } from '../../src/engine/api.js';
 import { Engine } from '../../src/engine/engine.js';
 import type { EngineOptions } from '../../src/engine/options.js';
-import type { Authenticator, LogStore, Observation, Secrets } from '../../src/engine/ports.js';
+import type { Authenticator, LogStore, Observation, Secrets, ServiceCalls } from '../../src/engine/ports.js';
 import type { Encoding } from '../../src/protocol/messages.js';
 import type { Files, StoreFile } from '../../src/storage/files.js';
 import { openLogStore } from '../../src/storage/log-store.js';
@@ -27,6 +27,7 @@ export interface WorldOptions {
   readonly hubs?: EngineOptions['hubs'];
   readonly authenticator?: Authenticator;
   readonly secrets?: Secrets;
+  readonly services?: ServiceCalls;
   readonly messagesPerSecondMax?: number;
   readonly segmentBytes?: number;
   readonly seed?: number;
@@ -94,6 +95,7 @@ export class World {
         observer: { observe: (observation) => void this.observations.push(observation) },
         openStore: () => this.openStore(),
         ...(options.secrets ? { secrets: options.secrets } : {}),
+        ...(options.services ? { services: options.services } : {}),
         ...(options.authenticator ? { authenticator: options.authenticator } : {}),
       },
       engineOptions,

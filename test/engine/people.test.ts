@@ -12,7 +12,12 @@ const provider = (more: object = {}): Change => ({
   type: 'put',
   section: 'providers',
   name: 'people',
-  value: { type: 'directory', registration: true, permissions: { publish: ['inbox:{user}'] }, ...more },
+  value: {
+    type: 'directory',
+    registration: true,
+    permissions: { publish: ['inbox:{user}'], rpc: ['of:{user}:*'] },
+    ...more,
+  },
 });
 
 async function start(more: object = {}): Promise<{ world: World; secrets: TestSecrets }> {
@@ -58,7 +63,12 @@ test('who registered logs in by password, and is known at the hub with what its 
   expect(loggedIn).toMatchObject({ user: 'ada', token: expect.stringMatching(/^rl1\./) as string });
   const session = world.connect();
   const { auth } = await session.ask({ auth: { token: loggedIn.token } });
-  expect(auth).toMatchObject({ actor: 'ada', publish: ['inbox:ada'], expiresAt: loggedIn.expiresAt });
+  expect(auth).toMatchObject({
+    actor: 'ada',
+    publish: ['inbox:ada'],
+    rpc: ['of:ada:*'],
+    expiresAt: loggedIn.expiresAt,
+  });
   expect((await session.publish('inbox:ada', 'x')).ack).toBeDefined();
   expect((await session.publish('inbox:bob', 'x')).error).toMatchObject({ code: 'DENIED' });
 });

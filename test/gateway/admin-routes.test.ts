@@ -247,6 +247,7 @@ describe('operation', () => {
       '/v1/hubs/{hub}/groups/{action}',
       '/v1/hubs/{hub}/publish',
       '/v1/hubs/{hub}/receipts/mark',
+      '/v1/hubs/{hub}/rpc/{method}',
       '/v1/hubs/{hub}/sse',
       '/v1/hubs/{hub}/tickets',
       '/v1/hubs/{hub}/users/{action}',

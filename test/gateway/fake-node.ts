@@ -14,6 +14,7 @@ import type { RingMemberState } from '../../src/cluster/ring.js';
 import { type Result, err, ok } from '../../src/base/result.js';
 import { seededRandom } from '../../src/base/random.js';
 import type {
+  Call,
   ClusterApi,
   HistoryPage,
   LogPage,
@@ -33,7 +34,13 @@ import { encodeEntry, placeOf } from '../../src/log/entry-wire.js';
 import type { Entry } from '../../src/log/entry.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { type Failure, failure } from '../../src/protocol/errors.js';
-import type { HistoryMessage, Member, PublishMessage } from '../../src/protocol/messages.js';
+import type {
+  HistoryMessage,
+  Member,
+  PublishMessage,
+  RpcAnswer,
+  RpcMessage,
+} from '../../src/protocol/messages.js';
 
 export const writer = '0123456789abcdef01234567' as WriterId;
 export const adminToken = 'admin-token';
@@ -85,6 +92,15 @@ export class FakeNode implements NodeApi {
   async people(principal: Principal, hub: string, action: string, request: object, remote: string) {
     this.asked.push({ principal, hub, action, request, remote });
     return ok({ name: 'ada' });
+  }
+
+  readonly called: { principal: Principal; hub: string; message: RpcMessage }[] = [];
+  callAnswer: Promise<Result<RpcAnswer, Failure>> = Promise.resolve(ok({ payload: new Uint8Array() }));
+  callsCancelled = 0;
+
+  call(principal: Principal, hub: string, message: RpcMessage): Call {
+    this.called.push({ principal, hub, message });
+    return { answer: this.callAnswer, cancel: () => void this.callsCancelled++ };
   }
 
   readonly changes: { hub: string; change: Change; actor: string }[] = [];

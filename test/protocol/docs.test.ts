@@ -58,6 +58,7 @@ describe('every example', () => {
       'user',
       'presence',
       'occupancy',
+      'rpc',
     ];
     expect(shown(clientExamples)).toEqual(
       [...both, 'documentGet', 'notifications', 'presenceUpdate', 'publish', 'sessionRestore'].sort(),
@@ -142,6 +143,8 @@ test('the limits are those of the code', () => {
   );
   expect(rows.get('a cursor')).toBe(kibibytes(limits.cursorBytesMax));
   expect(rows.get('a token')).toBe(kibibytes(limits.tokenBytesMax));
+  expect(rows.get('what goes with a call')).toBe(kibibytes(limits.callBytesMax));
+  expect(rows.get('calls of a session under way')).toBe(`${limits.callsPerSessionMax}`);
 });
 
 test('the sub-protocols are named', () => {

@@ -147,6 +147,8 @@ const clientMessages: readonly OutgoingMessage[] = [
   { type: 'occupancy', channel: 'lobby', follow: true },
   { type: 'sessionRestore', cursors: [] },
   { type: 'sessionRestore', key: utf8('key'), cursors: [{ channel: 'lobby', cursor }] },
+  { type: 'rpc', method: 'orders:find', contentType: 'application/json', payload: content.payload },
+  { type: 'rpc', method: 'ping', payload: Uint8Array.of(255) },
 ];
 
 const ada = { session: 'a'.repeat(24), user: 'ada', metadata: '{"name":"Ada"}', since: 1_795_162_732_000 };
@@ -244,6 +246,10 @@ const serverMessages: readonly ServerMessage[] = [
       { channel: 'attic', error: failure('DENIED', { message: 'No.' }) },
     ],
   },
+  { type: 'rpc', contentType: 'application/json', payload: content.payload },
+  { type: 'rpc', payload: utf8('done') },
+  { type: 'error', error: failure('CALL_REFUSED', { message: 'Closed.', reason: 'order-closed' }) },
+  { type: 'auth', authenticated: true, actor: 'alice', rpc: ['orders:*'] },
 ];
 
 interface Recorded {

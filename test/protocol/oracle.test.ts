@@ -158,6 +158,10 @@ function clientToProto(message: OutgoingMessage): object {
       const { token, publisher } = message;
       return { auth: { token, publisherId: publisher?.id, publisherEpoch: publisher?.epoch } };
     }
+    case 'rpc': {
+      const { method, contentType, payload } = message;
+      return { rpc: { method, contentType, payload: unlessEmpty(payload) } };
+    }
     case 'ping':
       return { ping: {} };
     case 'pong':
@@ -205,6 +209,8 @@ function clientToProto(message: OutgoingMessage): object {
   }
 }
 
+const unlessEmpty = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined);
+
 /** protobufjs leaves an empty list out. */
 const list = (name: string, values: readonly unknown[]): object =>
   values.length === 0 ? {} : { [name]: values };
@@ -243,9 +249,11 @@ function serverToProto(message: ServerMessage): object {
     case 'user':
       return { user: { answer: message.answer } };
     case 'auth': {
-      const { authenticated, actor, publish, subscribe, metadata, expiresAt } = message;
-      return { auth: { authenticated, actor, publish, subscribe, metadata, expiresAt } };
+      const { type: _, ...members } = message;
+      return { auth: members };
     }
+    case 'rpc':
+      return { rpc: { contentType: message.contentType, payload: unlessEmpty(message.payload) } };
     case 'ping':
       return { ping: {} };
     case 'pong':

@@ -98,6 +98,9 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
       publisher: maybe(fc.record({ id: text, epoch: count })),
     })
     .map(compact),
+  fc
+    .record({ type: fc.constant('rpc' as const), method: name, typed: typedPayload })
+    .map(({ typed, ...rest }) => ({ ...rest, ...typed, payload: new Uint8Array(typed.payload) })),
   fc.record({
     type: fc.constant('user' as const),
     action: text,
@@ -368,10 +371,16 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
       actor: maybe(text),
       publish: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
       subscribe: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
+      rpc: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
       metadata: maybe(fc.json({ maxDepth: 3 })),
       expiresAt: maybe(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
     })
     .map(compact),
+  typedPayload.map((typed) => ({
+    type: 'rpc' as const,
+    ...typed,
+    payload: new Uint8Array(typed.payload),
+  })),
   fc.record({
     type: fc.constant('user' as const),
     answer: fc

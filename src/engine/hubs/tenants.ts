@@ -23,6 +23,7 @@ import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
 import type { ChannelSize, EnginePorts, Secrets } from '../ports.js';
 import { Restoring } from '../restoring/restoring.js';
+import { Calls } from './calls.js';
 import { Hubs } from './hubs.js';
 import { Identifying } from './identifying.js';
 import { Quotas } from './quotas.js';
@@ -48,6 +49,7 @@ export class Tenants {
   readonly clients: Identifying;
   readonly quotas: Quotas;
   readonly restoring: Restoring;
+  readonly calls: Calls;
   readonly #people: People | undefined;
   readonly #configured: EngineOptions['rules']['hubs'];
   /** `undefined` where nothing is kept of hubs. */
@@ -96,6 +98,7 @@ export class Tenants {
     };
     this.#groups = this.hubs.isKept ? new HubGroups(groups) : undefined;
     this.clients = new Identifying(ports, options, viewOf, this.#people);
+    this.calls = new Calls({ ports, viewOf, missing: (hub) => this.hubs.missing(hub) });
     this.restoring = new Restoring({
       ...folds,
       ports,
@@ -117,6 +120,7 @@ export class Tenants {
     this.#people?.stop();
     this.#groups?.stop();
     this.restoring.stop();
+    this.calls.stop();
   }
 
   /** `used`: hubs that somebody is in. */

@@ -10,7 +10,7 @@ import { notKnown, tooMany, unreachable } from './failures.js';
 import { Gate } from './gate.js';
 import { Jwts, issuerOf } from './jwt.js';
 import { KeySets } from './key-sets.js';
-import { Outbound, OutboundError, type OutboundOptions } from './outbound.js';
+import { Outbound, OutboundError, type OutboundOptions } from '../outbound/outbound.js';
 
 export interface ProvidersOptions extends OutboundOptions {
   readonly observer: Observer;
@@ -35,7 +35,13 @@ export class Providers implements Authenticator {
   constructor(options: ProvidersOptions) {
     this.#clock = options.clock;
     this.#observer = options.observer;
-    this.#outbound = new Outbound(options);
+    this.#outbound = new Outbound(options, {
+      perHubMax: limits.outboundPerHubMax,
+      answerBytesMax: limits.outboundBytesMax,
+      totalMsDefault: limits.outboundTotalMs,
+      totalMsMax: limits.outboundTotalMs,
+      isFailure: (status) => status >= 500,
+    });
     const keySets = new KeySets(this.#outbound, options.clock, (url, error) => this.#tell(url, error));
     this.#jwts = new Jwts(
       keySets,
@@ -95,9 +101,7 @@ export class Providers implements Authenticator {
       return ok(identityFrom(answer.body, this.#clock.wallMs()));
     } catch (error) {
       this.#tell(url, error);
-      return err(
-        error instanceof OutboundError && error.message.startsWith('too many') ? tooMany() : unreachable(),
-      );
+      return err(error instanceof OutboundError && error.ended === 'crowded' ? tooMany() : unreachable());
     }
   }
 

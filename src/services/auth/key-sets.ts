@@ -3,7 +3,7 @@
 import { limits } from '../../base/limits.js';
 import type { Clock } from '../../engine/ports.js';
 import { type Jwk, checkKey } from '../../hubs/provider.js';
-import type { Outbound } from './outbound.js';
+import type { Outbound } from '../outbound/outbound.js';
 
 interface KeySet {
   keys: ReadonlyMap<string, Jwk>;

@@ -1,6 +1,7 @@
 /** Settings among nodes: a change anywhere goes everywhere, and what a minority cannot decide it does not. */
 import { expect, test } from 'vitest';
 import type { Change } from '../../../src/hubs/change.js';
+import { Called } from '../called-services.js';
 import { TestSession } from '../harness.js';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
 
@@ -38,6 +39,24 @@ test('a change at any node goes at every node within a second, for live sessions
     await world.pass(1_000);
     for (const session of sessions) expect((await session.subscribe('vault')).error).toBeUndefined();
   }
+});
+
+test('a service that is set at one node is called from every node, and from none once it is removed', async () => {
+  const called = new Called();
+  const world = await ClusterWorld.start({ nodes: 3, keepsSettings: true, services: called });
+  const [first] = world.nodes as [TestNode];
+  const url = 'https://service.example';
+  const value = { type: 'http', url, methods: ['echo'], openTo: 'everybody' };
+  const call = async (node: TestNode) =>
+    (await enter(world, node)).ask({ rpc: { method: 'echo', data: node.number } });
+  await change(world, first, { type: 'put', section: 'services', name: 'echo', value });
+  await world.pass(1_000);
+  for (const node of world.nodes) expect((await call(node)).rpc).toMatchObject({ data: node.number });
+  expect(called.requests.map(({ service }) => service.url)).toEqual([url, url, url]);
+  await change(world, first, { type: 'remove', section: 'services', name: 'echo' });
+  await world.pass(1_000);
+  for (const node of world.nodes) expect((await call(node)).error).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(called.requests).toHaveLength(3);
 });
 
 test('a hub made at one node is there at all, and its channels are published to from any', async () => {

@@ -1,11 +1,22 @@
 /** Calls that a hub's settings bring about: attacks 35 and 36. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { isPublicAddress } from '../../../src/services/auth/addresses.js';
-import { Outbound } from '../../../src/services/auth/outbound.js';
-import { Clock, Service, Setup } from './tokens.js';
+import { limits } from '../../../src/base/limits.js';
+import { isPublicAddress } from '../../../src/services/outbound/addresses.js';
+import { Outbound, type OutboundOptions } from '../../../src/services/outbound/outbound.js';
+import { Clock, Service, Setup } from '../auth/tokens.js';
 
 let service: Service;
 afterEach(() => service?.stop());
+
+const bounds = {
+  perHubMax: 32,
+  answerBytesMax: 65_536,
+  totalMsDefault: 5_000,
+  totalMsMax: 5_000,
+  isFailure: (status: number) => status >= 500,
+};
+const outboundOf = (options: Omit<OutboundOptions, 'clock'>) =>
+  new Outbound({ clock: new Clock(), ...options }, bounds);
 
 const http = (url: string, more: object = {}) => ({ type: 'http', url, ...more }) as const;
 
@@ -51,8 +62,7 @@ describe('attack 35: nothing is called at', () => {
     'ftp://93.184.216.34/',
     'not a url',
   ])('%s', async (url) => {
-    const outbound = new Outbound({
-      clock: new Clock(),
+    const outbound = outboundOf({
       internalOrigins: [],
       resolve: (name) => Promise.resolve(lies[name] ?? (name.startsWith('localhost') ? ['127.0.0.1'] : [])),
     });
@@ -67,8 +77,7 @@ describe('attack 35: nothing is called at', () => {
     const answers = [['127.0.0.1'], ['169.254.169.254']];
     const asked: string[] = [];
     const origin = service.origin.replace('127.0.0.1', 'auth.example');
-    const outbound = new Outbound({
-      clock: new Clock(),
+    const outbound = outboundOf({
       internalOrigins: [origin],
       resolve: (name) => {
         asked.push(name);
@@ -85,7 +94,7 @@ describe('attack 35: nothing is called at', () => {
     const inside = await new Service().start();
     service = await new Service().start();
     // Both may be called, so it is the redirect that is not followed.
-    const outbound = new Outbound({ clock: new Clock(), internalOrigins: [service.origin, inside.origin] });
+    const outbound = outboundOf({ internalOrigins: [service.origin, inside.origin] });
     for (const status of [301, 302, 303, 307, 308]) {
       service.answer = (response) => response.writeHead(status, { location: `${inside.origin}/` }).end();
       const answer = await outbound.call({ hub: 'acme', url: service.origin, method: 'POST', body: '{}' });
@@ -98,12 +107,27 @@ describe('attack 35: nothing is called at', () => {
 
   test('an internal origin is that origin alone', async () => {
     service = await new Service().start();
-    const outbound = new Outbound({ clock: new Clock(), internalOrigins: ['http://127.0.0.1:1'] });
+    const outbound = outboundOf({ internalOrigins: ['http://127.0.0.1:1'] });
     await expect(outbound.call({ hub: 'acme', url: service.origin, method: 'GET' })).rejects.toThrow(
       'only https',
     );
     outbound.stop();
   });
+});
+
+test('a connection is used again at once, and not once it was quiet for longer than services keep theirs', async () => {
+  service = await new Service().start();
+  let connections = 0;
+  service.server.on('connection', () => connections++);
+  const outbound = outboundOf({ internalOrigins: [service.origin] });
+  const call = () => outbound.call({ hub: 'acme', url: service.origin, method: 'GET' });
+  await call();
+  await call();
+  expect(connections).toBe(1);
+  await new Promise((resolve) => setTimeout(resolve, limits.outboundIdleMs + 200));
+  await call();
+  expect(connections).toBe(2);
+  outbound.stop();
 });
 
 describe('an http provider', () => {

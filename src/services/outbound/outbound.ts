@@ -16,11 +16,25 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly timeoutMs?: number;
+  /** Whoever waits for the answer is gone: nobody is blamed. */
+  readonly signal?: AbortSignal;
 }
+
+/** `crowded`: too many were under way. `refused`: it may not be called, or is left alone. `failed`: it cannot be reached, or gave
+ *  no whole answer. `cancelled`: by whoever asked. */
+type Ended = 'crowded' | 'refused' | 'failed' | 'cancelled';
 
 /** Why there was no answer: for the operator's log, never for clients. */
 export class OutboundError extends Error {
   override readonly name = 'OutboundError';
+  constructor(
+    message: string,
+    readonly ended: Ended = 'failed',
+    /** The service may have the request: there was a connection to it. */
+    readonly maybeSent = false,
+  ) {
+    super(message);
+  }
 }
 
 export interface Answered {
@@ -36,6 +50,24 @@ export interface OutboundOptions {
   readonly resolve?: (name: string) => Promise<readonly string[]>;
 }
 
+/** What calls of one purpose may take. Each purpose has an `Outbound` of its own, so that none is kept waiting by another. */
+export interface OutboundBounds {
+  readonly perHubMax: number;
+  readonly answerBytesMax: number;
+  /** Of a call that does not say, and of any. */
+  readonly totalMsDefault: number;
+  readonly totalMsMax: number;
+  /** Whether an answer with this status is a failure: after some in a row the service is left alone. */
+  readonly isFailure: (status: number) => boolean;
+}
+
+const connections = {
+  keepAlive: true,
+  timeout: limits.outboundIdleMs,
+  maxFreeSockets: 4,
+  maxTotalSockets: 256,
+} as const;
+
 interface Breaker {
   failures: number;
   openUntilMs: number;
@@ -45,13 +77,16 @@ export class Outbound {
   readonly #options: OutboundOptions;
   readonly #internal: ReadonlySet<string>;
   readonly #resolver = new Resolver({ timeout: 1_500, tries: 2 });
-  readonly #http = new HttpAgent({ keepAlive: true, maxFreeSockets: 4, maxTotalSockets: 256 });
-  readonly #https = new HttpsAgent({ keepAlive: true, maxFreeSockets: 4, maxTotalSockets: 256 });
+  readonly #http = new HttpAgent(connections);
+  readonly #https = new HttpsAgent(connections);
   readonly #underWay = new Map<string, number>();
-  /** By hub and origin: what one hub asks of a service takes it from no other. */
+  /** By hub and address: what one hub asks of a service takes it from no other, and none of its services another. */
   readonly #breakers = new Map<string, Breaker>();
 
-  constructor(options: OutboundOptions) {
+  constructor(
+    options: OutboundOptions,
+    readonly bounds: OutboundBounds,
+  ) {
     this.#options = options;
     this.#internal = new Set(options.internalOrigins.map((origin) => new URL(origin).origin));
   }
@@ -60,22 +95,23 @@ export class Outbound {
   async call(call: Call): Promise<Answered> {
     const url = this.#checked(call.url);
     const open = this.#underWay.get(call.hub) ?? 0;
-    if (open >= limits.outboundPerHubMax)
-      throw new OutboundError('too many calls for this hub are under way');
-    const breaker = this.#breakerOf(`${call.hub} ${url.origin}`);
+    if (open >= this.bounds.perHubMax)
+      throw new OutboundError('too many calls for this hub are under way', 'crowded');
+    const breaker = this.#breakerOf(`${call.hub} ${url.href}`);
     if (breaker.openUntilMs > this.#nowMs())
-      throw new OutboundError('it failed again and again, and is left alone');
+      throw new OutboundError('it failed again and again, and is left alone', 'refused');
     this.#underWay.set(call.hub, open + 1);
     try {
       const answer = await this.#within(url, call);
       breaker.failures = 0;
       return answer;
     } catch (error) {
-      if (++breaker.failures >= limits.outboundFailuresMax) {
+      const ended = error as OutboundError;
+      if (ended.ended === 'failed' && ++breaker.failures >= limits.outboundFailuresMax) {
         breaker.openUntilMs = this.#nowMs() + limits.outboundRestMs;
         breaker.failures = 0;
       }
-      throw error instanceof OutboundError ? error : new OutboundError((error as Error).message);
+      throw ended;
     } finally {
       const left = this.#underWay.get(call.hub)! - 1;
       if (left === 0) this.#underWay.delete(call.hub);
@@ -91,35 +127,61 @@ export class Outbound {
 
   #checked(text: string): URL {
     const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (!url || url.username !== '' || url.password !== '') throw new OutboundError('the URL cannot be used');
+    if (!url || url.username !== '' || url.password !== '')
+      throw new OutboundError('the URL cannot be used', 'refused');
     if (url.protocol !== 'https:' && !(url.protocol === 'http:' && this.#internal.has(url.origin)))
-      throw new OutboundError('only https is called');
+      throw new OutboundError('only https is called', 'refused');
     return url;
   }
 
+  /** Rejects with OutboundError, whatever went wrong. */
   async #within(url: URL, call: Call): Promise<Answered> {
+    const { totalMsDefault, totalMsMax } = this.bounds;
+    const ms = Math.min(call.timeoutMs ?? totalMsDefault, totalMsMax);
     const stop = new AbortController();
-    const ms = Math.min(call.timeoutMs ?? limits.outboundTotalMs, limits.outboundTotalMs);
+    const sent = { maybe: false };
     let late: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<never>((_, reject) => {
-      late = setTimeout(() => {
-        reject(new OutboundError(`no whole answer within ${ms} ms`));
+    let cancel: (() => void) | undefined;
+    const ended = new Promise<never>((_, reject) => {
+      const end = (why: string, how: Ended): void => {
+        reject(new OutboundError(why, how, sent.maybe));
         stop.abort();
-      }, ms).unref();
+      };
+      late = setTimeout(() => end(`no whole answer within ${ms} ms`, 'failed'), ms).unref();
+      cancel = () => end('nobody waits for the answer any more', 'cancelled');
+      call.signal?.addEventListener('abort', cancel, { once: true });
+      if (call.signal?.aborted === true) cancel();
     });
     try {
-      return await Promise.race([this.#ask(url, call, stop.signal), tooLate]);
+      return await Promise.race([this.#ask(url, call, stop.signal, sent), ended]);
+    } catch (error) {
+      if (error instanceof OutboundError && error.maybeSent === sent.maybe) throw error;
+      throw new OutboundError((error as Error).message, 'failed', sent.maybe);
     } finally {
       clearTimeout(late);
+      if (cancel) call.signal?.removeEventListener('abort', cancel);
     }
   }
 
-  async #ask(url: URL, call: Call, signal: AbortSignal): Promise<Answered> {
+  async #ask(url: URL, call: Call, signal: AbortSignal, sent: { maybe: boolean }): Promise<Answered> {
     const address = await this.#addressOf(url);
     if (signal.aborted) throw new OutboundError('too late');
-    const { method, headers = {}, body } = call;
+    const response = await this.#send(url, call, address, signal, sent);
+    const status = response.statusCode ?? 0;
+    const text = await textOf(response, this.bounds.answerBytesMax);
+    if (this.bounds.isFailure(status)) throw new OutboundError(`it answered with ${status}`);
+    return { status, body: text };
+  }
+
+  #send(
+    url: URL,
+    { method, headers = {}, body }: Call,
+    address: string,
+    signal: AbortSignal,
+    sent: { maybe: boolean },
+  ): Promise<IncomingMessage> {
     const isTls = url.protocol === 'https:';
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const options = {
         method,
         headers: {
@@ -141,14 +203,19 @@ export class Outbound {
         signal,
       };
       const request = (isTls ? httpsRequest : httpRequest)(url, options, resolve);
+      const connected = (): void => {
+        sent.maybe = true;
+        // How long it may take to answer is another matter.
+        request.setTimeout(0);
+      };
+      request.once('socket', (socket) => {
+        if (socket.connecting) socket.once(isTls ? 'secureConnect' : 'connect', connected);
+        else connected();
+      });
       request.once('timeout', () => request.destroy(new OutboundError('it does not answer')));
       request.once('error', reject);
       request.end(body);
     });
-    const status = response.statusCode ?? 0;
-    const text = await textOf(response);
-    if (status >= 500) throw new OutboundError(`it answered with ${status}`);
-    return { status, body: text };
   }
 
   async #addressOf({ hostname, origin }: URL): Promise<string> {
@@ -189,14 +256,14 @@ export class Outbound {
   }
 }
 
-async function textOf(response: IncomingMessage): Promise<string> {
+async function textOf(response: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > limits.outboundBytesMax) {
+    if (bytes > bytesMax) {
       response.destroy();
-      throw new OutboundError(`the answer has more than ${limits.outboundBytesMax} bytes`);
+      throw new OutboundError(`the answer has more than ${bytesMax} bytes`);
     }
     chunks.push(chunk);
   }
