@@ -35,8 +35,13 @@ export async function timed(
 }
 
 async function toldBy(servers: readonly TimedServer[]): Promise<number | undefined> {
-  const told = await Promise.all(servers.map((server) => server.inside?.('processor')));
-  return told.reduce((sum, one) => (sum === undefined || one === undefined ? undefined : sum + one), 0);
+  let sum = 0;
+  for (const server of servers) {
+    const told = await server.inside?.('processor');
+    if (told === undefined) return undefined;
+    sum += told;
+  }
+  return sum;
 }
 
 export function sampleOf(report: LoadReport): Sample {
