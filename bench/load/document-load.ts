@@ -25,7 +25,7 @@ export async function patchDocument(job: PatchJob, channel: string): Promise<Loa
       patchOf: (change) => patchOf(change, payloadBytes),
     },
   );
-  const meter = new Meter(job.serverPid);
+  const meter = new Meter(job.serverPids);
   const { onEdge } = meter;
   const result = await runPublishLoad({ speakers: [speaker], inFlight, warmUpMs, measureMs, onEdge });
   await document.verify(result.operationsInAll, result.operationsInAll);

@@ -8,8 +8,8 @@ export type Peer =
   | { readonly kind: 'ws' | 'redis' | 'nats'; readonly url: string };
 
 interface Timed {
-  /** Its processor time is read where the part that counts begins and ends. */
-  readonly serverPid: number;
+  /** Their processor time is read where the part that counts begins and ends. */
+  readonly serverPids: readonly number[];
   readonly payloadBytes: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
@@ -79,7 +79,7 @@ export interface ManyJob {
 export interface ReplayJob {
   readonly type: 'replay';
   readonly url: string;
-  readonly serverPid: number;
+  readonly serverPids: readonly number[];
   readonly name: string;
   readonly entries: number;
   readonly reader: ReplayReader;

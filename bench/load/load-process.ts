@@ -61,7 +61,7 @@ async function publish(job: PublishJob): Promise<LoadReport> {
   const speakers = Array.from({ length: connections }, (_, i) =>
     speakerFor(job.peer, { channel: channelOf(i), perFrame, payloadBytes, inFlight, path: '/' }),
   );
-  const meter = new Meter(job.serverPid);
+  const meter = new Meter(job.serverPids);
   const load = { speakers, inFlight, ...durationOf(job, meter) };
   const result = await runPublishLoad(load);
   return { ...result, inFlight: inFlightOf(load), ...meter.read() };
@@ -75,7 +75,7 @@ async function fanOut(job: FanOutJob): Promise<LoadReport> {
   await document?.begin(payloadBytes);
   const listeners = Array.from({ length: job.listeners }, () => listenerFor(job.peer, channel, payloadBytes));
   const speaker = speakerFor(job.peer, { channel, perFrame: 1, payloadBytes, inFlight, path: '/pub' });
-  const meter = new Meter(job.serverPid);
+  const meter = new Meter(job.serverPids);
   const result = await runFanOutLoad({ speaker, listeners, pace, ...durationOf(job, meter) });
   await document?.verify(result.messagesInAll, result.messagesInAll);
   return { ...result, inFlight: result.messagesInAll, ...meter.read() };
@@ -100,8 +100,8 @@ async function fillChannels(job: FillJob): Promise<LoadReport> {
   };
 }
 
-async function replayChannel({ url, serverPid, name, entries, reader }: ReplayJob): Promise<LoadReport> {
-  const meter = new Meter(serverPid);
+async function replayChannel({ url, serverPids, name, entries, reader }: ReplayJob): Promise<LoadReport> {
+  const meter = new Meter(serverPids);
   const options = { url, hub, channel: `bench:${name}-0`, entries, onEdge: meter.onEdge };
   const seconds = await replay(reader, options);
   return { operations: entries, operationsInAll: entries, seconds, inFlight: 0, ...meter.read() };

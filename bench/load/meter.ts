@@ -2,23 +2,23 @@
 import {
   machineProcessorSeconds,
   ownProcessorSeconds,
-  processorSeconds,
+  processorSecondsOf,
 } from '../processes/processor-time.js';
 import type { LoadReport } from './jobs.js';
 
 export class Meter {
-  readonly #pid: number;
+  readonly #pids: readonly number[];
   #begin = { load: 0, server: 0 as number | undefined, machine: 0 as number | undefined };
   #end = this.#begin;
 
-  constructor(pid: number) {
-    this.#pid = pid;
+  constructor(pids: readonly number[]) {
+    this.#pids = pids;
   }
 
   readonly onEdge = (edge: 'begin' | 'end'): void => {
     const times = {
       load: ownProcessorSeconds(),
-      server: processorSeconds(this.#pid),
+      server: processorSecondsOf(this.#pids),
       machine: machineProcessorSeconds(),
     };
     if (edge === 'begin') this.#begin = times;

@@ -158,7 +158,7 @@ class PublishSuite implements OpenSuite {
     };
   }
 
-  #job(cell: Cell): Omit<PublishJob, 'peer' | 'serverPid'> {
+  #job(cell: Cell): Omit<PublishJob, 'peer' | 'serverPids'> {
     const { payloadBytes, warmUpMs, measureMs } = this.#context;
     return { type: 'publish', ...cell, payloadBytes, warmUpMs, measureMs };
   }

@@ -90,7 +90,7 @@ class ReplaySuite implements OpenSuite {
     let most = before;
     const poll = setInterval(() => (most = Math.max(most, residentBytes(pid) ?? 0)), pollMs);
     try {
-      const job = { type: 'replay', url, serverPid: pid, name, entries: this.#entries, reader } as const;
+      const job = { type: 'replay', url, serverPids: [pid], name, entries: this.#entries, reader } as const;
       const report = await this.#load.do(job, 600_000);
       return { ...sampleOf(report), values: { growth: most - before, before } };
     } finally {

@@ -12,21 +12,36 @@ export interface TimedServer {
 }
 
 export type Load = Worker<LoadJob, LoadReport>;
-type WithoutServer<J> = J extends unknown ? Omit<J, 'serverPid'> : never;
+type WithoutServer<J> = J extends unknown ? Omit<J, 'serverPids'> : never;
 
 export interface Timed {
   readonly report: LoadReport;
   readonly sample: Sample;
 }
 
-export async function timed(load: Load, job: WithoutServer<TimedJob>, server: TimedServer): Promise<Timed> {
-  // Where the load cannot read it, the server tells its processor time before and after the whole load.
-  const before = isReadable ? undefined : await server.inside?.('processor');
-  const report = await load.do({ ...job, serverPid: server.pid });
+/** Several servers count as one. */
+export async function timed(
+  load: Load,
+  job: WithoutServer<TimedJob>,
+  ...servers: readonly TimedServer[]
+): Promise<Timed> {
+  // Where the load cannot read it, servers tell their processor time before and after the whole load.
+  const before = isReadable ? undefined : await toldBy(servers);
+  const report = await load.do({ ...job, serverPids: servers.map(({ pid }) => pid) });
   if (before === undefined) return { report, sample: sampleOf(report) };
-  const used = (await server.inside!('processor')) - before;
+  const used = (await toldBy(servers))! - before;
   const serverSeconds = (used * report.operations) / report.operationsInAll;
   return { report, sample: sampleOf({ ...report, serverSeconds }) };
+}
+
+async function toldBy(servers: readonly TimedServer[]): Promise<number | undefined> {
+  let sum = 0;
+  for (const server of servers) {
+    const told = await server.inside?.('processor');
+    if (told === undefined) return undefined;
+    sum += told;
+  }
+  return sum;
 }
 
 export function sampleOf(report: LoadReport): Sample {

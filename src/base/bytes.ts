@@ -139,13 +139,18 @@ export function varintLength(value: number): number {
 
 /** Reads integers from untrusted bytes. After a failed read `failed` stays true and values are 0. */
 export class ByteReader {
-  failed = false;
+  // Declared, and assigned: defining a field goes into the engine's slow path once there are several kinds of readers.
+  declare readonly bytes: Uint8Array;
+  declare position: number;
+  declare end: number;
+  declare failed: boolean;
 
-  constructor(
-    readonly bytes: Uint8Array,
-    public position = 0,
-    public end = bytes.length,
-  ) {}
+  constructor(bytes: Uint8Array, position = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.position = position;
+    this.end = end;
+    this.failed = false;
+  }
 
   get done(): boolean {
     return this.failed || this.position >= this.end;

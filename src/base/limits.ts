@@ -83,6 +83,8 @@ export const limits = {
   liveHistoryIdleMs: 600_000,
   /** Members of a ring: with 256 virtual nodes each, tables of some megabytes. */
   ringMembersMax: 1_024,
+  /** Channels of which the interval is kept at hand: looking one up takes as long as the rest of a publish in a full batch. */
+  channelIntervalsKnownMax: 16_384,
   /** A stored or received ring, encoded: members, lineage and what later versions add. */
   ringBytesMax: 65_536,
   /** Earlier rings a ring names by digest: a node this many changes behind still proves that it descends from its own. */

@@ -5,11 +5,14 @@
  *  While a change is under way the points of all who come, stay and go are in the table, so an interval has exactly one set
  *  of homes before and one after. */
 import { assert } from '../base/assert.js';
-import type { NodeId } from '../base/ids.js';
+import { ChannelMap } from '../base/channel-map.js';
+import type { ChannelRef, NodeId } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { type HomesTable, areSameHomes, homesAt, homesTable } from './homes.js';
 import {
   type IntervalId,
   type RingPosition,
+  channelPosition,
   intervalIdOf,
   positionOf,
   virtualNodesMax,
@@ -47,6 +50,8 @@ export class RingTable {
   readonly nextHomes: HomesTable;
   /** 1 for each interval to which the change under way gives other homes. */
   readonly #changing: Uint8Array | undefined;
+  /** Of channels asked about lately: each publish asks, and each letter. */
+  #known = new ChannelMap<Interval>();
 
   /** Takes over what it can from the table of an earlier ring. */
   constructor(ring: Ring, previous?: RingTable) {
@@ -72,6 +77,16 @@ export class RingTable {
 
   intervalOf(position: RingPosition): Interval {
     return this.interval(this.indexOf(position));
+  }
+
+  /** The interval a channel lies in. */
+  intervalOfChannel(ref: ChannelRef): Interval {
+    const known = this.#known.get(ref);
+    if (known) return known;
+    const interval = this.intervalOf(channelPosition(ref));
+    if (this.#known.size >= limits.channelIntervalsKnownMax) this.#known = new ChannelMap();
+    this.#known.set(ref, interval);
+    return interval;
   }
 
   /** The interval with that id; `undefined` where no virtual node lies there in this ring. */

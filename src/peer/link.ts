@@ -45,7 +45,8 @@ export class Link {
     this.#waitingBytes += letter.length;
     const isTooMuch = this.#waitingBytes > limits.linkBytesMax || letter.length > limits.peerFrameBytesMax;
     if (isTooMuch) return this.break();
-    this.#call.write(Buffer.from(letter), () => (this.#waitingBytes -= letter.length));
+    const { length } = letter;
+    this.#call.write(Buffer.from(letter), () => (this.#waitingBytes -= length));
   }
 
   /** Ends it; whoever made it is told in a later turn. */

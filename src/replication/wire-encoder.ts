@@ -36,8 +36,13 @@ export const messageTags: Readonly<Record<PeerMessage['type'], number>> = {
   mended: 0xfa,
 };
 
-export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Array {
+export function encodeFrame(frame: Frame): Uint8Array {
   const out = new ByteWriter(256);
+  putFrame(out, frame);
+  return out.bytes();
+}
+
+export function putFrame(out: ByteWriter, { storeId, ringVersion, messages }: Frame): void {
   putBytes(out, 0x0a, fromHex(storeId));
   putNumber(out, 0x10, ringVersion);
   for (const message of messages) {
@@ -47,7 +52,6 @@ export function encodeFrame({ storeId, ringVersion, messages }: Frame): Uint8Arr
     closeField(out, inner);
     closeField(out, field);
   }
-  return out.bytes();
 }
 
 function putMembers(out: ByteWriter, message: PeerMessage): void {

@@ -19,6 +19,8 @@ export interface ArrivalSource {
 
 /** Read at once: some commits of few entries, or a run's header with what follows it. */
 const windowBytes = 16_384;
+/** The same where what is looked at lies further apart: little of each commit is. */
+const farWindowBytes = 2_048;
 /** More than the header of a run takes. */
 const runHeaderBytesMax = 512;
 
@@ -110,7 +112,8 @@ class Window {
     const start = offset - this.#offset;
     const isThere = this.#segment === segment && start >= 0 && start + needed <= this.bytes.length;
     if (isThere) return start;
-    this.bytes = await this.#segments.read(segment, offset, windowBytes);
+    const isFar = this.#segment === segment && start >= windowBytes;
+    this.bytes = await this.#segments.read(segment, offset, isFar ? farWindowBytes : windowBytes);
     this.#segment = segment;
     this.#offset = offset;
     return 0;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex, utf8 } from '../../src/base/bytes.js';
 import type { NodeId } from '../../src/base/ids.js';
+import { limits } from '../../src/base/limits.js';
 import { xxhash64 } from '../../src/base/xxhash64.js';
 import { homesAt, homesTable } from '../../src/cluster/homes.js';
 import { isEmptyArc, pointAt } from '../../src/cluster/ring-points.js';
@@ -65,6 +66,17 @@ describe('homes', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  test('of a channel are the same when it is asked about again, also once others took its place', () => {
+    const table = new RingTable(ringOf(nodesOf(5)));
+    const asked = Array.from({ length: limits.channelIntervalsKnownMax + 100 }, (_, i) => channelOf(i));
+    for (const round of [1, 2]) {
+      const some = round === 1 ? asked : asked.slice(0, 300);
+      for (const ref of some)
+        expect(table.intervalOfChannel(ref).index).toBe(table.indexOf(channelPosition(ref)));
+    }
+    expect(table.intervalOfChannel({ ...channelOf(1) })).toBe(table.intervalOfChannel(channelOf(1)));
   });
 
   test('of a full copy on more nodes than the table is wide are all of them, in the order of the walk', () => {

@@ -30,7 +30,6 @@ import type { ProofPage, ProofRefusal, ProofRequest } from './proof.js';
 import { type PeerMessage, isRingMessage } from './peer-messages.js';
 import type { EnginePorts, PeerHandlers, Peers } from '../ports.js';
 import type { PresenceHearer } from '../presence/neighbours.js';
-import { intervalOf } from './ring-plan.js';
 import { Rings } from './rings.js';
 import { TakingTurns } from './taking-turns.js';
 
@@ -231,7 +230,7 @@ export class Cluster implements Neighbours {
   // Who holds what, and who acts.
 
   intervalOf(ref: ChannelRef): Interval {
-    return intervalOf(this.#table, ref);
+    return this.#table.intervalOfChannel(ref);
   }
 
   heldInterval(ref: ChannelRef): string | undefined {

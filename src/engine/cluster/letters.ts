@@ -1,7 +1,9 @@
 /** Messages to peers, gathered: everything due to one peer goes out in one letter at the end of a turn. */
+import { ByteWriter } from '../../base/bytes.js';
 import type { NodeId } from '../../base/ids.js';
+import { limits } from '../../base/limits.js';
 import type { PeerMessage } from './peer-messages.js';
-import { decodePeerMessages, encodeLetters } from './peer-wire.js';
+import { decodePeerMessages, eachLetter } from './peer-wire.js';
 import type { Observer, Peers, Timers } from '../ports.js';
 
 export class Letters {
@@ -10,6 +12,8 @@ export class Letters {
   readonly #observer: Observer;
   readonly #waiting = new Map<NodeId, PeerMessage[]>();
   readonly #linked = new Set<NodeId>();
+  /** Used again for every letter: a buffer of its own for each would be most of what a busy node throws away. */
+  #out = new ByteWriter();
   #isPlanned = false;
 
   constructor(peers: Peers, timers: Timers, observer: Observer) {
@@ -48,8 +52,10 @@ export class Letters {
   flush(): void {
     for (const [peer, messages] of this.#waiting) {
       this.#waiting.delete(peer);
-      for (const letter of encodeLetters(messages)) this.#peers.send(peer, letter);
+      eachLetter(messages, this.#out, (letter) => this.#peers.send(peer, letter));
     }
+    // What one large part took is not kept.
+    if (this.#out.buffer.length > 2 * limits.peerLetterBytes) this.#out = new ByteWriter();
   }
 
   /** What a letter says; nothing, and an alarm, for one that makes no sense. */

@@ -9,7 +9,7 @@ import { isPresenceMessage } from '../../presence/messages.js';
 import type { Failure } from '../../protocol/errors.js';
 import { levelNumber, publishedKindNumber } from '../../protocol/levels.js';
 import type { Signal } from '../../protocol/messages.js';
-import { encodeFrame } from '../../replication/wire-encoder.js';
+import { putFrame } from '../../replication/wire-encoder.js';
 import { putBytes, putDot, putNumber, putRef, putText, putVector } from '../../replication/wire-writer.js';
 import {
   type Followed,
@@ -71,23 +71,25 @@ export function encodePeerMessages(messages: readonly PeerMessage[]): Uint8Array
   return out.bytes();
 }
 
-/** As many letters as keep each within what its receiver takes. */
-export function encodeLetters(messages: readonly PeerMessage[]): Uint8Array[] {
-  const letters: Uint8Array[] = [];
-  let out = new ByteWriter(256);
+/** As many letters as keep each within what its receiver takes. Each is a view of `out`, until the next one. */
+export function eachLetter(
+  messages: readonly PeerMessage[],
+  out: ByteWriter,
+  send: (letter: Uint8Array) => void,
+): void {
+  out.clear();
   let items = 0;
   for (const message of messages) {
     const added = itemsOf(message);
     if (out.length >= limits.peerLetterBytes || items + added > limits.peerFrameItemsMax) {
-      letters.push(out.bytes());
-      out = new ByteWriter(256);
+      send(out.bytes());
+      out.clear();
       items = 0;
     }
     putPart(out, message);
     items += added;
   }
-  if (out.length > 0) letters.push(out.bytes());
-  return letters;
+  if (out.length > 0) send(out.bytes());
 }
 
 /** Elements of lists, as the receiver counts them. */
@@ -134,12 +136,10 @@ function itemsOf(message: PeerMessage): number {
 
 function putPart(out: ByteWriter, message: PeerMessage): void {
   const part = openField(out, 0x0a);
-  if (message.type === 'replication') putBytes(out, partTags.replication, encodeFrame(message.frame));
-  else {
-    const inner = openField(out, partTags[message.type]);
-    putMembers(out, message);
-    closeField(out, inner);
-  }
+  const inner = openField(out, partTags[message.type]);
+  if (message.type === 'replication') putFrame(out, message.frame);
+  else putMembers(out, message);
+  closeField(out, inner);
   closeField(out, part);
 }
 

@@ -18,7 +18,6 @@ import type {
   ProofRefusal,
   ProofRequest,
 } from './proof.js';
-import { intervalOf } from './ring-plan.js';
 import { arcsOf, commonArcs, joined } from './shared-arcs.js';
 
 export interface ProvingParts {
@@ -211,7 +210,7 @@ class Findings {
         const at = difference === 'lacking' ? prover : difference === 'only' ? peer : undefined;
         this.#differences.push({
           ref,
-          interval: intervalOf(this.#ring, ref).id,
+          interval: this.#ring.intervalOfChannel(ref).id,
           kind: kinds[difference],
           homes: prover === peer ? [prover] : [prover, peer],
           ...(at !== undefined && { at }),

@@ -1,8 +1,7 @@
 /** What a version of the ring asks of the replica: the homes of its intervals as it counts them, and what becomes of each
  *  interval that is held here when one version follows another. */
-import type { ChannelRef, NodeId } from '../../base/ids.js';
+import type { NodeId } from '../../base/ids.js';
 import { holdersOf, intervalsOf, intervalsToClaim, intervalsUnder } from '../../cluster/intervals.js';
-import { channelPosition } from '../../cluster/ring-position.js';
 import type { Interval, RingTable } from '../../cluster/ring-table.js';
 import { type Changing, type HomeSet, homeSet } from '../../replication/quorum.js';
 import type { PlannedInterval, RingPlan } from '../../replication/replica.js';
@@ -30,10 +29,6 @@ export function isToHold(interval: Interval, node: NodeId): boolean {
   return interval.state !== 'settled' && interval.nextHomes.includes(node);
 }
 
-export function intervalOf(table: RingTable, ref: ChannelRef): Interval {
-  return table.intervalOf(channelPosition(ref));
-}
-
 /** `before`: the version in use, unless it is another cluster's. */
 export function ringPlan(before: RingTable | undefined, after: RingTable, self: NodeId): RingPlan {
   const claimed = new Set(before ? intervalsToClaim(before, after) : []);
@@ -54,7 +49,7 @@ export function ringPlan(before: RingTable | undefined, after: RingTable, self: 
     version: after.ring.version,
     intervals,
     intervalOf: (ref) => {
-      const interval = intervalOf(after, ref);
+      const interval = after.intervalOfChannel(ref);
       return holdersOf(interval).includes(self) ? interval.id : undefined;
     },
   };

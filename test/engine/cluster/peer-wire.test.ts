@@ -14,17 +14,14 @@ import { encodeRing } from '../../../src/cluster/ring-codec.js';
 import type { RingIntent } from '../../../src/cluster/ring-intent.js';
 import type { BallotOutcome, RingMessage } from '../../../src/cluster/ring-messages.js';
 import type { ForwardedOutcome, PeerMessage } from '../../../src/engine/cluster/peer-messages.js';
-import {
-  decodePeerMessages,
-  encodeLetters,
-  encodePeerMessages,
-} from '../../../src/engine/cluster/peer-wire.js';
+import { decodePeerMessages, encodePeerMessages } from '../../../src/engine/cluster/peer-wire.js';
 import type { VerifiedPeer } from '../../../src/engine/api.js';
 import { type PresenceMessage, isPresenceMessage } from '../../../src/presence/messages.js';
 import type { Level, Member } from '../../../src/protocol/messages.js';
 import { type RingRange, ringEnd, ringStart } from '../../../src/replication/reconcile-messages.js';
 import { encodeFrame } from '../../../src/replication/wire-encoder.js';
 import { peerMessages } from './peer-arbitraries.js';
+import { lettersOf } from './peer-world.js';
 
 const source = readFileSync(fileURLToPath(new URL('../../../proto/peer.proto', import.meta.url)), 'utf8');
 const root = protobuf.parse(source).root;
@@ -329,13 +326,13 @@ describe('a letter', () => {
   test('is closed when it is long enough, and what follows goes into the next', () => {
     const runs = [new Uint8Array(700_000)];
     const sent: PeerMessage[] = [1, 2, 3, 4, 5].map((id) => ({ type: 'followed', id, runs, signals: [] }));
-    const letters = encodeLetters(sent);
+    const letters = lettersOf(sent);
     expect(letters.map((letter) => Math.round(letter.length / 100_000))).toEqual([14, 14, 7]);
     const read = letters.map((letter) => decodePeerMessages(letter));
     expect(read.map((decoded) => decoded.ok && decoded.value.map((each) => 'id' in each && each.id))).toEqual(
       [[1, 2], [3, 4], [5]],
     );
-    expect(encodeLetters([])).toEqual([]);
+    expect(lettersOf([])).toEqual([]);
   });
 
   test('never has more elements than its receiver takes', () => {
@@ -344,7 +341,7 @@ describe('a letter', () => {
       { type: 'published', outcomes },
       { type: 'published', outcomes },
     ];
-    const letters = encodeLetters(sent);
+    const letters = lettersOf(sent);
     expect(letters.length).toBe(2);
     for (const letter of letters) expect(decodePeerMessages(letter).ok).toBe(true);
   });

@@ -1,11 +1,12 @@
 /** Nodes that talk over links in virtual time: what they tell each other goes as letters, in order, with a delay, until
  *  the link breaks. */
+import { ByteWriter } from '../../../src/base/bytes.js';
 import type { ChannelRef, NodeId } from '../../../src/base/ids.js';
 import { channelKey } from '../../../src/base/ids.js';
 import { type Random, seededRandom } from '../../../src/base/random.js';
 import type { Acting, Neighbours } from '../../../src/engine/cluster/neighbours.js';
 import type { PeerMessage } from '../../../src/engine/cluster/peer-messages.js';
-import { decodePeerMessages, encodeLetters } from '../../../src/engine/cluster/peer-wire.js';
+import { decodePeerMessages, eachLetter } from '../../../src/engine/cluster/peer-wire.js';
 import { SimulatedClock } from '../../../simulations/world/clock.js';
 
 export interface PeerHandler {
@@ -131,11 +132,18 @@ export class PeerNode implements Neighbours {
     const due = this.#due;
     this.#due = new Map();
     for (const [peer, messages] of due) {
-      for (const letter of encodeLetters(messages)) this.world.carry(this, peer, letter);
+      for (const letter of lettersOf(messages)) this.world.carry(this, peer, letter);
     }
   }
 
   #homesOf(ref: ChannelRef): readonly NodeId[] {
     return this.homes.get(channelKey(ref)) ?? this.homes.get('*') ?? [];
   }
+}
+
+/** As they are sent. */
+export function lettersOf(messages: readonly PeerMessage[]): Uint8Array[] {
+  const letters: Uint8Array[] = [];
+  eachLetter(messages, new ByteWriter(256), (letter) => letters.push(letter.slice()));
+  return letters;
 }
