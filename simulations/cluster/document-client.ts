@@ -108,11 +108,17 @@ export class DocumentClient {
   /** No fault is a reason for it to end. */
   #begin(client: Client, isOver: () => boolean): void {
     this.#document = undefined;
+    for (const change of this.#changes) change.isTakenBack = undefined;
     const failed = (error: unknown): void => {
       if (!isOver()) this.#world.broken(error);
     };
     this.#opened(client).then((document) => {
       document.on('error', failed);
+      document.on('refused', ({ id, code }) => {
+        const change = this.#changes.find(({ entry }) => entry === id);
+        // What is lost may turn up.
+        if (id !== undefined && change) change.isTakenBack = code === 'LOST' ? undefined : true;
+      });
       if (this.#lives.client === client) this.#document = document;
     }, failed);
   }
@@ -127,6 +133,10 @@ export class DocumentClient {
     }
   }
 
+  get #changes(): SeenChange[] {
+    return this.#world.record.changes.filter(({ by }) => by === this.plan.name);
+  }
+
   /** One more, of some kind. It takes effect once or not at all, since it names the one before it. */
   change(): void {
     const document = this.#document;
@@ -134,7 +144,8 @@ export class DocumentClient {
     const made = document?.value.made?.[name];
     if (!document || made === undefined) return;
     const { record, trace } = this.#world;
-    const change: SeenChange = { id: record.changes.length + 1, by: name, degrade, outcome: 'open' };
+    const id = record.changes.length + 1;
+    const change: SeenChange = { id, by: name, degrade, outcome: 'open', isTakenBack: false };
     record.changes.push(change);
     const path = `/made/${name}`;
     const operations: PatchOperation[] = [

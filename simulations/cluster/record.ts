@@ -131,6 +131,9 @@ export interface SeenChange {
   /** The level that was acknowledged, or a code. */
   told?: string;
   entry?: string | undefined;
+  /** Whether who made it was told, after it was acknowledged, that it came to nothing; left out where that was not heard to the
+   *  end. */
+  isTakenBack?: boolean | undefined;
 }
 
 /** A document at one time. */

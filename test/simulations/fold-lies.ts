@@ -112,6 +112,19 @@ export const foldLies: readonly FoldLie[] = [
     ofDocument([document()], change({ outcome: 'open' })),
   ],
   [
+    'F3 authors are told',
+    'a change is void, and nobody said so',
+    ofDocument(
+      [document({ log: [], voids: new Set(['a-1']) })],
+      change({ entry: 'a-1', isTakenBack: false }),
+    ),
+  ],
+  [
+    'F3 authors are told',
+    'a change took effect, and its author was told that it is void',
+    ofDocument([document()], change({ isTakenBack: true })),
+  ],
+  [
     'N1 notifications are equal',
     'a node says something else',
     ofNotifications([

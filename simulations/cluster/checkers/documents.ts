@@ -32,3 +32,16 @@ export const changesCountOnce: Checker = function* ({ record }) {
       yield `change ${id} of ${by} was acknowledged, and is neither in effect nor void`;
   }
 };
+
+/** F3: of a change that was acknowledged and is void its author is told so, unless it gave the document up before. */
+export const authorsAreTold: Checker = function* ({ record }) {
+  const [seen] = record.documents;
+  if (!seen?.voids) return;
+  const made = new Set(seen.log);
+  for (const { id, by, outcome, entry, isTakenBack } of record.changes) {
+    const isVoid = outcome === 'acked' && !made.has(id) && seen.voids.has(entry ?? '');
+    if (isVoid && isTakenBack === false) yield `change ${id} of ${by} is void, and ${by} was not told`;
+    if (isTakenBack && made.has(id))
+      yield `change ${id} of ${by} took effect, and ${by} was told that it is void`;
+  }
+};
