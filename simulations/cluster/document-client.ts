@@ -137,8 +137,8 @@ export class DocumentClient {
     return this.#world.record.changes.filter(({ by }) => by === this.plan.name);
   }
 
-  /** One more, of some kind. It takes effect once or not at all, since it names the one before it. */
-  change(): void {
+  /** One more, of some kind or with these operations. It takes effect once or not at all, since it names the one before it. */
+  change(more?: readonly PatchOperation[]): void {
     const document = this.#document;
     const { name, degrade } = this.plan;
     const made = document?.value.made?.[name];
@@ -152,7 +152,7 @@ export class DocumentClient {
       { op: 'test', path, value: made },
       { op: 'replace', path, value: made + 1 },
       { op: 'add', path: '/log/-', value: change.id },
-      ...this.#more(document.value),
+      ...(more ?? this.#more(document.value)),
     ];
     this.#open++;
     trace.add(`${name} changes ${change.id}`);

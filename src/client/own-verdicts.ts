@@ -1,9 +1,10 @@
 /** What the order made of own changes that took effect as they were delivered and were acknowledged below quorum: they may come
  *  to stand elsewhere, and be void there. Looked up when the document is told anew. */
+import { planted } from '../base/planted.js';
 import type { Fault } from '../documents/faults.js';
 import { type Fold, foldEntry } from '../documents/fold.js';
 import type { Client } from './client.js';
-import type { OwnChange } from './own-changes.js';
+import { type OwnChange, isWithin } from './own-changes.js';
 
 /** What the document is at a place of the order. */
 export interface Told {
@@ -15,18 +16,21 @@ export interface Told {
 const changesMax = 16_384;
 const pageEntries = 1_000;
 
+/** Why each of them came to nothing; `undefined` where nobody has it any more. */
+export type Verdicts = ReadonlyMap<OwnChange, Fault | undefined>;
+
 /** So many are remembered. */
 const doubtfulMax = 1_000;
 
 export class OwnVerdicts {
   readonly #client: Client;
   readonly #channel: string;
-  readonly #voided: (voids: ReadonlyMap<OwnChange, Fault>) => void;
+  readonly #voided: (voids: Verdicts) => void;
   #told: Told | undefined;
   #doubtful: OwnChange[] = [];
 
-  /** `voided` is told of those that are. */
-  constructor(client: Client, channel: string, voided: (voids: ReadonlyMap<OwnChange, Fault>) => void) {
+  /** `voided` is told of those that came to nothing. */
+  constructor(client: Client, channel: string, voided: (voids: Verdicts) => void) {
     this.#client = client;
     this.#channel = channel;
     this.#voided = voided;
@@ -50,7 +54,7 @@ export class OwnVerdicts {
     const byKey = new Map(doubtful.map((own) => [own.key, own]));
     voidsBetween(this.#client, this.#channel, from, told.fold, byKey).then(
       (voids) => {
-        if (voids.size > 0) this.#voided(voids);
+        if (voids.size > 0 && !planted('voids-untold')) this.#voided(voids);
       },
       // It may not be read any more, or the client is closed: nobody says.
       () => undefined,
@@ -62,24 +66,27 @@ function isDoubtful({ level }: OwnChange): boolean {
   return level !== undefined && level !== 'quorum';
 }
 
-/** Of these changes those that are void where the order has them, between one place and a later one. Where retention has
- *  removed what is between, or it is too much, nothing is known. */
+/** Of these changes those that came to nothing where the order has them, between one place and a later one. Where retention
+ *  has removed what is between, or it is too much, nothing is known. */
 async function voidsBetween(
   client: Client,
   channel: string,
   from: Told,
   to: Fold,
   byKey: ReadonlyMap<string, OwnChange>,
-): Promise<ReadonlyMap<OwnChange, Fault>> {
-  const voids = new Map<OwnChange, Fault>();
+): Promise<Verdicts> {
+  const voids = new Map<OwnChange, Fault | undefined>();
   const effects = new Set<OwnChange>();
   if (countOf(to) - countOf(from.fold) > changesMax) return voids;
   const history = client.history(channel, { cursor: from.cursor, limit: pageEntries });
   let { fold } = from;
   while (history.more && countOf(fold) < countOf(to)) {
     const { entries, gaps } = await history.page();
-    // What no home has is passed over, by who folds it there too.
-    if (gaps.some(({ reason }) => reason !== 'lost')) return new Map();
+    for (const { reason, ranges } of gaps) {
+      // What no home can read is passed over, by who folds it there too.
+      if (reason !== 'lost' && reason !== 'damaged') return new Map();
+      for (const own of byKey.values()) if (isWithin(own.dot, ranges)) voids.set(own, undefined);
+    }
     for (const { idempotencyKey: key, entry } of entries) {
       if (countOf(fold) === countOf(to)) break;
       const step = foldEntry(fold, entry);

@@ -15,7 +15,7 @@ import { Emitter, type Listener } from './emitter.js';
 import { RinglogError, lostError } from './error.js';
 import type { Message } from './message.js';
 import { type OwnChange, UnheardChanges, idOf, isWithin } from './own-changes.js';
-import { OwnVerdicts } from './own-verdicts.js';
+import { OwnVerdicts, type Verdicts } from './own-verdicts.js';
 import { type PathChange, PathWatches } from './path-watches.js';
 import type { Published } from './published.js';
 import type { GapNotice } from './reading.js';
@@ -323,12 +323,15 @@ export class SharedDocument<T = unknown> {
     this.#tell();
   }
 
-  /** They are void where the order has them, whatever they did here. */
-  #voided(voids: ReadonlyMap<OwnChange, Fault>): void {
+  /** They are nothing where the order has them, whatever they did here. */
+  #voided(voids: Verdicts): void {
     this.#undo = this.#undo.filter(({ own }) => !voids.has(own));
     for (const { key } of voids.keys()) this.#settled(key);
     this.#show(this.#replayed(), true);
-    for (const [own, fault] of voids) this.#events.emit('refused', errorOf(this.channel, fault, own));
+    for (const [own, fault] of voids) {
+      const error = fault ? errorOf(this.channel, fault, own) : lostError(this.channel, idOf(own));
+      this.#events.emit('refused', error);
+    }
   }
 
   /** The order has it now. */

@@ -195,6 +195,19 @@ test('one on its way that is void in what the document is told to be does not st
   expect([document.pending, refused]).toEqual([0, [['PATCH_FAILED', 'not-found', `${writer}-1`]]]);
 });
 
+test('an own change that took effect and that no home can read any more is told to its author', async () => {
+  const { document, refused, hear, add, sent, looks } = await opened({}, 1);
+  void document.change([{ op: 'add', path: '/-', value: 2 }]);
+  sent[0]!.acked({ writer, seq: 1 }, 'owner');
+  await turn();
+  add(1, 'a', sent[0]!.key, { operations: [{ op: 'add', path: '/-', value: 2 }] });
+  hear('rebase', listAt(2, 0, 1, 3));
+  const ranges = [{ writer, fromSeq: 1, toSeq: 1 }];
+  looks[0]!.resolve({ gaps: [{ reason: 'damaged', ranges }], messages: [message(3, '1')] });
+  await turn();
+  expect([document.value, refused]).toEqual([[1, 3], [['LOST', undefined, `${writer}-1`]]]);
+});
+
 test('where retention has removed what came between, or nobody answers, nothing is said of own changes', async () => {
   for (const answer of ['trimmed', 'none'] as const) {
     const { document, refused, hear, add, sent, looks } = await opened({}, 1);
