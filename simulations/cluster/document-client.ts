@@ -108,7 +108,7 @@ export class DocumentClient {
   /** No fault is a reason for it to end. */
   #begin(client: Client, isOver: () => boolean): void {
     this.#document = undefined;
-    for (const change of this.#changes) change.isTakenBack = undefined;
+    for (const change of this.#changes) change.after = undefined;
     const failed = (error: unknown): void => {
       if (!isOver()) this.#world.broken(error);
     };
@@ -116,8 +116,7 @@ export class DocumentClient {
       document.on('error', failed);
       document.on('refused', ({ id, code }) => {
         const change = this.#changes.find(({ entry }) => entry === id);
-        // What is lost may turn up.
-        if (id !== undefined && change) change.isTakenBack = code === 'LOST' ? undefined : true;
+        if (id !== undefined && change) change.after = code === 'LOST' ? 'lost' : 'void';
       });
       if (this.#lives.client === client) this.#document = document;
     }, failed);
@@ -145,7 +144,7 @@ export class DocumentClient {
     if (!document || made === undefined) return;
     const { record, trace } = this.#world;
     const id = record.changes.length + 1;
-    const change: SeenChange = { id, by: name, degrade, outcome: 'open', isTakenBack: false };
+    const change: SeenChange = { id, by: name, degrade, outcome: 'open', after: 'nothing' };
     record.changes.push(change);
     const path = `/made/${name}`;
     const operations: PatchOperation[] = [

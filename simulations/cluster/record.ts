@@ -131,9 +131,8 @@ export interface SeenChange {
   /** The level that was acknowledged, or a code. */
   told?: string;
   entry?: string | undefined;
-  /** Whether who made it was told, after it was acknowledged, that it came to nothing; left out where that was not heard to the
-   *  end. */
-  isTakenBack?: boolean | undefined;
+  /** What who made it was told of it after it was acknowledged; left out where that was not heard to the end. */
+  after?: 'nothing' | 'void' | 'lost' | undefined;
 }
 
 /** A document at one time. */

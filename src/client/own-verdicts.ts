@@ -5,6 +5,7 @@ import type { Fault } from '../documents/faults.js';
 import { type Fold, foldEntry } from '../documents/fold.js';
 import type { Client } from './client.js';
 import { type OwnChange, isWithin } from './own-changes.js';
+import type { GapNotice } from './reading.js';
 
 /** What the document is at a place of the order. */
 export interface Told {
@@ -44,6 +45,13 @@ export class OwnVerdicts {
     if (this.#doubtful.length > doubtfulMax) this.#doubtful.shift();
   }
 
+  /** Of those that took effect, what lies in these ranges: it is nothing any more. */
+  lost(ranges: GapNotice['ranges']): Verdicts {
+    const lost = this.#doubtful.filter(({ dot }) => isWithin(dot, ranges));
+    this.#doubtful = this.#doubtful.filter((own) => !lost.includes(own));
+    return new Map(lost.map((own) => [own, undefined]));
+  }
+
   /** The document is told anew: what of these and of those on their way lies in between is known now. */
   judge(told: Told, onTheirWay: readonly OwnChange[]): void {
     const from = this.#told;
@@ -54,7 +62,7 @@ export class OwnVerdicts {
     const byKey = new Map(doubtful.map((own) => [own.key, own]));
     voidsBetween(this.#client, this.#channel, from, told.fold, byKey).then(
       (voids) => {
-        if (voids.size > 0 && !planted('voids-untold')) this.#voided(voids);
+        if (!planted('voids-untold')) this.#voided(voids);
       },
       // It may not be read any more, or the client is closed: nobody says.
       () => undefined,

@@ -325,6 +325,7 @@ export class SharedDocument<T = unknown> {
 
   /** They are nothing where the order has them, whatever they did here. */
   #voided(voids: Verdicts): void {
+    if (voids.size === 0) return;
     this.#undo = this.#undo.filter(({ own }) => !voids.has(own));
     for (const { key } of voids.keys()) this.#settled(key);
     this.#show(this.#replayed(), true);
@@ -348,10 +349,12 @@ export class SharedDocument<T = unknown> {
 
   /** What the order has of them is in what is fetched now. */
   #passed({ reason, ranges }: GapNotice): void {
+    const isGone = reason === 'lost' || reason === 'damaged';
     for (const own of this.#own.filter(({ dot }) => isWithin(dot, ranges))) {
-      if (reason === 'lost') this.#takeBack(own, lostError(this.channel, idOf(own)));
+      if (isGone) this.#takeBack(own, lostError(this.channel, idOf(own)));
       else this.#settled(own.key);
     }
+    if (isGone) this.#voided(this.#verdicts.lost(ranges));
   }
 
   /** Own changes on top of the order; one that does not apply now is left out, and judged by the server. */

@@ -208,6 +208,20 @@ test('an own change that took effect and that no home can read any more is told 
   expect([document.value, refused]).toEqual([[1, 3], [['LOST', undefined, `${writer}-1`]]]);
 });
 
+test('an own change that took effect and went with its disk is told to its author', async () => {
+  const { document, refused, hear, add, sent, fetches, looks } = await opened({}, 1);
+  void document.change([{ op: 'add', path: '/-', value: 2 }]);
+  sent[0]!.acked({ writer, seq: 2 }, 'owner');
+  await turn();
+  add(2, 'a', sent[0]!.key);
+  hear('gap', { reason: 'lost', ranges: [{ writer, fromSeq: 1, toSeq: 2 }] });
+  fetches[1]!.resolve(list(1));
+  await turn();
+  expect([document.value, document.undo()]).toEqual([[1], undefined]);
+  expect(refused).toEqual([['LOST', undefined, `${writer}-2`]]);
+  expect(looks).toEqual([]);
+});
+
 test('where retention has removed what came between, or nobody answers, nothing is said of own changes', async () => {
   for (const answer of ['trimmed', 'none'] as const) {
     const { document, refused, hear, add, sent, looks } = await opened({}, 1);

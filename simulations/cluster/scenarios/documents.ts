@@ -55,9 +55,9 @@ export async function voidInTheEnd(story: Story): Promise<void> {
   await change(story, client, remove);
   story.must(client.isSettled, `it is shown at ${home.name}`);
   const { changes } = story.world.record;
-  story.must(!changes.some(({ isTakenBack }) => isTakenBack), 'nothing was taken back');
+  story.must(!changes.some(({ after }) => after === 'void'), 'nothing was taken back');
   story.mend();
-  await story.until(() => changes.some(({ isTakenBack }) => isTakenBack), 'who came too late is told');
+  await story.until(() => changes.some(({ after }) => after === 'void'), 'who came too late is told');
 }
 
 /** At a home that is cut off from the others then, with changes that all have. */
