@@ -31,6 +31,7 @@ export interface WorldOptions {
   readonly segmentBytes?: number;
   readonly seed?: number;
   readonly maintenanceIntervalMs?: number;
+  readonly documentCacheBytes?: number;
   /** A disk that acknowledges syncs it does not make. */
   readonly syncDoesNothing?: boolean;
 }
@@ -84,6 +85,7 @@ export class World {
         messagesPerSecondMax: options.messagesPerSecondMax ?? 100_000,
       },
       maintenanceIntervalMs: options.maintenanceIntervalMs ?? 1_000,
+      ...(options.documentCacheBytes !== undefined && { documentCacheBytes: options.documentCacheBytes }),
     };
     this.engine = new Engine(
       {
