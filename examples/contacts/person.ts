@@ -33,6 +33,8 @@ export interface Account {
   queued: number;
   /** Did not apply where the order has them: their author was told, or saw it by their ticket. */
   refused: number;
+  /** Were acknowledged by a node alone, which lost them: their author was told. */
+  lost: number;
   /** Changes that were said again. */
   again: number;
   /** Between the loss of the node and the next answer. */
@@ -43,18 +45,21 @@ export interface Account {
 interface Wish {
   /** Undefined once it is not wanted any more. */
   readonly operation: () => PatchOperation | undefined;
-  isAcknowledged: boolean;
+  /** As what it was acknowledged; undefined while it is on its way, and once it was refused. */
+  id: string | undefined;
 }
 
 export class Person {
-  readonly account: Account = { changes: 0, queued: 0, refused: 0, again: 0, awayMs: 0 };
+  readonly account: Account = { changes: 0, queued: 0, refused: 0, lost: 0, again: 0, awayMs: 0 };
   readonly line = new Line();
   readonly client: Client;
   list!: SharedDocument<List>;
-  readonly #underWay = new Set<Promise<boolean>>();
+  readonly #underWay = new Set<Promise<string | undefined>>();
   /** Of the contacts that nobody else changes: what they must be in the end. */
   readonly #expected = new Map<string, Contact>();
   readonly #wishes = new Map<string, Wish>();
+  /** What was acknowledged and is lost. */
+  readonly #lost = new Set<string | undefined>();
   #letters = 0;
   /** What went wrong and should not have. */
   readonly problems: string[] = [];
@@ -70,6 +75,11 @@ export class Person {
 
   async open(): Promise<void> {
     this.list = await SharedDocument.open<List>(this.client, channel);
+    this.list.on('refused', ({ code, id }) => {
+      if (code !== 'LOST') return;
+      this.account.lost++;
+      this.#lost.add(id);
+    });
     // Its node may not have heard yet that the first change is committed.
     if (this.list.version > 0) return;
     await new Promise<void>((resolve) => {
@@ -183,14 +193,14 @@ export class Person {
 
   #wish(operation: Wish['operation']): void {
     const ticket = `${this.account.changes}`;
-    const wish = { operation, isAcknowledged: false };
+    const wish = { operation, id: undefined };
     this.#wishes.set(ticket, wish);
     this.#take(ticket, wish, operation()!);
   }
 
   #wishAgain(ticket: string, wish: Wish): void {
     // One that was refused was counted then.
-    if (wish.isAcknowledged) this.account.refused++;
+    if (wish.id !== undefined && !this.#lost.has(wish.id)) this.account.refused++;
     const operation = wish.operation();
     if (!operation) return void this.#wishes.delete(ticket);
     this.account.again++;
@@ -198,28 +208,24 @@ export class Person {
   }
 
   #take(ticket: string, wish: Wish, operation: PatchOperation): void {
-    wish.isAcknowledged = false;
+    wish.id = undefined;
     const take = { op: 'remove', path: `/tickets/${this.name}/${ticket}` } as const;
-    void this.#change(take, operation).then((isAcknowledged) => (wish.isAcknowledged = isAcknowledged));
+    void this.#change(take, operation).then((id) => (wish.id = id));
   }
 
-  /** Resolves with whether it was acknowledged. */
-  async #change(...operations: readonly PatchOperation[]): Promise<boolean> {
-    const said = async () => {
-      await this.list.change(operations);
-      return true;
-    };
+  /** Resolves with what it was acknowledged as, or nothing. */
+  async #change(...operations: readonly PatchOperation[]): Promise<string | undefined> {
+    const said = async () => (await this.list.change(operations)).id;
     const change = said().catch((error: unknown) => this.#refused(error));
     this.#underWay.add(change);
-    const isAcknowledged = await change;
+    const id = await change;
     this.#underWay.delete(change);
-    return isAcknowledged;
+    return id;
   }
 
-  #refused(error: unknown): false {
+  #refused(error: unknown): undefined {
     if (error instanceof RinglogError && error.code === 'PATCH_FAILED') this.account.refused++;
     else this.problems.push(`${this.name}: ${String(error)}`);
-    return false;
   }
 }
 

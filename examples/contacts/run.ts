@@ -24,7 +24,16 @@ const path = `/v1/hubs/default/channels/${encodeURIComponent(channel)}/document`
 const names = ['ada', 'ben', 'cem'];
 const openContacts = 20;
 
-export async function runContacts(rounds: number, seed: number, signal: AbortSignal): Promise<Result> {
+export interface Options {
+  readonly rounds: number;
+  readonly seed: number;
+  /** The node that is killed was cut off before, and its disk is gone. */
+  readonly losesDisk: boolean;
+  readonly signal: AbortSignal;
+}
+
+export async function runContacts(options: Options): Promise<Result> {
+  const { seed, signal } = options;
   const cluster = await ProcessCluster.start({ nodes: 3, signal });
   const random = seededRandom(seed);
   const people = names.map((name, i) => {
@@ -33,7 +42,7 @@ export async function runContacts(rounds: number, seed: number, signal: AbortSig
     return new Person(name, [...urls.splice(i, 1), ...urls], random);
   });
   try {
-    return await run(cluster, people, rounds, signal);
+    return await run(cluster, people, options);
   } finally {
     await Promise.all(people.map((person) => person.close()));
     await cluster.remove();
@@ -43,8 +52,7 @@ export async function runContacts(rounds: number, seed: number, signal: AbortSig
 async function run(
   cluster: ProcessCluster,
   people: readonly Person[],
-  rounds: number,
-  signal: AbortSignal,
+  { rounds, losesDisk, signal }: Options,
 ): Promise<Result> {
   const [ada, ben, cem] = people as [Person, Person, Person];
   await begin(ada, 3 * Math.ceil(rounds / 3));
@@ -54,11 +62,19 @@ async function run(
   const before = people.map(({ node }) => namesOf.get(node) ?? '');
   const third = Math.ceil(rounds / 3);
   await act(people, third, signal);
-  // Of what is on its way some was written, some not.
   const victim = cluster.nodes.find(({ name }) => name === before[1])!;
-  const away = killUnder(ben, victim);
-  await act(people, third, signal);
-  await away;
+  if (losesDisk) {
+    cluster.proxies.isolate(victim.name);
+    await act(people, third, signal);
+    // The node acknowledges alone once it knows that it is.
+    await ben.settled();
+    await lose(cluster, ben, victim);
+  } else {
+    // Of what is on its way some was written, some not.
+    const away = killUnder(ben, victim);
+    await act(people, third, signal);
+    await away;
+  }
   cem.line.cut();
   await act(people, third, signal);
   cem.line.mend();
@@ -67,10 +83,17 @@ async function run(
   const after = people.map(({ node }) => namesOf.get(node) ?? '');
   const problems: string[] = [];
   if (after[1] === before[1]) problems.push('ben is at the node that was killed');
-  if (ben.account.queued === 0) problems.push('ben changed nothing while he had no node');
+  if (!losesDisk && ben.account.queued === 0) problems.push('ben changed nothing while he had no node');
   if (cem.account.queued === 0) problems.push('cem changed nothing while he had no network');
   problems.push(...(await together(people)));
-  await startAgain(cluster, victim);
+  if (losesDisk && ben.account.lost === 0) problems.push('ben lost nothing, or was not told');
+  if (losesDisk && ben.account.again === 0) problems.push('ben said nothing again');
+  if (losesDisk) {
+    // Empty, it joins who is there.
+    await victim.process.start();
+    await cluster.together();
+  }
+  await startAgain(cluster);
   // What only the killed node had written is in the order by now.
   const nodes = await held(cluster, people, problems);
   const list = ada.list.value;
@@ -123,6 +146,16 @@ async function killUnder(person: Person, node: ClusterNode): Promise<void> {
   person.account.awayMs = Math.round(performance.now() - from);
 }
 
+/** With all it has. Until it is no member any more it might come back with that: nobody says that it is lost before. */
+async function lose(cluster: ProcessCluster, person: Person, victim: ClusterNode): Promise<void> {
+  const { nodeId } = await victim.status();
+  const away = killUnder(person, victim);
+  await away;
+  victim.wipe();
+  cluster.proxies.mend();
+  await cluster.change({ kind: 'remove', node: nodeId });
+}
+
 /** All have one list with all that was promised, and nothing of their own on its way. What turns out to have come to nothing
  *  is said again. */
 async function together(people: readonly Person[]): Promise<string[]> {
@@ -143,8 +176,8 @@ function areOne(people: readonly Person[]): boolean {
   );
 }
 
-async function startAgain(cluster: ProcessCluster, killed: ClusterNode): Promise<void> {
-  await Promise.all(cluster.nodes.filter((node) => node !== killed).map((node) => node.stop()));
+async function startAgain(cluster: ProcessCluster): Promise<void> {
+  await Promise.all(cluster.nodes.map((node) => node.stop()));
   await Promise.all(cluster.nodes.map((node) => node.process.start()));
   await cluster.together();
 }

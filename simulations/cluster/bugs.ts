@@ -253,6 +253,12 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { duel: 4, split: 6, isolate: 4 }, documents: 3 },
   },
   {
+    bug: 'voids-untold',
+    what: 'who changed a document is not told that a change that took effect is void in the end',
+    story: 'A change that is void in the end',
+    steering: { faults: { isolate: 6, split: 4 } },
+  },
+  {
     bug: 'rebase-untold',
     what: 'readers of a document are not told that its order is another one',
     seed: 3,

@@ -108,11 +108,16 @@ export class DocumentClient {
   /** No fault is a reason for it to end. */
   #begin(client: Client, isOver: () => boolean): void {
     this.#document = undefined;
+    for (const change of this.#changes) change.after = undefined;
     const failed = (error: unknown): void => {
       if (!isOver()) this.#world.broken(error);
     };
     this.#opened(client).then((document) => {
       document.on('error', failed);
+      document.on('refused', ({ id, code }) => {
+        const change = this.#changes.find(({ entry }) => entry === id);
+        if (id !== undefined && change) change.after = code === 'LOST' ? 'lost' : 'void';
+      });
       if (this.#lives.client === client) this.#document = document;
     }, failed);
   }
@@ -127,21 +132,26 @@ export class DocumentClient {
     }
   }
 
-  /** One more, of some kind. It takes effect once or not at all, since it names the one before it. */
-  change(): void {
+  get #changes(): SeenChange[] {
+    return this.#world.record.changes.filter(({ by }) => by === this.plan.name);
+  }
+
+  /** One more, of some kind or with these operations. It takes effect once or not at all, since it names the one before it. */
+  change(more?: readonly PatchOperation[]): void {
     const document = this.#document;
     const { name, degrade } = this.plan;
     const made = document?.value.made?.[name];
     if (!document || made === undefined) return;
     const { record, trace } = this.#world;
-    const change: SeenChange = { id: record.changes.length + 1, by: name, degrade, outcome: 'open' };
+    const id = record.changes.length + 1;
+    const change: SeenChange = { id, by: name, degrade, outcome: 'open', after: 'nothing' };
     record.changes.push(change);
     const path = `/made/${name}`;
     const operations: PatchOperation[] = [
       { op: 'test', path, value: made },
       { op: 'replace', path, value: made + 1 },
       { op: 'add', path: '/log/-', value: change.id },
-      ...this.#more(document.value),
+      ...(more ?? this.#more(document.value)),
     ];
     this.#open++;
     trace.add(`${name} changes ${change.id}`);

@@ -131,6 +131,8 @@ export interface SeenChange {
   /** The level that was acknowledged, or a code. */
   told?: string;
   entry?: string | undefined;
+  /** What who made it was told of it after it was acknowledged; left out where that was not heard to the end. */
+  after?: 'nothing' | 'void' | 'lost' | undefined;
 }
 
 /** A document at one time. */

@@ -80,6 +80,7 @@ export type PlantedBug =
   | 'twin-unnoticed'
   | 'unpromised-answer'
   | 'unsynced-arrivals'
+  | 'voids-untold'
   | 'writer-of-the-disk';
 
 declare const __RINGLOG_PLANTED__: ((bug: PlantedBug) => boolean) | undefined;

@@ -5,7 +5,7 @@ import { Fault } from '../documents/faults.js';
 import { readJsonText } from '../documents/json-reader.js';
 import { type Json } from '../documents/value.js';
 import { jsonPatchType } from '../protocol/content-type.js';
-import { type Message, type Subscription } from '../client/index.js';
+import { type Message, type StartOption, type Subscription } from '../client/index.js';
 import { commandErrorOf, connectedClient } from './client.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { untilInterrupted } from './interrupt.js';
@@ -14,11 +14,12 @@ import { NodeHttp } from './node-http.js';
 import { type Output, createOutput } from './output.js';
 import { type Target, type TargetOptions, addTargetOptions, targetOf } from './target.js';
 import { type Style, printable } from './terminal.js';
-import { timeArgument } from './time-argument.js';
+import { startFrom, timeArgument } from './time-argument.js';
 
 interface DocOptions extends TargetOptions {
   readonly at?: string;
   readonly to?: string;
+  readonly from?: StartOption;
   readonly since?: string;
   readonly until?: string;
   readonly limit?: number;
@@ -51,7 +52,7 @@ Examples:
   ringlog doc get doc:notes
   ringlog doc get doc:notes --at 1h
   ringlog doc patch doc:notes '[{"op": "add", "path": "/title", "value": "Notes"}]'
-  ringlog doc watch doc:notes
+  ringlog doc watch doc:notes --from 1h
   ringlog doc log doc:notes --since 1d
   ringlog doc revert doc:notes --to 10m`,
     );
@@ -59,7 +60,9 @@ Examples:
     command.option('--at <time>', `as it was: ${timeHelp}`).option('--json', 'one line on a terminal too'),
   );
   add(doc, 'watch <channel>', 'Print what changes a document, until Ctrl-C.', watch, (command) =>
-    command.option('--json', 'NDJSON on a terminal too'),
+    command
+      .option('--from <start>', `what changed it since, then live: beginning, ${timeHelp}`, startFrom)
+      .option('--json', 'NDJSON on a terminal too'),
   );
   add(doc, 'log <channel>', 'List what changed a document, void changes too.', listChanges, (command) =>
     command
@@ -222,7 +225,7 @@ async function watch(channel: string, options: DocOptions, signal: AbortSignal):
   const output = createOutput(options);
   const client = await connectedClient(target, signal);
   try {
-    await printChanges(client.subscribe(channel), output);
+    await printChanges(client.subscribe(channel, { start: options.from ?? 'live' }), output);
   } catch (error) {
     throw commandErrorOf(error, target);
   } finally {

@@ -1,5 +1,5 @@
 /** `ringlog sub`: what comes to channels, over every interruption, until Ctrl-C. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import {
   type Client,
   type Message,
@@ -18,7 +18,7 @@ import { positiveInteger } from './log-command.js';
 import { type Output, createOutput } from './output.js';
 import { type TargetOptions, addTargetOptions, targetOf } from './target.js';
 import { terminalOn } from './terminal.js';
-import { timeArgument } from './time-argument.js';
+import { startFrom } from './time-argument.js';
 
 interface SubOptions extends TargetOptions {
   readonly from?: StartOption;
@@ -209,18 +209,4 @@ function tellPlace(subscriptions: readonly Subscription[], output: Output): void
 function errorTerminal() {
   const terminal = terminalOn(process.stderr, process.env);
   return { line: (text?: string) => terminal.line(text), style: terminal.style };
-}
-
-function startFrom(text: string): StartOption {
-  if (text === 'live' || text === 'beginning') return text;
-  const time = timeArgument(text, Date.now());
-  if (/^\d+$/.test(time)) return { since: Number(time) };
-  if (/^\d{4}-\d\d-\d\d/.test(text)) {
-    const unixMs = Date.parse(
-      /(Z|[+-]\d\d:?\d\d)$/.test(text.slice(10)) || text.length === 10 ? text : `${text}Z`,
-    );
-    if (Number.isNaN(unixMs)) throw new InvalidArgumentError('This is no time.');
-    return { since: unixMs };
-  }
-  return { cursor: text };
 }

@@ -243,9 +243,9 @@ export class Client {
   }
 
   /** Asks the hub's directory; `ringlog/people` knows how. */
-  async askDirectory(action: string, request: object): Promise<unknown> {
+  async askDirectory(action: string, request: object, timeoutMs?: number): Promise<unknown> {
     if (this.#isEnding) throw this.#endError();
-    const { answer } = await this.ask({ type: 'user', action, request });
+    const { answer } = await this.ask({ type: 'user', action, request }, timeoutMs);
     return JSON.parse(answer) as unknown;
   }
 

@@ -4,4 +4,6 @@
  *      notes.on('change', () => render(notes.value));
  *      await notes.change([{ op: 'add', path: '/title', value: 'Notes' }]);
  */
-export { SharedDocument, type SharedDocumentEvents, type SharedDocumentOptions } from './shared-document.js';
+export type { PathChange } from './path-watches.js';
+export { SharedDocument } from './shared-document.js';
+export type { SharedDocumentEvents, SharedDocumentOptions } from './shared-document-options.js';

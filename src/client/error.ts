@@ -23,6 +23,8 @@ export class RinglogError extends Error {
   /** Of a patch: index of the operation, and what is wrong with it. */
   readonly operation: number | undefined;
   readonly reason: string | undefined;
+  /** Of what was acknowledged and came to nothing after all: the id that it was acknowledged with. */
+  readonly id: string | undefined;
 
   constructor(details: {
     readonly code: ClientErrorCode;
@@ -32,6 +34,7 @@ export class RinglogError extends Error {
     readonly channel?: string;
     readonly operation?: number;
     readonly reason?: string;
+    readonly id?: string | undefined;
   }) {
     super(details.message);
     this.code = details.code;
@@ -40,7 +43,13 @@ export class RinglogError extends Error {
     this.channel = details.channel;
     this.operation = details.operation;
     this.reason = details.reason;
+    this.id = details.id;
   }
+}
+
+/** No home has what was acknowledged with this id. */
+export function lostError(channel: string, id: string | undefined): RinglogError {
+  return new RinglogError({ code: 'LOST', outcome: 'indeterminate', message: ownCodes.LOST, channel, id });
 }
 
 /** `refusal`: what the server said before, for who reads the message. */

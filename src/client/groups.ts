@@ -6,6 +6,7 @@
  *      client.subscribe(groupChannel('team'), …);
  */
 import type { Client } from './client.js';
+import type { DirectoryOptions } from './options.js';
 
 export interface Group {
   readonly group: string;
@@ -39,17 +40,19 @@ export function groupChannel(group: string): string {
   return `g:${group}`;
 }
 
-export function groupsOf(client: Client): Groups {
-  return new Groups(client);
+export function groupsOf(client: Client, options: DirectoryOptions = {}): Groups {
+  return new Groups(client, options);
 }
 
 /** Every method rejects with RinglogError. What is asked goes at the node that was asked once it is answered, and within a
  *  second at every other one. */
 class Groups {
   readonly #client: Client;
+  readonly #timeoutMs: number | undefined;
 
-  constructor(client: Client) {
+  constructor(client: Client, { timeoutMs }: DirectoryOptions) {
     this.#client = client;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** The first to make a name has it, for ever: `NAME_TAKEN` for all others. */
@@ -102,6 +105,6 @@ class Groups {
   }
 
   async #ask<T>(action: string, request: object): Promise<T> {
-    return (await this.#client.askDirectory(`groups/${action}`, request)) as T;
+    return (await this.#client.askDirectory(`groups/${action}`, request, this.#timeoutMs)) as T;
   }
 }

@@ -84,3 +84,9 @@ export interface PublishOptions {
   readonly idempotencyKey?: string;
   readonly timeoutMs?: number;
 }
+
+/** Of `ringlog/people`. */
+export interface DirectoryOptions {
+  /** How long an answer may take, interruptions included: 30 s by default. */
+  readonly timeoutMs?: number;
+}

@@ -7,7 +7,9 @@
 import type { Client } from './client.js';
 import { RinglogError, ownError } from './error.js';
 import type { PageOptions } from './groups.js';
+import { type DirectoryOptions, defaults } from './options.js';
 
+export type { DirectoryOptions } from './options.js';
 export { type Signing, type Verdict, type VerifierOptions, signerOf, verifierOf } from './signing.js';
 export { type Receipt, receiptsOf } from './receipts.js';
 export { type Group, type GroupMember, type Role, groupChannel, groupsOf } from './groups.js';
@@ -49,16 +51,18 @@ export type LogIn =
   /** Signs bytes with the account's key; 64 bytes as base64url. */
   | { readonly name: string; readonly sign: (message: Uint8Array) => string | Promise<string> };
 
-export function peopleOf(client: Client): People {
-  return new People(client);
+export function peopleOf(client: Client, options: DirectoryOptions = {}): People {
+  return new People(client, options);
 }
 
 /** Every method rejects with RinglogError. */
 class People {
   readonly #client: Client;
+  readonly #timeoutMs: number | undefined;
 
-  constructor(client: Client) {
+  constructor(client: Client, { timeoutMs }: DirectoryOptions) {
     this.#client = client;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** The first registration of a name wins: `NAME_TAKEN` for all others. */
@@ -115,7 +119,7 @@ class People {
   }
 
   async #send<T>(action: string, request: object): Promise<T> {
-    return (await this.#client.askDirectory(action, request)) as T;
+    return (await this.#client.askDirectory(action, request, this.#timeoutMs)) as T;
   }
 }
 
@@ -131,11 +135,14 @@ export function passwordToken(options: {
   readonly hub?: string;
   readonly name: string;
   readonly password: string;
+  /** How long an answer may take: 30 s by default. */
+  readonly timeoutMs?: number;
 }): () => Promise<string> {
-  const { url, hub = 'default', name, password } = options;
+  const { url, hub = 'default', name, password, timeoutMs = defaults.historyTimeoutMs } = options;
   return async () => {
     const answer = await fetch(`${url.replace(/\/+$/, '')}/v1/hubs/${hub}/users/login`, {
       method: 'POST',
+      signal: AbortSignal.timeout(timeoutMs),
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ name, password }),
     });

@@ -7,6 +7,7 @@
  *      await receiptsOf(client).read(message); // as a reader
  */
 import type { Client } from './client.js';
+import type { DirectoryOptions } from './options.js';
 import { Emitter, type Listener } from './emitter.js';
 import type { RinglogError } from './error.js';
 import { SharedDocument } from './shared-document.js';
@@ -29,32 +30,38 @@ interface Stamped {
   readonly timestamp: number;
 }
 
-export function receiptsOf(client: Client): Receipts {
-  return new Receipts(client);
+export function receiptsOf(client: Client, options: DirectoryOptions = {}): Receipts {
+  return new Receipts(client, options);
 }
 
 /** Every method rejects with RinglogError. */
 class Receipts {
   readonly #client: Client;
+  readonly #timeoutMs: number | undefined;
 
-  constructor(client: Client) {
+  constructor(client: Client, { timeoutMs }: DirectoryOptions) {
     this.#client = client;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** The message has come, and all before it. */
   async received({ channel, timestamp }: Stamped & { readonly channel: string }): Promise<void> {
-    await this.#client.askDirectory('receipts/mark', { channel, received: timestamp });
+    await this.#mark({ channel, received: timestamp });
   }
 
   /** The message was read, and all before it. */
   async read({ channel, timestamp }: Stamped & { readonly channel: string }): Promise<void> {
-    await this.#client.askDirectory('receipts/mark', { channel, read: timestamp });
+    await this.#mark({ channel, read: timestamp });
   }
 
   /** For whoever reads the channel, or writes to it. */
   async follow(channel: string): Promise<ChannelReceipts> {
     const document = await SharedDocument.open<Document>(this.#client, `receipts:${channel}`);
     return new ChannelReceipts(this.#client, document);
+  }
+
+  async #mark(mark: object): Promise<void> {
+    await this.#client.askDirectory('receipts/mark', mark, this.#timeoutMs);
   }
 }
 

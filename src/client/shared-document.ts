@@ -5,64 +5,47 @@ import { type Fold, foldChange, foldEntry } from '../documents/fold.js';
 import { applyPatch, find } from '../documents/apply.js';
 import { diff } from '../documents/diff.js';
 import { readJsonText } from '../documents/json-reader.js';
-import { type Patch, readPatch } from '../documents/patch.js';
+import { readPatch } from '../documents/patch.js';
 import { readPointer } from '../documents/pointer.js';
 import { type Json, Text, canonical } from '../documents/value.js';
-import { type Dot, type WriterId, dotText } from '../base/ids.js';
+import type { WriterId } from '../base/ids.js';
 import type { Client } from './client.js';
-import type { DocumentSnapshot, PatchOperation, PatchOptions } from './documents.js';
+import type { DocumentOptions, DocumentSnapshot, PatchOperation, PatchOptions } from './documents.js';
 import { Emitter, type Listener } from './emitter.js';
-import { RinglogError, ownError } from './error.js';
-import type { History, HistoryOptions } from './history.js';
+import { RinglogError, lostError } from './error.js';
 import type { Message } from './message.js';
+import { type OwnChange, UnheardChanges, idOf, isWithin } from './own-changes.js';
+import { OwnVerdicts, type Verdicts } from './own-verdicts.js';
+import { type PathChange, PathWatches } from './path-watches.js';
 import type { Published } from './published.js';
 import type { GapNotice } from './reading.js';
+import type { SharedDocumentEvents, SharedDocumentOptions } from './shared-document-options.js';
 import type { Subscription } from './subscription.js';
-
-export interface SharedDocumentEvents {
-  /** The value is another one: by whom, and at which version of the order. */
-  readonly change: { readonly version: number; readonly isOwn: boolean };
-  /** An own change was taken back: it was refused, is void where the order has it, or LOST after it was acknowledged below
-   *  quorum. */
-  readonly refused: RinglogError;
-  /** The end, for a reason. */
-  readonly error: RinglogError;
-}
-
-export interface SharedDocumentOptions<T> {
-  /** Makes a value of the type, or throws; without it any JSON is one. */
-  readonly parse?: (value: unknown) => T;
-}
-
-/** Not in the order yet, as far as this client has it. */
-interface OwnChange {
-  readonly key: string;
-  readonly patch: Patch;
-  /** Once it is acknowledged. */
-  dot?: Dot | undefined;
-  /** Nobody says what became of it, to whoever may not ask: it is taken as it was acknowledged. */
-  isUnknowable?: boolean;
-}
 
 const undoMax = 100;
 /** More than that comes sooner with the document itself. */
 const waitingMax = 4_096;
-/** What is acknowledged comes within that, where nothing is in the way. */
-const unheardMs = 2_000;
 
 export class SharedDocument<T = unknown> {
   readonly channel: string;
   readonly #client: Client;
-  readonly #parse: (value: unknown) => T;
+  readonly #parse: ((value: unknown) => T) | undefined;
   readonly #events: Emitter<SharedDocumentEvents>;
+  readonly #watches: PathWatches;
   readonly #subscription: Subscription;
+  readonly #unheard: UnheardChanges;
+  readonly #verdicts: OwnVerdicts;
   /** What the order gives, as far as it was delivered. */
   #base: Fold | undefined;
+  /** Not in the order yet, as far as this client has it. */
   #own: OwnChange[] = [];
   #view: Json = null;
   #value: { readonly value: T } | undefined;
   /** Delivered while the document is being fetched: behind the place it is fetched of. */
   #waiting: Message[] | undefined = [];
+  /** What that comes to meanwhile, on top of what was there before, and the own changes among it: to be shown. */
+  #meanwhile: { fold: Fold; readonly keys: Set<string> } | undefined;
+  #isTentative = false;
   /** Of which the last one counts. */
   #fetches = 0;
   /** Retention went past the place it was fetched of: it is fetched of the next one. */
@@ -73,19 +56,32 @@ export class SharedDocument<T = unknown> {
    *  connection that stands that is told. */
   readonly #writers = new Set<WriterId>();
   /** Own changes that took effect: the document before and behind each. */
-  readonly #undo: { readonly before: Json; readonly after: Json }[] = [];
-  /** Ends the wait for an own change that was acknowledged; there while one is waited or asked for. */
-  #stopWaiting: (() => void) | undefined;
+  #undo: { readonly own: OwnChange; readonly before: Json; readonly after: Json }[] = [];
   readonly #opened: Promise<void>;
   #isThere = (): void => undefined;
   #ended: (error: RinglogError) => void = () => undefined;
 
-  private constructor(client: Client, channel: string, options: SharedDocumentOptions<T>) {
+  private constructor(
+    client: Client,
+    channel: string,
+    { parse }: SharedDocumentOptions<T>,
+    then: DocumentSnapshot | undefined,
+  ) {
     this.channel = channel;
     this.#client = client;
-    this.#parse = options.parse ?? ((value) => value as T);
+    this.#parse = parse;
     this.#events = new Emitter((error) => this.#report(error));
-    this.#subscription = client.subscribe(channel);
+    this.#watches = new PathWatches((error) => this.#report(error));
+    this.#subscription = client.subscribe(channel, then && { start: { cursor: then.cursor } });
+    this.#unheard = new UnheardChanges(client, this.#subscription, {
+      own: () => this.#own,
+      isFetching: () => this.#waiting !== undefined,
+      lost: (own) => this.#takeBack(own, lostError(channel, idOf(own))),
+      passed: ({ key }) => {
+        if (this.#settled(key)) this.#show(this.#replayed(), true);
+      },
+    });
+    this.#verdicts = new OwnVerdicts(client, channel, (voids) => this.#voided(voids));
     let isOpen = false;
     this.#opened = new Promise((resolve, reject) => {
       this.#isThere = () => {
@@ -98,12 +94,13 @@ export class SharedDocument<T = unknown> {
       };
     });
     this.#subscription.on('subscribed', ({ cursor, resumed }) => {
-      if (!resumed || this.#isStale || this.#writers.size > 1) void this.#fetch(cursor);
+      if (then && !resumed) this.#rebased(then);
+      else if (!resumed || this.#isStale || this.#writers.size > 1) void this.#fetch(cursor);
     });
     this.#subscription.on('error', (error) => this.#ended(error));
     this.#subscription.on('entry', (message) => this.#received(message));
     this.#subscription.on('rebase', (state) => {
-      // What was delivered before is in it.
+      this.#passOver(this.#waiting);
       this.#waiting = undefined;
       this.#rebased(state);
     });
@@ -111,23 +108,24 @@ export class SharedDocument<T = unknown> {
       this.#passed(gap);
       void this.#fetch(this.#subscription.cursor);
     });
-    this.#subscription.on('closed', () => this.#stopWaiting?.());
   }
 
-  /** Follows the document from now on. */
+  /** Follows the document from now on, or from an earlier place. */
   static async open<T = unknown>(
     client: Client,
     channel: string,
     options: SharedDocumentOptions<T> = {},
   ): Promise<SharedDocument<T>> {
-    const document = new SharedDocument<T>(client, channel, options);
+    const { at } = options;
+    const then = at === undefined ? undefined : await client.document(channel, { at });
+    const document = new SharedDocument<T>(client, channel, options, then);
     await document.#opened;
     return document;
   }
 
   /** The document with the own changes that are on their way. Throws what `parse` throws. */
   get value(): T {
-    this.#value ??= { value: this.#parse(JSON.parse(canonical(this.#view))) };
+    this.#value ??= { value: this.#parsed(this.#view) };
     return this.#value.value;
   }
 
@@ -146,6 +144,12 @@ export class SharedDocument<T = unknown> {
     return this.#own.length;
   }
 
+  /** What is shown is what was delivered so far, and may be no version of the document: what came in between is not known.
+   *  It is asked for until a node can tell it. */
+  get isTentative(): boolean {
+    return this.#isTentative;
+  }
+
   /** A text in it, without making a value of everything; `undefined` where there is none. */
   text(path: string): string | undefined {
     const pointer = readPointer(path);
@@ -157,11 +161,20 @@ export class SharedDocument<T = unknown> {
     return this.#events.on(name, listener);
   }
 
-  /** Shows at once; resolves when the order has it. Throws RinglogError for what does not apply to what is shown. */
+  /** Tells when the value at a path is another one; returns what ends it. Throws RinglogError on what is no path. */
+  watch(path: string, listener: (change: PathChange) => void): () => void {
+    const end = this.#watches.add(path, listener);
+    if (end instanceof Fault) throw errorOf(this.channel, end);
+    return end;
+  }
+
+  /** Shows at once; resolves when the order has it. Throws RinglogError for what does not apply to what is shown, and what
+   *  `parse` throws of what would come of it, unless it throws of what is shown, too. */
   change(operations: readonly PatchOperation[], options: PatchOptions = {}): Promise<Published> {
     const patch = readPatch(JSON.stringify(operations));
     const next = patch instanceof Fault ? patch : applyPatch(this.#view, patch);
     if (patch instanceof Fault || next instanceof Fault) throw errorOf(this.channel, next as Fault);
+    this.#check(next);
     const key = options.idempotencyKey ?? this.#client.newKey();
     const own: OwnChange = { key, patch };
     this.#own.push(own);
@@ -169,7 +182,9 @@ export class SharedDocument<T = unknown> {
     return this.#client.patch(this.channel, operations, { ...options, idempotencyKey: key }).then(
       (published) => {
         own.dot = published.dot;
-        this.#waitForOwn();
+        own.level = published.level;
+        if (own.isTaken) this.#verdicts.taken(own);
+        else this.#unheard.wait();
         return published;
       },
       (error: unknown) => {
@@ -191,6 +206,14 @@ export class SharedDocument<T = unknown> {
     return last && this.change(JSON.parse(diff(last.after, last.before)) as PatchOperation[]);
   }
 
+  /** Makes the document what it was then, by another change; `undefined` where it is that. */
+  async revert(at: NonNullable<DocumentOptions['at']>): Promise<Published | undefined> {
+    const then = readJsonText((await this.#client.document(this.channel, { at })).text);
+    if (then instanceof Fault) throw errorOf(this.channel, then);
+    const patch = diff(this.#view, then);
+    return patch === '[]' ? undefined : this.change(JSON.parse(patch) as PatchOperation[]);
+  }
+
   close(): void {
     this.#subscription.close();
   }
@@ -202,8 +225,10 @@ export class SharedDocument<T = unknown> {
    *  is the end. */
   async #fetch(cursor: string | undefined): Promise<void> {
     const number = ++this.#fetches;
+    this.#passOver(this.#waiting);
     this.#waiting = [];
     this.#isPlaceGone = false;
+    this.#tell();
     try {
       const state = await this.#client.document(this.channel, cursor === undefined ? {} : { at: cursor });
       if (number === this.#fetches) this.#rebased(state);
@@ -222,36 +247,69 @@ export class SharedDocument<T = unknown> {
   }
 
   #received(message: Message): void {
-    if (this.#isPlaceGone) return void this.#fetch(this.#subscription.cursor);
-    if (message.kind !== 'patch') return;
-    if (this.#waiting) {
-      this.#waiting.push(message);
-      if (this.#waiting.length > waitingMax) void this.#fetch(this.#subscription.cursor);
-      return;
+    if (this.#isPlaceGone) {
+      this.#pass(message);
+      return void this.#fetch(this.#subscription.cursor);
     }
+    if (message.kind !== 'patch') return;
+    if (this.#waiting) return this.#wait(this.#waiting, message);
     this.#isStale ||= message.late;
+    if (this.#isStale) return this.#pass(message);
     this.#writers.add(message.entry.writer);
     const before = this.#base!;
-    const isOwn = this.#settled(message.idempotencyKey);
-    if (!this.#isStale) {
-      const { fold, fault } = foldEntry(before, message.entry);
-      this.#base = fold;
-      if (isOwn && fault) this.#events.emit('refused', errorOf(this.channel, fault));
-      else if (isOwn) this.#remember(before.document, fold.document);
-    }
+    const own = this.#settled(message.idempotencyKey);
+    const { fold, fault } = foldEntry(before, message.entry);
+    this.#base = fold;
+    // It may come before its acknowledgement.
+    if (own) own.dot ??= message.entry;
+    if (own && fault) this.#events.emit('refused', errorOf(this.channel, fault, own));
+    else if (own) this.#remember(own, before.document, fold.document);
+    this.#show(this.#replayed(), own !== undefined);
+  }
+
+  #wait(waiting: Message[], message: Message): void {
+    waiting.push(message);
+    this.#glimpse(message);
+    if (waiting.length > waitingMax) void this.#fetch(this.#subscription.cursor);
+  }
+
+  /** Of a place that no node can tell of now it may be long: what comes is shown as well as it goes. */
+  #glimpse({ idempotencyKey: key, entry }: Message): void {
+    if (!this.#base) return;
+    this.#meanwhile ??= { fold: this.#base, keys: new Set() };
+    this.#meanwhile.fold = foldEntry(this.#meanwhile.fold, entry).fold;
+    const isOwn = this.#own.some((own) => own.key === key);
+    if (isOwn) this.#meanwhile.keys.add(key!);
     this.#show(this.#replayed(), isOwn);
   }
 
-  #remember(before: Json, after: Json): void {
-    this.#undo.push({ before, after });
+  /** It is in what the document is told to be next. */
+  #pass(message: Message): void {
+    this.#glimpse(message);
+    this.#passOver([message]);
+    this.#tell();
+  }
+
+  #passOver(waiting: readonly Message[] = []): void {
+    for (const { idempotencyKey } of waiting) {
+      const own = this.#settled(idempotencyKey);
+      if (own) this.#verdicts.taken(own);
+    }
+  }
+
+  #remember(own: OwnChange, before: Json, after: Json): void {
+    this.#undo.push({ own, before, after });
     if (this.#undo.length > undoMax) this.#undo.shift();
+    this.#verdicts.taken(own);
   }
 
   #rebased(state: DocumentSnapshot): void {
     const document = readJsonText(state.text);
     if (document instanceof Fault) return this.#report(new Error(document.message));
-    const { version, voids } = state;
+    const { version, voids, cursor } = state;
     this.#base = { document, version, voids };
+    this.#verdicts.judge({ fold: this.#base, cursor }, this.#own);
+    this.#meanwhile = undefined;
     this.#writers.clear();
     this.#isStale = false;
     this.#isPlaceGone = false;
@@ -262,13 +320,25 @@ export class SharedDocument<T = unknown> {
     this.#show(this.#replayed(), false);
     this.#isThere();
     for (const message of waiting) this.#received(message);
+    this.#tell();
+  }
+
+  /** They are nothing where the order has them, whatever they did here. */
+  #voided(voids: Verdicts): void {
+    if (voids.size === 0) return;
+    this.#undo = this.#undo.filter(({ own }) => !voids.has(own));
+    for (const { key } of voids.keys()) this.#settled(key);
+    this.#show(this.#replayed(), true);
+    for (const [own, fault] of voids) {
+      const error = fault ? errorOf(this.channel, fault, own) : lostError(this.channel, idOf(own));
+      this.#events.emit('refused', error);
+    }
   }
 
   /** The order has it now. */
-  #settled(key: string | undefined): boolean {
+  #settled(key: string | undefined): OwnChange | undefined {
     const at = key === undefined ? -1 : this.#own.findIndex((own) => own.key === key);
-    if (at >= 0) this.#own.splice(at, 1);
-    return at >= 0;
+    return at >= 0 ? this.#own.splice(at, 1)[0] : undefined;
   }
 
   #takeBack(own: OwnChange, error: unknown): void {
@@ -279,71 +349,19 @@ export class SharedDocument<T = unknown> {
 
   /** What the order has of them is in what is fetched now. */
   #passed({ reason, ranges }: GapNotice): void {
+    const isGone = reason === 'lost' || reason === 'damaged';
     for (const own of this.#own.filter(({ dot }) => isWithin(dot, ranges))) {
-      if (reason === 'lost') this.#takeBack(own, ownError('LOST', 'indeterminate', this.channel));
+      if (isGone) this.#takeBack(own, lostError(this.channel, idOf(own)));
       else this.#settled(own.key);
     }
-  }
-
-  // Own changes that do not come: one that a node acknowledged alone goes with its disk, and nobody tells of what they never had.
-
-  get #unheard(): OwnChange | undefined {
-    return this.#own.find(({ dot, isUnknowable }) => dot && !isUnknowable);
-  }
-
-  #waitForOwn(): void {
-    if (!this.#unheard || this.#stopWaiting || this.#subscription.state === 'closed') return;
-    this.#stopWaiting = this.#client.platform.after(unheardMs, () => {
-      void this.#lookForOwn().finally(() => {
-        this.#stopWaiting = undefined;
-        this.#waitForOwn();
-      });
-    });
-  }
-
-  /** Asks for one after the other, up to one that the order has and that comes. */
-  async #lookForOwn(): Promise<void> {
-    for (let own = this.#unheard; own && this.#subscription.state !== 'closed'; own = this.#unheard) {
-      try {
-        if (await this.#isLost(own)) this.#takeBack(own, ownError('LOST', 'indeterminate', this.channel));
-        else if (await this.#isPassed(own)) this.#leave(own);
-        else if (this.#own.includes(own)) return;
-      } catch (error) {
-        if (error instanceof RinglogError && error.code === 'TIMEOUT') return;
-        own.isUnknowable = true;
-      }
-    }
-  }
-
-  async #isLost(own: OwnChange): Promise<boolean> {
-    const { gaps } = await this.#historyWith(own, { first: 'newest', limit: 1 }).page();
-    return gaps.some(({ reason, ranges }) => reason === 'lost' && isWithin(own.dot, ranges));
-  }
-
-  /** Whether it does not come from here on: then it is in what the document was told to be. */
-  async #isPassed(own: OwnChange): Promise<boolean> {
-    const { cursor } = this.#subscription;
-    if (cursor === undefined || this.#waiting) return false;
-    const history = this.#historyWith(own, { cursor });
-    while (history.more) {
-      const { entries } = await history.page();
-      if (entries.some(({ idempotencyKey }) => idempotencyKey === own.key)) return false;
-    }
-    return true;
-  }
-
-  #historyWith({ dot }: OwnChange, query: HistoryOptions): History {
-    return this.#client.history(this.channel, { ...query, including: { id: dot && dotText(dot) } });
-  }
-
-  #leave({ key }: OwnChange): void {
-    if (this.#settled(key)) this.#show(this.#replayed(), true);
+    if (isGone) this.#voided(this.#verdicts.lost(ranges));
   }
 
   /** Own changes on top of the order; one that does not apply now is left out, and judged by the server. */
   #replayed(): Json {
-    let fold = this.#base!;
-    for (const { patch } of this.#own) {
+    let fold = this.#meanwhile?.fold ?? this.#base!;
+    for (const { key, patch } of this.#own) {
+      if (this.#meanwhile?.keys.has(key)) continue;
       const next = foldChange(fold, { patch, ifVersion: undefined });
       if (!next.fault) ({ fold } = next);
     }
@@ -352,9 +370,35 @@ export class SharedDocument<T = unknown> {
 
   #show(view: Json, isOwn: boolean): void {
     if (view === this.#view) return;
+    const before = this.#view;
     this.#view = view;
     this.#value = undefined;
-    this.#events.emit('change', { version: this.version, isOwn });
+    const about = { version: this.version, isOwn };
+    this.#events.emit('change', about);
+    this.#watches.changed(before, view, about);
+  }
+
+  #tell(): void {
+    const isTentative = this.#base !== undefined && (this.#waiting !== undefined || this.#isStale);
+    if (isTentative === this.#isTentative) return;
+    this.#isTentative = isTentative;
+    this.#events.emit('tentative', isTentative);
+  }
+
+  #parsed(view: Json): T {
+    const value = JSON.parse(canonical(view)) as unknown;
+    return this.#parse ? this.#parse(value) : (value as T);
+  }
+
+  /** Where what is shown is of the type, so must be what comes of it. */
+  #check(next: Json): void {
+    if (!this.#parse) return;
+    try {
+      void this.value;
+    } catch {
+      return;
+    }
+    this.#parsed(next);
   }
 
   #report(error: unknown): void {
@@ -363,13 +407,13 @@ export class SharedDocument<T = unknown> {
   }
 }
 
-function isWithin(dot: Dot | undefined, ranges: GapNotice['ranges']): boolean {
-  return ranges.some(
-    ({ writer, fromSeq, toSeq }) => dot?.writer === writer && fromSeq <= dot.seq && dot.seq <= toSeq,
-  );
-}
-
-function errorOf(channel: string, { code: reason, message, operation }: Fault): RinglogError {
+/** `own`: it was acknowledged. */
+function errorOf(
+  channel: string,
+  { code: reason, message, operation }: Fault,
+  own?: OwnChange,
+): RinglogError {
   const details = { channel, reason, ...(operation === undefined ? undefined : { operation }) };
-  return new RinglogError({ code: 'PATCH_FAILED', outcome: 'rejected', message, ...details });
+  const id = own && idOf(own);
+  return new RinglogError({ code: 'PATCH_FAILED', outcome: 'rejected', message, ...details, id });
 }

@@ -84,6 +84,7 @@ export async function startCore(
       physicalMs,
       writer,
       delivery: new Delivery(hooks.flusher),
+      documentCacheBytes: options.documentCacheBytes,
     };
     const plan = options.cluster && ports.peers ? inCluster(base, options, time, cluster) : alone(base);
     const notes = new Map([...plan.notes, [noteNames.clock, encodeClockNote(bound)]]);
@@ -105,6 +106,8 @@ interface Base {
   readonly physicalMs: () => number;
   readonly writer: WriterId;
   readonly delivery: Delivery;
+  /** Of documents kept folded. */
+  readonly documentCacheBytes: number | undefined;
 }
 
 /** Notes that must be durable first, and what is made then. */
@@ -164,7 +167,8 @@ function inCluster(base: Base, options: EngineOptions, time: NodeTime, known: Cl
   return { notes: new Map([...notes, ...startNotes(store, writer, ports.random)]), cluster, table, order };
 }
 
-function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, plan: Plan): Core {
+function makeCore(base: Base, plan: Plan): Core {
+  const { ports, hooks, store, clock, physicalMs, delivery, documentCacheBytes } = base;
   const ordering = plan.order();
   const { cluster } = plan;
   const side =
@@ -183,7 +187,7 @@ function makeCore({ ports, hooks, store, clock, physicalMs, delivery }: Base, pl
   const rulesOf: CoreHooks['rulesOf'] = (hub, channel) => hooks.rulesOf(hub, channel);
   const channels = new ChannelTable(logs, ordering, rulesOf, () => ports.clock.monotonicMs());
   const { writer } = ordering;
-  const documents = new Documents(logs, writer, ports.hashing, hooks);
+  const documents = new Documents(logs, writer, ports.hashing, hooks, documentCacheBytes);
   const notifications = new Notifications(logs, writer, delivery, hooks);
   delivery.grown = (channel) => notifications.changed(channel);
   const folds = new FoldKinds(documents, notifications);

@@ -26,6 +26,8 @@ export interface EngineOptions {
     readonly messagesPerSecondMax: number;
   };
   readonly maintenanceIntervalMs: number;
+  /** Of documents kept folded in memory; left out: 128 MiB. */
+  readonly documentCacheBytes?: number;
   /** Together with `EnginePorts.peers`: the node is one of a cluster. */
   readonly cluster?: ClusterOptions;
 }

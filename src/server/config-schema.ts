@@ -207,6 +207,16 @@ export const configSchema = Type.Object(
       },
       strict,
     ),
+    documents: Type.Object(
+      {
+        cacheBytes: count(
+          'Memory for documents kept folded; those used longest ago are let go, and read again from a snapshot',
+          limits.documentCacheBytes,
+          1_048_576,
+        ),
+      },
+      strict,
+    ),
     log: Type.Object(
       {
         level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {

@@ -43,6 +43,7 @@ export function makeEngine(parts: EngineParts): Engine {
     verifyToken: tokenVerifier(directory.adminToken),
     session: config.session,
     maintenanceIntervalMs: config.storage.maintenanceIntervalMs,
+    documentCacheBytes: config.documents.cacheBytes,
     ...(cluster && { cluster: cluster.options }),
   });
 }

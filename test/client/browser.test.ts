@@ -1,5 +1,5 @@
-/** The same client in a real browser: built as a page would load it, against a real node. */
-import { mkdtempSync, rmSync } from 'node:fs';
+/** The same client in a real browser, with documents and notifications: built as a page would load it, against a real node. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { type Browser, type Page, chromium as driver } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SharedDocument } from '../../src/client/documents-entry.js';
 import { connect } from '../../src/client/index.js';
 import { type RunningServer, startServer } from '../../src/server/index.js';
 import { browserFlags, chromium } from '../support/services.js';
@@ -23,11 +24,14 @@ describe.skipIf(executablePath === undefined)('in a browser', () => {
   const problems: string[] = [];
 
   beforeAll(async () => {
-    const entry = fileURLToPath(new URL('../../src/client/index.ts', import.meta.url));
+    const folder = fileURLToPath(new URL('../../src/client', import.meta.url));
+    const entries = ['index', 'documents-entry', 'notifications'].map(
+      (name) => `export * from './${name}.ts';`,
+    );
     const options = { bundle: true, minify: true, write: false, format: 'iife' } as const;
     const built = await build({
       ...options,
-      entryPoints: [entry],
+      stdin: { contents: entries.join('\n'), resolveDir: folder, loader: 'ts' },
       platform: 'browser',
       globalName: 'ringlog',
     });
@@ -92,6 +96,58 @@ describe.skipIf(executablePath === undefined)('in a browser', () => {
     });
     expect(await heard).toBe('hello');
     await client.close();
+  });
+
+  test('holds a document with somebody in Node', async () => {
+    const client = connect(server.url);
+    const document = await SharedDocument.open<{ text: string }>(client, 'doc:across');
+    await document.change([{ op: 'add', path: '/text', value: 'from Node' }]);
+    const inBrowser = await inPage<unknown>(`
+      const client = ringlog.connect(url);
+      const document = await ringlog.SharedDocument.open(client, 'doc:across');
+      const seen = [];
+      document.watch('/text', ({ value, isOwn }) => seen.push([value, isOwn]));
+      const own = document.splice('/text', 0, 4, 'written in');
+      const shown = document.value.text;
+      const { version } = await own;
+      // Delivered too.
+      while (document.pending > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      await document.undo();
+      const { text } = document.value;
+      await client.close();
+      return { shown, version, text, seen };
+    `);
+    expect(inBrowser).toEqual({
+      shown: 'written in Node',
+      version: 2,
+      text: 'from Node',
+      seen: [
+        ['written in Node', true],
+        ['from Node', true],
+      ],
+    });
+    await expect.poll(() => [document.version, document.value]).toEqual([3, { text: 'from Node' }]);
+    await client.close();
+  });
+
+  test('is told of notifications, and marks them as read', async () => {
+    const token = readFileSync(join(data, 'admin-token'), 'utf8').trim();
+    const unread = await inPage<number[]>(`
+      const client = ringlog.connect(url);
+      const service = ringlog.connect({ url, token: ${JSON.stringify(token)} });
+      const channel = await ringlog.NotificationChannel.open(client, 'notification:page');
+      const told = [channel.unread];
+      const read = new Promise((resolve) => channel.on('unread', ({ unread }) => {
+        told.push(unread);
+        if (told.length === 3) resolve();
+      }));
+      const { id } = await ringlog.notify(service, 'notification:page', { title: 'One' });
+      await channel.read(id);
+      await read;
+      await Promise.all([client.close(), service.close()]);
+      return told;
+    `);
+    expect(unread).toEqual([0, 1, 0]);
   });
 
   test('goes on after the node was restarted', async () => {

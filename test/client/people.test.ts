@@ -1,6 +1,8 @@
 /** The directory, as a client asks it. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { loginMessage, peopleOf, receiptsOf } from '../../src/client/people.js';
+import { groupsOf, loginMessage, passwordToken, peopleOf, receiptsOf } from '../../src/client/people.js';
 import { World, errorOf } from './world.js';
 
 test('an action and its answer, and whoever logged in is that from then on', async () => {
@@ -61,4 +63,42 @@ test('a request without an answer may be done: it is not sent again', async () =
   expect(await late).toMatchObject({ code: 'TIMEOUT', outcome: 'indeterminate' });
   await client.close();
   expect(await errorOf(peopleOf(client).profile())).toMatchObject({ code: 'CLOSED' });
+});
+
+test('every question to the directory ends in the time it is given', async () => {
+  const world = new World();
+  world.node.misbehaviour = { silent: true };
+  const client = world.connect();
+  const options = { timeoutMs: 2_000 };
+  const asked = [
+    errorOf(peopleOf(client, options).profile()),
+    errorOf(peopleOf(client, options).login({ name: 'ada', password: 'correct horse' })),
+    errorOf(groupsOf(client, options).create('team')),
+    errorOf(receiptsOf(client, options).read({ channel: 'u:ada', timestamp: 5 })),
+  ];
+  await world.settle();
+  await world.pass(2_100);
+  const outcomes = (await Promise.all(asked)).map(({ code, outcome }) => [code, outcome]);
+  // What only reads, or may be said twice, has changed nothing that matters.
+  expect(outcomes).toEqual([
+    ['TIMEOUT', 'rejected'],
+    ['TIMEOUT', 'indeterminate'],
+    ['TIMEOUT', 'indeterminate'],
+    ['TIMEOUT', 'rejected'],
+  ]);
+  await client.close();
+});
+
+test('a log-in for a token ends too, where a node takes the connection and says nothing', async () => {
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = silent.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    const token = passwordToken({ url, name: 'ada', password: 'correct horse', timeoutMs: 50 });
+    await expect(token()).rejects.toMatchObject({ name: 'TimeoutError' });
+  } finally {
+    silent.close();
+    silent.closeAllConnections();
+  }
 });

@@ -1,126 +1,7 @@
 /** A document that several hold, as one of them sees it: what is fetched, what is delivered meanwhile, and what ends it. */
 import { expect, test } from 'vitest';
-import type { Dot, WriterId } from '../../src/base/ids.js';
-import type { Client } from '../../src/client/client.js';
-import { DocumentSnapshot } from '../../src/client/documents.js';
 import { RinglogError, ownError } from '../../src/client/error.js';
-import type { Message } from '../../src/client/message.js';
-import type { GapNotice } from '../../src/client/reading.js';
-import { SharedDocument } from '../../src/client/shared-document.js';
-import type { Entry } from '../../src/log/entry.js';
-
-const utf8 = (text: string) => new TextEncoder().encode(text);
-
-interface Fetched {
-  readonly at: string | undefined;
-  resolve(state: DocumentSnapshot): void;
-  reject(error: unknown): void;
-}
-
-interface Sent {
-  readonly key: string;
-  acked(dot: Dot): void;
-}
-
-interface Looked {
-  /** What the page must include, and from where on it is asked for. */
-  readonly asked: string;
-  resolve(page: { readonly gaps?: readonly Partial<GapNotice>[]; readonly keys?: readonly string[] }): void;
-  reject(error: unknown): void;
-}
-
-const noGap = { ranges: [] };
-
-/** A client whose one subscription is told what to hear, and whose questions are answered by hand. */
-function setUp() {
-  const listeners = new Map<string, (event: never) => void>();
-  const fetches: Fetched[] = [];
-  const sent: Sent[] = [];
-  const looks: Looked[] = [];
-  /** What is to be done later. */
-  const timers = new Set<() => void>();
-  let keys = 0;
-  const subscription = {
-    cursor: 'start',
-    state: 'live',
-    on: (name: string, listener: (event: never) => void) => void listeners.set(name, listener),
-    close: () => {
-      subscription.state = 'closed';
-      hear('closed');
-    },
-  };
-  const client = {
-    subscribe: () => subscription,
-    document: (_: string, { at }: { at?: string }) =>
-      new Promise((resolve, reject) => fetches.push({ at, resolve, reject })),
-    patch: (_: string, __: unknown, { idempotencyKey: key }: { idempotencyKey: string }) =>
-      new Promise((resolve) => sent.push({ key, acked: (dot) => resolve({ dot }) })),
-    history: (_: string, query: { including: { id: string }; cursor?: string }) => {
-      const history = {
-        more: true,
-        page: () =>
-          new Promise((resolve, reject) =>
-            looks.push({
-              asked: `${query.including.id.slice(-1)} ${query.cursor ?? 'newest'}`,
-              resolve: ({ gaps = [], keys = [] }) => {
-                history.more = false;
-                resolve({ gaps, entries: keys.map((idempotencyKey) => ({ idempotencyKey })) });
-              },
-              reject,
-            }),
-          ),
-      };
-      return history;
-    },
-    newKey: () => `key ${++keys}`,
-    platform: {
-      after: (_: number, callback: () => void) => {
-        timers.add(callback);
-        return () => timers.delete(callback);
-      },
-    },
-    report: (error: unknown) => {
-      throw error instanceof Error ? error : new Error(String(error));
-    },
-  };
-  const hear = (name: string, event: object = {}): void => listeners.get(name)?.(event as never);
-  /** Appends to the list of the document. */
-  const add = (value: number, writer = '0', idempotencyKey?: string): void => {
-    subscription.cursor = `behind ${value}`;
-    const payload = utf8(JSON.stringify([{ op: 'add', path: '/-', value }]));
-    const entry = {
-      writer: writer.repeat(24) as WriterId,
-      seq: value,
-      timestamp: value,
-      round: 1,
-      kind: 'patch',
-      checksum: 0,
-      previous: 0,
-      content: { payload },
-    } as Entry;
-    hear('entry', { kind: 'patch', late: false, idempotencyKey, entry } as unknown as Message);
-  };
-  const opened = SharedDocument.open<number[]>(client as unknown as Client, 'doc:list');
-  hear('subscribed', { cursor: 'start', resumed: false });
-  const timePasses = (): void => {
-    const due = [...timers];
-    timers.clear();
-    for (const callback of due) callback();
-  };
-  return { opened, subscription, fetches, hear, add, sent, looks, timers, timePasses };
-}
-
-function list(...values: number[]): DocumentSnapshot {
-  const info = { version: values.length, voids: 0, hash: new Uint8Array(32), size: 0 };
-  return new DocumentSnapshot({
-    channel: 'doc:list',
-    info,
-    value: utf8(JSON.stringify(values)),
-    cursor: new Uint8Array(0),
-  });
-}
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+import { list, noGap, setUp, turn, writer } from './document-world.js';
 
 test('what is delivered while the document is fetched comes on top of it', async () => {
   const { opened, fetches, add } = setUp();
@@ -225,7 +106,6 @@ test('where retention went past the place it is fetched of, it is fetched of the
   expect(document.value).toEqual([5]);
 });
 
-const writer = 'a'.repeat(24) as WriterId;
 const rangeOf = (fromSeq: number, toSeq = fromSeq) => ({ writer, fromSeq, toSeq });
 
 /** With a change for each value, shown and acknowledged. */

@@ -20,6 +20,19 @@ test('nothing is lost, and all people and nodes have one list in the end', async
   expect(new Set(result.nodes.map(({ hash }) => hash)).size).toBe(1);
 }, 400_000);
 
+test('what only the node had that is lost with its disk is told to its author, and said again', async () => {
+  const { code, out, err } = await run(['--rounds', '90', '--lose', '--json']);
+  expect({ code, err, out: code === 0 ? '' : out }).toEqual({ code: 0, err: '', out: '' });
+  const { people, problems } = JSON.parse(out) as {
+    readonly people: readonly { readonly lost: number; readonly again: number }[];
+    readonly problems: readonly string[];
+  };
+  expect(problems).toEqual([]);
+  const [, ben] = people;
+  expect(ben!.lost).toBeGreaterThan(0);
+  expect(ben!.again).toBeGreaterThan(0);
+}, 400_000);
+
 test.each([
   [['--loud'], 2],
   [['--rounds', '0'], 2],

@@ -156,6 +156,32 @@ describe('by the command', () => {
   }, 120_000);
 });
 
+test('what changed a document in the past is played, then what comes', async () => {
+  await patch('doc:film', '[{"op":"add","path":"/n","value":1}]');
+  const cursor = (await fetch(url('doc:film'))).headers.get('x-ringlog-cursor')!;
+  await patch('doc:film', '[{"op":"add","path":"/n","value":2}]');
+  const env = { PATH: process.env['PATH'], RINGLOG_URL: node.url };
+  const watch = ['doc', 'watch', 'doc:film', '--from', cursor];
+  const child = spawn(process.execPath, [join(projectRoot(), 'dist/cli/main.js'), ...watch], { env });
+  try {
+    let out = '';
+    await new Promise<void>((resolve) => {
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        const isFirst = out === '';
+        out += text;
+        if (isFirst) void patch('doc:film', '[{"op":"add","path":"/n","value":3}]');
+        if (out.split('\n').length > 2) resolve();
+      });
+    });
+    const lines = out.trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { patch: { value: number }[] }).patch[0]!.value)).toEqual(
+      [2, 3],
+    );
+  } finally {
+    child.kill('SIGKILL');
+  }
+}, 120_000);
+
 describe('held by several clients', () => {
   const clients: Client[] = [];
   const open = async (channel: string): Promise<SharedDocument<Record<string, unknown>>> => {
@@ -215,6 +241,26 @@ describe('held by several clients', () => {
     await a.undo();
     await equal(a, b);
     expect(b.value).toEqual({ a: [1, 2, 3], b: true });
+  }, 120_000);
+
+  test('one opens in its past, plays what came since, and becomes again what it was', async () => {
+    const a = await open('doc:played');
+    await a.change([{ op: 'add', path: '/n', value: 1 }]);
+    await expect.poll(() => a.version).toBe(1);
+    const { cursor } = await clients.at(-1)!.document('doc:played');
+    for (const value of [2, 3]) await a.change([{ op: 'replace', path: '/n', value }]);
+    const client = connect(node.url);
+    clients.push(client);
+    const seen: unknown[] = [];
+    const b = await SharedDocument.open<{ n: number }>(client, 'doc:played', { at: cursor });
+    seen.push(b.value.n);
+    b.watch('/n', ({ value }) => seen.push(value));
+    await equal(a, b);
+    expect(seen).toEqual([1, 2, 3]);
+    expect(await b.revert(cursor)).toMatchObject({ version: 4 });
+    await equal(a, b);
+    expect(a.value).toEqual({ n: 1 });
+    expect(seen).toEqual([1, 2, 3, 1]);
   }, 120_000);
 
   test('changes wait while the node is away', async () => {

@@ -171,6 +171,23 @@ test('a restart folds the log again, from the newest snapshot on', async () => {
   expect((await get(again)).value).toEqual({ text: 'x'.repeat(10) });
 });
 
+test('documents beyond what may be kept in memory are let go, and are what they were when they are used again', async () => {
+  // For three of them, with what each takes at least.
+  const documentCacheBytes = 4 * limits.documentWeightMin;
+  const world = await World.start({ documentCacheBytes });
+  const alice = world.connect();
+  const names = Array.from({ length: 20 }, (_, i) => `doc:n${i}`);
+  for (let round = 0; round < 3; round++)
+    for (const [i, name] of names.entries()) {
+      const { ack } = await alice.publish(name, add(`/${round}`, i), { kind: 'patch' });
+      expect(ack.version).toBe(round + 1);
+    }
+  for (const [i, name] of names.entries()) {
+    const { document } = await alice.ask({ documentGet: { channel: name } });
+    expect(document).toMatchObject({ version: 3, value: { 0: i, 1: i, 2: i } });
+  }
+});
+
 test('what changed between two places is listed with its versions', async () => {
   const world = await World.start();
   const alice = world.connect();

@@ -32,6 +32,7 @@ export interface WorldOptions {
   readonly segmentBytes?: number;
   readonly seed?: number;
   readonly maintenanceIntervalMs?: number;
+  readonly documentCacheBytes?: number;
   /** A disk that acknowledges syncs it does not make. */
   readonly syncDoesNothing?: boolean;
 }
@@ -85,6 +86,7 @@ export class World {
         messagesPerSecondMax: options.messagesPerSecondMax ?? 100_000,
       },
       maintenanceIntervalMs: options.maintenanceIntervalMs ?? 1_000,
+      ...(options.documentCacheBytes !== undefined && { documentCacheBytes: options.documentCacheBytes }),
     };
     this.engine = new Engine(
       {

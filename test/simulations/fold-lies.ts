@@ -112,6 +112,21 @@ export const foldLies: readonly FoldLie[] = [
     ofDocument([document()], change({ outcome: 'open' })),
   ],
   [
+    'F3 authors are told',
+    'a change is void, and nobody said so',
+    ofDocument([document({ log: [], voids: new Set(['a-1']) })], change({ entry: 'a-1', after: 'nothing' })),
+  ],
+  [
+    'F3 authors are told',
+    'a change is gone, and nobody said so',
+    ofDocument([document({ log: [] })], change({ told: 'owner', after: 'nothing' })),
+  ],
+  [
+    'F3 authors are told',
+    'a change took effect, and its author was told that it is void',
+    ofDocument([document()], change({ after: 'void' })),
+  ],
+  [
     'N1 notifications are equal',
     'a node says something else',
     ofNotifications([

@@ -32,3 +32,19 @@ export const changesCountOnce: Checker = function* ({ record }) {
       yield `change ${id} of ${by} was acknowledged, and is neither in effect nor void`;
   }
 };
+
+/** F3: of a change that was acknowledged and came to nothing its author is told so, unless it gave the document up before. What is
+ *  lost may turn up. */
+export const authorsAreTold: Checker = function* ({ record }) {
+  const [seen] = record.documents;
+  if (!seen?.voids) return;
+  const made = new Set(seen.log);
+  for (const { id, by, outcome, entry, after } of record.changes) {
+    if (outcome !== 'acked' || after === undefined) continue;
+    const became = seen.voids.has(entry ?? '') ? 'void' : 'gone';
+    if (!made.has(id) && after === 'nothing')
+      yield `change ${id} of ${by} is ${became}, and ${by} was not told`;
+    if (made.has(id) && after === 'void')
+      yield `change ${id} of ${by} took effect, and ${by} was told that it is void`;
+  }
+};

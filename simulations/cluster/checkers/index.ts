@@ -66,6 +66,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'F2 documents are equal': documents.documentsAreEqual,
   'F4 followers have it': documents.followersHaveIt,
   'F3 changes count once': documents.changesCountOnce,
+  'F3 authors are told': documents.authorsAreTold,
   'N1 notifications are equal': notifications.notificationsAreEqual,
   'N1 notifications outlive': notifications.notificationsOutlive,
   'N1 notices are kept': notifications.noticesAreKept,

@@ -1,4 +1,5 @@
 /** Stories about a document that an application has open. */
+import type { PatchOperation } from '../../../src/client/index.js';
 import { type DocumentClient, sharedChannel } from '../document-client.js';
 import { flipEntry } from './disks.js';
 import type { SimulatedNode } from '../node.js';
@@ -41,21 +42,47 @@ export async function rottenChange(story: Story, reader: 'listening' | 'restarte
   for (const open of cuts) open();
 }
 
+/** Two remove the same, at either side of a split: both are told that they did, both see it, and one of them turns out to have
+ *  come too late. */
+export async function voidInTheEnd(story: Story): Promise<void> {
+  const { home, client } = await openedAt(story, async (first) => {
+    await change(story, first, [{ op: 'add', path: '/names/k1', value: 'd1' }]);
+  });
+  const other = story.document('d2', [story.owner]);
+  await story.until(() => other.isSettled, 'the document is open there');
+  const remove = [{ op: 'remove', path: '/names/k1' }] as const;
+  await change(story, other, remove);
+  await change(story, client, remove);
+  story.must(client.isSettled, `it is shown at ${home.name}`);
+  const { changes } = story.world.record;
+  story.must(!changes.some(({ after }) => after === 'void'), 'nothing was taken back');
+  story.mend();
+  await story.until(() => changes.some(({ after }) => after === 'void'), 'who came too late is told');
+}
+
 /** At a home that is cut off from the others then, with changes that all have. */
-async function openedAt(story: Story): Promise<{ home: SimulatedNode; client: DocumentClient }> {
+async function openedAt(
+  story: Story,
+  before?: (client: DocumentClient) => Promise<void>,
+): Promise<{ home: SimulatedNode; client: DocumentClient }> {
   await story.begin();
   const home = story.others[0]!;
   const client = story.document('d1', [home]);
   await story.until(() => client.isSettled, 'the document is open');
   for (let i = 0; i < 3; i++) await change(story, client);
+  await before?.(client);
   story.split(story.nodes.filter((node) => node !== home));
   await story.pass(3_000);
   return { home, client };
 }
 
-async function change(story: Story, client: DocumentClient): Promise<void> {
+async function change(
+  story: Story,
+  client: DocumentClient,
+  operations?: readonly PatchOperation[],
+): Promise<void> {
   const { changes } = story.world.record;
-  client.change();
+  client.change(operations);
   await story.until(() => changes.at(-1)!.outcome !== 'open', 'the change is answered');
   story.must(changes.at(-1)!.outcome === 'acked', 'the change is acknowledged');
   await story.pass(100);

@@ -23,7 +23,7 @@ import {
   rottenIndex,
   rottenWhileDown,
 } from './disks.js';
-import { lostChange, lostUnheard, rottenChange } from './documents.js';
+import { lostChange, lostUnheard, rottenChange, voidInTheEnd } from './documents.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { cutOffGateway, ghost } from './presence.js';
 import { forcedOnFullDisks, forcedOut, zombie } from './trims.js';
@@ -74,6 +74,7 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ),
   ['A lost tail', { told: lostTail, options: { isStrict: false } }],
   ['A lost change of a document', { told: lostChange, options: { isStrict: false } }],
+  ['A change that is void in the end', { told: voidInTheEnd, options: { isStrict: false } }],
   ['A lost change that was never shown', { told: lostUnheard, options: { isStrict: false } }],
   ...(['listening', 'restarted', 'away'] as const).map((reader): [string, Entry] => [
     `A rotten change of a document: ${reader}`,

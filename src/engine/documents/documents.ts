@@ -10,14 +10,13 @@ import type { Folding } from '../folds/folding.js';
 import { Folds, type FoldsHooks } from '../folds/folds.js';
 import type { Hashing, Logs } from '../ports.js';
 
-const documentFolding: Folding<Fold> = {
+const documentFolding: Omit<Folding<Fold>, 'cacheBytes'> = {
   empty: emptyFold,
   step: foldEntry,
   snapshotOf,
   readSnapshot,
   bytesOf: ({ document }) => sizeOf(document),
   startsAnywhere: false,
-  cacheBytes: limits.documentCacheBytes,
 };
 
 export class Documents extends Folds<Fold> {
@@ -28,8 +27,9 @@ export class Documents extends Folds<Fold> {
     writer: WriterId,
     readonly hashing: Hashing,
     hooks: FoldsHooks,
+    cacheBytes: number = limits.documentCacheBytes,
   ) {
-    super('document', documentFolding, logs, writer, hooks);
+    super('document', { ...documentFolding, cacheBytes }, logs, writer, hooks);
   }
 
   /** A fold as it is told. */
