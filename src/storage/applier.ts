@@ -1,6 +1,7 @@
 /** Takes durable runs into the channel logs and the index: the same for a commit just synced and for one found at
  *  start, so that both lead to the same state. */
 import { type ChannelRef, channelKey } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { Trim } from '../log/entry.js';
 import { floorsIn } from '../log/floors.js';
 import type { RunSummary } from '../log/run.js';
@@ -116,7 +117,8 @@ export class Applier {
 
   /** Remembers, durably with the entries that say so, that something is to be taken from the disk. */
   noteRedacted(ref: ChannelRef, channel: Uint8Array): void {
-    this.#index.addWrites([{ key: tagged(tags.redact, channel), value: new Uint8Array(0) }]);
+    if (!planted('erasing-forgotten'))
+      this.#index.addWrites([{ key: tagged(tags.redact, channel), value: new Uint8Array(0) }]);
     this.redacted.set(channelKey(ref), ref);
   }
 
