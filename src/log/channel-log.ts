@@ -26,7 +26,16 @@ import { pastOf, vectorOf } from './past.js';
 import { Redactions } from './redactions.js';
 import type { RunSummary } from './run.js';
 import { type WriterState, stateOf } from './writer-state.js';
-import { type DueTrims, type FloorsVerdict, dueTrims, inForce, judgeFloors, rises, trimAt } from './trims.js';
+import {
+  type DueTrims,
+  type FloorsVerdict,
+  dueTrims,
+  inForce,
+  judgeFloors,
+  noteForced,
+  rises,
+  trimAt,
+} from './trims.js';
 import { forgetEffects, forgetEffectsOf, holdEffects } from './waiting-effects.js';
 
 export type { Refusal } from './acceptance.js';
@@ -397,7 +406,7 @@ export class ChannelLog {
       floors.set(writer, floor);
       this.#parts.subLogs.obtain(writer).raiseFloor(floor);
     }
-    if (!rises) return;
+    if (!rises) return noteForced(this.#parts, trim.forced);
     if (trim.deletion) adoptDeletion(this.#parts, trim.deletion);
     this.#parts.trim = inForce(this.#parts, { ...trim, floors });
     const { retained } = this.#parts;
