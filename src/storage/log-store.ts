@@ -206,6 +206,10 @@ class SegmentedLogStore implements LogStore {
     await this.#guard(() => this.#maintenance.step(unixMs));
   }
 
+  waiting(limit: number): readonly ChannelRef[] {
+    return [...this.#parts.applier.redacted.values()].slice(0, limit);
+  }
+
   async rename(): Promise<void> {
     this.#mustWork();
     const { lineage, options, index } = this.#parts;

@@ -213,6 +213,20 @@ export class ReplicaDriver {
     this.pumpSoon();
   }
 
+  /** Asks the other homes what is committed of a channel, whoever uses it. */
+  async learnCommitted(ref: ChannelRef): Promise<void> {
+    try {
+      await this.#open([ref]);
+      const interval = this.#hooks.heldInterval(ref);
+      if (this.#stopped || interval === undefined) return;
+      this.#replica.touch(interval, ref, this.#now());
+      this.#replica.exchange(ref, this.#now());
+      this.pumpSoon();
+    } catch (error) {
+      this.#hooks.failed(error);
+    }
+  }
+
   /** Takes entries of a channel that is held here from a node that holds it no more; what is held once they are synced. */
   async adopt(ref: ChannelRef, from: NodeId, runs: readonly Uint8Array[]): Promise<Vector | undefined> {
     await this.#open([ref]);

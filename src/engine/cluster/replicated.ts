@@ -63,7 +63,8 @@ export class Replicated implements Ordering {
     const { store, ports } = options;
     const examine = this.driver.examine.bind(this.driver);
     const mayMend = this.replica.mayMend.bind(this.replica);
-    this.mending = new Mending({ store, timers: ports.timers, examine, mayMend });
+    const learn = (ref: ChannelRef): Promise<void> => this.driver.learnCommitted(ref);
+    this.mending = new Mending({ store, timers: ports.timers, examine, learn, mayMend });
   }
 
   attach(channels: ChannelTable, committer: Committer): void {
