@@ -17,16 +17,16 @@ export const storeBugs: readonly StoreBug[] = [
   {
     bug: 'redacted-kept',
     what: 'what is redacted is read without its content and stays on the disk',
-    seed: 1,
+    seed: 6,
   },
-  { bug: 'redacted-read', what: 'what is redacted is read until it is written over', seed: 1 },
-  { bug: 'erased-unsynced', what: 'a record counts as written over before that is synced', seed: 1 },
+  { bug: 'redacted-read', what: 'what is redacted is read until it is written over', seed: 6 },
+  { bug: 'erased-unsynced', what: 'a record counts as written over before that is synced', seed: 51 },
   { bug: 'erased-unindexed', what: 'a record is written over that the next start may have to scan', seed: 1 },
-  { bug: 'erasing-forgotten', what: 'what is to be written over is known in memory alone', seed: 1 },
+  { bug: 'erasing-forgotten', what: 'what is to be written over is known in memory alone', seed: 26 },
   {
     bug: 'trimmed-unerased',
     what: 'what is trimmed is not written over before its redaction is committed',
-    seed: 1,
+    seed: 418,
   },
 ];
 
@@ -56,14 +56,14 @@ export async function tryBug(
   }
 }
 
-/** Tries the seed known to show it, then those from 1 on. */
+/** Tries the seed known to show it, then those from 1 on; what sees it is a check of redactions. */
 export async function findStoreBug(
   { bug, seed }: StoreBug,
   count: number,
 ): Promise<FoundInStore | undefined> {
   for (const each of [seed, ...Array.from({ length: count }, (_, i) => i + 1)]) {
     const found = await tryBug(bug, each);
-    if (found) return found;
+    if (found && found.checker !== 'another') return found;
   }
   return undefined;
 }

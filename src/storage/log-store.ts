@@ -207,7 +207,14 @@ class SegmentedLogStore implements LogStore {
   }
 
   waiting(limit: number): readonly ChannelRef[] {
-    return [...this.#parts.applier.redacted.values()].slice(0, limit);
+    const { waiting } = this.#parts.applier;
+    const refs = [...waiting].slice(0, limit);
+    // To the end of the queue: the others get their turn.
+    for (const [key, ref] of refs) {
+      waiting.delete(key);
+      waiting.set(key, ref);
+    }
+    return refs.map(([, ref]) => ref);
   }
 
   async rename(): Promise<void> {

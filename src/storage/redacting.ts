@@ -5,6 +5,7 @@ import type { ReadResult } from '../engine/ports.js';
 import { type ChannelRef, type WriterId, channelKey } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
+import type { ChannelLog } from '../log/channel-log.js';
 import { RecordWalk, placeSeed, recordIsWhole, recordSeq } from '../log/record-layout.js';
 import { redactBody } from '../log/redaction.js';
 import type { Stretch } from './damaged-run.js';
@@ -48,10 +49,15 @@ export function stretchesWithout(stretches: readonly Stretch[], seqs: readonly n
   return left;
 }
 
-/** Channels in which something may have to be written over. */
-export async function channelsToErase(keyValue: KeyValue): Promise<Map<string, ChannelRef>> {
+/** Nothing waits: neither what is to be written over nor a trim. */
+export function isSettled({ redactions, heldTrims }: ChannelLog): boolean {
+  return redactions.isDone && heldTrims.length === 0;
+}
+
+/** Channels in which something may have to be written over, or to take effect. */
+export async function channelsThatWait(keyValue: KeyValue): Promise<Map<string, ChannelRef>> {
   const channels = new Map<string, ChannelRef>();
-  for await (const [key] of rowsOf(keyValue, tagged(tags.redact))) {
+  for await (const [key] of rowsOf(keyValue, tagged(tags.waiting))) {
     const ref = channelOf(key);
     channels.set(channelKey(ref), ref);
   }
@@ -62,11 +68,11 @@ export async function channelsToErase(keyValue: KeyValue): Promise<Map<string, C
  *  with what it read before. */
 export async function eraseStep(parts: StoreParts): Promise<void> {
   const { index, applier } = parts;
-  if (applier.redacted.size === 0) return;
+  if (applier.waiting.size === 0) return;
   let isIndexed = false;
-  const refs = [...applier.redacted.values()].slice(0, limits.redactedChannelsAtOnce);
+  const refs = [...applier.waiting.values()].slice(0, limits.redactedChannelsAtOnce);
   for (const ref of refs) {
-    applier.redacted.delete(channelKey(ref));
+    applier.waiting.delete(channelKey(ref));
     const slot = await index.slots.use(ref);
     try {
       if (slot.log.redactions.due().length > 0) {
@@ -75,9 +81,9 @@ export async function eraseStep(parts: StoreParts): Promise<void> {
         isIndexed = true;
         await eraseDue(parts, slot);
       }
-      if (slot.log.redactions.isDone) index.addWrites([{ key: tagged(tags.redact, slot.bytes) }]);
+      if (isSettled(slot.log)) index.addWrites([{ key: tagged(tags.waiting, slot.bytes) }]);
       // To the end of the queue.
-      else applier.redacted.set(channelKey(ref), ref);
+      else applier.waiting.set(channelKey(ref), ref);
     } finally {
       index.slots.release(ref);
     }
