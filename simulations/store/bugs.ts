@@ -21,7 +21,6 @@ export const storeBugs: readonly StoreBug[] = [
   },
   { bug: 'redacted-read', what: 'what is redacted is read until it is written over', seed: 6 },
   { bug: 'erased-unsynced', what: 'a record counts as written over before that is synced', seed: 51 },
-  { bug: 'erased-unindexed', what: 'a record is written over that the next start may have to scan', seed: 1 },
   { bug: 'erasing-forgotten', what: 'what is to be written over is known in memory alone', seed: 26 },
   {
     bug: 'trimmed-unerased',

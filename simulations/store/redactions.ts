@@ -4,7 +4,6 @@ import type { Random } from '../../src/base/random.js';
 import { type WriterId, channelKey, dotText } from '../../src/base/ids.js';
 import type { LogStore } from '../../src/engine/ports.js';
 import type { ChannelLog } from '../../src/log/channel-log.js';
-import { floorWriter } from '../../src/log/floors.js';
 import { type LogRecord, decodeRecord, placeSeed } from '../checkers/record.js';
 import { type Model, type ModelChannel, type ModelEntry, type Redacted, Violation } from './model.js';
 import type { StoreWorld } from './world.js';

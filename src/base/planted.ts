@@ -43,7 +43,6 @@ export type PlantedBug =
   | 'keys-in-memory'
   | 'keys-of-one-owner'
   | 'numbers-of-one-owner'
-  | 'erased-unindexed'
   | 'erased-unsynced'
   | 'erasing-forgotten'
   | 'expiry-unwritten'

@@ -92,7 +92,7 @@ export async function eraseStep(parts: StoreParts): Promise<void> {
 
 async function syncIndex({ index }: StoreParts): Promise<void> {
   await index.flushAll();
-  if (!planted('erased-unindexed')) await index.keyValue.sync();
+  await index.keyValue.sync();
 }
 
 async function eraseDue(parts: StoreParts, slot: Slot): Promise<void> {

@@ -13,6 +13,7 @@ const writer = 'aa'.repeat(12) as WriterId;
 
 /** A channel of one writer; `read` counts the entries that were asked for and given. */
 class Room {
+  readonly ref = ref;
   readonly log = new ChannelLog(ref);
   readonly logs = { read: (_: ChannelRef, ranges: readonly ReadRange[]) => this.#read(ranges) };
   read = 0;
