@@ -15,6 +15,7 @@ import { searchReplication } from './replication/search.js';
 import { membershipScaleLines } from './scale/membership-scale.js';
 import { reachLines } from './scale/reconcile-reach.js';
 import { ringScaleLines } from './scale/ring-scale.js';
+import { storeBugLines } from './store/bugs.js';
 import { Violation } from './store/model.js';
 import { runStoreSeed } from './store/search.js';
 import { StalledError } from './world/clock.js';
@@ -28,7 +29,7 @@ const usage = `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N]  
   --schedule FILE  takes the faults from what --shrink printed
   --without NAME   leaves a checker of the cluster out
   --plant BUG      a cluster with that bug, in the small worlds in which it is looked for
-npm run sim -- --bugs [--of replication|cluster]   plants known bugs and shows that the search finds them
+npm run sim -- --bugs [--of WHAT]                 plants known bugs and shows that the search finds them
 npm run sim -- --scale                             how ring and membership behave with more nodes, as tables
 npm run sim -- --reach [--entries N]               what comparing two stores costs
 Exit codes: 0 none found, 1 a planted bug was missed, 2 wrong arguments, 10 safety, 11 liveness, 12 not deterministic, 13 crash.`;
@@ -122,6 +123,7 @@ interface Choice {
 const scaleSizes = [10, 100, 1_000];
 const reachSize = { channels: 10_000, payloadBytes: 128 };
 const bugSeedsMax = 3_000;
+const storeBugSeedsMax = 600;
 /** A seed of a cluster takes a second. */
 const clusterBugSeedsMax = 60;
 
@@ -208,6 +210,7 @@ export async function main(args: readonly string[]): Promise<number> {
 async function plantBugs(chosen: readonly Subject[]): Promise<number> {
   let isEachFound = true;
   const tell = (line: string): void => console.log(line);
+  if (chosen.includes('store')) isEachFound = await storeBugLines(storeBugSeedsMax, tell);
   if (chosen.includes('replication')) {
     const core = bugLines(bugSeedsMax);
     isEachFound &&= core.isEachFound;

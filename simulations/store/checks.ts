@@ -10,7 +10,8 @@ import { iterateRecords } from '../../src/log/entry-wire.js';
 import { keyScope } from '../../src/log/run-layout.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { type RawSegments, readRawSegments } from '../checkers/raw-segments.js';
-import { type Model, type ModelChannel, type ModelEntry, mustHold } from './model.js';
+import { checkMissing, checkRedactions, isForm, mayBeMissing, placeAll } from './redactions.js';
+import { type Model, type ModelChannel, type ModelEntry, type Redacted, mustHold } from './model.js';
 import type { StoreWorld } from './world.js';
 
 /** Dots that damage done on purpose may have cost; nothing else may be missing. `undefined`: nothing was damaged. */
@@ -20,34 +21,51 @@ export function excuseKey(channel: string, writer: string, seq: number): string 
   return `${channel} ${writer}-${seq}`;
 }
 
-export function rawOf(world: StoreWorld): RawSegments {
-  return readRawSegments(world.segmentFiles(), world.lineage);
+export function rawOf(world: StoreWorld, salvages = false): RawSegments {
+  return readRawSegments(world.segmentFiles(), world.lineage, { salvages });
+}
+
+type Found = Map<string, { readonly bytes: Uint8Array; readonly arrival: number }>;
+
+function foundIn({ records }: RawSegments, redacted: ReadonlySet<string>): Found {
+  const found: Found = new Map();
+  for (const { channel, writer, seq, bytes, arrival } of records) {
+    const key = excuseKey(channel, writer, seq);
+    const before = found.get(key);
+    const isSame = !before || redacted.has(key) || equalBytes(before.bytes, bytes);
+    mustHold(isSame, () => `two entries on the disk have the dot ${key}`);
+    found.set(key, { bytes, arrival });
+  }
+  return found;
 }
 
 /** Before a start: every acknowledged entry is on the disk, whole, as it was written, and numbered as it was told. */
 export function checkRaw(world: StoreWorld, model: Model): void {
   const raw = rawOf(world);
-  const found = new Map<string, { bytes: Uint8Array; arrival: number }>();
-  for (const { channel, writer, seq, bytes, arrival } of raw.records) {
-    const key = excuseKey(channel, writer, seq);
-    const before = found.get(key);
-    mustHold(!before || equalBytes(before.bytes, bytes), () => `two entries on the disk have the dot ${key}`);
-    found.set(key, { bytes, arrival });
-  }
+  const keyOf = ({ ref, writer, entry }: Redacted): string => excuseKey(channelKey(ref), writer, entry.seq);
+  const redacted = new Set([...model.redactions].map(keyOf));
+  const found = foundIn(raw, redacted);
+  // Where one is half written over its commit is not whole; all else of it must be.
+  if ([...redacted].some((key) => !found.has(key)))
+    for (const [key, { bytes }] of foundIn(rawOf(world, true), redacted))
+      if (!found.has(key)) found.set(key, { bytes, arrival: 0 });
+  checkRedactions(world, model, (target) => found.has(keyOf(target)));
   for (const channel of model.channels.values()) {
     const floors = model.floors(channel);
     for (const [writer, entries] of channel.writers) {
-      for (const { seq, record, state, arrivals } of entries) {
+      for (const entry of entries) {
+        const { seq, state, arrivals } = entry;
         if (state !== 'acked' || seq <= (floors.get(writer) ?? 0)) continue;
         const key = excuseKey(channelKey(channel.ref), writer, seq);
         const there = found.get(key);
+        if (!there && mayBeMissing(entry)) continue;
         mustHold(there, () => `the acknowledged entry ${key} is not on the disk`);
         mustHold(
-          equalBytes(there.bytes, record),
+          isForm(channel, writer, entry, there.bytes, false),
           () => `the entry ${key} on the disk is not what was written`,
         );
         mustHold(
-          arrivals.includes(0) || arrivals.includes(there.arrival),
+          there.arrival === 0 || arrivals.includes(0) || arrivals.includes(there.arrival),
           () => `the arrival number of ${key} is ${there.arrival}, and was ${arrivals.join(' or ')}`,
         );
       }
@@ -175,12 +193,13 @@ export async function checkChannel(
 
 async function checkReads(
   store: LogStore,
-  { ref }: ModelChannel,
+  channel: ModelChannel,
   writer: WriterId,
   kept: readonly ModelEntry[],
   bytesMax: number,
   damage: { readonly excused: ReadonlySet<string>; readonly floor: number } | undefined,
 ): Promise<void> {
+  const { ref } = channel;
   let next = 0;
   while (next < kept.length) {
     const firstSeq = kept[next]!.seq;
@@ -201,13 +220,18 @@ async function checkReads(
       () => `nothing is read of ${channelKey(ref)} from ${dotText({ writer, seq: firstSeq })} on`,
     );
     for (; next < kept.length && dealt.has(kept[next]!.seq); next++) {
-      const { seq, record } = kept[next]!;
+      const entry = kept[next]!;
+      const { seq } = entry;
       const served = dealt.get(seq);
       const key = excuseKey(channelKey(ref), writer, seq);
       // Where the trim itself was damaged, what it removed is not expected back.
-      if (!served && damage && (damage.excused.has(key) || seq <= damage.floor)) continue;
-      mustHold(served, () => `${key} is missing from what is read`);
-      mustHold(equalBytes(served, record), () => `${key} is read as other bytes than were written`);
+      if (!served && damage && (damage.excused.has(key) || seq <= damage.floor || entry.redacted)) continue;
+      if (!served && mayBeMissing(entry)) continue;
+      if (!served) checkMissing(entry);
+      mustHold(served || entry.redacted, () => `${key} is missing from what is read`);
+      // Damage may have taken what redacts it.
+      const isFit = !served || isForm(channel, writer, entry, served, !damage);
+      mustHold(isFit, () => `${key} is read as other bytes than were written`);
     }
   }
 }
@@ -220,7 +244,7 @@ async function checkSince(
   kept: readonly ModelEntry[],
 ): Promise<void> {
   const middle = kept[Math.floor(kept.length / 2)];
-  if (!middle) return;
+  if (!middle || kept.some(mayBeMissing)) return;
   for (const timestamp of [middle.timestamp, middle.timestamp + 1]) {
     const wanted = kept.find((entry) => entry.timestamp >= timestamp)?.seq;
     const found = (await store.seqsSince(ref, timestamp)).get(writer);
@@ -263,7 +287,9 @@ async function checkLists(store: LogStore, model: Model): Promise<void> {
 async function checkKeys(store: LogStore, model: Model, since: number): Promise<void> {
   for (const { ref, writers } of model.channels.values()) {
     for (const [writer, entries] of writers) {
-      for (const { key, seq, state, timestamp } of entries) {
+      for (const entry of entries) {
+        const { key, seq, state, timestamp } = entry;
+        if (mayBeMissing(entry)) continue;
         if (key === undefined || state !== 'acked' || timestamp < since) continue;
         const [row] = await store.findKeys([{ ref, scope: keyScope(undefined, undefined), key }], since);
         mustHold(
@@ -290,8 +316,7 @@ export async function snapshot(store: LogStore, model: Model): Promise<string> {
   const lines: string[] = [];
   for (const { ref } of model.channels.values()) {
     const log = await store.open(ref);
-    if (!log.hasUnplacedHole)
-      for (const head of log.heads()) if (log.canCommitThrough(head)) log.commitThrough(head);
+    placeAll(log);
     // Of a writer that is wholly trimmed only seq and floor are kept for ever.
     const writers = [...log.writers()]
       .sort((a, b) => (a.writer < b.writer ? -1 : 1))

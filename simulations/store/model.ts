@@ -14,6 +14,12 @@ export interface ModelEntry {
   readonly record: Uint8Array;
   readonly key: string | undefined;
   readonly trim: Trim | undefined;
+  /** What is to be nowhere once the entry is redacted. */
+  readonly payload?: string;
+  /** What it takes the content from. */
+  readonly redacts?: Redacted | undefined;
+  /** Some entry says so, or may. */
+  redacted?: Redacted;
   /** Counts commits begun. */
   readonly commit: number;
   /** Of its claim. */
@@ -22,6 +28,21 @@ export interface ModelEntry {
    *  before it was stored again, if it is whole there. */
   readonly arrivals: number[];
   state: State;
+}
+
+/** An entry whose content is to go. */
+export interface Redacted {
+  readonly ref: ChannelRef;
+  readonly writer: WriterId;
+  readonly entry: ModelEntry;
+  /** Those that say so. */
+  readonly by: ModelEntry[];
+  /** The store said that the content is off the disk. */
+  isErased: boolean;
+  /** What a crash left is neither form. */
+  isTorn: boolean;
+  /** Some of its content lies where nothing is written over: what goes with compaction. */
+  isSpared: boolean;
 }
 
 export interface ModelChannel {
@@ -51,6 +72,7 @@ export class Model {
   /** The newest number given; `undefined` where a commit that stores something again was not answered. */
   lastArrival: number | undefined = 0;
   commits = 0;
+  readonly redactions = new Set<Redacted>();
 
   channel(ref: ChannelRef): ModelChannel {
     const key = channelKey(ref);
@@ -65,11 +87,26 @@ export class Model {
       const entries = channel.writers.get(writer) ?? [];
       channel.writers.set(writer, entries);
       entries.push(entry);
+      if (entry.redacts) this.#redact(entry.redacts, entry);
     }
     for (const [name, value] of commit.notes) {
       this.noted.set(name, (this.noted.get(name) ?? new Set()).add(value));
     }
     this.unknown = commit;
+  }
+
+  #redact(target: Redacted, by: ModelEntry): void {
+    target.by.push(by);
+    target.entry.redacted = target;
+    this.redactions.add(target);
+  }
+
+  /** Nothing says so after all. */
+  #unredact(target: Redacted, by: ModelEntry): void {
+    target.by.splice(target.by.indexOf(by), 1);
+    if (target.by.length > 0) return;
+    delete target.entry.redacted;
+    this.redactions.delete(target);
   }
 
   /** `again`: entries of it that were held before, behind the others. */
@@ -97,6 +134,7 @@ export class Model {
       } else {
         const list = channel.writers.get(writer)!;
         list.splice(list.indexOf(entry), 1);
+        if (entry.redacts) this.#unredact(entry.redacts, entry);
         if (list.length === 0) channel.writers.delete(writer);
       }
     });

@@ -4,6 +4,8 @@ import { channelKey } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
 import type { LogStore } from '../../src/engine/ports.js';
 import { floorWriter } from '../../src/log/floors.js';
+import { RecordWalk, placeSeed } from '../../src/log/record-layout.js';
+import { redactBody } from '../../src/log/redaction.js';
 import { runOf } from '../../src/log/run-bytes.js';
 import { verifyRun } from '../../src/log/run-reader.js';
 import type { RunSummary } from '../../src/log/run.js';
@@ -48,11 +50,20 @@ function repairOfWhole(model: Model, random: Random): Repair | undefined {
 
 function repairOf(ref: ChannelRef, writer: WriterId, entries: readonly ModelEntry[]): Repair | undefined {
   const { seq: firstSeq, round } = entries[0]!;
-  const records = new Uint8Array(Buffer.concat(entries.map(({ record }) => record)));
+  const records = new Uint8Array(Buffer.concat(entries.map((entry) => sentAs(ref, writer, entry))));
   const part = { ref, writer, round, firstSeq, count: entries.length, records };
   const bytes = runOf(part);
   const run = verifyRun(bytes, 0, bytes.length);
   return run.ok ? { ref, bytes, run: run.value, entries } : undefined;
+}
+
+/** Of what is redacted a home takes no content from another: see `repair-pieces.ts`. */
+function sentAs(ref: ChannelRef, writer: WriterId, { record, redacted, round }: ModelEntry): Uint8Array {
+  if (!redacted) return record;
+  const sent = record.slice();
+  const walk = new RecordWalk(sent);
+  if (walk.next()) redactBody(sent, walk.bodyStart, walk.end, placeSeed(ref, writer, round));
+  return sent;
 }
 
 export function repairedKeys({ ref, run, entries }: Repair): string[] {

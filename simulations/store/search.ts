@@ -6,6 +6,7 @@ import { type Excused, checkRaw, checkRefuses, checkServed, snapshot } from './c
 import { Damage } from './damage.js';
 import { Model, mustHold } from './model.js';
 import { type Habits, Workload } from './workload.js';
+import { finish } from './redactions.js';
 import { StoreWorld } from './world.js';
 
 export interface SeedResult {
@@ -55,7 +56,7 @@ async function manyStarts(world: StoreWorld, model: Model, plan: Plan, damage: D
   }
 }
 
-function makePlan({ random }: StoreWorld): Plan {
+function makePlan({ random, extra }: StoreWorld): Plan {
   // Nothing is stored again where nobody else has it; and of many homes none trims yet.
   const isShared = random.next() < 0.4;
   const often = (most: number): number => (random.next() < 0.3 ? 0 : random.next() * most);
@@ -66,6 +67,7 @@ function makePlan({ random }: StoreWorld): Plan {
       hubs: pick(1, 3),
       trims: isShared ? 0 : often(pick(0.1, 0.5)),
       floors: pick(0, 0, 0.1, 0.3),
+      redactions: extra.next() < 0.5 ? 0.05 + 0.4 * extra.next() : 0,
       notes: often(0.3),
       keys: often(0.3),
       maintenance: often(0.4),
@@ -154,16 +156,29 @@ function faultBetweenStarts(world: StoreWorld, plan: Plan): void {
 async function lastStarts(world: StoreWorld, model: Model, damage: Damage): Promise<void> {
   delete world.index.faults.failOpen;
   world.disk.dieAfter(Number.POSITIVE_INFINITY, () => {});
+  const { clock } = world;
+  if (model.redactions.size > 0 && !damage.done) {
+    await clock.until(
+      untilUsable(world, async (store) => {
+        await checkServed(store, model, clock);
+        await finish(store, world, model);
+      }),
+    );
+    checkRaw(world, model);
+  }
   const answers: string[] = [];
   for (const without of ['nothing', 'nothing', 'index'] as const) {
     if (without === 'index') world.index.drop();
-    const answer = answered(world, model, damage);
-    answers.push(await world.clock.until(answer));
+    const answer = untilUsable(world, async (store) => {
+      await checkServed(store, model, clock, excusedBy(damage));
+      return await snapshot(store, model);
+    });
+    answers.push(await clock.until(answer));
     world.kill();
     if (!damage.done) checkRaw(world, model);
   }
   // What damage has cost one index still knows by name, and a rebuilt one does not.
-  if (damage.done) return;
+  if (damage.done || [...model.redactions].some(({ isSpared }) => isSpared)) return;
   const [first, second, rebuilt] = answers as [string, string, string];
   mustHold(first === second, () => `two starts in a row differ: ${firstDifference(first, second)}`);
   mustHold(
@@ -172,18 +187,21 @@ async function lastStarts(world: StoreWorld, model: Model, damage: Damage): Prom
   );
 }
 
-/** Opens and checks; an index that proves wrong in use is given up by one start and rebuilt by the next. */
-async function answered(world: StoreWorld, model: Model, damage: Damage, tries = 2): Promise<string> {
+/** An index that proves wrong in use is given up by one start and rebuilt by the next. */
+async function untilUsable<T>(
+  world: StoreWorld,
+  use: (store: LogStore) => Promise<T>,
+  tries = 2,
+): Promise<T> {
   const store = await world.open();
   try {
-    await checkServed(store, model, world.clock, excusedBy(damage));
-    return await snapshot(store, model);
+    return await use(store);
   } catch (error) {
     if (!(error instanceof StoreFailedError) || tries === 0) throw error;
   } finally {
     await store.close();
   }
-  return await answered(world, model, damage, tries - 1);
+  return await untilUsable(world, use, tries - 1);
 }
 
 function firstDifference(a: string, b: string): string {

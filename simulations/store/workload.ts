@@ -12,6 +12,7 @@ import { floorRun, floorWriter } from '../../src/log/floors.js';
 import type { RunSummary } from '../../src/log/run.js';
 import { timestampFromUnixMs } from '../../src/log/timestamp.js';
 import { checkChannel } from './checks.js';
+import { noteErased, placeHeads, someTarget } from './redactions.js';
 import type { Damage } from './damage.js';
 import { type Repair, repairedKeys, someRepair } from './repairs.js';
 import type { Model, ModelCommit, ModelEntry } from './model.js';
@@ -22,6 +23,8 @@ export interface Habits {
   readonly channels: number;
   readonly hubs: number;
   readonly trims: number;
+  /** Entries that take the content from another. */
+  readonly redactions: number;
   /** Floors raised by a run of their own: those of a trim, or ones that reach beyond what is held. */
   readonly floors: number;
   readonly notes: number;
@@ -40,6 +43,8 @@ interface Head {
   seq: number;
   checksum: number;
 }
+
+type Made = { readonly run: RunEntry } & Pick<ModelEntry, 'payload' | 'redacts'>;
 
 export class Workload {
   readonly #world: StoreWorld;
@@ -82,8 +87,16 @@ export class Workload {
   }
 
   async #maintain(): Promise<void> {
-    for (let left = 1 + this.#below(6); left > 0; left--)
-      await this.store.maintain(this.#world.clock.wallMs());
+    const { store } = this;
+    const { extra, clock, disk, soleHome } = this.#world;
+    const redacts = this.#habits.redactions > 0;
+    // While something is written over: chance hardly ever gets there.
+    if (redacts && extra.next() < 0.2) disk.dieWithin(1 + Math.floor(extra.next() * 12));
+    if (redacts && !soleHome && extra.next() < 0.5) await placeHeads(store, this.#model);
+    for (let left = 1 + this.#below(6); left > 0; left--) {
+      await store.maintain(clock.wallMs());
+      if (redacts) await noteErased(store, this.#world, this.#model);
+    }
   }
 
   async #commit(): Promise<void> {
@@ -171,19 +184,20 @@ export class Workload {
     this.#heads.set(key, head);
     this.#timestamp = Math.max(this.#timestamp + 1, timestampFromUnixMs(this.#world.clock.wallMs()));
     this.#runs.begin(ref, this.#writer, this.#round, head.seq + 1, head.checksum);
-    const made: RunEntry[] = [];
+    const made: Made[] = [];
     const count = 1 + this.#below(4);
     for (let i = 0; i < count; i++) {
       const parents = i === 0 && opens(log, head.seq) ? log.parentsFor(this.#writer, true) : undefined;
       const entry = this.#entry(log, i === count - 1, parents);
       made.push(entry);
-      this.#runs.append(entry);
+      this.#runs.append(entry.run);
       this.#timestamp += 1 + this.#below(3);
     }
     const { lastChecksum } = this.#runs;
     const summary = this.#runs.end();
     const records = this.#recordsOf(summary);
-    const entries = made.map(({ timestamp, trim, idempotencyKey }, i): ModelEntry => ({
+    const entries = made.map(({ run: { timestamp, trim, idempotencyKey }, ...said }, i): ModelEntry => ({
+      ...said,
       seq: head.seq + 1 + i,
       timestamp,
       record: records[i]!,
@@ -203,18 +217,29 @@ export class Workload {
     log: NonNullable<ReturnType<LogStore['peek']>>,
     mayTrim: boolean,
     parents: RunEntry['parents'],
-  ): RunEntry {
-    const { trims, keys, payloadBytesMax } = this.#habits;
+  ): Made {
+    const { trims, redactions, keys, payloadBytesMax } = this.#habits;
     const timestamp = this.#timestamp;
     const carried = parents ? { parents } : {};
     if (mayTrim && this.#random.next() < trims) {
       const { firstPosition, endPosition } = log;
       const trim = log.trimAt(firstPosition + this.#below(endPosition - firstPosition + 1));
-      if (trim) return { timestamp, kind: 'trim', trim, ...carried };
+      if (trim) return { run: { timestamp, kind: 'trim', trim, ...carried } };
     }
-    const payload = new TextEncoder().encode(this.#text(1 + this.#below(payloadBytesMax)));
+    if (mayTrim && redactions > 0 && this.#world.extra.next() < redactions) {
+      const redacts = someTarget(log, this.#model, this.#world.extra);
+      if (redacts) {
+        const { writer, entry } = redacts;
+        return {
+          run: { timestamp, kind: 'redact', redacts: { writer, seq: entry.seq }, ...carried },
+          redacts,
+        };
+      }
+    }
+    const payload = this.#text(1 + this.#below(payloadBytesMax));
+    const content = encodeContent({ payload: new TextEncoder().encode(payload) });
     const key = this.#random.next() < keys ? { idempotencyKey: `key${this.#text(12)}` } : {};
-    return { timestamp, kind: 'publish', content: encodeContent({ payload }), ...key, ...carried };
+    return { run: { timestamp, kind: 'publish', content, ...key, ...carried }, payload };
   }
 
   #recordsOf(run: RunSummary): Uint8Array[] {

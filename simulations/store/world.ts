@@ -15,6 +15,8 @@ export class StoreWorld {
   readonly index: SimulatedIndex;
   /** Decides what the workload does; the disk has its own chance, so that a fault shifts no other. */
   readonly random: Random;
+  /** For what was added later: other seeds stay what they were. */
+  readonly extra: Random;
   /** Else somebody says what is committed. */
   soleHome = true;
   readonly observations: Observation[] = [];
@@ -26,6 +28,7 @@ export class StoreWorld {
     readonly segmentBytes: number,
   ) {
     this.random = seededRandom(seed);
+    this.extra = seededRandom(seed ^ 0x6c078965);
     this.#storeRandom = seededRandom(seed ^ 0x5bd1e995);
     const onStep = (what: string): void => this.trace.add(what);
     const { clock } = this;
@@ -70,6 +73,13 @@ export class StoreWorld {
         name: path.slice(segmentsDirectory.length),
         bytes: inode.data.subarray(0, inode.size),
       }));
+  }
+
+  /** Whether some file, or a row of the index, has these bytes. */
+  has(text: string): boolean {
+    const holds = ({ buffer, byteOffset, length }: Uint8Array): boolean =>
+      Buffer.from(buffer, byteOffset, length).includes(text);
+    return [...this.disk.names.inodes()].some(({ data }) => holds(data)) || this.index.rows().some(holds);
   }
 
   file(path: string): Uint8Array | undefined {

@@ -71,6 +71,12 @@ export class SimulatedDisk {
     this.#process.died = died;
   }
 
+  /** A process that is to die does so within these steps. */
+  dieWithin(steps: number): void {
+    if (this.#dieAtStep < Number.POSITIVE_INFINITY)
+      this.#dieAtStep = Math.min(this.#dieAtStep, this.steps + steps);
+  }
+
   get alive(): boolean {
     return this.#process.alive;
   }

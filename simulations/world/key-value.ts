@@ -15,6 +15,8 @@ export interface IndexFaults {
 /** What is stored, over any number of processes. */
 export class SimulatedIndex {
   readonly faults: IndexFaults = {};
+  /** Something of it went that no power loss takes. */
+  isHurt = false;
   /** Time of one operation, drawn evenly up to this. */
   latencyMsMax = 1;
   readonly #clock: Sleeper;
@@ -54,8 +56,14 @@ export class SimulatedIndex {
 
   /** The disk was lost, or an operator removed the directory. */
   drop(): void {
+    this.isHurt = true;
     this.#batches = [];
     this.#durable = 0;
+  }
+
+  /** For checkers: all that was ever put and not lost. */
+  rows(): readonly Uint8Array[] {
+    return this.#batches.flat().flatMap(({ key, value }) => (value ? [key, value] : [key]));
   }
 
   /** One byte of one stored value changes. */
@@ -63,6 +71,7 @@ export class SimulatedIndex {
     const puts = this.#batches.flat().filter(({ value }) => value && value.length > 0);
     const chosen = puts[Math.floor(this.#random.next() * puts.length)];
     if (!chosen?.value) return false;
+    this.isHurt = true;
     chosen.value[Math.floor(this.#random.next() * chosen.value.length)]! ^=
       1 << Math.floor(this.#random.next() * 8);
     return true;
@@ -71,6 +80,7 @@ export class SimulatedIndex {
   /** Rows vanish without a word, as after a flipped bit in a log of LevelDB's. */
   loseBatch(): boolean {
     if (this.#batches.length === 0) return false;
+    this.isHurt = true;
     this.#batches.splice(Math.floor(this.#random.next() * this.#batches.length), 1);
     this.#durable = Math.min(this.#durable, this.#batches.length);
     return true;
@@ -90,6 +100,7 @@ export class SimulatedIndex {
         answer(async () => {
           if (this.faults.failOpen) {
             this.faults.failOpen = false;
+            this.isHurt = true;
             throw new Error('the index cannot be opened');
           }
           this.#dropTorn();
@@ -100,6 +111,7 @@ export class SimulatedIndex {
       getMany: (keys) => answer(() => rows.getMany(keys)),
       range: (range: KeyRange): Promise<Row[]> => answer(() => rows.range(range)),
       batch: (writes) => answer(() => this.#append(rows, writes)),
+      sync: () => answer(() => this.#sync()),
       close: () => answer(async () => {}),
       destroy: () =>
         answer(async () => {
@@ -128,6 +140,12 @@ export class SimulatedIndex {
     }
   }
 
+  async #sync(): Promise<void> {
+    if (this.#dies('sync index')) return await new Promise<void>(() => {});
+    // What follows a failed append is never on the disk.
+    this.#durable = Math.min(this.#batches.length, this.#torn ?? Number.POSITIVE_INFINITY);
+  }
+
   #keep(writes: readonly Write[]): void {
     this.#batches.push(
       writes.map(({ key, value }) => ({ key: key.slice(), ...(value && { value: value.slice() }) })),
@@ -136,6 +154,7 @@ export class SimulatedIndex {
 
   #dropTorn(): void {
     if (this.#torn === undefined) return;
+    this.isHurt = true;
     this.#batches.length = Math.min(this.#batches.length, this.#torn);
     this.#durable = Math.min(this.#durable, this.#batches.length);
     this.#torn = undefined;

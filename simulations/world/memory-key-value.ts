@@ -42,6 +42,8 @@ class MemoryKeyValue implements KeyValue {
     this.#sorted = undefined;
   }
 
+  async sync(): Promise<void> {}
+
   async close(): Promise<void> {}
 
   async destroy(): Promise<void> {

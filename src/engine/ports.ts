@@ -239,6 +239,8 @@ export interface LogStore {
   /** Background duties that are due: compaction, index flush, forgetting keys. Returns when one bounded step is done.
    *  `unixMs`: physical time as entries are stamped with; a wall clock that was just set must not make keys old. */
   maintain(unixMs: number): Promise<void>;
+  /** Channels in which something of that may wait for a commit that is not known here: at most so many, others the next time. */
+  waiting(limit: number): readonly ChannelRef[];
   /** The store is not the one that others remember: from the next open on it has another `storeId`. Durable once the
    *  promise resolves. */
   rename(): Promise<void>;

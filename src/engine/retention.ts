@@ -7,8 +7,10 @@ import type { ChannelLog } from '../log/channel-log.js';
 import { type Keep, forcedPosition, trimPosition } from '../log/retention.js';
 import { timestampFromUnixMs } from '../log/timestamp.js';
 import type { ActiveChannel } from './active-channel.js';
+import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import type { Core } from './core.js';
 import { FoldUnreadableError } from './folds/log-fold.js';
+import { MessageCounts } from './message-counts.js';
 import { isKeyDestroyed } from './people/person-keys.js';
 import { scanOf } from './scan.js';
 
@@ -19,6 +21,7 @@ export type RetentionCore = Pick<
 
 export class Retention {
   readonly #core: RetentionCore;
+  readonly #messages = new MessageCounts();
   /** Of documents: before which position no snapshot stands but the one that retention left first. */
   readonly #searched = new WeakMap<ChannelLog, number>();
 
@@ -32,13 +35,24 @@ export class Retention {
     const limit = ordering.trimLimit(channel, false);
     if (limit <= channel.log.firstPosition) return channel.log.firstPosition;
     const { retention } = channel.rules;
-    const { maxAgeMs } = retention;
+    const { maxAgeMs, maxCount } = retention;
     const kept =
       maxAgeMs === undefined
         ? undefined
         : await store.seqsSince(channel.ref, timestampFromUnixMs(Math.floor(physicalMs() - maxAgeMs)));
-    const wanted = trimPosition(retention, channel.log, kept ? { oldestKept: kept } : {});
+    const keptFrom = maxCount === undefined ? undefined : await this.#keptFrom(channel, maxCount);
+    const wanted = trimPosition(retention, channel.log, { oldestKept: kept, keptFrom });
     return (await this.#readable(channel, Math.min(wanted ?? 0, limit), limit)) ?? channel.log.firstPosition;
+  }
+
+  /** Nothing goes while something cannot be read that may be a message. */
+  async #keptFrom(channel: ActiveChannel, maxCount: number): Promise<number> {
+    try {
+      return await this.#messages.keptFrom(scanOf(this.#core, channel), maxCount);
+    } catch (error) {
+      if (error instanceof RemoteUnavailableError) return 0;
+      throw error;
+    }
   }
 
   /** The same as an operator forces it, who waits for nobody: neither for a home that is away nor for a rule. Of a

@@ -26,7 +26,15 @@ import { pastOf, vectorOf } from './past.js';
 import { Redactions } from './redactions.js';
 import type { RunSummary } from './run.js';
 import { type WriterState, stateOf } from './writer-state.js';
-import { type DueTrims, type FloorsVerdict, dueTrims, judgeFloors, rises, trimAt } from './trims.js';
+import {
+  type DueTrims,
+  type FloorsVerdict,
+  dueTrims,
+  judgeFloors,
+  noteForced,
+  rises,
+  trimAt,
+} from './trims.js';
 import { forgetEffects, forgetEffectsOf, holdEffects } from './waiting-effects.js';
 
 export type { Refusal } from './acceptance.js';
@@ -400,7 +408,7 @@ export class ChannelLog {
       floors.set(writer, floor);
       this.#parts.subLogs.obtain(writer).raiseFloor(floor);
     }
-    if (!rises) return;
+    if (!rises) return noteForced(this.#parts, trim.forced);
     putInForce(this.#parts, { ...trim, floors });
     const { retained } = this.#parts;
     if (retained && retained.seq <= (floors.get(retained.writer) ?? 0)) this.#parts.retained = undefined;

@@ -2,6 +2,7 @@
  *  content of that any more, and takes it from the disk once the redaction is committed. What is kept here comes of the entries
  *  held, so it goes with them: a trim that removes a redaction has removed what it names. */
 import type { Dot, WriterId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { Span } from './committed-order.js';
 import type { Entry, LostRange } from './entry.js';
 import type { LogParts, Redaction } from './log-parts.js';
@@ -55,11 +56,16 @@ export class Redactions {
     return seqs;
   }
 
-  /** Committed, and on the disk as far as is known here. */
+  /** Committed, or of what is trimmed, which nobody needs to be sure of; and on the disk as far as is known here. */
   due(): readonly Redaction[] {
     const { redactions, subLogs } = this.#parts;
     const isCommitted = ({ writer, seq }: Dot): boolean => seq <= (subLogs.get(writer)?.placed ?? 0);
-    return redactions.filter(({ by, isErased }) => !isErased && by.some(isCommitted));
+    const isGone = ({ writer, seq }: Dot): boolean =>
+      seq <= (subLogs.get(writer)?.goneThrough ?? 0) && !planted('trimmed-unerased');
+    const isHeld = ({ writer, seq }: Dot): boolean => seq <= (subLogs.get(writer)?.seq ?? 0);
+    return redactions.filter(
+      (each) => !each.isErased && isHeld(each) && (isGone(each) || each.by.some(isCommitted)),
+    );
   }
 
   /** Nothing is left to be taken from the disk, now or later. */
@@ -97,8 +103,7 @@ export function takeRedactions(
   { writer, marked }: { readonly writer: WriterId; readonly marked: readonly Entry[] },
 ): void {
   for (const { seq, redacts } of marked) {
-    const subLog = redacts && parts.subLogs.get(redacts.writer);
-    if (!redacts || !subLog || redacts.seq > subLog.seq || redacts.seq <= subLog.goneThrough) continue;
+    if (!redacts || !mayCome(parts, redacts)) continue;
     const by = { writer, seq };
     const known = parts.redactions.find(isSame(redacts));
     if (!known) parts.redactions = [...parts.redactions, { ...redacts, by: [by], isErased: false }];
@@ -107,6 +112,12 @@ export function takeRedactions(
         each === known ? { ...each, by: [...each.by, by] } : each,
       );
   }
+}
+
+/** Whether an entry that is named is held. Where something is lost it may be what names it as a parent: then it comes. */
+function mayCome({ subLogs }: LogParts, { writer, seq }: Dot): boolean {
+  const { seq: have = 0, goneThrough = 0 } = subLogs.get(writer) ?? {};
+  return seq > goneThrough && (seq <= have || subLogs.values().some(({ lost }) => lost.length > 0));
 }
 
 /** Floors have risen, or something turned out to be void: of what is gone nothing needs to be known once it is erased. */

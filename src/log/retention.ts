@@ -14,6 +14,14 @@ export interface RetentionInput {
   /** The first seq of each writer that is young enough: `LogStore.seqsSince(now - maxAgeMs)`. Needed where the rule has
    *  an age, else age removes nothing. */
   readonly oldestKept?: Vector | undefined;
+  /** Where the newest messages begin that the rule keeps by their number, an eighth more of them before some go: `isAboveCount`.
+   *  Needed where the rule has a count, else count removes nothing. */
+  readonly keptFrom?: number | undefined;
+}
+
+/** Whether so many messages are enough more than a rule keeps. */
+export function isAboveCount(maxCount: number, messages: number): boolean {
+  return messages > maxCount * (1 + excessFraction);
 }
 
 /** What an operator says is left, exactly: that many of the newest entries, about that many bytes, or what is not older. */
@@ -31,7 +39,7 @@ const excessEntriesMin = 2;
 export function trimPosition(rule: RetentionRule, log: LogSizes, input: RetentionInput): number | undefined {
   const wanted = Math.max(
     positionByAge(rule, log, input.oldestKept),
-    positionByCount(rule, log),
+    input.keptFrom ?? 0,
     positionByBytes(rule, log),
   );
   const position = Math.min(wanted, log.endPosition);
@@ -62,12 +70,6 @@ function positionBefore(log: LogSizes, oldestKept: Vector): number {
   for (const [writer, seq] of oldestKept)
     position = Math.min(position, log.positionOf({ writer, seq }) ?? position);
   return position;
-}
-
-function positionByCount({ maxCount }: RetentionRule, log: LogSizes): number {
-  if (maxCount === undefined) return 0;
-  const committed = log.endPosition - log.firstPosition;
-  return committed > maxCount * (1 + excessFraction) ? log.endPosition - maxCount : 0;
 }
 
 function positionByBytes({ maxBytes }: RetentionRule, log: LogSizes): number {

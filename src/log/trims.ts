@@ -6,6 +6,7 @@ import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { HeldWriters } from './acceptance.js';
 import type { Forced, LostRange, Trim, Vector } from './entry.js';
+import { trimmedCount } from './floors.js';
 import type { HeldTrim, LogParts } from './log-parts.js';
 import { vectorOf } from './past.js';
 import type { RunSummary } from './run.js';
@@ -51,7 +52,7 @@ export function holdTrims(
   { writer, marked }: Pick<RunSummary, 'writer' | 'marked'>,
 ): void {
   for (const { seq, trim } of marked) {
-    if (!trim || !rises(trim.floors, last?.floors ?? nothing)) continue;
+    if (!trim || !isNews(trim, last)) continue;
     trims.push({ dot: { writer, seq }, trim });
     if (trims.length > limits.heldTrimsMax) trims.splice(leastNeeded(trims), 1);
   }
@@ -79,6 +80,7 @@ export function dueTrims(parts: LogParts): DueTrims {
   let due: Trim | undefined;
   let forced: Forced | undefined;
   let isEach = true;
+  const floors = parts.trim?.floors ?? nothing;
   for (const held of parts.trims) {
     const { dot, trim } = held;
     const isCommitted = dot.seq <= (parts.subLogs.get(dot.writer)?.placed ?? 0);
@@ -87,19 +89,34 @@ export function dueTrims(parts: LogParts): DueTrims {
     else if (!isTrue(parts, trim)) untrue.push(dot);
     else {
       forced = newest(forced, trim.forced);
-      if (!due || rises(trim.floors, due.floors)) due = trim;
+      if (rises(trim.floors, due?.floors ?? floors)) due = trim;
     }
   }
   if (untrue.length > 0 || !isEach)
     parts.trims = parts.trims.filter((held) => !untrue.includes(held.dot) && !isBeside(parts, held));
+  noteForced(parts, forced);
   return { due: due && inForce(parts, { ...due, forced }), untrue };
+}
+
+/** A trim that was forced and is committed: where another had removed as much by then, that is told all the same, since homes
+ *  meet the two in another order. */
+export function noteForced(parts: LogParts, forced: Forced | undefined): void {
+  const { trim: last } = parts;
+  if (!last || !forced || trimmedCount(last.floors) < forced.end) return;
+  parts.trim = inForce(parts, { ...last, forced });
+  forgetTrims(parts);
 }
 
 /** After floors have risen: forgets trims that have nothing left to remove. */
 export function forgetTrims(parts: LogParts): void {
   if (parts.trims.length === 0) return;
-  const floors = parts.trim?.floors ?? nothing;
-  parts.trims = parts.trims.filter(({ trim }) => rises(trim.floors, floors));
+  parts.trims = parts.trims.filter(({ trim }) => isNews(trim, parts.trim));
+}
+
+/** It removes something, or says of what is removed that it was forced. */
+function isNews({ floors, forced }: Trim, last: Trim | undefined): boolean {
+  if (rises(floors, last?.floors ?? nothing)) return true;
+  return forced !== undefined && forced.end <= trimmedCount(floors) && forced.end > (last?.forced?.end ?? 0);
 }
 
 /** `held`: what is held, and what waits to be stored before these floors. */

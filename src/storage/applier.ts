@@ -1,6 +1,7 @@
 /** Takes durable runs into the channel logs and the index: the same for a commit just synced and for one found at
  *  start, so that both lead to the same state. */
 import { type ChannelRef, channelKey } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import type { Trim } from '../log/entry.js';
 import { floorsIn } from '../log/floors.js';
 import type { RunSummary } from '../log/run.js';
@@ -31,8 +32,9 @@ export class Applier {
   readonly #options: ApplierOptions;
   /** Channels with rows below their floors, by the trim that made them so. */
   readonly trimmed = new Map<string, ChannelRef>();
-  /** Channels with redacted entries whose content may still be on the disk. */
-  readonly redacted = new Map<string, ChannelRef>();
+  /** Channels with redacted entries whose content may still be on the disk, and with trims that are not in force: both wait for a
+   *  commit, or for a step of maintenance. */
+  readonly waiting = new Map<string, ChannelRef>();
   /** Idempotency keys stamped before this are not remembered: while old segments are scanned, see keys-since.ts. */
   keysSince = 0;
 
@@ -71,7 +73,8 @@ export class Applier {
     for (const row of run.keys) if (row.timestamp >= this.keysSince) this.#index.keys.add(row);
     if (floors) return [floors];
     if (run.marked.length === 0) return nothing;
-    if (run.marked.some(({ redacts }) => redacts)) this.noteRedacted(slot.ref, slot.bytes);
+    const waits = run.marked.some(({ redacts, trim }) => redacts ?? (!this.#options.soleHome && trim));
+    if (waits) this.noteWaiting(slot.ref, slot.bytes);
     return run.marked.flatMap(({ trim, voids }) => this.#dueOf(trim, voids));
   }
 
@@ -114,10 +117,11 @@ export class Applier {
     this.trimmed.set(`${ref.hub}/${ref.channel}`, ref);
   }
 
-  /** Remembers, durably with the entries that say so, that something is to be taken from the disk. */
-  noteRedacted(ref: ChannelRef, channel: Uint8Array): void {
-    this.#index.addWrites([{ key: tagged(tags.redact, channel), value: new Uint8Array(0) }]);
-    this.redacted.set(channelKey(ref), ref);
+  /** Remembers, durably with the entries that say so, that something is to be taken from the disk, or to take effect. */
+  noteWaiting(ref: ChannelRef, channel: Uint8Array): void {
+    if (!planted('erasing-forgotten'))
+      this.#index.addWrites([{ key: tagged(tags.waiting, channel), value: new Uint8Array(0) }]);
+    this.waiting.set(channelKey(ref), ref);
   }
 
   /** Record bytes between the old floor and the new one. A run that is only partly below counts by its entries. */

@@ -99,7 +99,7 @@ export const tags = {
   trim: 116,
   digest: 100,
   scrub: 115,
-  redact: 120,
+  waiting: 120,
 };
 type Tag = (typeof tags)[keyof typeof tags];
 

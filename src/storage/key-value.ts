@@ -28,6 +28,8 @@ export interface KeyValue {
   range(range: KeyRange): Promise<Row[]>;
   /** All writes or none; a later write of a key wins. The caller keeps its arrays unchanged until this settles. */
   batch(writes: readonly Write[]): Promise<void>;
+  /** What was put so far is on the disk: no power loss takes it. */
+  sync(): Promise<void>;
   close(): Promise<void>;
   /** Removes everything stored; only while closed. */
   destroy(): Promise<void>;

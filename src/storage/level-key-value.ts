@@ -9,6 +9,8 @@ export function levelKeyValue(directory: string): KeyValue {
   return new LevelKeyValue(directory);
 }
 
+const neverPut = Uint8Array.of(0);
+
 class LevelKeyValue implements KeyValue {
   readonly #directory: string;
   #level: Level | undefined;
@@ -49,6 +51,15 @@ class LevelKeyValue implements KeyValue {
       await this.#opened().batch(
         writes.map(({ key, value }) => (value ? { type: 'put', key, value } : { type: 'del', key })),
       );
+    } catch (error) {
+      throw withSystemCode(error);
+    }
+  }
+
+  /** A synced write takes all before it along; this one changes nothing. */
+  async sync(): Promise<void> {
+    try {
+      await this.#opened().del(neverPut, { sync: true });
     } catch (error) {
       throw withSystemCode(error);
     }

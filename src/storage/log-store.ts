@@ -206,6 +206,17 @@ class SegmentedLogStore implements LogStore {
     await this.#guard(() => this.#maintenance.step(unixMs));
   }
 
+  waiting(limit: number): readonly ChannelRef[] {
+    const { waiting } = this.#parts.applier;
+    const refs = [...waiting].slice(0, limit);
+    // To the end of the queue: the others get their turn.
+    for (const [key, ref] of refs) {
+      waiting.delete(key);
+      waiting.set(key, ref);
+    }
+    return refs.map(([, ref]) => ref);
+  }
+
   async rename(): Promise<void> {
     this.#mustWork();
     const { lineage, options, index } = this.#parts;

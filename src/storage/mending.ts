@@ -7,6 +7,7 @@ import type { Applier, StoredAt } from './applier.js';
 import { digestKey } from './digest-rows.js';
 import { type RunPlace, encodeRun, runKey } from './index-rows.js';
 import type { Write } from './key-value.js';
+import { isSettled } from './redacting.js';
 import type { SegmentSet } from './segments.js';
 import type { Slot } from './slots.js';
 import type { StoreIndex } from './store-index.js';
@@ -14,7 +15,7 @@ import type { StoreIndex } from './store-index.js';
 export interface MendingParts {
   readonly index: StoreIndex;
   readonly segments: SegmentSet;
-  readonly applier: Pick<Applier, 'keysSince' | 'noteRedacted'>;
+  readonly applier: Pick<Applier, 'keysSince' | 'noteWaiting'>;
 }
 
 /** A run that is to be stored again, or was found to be. */
@@ -116,7 +117,7 @@ export class Mending {
     const { keyPrefix } = slot.subLog(run.writer);
     slot.log.restore(run);
     slot.log.redactions.storedAgain(run);
-    if (!slot.log.redactions.isDone) applier.noteRedacted(slot.ref, slot.bytes);
+    if (!isSettled(slot.log)) applier.noteWaiting(slot.ref, slot.bytes);
     // What was missing in its digest is there now.
     const writes: Write[] = [{ key: digestKey(slot.ref) }];
     for (const place of this.#places) {

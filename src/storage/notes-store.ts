@@ -35,6 +35,7 @@ export function openNotesStore(random: Random, lock?: Lock): LogStore {
     arrivedSince: () => nothing({ runs: [], through: 0 }),
     hubs: () => nothing([]),
     channels: () => nothing([]),
+    waiting: () => [],
     damaged: () => [],
     examine: () => nothing(undefined),
     scrub: () => nothing(true),

@@ -12,7 +12,7 @@ import { rowsOf } from './index-tables.js';
 import { type LogStoreOptions, type StoreParts, storeDirectory } from './options.js';
 import { keysToFind } from './keys-since.js';
 import { migrate } from './migrate.js';
-import { channelsToErase } from './redacting.js';
+import { channelsThatWait } from './redacting.js';
 import { recover } from './recovery.js';
 import type { Recovered } from './recovery-options.js';
 import { reindexRewritten } from './rewritten-index.js';
@@ -144,7 +144,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     const ref = channelOf(key);
     applier.trimmed.set(channelKey(ref), ref);
   }
-  for (const [key, ref] of await channelsToErase(keyValue)) applier.redacted.set(key, ref);
+  for (const [key, ref] of await channelsThatWait(keyValue)) applier.waiting.set(key, ref);
   const { lineage } = found.identity;
   for (const { number, generation, through, size, header } of opened.rewritten) {
     const { firstCommit = 0, firstArrival = 0, lastCommit = 0, end = 0 } = header ?? {};

@@ -5,6 +5,7 @@ import type { ReadResult } from '../engine/ports.js';
 import { type ChannelRef, type WriterId, channelKey } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
+import type { ChannelLog } from '../log/channel-log.js';
 import { RecordWalk, placeSeed, recordIsWhole, recordSeq } from '../log/record-layout.js';
 import { redactBody } from '../log/redaction.js';
 import type { Stretch } from './damaged-run.js';
@@ -18,7 +19,7 @@ import type { Slot } from './slots.js';
 
 /** Takes the content out of what was read of redacted entries. The bytes are the reader's own. */
 export function withoutRedacted({ log, ref }: Slot, result: ReadResult): ReadResult {
-  if (log.redactions.size === 0) return result;
+  if (log.redactions.size === 0 || planted('redacted-read')) return result;
   for (const { writer, round, firstSeq, count, records } of result.slices) {
     const redacted = log.redactions.within(writer, firstSeq, firstSeq + count - 1);
     if (redacted.length === 0) continue;
@@ -48,10 +49,15 @@ export function stretchesWithout(stretches: readonly Stretch[], seqs: readonly n
   return left;
 }
 
-/** Channels in which something may have to be written over. */
-export async function channelsToErase(keyValue: KeyValue): Promise<Map<string, ChannelRef>> {
+/** Nothing waits: neither what is to be written over nor a trim. */
+export function isSettled({ redactions, heldTrims }: ChannelLog): boolean {
+  return redactions.isDone && heldTrims.length === 0;
+}
+
+/** Channels in which something may have to be written over, or to take effect. */
+export async function channelsThatWait(keyValue: KeyValue): Promise<Map<string, ChannelRef>> {
   const channels = new Map<string, ChannelRef>();
-  for await (const [key] of rowsOf(keyValue, tagged(tags.redact))) {
+  for await (const [key] of rowsOf(keyValue, tagged(tags.waiting))) {
     const ref = channelOf(key);
     channels.set(channelKey(ref), ref);
   }
@@ -62,22 +68,31 @@ export async function channelsToErase(keyValue: KeyValue): Promise<Map<string, C
  *  with what it read before. */
 export async function eraseStep(parts: StoreParts): Promise<void> {
   const { index, applier } = parts;
-  if (applier.redacted.size === 0) return;
-  // A start must not have to scan what is written over: half of it may be.
-  await index.flushAll();
-  const refs = [...applier.redacted.values()].slice(0, limits.redactedChannelsAtOnce);
+  if (applier.waiting.size === 0) return;
+  let isIndexed = false;
+  const refs = [...applier.waiting.values()].slice(0, limits.redactedChannelsAtOnce);
   for (const ref of refs) {
-    applier.redacted.delete(channelKey(ref));
+    applier.waiting.delete(channelKey(ref));
     const slot = await index.slots.use(ref);
     try {
-      await eraseDue(parts, slot);
-      if (slot.log.redactions.isDone) index.addWrites([{ key: tagged(tags.redact, slot.bytes) }]);
+      if (slot.log.redactions.due().length > 0) {
+        // A start must not have to scan what is written over: half of it may be.
+        if (!isIndexed) await syncIndex(parts);
+        isIndexed = true;
+        await eraseDue(parts, slot);
+      }
+      if (isSettled(slot.log)) index.addWrites([{ key: tagged(tags.waiting, slot.bytes) }]);
       // To the end of the queue.
-      else applier.redacted.set(channelKey(ref), ref);
+      else applier.waiting.set(channelKey(ref), ref);
     } finally {
       index.slots.release(ref);
     }
   }
+}
+
+async function syncIndex({ index }: StoreParts): Promise<void> {
+  await index.flushAll();
+  await index.keyValue.sync();
 }
 
 async function eraseDue(parts: StoreParts, slot: Slot): Promise<void> {
@@ -122,7 +137,7 @@ async function erase(
   const file = await options.files.open(segments.pathOf(segment), 'write');
   try {
     file.write(bytes.subarray(changed.start, changed.end), offset + changed.start);
-    await file.sync();
+    if (!planted('erased-unsynced')) await file.sync();
   } finally {
     await file.close();
   }

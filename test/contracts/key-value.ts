@@ -41,6 +41,13 @@ export function keyValueContract(name: string, make: () => Promise<KeyValueUnder
       expect(await keyValue.get(key('b'))).toBeUndefined();
     });
 
+    scenario('to sync is to change nothing', async (keyValue) => {
+      await keyValue.sync();
+      await keyValue.batch([put('a', 1)]);
+      await keyValue.sync();
+      expect(await keyValue.get(key('a'))).toEqual(value(1));
+    });
+
     scenario('ranges are in byte order, half open, limited, both ways', async (keyValue) => {
       const keys = [[0], [0, 0], [0, 255], [1], [127], [128], [255], [255, 255]];
       await keyValue.batch(

@@ -165,6 +165,19 @@ test('a log knows what is redacted from the entries that say so, as long as thos
   expect(again?.redactions.size).toBe(0);
 });
 
+test('what is named by an entry whose parents are lost counts when it comes', () => {
+  const log = new ChannelLog(room);
+  // As a start finds them whose index is gone: what it stands on was stored again behind it.
+  log.lose({ writer: writer(2), fromSeq: 1, toSeq: 3 });
+  const out = new RunWriter();
+  out.begin(room, writer(2), 4, 4, 0);
+  out.append({ timestamp: 1_000, kind: 'redact', redacts: { writer: first, seq: 2 } });
+  log.apply(out.end());
+  expect(log.redactions.due()).toEqual([]);
+  log.apply(written(text(5), text(6), text(7)).run);
+  expect(log.redactions.of({ writer: first, seq: 2 })?.by).toEqual([{ writer: writer(2), seq: 4 }]);
+});
+
 test('an entry that came without its content is not to be read until a redaction of it is held', () => {
   const { run, bytes } = written(text(50), text(60), text(70));
   redact(bytes, run.headerBytes, [2, 3]);

@@ -105,6 +105,33 @@ describe('a trim that was forced', () => {
     expect(behind.trim).toEqual(log.trim);
   });
 
+  test('is told whichever of it and a usual one that removes as much is in force first', () => {
+    const reasonOf = (log: ChannelLog): unknown => {
+      const step = LogReader.atPosition(log, 0).next(log, 9);
+      return step.type === 'gap' && step.reason;
+    };
+    const log = committed(9);
+    log.apply(floorRun(ref, trimOf(a, 7)).run);
+    expect(reasonOf(log)).toBe('trimmed');
+    add(log, a, 1, forced(3));
+    // Not before it is committed; and kept over a start until then.
+    expect([log.dueTrims().due, reasonOf(log)]).toEqual([undefined, 'trimmed']);
+    const decoded = ChannelLog.decode(ref, log.encode());
+    const again = decoded.ok ? decoded.value : log;
+    again.commitThrough({ writer: a, seq: 10 });
+    expect(again.dueTrims()).toEqual({ due: undefined, untrue: [] });
+    expect([again.heldTrims, reasonOf(again)]).toEqual([[], 'forced']);
+    expect(again.trim).toEqual({ ...trimOf(a, 7), forced: forced(3).forced });
+    // At a node alone: both in one commit.
+    const alone = committed(9);
+    for (const trim of [trimOf(a, 7), forced(3)]) alone.applyTrim(trim, 0);
+    expect(alone.trim).toEqual(again.trim);
+    // What it does not cover it cannot have removed.
+    const lie = { ...forced(3), forced: { through: { writer: a, seq: 3 }, end: 99 } };
+    add(log, a, 1, lie);
+    expect(log.heldTrims).toHaveLength(1);
+  });
+
   test('is not let go before others where many wait', () => {
     const log = committed(200);
     add(log, a, 1, forced(1));

@@ -159,6 +159,34 @@ test('it is written over before retention forgets where it lies', async () => {
   });
 });
 
+test('what is trimmed before its redaction is committed is written over all the same', async () => {
+  const machine = new Machine();
+  await machine.run(async () => {
+    const { store, writer } = await written(machine);
+    const log = store.peek(room)!;
+    log.commitThrough({ writer: first, seq: 3 });
+    await redact(writer, 2);
+    await writer.raise(room, log.trimAt(3)!);
+    await writer.commit();
+    for (let i = 0; i < 3; i++) await store.maintain(0);
+    expect(machine.hasSecret).toBe(false);
+    await store.close();
+  });
+});
+
+test('the index knows of a commit for good before anything in it is written over', async () => {
+  const machine = new Machine(true);
+  await machine.run(async () => {
+    const { store, writer } = await written(machine);
+    await redact(writer, 2);
+    await store.maintain(0);
+  });
+  const rows = machine.index.rows().length;
+  machine.index.powerLoss();
+  // All that was put before: a start scans nothing of it again.
+  expect(machine.index.rows().length).toBe(rows);
+});
+
 /** The records of a store as another home sends them, some without their content. */
 async function sentBy(store: LogStore, redacted: readonly number[], count = 3) {
   const { slices } = await store.read(room, [{ writer: first, firstSeq: 1, count }], 1e6);

@@ -1,7 +1,7 @@
 /** Trims that an operator forced: they hold, and whoever lacks what they removed is told that it was forced. */
 import type { EntryEvent, Reader, ReaderEvent } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
-import type { Checker, Evidence } from './evidence.js';
+import type { Checker } from './evidence.js';
 import { type StoredEntry, type StoredTrim, dotText } from './store-log.js';
 
 /** I19: what somebody was told is removed is, at every home. */
@@ -22,7 +22,7 @@ export const forcedTrimsHold: Checker = function* ({ record, orders, homesOf }) 
 /** I13: what was forced out is not told as what retention removed. */
 export const forcedIsTold: Checker = function* (evidence) {
   for (const [channel, order] of evidence.orders) {
-    const forcedOut = forcedOutOf(evidence, channel, order);
+    const forcedOut = forcedOutOf(order);
     if (forcedOut.length === 0) continue;
     for (const reader of evidence.record.readers) {
       if (reader.channel !== channel) continue;
@@ -33,19 +33,12 @@ export const forcedIsTold: Checker = function* (evidence) {
   }
 };
 
-/** Publishes of which the first trim that covers them was forced, and took effect as it stands. */
-function forcedOutOf(
-  { raised, stores }: Evidence,
-  channel: string,
-  { entries }: ChannelOrder,
-): StoredEntry[] {
+/** Publishes of which the first trim that covers them was forced. */
+function forcedOutOf({ entries }: ChannelOrder): StoredEntry[] {
   const trims = entries.flatMap(({ trim }) => trim ?? []);
-  // A node alone writes no floors down.
-  const inForce = (trim: StoredTrim): boolean =>
-    stores.length === 1 || raised.some((seen) => seen.channel === channel && isSame(seen.trim, trim));
   return entries.filter((entry) => {
     const first = trims.find(({ floors }) => entry.seq <= (floors.get(entry.writer) ?? 0));
-    return entry.line > 0 && !entry.isVoid && first?.forced !== undefined && inForce(first);
+    return entry.line > 0 && !entry.isVoid && first?.forced !== undefined;
   });
 }
 
@@ -83,10 +76,4 @@ function names(event: ReaderEvent, { writer, seq }: StoredEntry): boolean {
 
 function covers(floors: ReadonlyMap<string, number> | undefined, trim: StoredTrim): boolean {
   return [...trim.floors].every(([writer, seq]) => seq <= (floors?.get(writer) ?? 0));
-}
-
-function isSame(a: StoredTrim, b: StoredTrim): boolean {
-  return (
-    a.floors.size === b.floors.size && [...a.floors].every(([writer, seq]) => b.floors.get(writer) === seq)
-  );
 }

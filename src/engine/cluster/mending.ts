@@ -6,10 +6,12 @@ import type { LogStore, MissingRange, ReadRange, ReadResult, Timers } from '../p
 import { RemoteUnavailableError } from './followed-channel.js';
 
 export interface MendingOptions {
-  readonly store: Pick<LogStore, 'read' | 'peek' | 'scrub' | 'damaged' | 'digest'>;
+  readonly store: Pick<LogStore, 'read' | 'peek' | 'scrub' | 'damaged' | 'digest' | 'waiting'>;
   readonly timers: Timers;
   /** Has an entry that cannot be read looked for elsewhere. */
   readonly examine: (ref: ChannelRef, writer: WriterId, seq: number) => Promise<void>;
+  /** Has the other homes asked what is committed of a channel, which nobody may use. */
+  readonly learn: (ref: ChannelRef) => Promise<void>;
   /** Whether it may still be found. */
   readonly mayMend: (ref: ChannelRef, writer: WriterId, seq: number) => boolean;
 }
@@ -43,9 +45,11 @@ export class Mending {
     throw new RemoteUnavailableError(`entries of ${ref.channel} are damaged here and with no other home now`);
   }
 
-  /** Reads on through about this part of what is stored, and takes up some of what was found damaged. */
+  /** Reads on through about this part of what is stored, takes up some of what was found damaged, and asks for what upkeep waits
+   *  for. */
   async mend(scrubPart: number): Promise<void> {
-    const { store, examine } = this.#options;
+    const { store, examine, learn } = this.#options;
+    for (const ref of store.waiting(limits.mendsAtOnce)) await learn(ref);
     await store.scrub(scrubPart);
     for (const { ref, writer, firstSeq } of store.damaged(limits.mendsAtOnce))
       await examine(ref, writer, firstSeq);

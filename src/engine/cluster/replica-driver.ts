@@ -154,7 +154,7 @@ export class ReplicaDriver {
     this.#inbound.set(peer, waiting);
     try {
       for (let frame = waiting[0]; frame && !this.#stopped; frame = waiting[0]) {
-        await this.#open(this.#refsOf(frame), frame.messages.some(isPassing));
+        await this.open(this.#refsOf(frame), frame.messages.some(isPassing));
         if (waiting.shift() === frame && !this.#stopped) this.#take(peer, frame);
       }
     } catch (error) {
@@ -186,14 +186,14 @@ export class ReplicaDriver {
     return this.#refsOf(frame).every((ref) => this.#hooks.logs.isOpen(ref));
   }
 
-  async #open(refs: readonly ChannelRef[], isInPassing = false): Promise<void> {
+  async open(refs: readonly ChannelRef[], isInPassing = false): Promise<void> {
     const open = (ref: ChannelRef) => (isInPassing ? this.#hooks.logs.pass(ref) : this.#hooks.logs.open(ref));
     for (let i = 0; i < refs.length; i += limits.parallelOpensMax) {
       await Promise.all(refs.slice(i, i + limits.parallelOpensMax).map(open));
     }
     // One that was opened first may have left again.
     const left = refs.filter((ref) => !this.#hooks.logs.isOpen(ref));
-    if (left.length > 0) await this.#open(left, isInPassing);
+    if (left.length > 0) await this.open(left, isInPassing);
   }
 
   async fetch(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
@@ -207,7 +207,7 @@ export class ReplicaDriver {
 
   /** Opens channels and compares each with another home: what one has more the other gets. */
   async compare(refs: readonly ChannelRef[], peer: NodeId): Promise<void> {
-    await this.#open(refs);
+    await this.open(refs);
     if (this.#stopped) return;
     for (const ref of refs) if (this.#hooks.logs.isOpen(ref)) this.#replica.compare(ref, peer, this.#now());
     this.pumpSoon();
@@ -215,7 +215,7 @@ export class ReplicaDriver {
 
   /** Takes entries of a channel that is held here from a node that holds it no more; what is held once they are synced. */
   async adopt(ref: ChannelRef, from: NodeId, runs: readonly Uint8Array[]): Promise<Vector | undefined> {
-    await this.#open([ref]);
+    await this.open([ref]);
     const interval = this.#hooks.heldInterval(ref);
     if (this.#stopped || interval === undefined) return undefined;
     this.#replica.touch(interval, ref, this.#now());
@@ -331,7 +331,7 @@ export class ReplicaDriver {
     try {
       const damage = await this.#store.examine(ref, writer, seq);
       if (!damage || this.#stopped || this.#hooks.heldInterval(ref) === undefined) return;
-      await this.#open([ref]);
+      await this.open([ref]);
       const interval = this.#hooks.heldInterval(ref);
       if (this.#stopped || interval === undefined) return;
       this.#replica.damaged(interval, damage, this.#now());
@@ -368,7 +368,7 @@ export class ReplicaDriver {
     const isHeld = (ref: ChannelRef): boolean => this.#hooks.heldInterval(ref) !== undefined;
     try {
       const held = refs.filter(isHeld);
-      await this.#open(held, true);
+      await this.open(held, true);
       if (this.#stopped) return;
       this.#replica.opened(id, held.filter(isHeld), this.#now());
       this.pumpSoon();
@@ -387,7 +387,7 @@ export class ReplicaDriver {
         const found = await this.#channelsOf(new Set(lists.map(({ interval }) => interval)));
         for (const { id, interval } of lists) {
           const refs = found.get(interval) ?? [];
-          await this.#open(refs);
+          await this.open(refs);
           if (this.#stopped) return;
           this.#replica.listed(id, refs);
         }

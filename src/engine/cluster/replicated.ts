@@ -63,7 +63,8 @@ export class Replicated implements Ordering {
     const { store, ports } = options;
     const examine = this.driver.examine.bind(this.driver);
     const mayMend = this.replica.mayMend.bind(this.replica);
-    this.mending = new Mending({ store, timers: ports.timers, examine, mayMend });
+    const learn = (ref: ChannelRef): Promise<void> => this.#learnCommitted(ref);
+    this.mending = new Mending({ store, timers: ports.timers, examine, learn, mayMend });
   }
 
   attach(channels: ChannelTable, committer: Committer): void {
@@ -162,6 +163,16 @@ export class Replicated implements Ordering {
     this.replica.touch(channel.shared.interval, channel.ref, this.#now());
     // The owner tells what is committed of it, and merges what is not.
     if (!isAllCommitted(channel)) this.replica.exchange(channel.ref, this.#now());
+    this.driver.pumpSoon();
+  }
+
+  /** The same of a channel that nobody may use. */
+  async #learnCommitted(ref: ChannelRef): Promise<void> {
+    await this.driver.open([ref]);
+    const interval = this.#options.surroundings.heldInterval(ref);
+    if (this.#isStopped || interval === undefined) return;
+    this.replica.touch(interval, ref, this.#now());
+    this.replica.exchange(ref, this.#now());
     this.driver.pumpSoon();
   }
 

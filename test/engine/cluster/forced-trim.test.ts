@@ -27,6 +27,12 @@ async function read(world: ClusterWorld, node: TestNode, start: Json = { beginni
   return { data: session.data(channel), reasons: session.gaps().map(({ reason }) => reason) };
 }
 
+/** As its index has it: nobody opens the channel for that. */
+async function entriesAt(world: ClusterWorld, node: TestNode): Promise<number | undefined> {
+  const channels = await world.run(node.engine.channels('default', { limit: 10 }));
+  return channels.ok ? channels.value.find(({ ref }) => ref.channel === channel)?.entries : undefined;
+}
+
 function alarms(world: ClusterWorld): string[] {
   return world.nodes.flatMap(({ observations }) =>
     observations.flatMap((each) => (each.type === 'alarm' ? [`${each.code}: ${each.message}`] : [])),
@@ -55,6 +61,22 @@ describe('a forced trim among nodes', () => {
       expect(page.history.gaps.map(({ reason }: Json) => reason)).toEqual(['forced']);
     }
     expect((await world.digests(channel)).size).toBe(1);
+    expect(alarms(world)).toEqual([]);
+  });
+
+  test('is in force within two minutes at a home that forgot that it is committed, though nobody uses the channel', async () => {
+    const world = await ClusterWorld.start({ nodes: 3 });
+    const [a, b, away] = world.nodes as [TestNode, TestNode, TestNode];
+    await publishAll(connect(a), 0, 19);
+    await world.pass(500);
+    const done = trim(world, b, { entries: 5 });
+    expect(await done).toMatchObject({ ok: true, value: { level: 'quorum' } });
+    away.kill();
+    await world.pass(2_000);
+    for (const node of [a, b]) node.kill();
+    for (const node of world.nodes) await world.run(node.start(false));
+    await world.pass(120_000);
+    for (const node of world.nodes) expect(await entriesAt(world, node)).toBeLessThan(9);
     expect(alarms(world)).toEqual([]);
   });
 

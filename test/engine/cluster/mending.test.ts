@@ -11,12 +11,14 @@ const missing = (seqs: readonly number[]) => seqs.map((seq) => ({ writer, fromSe
 function mending(channels: Record<string, readonly number[]>) {
   const examined: string[] = [];
   const digested: string[] = [];
+  const learned: string[] = [];
   const made = new Mending({
     store: {
       read: () => Promise.resolve({ slices: [], missing: [] }),
       peek: () => undefined,
       scrub: () => Promise.resolve(false),
       damaged: () => [],
+      waiting: () => [ref('waits')],
       digest: ({ channel }) => {
         digested.push(channel);
         const empty = { digest: new Uint8Array(32), entries: 0, through: new Map<WriterId, number>() };
@@ -33,9 +35,13 @@ function mending(channels: Record<string, readonly number[]>) {
       examined.push(`${channel} ${seq}`);
       return Promise.resolve();
     },
+    learn: ({ channel }) => {
+      learned.push(channel);
+      return Promise.resolve();
+    },
     mayMend: () => true,
   });
-  return { made, examined, digested };
+  return { made, examined, digested, learned };
 }
 
 test('a channel that is damaged is examined once for each time it was found, a few entries at a time', async () => {
@@ -45,6 +51,12 @@ test('a channel that is damaged is examined once for each time it was found, a f
   expect(digested).toEqual(['one', 'two', 'three']);
   expect(examined).toEqual(['one 1', 'one 3', 'one 5', 'one 7', 'three 4']);
   expect(examined).toHaveLength(limits.mendsAtOnce + 1);
+});
+
+test('what upkeep waits for is asked for every time', async () => {
+  const { made, learned } = mending({});
+  for (let i = 0; i < 2; i++) await made.mend(0.1);
+  expect(learned).toEqual(['waits', 'waits']);
 });
 
 test('more channels than are kept in mind are left for the next comparison', async () => {

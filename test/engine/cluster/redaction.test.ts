@@ -130,6 +130,21 @@ describe('a redacted message', () => {
     },
   );
 
+  test('is written over at a home that lost power before it did so, though nobody uses the channel there', async () => {
+    const { world, nodes, ids } = await three();
+    const [a, b, away] = nodes;
+    expect(await redact(world, b, ids[1]!)).toMatchObject({ level: 'quorum' });
+    await world.pass(50);
+    away.kill();
+    await world.pass(1_000);
+    expect(withSecret(world)).toHaveLength(1);
+    // The others hear no more of it either: what they had told is forgotten.
+    for (const node of [a, b]) node.kill();
+    for (const node of nodes) await world.run(node.start(false));
+    await world.pass(15_000);
+    expect(withSecret(world)).toEqual([]);
+  });
+
   test('comes to a new home without its content', async () => {
     const { world, nodes, ids } = await three();
     await redact(world, nodes[0], ids[1]!);

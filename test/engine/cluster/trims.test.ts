@@ -49,14 +49,15 @@ describe('retention in a cluster', () => {
     await publishAll(connect(b), 1, 49);
     await world.pass(10_000);
     for (const node of world.nodes) {
-      expect(await kept(world, node)).toBeLessThanOrEqual(12);
+      // Eleven messages at most, and what owners wrote between.
+      expect(await kept(world, node)).toBeLessThanOrEqual(15);
       const late = connect(node);
       await late.subscribe('news', { cursor });
       await world.pass(300);
       expect(late.gaps()).toMatchObject([{ reason: 'trimmed' }]);
       const data = late.data('news');
       expect(data).toEqual(upTo(49, data.length));
-      expect(data.length).toBeGreaterThan(5);
+      expect([10, 11]).toContain(data.length);
     }
     expect(early.data('news')).toEqual(upTo(49, 50));
     expect(early.gaps()).toEqual([]);
