@@ -26,10 +26,11 @@ afterAll(async () => {
   await node.remove();
 });
 
+const adminToken = () => readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
+
 async function admin(method: string, path: string, body?: unknown): Promise<void> {
-  const secret = readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
   const headers = {
-    authorization: `Bearer ${secret}`,
+    authorization: `Bearer ${adminToken()}`,
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
   };
   const sent = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -120,6 +121,35 @@ test('a client that can fetch tokens has the next one before the last one ends, 
   }
   expect(fetched).toBeGreaterThan(2);
   expect(states).toEqual([]);
+});
+
+test('nobody gets the name that administrators act under, by a signed token or by a service', async () => {
+  const publish = (authorization: string) =>
+    fetch(`${node.url}/v1/hubs/acme/channels/room:4/publish`, {
+      method: 'POST',
+      body: 'x',
+      headers: { authorization },
+    });
+  const refused = async (authorization: string) => {
+    const answer = await publish(authorization);
+    return [answer.status, ((await answer.json()) as { code: string }).code];
+  };
+  const named = (sub: string) => `Bearer ${good({ sub })}`;
+  expect(await refused(named('$admin'))).toEqual([401, 'UNAUTHENTICATED']);
+  await set('providers/asked', { type: 'http', url: `${service.origin}/who` });
+  service.answer = (response, body) => {
+    const { token: shown } = JSON.parse(body) as { token: string };
+    response.end(JSON.stringify({ user: shown, permissions }));
+  };
+  expect(await refused('Bearer $admin')).toEqual([401, 'UNAUTHENTICATED']);
+  // Who is called "admin" is a user like any other, and what is written says which of the two it was.
+  for (const who of [named('admin'), 'Bearer admin', `Bearer ${adminToken()}`])
+    expect((await publish(who)).status).toBe(200);
+  const log = await fetch(`${node.url}/v1/hubs/acme/channels/room:4/history`, {
+    headers: { authorization: `Bearer ${adminToken()}` },
+  });
+  const { entries } = (await log.json()) as { entries: { actor: string }[] };
+  expect(entries.map(({ actor }) => actor)).toEqual(['admin', 'admin', '$admin']);
 });
 
 test('a user who is revoked is cut', async () => {

@@ -199,6 +199,7 @@ test('attack 13: who is known in one hub is nobody in another', async () => {
 test.each<[string, Partial<Identity>]>([
   ['no user', { user: '' }],
   ['a user of the system', { user: '$system' }],
+  ['who administrators act as', { user: '$admin' }],
   ['a user that forges lines', { user: 'ada\nroot' }],
   ['a user that is too long', { user: 'a'.repeat(129) }],
   ['half a character', { user: 'a\ud800' }],

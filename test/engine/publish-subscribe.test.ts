@@ -302,10 +302,10 @@ test('attack 2: where anonymous clients are not served, Auth comes first, and in
   const right = world.connect();
   expect((await right.ask({ auth: { token: adminToken } })).auth).toEqual({
     authenticated: true,
-    actor: 'admin',
+    actor: '$admin',
   });
   expect((await right.publish('lobby', 1)).ack).toBeDefined();
   await right.subscribe('lobby', { beginning: true });
   await world.settle();
-  expect(right.entries()).toMatchObject([{ actor: 'admin', data: 1 }]);
+  expect(right.entries()).toMatchObject([{ actor: '$admin', data: 1 }]);
 });
