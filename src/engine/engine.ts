@@ -157,12 +157,8 @@ export class Engine implements NodeApi {
       core.cluster,
     );
     const { side } = core;
-    const publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
-      missing: (hub) => this.#tenants.hubs.missing(hub),
-      isDeleted: (hub) => this.#tenants.hubs.deleting.has(hub),
-      recipient: (ref) => this.#tenants.recipient(ref),
-      unsigned: (...publish) => this.#tenants.unsigned(...publish),
-    });
+    const rulesOf = (hub: HubName, channel: ChannelName) => this.#rules(hub, channel);
+    const publishing = new Publishing(core, rulesOf, side, this.#tenants);
     this.#publishing = publishing;
     const { hubs } = this.#tenants;
     const hubDeletion = new HubDeletion(core, hubs, this.#options.nodeId, {

@@ -326,6 +326,40 @@ test('attack 15: a hub’s quotas bound what its clients and each of its users s
   expect(() => world.connect()).not.toThrow();
 });
 
+test('attack 15: a channel takes as much a second as its rules say, from all its clients together', async () => {
+  const world = await start();
+  await change(
+    world,
+    'default',
+    put('rules', 'calm', { messagesPerSecondMax: 2 }),
+    put('namespaces', 'room', 'calm'),
+  );
+  const [ada, bob] = [await enter(world), await enter(world)];
+  const codeOf = ({ error }: Json): string => error?.code ?? 'ok';
+  expect(codeOf(await ada.publish('room:1', 'x'))).toBe('ok');
+  // Signals count as well.
+  expect(codeOf(await bob.publish('room:1', 'x', { level: 'memory' }))).toBe('ok');
+  const refused = await ada.publish('room:1', 'x');
+  expect(refused.error).toMatchObject({
+    code: 'RATE_LIMITED',
+    channel: 'room:1',
+    retryAfterMs: expect.any(Number) as number,
+  });
+  const [byHttp] = await world.run(world.engine.publish(anonymous, 'default', [message('room:1')]));
+  expect(byHttp).toMatchObject({ error: { code: 'RATE_LIMITED' } });
+  // Each channel for itself; administrators are not counted.
+  expect(codeOf(await ada.publish('room:2', 'x'))).toBe('ok');
+  const [asAdmin] = await world.run(world.engine.publish(admin, 'default', [message('room:1')]));
+  expect(asAdmin).toMatchObject({ ok: true });
+  await world.pass(1_000);
+  expect(codeOf(await bob.publish('room:1', 'x'))).toBe('ok');
+  // Another number goes at once, for channels in use too.
+  await change(world, 'default', put('rules', 'calm', { messagesPerSecondMax: 3 }));
+  const sent = [];
+  for (let i = 0; i < 4; i++) sent.push(codeOf(await bob.publish('room:1', 'x')));
+  expect(sent).toEqual(['ok', 'ok', 'ok', 'RATE_LIMITED']);
+});
+
 function message(channel: string): PublishMessage {
   return { type: 'publish', channel, content: encodeContent({ payload: utf8('x') }) };
 }

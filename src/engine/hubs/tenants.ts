@@ -21,7 +21,8 @@ import { type ReceiptsHost, markReceipt } from '../people/receipts.js';
 import { type Asking, People, noPeople } from '../people/people.js';
 import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
-import type { ChannelSize, EnginePorts, Secrets } from '../ports.js';
+import type { ChannelSize, Clock, EnginePorts, Secrets } from '../ports.js';
+import type { PublishingHubs } from '../publishing.js';
 import { Restoring } from '../restoring/restoring.js';
 import { Hubs } from './hubs.js';
 import { Identifying } from './identifying.js';
@@ -43,7 +44,7 @@ export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonK
   peopleChanged(hub: HubName): void;
 }
 
-export class Tenants {
+export class Tenants implements PublishingHubs {
   readonly hubs: Hubs;
   readonly clients: Identifying;
   readonly quotas: Quotas;
@@ -55,11 +56,13 @@ export class Tenants {
   readonly #host: TenantsHost;
   readonly #receipts: ReceiptsHost;
   readonly #secrets: Secrets | undefined;
+  readonly #clock: Clock;
   #requests = 0;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
     this.#host = host;
     this.#secrets = ports.secrets;
+    this.#clock = ports.clock;
     const folds: SystemFoldHost = { ...host, ports };
     this.#configured = options.rules.hubs;
     this.#receipts = {
@@ -164,11 +167,29 @@ export class Tenants {
     }
   }
 
+  // What a publish has to ask.
+
+  missing(hub: HubName): Failure {
+    return this.hubs.missing(hub);
+  }
+
+  isDeleted(hub: HubName): boolean {
+    return this.hubs.deleting.has(hub);
+  }
+
   unsigned(ref: ChannelRef, principal: Principal, message: PublishMessage): Failure | undefined {
     const keyOf = (name: string) => (this.#people ? this.#people.publicKeys.known(ref.hub, name) : null);
     const isSignature: Secrets['isSignature'] = (...signature) =>
       this.#secrets?.isSignature(...signature) === true;
     return signatureFault(ref, principal, message, { keyOf, isSignature });
+  }
+
+  /** Why no more is published to a channel that takes so much a second. */
+  tooMany(ref: ChannelRef, principal: Principal, most: number): Failure | undefined {
+    const retryAfterMs = this.quotas.takeFor(ref, principal, most, this.#clock.monotonicMs());
+    if (retryAfterMs === 0) return undefined;
+    const message = `Clients publish at most ${most} messages a second to this channel. Wait.`;
+    return failure('RATE_LIMITED', { channel: ref.channel, message, retryAfterMs });
   }
 
   /** Why nobody can be written to in this channel of a user's or a group's. */
