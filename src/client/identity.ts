@@ -7,7 +7,11 @@ export interface Identity {
   readonly user?: string;
   readonly authenticated: boolean;
   /** Channel patterns: what it may do beside what the channels' rules allow everybody. */
-  readonly permissions: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
+  readonly permissions: {
+    readonly publish: readonly string[];
+    readonly subscribe: readonly string[];
+    readonly delete: readonly string[];
+  };
   /** What the hub's authentication provider says of it. */
   readonly metadata?: unknown;
   /** The server ends the session then, unless there is a new token. */
@@ -32,10 +36,11 @@ export class IdentityKeeper {
 
   answered(answer: AuthResult, nowMs: number): void {
     const { actor, authenticated, publish = [], subscribe = [], metadata, expiresAt } = answer;
+    const { delete: deletes = [] } = answer;
     this.identity = {
       ...(actor === undefined ? {} : { user: actor }),
       authenticated,
-      permissions: { publish, subscribe },
+      permissions: { publish, subscribe, delete: deletes },
       ...(metadata === undefined ? {} : { metadata: parsed(metadata) }),
       ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
     };

@@ -131,7 +131,11 @@ const names = Object.keys(readers) as (keyof typeof readers)[];
 function readAuthResult(members: JsonMembers, source: JsonSource): ServerEvent {
   const actor = members.text('actor');
   const patterns = (name: string) => members.list(name).filter((each) => typeof each === 'string');
-  const [publish, subscribe] = [patterns('publish'), patterns('subscribe')];
+  const [publish, subscribe, deletes] = ['publish', 'subscribe', 'delete'].map(patterns) as [
+    string[],
+    string[],
+    string[],
+  ];
   const expiresAt = members.count('expiresAt');
   return {
     type: 'auth',
@@ -139,6 +143,7 @@ function readAuthResult(members: JsonMembers, source: JsonSource): ServerEvent {
     ...(actor ? { actor } : undefined),
     ...(publish.length > 0 ? { publish } : undefined),
     ...(subscribe.length > 0 ? { subscribe } : undefined),
+    ...(deletes.length > 0 ? { delete: deletes } : undefined),
     ...(members.has('metadata') ? { metadata: source.member('metadata').text } : undefined),
     ...(expiresAt ? { expiresAt } : undefined),
   };

@@ -107,6 +107,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
   let actor = '';
   const publish: string[] = [];
   const subscribe: string[] = [];
+  const deletes: string[] = [];
   let metadata = '';
   let expiresAt = 0;
   while (!reader.done) {
@@ -117,6 +118,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
     else if (tag === 0x22) subscribe.push(reader.text('subscribe'));
     else if (tag === 0x2a) metadata = reader.text('metadata');
     else if (tag === 0x30) expiresAt = reader.varint();
+    else if (tag === 0xa2) deletes.push(reader.text('delete'));
     else reader.skip(tag);
   }
   return {
@@ -125,6 +127,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
     ...(actor === '' ? undefined : { actor }),
     ...(publish.length > 0 ? { publish } : undefined),
     ...(subscribe.length > 0 ? { subscribe } : undefined),
+    ...(deletes.length > 0 ? { delete: deletes } : undefined),
     ...(metadata === '' ? undefined : { metadata }),
     ...(expiresAt === 0 ? undefined : { expiresAt }),
   };

@@ -118,8 +118,8 @@ const sessionInfoMembers: (keyof SessionInfo)[] = [
   'subscriptionsMax',
 ];
 
-function authToJson({ authenticated, actor, publish, subscribe, metadata, expiresAt }: AuthResult): string {
-  const text = JSON.stringify({ authenticated, actor, publish, subscribe, expiresAt });
+function authToJson({ type: _, metadata, ...rest }: AuthResult): string {
+  const text = JSON.stringify(rest);
   return metadata === undefined ? text : `${text.slice(0, -1)},"metadata":${metadata}}`;
 }
 

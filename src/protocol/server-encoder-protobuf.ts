@@ -275,6 +275,7 @@ function putAuth(out: ByteWriter, message: AuthResult): void {
   for (const pattern of message.subscribe ?? []) putText(out, 0x22, pattern);
   putText(out, 0x2a, message.metadata);
   putNumber(out, 0x30, message.expiresAt ?? 0);
+  for (const pattern of message.delete ?? []) putText(out, 0xa2, pattern);
 }
 
 function putGap(out: ByteWriter, gap: Gap): void {

@@ -47,4 +47,5 @@ export const protocolHistory: readonly {
     change:
       'An entry may be redacted: another one says so, and its content is gone. A trim may be forced; gaps of the reason "forced".',
   },
+  { version: 1, digest: '4b3c9955463f4f2c', change: 'The answer to Auth says what the client may delete.' },
 ];

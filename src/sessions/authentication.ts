@@ -34,13 +34,14 @@ export function authResultOf({
   metadata,
   expiresAtMs,
 }: SessionPrincipal): AuthResult {
-  const { publish = [], subscribe = [] } = grants?.permissions ?? {};
+  const { publish = [], subscribe = [], delete: deletes = [] } = grants?.permissions ?? {};
   return {
     type: 'auth',
     authenticated,
     ...(actor === '' ? {} : { actor }),
     ...(publish.length > 0 ? { publish } : {}),
     ...(subscribe.length > 0 ? { subscribe } : {}),
+    ...(deletes.length > 0 ? { delete: deletes } : {}),
     ...(metadata === undefined ? {} : { metadata }),
     ...(expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs }),
   };

@@ -1,6 +1,7 @@
 /** Hubs and settings that change while a node runs. */
 import { expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.js';
+import { limits } from '../../src/base/limits.js';
 import type { Change } from '../../src/hubs/change.js';
 import type { Principal } from '../../src/engine/api.js';
 import { encodeContent } from '../../src/log/entry-wire.js';
@@ -240,6 +241,49 @@ test('hubs nobody uses leave memory, and come back with all they had', async () 
   await world.pass(200_000);
   const alice = await enter(world, 'acme');
   expect((await alice.publish('vault', 'x')).error).toMatchObject({ code: 'DENIED' });
+});
+
+test('a hub that is asked for just as it leaves memory has all it had, and takes changes', async () => {
+  const world = await start();
+  await world.run(world.engine.createHub('acme', 'root'));
+  await change(world, 'acme', ...closed);
+  const { hubIdleMs, channelIdleMs } = limits;
+  let changes = 0;
+  // Of those moments some are before it goes, some behind, and one or two while it does; its log leaves a while later.
+  for (const idleMs of [hubIdleMs, hubIdleMs + channelIdleMs]) {
+    for (let aroundMs = -1_500; aroundMs <= 1_500; aroundMs += 250) {
+      await world.pass(idleMs + aroundMs);
+      const name = `set-${++changes}`;
+      const asked = Promise.all([
+        world.engine.enter('acme', undefined),
+        world.engine.changeSettings('acme', put('rules', name, { liveHistory: changes }), 'root'),
+        world.engine.settings('acme'),
+      ]);
+      const [entered, changed, document] = await world.run(asked);
+      expect([entered.ok, changed.ok, document.ok]).toEqual([true, true, true]);
+      const bob = world.connect({ hub: 'acme' });
+      expect((await bob.publish('vault', 'x')).error).toMatchObject({ code: 'DENIED' });
+      bob.handle.disconnected();
+    }
+  }
+  const document = await world.run(world.engine.settings('acme'));
+  const names = Object.keys(document.ok ? (document.value.rules ?? {}) : {});
+  expect(names).toEqual(['closed', ...Array.from({ length: changes }, (_, i) => `set-${i + 1}`)]);
+});
+
+test('a hub that is made or deleted is so among many others', async () => {
+  const world = await start();
+  const names = Array.from({ length: 300 }, (_, i) => `hub-${i}`);
+  await world.run(Promise.all(names.map((name) => world.engine.createHub(name, 'root'))));
+  await enter(world, 'hub-7');
+  const seen: string[] = [];
+  await world.run(world.engine.deleteHub('hub-7', 'root'));
+  await world.run(world.engine.createHub('one-more', 'root'));
+  for (const name of ['hub-7', 'hub-8', 'one-more']) {
+    const entered = await world.run(world.engine.enter(name, undefined));
+    seen.push(entered.ok ? 'there' : entered.error.code);
+  }
+  expect(seen).toEqual(['HUB_NOT_FOUND', 'there', 'there']);
 });
 
 test('retention that is set at run time trims', async () => {

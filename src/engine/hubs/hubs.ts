@@ -41,7 +41,8 @@ export class Hubs {
   readonly #active = new Map<HubName, Active>();
   /** Of hubs that have no settings. */
   readonly #plain = new Map<HubName, HubView>();
-  #known = new Set<HubName>();
+  /** The list of hubs as it was looked at last. */
+  #looked: Catalog | undefined;
   #made = { sinceMs: -Infinity, count: 0 };
 
   constructor(host: HubsHost, options: HubsOptions) {
@@ -251,15 +252,18 @@ export class Hubs {
   #catalogChanged(): void {
     const catalog = this.#catalog?.state;
     if (!catalog) return;
-    const { hubs } = catalog;
-    const news = hubs.filter((hub) => !this.#known.has(hub));
-    const gone = [...this.#known].filter((hub) => !catalog.has(hub));
-    this.#known = new Set(hubs);
-    for (const hub of gone) this.#forget(hub);
-    for (const hub of news) {
-      const view = this.#plain.get(hub);
-      if (view) this.#use(hub, view);
-      this.#plain.delete(hub);
+    const before = this.#looked;
+    this.#looked = catalog;
+    const touched = catalog.takeTouched();
+    // One that was read anew says nothing of those that it lacks.
+    const looked = before === catalog ? touched : [...(before?.hubs ?? []), ...touched];
+    for (const hub of looked) {
+      if (!catalog.has(hub)) this.#forget(hub);
+      else {
+        const view = this.#plain.get(hub);
+        if (view) this.#use(hub, view);
+        this.#plain.delete(hub);
+      }
     }
   }
 
