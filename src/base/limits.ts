@@ -374,6 +374,9 @@ export const limits = {
   keyIdBytesMax: 128,
   /** A token says when it ends; one that is good for longer is refused, so that revocations need not be kept longer. */
   tokenLifeMsMax: 86_400_000,
+  /** Where a node is cut off from who decides of a hub's settings, it hears of no revocation: after this no token that is older counts
+   *  there. */
+  cutOffTokenMs: 900_000,
   /** Clocks of whoever signs tokens and of nodes differ by no more than this. */
   tokenLeewayMs: 30_000,
   /** Who a user is and what else is known of it. */

@@ -28,6 +28,7 @@ import { type Core, startCore } from './core.js';
 import { coreStatus } from './core-status.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { writeLastSnapshots } from './folds/last-snapshots.js';
+import { reaches } from './cluster/reaching.js';
 import { Admission } from './hubs/admission.js';
 import { HubDeletion } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
@@ -91,7 +92,7 @@ export class Engine implements NodeApi {
       quotas: () => this.#tenants.quotas,
       presence: () => this.#presence!,
       restoring: () => this.#tenants.restoring,
-      isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
+      ended: (hub, principal) => this.#tenants.clients.ended(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });
     this.#tenants = new Tenants(ports, options, {
@@ -107,6 +108,7 @@ export class Engine implements NodeApi {
           documentState(core, channel, { type: 'documentGet', channel: ref.channel }),
         ),
       channels: (hub, page) => this.channels(hub, page),
+      reaches: (ref) => reaches(this.#cluster, ref),
       hubChanged: (hub) => this.#hubChanged(hub),
       left: (ref, session) => this.#presence?.gone(ref, session),
       peopleChanged: (hub) => this.#sessions.recheck(hub),
@@ -237,8 +239,8 @@ export class Engine implements NodeApi {
   }
 
   #hubChanged(hub: HubName): void {
-    for (const channel of this.#core?.channels ?? [])
-      if (channel.ref.hub === hub) channel.changeRules(this.#tenants.rulesOf(channel.ref) ?? closedRules);
+    for (const channel of this.#core?.channels.of(hub) ?? [])
+      channel.changeRules(this.#tenants.rulesOf(channel.ref) ?? closedRules);
     if (!planted('rights-outlive')) this.#sessions.recheck(hub);
   }
 

@@ -26,6 +26,8 @@ export interface HubsOptions {
 export interface HubsHost extends SystemFoldHost {
   /** What goes for the hub is another: for all who are there. */
   changed(hub: HubName): void;
+  /** Whether what is decided of that channel is heard of here; of none: of every channel. */
+  reaches(ref?: ChannelRef): boolean;
 }
 
 interface Active {
@@ -41,6 +43,8 @@ export class Hubs {
   readonly #active = new Map<HubName, Active>();
   /** Of hubs that have no settings. */
   readonly #plain = new Map<HubName, HubView>();
+  /** Since when changes of a hub's settings may go unheard here. */
+  readonly #lostMs = new Map<HubName, number>();
   /** The list of hubs as it was looked at last. */
   #looked: Catalog | undefined;
   #made = { sinceMs: -Infinity, count: 0 };
@@ -201,9 +205,25 @@ export class Hubs {
     return fold.state ? ok(fold.state.document()) : err(notNow());
   }
 
+  /** For how long changes of its settings may have gone unheard here. */
+  unheardMs(hub: HubName): number {
+    const lostMs = this.#lostMs.get(hub);
+    return lostMs === undefined ? 0 : this.#nowMs() - lostMs;
+  }
+
+  /** A hub that leaves memory meanwhile and comes back is no better known than before. */
+  #listen(nowMs: number): void {
+    if (this.#lostMs.size === 0 && this.#host.reaches()) return;
+    for (const hub of new Set([...this.#active.keys(), ...this.#lostMs.keys()])) {
+      if (this.#host.reaches(settingsRef(hub))) this.#lostMs.delete(hub);
+      else if (!this.#lostMs.has(hub)) this.#lostMs.set(hub, nowMs);
+    }
+  }
+
   /** Lets hubs go that nobody uses; `used`: those that somebody does. */
   tick(used: ReadonlySet<HubName>): void {
     const nowMs = this.#nowMs();
+    this.#listen(nowMs);
     for (const [hub, active] of this.#active) {
       if (used.has(hub)) active.usedMs = nowMs;
       if (nowMs - active.usedMs < limits.hubIdleMs) continue;

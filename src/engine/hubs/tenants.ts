@@ -24,12 +24,13 @@ import type { PersonKeysHost } from '../people/person-keys.js';
 import type { ChannelSize, Clock, EnginePorts, Secrets } from '../ports.js';
 import type { PublishingHubs } from '../publishing.js';
 import { Restoring } from '../restoring/restoring.js';
-import { Hubs } from './hubs.js';
+import { Hubs, type HubsHost } from './hubs.js';
 import { Identifying } from './identifying.js';
 import { Quotas } from './quotas.js';
 import { type SystemFoldHost, writeSystem } from './system-fold.js';
 
-export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'> {
+export interface TenantsHost
+  extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'>, Pick<HubsHost, 'reaches'> {
   document: ReceiptsHost['document'];
   /** Channels that this node holds, by name. */
   channels(
@@ -73,7 +74,7 @@ export class Tenants implements PublishingHubs {
     };
     const { createOnUse } = options.hubs ?? { createOnUse: false };
     this.hubs = new Hubs(
-      { ...folds, changed: (hub) => host.hubChanged(hub) },
+      { ...folds, changed: (hub) => host.hubChanged(hub), reaches: (ref) => host.reaches(ref) },
       { config: options.rules, isKept: options.hubs !== undefined, createOnUse },
     );
     this.quotas = new Quotas((hub) => this.hubs.view(hub)?.quotas ?? unlimited);
@@ -98,7 +99,8 @@ export class Tenants implements PublishingHubs {
         this.#people?.recipient(hub, channel, user),
     };
     this.#groups = this.hubs.isKept ? new HubGroups(groups) : undefined;
-    this.clients = new Identifying(ports, options, viewOf, this.#people);
+    const unheardMs = (hub: HubName) => this.hubs.unheardMs(hub);
+    this.clients = new Identifying(ports, options, { viewOf, unheardMs }, this.#people);
     this.restoring = new Restoring({
       ...folds,
       ports,

@@ -12,7 +12,7 @@ import {
 } from '../../../src/cluster/ring.js';
 import { Engine } from '../../../src/engine/engine.js';
 import type { ClusterOptions } from '../../../src/engine/options.js';
-import type { Observation, PeerHandlers, Peers, Secrets } from '../../../src/engine/ports.js';
+import type { Authenticator, Observation, PeerHandlers, Peers, Secrets } from '../../../src/engine/ports.js';
 import type { RuleConfig } from '../../../src/channels/rules.js';
 import { openLogStore } from '../../../src/storage/log-store.js';
 import { openNotesStore } from '../../../src/storage/notes-store.js';
@@ -135,6 +135,7 @@ export class TestNode {
         },
         peers: this.#peers(),
         ...(options.secrets ? { secrets: options.secrets } : {}),
+        ...(options.authenticator ? { authenticator: options.authenticator } : {}),
       },
       {
         nodeId: this.id,
@@ -260,6 +261,7 @@ export interface ClusterWorldOptions {
   /** Hubs can be made and set at run time. */
   readonly keepsSettings?: boolean;
   readonly secrets?: Secrets;
+  readonly authenticator?: Authenticator;
   readonly trimGraceMs?: number;
   readonly seed?: number;
 }
