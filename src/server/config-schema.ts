@@ -212,6 +212,10 @@ export const configSchema = Type.Object(
       description: 'Named rule sets',
       default: {},
     }),
+    providers: Type.Record(Type.String(), Type.Unknown(), {
+      description: 'Who says who clients are, of every hub that names no others',
+      default: {},
+    }),
     hubs: Type.Record(Type.String(), hub, {
       description: 'Hubs, with the rule sets of each, of its namespaces and of its channels',
       default: {},

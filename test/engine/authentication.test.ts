@@ -74,6 +74,27 @@ test('a hub that is closed to anonymous clients gives them 5 s to say who they a
   expect(known.closed).toBeUndefined();
 });
 
+test('every hub has the providers of the configuration, until its settings name others', async () => {
+  const known = new Known();
+  const main = { type: 'http', url: 'https://auth.example' } as const;
+  const world = new World({ hubs: { createOnUse: true, providers: { main } }, authenticator: known });
+  known.world = world;
+  await world.boot();
+  known.tokens.set('ada', { user: 'ada', issuedAtMs: world.clock.wallMs() });
+  const userIn = async (hub: string): Promise<string> => {
+    const entered = await world.run(world.engine.enter(hub, 'ada'));
+    return entered.ok ? `${entered.value.actor} by ${entered.value.provider}` : entered.error.code;
+  };
+  // One of the configuration, and one that is made by its first use.
+  expect([await userIn('default'), await userIn('acme')]).toEqual(['ada by main', 'ada by main']);
+  const service = { type: 'http', url: 'https://acme.example' };
+  await set(world, { type: 'put', section: 'providers', name: 'main', value: service }, 'acme');
+  await set(world, { type: 'put', section: 'providers', name: 'another', value: service }, 'acme');
+  expect([await userIn('default'), await userIn('acme')]).toEqual(['ada by main', 'ada by another']);
+  const exported = await world.run(world.engine.settings('acme'));
+  expect(exported).toMatchObject({ value: { providers: { main: service, another: service } } });
+});
+
 test('what is sent behind Auth waits for its answer, and counts as who that is', async () => {
   const { world, known } = await start();
   const session = await enter(world);

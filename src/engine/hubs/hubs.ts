@@ -9,6 +9,7 @@ import { receiptsOf } from '../../channels/receipt-channels.js';
 import { type RuleConfig, type RuleSet, hasRetention, receiptRules, rulesFor } from '../../channels/rules.js';
 import { Catalog, type Cleared, type Deleting, type HubEvent, encodeHubEvent } from '../../hubs/catalog.js';
 import { type Change, type SettingsDocument, encodeChange } from '../../hubs/change.js';
+import type { Provider } from '../../hubs/provider.js';
 import { type HubView, Settings, viewOf } from '../../hubs/settings.js';
 import { catalogRef, hasOwnRules, settingsRef, systemRulesOf } from '../../hubs/system-channels.js';
 import { type Failure, failure } from '../../protocol/errors.js';
@@ -21,6 +22,8 @@ export interface HubsOptions {
   readonly isKept: boolean;
   /** A hub nobody knows is made by whoever uses it first. */
   readonly createOnUse: boolean;
+  /** Of every hub, as far as its settings name no others. */
+  readonly providers?: Readonly<Record<string, Provider>> | undefined;
 }
 
 export interface HubsHost extends SystemFoldHost {
@@ -95,7 +98,7 @@ export class Hubs {
     if (this.#catalog && !this.#catalog.state) return undefined;
     if (this.#hasSettings(hub)) return this.#use(hub).view;
     let view = this.#plain.get(hub);
-    if (!view) this.#plain.set(hub, (view = viewOf(hub, this.#options.config)));
+    if (!view) this.#plain.set(hub, (view = this.#viewOf(hub)));
     return view;
   }
 
@@ -233,6 +236,11 @@ export class Hubs {
     if (this.#plain.size > limits.settingsPerSectionMax) this.#plain.clear();
   }
 
+  #viewOf(hub: HubName, settings?: SettingsDocument): HubView {
+    const { config, providers } = this.#options;
+    return viewOf(hub, config, settings, providers);
+  }
+
   #hasSettings(hub: HubName): boolean {
     const catalog = this.#catalog?.state;
     if (catalog === undefined || hub === systemHub) return false;
@@ -264,7 +272,7 @@ export class Hubs {
     const { state } = active.fold;
     if (!state || this.#active.get(hub) !== active) return;
     // What is missing may have closed something: nobody is let in before an administrator has said anew what goes.
-    active.view = state.isWhole ? viewOf(hub, this.#options.config, state.document()) : undefined;
+    active.view = state.isWhole ? this.#viewOf(hub, state.document()) : undefined;
     this.#host.changed(hub);
   }
 

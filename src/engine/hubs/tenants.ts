@@ -72,10 +72,10 @@ export class Tenants implements PublishingHubs {
       document: host.document,
       patch: (ref, content, actor) => writeSystem(folds, ref, content, actor, 'patch'),
     };
-    const { createOnUse } = options.hubs ?? { createOnUse: false };
+    const { createOnUse = false, providers } = options.hubs ?? {};
     this.hubs = new Hubs(
       { ...folds, changed: (hub) => host.hubChanged(hub), reaches: (ref) => host.reaches(ref) },
-      { config: options.rules, isKept: options.hubs !== undefined, createOnUse },
+      { config: options.rules, isKept: options.hubs !== undefined, createOnUse, providers },
     );
     this.quotas = new Quotas((hub) => this.hubs.view(hub)?.quotas ?? unlimited);
     const viewOf = (hub: HubName) => this.hubs.view(hub);

@@ -18,7 +18,6 @@ const authenticator: Authenticator = {
       provider === undefined ? { ok: false, error: failure('UNAUTHENTICATED') } : ok({ provider, identity }),
     );
   },
-  stop() {},
 };
 
 async function start(): Promise<{
