@@ -91,6 +91,8 @@ export const limits = {
   settleMs: 5_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
+  /** Hubs of which it looks at the channels: each has its settings read for that, which stay in memory for `hubIdleMs`. */
+  retentionHubsMax: 20,
   /** One message between nodes, as bytes; a longer one is refused before it is read. */
   peerFrameBytesMax: 16_777_216,
   /** Parts of such a message of one kind: bounds what a few bytes can make a node allocate. */

@@ -354,7 +354,7 @@ export class Engine implements NodeApi {
 
   async hubs(): Promise<readonly HubName[]> {
     const core = this.#core;
-    return this.#tenants.hubNames(core ? await heldHubs(core) : []);
+    return this.#tenants.hubNames(core ? await heldHubs(core, this.#tenants.knownHubs) : []);
   }
 
   createHub: NodeApi['createHub'] = (...request) => this.#tenants.createHub(...request);

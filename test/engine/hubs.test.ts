@@ -303,6 +303,31 @@ test('retention that is set at run time trims', async () => {
   expect(bob.data('lobby')).toEqual([15, 16, 17, 18, 19]);
 });
 
+test('retention gets round to many small hubs soon, and not to one a step', async () => {
+  const world = await start();
+  const names = Array.from({ length: 60 }, (_, i) => `hub-${i}`);
+  const last = async (hub: string, count: number): Promise<unknown[]> => {
+    const entered = await world.run(world.engine.enter(hub, undefined));
+    if (!entered.ok) throw new Error(entered.error.code);
+    const session = world.connect({ hub });
+    for (let i = 0; i < count; i++) await session.publish('lobby', i);
+    await session.subscribe('lobby', { beginning: true });
+    await world.settle();
+    session.handle.disconnected();
+    return session.data('lobby');
+  };
+  for (const hub of names) {
+    await world.run(world.engine.createHub(hub, 'root'));
+    await last(hub, 4);
+    await change(world, hub, put('rules', 'short', { retention: { maxCount: 2 } }));
+    await change(world, hub, put('hub', 'rules', 'short'));
+  }
+  await world.pass(10_000);
+  const left = [];
+  for (const hub of names) left.push((await last(hub, 0)).length);
+  expect(new Set(left)).toEqual(new Set([2]));
+});
+
 test('documents go by the rules in force: who has no right neither reads nor changes them', async () => {
   const world = await start();
   const alice = await enter(world);

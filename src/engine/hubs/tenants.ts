@@ -221,11 +221,14 @@ export class Tenants implements PublishingHubs {
     return this.hubs.delete(name.value, actor);
   }
 
+  /** Of the configuration, and made at run time. */
+  get knownHubs(): ReadonlySet<HubName> {
+    return new Set([...(Object.keys(this.#configured) as HubName[]), ...this.hubs.made]);
+  }
+
   /** Those that can be used; `stored`: those of which something is held here. */
   hubNames(stored: readonly HubName[]): readonly HubName[] {
-    const configured = Object.keys(this.#configured) as HubName[];
-    const names = new Set([...configured, ...stored, ...this.hubs.made]);
-    return [...names].filter((hub) => !this.hubs.deleting.has(hub)).sort();
+    return [...new Set([...this.knownHubs, ...stored])].filter((hub) => !this.hubs.deleting.has(hub)).sort();
   }
 
   async changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>> {
