@@ -14,7 +14,7 @@ import type { Sample } from '../report/sample.js';
 import { formatRate, kibibytes, mebibytes } from '../report/text.js';
 import type { BenchContext, OpenSuite, Run, Suite } from './suite.js';
 
-/** Hubs that are used again; those of each further round are others. */
+/** Hubs that are used again. */
 const looked = 200;
 const before = 'before there are any';
 const used = 'once each was used';
@@ -55,8 +55,8 @@ class HubsSuite implements OpenSuite {
       [before, () => this.#before()],
       [used, () => this.#used()],
       [unused, () => this.#unused()],
-      [back, () => this.#opened(0)],
-      [again, () => this.#opened(0)],
+      [back, () => this.#opened()],
+      [again, () => this.#opened()],
     ];
     this.runs = runs.map(([target, sample]) => ({ cell: this.#cell, target, sample }));
   }
@@ -102,10 +102,10 @@ class HubsSuite implements OpenSuite {
     };
   }
 
-  async #opened(first: number): Promise<Sample> {
+  async #opened(): Promise<Sample> {
     const latencies = new Latencies();
     for (let i = 0; i < looked; i++) {
-      const hub = first + Math.floor((i * this.#count) / looked);
+      const hub = Math.floor((i * this.#count) / looked);
       const begun = performance.now();
       await this.#hubs!.read(hub);
       latencies.add(performance.now() - begun);

@@ -54,10 +54,11 @@ class PresenceSuite implements OpenSuite {
       await node.ask(`${settings}/hub/rules`, 'seen');
       const sizes = { channel: 'bench:presence', members: this.#members, joins };
       const report = await load.do({ type: 'presence', url: node.url, serverPid: node.pid, ...sizes });
-      const { loadShare, serverShare, rate, ...sample } = sampleOf(report);
+      const { foreignShare, latencies } = sampleOf(report);
       const { serverSeconds } = report;
       return {
-        ...sample,
+        ...(latencies && { latencies }),
+        ...(foreignShare !== undefined && { foreignShare }),
         values: {
           ...report.values,
           ...(serverSeconds !== undefined && { processorMs: (1_000 * serverSeconds) / joins }),

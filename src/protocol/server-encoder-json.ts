@@ -118,8 +118,8 @@ const sessionInfoMembers: (keyof SessionInfo)[] = [
   'subscriptionsMax',
 ];
 
-function authToJson({ type: _, metadata, ...rest }: AuthResult): string {
-  const text = JSON.stringify(rest);
+function authToJson({ metadata, ...rest }: AuthResult): string {
+  const text = JSON.stringify({ ...rest, type: undefined });
   return metadata === undefined ? text : `${text.slice(0, -1)},"metadata":${metadata}}`;
 }
 
