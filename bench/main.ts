@@ -17,7 +17,9 @@ import { goalLines, tableLines } from './report/table.js';
 import { clusterSuite } from './suites/cluster.js';
 import { documentsSuite } from './suites/documents.js';
 import { fanOutSuite } from './suites/fan-out.js';
+import { hubsSuite } from './suites/hubs.js';
 import { idleSuite } from './suites/idle.js';
+import { presenceSuite } from './suites/presence.js';
 import { publishSuite } from './suites/publish.js';
 import { replaySuite } from './suites/replay.js';
 import { rightsSuite } from './suites/rights.js';
@@ -33,6 +35,8 @@ const suites: Readonly<Record<SuiteName, Suite>> = {
   start: startSuite,
   store: storeSuite,
   rights: rightsSuite,
+  presence: presenceSuite,
+  hubs: hubsSuite,
   documents: documentsSuite,
   cluster: clusterSuite,
 };
@@ -91,6 +95,7 @@ function contextOf(options: Options, directory: string): BenchContext {
     directory,
     affinity: affinity(),
     quick: options.quick,
+    full: options.full,
     rounds: options.rounds,
     measureMs,
     warmUpMs: Math.max(200, measureMs / 3),

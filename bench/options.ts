@@ -9,6 +9,8 @@ export const suiteNames = [
   'start',
   'store',
   'rights',
+  'presence',
+  'hubs',
   'documents',
   'cluster',
 ] as const;
@@ -16,9 +18,10 @@ export type SuiteName = (typeof suiteNames)[number];
 
 export const usage = `usage: npm run bench -- [options]
 
-  --only <a,b>     suites: ${suiteNames.join(', ')} (default: all but cluster)
+  --only <a,b>     suites: ${suiteNames.join(', ')} (default: all but cluster and hubs)
   --cluster        three nodes beside one: the suite cluster alone
   --cells <a|b>    only cells whose name holds one of these texts
+  --full           presence of 10,000 and 100,000 hubs, in place of 1,000 and 2,000
   --quick          one short round, and less on disk
   --rounds <n>     medians are of so many (default: 3)
   --seconds <n>    measured in each cell and round (default: 1)
@@ -30,6 +33,8 @@ export interface Options {
   /** A cell is measured when its name holds one of these. */
   readonly cells: readonly string[];
   readonly quick: boolean;
+  /** The suites `presence` and `hubs` at their whole size. */
+  readonly full: boolean;
   readonly rounds: number;
   readonly seconds: number;
   readonly json: string | undefined;
@@ -45,6 +50,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
       cluster: { type: 'boolean' },
       cells: { type: 'string' },
       quick: { type: 'boolean' },
+      full: { type: 'boolean' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       json: { type: 'string' },
@@ -58,6 +64,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     only: suitesOf(values.only, values.cluster === true),
     cells: values.cells?.split('|') ?? [''],
     quick,
+    full: values.full === true,
     rounds: numberOf('--rounds', values.rounds, { fallback: quick ? 1 : 3, max: 100 }),
     seconds: numberOf('--seconds', values.seconds, { fallback: quick ? 0.5 : 1, max: 600 }),
     json: values.json,
@@ -65,11 +72,13 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   };
 }
 
-/** Three more nodes, and a minute: it is asked for. */
+/** Three more nodes and a minute, and two minutes of waiting: they are asked for. */
+const asked: readonly SuiteName[] = ['cluster', 'hubs'];
+
 function suitesOf(only: string | undefined, isCluster: boolean): readonly SuiteName[] {
   const named = only?.split(',').map(suiteName) ?? [];
   if (isCluster) return [...new Set([...named, 'cluster' as const])];
-  return only === undefined ? suiteNames.filter((name) => name !== 'cluster') : named;
+  return only === undefined ? suiteNames.filter((name) => !asked.includes(name)) : named;
 }
 
 function suiteName(text: string): SuiteName {

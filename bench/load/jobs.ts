@@ -94,8 +94,18 @@ export interface IdleJob {
   readonly channels: 'shared' | 'own';
 }
 
+/** So many in one channel who follow who is there, and then so many more who come and go, one after another. */
+export interface PresenceJob {
+  readonly type: 'presence';
+  readonly url: string;
+  readonly serverPid: number;
+  readonly channel: string;
+  readonly members: number;
+  readonly joins: number;
+}
+
 export type TimedJob = PublishJob | FanOutJob | PatchJob;
-export type LoadJob = TimedJob | FillJob | FillDocumentJob | ManyJob | ReplayJob | IdleJob;
+export type LoadJob = TimedJob | FillJob | FillDocumentJob | ManyJob | ReplayJob | IdleJob | PresenceJob;
 
 export interface LoadReport {
   /** Acknowledged publishes, or deliveries. */
@@ -109,4 +119,6 @@ export interface LoadReport {
   /** Where they can be read. */
   readonly serverSeconds?: number;
   readonly machineSeconds?: number;
+  /** What else it found, by name. */
+  readonly values?: Readonly<Record<string, number>>;
 }

@@ -26,6 +26,7 @@ import type {
   TimedJob,
 } from './jobs.js';
 import { Meter } from './meter.js';
+import { presenceCrowd } from './presence-crowd.js';
 import { replay } from './replay.js';
 
 const hub = 'default';
@@ -51,6 +52,8 @@ serveJobs<LoadJob, LoadReport>((job) => {
       return replayChannel(job);
     case 'idle':
       return openIdle(job);
+    case 'presence':
+      return presenceCrowd(job);
   }
 });
 

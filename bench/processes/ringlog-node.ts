@@ -96,10 +96,17 @@ export class RinglogNode {
     return counters;
   }
 
-  /** Of the administrators' interface. */
-  async ask(path: string): Promise<unknown> {
+  /** Of the administrators' interface; `put`: says what it is to be. */
+  async ask(path: string, put?: unknown): Promise<unknown> {
+    const authorization = { authorization: `Bearer ${this.token}` };
     const answer = await fetch(`${this.url}${path}`, {
-      headers: { authorization: `Bearer ${this.token}` },
+      ...(put === undefined
+        ? { headers: authorization }
+        : {
+            method: 'PUT',
+            headers: { ...authorization, 'content-type': 'application/json' },
+            body: JSON.stringify(put),
+          }),
       signal: AbortSignal.timeout(30_000),
     });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);

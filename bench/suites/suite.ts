@@ -10,6 +10,7 @@ export interface BenchContext {
   readonly directory: string;
   readonly affinity: Affinity;
   readonly quick: boolean;
+  readonly full: boolean;
   readonly rounds: number;
   readonly measureMs: number;
   readonly warmUpMs: number;

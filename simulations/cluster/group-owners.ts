@@ -1,11 +1,12 @@
 /** Whose the groups are that several wanted, as nodes say it. */
 import type { Principal } from '../../src/engine/api.js';
+import { administratorName } from '../../src/hubs/provider.js';
 import { lastLook } from './coming-together.js';
 import type { GroupClient } from './group-client.js';
 import type { SeenGroups } from './record.js';
 import type { World } from './world.js';
 
-const administrator: Principal = { actor: 'admin', authenticated: true, admin: true };
+const administrator: Principal = { actor: administratorName, authenticated: true, admin: true };
 
 /** Whose each group is, as every member of the ring says that is up, once all that wanted one have their answer; looked at until all
  *  say the same, or for so long. A node may hear a moment later of what came of a group whose maker got no answer. */

@@ -33,6 +33,11 @@ export class ChannelMap<T> {
     if (channels.size === 0) this.#hubs.delete(hub);
   }
 
+  /** Those of one hub. */
+  of(hub: HubName): Iterable<T> {
+    return this.#hubs.get(hub)?.values() ?? [];
+  }
+
   *values(): IterableIterator<T> {
     for (const channels of this.#hubs.values()) yield* channels.values();
   }

@@ -95,6 +95,8 @@ export const limits = {
   settleMs: 5_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
+  /** Hubs of which it looks at the channels: each has its settings read for that, which stay in memory for `hubIdleMs`. */
+  retentionHubsMax: 20,
   /** One message between nodes, as bytes; a longer one is refused before it is read. */
   peerFrameBytesMax: 16_777_216,
   /** Parts of such a message of one kind: bounds what a few bytes can make a node allocate. */
@@ -378,6 +380,9 @@ export const limits = {
   keyIdBytesMax: 128,
   /** A token says when it ends; one that is good for longer is refused, so that revocations need not be kept longer. */
   tokenLifeMsMax: 86_400_000,
+  /** Where a node is cut off from who decides of a hub's settings, it hears of no revocation: after this no token that is older counts
+   *  there. */
+  cutOffTokenMs: 900_000,
   /** Clocks of whoever signs tokens and of nodes differ by no more than this. */
   tokenLeewayMs: 30_000,
   /** Who a user is and what else is known of it. */

@@ -19,6 +19,8 @@ export interface RuleSet {
   readonly store: boolean;
   /** Publishes become the channel's retained message unless their `retain` extra says otherwise. */
   readonly retain: boolean;
+  /** How long after it was published the retained message is given to those who come; left out: as long as it is there. */
+  readonly retainMs?: number;
   /** The level a publish is acknowledged at unless it asks for another. */
   readonly ack: Level;
   /** A minority side may go on with `owner`. */
@@ -27,6 +29,8 @@ export interface RuleSet {
   /** Signals kept for late joiners: how many. */
   readonly liveHistory: number;
   readonly messageBytesMax: number;
+  /** What its clients publish a second at one node; left out: what they may elsewhere. */
+  readonly messagesPerSecondMax?: number;
   /** Whoever may subscribe sees who is subscribed, and is told of joins and leaves. */
   readonly presence: boolean;
   /** The same for how many are. */

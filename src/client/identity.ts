@@ -12,6 +12,7 @@ export interface Identity {
     readonly subscribe: readonly string[];
     /** Of methods that it may call. */
     readonly rpc: readonly string[];
+    readonly delete: readonly string[];
   };
   /** What the hub's authentication provider says of it. */
   readonly metadata?: unknown;
@@ -37,10 +38,11 @@ export class IdentityKeeper {
 
   answered(answer: AuthResult, nowMs: number): void {
     const { actor, authenticated, publish = [], subscribe = [], rpc = [], metadata, expiresAt } = answer;
+    const { delete: deletes = [] } = answer;
     this.identity = {
       ...(actor === undefined ? {} : { user: actor }),
       authenticated,
-      permissions: { publish, subscribe, rpc },
+      permissions: { publish, subscribe, rpc, delete: deletes },
       ...(metadata === undefined ? {} : { metadata: parsed(metadata) }),
       ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
     };

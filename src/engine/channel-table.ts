@@ -31,6 +31,10 @@ export class ChannelTable {
     return this.#channels.values();
   }
 
+  of(hub: HubName): Iterable<ActiveChannel> {
+    return this.#channels.of(hub);
+  }
+
   /** The channel if it is in memory; its name was checked when it came in. */
   find(hub: HubName, channel: string): ActiveChannel | undefined {
     const active = this.held({ hub, channel: channel as ChannelName });

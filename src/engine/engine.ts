@@ -22,6 +22,7 @@ import { type Core, startCore } from './core.js';
 import { coreStatus } from './core-status.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { writeLastSnapshots } from './folds/last-snapshots.js';
+import { reaches } from './cluster/reaching.js';
 import { Admission } from './hubs/admission.js';
 import { refusedCall } from './hubs/calls.js';
 import { HubDeletion } from './hubs/hub-deletion.js';
@@ -87,7 +88,7 @@ export class Engine implements NodeApi {
       presence: () => this.#presence!,
       calls: () => this.#tenants.calls,
       restoring: () => this.#tenants.restoring,
-      isCurrent: (hub, principal) => this.#tenants.clients.isCurrent(hub, principal),
+      ended: (hub, principal) => this.#tenants.clients.ended(hub, principal),
       anonymousAllowed: (hub) => options.anonymous && this.#tenants.hubs.view(hub)?.anonymous !== false,
     });
     this.#tenants = new Tenants(ports, options, {
@@ -103,6 +104,7 @@ export class Engine implements NodeApi {
           documentState(core, channel, { type: 'documentGet', channel: ref.channel }),
         ),
       channels: (hub, page) => this.channels(hub, page),
+      reaches: (ref) => reaches(this.#cluster, ref),
       hubChanged: (hub) => this.#hubChanged(hub),
       left: (ref, session) => this.#presence?.gone(ref, session),
       peopleChanged: (hub) => this.#sessions.recheck(hub),
@@ -153,12 +155,8 @@ export class Engine implements NodeApi {
       core.cluster,
     );
     const { side } = core;
-    const publishing = new Publishing(core, (hub, channel) => this.#rules(hub, channel), side, {
-      missing: (hub) => this.#tenants.hubs.missing(hub),
-      isDeleted: (hub) => this.#tenants.hubs.deleting.has(hub),
-      recipient: (ref) => this.#tenants.recipient(ref),
-      unsigned: (...publish) => this.#tenants.unsigned(...publish),
-    });
+    const rulesOf = (hub: HubName, channel: ChannelName) => this.#rules(hub, channel);
+    const publishing = new Publishing(core, rulesOf, side, this.#tenants);
     this.#publishing = publishing;
     const { hubs } = this.#tenants;
     const hubDeletion = new HubDeletion(core, hubs, this.#options.nodeId, {
@@ -237,8 +235,8 @@ export class Engine implements NodeApi {
   }
 
   #hubChanged(hub: HubName): void {
-    for (const channel of this.#core?.channels ?? [])
-      if (channel.ref.hub === hub) channel.changeRules(this.#tenants.rulesOf(channel.ref) ?? closedRules);
+    for (const channel of this.#core?.channels.of(hub) ?? [])
+      channel.changeRules(this.#tenants.rulesOf(channel.ref) ?? closedRules);
     if (!planted('rights-outlive')) this.#sessions.recheck(hub);
   }
 
@@ -355,7 +353,7 @@ export class Engine implements NodeApi {
 
   async hubs(): Promise<readonly HubName[]> {
     const core = this.#core;
-    return this.#tenants.hubNames(core ? await heldHubs(core) : []);
+    return this.#tenants.hubNames(core ? await heldHubs(core, this.#tenants.knownHubs) : []);
   }
 
   createHub: NodeApi['createHub'] = (...request) => this.#tenants.createHub(...request);

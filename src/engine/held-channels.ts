@@ -24,10 +24,11 @@ export async function heldChannels(
   return held.slice(0, limit);
 }
 
-/** Hubs of which it holds something. */
-export async function heldHubs(core: HeldHere): Promise<HubName[]> {
+/** Hubs of which it holds something, beside those that are known: looking takes a read for each. */
+export async function heldHubs(core: HeldHere, known: ReadonlySet<HubName>): Promise<HubName[]> {
   const held: HubName[] = [];
   for (const hub of await core.store.hubs()) {
+    if (known.has(hub)) continue;
     const [first] = await heldChannels(core, hub, { limit: 1 });
     if (first) held.push(hub);
   }

@@ -58,14 +58,26 @@ export class Maintenance {
     if (!this.#stopped) this.start();
   }
 
-  /** Looks at the next page of channels; all are seen in turn, those out of memory too. */
+  /** Looks at the next page of channels, or the few of some hubs; all are seen in turn, those out of memory too. */
   async #retain(): Promise<void> {
-    const { store, ordering } = this.core;
+    const { store } = this.core;
     if (this.#sweep.hubs.length === 0) this.#sweep = { hubs: [...(await store.hubs())], after: undefined };
-    const hub = this.#sweep.hubs[0];
-    if (hub === undefined) return;
+    let channels = 0;
+    for (let hubs = 0; hubs < limits.retentionHubsMax && channels < limits.retentionPageMax; hubs++) {
+      const hub = this.#sweep.hubs[0];
+      if (hub === undefined || this.#stopped) return;
+      channels += await this.#retainIn(hub);
+    }
+  }
+
+  /** Resolves with how many channels were listed. */
+  async #retainIn(hub: HubName): Promise<number> {
+    const { store, ordering } = this.core;
     const isAll = this.hubs.isKept ? await this.#retains(hub) : this.hubs.mayRetain;
-    if (!isAll && !this.hubs.isKept && !this.#hasSessions(hub)) return void this.#sweep.hubs.shift();
+    if (!isAll && !this.hubs.isKept && !this.#hasSessions(hub)) {
+      this.#sweep.hubs.shift();
+      return 0;
+    }
     // Channels of the system come first, and some have retention of their own.
     const { after } = this.#sweep;
     const page = await store.channels(hub, {
@@ -78,7 +90,7 @@ export class Maintenance {
       // Others apply the owner's trims, and never decide themselves.
       if (!rules || !mayBeDue(rules, size) || ordering.acting(size.ref).at !== 'here') continue;
       await this.retainChannel(this.core.channels.use(size.ref));
-      if (this.#stopped) return;
+      if (this.#stopped) return page.length;
     }
     this.#sweep.after = page.at(-1)?.ref.channel;
     const isDone = page.length < limits.retentionPageMax;
@@ -86,6 +98,7 @@ export class Maintenance {
       this.#sweep.hubs.shift();
       this.#sweep.after = undefined;
     }
+    return page.length;
   }
 
   /** What goes for it must be known: what retention removes does not come back. */

@@ -1,6 +1,7 @@
 /** What a node is told at start. */
 import type { NodeId } from '../base/ids.js';
 import type { RuleConfig } from '../channels/rules.js';
+import type { Provider } from '../hubs/provider.js';
 import type { Profile } from '../cluster/member.js';
 import type { MembershipParameters } from '../cluster/parameters.js';
 import type { Ring } from '../cluster/ring.js';
@@ -16,6 +17,8 @@ export interface EngineOptions {
   readonly hubs?: {
     /** A hub nobody knows is made by whoever uses it first. */
     readonly createOnUse: boolean;
+    /** Who says who clients are, of every hub whose settings do not name others. */
+    readonly providers?: Readonly<Record<string, Provider>>;
   };
   /** The principal of a token; `undefined` for one that is not valid. */
   verifyToken(token: string): Principal | undefined;

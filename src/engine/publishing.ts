@@ -56,6 +56,8 @@ export interface PublishingHubs {
   isDeleted(hub: HubName): boolean;
   /** Why nobody can be written to in this channel of a user's or a group's. */
   recipient(ref: ChannelRef): Failure | undefined;
+  /** Why no more is published to a channel that takes so much a second. */
+  tooMany(ref: ChannelRef, principal: Principal, most: number): Failure | undefined;
   /** Why what is published has no signature of its author that counts. */
   unsigned(ref: ChannelRef, principal: Principal, message: PublishMessage): Failure | undefined;
 }
@@ -64,6 +66,7 @@ const unknownHubs: PublishingHubs = {
   missing: () => failure('HUB_NOT_FOUND'),
   isDeleted: () => false,
   recipient: () => undefined,
+  tooMany: () => undefined,
   unsigned: () => undefined,
 };
 
@@ -88,6 +91,9 @@ export class Publishing implements Taker {
     if (unreachable) return this.#refuse(request, unreachable);
     const unsigned = place.rules.signed && this.#unsigned(place.ref, request);
     if (unsigned) return this.#refuse(request, unsigned);
+    const most = place.rules.messagesPerSecondMax;
+    const tooMany = most && this.hubs.tooMany(place.ref, request.principal, most);
+    if (tooMany) return this.#refuse(request, tooMany);
     this.#take(request, place);
   }
 

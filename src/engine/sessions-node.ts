@@ -39,6 +39,6 @@ export interface SessionsNode {
   presence(): PresenceService;
   calls(): Calls;
   restoring(): Restoring;
-  /** False for one whose time is over, or that was revoked. */
-  isCurrent(hub: HubName, principal: Principal): boolean;
+  /** Why somebody who was let in has to go. */
+  ended(hub: HubName, principal: Principal): Failure | undefined;
 }

@@ -8,6 +8,7 @@ import { encodeCursor } from '../log/cursor.js';
 import { type ErrorCode, type Failure, failure } from '../protocol/errors.js';
 import type { PublishMessage, Request, ServerMessage, SubscribedChannel } from '../protocol/messages.js';
 import { Session, type SessionHost, type WantedSubscription } from '../sessions/session.js';
+import { SessionSet } from '../sessions/session-set.js';
 import type { Authenticated } from '../sessions/authentication.js';
 import type { Subscription } from '../sessions/subscription.js';
 import { rebase } from './documents/reading.js';
@@ -30,7 +31,7 @@ const anyChannel = 'any' as ChannelName;
 const reader: Principal = { actor: '', authenticated: true, admin: true };
 
 export class Sessions implements SessionHost {
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new SessionSet<Session>();
   /** The node's own, by which it reads what it goes by. */
   readonly #readers = new Set<Session>();
   readonly #nodes = new NodesTold();
@@ -64,7 +65,7 @@ export class Sessions implements SessionHost {
   }
 
   [Symbol.iterator](): IterableIterator<Session> {
-    return this.#sessions.values();
+    return this.#sessions[Symbol.iterator]();
   }
 
   open(hub: HubName, request: OpenSession): Result<SessionHandle, Failure> {
@@ -122,18 +123,18 @@ export class Sessions implements SessionHost {
   recheck(hub: HubName): void {
     const rules = this.node.rulesOf({ hub, channel: anyChannel });
     if ('code' in rules && rules.code === 'HUB_NOT_FOUND') return this.#sendAway(hub, rules);
-    for (const session of this.#sessions) if (session.hub === hub) this.#recheck(session);
+    for (const session of this.#sessions.of(hub)) this.#recheck(session);
   }
 
   /** The hub is no more. */
   #sendAway(hub: HubName, { code, message }: Failure): void {
-    for (const session of this.#sessions) if (session.hub === hub) session.failAndClose(code, { message });
+    for (const session of this.#sessions.of(hub)) session.failAndClose(code, { message });
   }
 
   #recheck(session: Session): void {
     const { hub, principal } = session;
-    if (!session.admitted || !this.node.isCurrent(hub, principal))
-      return session.failAndClose('UNAUTHENTICATED');
+    const ended = session.admitted ? this.node.ended(hub, principal) : failure('UNAUTHENTICATED');
+    if (ended) return session.failAndClose(ended.code, ended);
     cutRefused(session, this.node.rulesOf);
     this.node.presence().recheck(session);
     this.#ownChannels.enter(session);
@@ -141,19 +142,16 @@ export class Sessions implements SessionHost {
 
   /** Those that somebody is in. */
   get hubs(): ReadonlySet<HubName> {
-    const hubs = new Set<HubName>();
-    for (const { hub } of this.#sessions) hubs.add(hub);
-    return hubs;
+    return this.#sessions.hubs;
   }
 
   tick(): void {
     const nowMs = this.#nowMs();
     this.#nodes.look(this.node.otherNodes(), this.#sessions.size);
     for (const session of this.#sessions) {
-      if (session.principal.expiresAtMs !== undefined && !this.node.isCurrent(session.hub, session.principal))
-        session.failAndClose('UNAUTHENTICATED', {
-          message: 'The token has expired. Connect with a new one.',
-        });
+      const { hub, principal } = session;
+      const ended = principal.expiresAtMs === undefined ? undefined : this.node.ended(hub, principal);
+      if (ended) session.failAndClose(ended.code, ended);
       session.tick(nowMs);
       this.#tellNodes(session);
     }

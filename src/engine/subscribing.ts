@@ -183,7 +183,7 @@ async function openAt(
   for (; channel.log !== log; position = await startPosition(scan, start)) log = channel.log;
   if (!position.ok) return refuse(position.error);
   const { reader, lost } = position.value;
-  const retained = start.type === 'live' ? await retainedSlice(core.logs, channel) : undefined;
+  const retained = start.type === 'live' ? await retainedSlice(core, channel) : undefined;
   const cursor = encodeCursor(ref, reader.heads(log));
   const notifications = await countAt(core, channel);
   const document = start.type === 'live' ? await infoAt(core, channel, reader.position) : undefined;

@@ -8,6 +8,7 @@ import type { Fold, FoldedEntry, Outcome } from './fold.js';
 export class Catalog implements Fold {
   readonly #hubs = new Set<HubName>();
   readonly #deleting = new Map<HubName, Map<string, number>>();
+  #touched: HubName[] = [];
   /** An unknown hub is not taken for one that is not there, where it may be an entry that is gone. */
   isWhole = true;
 
@@ -20,6 +21,7 @@ export class Catalog implements Fold {
         return this.#create(hub.value);
       case 'delete':
         if (!this.#hubs.delete(hub.value)) return voided('There is no such hub.');
+        this.#touched.push(hub.value);
         this.#deleting.set(hub.value, new Map());
         return done;
       case 'cleared':
@@ -39,6 +41,7 @@ export class Catalog implements Fold {
     if (this.#hubs.size + this.#deleting.size >= limits.hubsMax)
       return voided(`There are ${limits.hubsMax} hubs, and no more can be made.`);
     this.#hubs.add(hub);
+    this.#touched.push(hub);
     return done;
   }
 
@@ -52,6 +55,13 @@ export class Catalog implements Fold {
 
   get hubs(): readonly HubName[] {
     return [...this.#hubs];
+  }
+
+  /** Those that were made or deleted since it was asked last: there may be very many others. */
+  takeTouched(): readonly HubName[] {
+    const touched = this.#touched;
+    this.#touched = [];
+    return touched;
   }
 
   /** Nobody can use them, and what they hold is on its way out. */

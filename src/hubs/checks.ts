@@ -48,6 +48,7 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   clientPublish: flag,
   store: flag,
   retain: flag,
+  retainMs: between(1, Number.MAX_SAFE_INTEGER),
   ack: (value) =>
     value === 'memory' || value === 'owner' || value === 'quorum'
       ? undefined
@@ -56,6 +57,7 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   retention: (value) => problemOf(value, retentionChecks),
   liveHistory: between(0, limits.liveHistoryEntriesMax),
   messageBytesMax: between(1, limits.messageBytesMax),
+  messagesPerSecondMax: between(1, limits.quotaMax),
   presence: flag,
   occupancy: flag,
   list: flag,

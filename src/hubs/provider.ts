@@ -76,6 +76,9 @@ export function checkProvider(value: unknown): Result<Provider, string> {
 /** Control characters and names of the system's own would be taken for something else in logs. */
 const userPattern = /^[^\p{Cc}\p{Surrogate}$][^\p{Cc}\p{Surrogate}]*$/u;
 
+/** Who administrators act as: no user has that name, whoever names users. */
+export const administratorName = '$admin';
+
 /** Whether it can be the id of a user. */
 export function isUserId(value: unknown): value is string {
   return typeof value === 'string' && userPattern.test(value) && utf8(value).length <= limits.userIdBytesMax;

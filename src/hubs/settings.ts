@@ -88,8 +88,13 @@ function quotasIn({ messagesPerSecondMax, userMessagesPerSecondMax, sessionsMax 
   };
 }
 
-/** `settings` is left out for a hub that has none. */
-export function viewOf(hub: string, config: RuleConfig, settings?: SettingsDocument): HubView {
+/** `settings` is left out for a hub that has none; `providers`: those of every hub, as far as its settings name no others. */
+export function viewOf(
+  hub: string,
+  config: RuleConfig,
+  settings?: SettingsDocument,
+  providers: Readonly<Record<string, Provider>> = {},
+): HubView {
   const own: HubRules = Object.hasOwn(config.hubs, hub) ? config.hubs[hub]! : {};
   const options: HubOptions = settings?.hub ?? {};
   const rules = options.rules ?? own.rules;
@@ -99,12 +104,12 @@ export function viewOf(hub: string, config: RuleConfig, settings?: SettingsDocum
     channels: { ...own.channels, ...settings?.channels },
   };
   const sets: Readonly<Record<string, Partial<RuleSet>>> = { ...config.sets, ...settings?.rules };
-  const providers = Object.entries(settings?.providers ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const named = Object.entries({ ...providers, ...settings?.providers });
   return {
     rules: { sets, hubs: { [hub]: references } },
     anonymous: options.anonymous ?? true,
     groups: options.groups ?? true,
-    providers: new Map(providers),
+    providers: new Map(named.sort(([a], [b]) => (a < b ? -1 : 1))),
     services: new Services(settings?.services),
     revoked: new Map(Object.entries(settings?.revoked ?? {})),
     quotas: quotasIn(options),

@@ -135,7 +135,12 @@ const names = Object.keys(readers) as (keyof typeof readers)[];
 function readAuthResult(members: JsonMembers, source: JsonSource): ServerEvent {
   const actor = members.text('actor');
   const patterns = (name: string) => members.list(name).filter((each) => typeof each === 'string');
-  const [publish, subscribe, rpc] = [patterns('publish'), patterns('subscribe'), patterns('rpc')];
+  const [publish, subscribe, rpc, deletes] = ['publish', 'subscribe', 'rpc', 'delete'].map(patterns) as [
+    string[],
+    string[],
+    string[],
+    string[],
+  ];
   const expiresAt = members.count('expiresAt');
   return {
     type: 'auth',
@@ -144,6 +149,7 @@ function readAuthResult(members: JsonMembers, source: JsonSource): ServerEvent {
     ...(publish.length > 0 ? { publish } : undefined),
     ...(subscribe.length > 0 ? { subscribe } : undefined),
     ...(rpc.length > 0 ? { rpc } : undefined),
+    ...(deletes.length > 0 ? { delete: deletes } : undefined),
     ...(members.has('metadata') ? { metadata: source.member('metadata').text } : undefined),
     ...(expiresAt ? { expiresAt } : undefined),
   };

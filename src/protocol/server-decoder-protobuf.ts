@@ -121,6 +121,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
   const publish: string[] = [];
   const subscribe: string[] = [];
   const rpc: string[] = [];
+  const deletes: string[] = [];
   let metadata = '';
   let expiresAt = 0;
   while (!reader.done) {
@@ -132,6 +133,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
     else if (tag === 0x2a) metadata = reader.text('metadata');
     else if (tag === 0x30) expiresAt = reader.varint();
     else if (tag === 0x3a) rpc.push(reader.text('rpc'));
+    else if (tag === 0x42) deletes.push(reader.text('delete'));
     else reader.skip(tag);
   }
   return {
@@ -141,6 +143,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
     ...(publish.length > 0 ? { publish } : undefined),
     ...(subscribe.length > 0 ? { subscribe } : undefined),
     ...(rpc.length > 0 ? { rpc } : undefined),
+    ...(deletes.length > 0 ? { delete: deletes } : undefined),
     ...(metadata === '' ? undefined : { metadata }),
     ...(expiresAt === 0 ? undefined : { expiresAt }),
   };

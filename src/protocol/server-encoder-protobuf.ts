@@ -280,6 +280,7 @@ function putAuth(out: ByteWriter, message: AuthResult): void {
   putText(out, 0x2a, message.metadata);
   putNumber(out, 0x30, message.expiresAt ?? 0);
   for (const pattern of message.rpc ?? []) putText(out, 0x3a, pattern);
+  for (const pattern of message.delete ?? []) putText(out, 0x42, pattern);
 }
 
 function putGap(out: ByteWriter, gap: Gap): void {

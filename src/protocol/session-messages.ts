@@ -24,6 +24,7 @@ export interface AuthResult {
   /** Channel patterns: what it may do beside what the rules allow everybody. */
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
+  readonly delete?: readonly string[];
   /** Of methods that it may call. */
   readonly rpc?: readonly string[];
   /** What its provider says of it, as JSON. */

@@ -48,4 +48,5 @@ export const protocolHistory: readonly {
       'An entry may be redacted: another one says so, and its content is gone. A trim may be forced; gaps of the reason "forced".',
   },
   { version: 1, digest: '6043bfd4737fc905', change: 'Methods of services are called.' },
+  { version: 1, digest: 'fe33aea25d9fdb6c', change: 'The answer to Auth says what the client may delete.' },
 ];

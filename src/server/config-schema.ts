@@ -16,6 +16,7 @@ const ruleSet = Type.Partial(
     clientPublish: Type.Boolean(),
     store: Type.Boolean(),
     retain: Type.Boolean(),
+    retainMs: Type.Integer({ minimum: 1 }),
     ack: level,
     degrade: Type.Boolean(),
     retention: Type.Object(
@@ -28,6 +29,7 @@ const ruleSet = Type.Partial(
     ),
     liveHistory: Type.Integer({ minimum: 0, maximum: limits.liveHistoryEntriesMax }),
     messageBytesMax: Type.Integer({ minimum: 1, maximum: defaultRules.messageBytesMax }),
+    messagesPerSecondMax: Type.Integer({ minimum: 1, maximum: limits.quotaMax }),
     presence: Type.Boolean(),
     occupancy: Type.Boolean(),
     list: Type.Boolean(),
@@ -228,6 +230,10 @@ export const configSchema = Type.Object(
     ),
     rules: Type.Record(Type.String(), ruleSet, {
       description: 'Named rule sets',
+      default: {},
+    }),
+    providers: Type.Record(Type.String(), Type.Unknown(), {
+      description: 'Who says who clients are, of every hub that names no others',
       default: {},
     }),
     hubs: Type.Record(Type.String(), hub, {

@@ -5,6 +5,8 @@ import { parseDocument } from 'yaml';
 import { parseChannelName, parseHubName } from '../base/ids.js';
 import { isLoopback } from '../base/loopback.js';
 import { type RuleConfig, undefinedSets } from '../channels/rules.js';
+import { checkDocument } from '../hubs/change.js';
+import type { Provider } from '../hubs/provider.js';
 import { ConfigError } from './config-error.js';
 import { type Config, configSchema } from './config-schema.js';
 import { nodeAt, parseSetting, settings } from './config-settings.js';
@@ -87,8 +89,13 @@ export function ruleConfigOf(config: Config): RuleConfig {
   };
 }
 
+/** Checked when it was loaded. */
+export function providersOf({ providers }: Config): Readonly<Record<string, Provider>> {
+  return providers as Readonly<Record<string, Provider>>;
+}
+
 function defaults(): Tree {
-  const tree: Tree = { rules: {}, hubs: {} };
+  const tree: Tree = { rules: {}, hubs: {}, providers: {} };
   for (const setting of settings) put(tree, setting.path, setting.default);
   return tree;
 }
@@ -158,6 +165,8 @@ function checked(tree: Tree): Config {
       if (!channelName.ok) throw new ConfigError(`hubs.${name}.channels.${channel}: ${channelName.error}`);
     }
   }
+  const providers = checkDocument({ providers: config.providers });
+  if (!providers.ok) throw new ConfigError(providers.error);
   const missing = undefinedSets(ruleConfigOf(config))[0];
   if (missing !== undefined) {
     const meant = nearest(missing, Object.keys(config.rules));

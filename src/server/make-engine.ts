@@ -3,7 +3,7 @@ import { Engine } from '../engine/engine.js';
 import type { EnginePorts, LogStore, Observer, Secrets } from '../engine/ports.js';
 import type { CalledServices } from './called-services.js';
 import type { ClusterPlan } from './cluster.js';
-import { type Config, ruleConfigOf } from './config.js';
+import { type Config, providersOf, ruleConfigOf } from './config.js';
 import type { DataDirectory } from './data-directory.js';
 import { systemClock, systemHashing, systemRandom, systemTimers } from './system-ports.js';
 import { tokenVerifier } from './tokens.js';
@@ -39,7 +39,7 @@ export function makeEngine(parts: EngineParts): Engine {
     version: packageVersion(),
     rules: ruleConfigOf(config),
     anonymous: config.auth.anonymous,
-    hubs: { createOnUse: config.createHubs === 'on-use' },
+    hubs: { createOnUse: config.createHubs === 'on-use', providers: providersOf(config) },
     verifyToken: tokenVerifier(directory.adminToken),
     session: config.session,
     maintenanceIntervalMs: config.storage.maintenanceIntervalMs,

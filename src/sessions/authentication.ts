@@ -34,7 +34,7 @@ export function authResultOf({
   metadata,
   expiresAtMs,
 }: SessionPrincipal): AuthResult {
-  const { publish = [], subscribe = [], rpc = [] } = grants?.permissions ?? {};
+  const { publish = [], subscribe = [], rpc = [], delete: deletes = [] } = grants?.permissions ?? {};
   return {
     type: 'auth',
     authenticated,
@@ -42,6 +42,7 @@ export function authResultOf({
     ...(publish.length > 0 ? { publish } : {}),
     ...(subscribe.length > 0 ? { subscribe } : {}),
     ...(rpc.length > 0 ? { rpc } : {}),
+    ...(deletes.length > 0 ? { delete: deletes } : {}),
     ...(metadata === undefined ? {} : { metadata }),
     ...(expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs }),
   };

@@ -44,6 +44,12 @@ test(
 );
 
 test(
+  'one more in a channel is seen by all who are there, and rights are looked at',
+  async () => expect(await measured(['--only', 'rights,presence'])).toEqual(['rights', 'presence']),
+  limitMs,
+);
+
+test(
   'what two of three nodes acknowledged is at all three',
   async () => expect(await measured(['--cluster', '--cells', '64 in flight'])).toEqual(['cluster']),
   limitMs,

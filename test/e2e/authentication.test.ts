@@ -26,10 +26,11 @@ afterAll(async () => {
   await node.remove();
 });
 
+const adminToken = () => readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
+
 async function admin(method: string, path: string, body?: unknown): Promise<void> {
-  const secret = readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
   const headers = {
-    authorization: `Bearer ${secret}`,
+    authorization: `Bearer ${adminToken()}`,
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
   };
   const sent = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -38,7 +39,8 @@ async function admin(method: string, path: string, body?: unknown): Promise<void
 }
 const set = (name: string, value: unknown) => admin('PUT', `/v1/admin/hubs/acme/settings/${name}`, value);
 
-const permissions = { publish: ['room:#'], subscribe: ['room:#'] };
+const permissions = { publish: ['room:#'], subscribe: ['room:#'], delete: ['room:ada:*'] };
+const none = { publish: [], subscribe: [], rpc: [], delete: [] };
 const header = { alg: 'RS256', kid: 'rsa' };
 const good = (more: object = {}) =>
   token(header, claims({ permissions, metadata: { name: 'Ada' }, ...more }));
@@ -67,10 +69,7 @@ test('a client with a token is who it says, may what it says, and is told so', a
   await expect(ada.publish('hall', 'x')).rejects.toMatchObject({ code: 'DENIED' });
   const nobody = client(undefined);
   await nobody.ready();
-  expect(nobody.identity).toEqual({
-    authenticated: false,
-    permissions: { publish: [], subscribe: [], rpc: [] },
-  });
+  expect(nobody.identity).toEqual({ authenticated: false, permissions: none });
   await expect(nobody.publish('room:1', 'x')).rejects.toMatchObject({ code: 'DENIED' });
 });
 
@@ -123,6 +122,35 @@ test('a client that can fetch tokens has the next one before the last one ends, 
   }
   expect(fetched).toBeGreaterThan(2);
   expect(states).toEqual([]);
+});
+
+test('nobody gets the name that administrators act under, by a signed token or by a service', async () => {
+  const publish = (authorization: string) =>
+    fetch(`${node.url}/v1/hubs/acme/channels/room:4/publish`, {
+      method: 'POST',
+      body: 'x',
+      headers: { authorization },
+    });
+  const refused = async (authorization: string) => {
+    const answer = await publish(authorization);
+    return [answer.status, ((await answer.json()) as { code: string }).code];
+  };
+  const named = (sub: string) => `Bearer ${good({ sub })}`;
+  expect(await refused(named('$admin'))).toEqual([401, 'UNAUTHENTICATED']);
+  await set('providers/asked', { type: 'http', url: `${service.origin}/who` });
+  service.answer = (response, body) => {
+    const { token: shown } = JSON.parse(body) as { token: string };
+    response.end(JSON.stringify({ user: shown, permissions }));
+  };
+  expect(await refused('Bearer $admin')).toEqual([401, 'UNAUTHENTICATED']);
+  // Who is called "admin" is a user like any other, and what is written says which of the two it was.
+  for (const who of [named('admin'), 'Bearer admin', `Bearer ${adminToken()}`])
+    expect((await publish(who)).status).toBe(200);
+  const log = await fetch(`${node.url}/v1/hubs/acme/channels/room:4/history`, {
+    headers: { authorization: `Bearer ${adminToken()}` },
+  });
+  const { entries } = (await log.json()) as { entries: { actor: string }[] };
+  expect(entries.map(({ actor }) => actor)).toEqual(['admin', 'admin', '$admin']);
 });
 
 test('a user who is revoked is cut', async () => {

@@ -160,7 +160,7 @@ describe('publishing and reading', () => {
     const read = await run(['sub', 'orders', '--from', 'beginning', '--limit', '1']);
     expect(read.code).toBe(0);
     expect(read.out).toContain('"data":{"n": 12345678901234567890}');
-    expect(read.lines()[0]).toMatchObject({ channel: 'orders', event: 'made', actor: 'admin' });
+    expect(read.lines()[0]).toMatchObject({ channel: 'orders', event: 'made', actor: '$admin' });
   });
 
   test('lines of standard input, in order; the log shows them by filter', async () => {

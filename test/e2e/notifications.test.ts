@@ -44,7 +44,7 @@ describe('over HTTP', () => {
     expect(page).toMatchObject({
       channel,
       info: { unread: 2, total: 2 },
-      notifications: [{ id, actor: 'admin', state: 'unread', notification: { title: 'One' } }],
+      notifications: [{ id, actor: '$admin', state: 'unread', notification: { title: 'One' } }],
       more: true,
     });
     const rest = await fetch(url(channel, `?unread=true&order=oldest&cursor=${page.cursor}`));

@@ -17,7 +17,7 @@ async function start(): Promise<{ world: World; known: Known }> {
   const nowMs = world.clock.wallMs();
   known.tokens.set('ada', {
     user: 'ada',
-    permissions: { publish: ['room:#'], subscribe: ['room:*', 'news'] },
+    permissions: { publish: ['room:#'], subscribe: ['room:*', 'news'], delete: ['room:ada'] },
     metadata: '{"name":"Ada"}',
     issuedAtMs: nowMs,
     expiresAtMs: nowMs + 10 * minutes,
@@ -42,6 +42,7 @@ test('who is known may what its provider says, beside what the rules allow every
     actor: 'ada',
     publish: ['room:#'],
     subscribe: ['room:*', 'news'],
+    delete: ['room:ada'],
     metadata: { name: 'Ada' },
     expiresAt: expect.any(Number) as number,
   });
@@ -55,6 +56,43 @@ test('who is known may what its provider says, beside what the rules allow every
   expect((await ada.ask({ history: { channel: 'hall' } })).error).toMatchObject({ code: 'DENIED' });
   expect((await bob.publish('room:1', 'x')).error).toMatchObject({ code: 'DENIED' });
   expect(ada.entries('room:1')).toMatchObject([{ actor: 'ada' }]);
+});
+
+test('a hub that is closed to anonymous clients gives them 5 s to say who they are, whatever they send meanwhile', async () => {
+  const { world } = await start();
+  await set(world, { type: 'put', section: 'hub', name: 'anonymous', value: false });
+  const [silent, known] = [world.connect(), world.connect()];
+  await world.settle();
+  expect(silent.messages[0].sessionInfo).toMatchObject({ authenticated: false, anonymousAllowed: false });
+  await known.ask({ auth: { token: 'ada' } });
+  await world.pass(4_000);
+  silent.sendText('{"requestId":7,"user":{"action":"challenge","request":{"name":"ada"}}}');
+  await world.pass(500);
+  expect(silent.closed).toBeUndefined();
+  await world.pass(2_000);
+  expect(silent.closed).toMatchObject({ code: 4401 });
+  expect(known.closed).toBeUndefined();
+});
+
+test('every hub has the providers of the configuration, until its settings name others', async () => {
+  const known = new Known();
+  const main = { type: 'http', url: 'https://auth.example' } as const;
+  const world = new World({ hubs: { createOnUse: true, providers: { main } }, authenticator: known });
+  known.world = world;
+  await world.boot();
+  known.tokens.set('ada', { user: 'ada', issuedAtMs: world.clock.wallMs() });
+  const userIn = async (hub: string): Promise<string> => {
+    const entered = await world.run(world.engine.enter(hub, 'ada'));
+    return entered.ok ? `${entered.value.actor} by ${entered.value.provider}` : entered.error.code;
+  };
+  // One of the configuration, and one that is made by its first use.
+  expect([await userIn('default'), await userIn('acme')]).toEqual(['ada by main', 'ada by main']);
+  const service = { type: 'http', url: 'https://acme.example' };
+  await set(world, { type: 'put', section: 'providers', name: 'main', value: service }, 'acme');
+  await set(world, { type: 'put', section: 'providers', name: 'another', value: service }, 'acme');
+  expect([await userIn('default'), await userIn('acme')]).toEqual(['ada by main', 'ada by another']);
+  const exported = await world.run(world.engine.settings('acme'));
+  expect(exported).toMatchObject({ value: { providers: { main: service, another: service } } });
 });
 
 test('what is sent behind Auth waits for its answer, and counts as who that is', async () => {
@@ -199,6 +237,7 @@ test('attack 13: who is known in one hub is nobody in another', async () => {
 test.each<[string, Partial<Identity>]>([
   ['no user', { user: '' }],
   ['a user of the system', { user: '$system' }],
+  ['who administrators act as', { user: '$admin' }],
   ['a user that forges lines', { user: 'ada\nroot' }],
   ['a user that is too long', { user: 'a'.repeat(129) }],
   ['half a character', { user: 'a\ud800' }],

@@ -8,6 +8,7 @@ import type { OutFrame, Principal, SessionHandle, SessionSink } from '../../src/
 import { Engine } from '../../src/engine/engine.js';
 import type { EngineOptions } from '../../src/engine/options.js';
 import type { Authenticator, LogStore, Observation, Secrets, ServiceCalls } from '../../src/engine/ports.js';
+import { administratorName } from '../../src/hubs/provider.js';
 import type { Encoding } from '../../src/protocol/messages.js';
 import type { Files, StoreFile } from '../../src/storage/files.js';
 import { openLogStore } from '../../src/storage/log-store.js';
@@ -17,7 +18,7 @@ import { SimulatedIndex } from '../../simulations/world/key-value.js';
 
 export const openRules: RuleConfig = { sets: {}, hubs: { default: {}, other: {} } };
 export const adminToken = 'secret';
-export const admin: Principal = { actor: 'admin', authenticated: true, admin: true };
+export const admin: Principal = { actor: administratorName, authenticated: true, admin: true };
 export const anonymous: Principal = { actor: '', authenticated: false, admin: false };
 
 export interface WorldOptions {

@@ -1,6 +1,7 @@
 /** Hubs and settings that change while a node runs. */
 import { expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.js';
+import { limits } from '../../src/base/limits.js';
 import type { Change } from '../../src/hubs/change.js';
 import type { Principal } from '../../src/engine/api.js';
 import { encodeContent } from '../../src/log/entry-wire.js';
@@ -242,6 +243,49 @@ test('hubs nobody uses leave memory, and come back with all they had', async () 
   expect((await alice.publish('vault', 'x')).error).toMatchObject({ code: 'DENIED' });
 });
 
+test('a hub that is asked for just as it leaves memory has all it had, and takes changes', async () => {
+  const world = await start();
+  await world.run(world.engine.createHub('acme', 'root'));
+  await change(world, 'acme', ...closed);
+  const { hubIdleMs, channelIdleMs } = limits;
+  let changes = 0;
+  // Of those moments some are before it goes, some behind, and one or two while it does; its log leaves a while later.
+  for (const idleMs of [hubIdleMs, hubIdleMs + channelIdleMs]) {
+    for (let aroundMs = -1_500; aroundMs <= 1_500; aroundMs += 250) {
+      await world.pass(idleMs + aroundMs);
+      const name = `set-${++changes}`;
+      const asked = Promise.all([
+        world.engine.enter('acme', undefined),
+        world.engine.changeSettings('acme', put('rules', name, { liveHistory: changes }), 'root'),
+        world.engine.settings('acme'),
+      ]);
+      const [entered, changed, document] = await world.run(asked);
+      expect([entered.ok, changed.ok, document.ok]).toEqual([true, true, true]);
+      const bob = world.connect({ hub: 'acme' });
+      expect((await bob.publish('vault', 'x')).error).toMatchObject({ code: 'DENIED' });
+      bob.handle.disconnected();
+    }
+  }
+  const document = await world.run(world.engine.settings('acme'));
+  const names = Object.keys(document.ok ? (document.value.rules ?? {}) : {});
+  expect(names).toEqual(['closed', ...Array.from({ length: changes }, (_, i) => `set-${i + 1}`)]);
+});
+
+test('a hub that is made or deleted is so among many others', async () => {
+  const world = await start();
+  const names = Array.from({ length: 300 }, (_, i) => `hub-${i}`);
+  await world.run(Promise.all(names.map((name) => world.engine.createHub(name, 'root'))));
+  await enter(world, 'hub-7');
+  const seen: string[] = [];
+  await world.run(world.engine.deleteHub('hub-7', 'root'));
+  await world.run(world.engine.createHub('one-more', 'root'));
+  for (const name of ['hub-7', 'hub-8', 'one-more']) {
+    const entered = await world.run(world.engine.enter(name, undefined));
+    seen.push(entered.ok ? 'there' : entered.error.code);
+  }
+  expect(seen).toEqual(['HUB_NOT_FOUND', 'there', 'there']);
+});
+
 test('retention that is set at run time trims', async () => {
   const world = await start();
   const alice = await enter(world);
@@ -257,6 +301,31 @@ test('retention that is set at run time trims', async () => {
   await bob.subscribe('lobby', { beginning: true });
   await world.settle();
   expect(bob.data('lobby')).toEqual([15, 16, 17, 18, 19]);
+});
+
+test('retention gets round to many small hubs soon, and not to one a step', async () => {
+  const world = await start();
+  const names = Array.from({ length: 60 }, (_, i) => `hub-${i}`);
+  const last = async (hub: string, count: number): Promise<unknown[]> => {
+    const entered = await world.run(world.engine.enter(hub, undefined));
+    if (!entered.ok) throw new Error(entered.error.code);
+    const session = world.connect({ hub });
+    for (let i = 0; i < count; i++) await session.publish('lobby', i);
+    await session.subscribe('lobby', { beginning: true });
+    await world.settle();
+    session.handle.disconnected();
+    return session.data('lobby');
+  };
+  for (const hub of names) {
+    await world.run(world.engine.createHub(hub, 'root'));
+    await last(hub, 4);
+    await change(world, hub, put('rules', 'short', { retention: { maxCount: 2 } }));
+    await change(world, hub, put('hub', 'rules', 'short'));
+  }
+  await world.pass(10_000);
+  const left = [];
+  for (const hub of names) left.push((await last(hub, 0)).length);
+  expect(new Set(left)).toEqual(new Set([2]));
 });
 
 test('documents go by the rules in force: who has no right neither reads nor changes them', async () => {
@@ -324,6 +393,40 @@ test('attack 15: a hub’s quotas bound what its clients and each of its users s
   expect(codeOf(await phone.publish('lobby', 'x'))).toBe('ok');
   await change(world, 'default', { type: 'remove', section: 'hub', name: 'sessionsMax' });
   expect(() => world.connect()).not.toThrow();
+});
+
+test('attack 15: a channel takes as much a second as its rules say, from all its clients together', async () => {
+  const world = await start();
+  await change(
+    world,
+    'default',
+    put('rules', 'calm', { messagesPerSecondMax: 2 }),
+    put('namespaces', 'room', 'calm'),
+  );
+  const [ada, bob] = [await enter(world), await enter(world)];
+  const codeOf = ({ error }: Json): string => error?.code ?? 'ok';
+  expect(codeOf(await ada.publish('room:1', 'x'))).toBe('ok');
+  // Signals count as well.
+  expect(codeOf(await bob.publish('room:1', 'x', { level: 'memory' }))).toBe('ok');
+  const refused = await ada.publish('room:1', 'x');
+  expect(refused.error).toMatchObject({
+    code: 'RATE_LIMITED',
+    channel: 'room:1',
+    retryAfterMs: expect.any(Number) as number,
+  });
+  const [byHttp] = await world.run(world.engine.publish(anonymous, 'default', [message('room:1')]));
+  expect(byHttp).toMatchObject({ error: { code: 'RATE_LIMITED' } });
+  // Each channel for itself; administrators are not counted.
+  expect(codeOf(await ada.publish('room:2', 'x'))).toBe('ok');
+  const [asAdmin] = await world.run(world.engine.publish(admin, 'default', [message('room:1')]));
+  expect(asAdmin).toMatchObject({ ok: true });
+  await world.pass(1_000);
+  expect(codeOf(await bob.publish('room:1', 'x'))).toBe('ok');
+  // Another number goes at once, for channels in use too.
+  await change(world, 'default', put('rules', 'calm', { messagesPerSecondMax: 3 }));
+  const sent = [];
+  for (let i = 0; i < 4; i++) sent.push(codeOf(await bob.publish('room:1', 'x')));
+  expect(sent).toEqual(['ok', 'ok', 'ok', 'RATE_LIMITED']);
 });
 
 function message(channel: string): PublishMessage {

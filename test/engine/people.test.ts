@@ -386,6 +386,7 @@ test.each<[string, object]>([
   ['a name that looks like another', { ...ada, name: 'аda' }],
   ['a name that is long', { ...ada, name: 'a'.repeat(65) }],
   ['a name of the system', { ...ada, name: '$users' }],
+  ['the name of administrators', { ...ada, name: '$admin' }],
   ['neither password nor key', { name: 'ada' }],
   ['a short password', { ...ada, password: '1234567' }],
   ['attack 26: a password of a megabyte', { ...ada, password: 'x'.repeat(1_000_000) }],

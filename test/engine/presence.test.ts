@@ -124,7 +124,7 @@ describe('presence', () => {
     await one.subscribe('room:a');
     expect(members(await one.ask({ presence: { channel: 'room:a', follow: true } }))[0].user).toBeUndefined();
     await one.ask({ auth: { token: adminToken } });
-    expect(of(one, 'join').at(-1).members).toMatchObject([{ session: idOf(one), user: 'admin' }]);
+    expect(of(one, 'join').at(-1).members).toMatchObject([{ session: idOf(one), user: '$admin' }]);
     const { presence } = await two.ask({ presence: { channel: 'room:a', follow: true } });
     expect([presence.count, presence.members]).toEqual([0, []]);
     one.handle.disconnected();

@@ -76,6 +76,7 @@ test('the system writes nothing more into a hub that is being deleted', () => {
     missing: () => failure('HUB_NOT_FOUND'),
     isDeleted: () => true,
     recipient: () => undefined,
+    tooMany: () => undefined,
     unsigned: () => undefined,
   };
   const publishing = new Publishing({} as Core, () => undefined, undefined, hubs);

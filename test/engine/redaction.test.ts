@@ -59,7 +59,7 @@ test('a redacted message has its id and its time, no data and a mark, whoever re
   const { data, extras, ...rest } = before;
   expect([data, extras]).toEqual([secret, { retain: true }]);
   expect(entry).toEqual({ ...rest, redacted: true });
-  expect(said).toMatchObject({ kind: 'redact', redacts: id, actor: 'admin' });
+  expect(said).toMatchObject({ kind: 'redact', redacts: id, actor: '$admin' });
   const fresh = world.connect();
   await fresh.subscribe('chat', { beginning: true });
   await world.settle();

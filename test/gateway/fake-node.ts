@@ -75,7 +75,7 @@ export class FakeNode implements NodeApi {
 
   authenticate(token: string | undefined): Result<Principal, Failure> {
     if (token === undefined) return ok(anonymous);
-    if (token === adminToken) return ok({ actor: 'admin', authenticated: true, admin: true });
+    if (token === adminToken) return ok({ actor: '$admin', authenticated: true, admin: true });
     if (token === userToken) return ok({ actor: 'ada', authenticated: true, admin: false });
     return err(failure('UNAUTHENTICATED'));
   }

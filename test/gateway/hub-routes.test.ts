@@ -45,7 +45,7 @@ test('a message is redacted by who may, by its id', async () => {
 
 test('a channel is trimmed by force, by an administrator who says so and what is to be kept', async () => {
   const trim = '/v1/admin/hubs/default/channels/room%3A1/trim';
-  const at = { hub: 'default', channel: 'room:1', actor: 'admin' };
+  const at = { hub: 'default', channel: 'room:1', actor: '$admin' };
   const since = '2026-01-01T00:00:00Z';
   const bodies = [{ entries: 10 }, { bytes: 0 }, { since }].map((keep) => ({ force: true, keep }));
   for (const body of bodies)
@@ -82,16 +82,16 @@ test('settings are put, removed, exported and replaced, by name', async () => {
   expect(node.changes).toEqual([
     {
       hub: 'default',
-      actor: 'admin',
+      actor: '$admin',
       change: { type: 'put', section: 'rules', name: 'closed', value: { public: false } },
     },
     {
       hub: 'default',
-      actor: 'admin',
+      actor: '$admin',
       change: { type: 'put', section: 'channels', name: 'room:1', value: 'closed' },
     },
-    { hub: 'default', actor: 'admin', change: { type: 'remove', section: 'rules', name: 'closed' } },
-    { hub: 'default', actor: 'admin', change: { type: 'replace', document: { hub: { anonymous: false } } } },
+    { hub: 'default', actor: '$admin', change: { type: 'remove', section: 'rules', name: 'closed' } },
+    { hub: 'default', actor: '$admin', change: { type: 'replace', document: { hub: { anonymous: false } } } },
   ]);
   node.settingsDocument = { hub: { anonymous: false } };
   expect(await (await ask('GET', settings)).json()).toEqual(node.settingsDocument);

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { settings } from '../../src/server/config-settings.js';
-import { ConfigError, type ConfigLayers, loadConfig, ruleConfigOf } from '../../src/server/config.js';
+import {
+  ConfigError,
+  type ConfigLayers,
+  loadConfig,
+  providersOf,
+  ruleConfigOf,
+} from '../../src/server/config.js';
 import { parseListen } from '../../src/server/listen-address.js';
 import { nearest } from '../../src/server/nearest.js';
 
@@ -190,6 +196,16 @@ test('rules: the hub that always exists, and hubs that refer to sets', () => {
     sets: { chat: { retain: true, retention: { maxCount: 10 } } },
     hubs: { default: {}, acme: { rules: 'chat', namespaces: { room: 'chat' } } },
   });
+});
+
+test('providers of every hub are checked as those of settings are', () => {
+  const jwt = "{type: jwt, issuer: 'https://i.example', jwksUrl: 'https://i.example/keys'}";
+  const { config } = loadConfig({ file: file(`providers: {main: ${jwt}}\n`) });
+  expect(providersOf(config)).toMatchObject({ main: { type: 'jwt', issuer: 'https://i.example' } });
+  expect(() => loadConfig({ file: file('providers: {main: {type: jwt}}\n') })).toThrow(
+    'providers.main: A provider of type "jwt" has an "issuer".',
+  );
+  expect(providersOf(loadConfig({ file: false }).config)).toEqual({});
 });
 
 test('nearest names', () => {

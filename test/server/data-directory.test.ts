@@ -99,7 +99,7 @@ describe('a data directory', () => {
 
 test('attack 27: only the whole token is the administrator', () => {
   const verify = tokenVerifier('ringlog-admin-abc');
-  expect(verify('ringlog-admin-abc')).toEqual({ actor: 'admin', authenticated: true, admin: true });
+  expect(verify('ringlog-admin-abc')).toEqual({ actor: '$admin', authenticated: true, admin: true });
   for (const token of ['', 'ringlog-admin-ab', 'ringlog-admin-abcd', 'Ringlog-admin-abc'])
     expect(verify(token)).toBeUndefined();
 });

@@ -45,7 +45,7 @@ const tag = {
   error: 0x72,
 };
 
-function socketTarget({ url, hub, token }: RinglogTarget): LoadSocketOptions {
+export function socketTarget({ url, hub, token }: RinglogTarget): LoadSocketOptions {
   return {
     url: `${url.replace(/^http/, 'ws')}/v1/hubs/${hub}/ws`,
     protocol: 'ringlog.v1.protobuf',
@@ -53,7 +53,7 @@ function socketTarget({ url, hub, token }: RinglogTarget): LoadSocketOptions {
   };
 }
 
-const pong = encodeClientFrame('protobuf', [{ requestId: 0, message: { type: 'pong' } }]);
+export const pong = encodeClientFrame('protobuf', [{ requestId: 0, message: { type: 'pong' } }]);
 
 export class RinglogSpeaker implements Speaker {
   readonly target: LoadSocketOptions;

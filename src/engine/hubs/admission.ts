@@ -34,7 +34,8 @@ export class Admission {
     const isForeign = principal.hub !== undefined && principal.hub !== name.value;
     if ((name.value === systemHub && !principal.admin) || isForeign) return err(failure('HUB_NOT_FOUND'));
     const { clients, hubs } = this.tenants;
-    if (!clients.isCurrent(name.value, principal)) return err(failure('UNAUTHENTICATED'));
+    const ended = clients.ended(name.value, principal);
+    if (ended) return err(ended);
     const isOpen = hubs.view(name.value)?.anonymous !== false;
     return principal.authenticated || isOpen || mayComeLater ? name : err(failure('UNAUTHENTICATED'));
   }

@@ -9,6 +9,7 @@ import { receiptsOf } from '../../channels/receipt-channels.js';
 import { type RuleConfig, type RuleSet, hasRetention, receiptRules, rulesFor } from '../../channels/rules.js';
 import { Catalog, type Cleared, type Deleting, type HubEvent, encodeHubEvent } from '../../hubs/catalog.js';
 import { type Change, type SettingsDocument, encodeChange } from '../../hubs/change.js';
+import type { Provider } from '../../hubs/provider.js';
 import { type HubView, Settings, viewOf } from '../../hubs/settings.js';
 import { catalogRef, hasOwnRules, settingsRef, systemRulesOf } from '../../hubs/system-channels.js';
 import { type Failure, failure } from '../../protocol/errors.js';
@@ -21,11 +22,15 @@ export interface HubsOptions {
   readonly isKept: boolean;
   /** A hub nobody knows is made by whoever uses it first. */
   readonly createOnUse: boolean;
+  /** Of every hub, as far as its settings name no others. */
+  readonly providers?: Readonly<Record<string, Provider>> | undefined;
 }
 
 export interface HubsHost extends SystemFoldHost {
   /** What goes for the hub is another: for all who are there. */
   changed(hub: HubName): void;
+  /** Whether what is decided of that channel is heard of here; of none: of every channel. */
+  reaches(ref?: ChannelRef): boolean;
 }
 
 interface Active {
@@ -41,7 +46,10 @@ export class Hubs {
   readonly #active = new Map<HubName, Active>();
   /** Of hubs that have no settings. */
   readonly #plain = new Map<HubName, HubView>();
-  #known = new Set<HubName>();
+  /** Since when changes of a hub's settings may go unheard here. */
+  readonly #lostMs = new Map<HubName, number>();
+  /** The list of hubs as it was looked at last. */
+  #looked: Catalog | undefined;
   #made = { sinceMs: -Infinity, count: 0 };
 
   constructor(host: HubsHost, options: HubsOptions) {
@@ -90,7 +98,7 @@ export class Hubs {
     if (this.#catalog && !this.#catalog.state) return undefined;
     if (this.#hasSettings(hub)) return this.#use(hub).view;
     let view = this.#plain.get(hub);
-    if (!view) this.#plain.set(hub, (view = viewOf(hub, this.#options.config)));
+    if (!view) this.#plain.set(hub, (view = this.#viewOf(hub)));
     return view;
   }
 
@@ -200,9 +208,25 @@ export class Hubs {
     return fold.state ? ok(fold.state.document()) : err(notNow());
   }
 
+  /** For how long changes of its settings may have gone unheard here. */
+  unheardMs(hub: HubName): number {
+    const lostMs = this.#lostMs.get(hub);
+    return lostMs === undefined ? 0 : this.#nowMs() - lostMs;
+  }
+
+  /** A hub that leaves memory meanwhile and comes back is no better known than before. */
+  #listen(nowMs: number): void {
+    if (this.#lostMs.size === 0 && this.#host.reaches()) return;
+    for (const hub of new Set([...this.#active.keys(), ...this.#lostMs.keys()])) {
+      if (this.#host.reaches(settingsRef(hub))) this.#lostMs.delete(hub);
+      else if (!this.#lostMs.has(hub)) this.#lostMs.set(hub, nowMs);
+    }
+  }
+
   /** Lets hubs go that nobody uses; `used`: those that somebody does. */
   tick(used: ReadonlySet<HubName>): void {
     const nowMs = this.#nowMs();
+    this.#listen(nowMs);
     for (const [hub, active] of this.#active) {
       if (used.has(hub)) active.usedMs = nowMs;
       if (nowMs - active.usedMs < limits.hubIdleMs) continue;
@@ -210,6 +234,11 @@ export class Hubs {
       active.fold.stop();
     }
     if (this.#plain.size > limits.settingsPerSectionMax) this.#plain.clear();
+  }
+
+  #viewOf(hub: HubName, settings?: SettingsDocument): HubView {
+    const { config, providers } = this.#options;
+    return viewOf(hub, config, settings, providers);
   }
 
   #hasSettings(hub: HubName): boolean {
@@ -243,7 +272,7 @@ export class Hubs {
     const { state } = active.fold;
     if (!state || this.#active.get(hub) !== active) return;
     // What is missing may have closed something: nobody is let in before an administrator has said anew what goes.
-    active.view = state.isWhole ? viewOf(hub, this.#options.config, state.document()) : undefined;
+    active.view = state.isWhole ? this.#viewOf(hub, state.document()) : undefined;
     this.#host.changed(hub);
   }
 
@@ -251,15 +280,18 @@ export class Hubs {
   #catalogChanged(): void {
     const catalog = this.#catalog?.state;
     if (!catalog) return;
-    const { hubs } = catalog;
-    const news = hubs.filter((hub) => !this.#known.has(hub));
-    const gone = [...this.#known].filter((hub) => !catalog.has(hub));
-    this.#known = new Set(hubs);
-    for (const hub of gone) this.#forget(hub);
-    for (const hub of news) {
-      const view = this.#plain.get(hub);
-      if (view) this.#use(hub, view);
-      this.#plain.delete(hub);
+    const before = this.#looked;
+    this.#looked = catalog;
+    const touched = catalog.takeTouched();
+    // One that was read anew says nothing of those that it lacks.
+    const looked = before === catalog ? touched : [...(before?.hubs ?? []), ...touched];
+    for (const hub of looked) {
+      if (!catalog.has(hub)) this.#forget(hub);
+      else {
+        const view = this.#plain.get(hub);
+        if (view) this.#use(hub, view);
+        this.#plain.delete(hub);
+      }
     }
   }
 

@@ -13,12 +13,18 @@ import type { EngineOptions } from '../options.js';
 import type { People } from '../people/people.js';
 import type { EnginePorts, Identified } from '../ports.js';
 
+export interface KnownHubs {
+  /** What goes for a hub, as far as it is known. */
+  viewOf(hub: HubName): HubView | undefined;
+  /** For how long that may have changed unheard. */
+  unheardMs(hub: HubName): number;
+}
+
 export class Identifying {
   constructor(
     readonly ports: Pick<EnginePorts, 'authenticator' | 'clock'>,
     readonly options: Pick<EngineOptions, 'verifyToken'>,
-    /** What goes for a hub, as far as it is known. */
-    readonly viewOf: (hub: HubName) => HubView | undefined,
+    readonly hubs: KnownHubs,
     readonly people: People | undefined,
   ) {}
 
@@ -36,22 +42,36 @@ export class Identifying {
   ): Result<Principal, Failure> | Promise<Result<Principal, Failure>> {
     const known = this.administrator(token);
     const { authenticator } = this.ports;
-    const view = this.viewOf(hub);
+    const view = this.hubs.viewOf(hub);
     if (known.ok || token.length > limits.tokenBytesMax || !view?.providers.size) return known;
     const check = { hub, token, ...(sessionId === undefined ? {} : { sessionId }) };
     const asked = this.people?.identify(hub, token) ?? authenticator?.identify(view.providers, check);
     if (!asked) return known;
     return asked.then((found) => {
       const principal = found.ok ? principalOf(hub, found.value) : found;
-      if (!principal.ok || this.isCurrent(hub, principal.value)) return principal;
-      return err(failure('UNAUTHENTICATED'));
+      const ended = principal.ok ? this.ended(hub, principal.value) : undefined;
+      return ended ? err(ended) : principal;
     });
+  }
+
+  /** Why somebody who was let in has to go. */
+  ended(hub: HubName, principal: Principal): Failure | undefined {
+    const message = 'The token does not count any more. Connect with a new one.';
+    if (!this.isCurrent(hub, principal)) return failure('UNAUTHENTICATED', { message });
+    return this.#isUnsure(hub, principal) ? failure('UNAVAILABLE', cutOff) : undefined;
+  }
+
+  /** It may have been revoked, and this node could not hear of that. */
+  #isUnsure(hub: HubName, { provider, issuedAtMs }: Principal): boolean {
+    const mostMs = limits.cutOffTokenMs;
+    if (provider === undefined || this.hubs.unheardMs(hub) <= mostMs) return false;
+    return issuedAtMs === undefined || this.ports.clock.wallMs() - issuedAtMs > mostMs;
   }
 
   /** False once its time is over, it was revoked, or its provider is none of the hub's any more. */
   isCurrent(hub: HubName, { actor, provider, expiresAtMs, issuedAtMs, account }: Principal): boolean {
     if (provider === undefined) return true;
-    const view = this.viewOf(hub);
+    const view = this.hubs.viewOf(hub);
     const isOver = expiresAtMs !== undefined && expiresAtMs <= this.ports.clock.wallMs();
     if (!view?.providers.has(provider) || isOver) return false;
     if (account !== undefined && this.people?.isCurrent(hub, actor, account) !== true) return false;
@@ -60,6 +80,11 @@ export class Identifying {
     return revokedMs === undefined || (issuedAtMs !== undefined && issuedAtMs > revokedMs);
   }
 }
+
+const cutOff = {
+  message: 'This node cannot hear whether the token still counts: it is cut off. Try another node.',
+  retryAfterMs: 1_000,
+};
 
 /** A provider is somebody else's program: what it says is checked like anything from outside. */
 function principalOf(hub: HubName, { provider, identity }: Identified): Result<Principal, Failure> {

@@ -1,6 +1,6 @@
 /** What one hub and one of its users may ask of this node, so that none starves the others. Counted by each node for itself:
  *  what has to be agreed on would cost every message a question. */
-import type { HubName } from '../../base/ids.js';
+import type { ChannelRef, HubName } from '../../base/ids.js';
 import type { HubQuotas } from '../../hubs/checks.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import { RateLimit } from '../../sessions/rate-limit.js';
@@ -10,6 +10,8 @@ interface HubUse {
   sessions: number;
   messages: RateLimit | undefined;
   readonly users: Map<string, RateLimit>;
+  /** Those whose rules have a limit of their own. */
+  readonly channels: Map<string, { readonly most: number; readonly limit: RateLimit }>;
   /** Those that the limits were made from. */
   quotas: HubQuotas;
 }
@@ -51,12 +53,22 @@ export class Quotas {
     return messages?.take(nowMs) ?? 0;
   }
 
+  /** Takes one publish of what a channel may have a second; as `take`. */
+  takeFor({ hub, channel }: ChannelRef, { admin }: Principal, most: number, nowMs: number): number {
+    if (admin) return 0;
+    const { channels } = this.#use(hub);
+    let own = channels.get(channel);
+    if (own?.most !== most) channels.set(channel, (own = { most, limit: new RateLimit(most, most) }));
+    return own.limit.take(nowMs);
+  }
+
   /** Forgets what has recovered. */
   tick(nowMs: number): void {
     for (const [hub, use] of this.#hubs) {
       for (const [user, limit] of use.users) if (limit.isIdle(nowMs)) use.users.delete(user);
-      if (use.sessions === 0 && use.users.size === 0 && use.messages?.isIdle(nowMs) !== false)
-        this.#hubs.delete(hub);
+      for (const [channel, { limit }] of use.channels) if (limit.isIdle(nowMs)) use.channels.delete(channel);
+      const isCounting = use.users.size > 0 || use.channels.size > 0;
+      if (use.sessions === 0 && !isCounting && use.messages?.isIdle(nowMs) !== false) this.#hubs.delete(hub);
     }
   }
 
@@ -64,7 +76,7 @@ export class Quotas {
     const quotas = this.quotasOf(hub);
     let use = this.#hubs.get(hub);
     if (!use) {
-      use = { sessions: 0, messages: undefined, users: new Map(), quotas: {} };
+      use = { sessions: 0, messages: undefined, users: new Map(), channels: new Map(), quotas: {} };
       this.#hubs.set(hub, use);
     }
     if (use.quotas === quotas) return use;

@@ -21,15 +21,17 @@ import { type ReceiptsHost, markReceipt } from '../people/receipts.js';
 import { type Asking, People, noPeople } from '../people/people.js';
 import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
-import type { ChannelSize, EnginePorts, Secrets } from '../ports.js';
+import type { ChannelSize, Clock, EnginePorts, Secrets } from '../ports.js';
+import type { PublishingHubs } from '../publishing.js';
 import { Restoring } from '../restoring/restoring.js';
 import { Calls } from './calls.js';
-import { Hubs } from './hubs.js';
+import { Hubs, type HubsHost } from './hubs.js';
 import { Identifying } from './identifying.js';
 import { Quotas } from './quotas.js';
 import { type SystemFoldHost, writeSystem } from './system-fold.js';
 
-export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'> {
+export interface TenantsHost
+  extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'>, Pick<HubsHost, 'reaches'> {
   document: ReceiptsHost['document'];
   /** Channels that this node holds, by name. */
   channels(
@@ -44,7 +46,7 @@ export interface TenantsHost extends Omit<SystemFoldHost, 'ports'>, Pick<PersonK
   peopleChanged(hub: HubName): void;
 }
 
-export class Tenants {
+export class Tenants implements PublishingHubs {
   readonly hubs: Hubs;
   readonly clients: Identifying;
   readonly quotas: Quotas;
@@ -57,11 +59,13 @@ export class Tenants {
   readonly #host: TenantsHost;
   readonly #receipts: ReceiptsHost;
   readonly #secrets: Secrets | undefined;
+  readonly #clock: Clock;
   #requests = 0;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
     this.#host = host;
     this.#secrets = ports.secrets;
+    this.#clock = ports.clock;
     const folds: SystemFoldHost = { ...host, ports };
     this.#configured = options.rules.hubs;
     this.#receipts = {
@@ -70,10 +74,10 @@ export class Tenants {
       document: host.document,
       patch: (ref, content, actor) => writeSystem(folds, ref, content, actor, 'patch'),
     };
-    const { createOnUse } = options.hubs ?? { createOnUse: false };
+    const { createOnUse = false, providers } = options.hubs ?? {};
     this.hubs = new Hubs(
-      { ...folds, changed: (hub) => host.hubChanged(hub) },
-      { config: options.rules, isKept: options.hubs !== undefined, createOnUse },
+      { ...folds, changed: (hub) => host.hubChanged(hub), reaches: (ref) => host.reaches(ref) },
+      { config: options.rules, isKept: options.hubs !== undefined, createOnUse, providers },
     );
     this.quotas = new Quotas((hub) => this.hubs.view(hub)?.quotas ?? unlimited);
     const viewOf = (hub: HubName) => this.hubs.view(hub);
@@ -97,7 +101,8 @@ export class Tenants {
         this.#people?.recipient(hub, channel, user),
     };
     this.#groups = this.hubs.isKept ? new HubGroups(groups) : undefined;
-    this.clients = new Identifying(ports, options, viewOf, this.#people);
+    const unheardMs = (hub: HubName) => this.hubs.unheardMs(hub);
+    this.clients = new Identifying(ports, options, { viewOf, unheardMs }, this.#people);
     this.calls = new Calls({ ports, viewOf, missing: (hub) => this.hubs.missing(hub) });
     this.restoring = new Restoring({
       ...folds,
@@ -168,11 +173,29 @@ export class Tenants {
     }
   }
 
+  // What a publish has to ask.
+
+  missing(hub: HubName): Failure {
+    return this.hubs.missing(hub);
+  }
+
+  isDeleted(hub: HubName): boolean {
+    return this.hubs.deleting.has(hub);
+  }
+
   unsigned(ref: ChannelRef, principal: Principal, message: PublishMessage): Failure | undefined {
     const keyOf = (name: string) => (this.#people ? this.#people.publicKeys.known(ref.hub, name) : null);
     const isSignature: Secrets['isSignature'] = (...signature) =>
       this.#secrets?.isSignature(...signature) === true;
     return signatureFault(ref, principal, message, { keyOf, isSignature });
+  }
+
+  /** Why no more is published to a channel that takes so much a second. */
+  tooMany(ref: ChannelRef, principal: Principal, most: number): Failure | undefined {
+    const retryAfterMs = this.quotas.takeFor(ref, principal, most, this.#clock.monotonicMs());
+    if (retryAfterMs === 0) return undefined;
+    const message = `Clients publish at most ${most} messages a second to this channel. Wait.`;
+    return failure('RATE_LIMITED', { channel: ref.channel, message, retryAfterMs });
   }
 
   /** Why nobody can be written to in this channel of a user's or a group's. */
@@ -202,11 +225,14 @@ export class Tenants {
     return this.hubs.delete(name.value, actor);
   }
 
+  /** Of the configuration, and made at run time. */
+  get knownHubs(): ReadonlySet<HubName> {
+    return new Set([...(Object.keys(this.#configured) as HubName[]), ...this.hubs.made]);
+  }
+
   /** Those that can be used; `stored`: those of which something is held here. */
   hubNames(stored: readonly HubName[]): readonly HubName[] {
-    const configured = Object.keys(this.#configured) as HubName[];
-    const names = new Set([...configured, ...stored, ...this.hubs.made]);
-    return [...names].filter((hub) => !this.hubs.deleting.has(hub)).sort();
+    return [...new Set([...this.knownHubs, ...stored])].filter((hub) => !this.hubs.deleting.has(hub)).sort();
   }
 
   async changeSettings(hub: string, change: Change, actor: string): Promise<Result<void, Failure>> {

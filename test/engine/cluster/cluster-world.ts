@@ -12,7 +12,14 @@ import {
 } from '../../../src/cluster/ring.js';
 import { Engine } from '../../../src/engine/engine.js';
 import type { ClusterOptions } from '../../../src/engine/options.js';
-import type { Observation, PeerHandlers, Peers, Secrets, ServiceCalls } from '../../../src/engine/ports.js';
+import type {
+  Authenticator,
+  Observation,
+  PeerHandlers,
+  Peers,
+  Secrets,
+  ServiceCalls,
+} from '../../../src/engine/ports.js';
 import type { RuleConfig } from '../../../src/channels/rules.js';
 import { openLogStore } from '../../../src/storage/log-store.js';
 import { openNotesStore } from '../../../src/storage/notes-store.js';
@@ -136,6 +143,7 @@ export class TestNode {
         peers: this.#peers(),
         ...(options.secrets ? { secrets: options.secrets } : {}),
         ...(options.services ? { services: options.services } : {}),
+        ...(options.authenticator ? { authenticator: options.authenticator } : {}),
       },
       {
         nodeId: this.id,
@@ -262,6 +270,7 @@ export interface ClusterWorldOptions {
   readonly keepsSettings?: boolean;
   readonly secrets?: Secrets;
   readonly services?: ServiceCalls;
+  readonly authenticator?: Authenticator;
   readonly trimGraceMs?: number;
   readonly seed?: number;
 }
