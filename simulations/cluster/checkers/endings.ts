@@ -1,6 +1,7 @@
 /** What readers are given when nothing goes wrong any more. */
 import type { EntryEvent, Reader } from '../record.js';
 import type { Checker } from './evidence.js';
+import { Lines } from './lines.js';
 import { dotText } from './store-log.js';
 
 function linesOf({ events }: Reader): EntryEvent[] {
@@ -15,22 +16,26 @@ export const restartReadsTheLog: Checker = function* ({ record, orders, homesOf 
     const order = orders.get(reader.channel);
     if (!order) continue;
     const got = linesOf(reader);
-    const seen = new Set<number>();
     const floors = homesOf(reader.channel)[0]?.channels.get(reader.channel)?.floors;
-    const kept = order.entries.filter(
-      ({ writer, seq, isVoid }) => !isVoid && seq > (floors?.get(writer) ?? 0),
-    );
-    const expected = kept.filter(({ line }) => line > 0 && !seen.has(line) && seen.add(line));
-    const at = expected.findIndex((entry, i) => {
-      const event = got[i];
-      return !event || dotText(event.dot) !== dotText(entry);
-    });
+    const lines = new Lines(record);
     const who = `${reader.name} in ${reader.channel}`;
-    const wanted = expected[at];
-    const had = got[at];
-    if (wanted) yield `${who} reads ${had ? dotText(had.dot) : 'nothing'} where ${dotText(wanted)} stands`;
-    else if (got.length > expected.length)
-      yield `${who} reads ${dotText(got[expected.length]!.dot)} behind the end of the log`;
+    let at = 0;
+    for (const entry of order.entries) {
+      const { writer, seq, line, isVoid } = entry;
+      if (isVoid || line === 0 || seq <= (floors?.get(writer) ?? 0)) continue;
+      const seen = lines.seen(line);
+      if (seen === 'known') continue;
+      const had = got[at];
+      if (had && dotText(had.dot) === dotText(entry)) {
+        at++;
+        lines.add(line);
+      } else if (seen === 'never') {
+        yield `${who} reads ${had ? dotText(had.dot) : 'nothing'} where ${dotText(entry)} stands`;
+        at = got.length;
+        break;
+      }
+    }
+    if (at < got.length) yield `${who} reads ${dotText(got[at]!.dot)} behind the end of the log`;
   }
 };
 

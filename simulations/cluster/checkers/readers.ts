@@ -3,6 +3,7 @@ import type { EntryEvent, Reader, ReaderEvent } from '../record.js';
 import type { ChannelOrder } from './channel-order.js';
 import { deletedIn, endsIn } from './deletions.js';
 import type { Checker, Evidence } from './evidence.js';
+import { Lines } from './lines.js';
 import { type StoredEntry, dotText, givenUpKind } from './store-log.js';
 import { trimmedIn } from './trims.js';
 import { placeOf } from '../places.js';
@@ -49,7 +50,7 @@ export const deliveredIsStored: Checker = function* (evidence) {
 export const nothingTwice: Checker = function* (evidence) {
   for (const [reader, , who] of eachReader(evidence)) {
     const dots = new Set<string>();
-    const lines = new Set<number>();
+    const lines = new Lines(evidence.record);
     for (const event of reader.events) {
       if (event.type === 'subscribed' && !event.resumed) lines.clear();
       if (isLoss(event)) for (const seen of [dots, lines]) seen.clear();
@@ -57,7 +58,7 @@ export const nothingTwice: Checker = function* (evidence) {
       const { dot, line } = event;
       if (dots.has(dotText(dot))) yield `${who} got ${dotText(dot)} twice`;
       // Pages of history are the log itself, where it may stand twice.
-      else if (line > 0 && lines.has(line) && reader.phase !== 'history')
+      else if (lines.seen(line) === 'known' && reader.phase !== 'history')
         yield `${who} got line ${line} twice`;
       dots.add(dotText(dot));
       lines.add(line);
