@@ -293,7 +293,12 @@ export class Ending {
     // Readers have everything once enough homes do; one that missed it is offered it again, in 250 ms at the latest.
     await world.pass(1_000);
     world.archive.isStopping = true;
-    await world.until(Promise.all(world.nodes.map((node) => node.stop())));
+    // Who fails on the way is down like the others, and stays so while the disks are looked at.
+    const { nodes } = world;
+    const started = nodes.map(({ onFailed }) => onFailed);
+    for (const node of nodes) node.onFailed = () => {};
+    await world.until(Promise.all(nodes.map((node) => node.stop())));
+    nodes.forEach((node, i) => (node.onFailed = started[i]!));
     world.archive.isStopping = false;
   }
 
