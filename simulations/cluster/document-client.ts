@@ -8,7 +8,7 @@ import type { Random } from '../../src/base/random.js';
 import type { Principal } from '../../src/engine/api.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
-import { lastLook } from './coming-together.js';
+import { answerOf, lastLook } from './coming-together.js';
 import { Lives } from './lives.js';
 import type { SeenChange, SeenDocument } from './record.js';
 import type { World } from './world.js';
@@ -197,8 +197,8 @@ export async function documentNow(world: World, clients: readonly DocumentClient
   const nodes = new Map<string, string>();
   let text = '{}';
   for (const node of world.members()) {
-    if (node.state !== 'up' || !node.engine) continue;
-    const state = await world.until(node.engine.document(anonymous, 'default', request));
+    if (node.state !== 'up') continue;
+    const state = await answerOf(world, node, (engine) => engine.document(anonymous, 'default', request));
     if (state.ok) {
       const { version, voids } = state.value.info;
       text = utf8Text(state.value.value);
@@ -229,13 +229,15 @@ function isOne({ nodes, clients, document }: SeenDocument): boolean {
 
 /** Entries that the order has and that are void; `undefined` where some of it is trimmed. */
 export async function voidsOf(world: World): Promise<ReadonlySet<string> | undefined> {
-  const engine = world.members().find(({ state }) => state === 'up')?.engine;
-  if (!engine || world.plan.retention) return undefined;
+  const node = world.members().find(({ state }) => state === 'up');
+  if (!node || world.plan.retention) return undefined;
   const voids = new Set<string>();
   let since: Uint8Array | undefined;
   for (let more = true; more;) {
     const query = since === undefined ? {} : { since };
-    const page = await world.until(engine.documentChanges(anonymous, 'default', sharedChannel, query));
+    const page = await answerOf(world, node, (engine) =>
+      engine.documentChanges(anonymous, 'default', sharedChannel, query),
+    );
     if (!page.ok) return undefined;
     for (const { id, fault } of page.value.changes) if (fault) voids.add(id);
     ({ cursor: since, more } = page.value);

@@ -88,9 +88,7 @@ export class Ending {
     for (const client of [...writing, ...presences, ...restores, ...settings.operators, ...settings.gates])
       client.stop();
     const isUp = await this.#comeUp();
-    const isSettled = await world.becomes(() => !world.record.hasOpen, convergenceMs + 120_000);
-    if (!isSettled)
-      this.stuck('I25 publishes are answered', `line ${world.record.open()[0]?.line} never got an answer`);
+    await this.#answered();
     await this.#ringRests();
     // Who begins live gets what comes after that, and must have begun.
     await world.becomes(() => readers.flatMap(({ places }) => places).every(isSubscribed), convergenceMs);
@@ -172,6 +170,17 @@ export class Ending {
     const isUp = await this.#world.becomes(() => nodes.every(({ state }) => state === 'up'), convergenceMs);
     if (!isUp) this.stuck('I25 nodes come up', 'a node did not come up');
     return isUp;
+  }
+
+  /** What is asked for takes effect before the last publish of all, or not at all: that stays. */
+  async #answered(): Promise<void> {
+    const { record } = this.#world;
+    const isAll = (): boolean => !record.hasOpen && record.asked.size === 0;
+    if (await this.#world.becomes(isAll, convergenceMs + 120_000)) return;
+    const [publish] = record.open();
+    const [asked] = record.asked;
+    const what = publish ? `line ${publish.line}` : asked?.what;
+    this.stuck('I25 publishes are answered', `${what} never got an answer`);
   }
 
   async #ringRests(): Promise<void> {
@@ -293,7 +302,12 @@ export class Ending {
     // Readers have everything once enough homes do; one that missed it is offered it again, in 250 ms at the latest.
     await world.pass(1_000);
     world.archive.isStopping = true;
-    await world.until(Promise.all(world.nodes.map((node) => node.stop())));
+    // Who fails on the way is down like the others, and stays so while the disks are looked at.
+    const { nodes } = world;
+    const started = nodes.map(({ onFailed }) => onFailed);
+    for (const node of nodes) node.onFailed = () => {};
+    await world.until(Promise.all(nodes.map((node) => node.stop())));
+    nodes.forEach((node, i) => (node.onFailed = started[i]!));
     world.archive.isStopping = false;
   }
 

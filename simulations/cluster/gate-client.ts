@@ -151,7 +151,8 @@ export class GateClient {
     const sentAt = settings.moment();
     const payload = Buffer.from(`{"${this.#name}":${++this.#said}}`);
     const message = { type: 'publish', channel: gateChannel, content: encodeContent({ payload }) } as const;
-    const [answer] = await place.engine.publish(anonymous, gatedHub, [message]);
+    const answers = await place.life.answered(place.engine.publish(anonymous, gatedHub, [message]));
+    const answer = answers?.[0];
     if (!place.life.alive || !answer) return;
     if (answer.ok) this.#used(place, 'publish', 'publish', true, sentAt);
     else if (answer.error.code === 'DENIED') this.#used(place, 'publish', 'publish', false, sentAt);

@@ -1,8 +1,9 @@
 /** Whose the groups are that several wanted, as nodes say it. */
 import type { Principal } from '../../src/engine/api.js';
 import { administratorName } from '../../src/hubs/provider.js';
-import { lastLook } from './coming-together.js';
+import { answerOf, lastLook } from './coming-together.js';
 import type { GroupClient } from './group-client.js';
+import type { SimulatedNode } from './node.js';
 import type { SeenGroups } from './record.js';
 import type { World } from './world.js';
 
@@ -26,23 +27,22 @@ function isOne(seen: SeenGroups): boolean {
 async function groupsNow(world: World): Promise<SeenGroups> {
   const names = [...new Set(world.record.groupRaces.map(({ group }) => group))];
   const seen: Map<string, ReadonlyMap<string, string>> = new Map();
-  for (const { name: node, engine, state } of world.members()) {
-    if (state !== 'up' || !engine) continue;
+  for (const node of world.members()) {
+    if (node.state !== 'up') continue;
     const owners = new Map<string, string>();
-    for (const group of names) owners.set(group, await ownerAt(world, engine, group));
-    seen.set(node, owners);
+    for (const group of names) owners.set(group, await ownerAt(world, node, group));
+    seen.set(node.name, owners);
   }
   return seen;
 }
 
-type Engine = NonNullable<World['nodes'][number]['engine']>;
-
 /** Empty where there is no such group. */
-async function ownerAt(world: World, engine: Engine, group: string): Promise<string> {
+async function ownerAt(world: World, node: SimulatedNode, group: string): Promise<string> {
   const endMs = world.nowMs() + knownMs;
   for (;;) {
-    const asked = engine.people(administrator, 'default', 'groups/members', { group }, '');
-    const answer = await world.until(asked);
+    const answer = await answerOf(world, node, (engine) =>
+      engine.people(administrator, 'default', 'groups/members', { group }, ''),
+    );
     if (answer.ok) return (answer.value['members'] as readonly { user: string }[])[0]!.user;
     if (answer.error.code === 'NOT_FOUND') return '';
     if (world.nowMs() >= endMs) return answer.error.code;

@@ -1,9 +1,10 @@
 /** Whose the names are that several people wanted, as nodes say it: whom each lets in. */
 import type { Principal } from '../../src/engine/api.js';
 import { loginMessage } from '../../src/client/people.js';
-import { lastLook } from './coming-together.js';
+import { answerOf, lastLook } from './coming-together.js';
 import { credentialsOf } from './credentials.js';
 import type { SeenNames } from './names-record.js';
+import type { SimulatedNode } from './node.js';
 import { peopledHub } from './places.js';
 import type { World } from './world.js';
 
@@ -12,7 +13,6 @@ const anonymous: Principal = { actor: '', authenticated: false, admin: false };
 const knownMs = 10_000;
 const againMs = 200;
 
-type Engine = NonNullable<World['nodes'][number]['engine']>;
 type Look = ReadonlyMap<string, SeenNames>;
 
 /** Looked at until all nodes say the same, or for so long. */
@@ -39,23 +39,23 @@ class Looking {
     const { races } = this.#world.record.names;
     const names = [...new Set(races.map(({ name }) => name))];
     const look = new Map<string, SeenNames>();
-    for (const { name: node, engine, state } of this.#world.members()) {
-      if (state !== 'up' || !engine) continue;
+    for (const node of this.#world.members()) {
+      if (node.state !== 'up') continue;
       const owners = new Map<string, string>();
-      for (const name of names) owners.set(name, await this.#ownersAt(engine, name));
+      for (const name of names) owners.set(name, await this.#ownersAt(node, name));
       const tokens = new Map<string, string>();
-      for (const [name, token] of this.#tokens) tokens.set(name, await this.#userOf(engine, token));
-      look.set(node, { owners, tokens });
+      for (const [name, token] of this.#tokens) tokens.set(name, await this.#userOf(node, token));
+      look.set(node.name, { owners, tokens });
     }
     return look;
   }
 
-  async #ownersAt(engine: Engine, name: string): Promise<string> {
+  async #ownersAt(node: SimulatedNode, name: string): Promise<string> {
     const { races } = this.#world.record.names;
     const people = races.filter((race) => race.name === name).map(({ by }) => by);
     const said: string[] = [];
     for (const person of people) {
-      const answer = await this.#known(() => this.#logIn(engine, person, name));
+      const answer = await this.#known(() => this.#logIn(node, person, name));
       if (!answer.ok && answer.error.code !== 'UNAUTHENTICATED') said.push(answer.error.code);
       if (!answer.ok) continue;
       said.push(person);
@@ -64,25 +64,28 @@ class Looking {
     return said.join();
   }
 
-  async #logIn(engine: Engine, person: string, name: string) {
+  async #logIn(node: SimulatedNode, person: string, name: string) {
     const logIn = credentialsOf(person).logIn(name);
-    if ('password' in logIn) return await this.#ask(engine, 'login', logIn);
-    const given = await this.#ask(engine, 'challenge', { name });
+    if ('password' in logIn) return await this.#ask(node, 'login', logIn);
+    const given = await this.#ask(node, 'challenge', { name });
     if (!given.ok) return given;
     const challenge = given.value['challenge'] as string;
     const signature = await logIn.sign(loginMessage(peopledHub, name, challenge));
-    return await this.#ask(engine, 'login', { name, challenge, signature });
+    return await this.#ask(node, 'login', { name, challenge, signature });
   }
 
   /** Each from an address of its own: who fails often is to wait. */
-  #ask(engine: Engine, action: string, request: object): ReturnType<Engine['people']> {
-    return this.#world.until(
-      engine.people(anonymous, peopledHub, action, request, `10.0.0.${++this.#asked}`),
+  #ask(node: SimulatedNode, action: string, request: object) {
+    const from = `10.0.0.${++this.#asked}`;
+    return answerOf(this.#world, node, (engine) =>
+      engine.people(anonymous, peopledHub, action, request, from),
     );
   }
 
-  async #userOf(engine: Engine, token: string): Promise<string> {
-    const entered = await this.#known(() => this.#world.until(engine.enter(peopledHub, token)));
+  async #userOf(node: SimulatedNode, token: string): Promise<string> {
+    const entered = await this.#known(() =>
+      answerOf(this.#world, node, (engine) => engine.enter(peopledHub, token)),
+    );
     return entered.ok ? entered.value.actor : entered.error.code;
   }
 

@@ -272,12 +272,12 @@ export class SimulatedNode {
   /** As an operator stops it; resolves when it is down, however it got there. */
   async stop(): Promise<void> {
     const life = this.#life;
-    if (this.state !== 'up' || !this.engine) return;
+    if (this.state !== 'up' || !this.engine || !life) return;
     this.state = 'stopping';
     this.#world.trace.tell(`${this.name} stops`);
     this.#world.clients.unlisten(this.host);
-    await this.engine.stop();
-    if (this.#life !== life || !life?.alive) return;
+    await life.answered(this.engine.stop());
+    if (this.#life !== life || !life.alive) return;
     this.disk.kill();
     this.index.kill();
     this.#over(false);

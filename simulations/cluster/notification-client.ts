@@ -7,11 +7,11 @@ import { NotificationChannel, notify } from '../../src/client/notifications.js';
 import type { Published } from '../../src/client/published.js';
 import type { Random } from '../../src/base/random.js';
 import type { Principal } from '../../src/engine/api.js';
-import type { Engine } from '../../src/engine/engine.js';
 import { chanceFor, logBetween, pick } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
-import { lastLook } from './coming-together.js';
+import { answerOf, lastLook } from './coming-together.js';
 import { Lives } from './lives.js';
+import type { SimulatedNode } from './node.js';
 import type { SeenNotice, SeenNotifications } from './record.js';
 import { serviceToken, type World } from './world.js';
 
@@ -177,8 +177,8 @@ export async function notificationsNow(
   let listed = new Map<string, string>();
   let count = '';
   for (const node of world.members()) {
-    if (node.state !== 'up' || !node.engine) continue;
-    const found = await listAt(world, node.engine);
+    if (node.state !== 'up') continue;
+    const found = await listAt(world, node);
     nodes.set(node.name, found.what);
     if (found.listed) ({ listed, count } = found);
   }
@@ -191,14 +191,16 @@ export async function notificationsNow(
 }
 
 /** All of them, page by page. */
-async function listAt(world: World, engine: Engine) {
+async function listAt(world: World, node: SimulatedNode) {
   const listed = new Map<string, string>();
   let count = '';
   let cursor: Uint8Array | undefined;
   for (let more = true; more;) {
     const from = cursor === undefined ? {} : { cursor };
     const request = { type: 'notifications', channel: noticesChannel, unread: false, forward: true } as const;
-    const page = await world.until(engine.notifications(anonymous, 'default', { ...request, ...from }));
+    const page = await answerOf(world, node, (engine) =>
+      engine.notifications(anonymous, 'default', { ...request, ...from }),
+    );
     if (!page.ok) return { what: page.error.code };
     for (const { dot, state, value } of page.value.notifications)
       listed.set(dotText(dot), `${titleOf(value)} ${state}`);

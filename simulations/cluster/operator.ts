@@ -2,6 +2,7 @@
  *  The number of copies stays, so what a quorum is stays too. */
 import { type Dot, dotText } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
+import type { Engine } from '../../src/engine/engine.js';
 import type { Keep } from '../../src/log/retention.js';
 import type { RingIntent } from '../../src/cluster/ring-intent.js';
 import { pick } from './chance.js';
@@ -10,6 +11,14 @@ import { peerAddressOf } from './node.js';
 import type { World } from './world.js';
 
 const administrator = { actor: 'operator', authenticated: true, admin: true } as const;
+
+/** Something that takes entries away, or what is in them. */
+interface Removal {
+  readonly what: readonly [does: string, did: string, of: string];
+  readonly ask: (engine: Engine) => ReturnType<Engine['trimChannel']>;
+  /** Without a dot it did not take effect, as far as is known. */
+  readonly told: (dot: Dot | undefined) => unknown;
+}
 
 export class Operator {
   readonly #world: World;
@@ -29,46 +38,29 @@ export class Operator {
 
   /** Asks a node to delete a channel; false when it is down. */
   delete(node: SimulatedNode, amount: number): boolean {
-    const { engine, name } = node;
-    const { record, trace, channels } = this.#world;
+    const { record, channels } = this.#world;
     const channel = channels[Math.floor(amount * channels.length)];
-    if (!engine || channel === undefined || node.state !== 'up') return false;
-    node.machine.run(() => {
-      void engine.deleteChannel(administrator, 'default', channel).then(
-        (deleted) => {
-          const dot = deleted.ok ? deleted.value.dot : undefined;
-          record.deletions.push({ node: name, channel, ...(dot ? { dot } : {}) });
-          trace.tell(
-            `${name} ${dot ? `deleted ${channel} by ${dotText(dot)}` : `did not delete ${channel}`}`,
-          );
-        },
-        (error: unknown) => this.#world.broken(error),
-      );
+    if (channel === undefined) return false;
+    return this.#remove(node, {
+      what: ['delete', 'deleted', channel],
+      ask: (engine) => engine.deleteChannel(administrator, 'default', channel),
+      told: (dot) => record.deletions.push({ node: node.name, channel, ...(dot ? { dot } : {}) }),
     });
-    return true;
   }
 
   /** Asks a node to redact something that somebody was told is stored; false when it is down. */
   redact(node: SimulatedNode, amount: number): boolean {
-    const { engine, name } = node;
-    const { record, trace } = this.#world;
+    const { record } = this.#world;
     const stored = record.acks.filter(({ dot }) => dot !== undefined);
     const ack = stored[Math.floor(amount * stored.length)];
-    if (!engine || !ack?.dot || node.state !== 'up') return false;
-    const of = ack.dot;
+    if (!ack?.dot) return false;
+    const of = ack.dot as Dot;
     const { channel } = record.of(ack.line)!;
-    node.machine.run(() => {
-      void engine.redact(administrator, 'default', channel, of as Dot).then(
-        (redacted) => {
-          const by = redacted.ok ? redacted.value.dot : undefined;
-          if (by) record.redactions.push({ node: name, channel, of, by });
-          const what = `${dotText(of as Dot)} of ${channel}`;
-          trace.tell(`${name} ${by ? `redacted ${what} by ${dotText(by)}` : `did not redact ${what}`}`);
-        },
-        (error: unknown) => this.#world.broken(error),
-      );
+    return this.#remove(node, {
+      what: ['redact', 'redacted', `${dotText(of)} of ${channel}`],
+      ask: (engine) => engine.redact(administrator, 'default', channel, of),
+      told: (by) => by && record.redactions.push({ node: node.name, channel, of, by }),
     });
-    return true;
   }
 
   /** Asks a node to trim a channel by force; false when it is down. */
@@ -80,15 +72,27 @@ export class Operator {
   }
 
   trim(node: SimulatedNode, channel: string, keep: Keep): boolean {
-    const { engine, name } = node;
+    return this.#remove(node, {
+      what: ['trim', 'trimmed', channel],
+      ask: (engine) => engine.trimChannel('default', channel, keep, administrator.actor),
+      told: (dot) => this.#world.record.forced.push({ node: node.name, channel, ...(dot ? { dot } : {}) }),
+    });
+  }
+
+  #remove({ engine, life, state, name, machine }: SimulatedNode, { what, ask, told }: Removal): boolean {
     const { record, trace } = this.#world;
-    if (!engine || node.state !== 'up') return false;
-    node.machine.run(() => {
-      void engine.trimChannel('default', channel, keep, administrator.actor).then(
-        (trimmed) => {
-          const dot = trimmed.ok ? trimmed.value.dot : undefined;
-          record.forced.push({ node: name, channel, ...(dot ? { dot } : {}) });
-          trace.tell(`${name} ${dot ? `trimmed ${channel} by ${dotText(dot)}` : `did not trim ${channel}`}`);
+    if (!engine || !life || state !== 'up') return false;
+    const [does, did, of] = what;
+    const asked = { what: `${name}, which is to ${does} ${of},` };
+    record.asked.add(asked);
+    machine.run(() => {
+      void life.answered(ask(engine)).then(
+        (answer) => {
+          record.asked.delete(asked);
+          if (!answer) return;
+          const dot = answer.ok ? answer.value.dot : undefined;
+          told(dot);
+          trace.tell(`${name} ${dot ? `${did} ${of} by ${dotText(dot)}` : `did not ${does} ${of}`}`);
         },
         (error: unknown) => this.#world.broken(error),
       );

@@ -6,7 +6,7 @@ import { type ChannelPresence, presenceOf } from '../../src/client/presence.js';
 import type { Principal } from '../../src/engine/api.js';
 import { chanceFor, logBetween, pick, shuffled } from './chance.js';
 import type { ClientOptions, ClientWorld } from './client-options.js';
-import { lastLook } from './coming-together.js';
+import { answerOf, lastLook } from './coming-together.js';
 import { atRandomTimes } from './lives.js';
 import type { SeenPresence } from './record.js';
 import type { World } from './world.js';
@@ -134,8 +134,8 @@ export async function presenceNow(world: World, clients: readonly PresenceClient
   const expected = clients.flatMap(({ present }) => present ?? []).sort();
   const seen = new Map<string, readonly string[]>();
   for (const node of world.members()) {
-    if (node.state !== 'up' || !node.engine) continue;
-    const page = await world.until(node.engine.presence(nobody, 'default', seenChannel, {}));
+    if (node.state !== 'up') continue;
+    const page = await answerOf(world, node, (engine) => engine.presence(nobody, 'default', seenChannel, {}));
     const lines = page.ok
       ? page.value.members.map(({ session, metadata }) => lineOf(session, JSON.parse(metadata ?? 'null')))
       : [page.error.code];

@@ -215,6 +215,8 @@ export class ClusterRecord {
   }[] = [];
   /** The same of trims that were forced. */
   readonly forced: { readonly node: string; readonly channel: string; readonly dot?: SeenDot }[] = [];
+  /** What operators asked nodes to take away, until they have an answer or the process that was asked has ended. */
+  readonly asked = new Set<{ readonly what: string }>();
   /** Looked at when nothing had gone wrong for a while. */
   readonly presences: SeenPresence[] = [];
   readonly changes: SeenChange[] = [];

@@ -1,7 +1,7 @@
 /** What goes in the hub whose settings change, as all nodes say it once nothing goes wrong any more. */
 import { limits } from '../../src/base/limits.js';
 import { gateChannel, linesOf, textOf } from './checkers/settings-twin.js';
-import { lastLook } from './coming-together.js';
+import { answerOf, lastLook } from './coming-together.js';
 import type { GateClient } from './gate-client.js';
 import type { SeenSettingEntry, SeenSettings } from './settings-record.js';
 import { gatedHub } from './places.js';
@@ -83,20 +83,20 @@ function upIn(world: World): Node[] {
   return world.members().filter(({ state, engine }) => state === 'up' && engine);
 }
 
-async function documentAt(world: World, { engine }: Node): Promise<string> {
-  const answer = await world.until(engine!.settings(gatedHub));
+async function documentAt(world: World, node: Node): Promise<string> {
+  const answer = await answerOf(world, node, (engine) => engine.settings(gatedHub));
   return answer.ok
     ? textOf(linesOf(answer.value as Parameters<typeof linesOf>[0]))
     : `${unknown}${answer.error.code}`;
 }
 
 /** `undefined` where it cannot be read there now. */
-async function logAt(world: World, { engine }: Node): Promise<readonly SeenSettingEntry[] | undefined> {
+async function logAt(world: World, node: Node): Promise<readonly SeenSettingEntry[] | undefined> {
   const read: SeenSettingEntry[] = [];
   let since: Uint8Array | undefined;
   for (;;) {
     const query = { limit: pageEntries, ...(since ? { since } : {}) };
-    const page = await world.until(engine!.queryLog(gatedHub, '$settings', query));
+    const page = await answerOf(world, node, (engine) => engine.queryLog(gatedHub, '$settings', query));
     if (!page.ok) return undefined;
     for (const { entry } of page.value.entries) {
       const { content, actor = '' } = entry;

@@ -66,13 +66,13 @@ export class SettingsOperator {
     if (nodes.length > 0) void this.change(pick(this.#random, nodes), this.#draw());
   }
 
-  /** Resolves with what became of it; never where the node ends before it answers. */
+  /** Resolves with what became of it: it stays open where the node ends before it answers. */
   async change(node: World['nodes'][number], change: Change): Promise<SeenSettingChange['outcome']> {
     const { engine, life } = node;
     const { settings } = this.#world.record;
     if (!engine || !life) return 'rejected';
     const process = `${node.name} ${node.starts}`;
-    return await new Promise((resolve) =>
+    const outcome = new Promise<SeenSettingChange['outcome']>((resolve) =>
       life.run(() => {
         const seen = settings.change(change, process);
         void engine.changeSettings(gatedHub, change, `${this.#name} ${seen.id}`).then(
@@ -92,6 +92,7 @@ export class SettingsOperator {
         );
       }),
     );
+    return (await life.answered(outcome)) ?? 'open';
   }
 
   #draw(): Change {

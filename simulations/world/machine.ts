@@ -100,11 +100,14 @@ export function timerMs(delayMs: number): number {
 export class Life implements Clock, Timers {
   readonly #machine: Machine;
   readonly #bornMs: number;
+  readonly #over: Promise<undefined>;
+  #end!: (value: undefined) => void;
   #alive = true;
 
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#bornMs = machine.line.monotonicMs();
+    this.#over = new Promise((resolve) => (this.#end = resolve));
   }
 
   get alive(): boolean {
@@ -118,6 +121,12 @@ export class Life implements Clock, Timers {
 
   end(): void {
     this.#alive = false;
+    this.#end(undefined);
+  }
+
+  /** What comes of something it is asked for; `undefined` where it ends first, since nothing comes of it then. */
+  async answered<T>(asked: Promise<T>): Promise<T | undefined> {
+    return await Promise.race([asked, this.#over]);
   }
 
   wallMs(): number {

@@ -112,7 +112,6 @@ export class Calls {
       payload,
       ...(contentType === undefined ? {} : { contentType }),
       ...(session && { sessionId: session.id }),
-      // A user may have an administrator's name.
       ...(admin ? { admin } : authenticated && { user: actor }),
       ...(metadata === undefined ? {} : { metadata }),
     };
