@@ -399,18 +399,17 @@ export class ChannelLog {
   /** Drops what a committed trim names; `droppedBytes` are the record bytes of those entries that were held. A trim that
    *  removes less than an earlier one changes nothing. Entries named but not held yet count as held from now on. */
   applyTrim(trim: Trim, droppedBytes: number): void {
-    const { subLogs, order } = this.#parts;
+    const { subLogs, order, retained } = this.#parts;
     const floors = new Map(this.floors);
     let rises = false;
     for (const [writer, floor] of trim.floors) {
       if (floor <= (floors.get(writer) ?? 0)) continue;
       rises = true;
       floors.set(writer, floor);
-      this.#parts.subLogs.obtain(writer).raiseFloor(floor);
+      subLogs.obtain(writer).raiseFloor(floor);
     }
     if (!rises) return noteForced(this.#parts, trim.forced);
     putInForce(this.#parts, { ...trim, floors });
-    const { retained } = this.#parts;
     if (retained && retained.seq <= (floors.get(retained.writer) ?? 0)) this.#parts.retained = undefined;
     order.trim(trimmedCount(floors));
     for (const subLog of subLogs.values()) subLog.forgetEmptyPlacements();

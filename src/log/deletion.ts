@@ -86,8 +86,9 @@ export function tookIn(parts: LogParts, run: RunSummary): void {
   const known = old.get(writer) ?? 0;
   const isBehindOld =
     known === firstSeq - 1 || parts.subLogs.get(writer)?.isGivenUp(known + 1, firstSeq - 1) === true;
-  if (!isBehindOld || isEnd(deletion, writer, firstSeq - 1)) return;
-  if (isEnd(deletion, writer, firstSeq) || isClaimedBehind(parts, deletion.through, run)) return;
+  if (!isBehindOld || isEnd(deletion, writer, firstSeq - 1) || isEnd(deletion, writer, firstSeq)) return;
+  const firstGivenUp = parts.subLogs.get(writer)?.firstGivenUp ?? Infinity;
+  if (firstSeq > firstGivenUp && isClaimedBehind(parts, deletion.through, run)) return;
   const first = run.marked.find(({ parents = [] }) =>
     parents.some((parent) => parent.writer !== writer && parent.seq > oldThrough(parts, parent.writer)),
   );
@@ -239,21 +240,24 @@ function olderThan(
   );
 }
 
-/** Above `old`: what is trimmed went by a trim that came later, and the primary chain goes on behind the end, as later claims
- *  do. Of what is lost nobody can tell until it is there again or given up: what is given up stands on its predecessor alone,
- *  as its place says. */
+/** Above `old`: what is trimmed went by a trim that came later, and the primary chain goes on behind the end. Of what is lost
+ *  nobody can tell until it is there again or given up: what is given up stands on its predecessor alone, as its place says,
+ *  unless a later claim behind it shows otherwise. Where nothing is given up, what an entry names says it, and no claim is
+ *  asked: one that was got before the end was committed may be above that of the end, and not have heard of it. */
 function firstKnownNew(parts: LogParts, subLog: SubLog, through: Dot, old: number): number | undefined {
   const { writer, floor, placements } = subLog;
   if (floor > old) return old + 1;
   const onChain = placements.find((span) => span.onChain && span.firstSeq + span.count - 1 > old);
-  const claimed = subLog.firstOfRound(old + 1, (round) => isClaimedBehind(parts, through, { writer, round }));
+  const claimed = subLog.firstOfRound(Math.max(old + 1, subLog.firstGivenUp), (round) =>
+    isClaimedBehind(parts, through, { writer, round }),
+  );
   const hole = subLog.holes().find(({ toSeq }) => toSeq > old);
   const firsts = [onChain?.firstSeq, claimed, hole?.fromSeq].flatMap((seq) => seq ?? []);
   return firsts.length === 0 ? undefined : Math.max(old + 1, Math.min(...firsts));
 }
 
-/** Whether a claim came after that of the end: who got it heard of the end before. Where the end is trimmed, the newest
- *  trimmed entry stands for it. */
+/** Whether a claim came after that of the end: who got it heard of the end before, as a rule. Where the end is trimmed, the
+ *  newest trimmed entry stands for it. */
 function isClaimedBehind(
   { subLogs, trim }: LogParts,
   through: Dot,

@@ -161,6 +161,11 @@ export class SubLog {
     return overlaps(this.given, from, to).some(([first, last]) => first === from && last === to);
   }
 
+  /** Of what is above the floor; infinite without any. */
+  get firstGivenUp(): number {
+    return this.given[0] ?? Infinity;
+  }
+
   /** The newest at or below `seq` that is not given up. */
   beforeGivenUp(seq: number): number {
     const last = overlaps(this.given, 0, seq).at(-1);

@@ -215,6 +215,23 @@ describe('what was written beside the end', () => {
     expect(apart.generation.voidsDue()).toEqual(home.generation.voidsDue());
   });
 
+  test('is of the older generation also under a claim above that of the end, got before the end was committed', () => {
+    const { home, apart } = parted();
+    const behind = runOn(home, b, { round: 3 });
+    const beside = [runOn(apart, c, { round: 2 })];
+    apart.apply(beside[0]!);
+    beside.push(runOn(apart, c, { round: 2, count: 2 }));
+    apart.apply(beside[1]!);
+    for (const run of [...beside, behind]) home.apply(run);
+    // The other home learns of the end with all of that in its log already.
+    apart.apply(floorRun(ref, home.trim!).run);
+    apart.apply(behind);
+    for (const log of [home, apart, copyOf(home)]) {
+      expect([log.generation.oldThrough(b), log.generation.oldThrough(c)]).toEqual([0, 3]);
+      expect(log.generation.voidsDue()).toEqual([{ writer: c, fromSeq: 1, toSeq: 3 }]);
+    }
+  });
+
   test('is dropped once the owner says so, told to readers, and waited for by nobody', () => {
     const { home, apart } = parted();
     const late = new ChannelLog(ref);
