@@ -195,10 +195,7 @@ function makeCore(base: Base, plan: Plan): Core {
   const folds = new FoldKinds(documents, notifications);
   const { timers } = ports;
   const bytesMaxOf: CoreHooks['bytesMaxOf'] = (hub) => hooks.bytesMaxOf(hub);
-  const committer = new Committer(
-    { store, timers, clock, physicalMs, ordering, folds, bytesMaxOf },
-    hooks,
-  );
+  const committer = new Committer({ store, timers, clock, physicalMs, ordering, folds, bytesMaxOf }, hooks);
   const core = {
     store,
     logs,

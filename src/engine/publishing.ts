@@ -260,8 +260,7 @@ export class Publishing implements Taker {
   #submit(channel: ActiveChannel, pending: PendingPublish): void {
     const { committer, ordering } = this.core;
     const { ref } = channel;
-    const isNew =
-      channel.isUnwritten && !isSystemChannel(ref.channel) && ordering.acting(ref).at !== 'peer';
+    const isNew = channel.isUnwritten && !isSystemChannel(ref.channel) && ordering.acting(ref).at !== 'peer';
     const tooMany = isNew ? this.hubs.tooManyNew(ref) : undefined;
     if (!tooMany) return committer.submit(channel, pending);
     committer.forget(pending);

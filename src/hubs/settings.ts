@@ -81,7 +81,12 @@ export interface HubView {
 }
 
 /** All that is said of a hub but what is no quota. */
-function quotasIn({ rules: _rules, anonymous: _anonymous, groups: _groups, ...quotas }: HubOptions): HubQuotas {
+function quotasIn({
+  rules: _rules,
+  anonymous: _anonymous,
+  groups: _groups,
+  ...quotas
+}: HubOptions): HubQuotas {
   return quotas;
 }
 

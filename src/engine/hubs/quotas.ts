@@ -95,7 +95,8 @@ export class Quotas {
     }
     if (use.quotas === quotas) return use;
     const { messagesPerSecondMax, channelsPerSecondMax } = quotas;
-    if (messagesPerSecondMax !== use.quotas.messagesPerSecondMax) use.messages = limitOf(messagesPerSecondMax);
+    if (messagesPerSecondMax !== use.quotas.messagesPerSecondMax)
+      use.messages = limitOf(messagesPerSecondMax);
     if (channelsPerSecondMax !== use.quotas.channelsPerSecondMax)
       use.newChannels = limitOf(channelsPerSecondMax);
     if (quotas.userMessagesPerSecondMax !== use.quotas.userMessagesPerSecondMax) use.users.clear();
