@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { encodeContent } from '../../src/log/entry-wire.js';
 import type { Change } from '../../src/hubs/change.js';
-import { type Json, TestSession, World, admin, anonymous } from './harness.js';
+import { type Json, type TestSession, World, admin, anonymous } from './harness.js';
 
 const kib = 'x'.repeat(1_024);
 /** What an entry adds to its content. */

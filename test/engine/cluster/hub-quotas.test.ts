@@ -78,10 +78,10 @@ test('what a hub stores is bounded at the owner that takes over, and at those th
   await world.pass(10_000);
   const alive = world.nodes.filter((node) => node !== owner);
   for (const node of alive) await refusedAt(node);
-  await world.run(owner.start());
+  await world.run(owner.start(false));
   for (const node of alive) {
     await world.run(node.engine.stop());
-    await world.run(node.start());
+    await world.run(node.start(false));
   }
   await world.pass(2_000);
   // Until the owner has read the settings, a message may get through.
