@@ -271,12 +271,16 @@ async function checkLists(store: LogStore, model: Model): Promise<void> {
   mustHold(known.join() === [...wanted.keys()].sort().join(), () => `hubs are ${hubs.join()}`);
   for (const hub of hubs) {
     const listed: string[] = [];
+    let bytes = 0;
     for (;;) {
       const after = listed.at(-1);
       const page = await store.channels(hub, { limit: 2, ...(after !== undefined && { after }) });
       for (const { ref } of page) listed.push(ref.channel);
+      for (const size of page) bytes += size.bytes;
       if (page.length < 2) break;
     }
+    const counted = store.hubBytes(hub);
+    mustHold(counted === bytes, () => `the channels of ${hub} hold ${bytes} bytes, counted as ${counted}`);
     mustHold(
       listed.join() === (wanted.get(hub) ?? []).sort().join(),
       () => `channels of ${hub} are ${listed.join()}`,

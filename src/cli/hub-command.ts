@@ -29,6 +29,8 @@ Examples:
   ringlog hub set rules members '{"public": false, "clientPublish": false}' --hub acme
   ringlog hub set namespaces room '"members"' --hub acme
   ringlog hub set providers main "$(cat issuer.json)" --hub acme
+  ringlog hub set hub bytesMax 10000000000 --hub acme
+  ringlog hub set hub channelsPerSecondMax 100 --hub acme
   ringlog hub revoke ada --hub acme
   ringlog hub delete acme acme
   ringlog hub export --hub acme > acme.json

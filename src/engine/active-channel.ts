@@ -101,6 +101,11 @@ export class ActiveChannel {
     return (this.#fanOut ??= new FanOut());
   }
 
+  /** Nothing was ever written, and nothing is on its way. */
+  get isUnwritten(): boolean {
+    return this.log.isEmpty && this.stampedSeq === 0 && this.pending.length === 0 && !this.isCut;
+  }
+
   get hasListeners(): boolean {
     return this.#fanOut !== undefined && this.#fanOut.size > 0;
   }

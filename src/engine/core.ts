@@ -55,6 +55,8 @@ export interface Core {
 export interface CoreHooks extends CommitterHooks {
   readonly flusher: Flusher;
   rulesOf(hub: HubName, channel: ChannelName): ChannelRules;
+  /** What a hub's channels may hold here. */
+  bytesMaxOf(hub: HubName): number;
 }
 
 /** Opens the store and makes the new writer, and under what it stamps, durable before anything is stamped. `cluster`: the
@@ -191,7 +193,9 @@ function makeCore(base: Base, plan: Plan): Core {
   const notifications = new Notifications(logs, writer, delivery, hooks);
   delivery.grown = (channel) => notifications.changed(channel);
   const folds = new FoldKinds(documents, notifications);
-  const committer = new Committer({ store, timers: ports.timers, clock, physicalMs, ordering, folds }, hooks);
+  const { timers } = ports;
+  const bytesMaxOf: CoreHooks['bytesMaxOf'] = (hub) => hooks.bytesMaxOf(hub);
+  const committer = new Committer({ store, timers, clock, physicalMs, ordering, folds, bytesMaxOf }, hooks);
   const core = {
     store,
     logs,

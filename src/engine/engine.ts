@@ -142,6 +142,7 @@ export class Engine implements NodeApi {
     const hooks = {
       rulesOf: (hub: HubName, channel: ChannelName) =>
         this.#rules(hub, channel) ?? this.#tenants.withMembers({ hub, channel }, defaultRules),
+      bytesMaxOf: (hub: HubName) => this.#tenants.quotas.bytesMax(hub),
       flusher: this.#sessions,
       flush: () => this.#sessions.flush(),
       failed: (error: unknown) => void this.#storeFailed(error),

@@ -201,6 +201,8 @@ export interface LogStore {
   /** `full` when new publishes must be refused; trims and notes still fit in the reserve. `spent` when what others send
    *  must be refused too, unless it makes room. */
   space(): 'ok' | 'full' | 'spent';
+  /** Bytes in all channels of a hub, as `channels` counts them, by the newest commit: kept as they change, and read at once. */
+  hubBytes(hub: HubName): number;
 
   /** Reads stored ranges of one channel, at most about `bytesMax` bytes of records. */
   read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult>;

@@ -31,6 +31,7 @@ import { type Judged, judgedOf, misplaced } from './judged.js';
 import type { Away, Taker } from './cluster/neighbours.js';
 import type { ForwardedPublish } from './cluster/peer-messages.js';
 import { type ForcedTrim, type PendingPublish, type PublishOrigin, nothingWritten } from './pending.js';
+import { type PublishingHubs, unknownHubs } from './publishing-hubs.js';
 import { Retention } from './retention.js';
 
 export interface PublishRequest {
@@ -47,28 +48,6 @@ interface Place {
   readonly ref: ChannelRef;
   readonly rules: ChannelRules;
 }
-
-/** What is asked of hubs on the way in. */
-export interface PublishingHubs {
-  /** Why there are no rules of it. */
-  missing(hub: HubName): Failure;
-  /** Nothing more is written there. */
-  isDeleted(hub: HubName): boolean;
-  /** Why nobody can be written to in this channel of a user's or a group's. */
-  recipient(ref: ChannelRef): Failure | undefined;
-  /** Why no more is published to a channel that takes so much a second. */
-  tooMany(ref: ChannelRef, principal: Principal, most: number): Failure | undefined;
-  /** Why what is published has no signature of its author that counts. */
-  unsigned(ref: ChannelRef, principal: Principal, message: PublishMessage): Failure | undefined;
-}
-
-const unknownHubs: PublishingHubs = {
-  missing: () => failure('HUB_NOT_FOUND'),
-  isDeleted: () => false,
-  recipient: () => undefined,
-  tooMany: () => undefined,
-  unsigned: () => undefined,
-};
 
 export class Publishing implements Taker {
   readonly counters = { published: 0, signals: 0, refused: 0 };
@@ -262,7 +241,7 @@ export class Publishing implements Taker {
 
   #append(channel: ActiveChannel, pending: PendingPublish): void {
     this.core.committer.admit(pending);
-    if (channel.isLoaded && !pending.forces) this.core.committer.submit(channel, pending);
+    if (channel.isLoaded && !pending.forces) this.#submit(channel, pending);
     else void this.#appendOnceLoaded(channel, pending);
   }
 
@@ -270,11 +249,23 @@ export class Publishing implements Taker {
     try {
       await this.core.channels.ready(channel);
       if (!pending.forces || (await this.#isPlaced(channel, pending, pending.forces)))
-        this.core.committer.submit(channel, pending);
+        this.#submit(channel, pending);
     } catch {
       this.core.committer.forget(pending);
       pending.origin.publishFailed(pending.requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
     }
+  }
+
+  /** Here it is known whether the channel is new. Nothing of it is asked of other homes before it may begin. */
+  #submit(channel: ActiveChannel, pending: PendingPublish): void {
+    const { committer, ordering } = this.core;
+    const { ref } = channel;
+    const isNew = channel.isUnwritten && !isSystemChannel(ref.channel) && ordering.acting(ref).at !== 'peer';
+    const tooMany = isNew ? this.hubs.tooManyNew(ref) : undefined;
+    if (!tooMany) return committer.submit(channel, pending);
+    committer.forget(pending);
+    this.counters.refused++;
+    pending.origin.publishFailed(pending.requestId, tooMany);
   }
 
   /** Whether a forced trim is to be written; else it has its answer. */

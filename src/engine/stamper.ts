@@ -1,6 +1,6 @@
 /** Makes entries of what waits: one run a channel and commit. Decides repeats and refusals, by the keys and numbers that
  *  publishers gave. */
-import type { Dot } from '../base/ids.js';
+import type { Dot, HubName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Content, type Publisher, isNumbered } from '../log/entry.js';
 import { parentsWithVoids } from '../log/deletion.js';
@@ -24,6 +24,7 @@ import {
   refuseUnwritten,
 } from './pending.js';
 import { decodeContent, encodeContent } from '../log/entry-wire.js';
+import { HubRoom } from './hubs/hub-room.js';
 import type { FoldKinds } from './folds/fold-kinds.js';
 import type { FoldedEntry } from './folds/folding.js';
 import type { OpenFold } from './folds/open-fold.js';
@@ -45,6 +46,8 @@ export interface StamperOptions {
   readonly physicalMs: () => number;
   readonly writer: WriterId;
   readonly folds: FoldKinds;
+  /** What a hub's channels may hold here. */
+  readonly bytesMaxOf: (hub: HubName) => number;
 }
 
 type StampedEntry = Omit<FoldedEntry, 'writer'> & {
@@ -58,16 +61,20 @@ type Allowed = Extract<Stamping, { as: 'owner' | 'degraded' }>;
 export class Stamper {
   readonly #options: StamperOptions;
   readonly runs = new RunWriter();
+  readonly #hubRoom: HubRoom;
   duplicates = 0;
   #nowMs = 0;
   /** Of the channel being stamped. */
   #allowed: Allowed | undefined;
   #isBegun = false;
+  /** What its hub may still store, and how much was stamped when that was looked at; not looked at yet. */
+  #room: { readonly left: number; readonly from: number } | undefined;
   /** What that channel comes to, where it is of such a kind and that is known as far as its log goes. */
   #open: OpenFold<unknown> | undefined;
 
   constructor(options: StamperOptions) {
     this.#options = options;
+    this.#hubRoom = new HubRoom(options.store, options.bytesMaxOf);
   }
 
   /** Forgets the runs before; returns a new bound of the clock, which is to become durable in the same commit as the first
@@ -78,6 +85,7 @@ export class Stamper {
     const bound = clock.boundNeeded(this.#nowMs);
     if (bound !== undefined) clock.raiseBound(bound);
     this.runs.clear();
+    this.#hubRoom.begin();
     return bound;
   }
 
@@ -85,12 +93,14 @@ export class Stamper {
   stamp({ channel, items }: Group, allowed: Allowed): Stamped {
     this.#allowed = allowed;
     this.#isBegun = false;
+    this.#room = undefined;
     this.#open = this.#options.folds.of(channel)?.at(channel, allowed.parents);
     let kept = 0;
     for (const item of items) if (this.#take(channel, item)) items[kept++] = item;
     items.length = kept;
     let run: RunSummary | undefined;
     if (this.#isBegun) run = this.runs.end();
+    if (run) this.#hubRoom.added(channel.ref, run.recordBytes);
     return { channel, items, run };
   }
 
@@ -145,6 +155,7 @@ export class Stamper {
       return false;
     }
     if (isNumbered(publisher) && !isNext(channel, item, publisher)) return false;
+    if (!this.#hasRoom(channel, item)) return refuse(item, this.#hubRoom.full(channel.ref));
     // Behind one that was not taken it would be judged without what it builds on.
     const taken = item.judged && this.#judge(channel, item, item.judged);
     if (taken === false) return false;
@@ -178,6 +189,14 @@ export class Stamper {
       channel.keys.add({ ref: channel.ref, scope, key: idempotencyKey, dot, timestamp, contentHash });
     }
     return true;
+  }
+
+  /** What is marked as read is the end of something, and no more than was notified. */
+  #hasRoom({ ref }: ActiveChannel, { content, judged }: PendingPublish): boolean {
+    if (judged?.kind === 'read') return true;
+    this.#room ??= { left: this.#hubRoom.left(ref), from: this.runs.byteLength };
+    const { left, from } = this.#room;
+    return left === Infinity || this.runs.byteLength - from + content.length <= left;
   }
 
   /** The same message under the same key: it gets the first one's dot. */

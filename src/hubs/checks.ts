@@ -10,6 +10,10 @@ export interface HubQuotas {
   /** Of all sessions of one user. */
   readonly userMessagesPerSecondMax?: number;
   readonly sessionsMax?: number;
+  /** Channels that were not there, of all who write. */
+  readonly channelsPerSecondMax?: number;
+  /** In all channels that the node holds. */
+  readonly bytesMax?: number;
 }
 
 /** What concerns a hub as a whole. */
@@ -73,6 +77,8 @@ const hubChecks: Readonly<Record<keyof HubOptions, Check>> = {
   messagesPerSecondMax: between(1, limits.quotaMax),
   userMessagesPerSecondMax: between(1, limits.quotaMax),
   sessionsMax: between(1, limits.quotaMax),
+  channelsPerSecondMax: between(1, limits.quotaMax),
+  bytesMax: between(1, Number.MAX_SAFE_INTEGER),
 };
 
 /** Where it leads is checked when it is used: names may lead elsewhere by then. */

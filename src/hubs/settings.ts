@@ -80,12 +80,14 @@ export interface HubView {
   readonly quotas: HubQuotas;
 }
 
-function quotasIn({ messagesPerSecondMax, userMessagesPerSecondMax, sessionsMax }: HubOptions): HubQuotas {
-  return {
-    ...(messagesPerSecondMax === undefined ? {} : { messagesPerSecondMax }),
-    ...(userMessagesPerSecondMax === undefined ? {} : { userMessagesPerSecondMax }),
-    ...(sessionsMax === undefined ? {} : { sessionsMax }),
-  };
+/** All that is said of a hub but what is no quota. */
+function quotasIn({
+  rules: _rules,
+  anonymous: _anonymous,
+  groups: _groups,
+  ...quotas
+}: HubOptions): HubQuotas {
+  return quotas;
 }
 
 /** `settings` is left out for a hub that has none; `providers`: those of every hub, as far as its settings name no others. */

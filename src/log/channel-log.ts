@@ -132,8 +132,7 @@ export class ChannelLog {
     return this.#parts.subLogs.values().map(stateOf);
   }
 
-  /** Whether a run may be applied: it follows what is held of its writer, and all it names is held; or it is a floor run
-   *  that raises the floors. */
+  /** Whether a run may be applied: it follows what is held of its writer, and all it names is held; or it raises the floors. */
   accepts(run: RunSummary): Result<void, Refusal> {
     if (isFloorRun(run)) return rises(floorsIn(run)?.floors ?? nothing, this.floors) ? accepted : known;
     const refusal = refusalOf(this.#parts.subLogs, run);

@@ -208,6 +208,11 @@ export const errorCatalogue = define({
     outcome: 'rejected',
     message: 'Nothing was heard from the client within the heartbeat time. Reconnect and answer Ping.',
   },
+  QUOTA: {
+    status: 507,
+    outcome: 'rejected',
+    message: 'The hub holds as much as it may. Trim or delete channels, or raise its quota; reading goes on.',
+  },
   DISK_FULL: {
     status: 507,
     outcome: 'rejected',

@@ -1,10 +1,11 @@
 /** Opens the index and decides whether to believe it. Whatever looks odd means no: a rebuild costs time, a wrong index
  *  answers. */
+import type { HubName } from '../base/ids.js';
 import { StoreFailedError } from '../engine/ports.js';
 import { type Files, errorCode, isFull, removeIfPresent } from './files.js';
 import type { Identity } from './identity.js';
 import type { FoundSegment } from './directory.js';
-import { type Meta, decodeMeta, tagged, tags } from './index-rows.js';
+import { type Meta, channelOf, decodeMeta, tagged, tags } from './index-rows.js';
 import { readNoteRows, readSegmentRows, rowsOf } from './index-tables.js';
 import type { KeyValue } from './key-value.js';
 import type { Segment } from './segments.js';
@@ -16,6 +17,8 @@ export interface OpenedIndex {
   readonly meta: Meta;
   readonly notes: Map<string, Uint8Array>;
   readonly segments: readonly Segment[];
+  /** What its rows of channels come to, hub by hub. */
+  readonly hubBytes: ReadonlyMap<HubName, number>;
   /** Rewritten after it: the segments whose places it has to learn anew. */
   readonly rewritten: readonly FoundSegment[];
   /** Why it was dropped and begins empty, in words; absent when it is believed. */
@@ -72,8 +75,8 @@ export async function openIndex(options: OpenIndexOptions): Promise<OpenedIndex>
   }
   keyValue = await openEmpty(keyValue, options.make);
   await clearDoubt(options);
-  const empty = { meta: emptyMeta(options.identity), notes: new Map(), segments: [], rewritten: [] };
-  return { keyValue, ...empty, dropped };
+  const meta = emptyMeta(options.identity);
+  return { keyValue, meta, notes: new Map(), segments: [], hubBytes: new Map(), rewritten: [], dropped };
 }
 
 async function openEmpty(keyValue: KeyValue, make: () => KeyValue): Promise<KeyValue> {
@@ -88,7 +91,7 @@ async function openEmpty(keyValue: KeyValue, make: () => KeyValue): Promise<KeyV
   }
 }
 
-type Believed = Pick<OpenedIndex, 'meta' | 'notes' | 'segments' | 'rewritten'>;
+type Believed = Pick<OpenedIndex, 'meta' | 'notes' | 'segments' | 'hubBytes' | 'rewritten'>;
 
 /** The tables that are kept in memory, or why not to believe them. */
 async function believe(keyValue: KeyValue, options: OpenIndexOptions): Promise<Believed | string> {
@@ -102,10 +105,12 @@ async function believe(keyValue: KeyValue, options: OpenIndexOptions): Promise<B
     const notes = await readNoteRows(keyValue);
     const segments = await readSegmentRows(keyValue);
     if (!notes || !segments) return 'a row of notes or segments is damaged';
-    const fault = (await faultOfBatches(keyValue, meta)) ?? (await faultOfChannels(keyValue, meta));
+    const fault = await faultOfBatches(keyValue, meta);
     if (fault !== undefined) return fault;
+    const hubBytes = await sumsOfChannels(keyValue, meta);
+    if (typeof hubBytes === 'string') return hubBytes;
     const rewritten = compareSegments(segments, meta, options.found);
-    return typeof rewritten === 'string' ? rewritten : { meta, notes, segments, rewritten };
+    return typeof rewritten === 'string' ? rewritten : { meta, notes, segments, hubBytes, rewritten };
   } catch (error) {
     return `it cannot be opened: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -119,8 +124,10 @@ async function faultOfBatches(keyValue: KeyValue, { batch }: Meta): Promise<stri
   return rows === wanted ? undefined : `of its last ${wanted} batches only ${rows} are there`;
 }
 
-/** Whatever else it lost: channels are counted, and their entries. */
-async function faultOfChannels(keyValue: KeyValue, meta: Meta): Promise<string | undefined> {
+/** Whatever else it lost: channels are counted, and their entries. The rows are read for that, so what each hub holds costs
+ *  no other look; or what is wrong. */
+async function sumsOfChannels(keyValue: KeyValue, meta: Meta): Promise<Map<HubName, number> | string> {
+  const hubBytes = new Map<HubName, number>();
   let channels = 0;
   let entries = 0;
   for await (const [key, value] of rowsOf(keyValue, tagged(tags.channel))) {
@@ -128,8 +135,11 @@ async function faultOfChannels(keyValue: KeyValue, meta: Meta): Promise<string |
     if (!size) return 'the row of a channel is damaged';
     channels++;
     entries += size.entries;
+    if (size.bytes === 0) continue;
+    const { hub } = channelOf(key);
+    hubBytes.set(hub, (hubBytes.get(hub) ?? 0) + size.bytes);
   }
-  if (channels === meta.channels && entries === meta.entries) return undefined;
+  if (channels === meta.channels && entries === meta.entries) return hubBytes;
   return `it has ${channels} channels with ${entries} entries instead of ${meta.channels} with ${meta.entries}`;
 }
 

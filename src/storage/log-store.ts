@@ -132,6 +132,10 @@ class SegmentedLogStore implements LogStore {
     return this.#parts.space.state;
   }
 
+  hubBytes(hub: HubName): number {
+    return this.#parts.index.hubBytes.of(hub);
+  }
+
   async read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult> {
     return await this.#withSlot(ref, (slot) => this.#reader.read(slot, ranges, bytesMax));
   }

@@ -132,6 +132,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
   const index = new StoreIndex({
     keyValue,
     meta: covered,
+    hubBytes: opened.hubBytes,
     idleChannelsMax: idleChannelsInScan,
     onFailure: (error) => {
       failed ??= error;

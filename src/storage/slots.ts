@@ -64,6 +64,8 @@ export class Slot {
   stored = false;
   /** Entries its row counts. */
   storedEntries = 0;
+  /** Bytes of its log that its hub's sum has. */
+  countedBytes = 0;
 
   constructor(
     readonly ref: ChannelRef,
@@ -125,6 +127,7 @@ export function decodeSlot(ref: ChannelRef, key: Uint8Array, value: Uint8Array):
   const slot = new Slot(ref, log.value);
   slot.stored = true;
   slot.storedEntries = entries;
+  slot.countedBytes = log.value.bytes;
   for (const [writer, totalBytes, droppedBytes] of sums) {
     Object.assign(slot.subLog(writer), { totalBytes, droppedBytes });
   }

@@ -3,8 +3,9 @@
  *  through which commit. Lookups see what is still on its way. */
 import { readOrdered64 } from '../base/bytes.js';
 import { ChannelMap } from '../base/channel-map.js';
-import type { ChannelRef, WriterId } from '../base/ids.js';
+import type { ChannelRef, HubName, WriterId } from '../base/ids.js';
 import { ChannelLog } from '../log/channel-log.js';
+import { HubBytes } from './hub-bytes.js';
 import { IndexDoubtError } from './index-doubt.js';
 import { KeyBuckets } from './key-buckets.js';
 import type { KeyValue, Row, Write } from './key-value.js';
@@ -33,6 +34,8 @@ export const batchRowsKept = 65_536;
 export interface StoreIndexOptions {
   readonly keyValue: KeyValue;
   readonly meta: Meta;
+  /** What its rows of channels come to. */
+  readonly hubBytes: ReadonlyMap<HubName, number>;
   /** Channels that are not in use and stay in memory all the same. */
   readonly idleChannelsMax: number;
   readonly onFailure: (error: unknown) => void;
@@ -42,6 +45,7 @@ export class StoreIndex {
   readonly keyValue: KeyValue;
   readonly slots: Slots;
   readonly keys: KeyBuckets;
+  readonly hubBytes: HubBytes;
   readonly #onFailure: (error: unknown) => void;
   #meta: Meta;
   readonly #dirty = new Set<Slot>();
@@ -55,11 +59,12 @@ export class StoreIndex {
   /** Rows waiting, those on their way left out. */
   pendingRows = 0;
 
-  constructor({ keyValue, meta, idleChannelsMax, onFailure }: StoreIndexOptions) {
+  constructor({ keyValue, meta, hubBytes, idleChannelsMax, onFailure }: StoreIndexOptions) {
     this.keyValue = keyValue;
     this.keys = new KeyBuckets(keyValue);
     this.slots = new Slots((refs) => this.#load(refs), idleChannelsMax);
     this.#meta = meta;
+    this.hubBytes = new HubBytes(hubBytes);
     this.#onFailure = onFailure;
   }
 
@@ -92,6 +97,7 @@ export class StoreIndex {
   }
 
   touch(slot: Slot): void {
+    this.hubBytes.count(slot);
     slot.dirty = true;
     this.#dirty.add(slot);
     this.#changed = true;

@@ -104,6 +104,7 @@ test.each([
   ['HUB_NOT_FOUND', 1],
   ['UNSUPPORTED', 1],
   ['RATE_LIMITED', 5],
+  ['QUOTA', 5],
   ['DISK_FULL', 5],
   ['INTERNAL', 5],
 ] as const)('%s ends with %i', (code, exitCode) => {

@@ -206,6 +206,35 @@ export function logStoreContract(name: string, make: () => Promise<LogStoreUnder
       await again.close();
     });
 
+    scenario('what the channels of a hub hold is known at once, hub by hub', async (world, store) => {
+      const a = new TestWriter(store, first);
+      const there = ref('room', 'other');
+      for (let i = 0; i < 6; i++) await a.publish(room, 'x'.repeat(1_000));
+      await a.publish(ref('lobby'), 'y'.repeat(500));
+      await a.publish(there, 'z');
+      const held = async (opened: LogStore, hub: ChannelRef['hub']): Promise<number> => {
+        const sizes = await opened.channels(hub, { limit: 10 });
+        const sum = sizes.reduce((all, { bytes }) => all + bytes, 0);
+        expect(opened.hubBytes(hub)).toBe(sum);
+        return sum;
+      };
+      const before = [await held(store, room.hub), await held(store, there.hub)];
+      expect(before[0]).toBeGreaterThan(6_500);
+      expect(store.hubBytes(ref('room', 'nobody').hub)).toBe(0);
+      // What a trim frees counts at once.
+      await a.add(room, { kind: 'trim', trim: (await store.open(room)).trimAt(4)! });
+      await a.commit();
+      const after = [await held(store, room.hub), await held(store, there.hub)];
+      expect(after[0]).toBeLessThan(before[0]! - 3_500);
+      expect(after[1]).toBe(before[1]);
+      await store.close();
+      const again = await world.open();
+      expect([await held(again, room.hub), await held(again, there.hub)]).toEqual(after);
+      await new TestWriter(again, second, 2_000_000).publish(there, 'four');
+      expect(await held(again, there.hub)).toBeGreaterThan(after[1]!);
+      await again.close();
+    });
+
     scenario('a digest says what is held, and is gone on from, after closing too', async (world, store) => {
       const a = new TestWriter(store, first);
       await a.publish(room, 'one', 'two');

@@ -115,24 +115,28 @@ describe('attack 13: what another hub gave', () => {
 });
 
 describe('attack 15: a hub at ten times its quota', () => {
-  const rate = 100;
+  const turns = 50;
+  const entryHead = 100;
+  const sessions = 10;
 
   /** What clients of the other hub get through in a second, each asking on once it was answered. */
-  async function ofTheOther(isFlooded: boolean): Promise<{ acked: number; flood: string[] }> {
+  async function ofTheOther(quota: string, most: number, isFlooded: boolean) {
     const world = await World.start({ hubs: { createOnUse: false } });
-    const change = { type: 'put', section: 'hub', name: 'messagesPerSecondMax', value: rate } as const;
+    const change = { type: 'put', section: 'hub', name: quota, value: most } as const;
     expect(await world.run(world.engine.changeSettings('default', change, 'root'))).toMatchObject({
       ok: true,
     });
     await world.settle();
     const known = (actor: string): Principal => ({ actor, authenticated: true, admin: false });
-    const flooding = Array.from({ length: 10 }, (_, i) => world.connect({ principal: known(`eve-${i}`) }));
+    const flooding = Array.from({ length: sessions }, (_, i) =>
+      world.connect({ principal: known(`eve-${i}`) }),
+    );
     const honest = world.connect({ hub: 'other' });
     let acked = 0;
-    for (let turn = 0; turn < 50; turn++) {
+    for (let turn = 0; turn < turns; turn++) {
       if (isFlooded)
         for (const [i, session] of flooding.entries()) {
-          const publish = { channel: `room:${turn}-${i}`, data: 'x' };
+          const publish = { channel: `room:${turn}-${i}`, data: 'x'.repeat(100) };
           session.sendText(
             JSON.stringify([
               { requestId: 2 * turn + 1, publish },
@@ -140,23 +144,33 @@ describe('attack 15: a hub at ten times its quota', () => {
             ]),
           );
         }
-      // One turn is 20 ms.
-      if ((await honest.publish('lobby', turn)).ack) acked++;
+      // One turn is 20 ms, and the other begins a channel with each.
+      if ((await honest.publish(`lobby:${turn}`, turn)).ack) acked++;
     }
     const flood = flooding.flatMap(({ messages }) =>
       messages.flatMap((m) => (m.ack ? 'ok' : (m.error?.code ?? []))),
     );
-    return { acked, flood };
+    const channels = await world.run(world.engine.channels('default', { limit: 1_000 }));
+    return { acked, flood, held: channels.ok ? channels.value : [] };
   }
 
-  test('is refused what is above it, and takes nothing from another', async () => {
-    const [alone, beside] = [await ofTheOther(false), await ofTheOther(true)];
+  test.each([
+    ['messagesPerSecondMax', 100, 'RATE_LIMITED'],
+    ['channelsPerSecondMax', 50, 'RATE_LIMITED'],
+    ['bytesMax', 17_000, 'QUOTA'],
+  ])('is refused what is above its %s, and takes nothing from another', async (quota, most, code) => {
+    const [alone, beside] = [await ofTheOther(quota, most, false), await ofTheOther(quota, most, true)];
+    expect(alone.acked).toBe(turns);
     expect(beside.acked).toBe(alone.acked);
-    expect(beside.flood).toHaveLength(10 * rate);
-    const taken = beside.flood.filter((code) => code === 'ok').length;
-    // The burst of a second, and what comes free in the second that it takes.
-    expect(taken).toBeGreaterThan(rate);
-    expect(taken).toBeLessThanOrEqual(2 * rate + 2);
-    expect(new Set(beside.flood)).toEqual(new Set(['ok', 'RATE_LIMITED']));
+    expect(beside.flood).toHaveLength(2 * turns * sessions);
+    expect(new Set(beside.flood)).toEqual(new Set(['ok', code]));
+    const taken = beside.flood.filter((each) => each === 'ok').length;
+    const bytes = beside.held.reduce((sum, each) => sum + each.bytes, 0);
+    const used = { messagesPerSecondMax: taken, channelsPerSecondMax: beside.held.length, bytesMax: bytes };
+    // Of a rate: the burst of a second, and what comes free in the second that it takes. Of bytes: the head of an entry.
+    expect(used[quota as keyof typeof used]).toBeGreaterThan(most * 0.9);
+    expect(used[quota as keyof typeof used]).toBeLessThanOrEqual(
+      quota === 'bytesMax' ? most + entryHead : 2 * most + 2,
+    );
   });
 });

@@ -77,6 +77,7 @@ test('the system writes nothing more into a hub that is being deleted', () => {
     isDeleted: () => true,
     recipient: () => undefined,
     tooMany: () => undefined,
+    tooManyNew: () => undefined,
     unsigned: () => undefined,
   };
   const publishing = new Publishing({} as Core, () => undefined, undefined, hubs);

@@ -9,6 +9,7 @@ import type { Principal } from '../api.js';
 interface HubUse {
   sessions: number;
   messages: RateLimit | undefined;
+  newChannels: RateLimit | undefined;
   readonly users: Map<string, RateLimit>;
   /** Those whose rules have a limit of their own. */
   readonly channels: Map<string, { readonly most: number; readonly limit: RateLimit }>;
@@ -62,13 +63,25 @@ export class Quotas {
     return own.limit.take(nowMs);
   }
 
+  /** Takes a channel that is not there yet, whoever writes to it; as `take`. */
+  takeNew(hub: HubName, nowMs: number): number {
+    if (this.quotasOf(hub).channelsPerSecondMax === undefined) return 0;
+    return this.#use(hub).newChannels?.take(nowMs) ?? 0;
+  }
+
+  /** What the hub's channels may hold at this node. */
+  bytesMax(hub: HubName): number {
+    return this.quotasOf(hub).bytesMax ?? Infinity;
+  }
+
   /** Forgets what has recovered. */
   tick(nowMs: number): void {
     for (const [hub, use] of this.#hubs) {
       for (const [user, limit] of use.users) if (limit.isIdle(nowMs)) use.users.delete(user);
       for (const [channel, { limit }] of use.channels) if (limit.isIdle(nowMs)) use.channels.delete(channel);
       const isCounting = use.users.size > 0 || use.channels.size > 0;
-      if (use.sessions === 0 && !isCounting && use.messages?.isIdle(nowMs) !== false) this.#hubs.delete(hub);
+      const isEven = [use.messages, use.newChannels].every((limit) => limit?.isIdle(nowMs) !== false);
+      if (use.sessions === 0 && !isCounting && isEven) this.#hubs.delete(hub);
     }
   }
 
@@ -76,15 +89,23 @@ export class Quotas {
     const quotas = this.quotasOf(hub);
     let use = this.#hubs.get(hub);
     if (!use) {
-      use = { sessions: 0, messages: undefined, users: new Map(), channels: new Map(), quotas: {} };
+      const limits = { messages: undefined, newChannels: undefined, users: new Map(), channels: new Map() };
+      use = { sessions: 0, ...limits, quotas: {} };
       this.#hubs.set(hub, use);
     }
     if (use.quotas === quotas) return use;
-    const { messagesPerSecondMax: most } = quotas;
-    if (most !== use.quotas.messagesPerSecondMax)
-      use.messages = most === undefined ? undefined : new RateLimit(most, most);
+    const { messagesPerSecondMax, channelsPerSecondMax } = quotas;
+    if (messagesPerSecondMax !== use.quotas.messagesPerSecondMax)
+      use.messages = limitOf(messagesPerSecondMax);
+    if (channelsPerSecondMax !== use.quotas.channelsPerSecondMax)
+      use.newChannels = limitOf(channelsPerSecondMax);
     if (quotas.userMessagesPerSecondMax !== use.quotas.userMessagesPerSecondMax) use.users.clear();
     use.quotas = quotas;
     return use;
   }
+}
+
+/** With bursts of a second's worth. */
+function limitOf(perSecond: number | undefined): RateLimit | undefined {
+  return perSecond === undefined ? undefined : new RateLimit(perSecond, perSecond);
 }

@@ -22,7 +22,7 @@ import { type Asking, People, noPeople } from '../people/people.js';
 import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
 import type { ChannelSize, Clock, EnginePorts, Secrets } from '../ports.js';
-import type { PublishingHubs } from '../publishing.js';
+import type { PublishingHubs } from '../publishing-hubs.js';
 import { Restoring } from '../restoring/restoring.js';
 import { Calls } from './calls.js';
 import { Hubs, type HubsHost } from './hubs.js';
@@ -196,6 +196,14 @@ export class Tenants implements PublishingHubs {
     if (retryAfterMs === 0) return undefined;
     const message = `Clients publish at most ${most} messages a second to this channel. Wait.`;
     return failure('RATE_LIMITED', { channel: ref.channel, message, retryAfterMs });
+  }
+
+  /** Why no further channel begins in a hub that begins so many a second. */
+  tooManyNew({ hub, channel }: ChannelRef): Failure | undefined {
+    const retryAfterMs = this.quotas.takeNew(hub, this.#clock.monotonicMs());
+    if (retryAfterMs === 0) return undefined;
+    const message = 'This hub begins too many new channels at once. Wait, or write to one that is there.';
+    return failure('RATE_LIMITED', { channel, message, retryAfterMs });
   }
 
   /** Why nobody can be written to in this channel of a user's or a group's. */
