@@ -12,6 +12,7 @@ import { type NotificationClient, noticesChannel, notificationsWithin } from './
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
+import type { RegistrationClient } from './registration-client.js';
 import type { RestoreClient } from './restore-client.js';
 import type { Finding, Publish, Reader } from './record.js';
 import { type SettingsClients, settingsInTheEnd, settingsWithin } from './settings-look.js';
@@ -33,6 +34,7 @@ export interface Clients {
   readonly documents?: readonly DocumentClient[];
   readonly notifications?: readonly NotificationClient[];
   readonly groups?: readonly GroupClient[];
+  readonly registrations?: readonly RegistrationClient[];
   readonly restores?: readonly RestoreClient[];
   readonly settings?: SettingsClients;
 }
@@ -74,8 +76,13 @@ export class Ending {
   /** To be called once nothing goes wrong any more. No client is left open behind it. */
   async all(clients: Clients): Promise<void> {
     const { publishers, readers, presences = [], documents = [], notifications = [] } = clients;
-    const { groups = [], restores = [], settings = { operators: [], gates: [] } } = clients;
-    const writing = [...publishers, ...documents, ...notifications, ...groups];
+    const {
+      groups = [],
+      registrations = [],
+      restores = [],
+      settings = { operators: [], gates: [] },
+    } = clients;
+    const writing = [...publishers, ...documents, ...notifications, ...groups, ...registrations];
     const world = this.#world;
     world.keepAll();
     const isRestoring = restores.length > 0 || readers.some(({ plan }) => plan.isRestored === true);
@@ -98,7 +105,7 @@ export class Ending {
     if (isUp) await this.#restoreAll(restores);
     await world.becomes(() => this.#areOrphansHome(), orphansMs);
     if (isUp) await this.#lookAtFolds({ presences, documents, notifications, groups });
-    if (isUp) await this.#lookAtHubs(settings);
+    if (isUp) await this.#lookAtHubs(settings, registrations);
     // Whether they are by then is for a checker to say.
     await world.becomes(this.#restsEqual(), convergenceMs);
     for (const client of [...writing, ...readers, ...presences, ...restores, ...fresh]) client.close();
@@ -122,8 +129,12 @@ export class Ending {
     if (presences.length > 0) record.presences.push(await presenceWithin(world, presences, convergenceMs));
   }
 
-  async #lookAtHubs(settings: SettingsClients): Promise<void> {
+  async #lookAtHubs(settings: SettingsClients, people: readonly RegistrationClient[]): Promise<void> {
     const { names } = this.#world.record;
+    // A name may be somebody's only then.
+    await this.#world.becomes(() => people.every(({ isSettled }) => isSettled), convergenceMs);
+    const waiting = people.find(({ isSettled }) => !isSettled);
+    if (waiting) this.stuck('I25 publishes are answered', `${waiting.plan.name} never got an answer`);
     if (names.races.length > 0) names.looks.push(await namesWithin(this.#world, convergenceMs));
     if (settings.gates.length > 0) await settingsInTheEnd(this.#world, settings, convergenceMs);
   }

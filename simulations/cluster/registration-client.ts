@@ -25,21 +25,27 @@ export function drawRegistrations(seed: number, lengthMs: number): RegistrationP
 }
 
 export class RegistrationClient {
+  readonly plan: RegistrationPlan;
   readonly #world: ClientWorld;
-  readonly #plan: RegistrationPlan;
   readonly #random: Random;
   readonly #client: Client;
   #race = 0;
+  #open = 0;
   #stopped = false;
 
   constructor(world: ClientWorld, plan: RegistrationPlan, options: ClientOptions) {
     this.#world = world;
-    this.#plan = plan;
+    this.plan = plan;
     this.#random = options.random;
     const { platform, reconnectMaxMs, urls } = options;
     const url = shuffled(options.random, urls);
     this.#client = connect({ url, hub: peopledHub, platform, reconnectMaxMs });
     this.#planRace();
+  }
+
+  /** Everything that it wanted has been answered. */
+  get isSettled(): boolean {
+    return this.#open === 0;
   }
 
   stop(): void {
@@ -53,7 +59,7 @@ export class RegistrationClient {
 
   /** All at the same time, nearly: the first one soon. */
   #planRace(): void {
-    const atMs = firstMs + this.#race++ * this.#plan.everyMs + this.#random.next() * 20;
+    const atMs = firstMs + this.#race++ * this.plan.everyMs + this.#random.next() * 20;
     this.#world.line.after(atMs - this.#world.line.monotonicMs(), () => {
       if (this.#stopped) return;
       void this.#register(`name-${this.#race}`);
@@ -63,15 +69,18 @@ export class RegistrationClient {
 
   /** Once: who is not told what became of it does not know. */
   async #register(name: string): Promise<void> {
-    const by = this.#plan.name;
+    const by = this.plan.name;
     const race: NameRace = { name, by, outcome: 'unknown' };
     this.#world.record.names.races.push(race);
+    this.#open++;
     try {
       await peopleOf(this.#client).register(credentialsOf(by).registration(name));
       race.outcome = 'made';
     } catch (error) {
       if (!(error instanceof RinglogError)) return this.#world.broken(error);
       race.outcome = error.code === 'NAME_TAKEN' ? 'taken' : error.outcome;
+    } finally {
+      this.#open--;
     }
     this.#world.trace.tell(`${by} ${name}: ${race.outcome}`);
   }

@@ -88,12 +88,13 @@ class Run {
     this.#nemesis.heal();
     for (const client of paging) client.close();
     await this.#ending.all({
-      publishers: [...writing, ...plain, ...registering],
+      publishers: [...writing, ...plain],
       readers: reading,
       presences: seen,
       documents: changing,
       notifications: noticing,
       groups: racing,
+      registrations: registering,
       restores: kept,
       settings: { operators, gates },
     });
