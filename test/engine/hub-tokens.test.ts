@@ -133,6 +133,18 @@ test('it ends with the session: when its user is revoked, and when its provider 
   expect(await who(world, newer)).toBe('UNAUTHENTICATED');
 });
 
+test('what counts for a revocation is when the provider’s token was issued, not when this one was', async () => {
+  const { world } = await start();
+  const [session] = await auth(world);
+  const firstMs = world.clock.wallMs();
+  await world.pass(20_000);
+  const { auth: later } = await session.ask({ auth: {} });
+  const [, { token: ofToken }] = await auth(world, later.token);
+  await set(world, { type: 'put', section: 'revoked', name: 'ada', value: firstMs + 1_000 });
+  expect(session.closed?.code).toBe(4401);
+  for (const token of [later.token, ofToken]) expect(await who(world, token)).toBe('UNAUTHENTICATED');
+});
+
 test('neither anonymous clients, nor administrators, nor who may so much that it is too long get one', async () => {
   const { world, give } = await start();
   const anybody = await enter(world);
