@@ -5,7 +5,7 @@ import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { grantedTo } from '../../hubs/provider.js';
 import { type TokenClaims, isHubToken, parseToken, writeToken } from '../../people/tokens.js';
-import { type SigningKey, type User, encodeUserChange } from '../../people/users.js';
+import { type SigningKey, type User, type Users, encodeUserChange } from '../../people/users.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { Principal } from '../api.js';
 import type { Identified, Secrets } from '../ports.js';
@@ -15,7 +15,7 @@ export class HubTokens {
   /** Keys that are being made: each once at this node. */
   readonly #making = new Map<HubName, Promise<Result<SigningKey, Failure>>>();
   /** When this node made one last, by its wall clock: entries are stamped by another, which may lag behind one that was set. */
-  readonly #madeMs = new Map<HubName, number>();
+  readonly #madeMs = new WeakMap<Users, number>();
 
   constructor(
     readonly directories: Directories,
@@ -34,8 +34,8 @@ export class HubTokens {
     if (!directory.ok) return directory;
     const key = directory.value.users.keys.find(({ id }) => id === parsed.keyId);
     if (!key || !this.secrets.isMac(key.secret, parsed.signed, parsed.mac)) return notKnown();
+    // Whether its time is over is looked at as for every other.
     const { claims } = parsed;
-    if (claims.expiresAtMs <= this.#wallMs()) return notKnown();
     return 'provider' in claims
       ? ok({ provider: claims.provider, identity: { user: claims.name, ...claims } })
       : this.#account(hub, claims);
@@ -74,8 +74,9 @@ export class HubTokens {
   of(hub: HubName, principal: Principal): string | undefined {
     const { provider, expiresAtMs: endMs = Infinity } = principal;
     if (provider === undefined) return undefined;
-    const key = this.#whole(hub)?.keys[0];
-    if (!key || this.#isDue(hub, key)) void this.#keyOf(hub);
+    const users = this.#whole(hub);
+    if (!users || this.#isDue(users)) void this.#keyOf(hub);
+    const key = users?.keys[0];
     if (!key) return undefined;
     const expiresAtMs = Math.floor(Math.min(endMs, this.#wallMs() + limits.hubTokenMs));
     const token = this.#write(hub, key, claimsOf(principal, provider, expiresAtMs));
@@ -87,11 +88,10 @@ export class HubTokens {
     if (this.#whole(hub)?.keys.length) return;
     await new Promise<void>((resolve) => {
       const cancel = this.directories.host.ports.timers.after(limits.hubTokenWaitMs, resolve);
-      const done = (): void => {
+      void this.#keyOf(hub).finally(() => {
         cancel();
         resolve();
-      };
-      this.#keyOf(hub).then(done, done);
+      });
     });
   }
 
@@ -108,20 +108,24 @@ export class HubTokens {
   async #newest(hub: HubName): Promise<Result<SigningKey, Failure>> {
     const directory = await this.directories.whole(hub);
     if (!directory.ok) return directory;
-    const [newest] = directory.value.users.keys;
-    if (newest && !this.#isDue(hub, newest)) return ok(newest);
+    const { users, fold } = directory.value;
+    const [newest] = users.keys;
+    if (newest && !this.#isDue(users)) return ok(newest);
     const id = toHex(this.secrets.randomBytes(12));
     const secret = toBase64Url(this.secrets.randomBytes(32));
     const change = encodeUserChange({ type: 'key', id, secret, after: newest?.id ?? '' });
-    const made = await directory.value.fold.change(change, '');
+    const made = await fold.change(change, '');
     if (!made.ok) return made;
-    this.#madeMs.set(hub, this.#wallMs());
+    this.#madeMs.set(directory.value.users, this.#wallMs());
     // Another node's, where that was first.
-    return ok(directory.value.users.keys[0]!);
+    const [signs] = directory.value.users.keys;
+    return signs ? ok(signs) : err(failure('UNAVAILABLE', { retryAfterMs: 1_000 }));
   }
 
-  #isDue(hub: HubName, { sinceMs }: SigningKey): boolean {
-    return this.#wallMs() - Math.max(sinceMs, this.#madeMs.get(hub) ?? 0) >= limits.signingKeyMs;
+  /** Whether it is time for a new one. */
+  #isDue(users: Users): boolean {
+    const sinceMs = Math.max(users.keys[0]?.sinceMs ?? 0, this.#madeMs.get(users) ?? 0);
+    return this.#wallMs() - sinceMs >= limits.signingKeyMs;
   }
 
   #write(hub: HubName, { id, secret }: SigningKey, claims: TokenClaims): string {
