@@ -8,10 +8,12 @@ export const peopleLimits = {
   /** Password hashes made at once, each on a thread of its own with 32 MiB, and those that wait: a few seconds of work. */
   passwordsAtOnceMax: 2,
   passwordsWaitingMax: 64,
-  /** Keys that sign a directory's tokens: a new one a day, and those of before for tokens that are still good. */
+  /** Keys that sign a hub's own tokens: a new one a day, and those of before for tokens that are still good. */
   signingKeysKept: 4,
   signingKeyMs: 86_400_000,
-  directoryTokenMs: 900_000,
+  hubTokenMs: 900_000,
+  /** Who authenticates waits so long for the first key of a hub, and goes without a token then. */
+  hubTokenWaitMs: 1_000,
   /** A challenge is good once, at the node that gave it, for so long. */
   challengeMs: 30_000,
   challengesMax: 10_000,

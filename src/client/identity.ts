@@ -18,6 +18,8 @@ export interface Identity {
   readonly metadata?: unknown;
   /** The server ends the session then, unless there is a new token. */
   readonly expiresAt?: Date;
+  /** Of the hub's own, for its HTTP API and other connections: good for 15 minutes from the answer, and no longer than this. */
+  readonly token?: string;
 }
 
 /** Of the time a token is good for, what passes before the next one is asked for. */
@@ -38,13 +40,14 @@ export class IdentityKeeper {
 
   answered(answer: AuthResult, nowMs: number): void {
     const { actor, authenticated, publish = [], subscribe = [], rpc = [], metadata, expiresAt } = answer;
-    const { delete: deletes = [] } = answer;
+    const { delete: deletes = [], token } = answer;
     this.identity = {
       ...(actor === undefined ? {} : { user: actor }),
       authenticated,
       permissions: { publish, subscribe, rpc, delete: deletes },
       ...(metadata === undefined ? {} : { metadata: parsed(metadata) }),
       ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }),
+      ...(token && { token }),
     };
     const leftMs = expiresAt === undefined ? Infinity : expiresAt - this.#offsetMs - nowMs;
     this.renewAtMs = nowMs + Math.max(0, leftMs * renewedAfter);

@@ -82,6 +82,7 @@ export class Engine implements NodeApi {
       storeFailed: (error) => void this.#storeFailed(error),
       rulesOf: (ref) => this.#rulesOrNot(ref),
       identify: (hub, token, sessionId) => this.#tenants.clients.identify(hub, token, sessionId),
+      tokenOf: (hub, principal) => this.#tenants.clients.tokenOf(hub, principal),
       people: ({ hub, principal, remote }, action, request) =>
         this.#tenants.asked(principal, hub, action, request, remote),
       quotas: () => this.#tenants.quotas,

@@ -28,6 +28,8 @@ export interface SessionsNode {
   readonly rulesOf: RulesOf;
   /** Whether clients that do not authenticate are served in the hub. */
   anonymousAllowed(hub: HubName): boolean;
+  /** A token of the hub's own for whoever is here, where there can be one. */
+  tokenOf(hub: HubName, principal: Session['principal']): string | undefined;
   /** Who a token stands for; a promise where somebody has to be asked. */
   identify(
     hub: HubName,

@@ -245,6 +245,10 @@ export class Sessions implements SessionHost {
     }
   }
 
+  tokenOf({ hub, principal }: Session): string | undefined {
+    return this.node.tokenOf(hub, principal);
+  }
+
   identified(session: Session): void {
     this.#recheck(session);
     this.node.restoring().changed(session);

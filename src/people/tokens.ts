@@ -1,15 +1,31 @@
-/** Tokens that a hub's directory issues: known at every node by a key that all of them read from `$users`. */
+/** Tokens that a hub issues itself: known at every node by a key that all of them read from `$users`. */
 import { fromBase64, toBase64Url, utf8, utf8Text } from '../base/bytes.js';
 
-export interface TokenClaims {
+interface Claims {
   readonly name: string;
-  /** Of the account, and what of it counts. */
-  readonly id: string;
-  readonly generation: number;
   /** Unix milliseconds. */
-  readonly issuedAtMs: number;
   readonly expiresAtMs: number;
 }
+
+/** Of an account of the directory. What it may is looked up when the token is shown. */
+export interface AccountClaims extends Claims {
+  readonly id: string;
+  /** What of the account counts. */
+  readonly generation: number;
+  readonly issuedAtMs: number;
+}
+
+/** What another provider said of a client. */
+export interface GrantedClaims extends Claims {
+  readonly provider: string;
+  readonly permissions: unknown;
+  /** JSON. */
+  readonly metadata?: string;
+  /** When what the provider was asked about was issued, so that a revocation ends this as well; absent where that was not said. */
+  readonly issuedAtMs?: number;
+}
+
+export type TokenClaims = AccountClaims | GrantedClaims;
 
 export interface ParsedToken {
   readonly keyId: string;
@@ -20,7 +36,7 @@ export interface ParsedToken {
 
 const prefix = 'rl1';
 
-export function isDirectoryToken(token: string): boolean {
+export function isHubToken(token: string): boolean {
   return token.startsWith(`${prefix}.`);
 }
 
@@ -47,14 +63,21 @@ export function parseToken(hub: string, token: string): ParsedToken | undefined 
   const bytes = fromBase64(body);
   if (parts.length !== 4 || parts[0] !== prefix || !mac || !bytes) return undefined;
   try {
-    const claims = JSON.parse(utf8Text(bytes)) as TokenClaims;
-    const { name, id, generation, issuedAtMs, expiresAtMs } = claims;
-    const isRight =
-      typeof name === 'string' &&
-      typeof id === 'string' &&
-      [generation, issuedAtMs, expiresAtMs].every((number) => Number.isSafeInteger(number));
-    return isRight ? { keyId, signed: signedPart(hub, keyId, body), mac, claims } : undefined;
+    const claims = JSON.parse(utf8Text(bytes)) as Partial<AccountClaims & GrantedClaims>;
+    return isClaims(claims) ? { keyId, signed: signedPart(hub, keyId, body), mac, claims } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isClaims(claims: Partial<AccountClaims & GrantedClaims>): claims is TokenClaims {
+  const { name, expiresAtMs, issuedAtMs, provider, metadata, id, generation } = claims;
+  if (typeof name !== 'string' || !Number.isSafeInteger(expiresAtMs)) return false;
+  if (provider === undefined)
+    return typeof id === 'string' && [generation, issuedAtMs].every((number) => Number.isSafeInteger(number));
+  return (
+    typeof provider === 'string' &&
+    (metadata === undefined || typeof metadata === 'string') &&
+    (issuedAtMs === undefined || Number.isSafeInteger(issuedAtMs))
+  );
 }

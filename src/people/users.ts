@@ -36,7 +36,8 @@ export type UserChange =
       readonly ends: boolean;
     }
   | { readonly type: 'delete'; readonly name: string; readonly id: string }
-  | { readonly type: 'key'; readonly id: string; readonly secret: string };
+  /** `after`: the one it comes after, '' for the first. */
+  | { readonly type: 'key'; readonly id: string; readonly secret: string; readonly after?: string };
 
 /** Names of people and groups are names in channels too, and no two look alike. */
 export const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -53,11 +54,7 @@ export class Users implements Fold {
     const change = decodeUserChange(event, payload);
     if (!change) return { isVoid: true, reason: 'The entry is no change of users.' };
     if (change.type === 'register') return this.#register(change, unixMs);
-    if (change.type === 'key') {
-      const key = { id: change.id, secret: fromBase64(change.secret)!, sinceMs: unixMs };
-      this.#keys = [key, ...this.#keys].slice(0, limits.signingKeysKept);
-      return done;
-    }
+    if (change.type === 'key') return this.#key(change, unixMs);
     const user = this.#users.get(change.name);
     if (!user?.sealed || user.id !== change.id) return { isVoid: true, reason: 'There is no such user.' };
     if (change.type === 'delete') {
@@ -98,6 +95,15 @@ export class Users implements Fold {
     return this.#names.behind(after, limit).map((name) => this.#users.get(name)!);
   }
 
+  /** Nodes that find the last one old at once make one each: all but the first would push out those that still sign for somebody. */
+  #key({ id, secret, after }: UserChange & { type: 'key' }, unixMs: number): Outcome {
+    if (after !== undefined && after !== (this.#keys[0]?.id ?? ''))
+      return { isVoid: true, reason: 'There is a new key already.' };
+    const key = { id, secret: fromBase64(secret)!, sinceMs: unixMs };
+    this.#keys = [key, ...this.#keys].slice(0, limits.signingKeysKept);
+    return done;
+  }
+
   #register({ name, id, sealed }: UserChange & { type: 'register' }, unixMs: number): Outcome {
     if (this.#users.has(name)) return { isVoid: true, reason: 'The name is taken.' };
     if (this.#users.size >= limits.usersPerHubMax)
@@ -123,11 +129,12 @@ export function encodeUserChange(change: UserChange): {
 function decodeUserChange(event: string | undefined, payload: Uint8Array): UserChange | undefined {
   const value = payloadObject(payload);
   if (!value) return undefined;
-  const { name, id, sealed, secret, version, ends } = value;
+  const { name, id, sealed, secret, after, version, ends } = value;
   const isText = (text: unknown): text is string => typeof text === 'string' && text !== '';
   const isBytes = (text: unknown): text is string => isText(text) && fromBase64(text) !== undefined;
   if (!isText(id) || !/^[0-9a-f]{24}$/.test(id)) return undefined;
-  if (event === 'key') return isBytes(secret) ? { type: 'key', id, secret } : undefined;
+  if (event === 'key' && isBytes(secret))
+    return { type: 'key', id, secret, ...(typeof after === 'string' ? { after } : undefined) };
   if (!isText(name) || !namePattern.test(name)) return undefined;
   if (event === 'delete') return { type: 'delete', name, id };
   if (!isBytes(sealed)) return undefined;

@@ -142,6 +142,7 @@ function readAuthResult(members: JsonMembers, source: JsonSource): ServerEvent {
     string[],
   ];
   const expiresAt = members.count('expiresAt');
+  const token = members.text('token');
   return {
     type: 'auth',
     authenticated: members.flag('authenticated') ?? false,
@@ -152,6 +153,7 @@ function readAuthResult(members: JsonMembers, source: JsonSource): ServerEvent {
     ...(deletes.length > 0 ? { delete: deletes } : undefined),
     ...(members.has('metadata') ? { metadata: source.member('metadata').text } : undefined),
     ...(expiresAt ? { expiresAt } : undefined),
+    ...(token ? { token } : undefined),
   };
 }
 

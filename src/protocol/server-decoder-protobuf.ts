@@ -124,6 +124,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
   const deletes: string[] = [];
   let metadata = '';
   let expiresAt = 0;
+  let token = '';
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 0x08) authenticated = reader.bool();
@@ -134,6 +135,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
     else if (tag === 0x30) expiresAt = reader.varint();
     else if (tag === 0x3a) rpc.push(reader.text('rpc'));
     else if (tag === 0x42) deletes.push(reader.text('delete'));
+    else if (tag === 0x4a) token = reader.text('token');
     else reader.skip(tag);
   }
   return {
@@ -146,6 +148,7 @@ function readAuthResult(reader: WireReader): ServerEvent {
     ...(deletes.length > 0 ? { delete: deletes } : undefined),
     ...(metadata === '' ? undefined : { metadata }),
     ...(expiresAt === 0 ? undefined : { expiresAt }),
+    ...(token === '' ? undefined : { token }),
   };
 }
 

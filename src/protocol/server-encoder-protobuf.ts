@@ -281,6 +281,7 @@ function putAuth(out: ByteWriter, message: AuthResult): void {
   putNumber(out, 0x30, message.expiresAt ?? 0);
   for (const pattern of message.rpc ?? []) putText(out, 0x3a, pattern);
   for (const pattern of message.delete ?? []) putText(out, 0x42, pattern);
+  putText(out, 0x4a, message.token);
 }
 
 function putGap(out: ByteWriter, gap: Gap): void {

@@ -31,6 +31,8 @@ export interface AuthResult {
   readonly metadata?: string;
   /** Unix milliseconds: the session ends then, unless it authenticates anew. */
   readonly expiresAt?: number;
+  /** Of the hub's own, for HTTP and other connections. */
+  readonly token?: string;
 }
 
 /** Asks that this session be kept; with a key: restores the one it is of, and goes on keeping it. */

@@ -49,4 +49,9 @@ export const protocolHistory: readonly {
   },
   { version: 1, digest: '6043bfd4737fc905', change: 'Methods of services are called.' },
   { version: 1, digest: 'fe33aea25d9fdb6c', change: 'The answer to Auth says what the client may delete.' },
+  {
+    version: 1,
+    digest: '9ef48028beb0563c',
+    change: 'The answer to Auth carries a token of the hub’s own.',
+  },
 ];

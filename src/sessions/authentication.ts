@@ -27,13 +27,11 @@ export const entries: ReadonlySet<ClientMessage['type']> = new Set([
   'sessionRestore',
 ]);
 
-export function authResultOf({
-  actor,
-  authenticated,
-  grants,
-  metadata,
-  expiresAtMs,
-}: SessionPrincipal): AuthResult {
+/** `token`: of the hub's own, where there is one. */
+export function authResultOf(
+  { actor, authenticated, grants, metadata, expiresAtMs }: SessionPrincipal,
+  token: string | undefined,
+): AuthResult {
   const { publish = [], subscribe = [], rpc = [], delete: deletes = [] } = grants?.permissions ?? {};
   return {
     type: 'auth',
@@ -45,5 +43,6 @@ export function authResultOf({
     ...(deletes.length > 0 ? { delete: deletes } : {}),
     ...(metadata === undefined ? {} : { metadata }),
     ...(expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs }),
+    ...(token === undefined ? {} : { token }),
   };
 }

@@ -35,6 +35,8 @@ import { type Wanted, addWanted } from './wanted.js';
 export interface SessionHost {
   /** Calls `done` once, at once where nobody has to be asked. */
   authenticate(session: Session, token: string, done: Authenticated): void;
+  /** A token of its hub's own for who it is, where there can be one. */
+  tokenOf(session: Session): string | undefined;
   /** The client is another by now: what it has no right to is cut. */
   identified(session: Session): void;
   /** Whether its hub serves clients that do not authenticate. */
@@ -268,7 +270,7 @@ export class Session implements Subscriber {
 
   #authenticated(requestId: number, message: AuthMessage): void {
     if (message.publisher) this.publisher = message.publisher;
-    this.answer(requestId, authResultOf(this.principal));
+    this.answer(requestId, authResultOf(this.principal, this.#host.tokenOf(this)));
     this.#host.admitted(this);
   }
 
@@ -290,7 +292,7 @@ export class Session implements Subscriber {
   /** From now on it is the one that was restored. */
   restored(principal: SessionPrincipal): void {
     this.principal = principal;
-    this.send(0, authResultOf(principal));
+    this.send(0, authResultOf(principal, this.#host.tokenOf(this)));
     this.#host.admitted(this);
   }
 

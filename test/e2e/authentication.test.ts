@@ -106,6 +106,41 @@ test('over HTTP, server-sent events and tickets a token is worth the same', asyn
   stop.abort();
 });
 
+test('the token of the hub’s own that every client is told is worth the same over HTTP, and asks nobody', async () => {
+  await set('providers/slow', { type: 'http', url: `${service.origin}/who` });
+  let asked = 0;
+  service.answer = (response) => {
+    asked++;
+    response.end(JSON.stringify({ user: 'eve', permissions, metadata: { name: 'Eve' } }));
+  };
+  for (const [shown, user] of [
+    [good(), 'ada'],
+    ['opaque', 'eve'],
+  ] as const) {
+    const known = client(shown);
+    await known.ready();
+    const own = known.identity?.token;
+    expect(own).toMatch(/^rl1\./);
+    const headers = { authorization: `Bearer ${own}` };
+    const publish = (channel: string) =>
+      fetch(`${node.url}/v1/hubs/acme/channels/${channel}/publish`, { method: 'POST', body: 'x', headers });
+    const before = asked;
+    expect((await publish('room:5')).status).toBe(200);
+    expect((await publish('hall')).status).toBe(403);
+    expect(asked).toBe(before);
+    const elsewhere = `${node.url}/v1/hubs/default/channels/room:5/history`;
+    expect((await fetch(elsewhere, { headers })).status).toBe(401);
+    expect((await fetch(`${node.url}/v1/admin/status`, { headers })).status).toBe(401);
+    const another = client(own);
+    await another.ready();
+    expect(another.identity).toMatchObject({ user, permissions: { ...permissions, rpc: [] } });
+    await set(`revoked/${user}`, Date.now());
+    expect((await publish('room:5')).status).toBe(401);
+    await admin('DELETE', `/v1/admin/hubs/acme/settings/revoked/${user}`);
+  }
+  await admin('DELETE', '/v1/admin/hubs/acme/settings/providers/slow');
+});
+
 test('a client that can fetch tokens has the next one before the last one ends, on the same connection', async () => {
   let fetched = 0;
   const ada = client(() => {

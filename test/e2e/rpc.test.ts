@@ -74,7 +74,7 @@ async function client(given?: string): Promise<Client> {
 
 test('a client calls what it was granted, and the service knows who it is', async () => {
   const ada = await client(good());
-  expect(ada.identity?.permissions).toEqual({ publish: [], subscribe: [], rpc: ['orders:*'] });
+  expect(ada.identity?.permissions).toEqual({ publish: [], subscribe: [], rpc: ['orders:*'], delete: [] });
   expect(await ada.call('orders:who')).toMatchObject({
     hub: 'acme',
     user: 'ada',

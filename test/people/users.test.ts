@@ -76,6 +76,14 @@ test('keys that sign tokens: the newest first, a few of before', () => {
   expect(users.keys.map(({ sinceMs }) => sinceMs)).toEqual([8, 7, 6, 5]);
 });
 
+test('of keys that nodes make at once the first in the order of the log is one', () => {
+  const users = new Users();
+  const key = (number: number, after: string) =>
+    users.apply(folded({ type: 'key', id: id(number), secret: 'QQ', after })).isVoid;
+  expect([key(1, ''), key(2, ''), key(3, id(1)), key(4, id(1))]).toEqual([false, true, false, true]);
+  expect(users.keys.map((each) => each.id)).toEqual([id(3), id(1)]);
+});
+
 test('entries that nobody wrote change nothing', () => {
   const events = fc.constantFrom('register', 'change', 'delete', 'key', undefined);
   fc.assert(

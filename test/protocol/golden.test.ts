@@ -250,6 +250,7 @@ const serverMessages: readonly ServerMessage[] = [
   { type: 'rpc', payload: utf8('done') },
   { type: 'error', error: failure('CALL_REFUSED', { message: 'Closed.', reason: 'order-closed' }) },
   { type: 'auth', authenticated: true, actor: 'alice', rpc: ['orders:*'] },
+  { type: 'auth', authenticated: true, actor: 'alice', metadata: '{"name":"A"}', token: 'rl1.a.b.c' },
 ];
 
 interface Recorded {

@@ -372,8 +372,10 @@ export const serverMessage: fc.Arbitrary<ServerMessage> = fc.oneof(
       publish: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
       subscribe: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
       rpc: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
+      delete: maybe(fc.array(text, { minLength: 1, maxLength: 3 })),
       metadata: maybe(fc.json({ maxDepth: 3 })),
       expiresAt: maybe(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
+      token: maybe(fc.string({ minLength: 1 })),
     })
     .map(compact),
   typedPayload.map((typed) => ({

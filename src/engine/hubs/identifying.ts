@@ -45,13 +45,20 @@ export class Identifying {
     const view = this.hubs.viewOf(hub);
     if (known.ok || token.length > limits.tokenBytesMax || !view?.providers.size) return known;
     const check = { hub, token, ...(sessionId === undefined ? {} : { sessionId }) };
-    const asked = this.people?.identify(hub, token) ?? authenticator?.identify(view.providers, check);
+    const asked = this.people?.tokens.identify(hub, token) ?? authenticator?.identify(view.providers, check);
     if (!asked) return known;
-    return asked.then((found) => {
+    return asked.then(async (found) => {
       const principal = found.ok ? principalOf(hub, found.value) : found;
+      // Whoever has a session is given a token of the hub's own.
+      if (principal.ok && sessionId !== undefined) await this.people?.tokens.ready(hub);
       const ended = principal.ok ? this.ended(hub, principal.value) : undefined;
       return ended ? err(ended) : principal;
     });
+  }
+
+  /** A token of the hub's own for whoever is here, where there can be one. */
+  tokenOf(hub: HubName, principal: Principal): string | undefined {
+    return this.people?.tokens.of(hub, principal);
   }
 
   /** Why somebody who was let in has to go. */
@@ -74,7 +81,7 @@ export class Identifying {
     const view = this.hubs.viewOf(hub);
     const isOver = expiresAtMs !== undefined && expiresAtMs <= this.ports.clock.wallMs();
     if (!view?.providers.has(provider) || isOver) return false;
-    if (account !== undefined && this.people?.isCurrent(hub, actor, account) !== true) return false;
+    if (account !== undefined && this.people?.tokens.isCurrent(hub, actor, account) !== true) return false;
     const revokedMs = view.revoked.get(actor);
     // One that does not say when it was issued may be older.
     return revokedMs === undefined || (issuedAtMs !== undefined && issuedAtMs > revokedMs);

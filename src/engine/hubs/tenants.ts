@@ -109,6 +109,7 @@ export class Tenants implements PublishingHubs {
       ports,
       isCurrent: async (hub, principal) => {
         if (principal.account !== undefined) await this.#people?.ready(hub);
+        await this.#people?.tokens.ready(hub);
         return this.clients.isCurrent(hub, principal);
       },
       ready: (ref) => this.ready(ref),

@@ -50,7 +50,11 @@ export class Directories {
   }
 
   async of(hub: HubName): Promise<Result<Directory, Failure>> {
-    if (!providerIn(this.host.viewOf(hub))) return noDirectory();
+    return providerIn(this.host.viewOf(hub)) ? this.whole(hub) : noDirectory();
+  }
+
+  /** Also of a hub without people of its own: the keys that sign its tokens are there. */
+  async whole(hub: HubName): Promise<Result<Directory, Failure>> {
     const fold = this.#folds.use(hub);
     await fold.ready();
     const users = fold.state;

@@ -4,14 +4,13 @@ import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
 import { type Result, err, ok } from '../../base/result.js';
-import { grantedTo } from '../../hubs/provider.js';
 import { type Person, type UserAction, type UserRequest, challengeText } from '../../people/requests.js';
-import { isDirectoryToken, parseToken, writeToken } from '../../people/tokens.js';
 import { type User, type UserChange, encodeUserChange } from '../../people/users.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { PeopleAnswer, Principal } from '../api.js';
-import type { Identified, Secrets } from '../ports.js';
+import type { Secrets } from '../ports.js';
 import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
+import { HubTokens } from './hub-tokens.js';
 import { LogIns } from './log-ins.js';
 import { PublicKeys } from './public-keys.js';
 import { PersonKeys, type PersonKeysHost } from './person-keys.js';
@@ -36,6 +35,7 @@ export class People {
   readonly #logIns = new LogIns();
   readonly #keys: PersonKeys;
   readonly publicKeys: PublicKeys;
+  readonly tokens: HubTokens;
 
   constructor(
     readonly host: PeopleHost,
@@ -44,6 +44,7 @@ export class People {
     this.#keys = new PersonKeys({ ...host, secrets });
     this.#directories = new Directories(host);
     this.publicKeys = new PublicKeys(this.#directories, this.#keys);
+    this.tokens = new HubTokens(this.#directories, secrets);
   }
 
   stop(): void {
@@ -60,39 +61,9 @@ export class People {
     return directory.ok ? this.#answer(action, directory.value, request, asking) : directory;
   }
 
-  // Tokens.
-
-  /** `undefined` for what is no token of a directory. */
-  identify(hub: HubName, token: string): Promise<Result<Identified, Failure>> | undefined {
-    return isDirectoryToken(token) ? this.#identify(hub, token) : undefined;
-  }
-
-  async #identify(hub: HubName, token: string): Promise<Result<Identified, Failure>> {
-    const directory = await this.#directories.of(hub);
-    if (!directory.ok) return directory;
-    const parsed = parseToken(hub, token);
-    const key = directory.value.users.keys.find(({ id }) => id === parsed?.keyId);
-    if (!parsed || !key || !this.secrets.isMac(key.secret, parsed.signed, parsed.mac)) return notKnown();
-    const { name, expiresAtMs, issuedAtMs, id, generation } = parsed.claims;
-    const provider = providerIn(this.host.viewOf(hub));
-    if (!provider || expiresAtMs <= this.host.ports.clock.wallMs()) return notKnown();
-    const permissions = grantedTo(name, provider.directory.permissions ?? {});
-    const account = `${id} ${generation}`;
-    if (!this.isCurrent(hub, name, account)) return notKnown();
-    const identity = { user: name, permissions, expiresAtMs, issuedAtMs, account };
-    return ok({ provider: provider.name, identity });
-  }
-
   /** Resolves once the people of the hub are known here, if they can be. */
   async ready(hub: HubName): Promise<void> {
     await this.#directories.of(hub);
-  }
-
-  /** Whether the account is still there, and what it was known by has not changed. */
-  isCurrent(hub: HubName, name: string, account: string): boolean {
-    const state = this.#directories.known(hub);
-    const user = state?.isWhole === true ? state.find(name) : undefined;
-    return user?.sealed !== undefined && `${user.id} ${user.generation}` === account;
   }
 
   /** Why a user cannot be written to. Only a hub whose one provider is its directory knows all its users. */
@@ -241,21 +212,9 @@ export class People {
   }
 
   async #token(directory: Directory, user: User): Promise<Answer> {
-    const { hub, fold } = directory;
-    const nowMs = Math.floor(this.host.ports.clock.wallMs());
-    const [newest] = directory.users.keys;
-    if (!newest || nowMs - newest.sinceMs >= limits.signingKeyMs) {
-      const id = toHex(this.secrets.randomBytes(12));
-      const secret = toBase64Url(this.secrets.randomBytes(32));
-      const made = await fold.change(entryOf({ type: 'key', id, secret }), '');
-      if (!made.ok) return made;
-    }
-    const key = directory.users.keys[0]!;
-    const { name, id, generation } = user;
-    const expiresAtMs = nowMs + limits.directoryTokenMs;
-    const claims = { name, id, generation, issuedAtMs: nowMs, expiresAtMs };
-    const token = writeToken(hub, key.id, claims, (bytes) => this.secrets.mac(key.secret, bytes));
-    return ok({ user: name, token, expiresAt: expiresAtMs });
+    const issued = await this.tokens.issue(directory, user);
+    if (!issued.ok) return issued;
+    return ok({ user: user.name, token: issued.value.token, expiresAt: issued.value.expiresAtMs });
   }
 
   async #profile(directory: Directory, request: UserRequest, asking: Asking): Promise<Answer> {
@@ -399,10 +358,6 @@ function denied(message: string): Result<never, Failure> {
 
 function invalid(message: string): Result<never, Failure> {
   return err(failure('INVALID', { message }));
-}
-
-function notKnown(): Result<never, Failure> {
-  return err(failure('UNAUTHENTICATED'));
 }
 
 function tooMany(): Result<never, Failure> {
