@@ -21,6 +21,11 @@ export class Again {
     this.#options = options;
   }
 
+  /** Something is taken in and still read from where it was. */
+  get isWaiting(): boolean {
+    return this.#runs.length > 0;
+  }
+
   /** Whether the run, which its log refused, is one of these. Nothing else is written twice; compaction, which may leave a
    *  run in two places, also brings one of these behind others of its writer. */
   take(

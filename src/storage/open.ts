@@ -165,7 +165,7 @@ async function openWith(options: Options, openings: Openings): Promise<StorePart
     found: found.found,
     covered,
     notes,
-    onDamage: () => markDoubt({ files, directory: store }),
+    onPart: () => markDoubt({ files, directory: store }),
   });
   applier.keysSince = 0;
   const { storeId } = await identify(options, found, recovered);

@@ -18,8 +18,9 @@ export interface RecoveryOptions {
   /** What the index covers at the start. */
   readonly covered: Meta;
   readonly notes: Map<string, Uint8Array>;
-  /** Called before anything is salvaged: until recovery is done the index tells only a part of it. */
-  readonly onDamage: () => Promise<unknown>;
+  /** Called before the index says that it covers what is salvaged or stored again: until recovery is done it tells only a
+   *  part of that. */
+  readonly onPart: () => Promise<unknown>;
 }
 
 export interface Recovered {

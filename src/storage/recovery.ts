@@ -42,6 +42,7 @@ class Recovery {
   /** Something that was synced is not there. Holes alone do not say so: where all commits are whole and none is missing,
    *  what they stand on and is not here was not here when they were written (`Commit.lost`). */
   #forgot = false;
+  #isPartTold = false;
   readonly #report: RecoveryReport;
   readonly #strays = new Strays();
   readonly #again: Again;
@@ -237,6 +238,7 @@ class Recovery {
       const { firstArrival: arrival, entryCount: entries, offset } = header;
       this.#addArrival(segment, { arrival, entries, offset, bytes: length, kind: 'commit' });
     }
+    if (this.#again.isWaiting) await this.#tellPart();
     await this.#applyTrims(trims);
     if (notes) this.#takeNotes(notes);
     this.#commits++;
@@ -314,10 +316,16 @@ class Recovery {
     this.#options.index.addNotes(notes);
   }
 
+  async #tellPart(): Promise<void> {
+    if (this.#isPartTold) return;
+    this.#isPartTold = true;
+    await this.#options.onPart();
+  }
+
   /** Saves what is whole of a damaged stretch. */
   async #salvage({ segment, from, to, header }: HeldDamage): Promise<void> {
-    const { index, files, segments, onDamage } = this.#options;
-    await onDamage();
+    const { index, files, segments } = this.#options;
+    await this.#tellPart();
     segments.add(segment);
     const bytes = await readStretch(files, segments.pathOf(segment), from, to);
     const { notes, saved } = salvage(bytes, header);

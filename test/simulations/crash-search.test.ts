@@ -15,6 +15,7 @@ test.each([
   ['a torn tail is cut although something else was salvaged', 4_008],
   ['what strayed and has no place in the order any more is left out', 10_761],
   ['what is whole of a damaged run that is partly below floors is taken in before they are', 883],
+  ['a start that ends between taking in what was stored again and reading it from there begins anew', 581],
   ['a whole entry behind a damaged one is found in a run that lost its end', 10_424],
 ])('%s', async (_, seed) => {
   expect(await trySeed(seed, false, 'store')).toBeUndefined();
