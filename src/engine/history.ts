@@ -86,11 +86,19 @@ export async function* scanForward(scan: Readable, reader: LogReader): AsyncGene
   }
 }
 
-/** Entries before `position`, newest first, down to what retention left. */
-export async function* scanBackward(
+/** Entries of one writer in their order, or something in their place that could not be read, and where the first of them
+ *  stands. */
+export type PlacedPart = (Pick<Extract<ScanPart, { type: 'records' }>, 'type' | 'slice'> | GapPart) & {
+  readonly position: number;
+};
+
+type GapPart = Extract<ScanPart, { type: 'gap' }>;
+
+/** What is before `position`, the newest parts first, down to what retention left. */
+export async function* partsBackward(
   { logs, ref, log }: Readable,
   position: number,
-): AsyncGenerator<ScanItem & { readonly position: number }> {
+): AsyncGenerator<PlacedPart> {
   const start = Math.max(log.firstPosition, log.generation.start);
   let to = position;
   while (to > start) {
@@ -98,31 +106,35 @@ export async function* scanBackward(
     for (const span of [...log.generation.present(log.spans(from, to))].reverse()) {
       const parts = await readWhole(logs, ref, span);
       for (const part of parts.reverse()) {
-        if ('records' in part) {
-          const records = recordsOf(part);
-          for (let i = records.length - 1; i >= 0; i--) {
-            const seq = part.firstSeq + i;
-            yield {
-              type: 'record',
-              slice: part,
-              seq,
-              ...records[i]!,
-              late: false,
-              position: span.position + seq - span.firstSeq,
-            };
-          }
-        } else {
-          const at = span.position + part.fromSeq - span.firstSeq;
-          const cursor = encodeCursor(ref, log.headsAt(at));
-          yield {
-            type: 'gap',
-            gap: { type: 'gap', channel: ref.channel, reason: reasonOf(log, part), ranges: [part], cursor },
-            position: at,
-          };
+        const isRead = 'records' in part;
+        const at = span.position + (isRead ? part.firstSeq : part.fromSeq) - span.firstSeq;
+        if (isRead) yield { type: 'records', slice: part, position: at };
+        else {
+          const gap = gapAt(ref, log.headsAt(at), { reason: reasonOf(log, part), ranges: [part] });
+          yield { type: 'gap', gap, position: at };
         }
       }
     }
     to = from;
+  }
+}
+
+/** Entries before `position`, newest first, down to what retention left. */
+export async function* scanBackward(
+  scan: Readable,
+  position: number,
+): AsyncGenerator<ScanItem & { readonly position: number }> {
+  for await (const part of partsBackward(scan, position)) {
+    if (part.type === 'gap') {
+      yield part;
+      continue;
+    }
+    const { slice } = part;
+    const records = recordsOf(slice);
+    for (let i = records.length - 1; i >= 0; i--) {
+      const placed = { seq: slice.firstSeq + i, position: part.position + i };
+      yield { type: 'record', slice, ...placed, ...records[i]!, late: false };
+    }
   }
 }
 

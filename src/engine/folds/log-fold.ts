@@ -8,7 +8,7 @@ import { RecordWalk, decodeEntry, placeOf } from '../../log/entry-wire.js';
 import { type Place, recordKind } from '../../log/record-layout.js';
 import { LogReader } from '../../log/reader.js';
 import { RemoteUnavailableError } from '../cluster/followed-channel.js';
-import { type ScanItem, inOrder, scanBackward, scanParts } from '../history.js';
+import { type ScanItem, inOrder, partsBackward, scanParts } from '../history.js';
 import { isNowhere } from '../missing.js';
 import type { Gap } from '../../protocol/messages.js';
 import type { MissingRange, RecordSlice } from '../ports.js';
@@ -76,16 +76,34 @@ export async function newestSnapshot<F>(
   last: number,
 ): Promise<{ readonly fold: F; readonly position: number } | undefined> {
   const { log, ref, folding } = at;
-  for await (const item of scanBackward(at, Math.min(last + 1, log.endPosition))) {
-    const { position } = item;
-    if (position < first) return undefined;
-    if (item.type !== 'record' || !isSnapshot(item) || isNothing(log, item)) continue;
-    if (!log.isOnChain(position) && !planted('snapshot-anywhere')) continue;
-    const { content } = entryOf(ref, item);
-    const fold = content && folding.readSnapshot(content);
-    if (fold) return { fold, position };
+  // In parts: what is passed over on the way is most of what opening reads, and each entry alone would take longer than folding it.
+  for await (const part of partsBackward(at, Math.min(last + 1, log.endPosition))) {
+    const snapshots = part.type === 'records' ? snapshotsIn(part.slice) : [];
+    for (const item of snapshots.reverse()) {
+      const position = part.position + item.seq - item.slice.firstSeq;
+      if (position < first) return undefined;
+      if (isNothing(log, item)) continue;
+      if (!log.isOnChain(position) && !planted('snapshot-anywhere')) continue;
+      const { content } = entryOf(ref, item);
+      const fold = content && folding.readSnapshot(content);
+      if (fold) return { fold, position };
+    }
+    if (part.position < first) return undefined;
   }
   return undefined;
+}
+
+type StoredRecord = Pick<RecordItem, 'slice' | 'seq' | 'bodyStart' | 'end'>;
+
+function snapshotsIn(slice: RecordSlice): StoredRecord[] {
+  const { records } = slice;
+  const found: StoredRecord[] = [];
+  let seq = slice.firstSeq;
+  for (const walk = new RecordWalk(records); walk.next(); seq++) {
+    const { bodyStart, end } = walk;
+    if (recordKind(records, bodyStart, end) === 'snapshot') found.push({ slice, seq, bodyStart, end });
+  }
+  return found;
 }
 
 /** What the order before `position` gave is gone only where a snapshot behind it says so. A home that took over what others
@@ -165,10 +183,6 @@ export async function foldAhead<F>(at: FoldedLog<F>, from: Folded<F>, head: Dot)
 
 type RecordItem = Extract<ScanItem, { type: 'record' }>;
 
-function isSnapshot({ slice, bodyStart, end }: RecordItem): boolean {
-  return recordKind(slice.records, bodyStart, end) === 'snapshot';
-}
-
 /** Throws FoldUnreadableError. */
 export function entryOf(
   ref: ChannelRef,
@@ -215,7 +229,10 @@ function* entriesOf(ref: ChannelRef, slice: RecordSlice): Generator<{ entry: Ent
 }
 
 /** No change, also where a copy can be read: homes that have none fold to the same. */
-export function isNothing(log: ChannelLog, { slice: { writer }, seq }: RecordItem): boolean {
+export function isNothing(
+  log: ChannelLog,
+  { slice: { writer }, seq }: Pick<RecordItem, 'slice' | 'seq'>,
+): boolean {
   return isGivenUp(log, { writer, seq });
 }
 
