@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { type Client, RinglogError, connect } from '../../src/client/index.js';
 import { Service, claims, issuer, keys, token } from '../services/auth/tokens.js';
@@ -196,7 +196,9 @@ test('a service that is down is told to the operator, counted, and refuses nothi
   const error = await ada.call('gone').catch((found: unknown) => found);
   expect(error).toBeInstanceOf(RinglogError);
   expect(error).toMatchObject({ code: 'UNAVAILABLE', outcome: 'rejected' });
-  expect(node.output).toContain('The service gone of the hub acme at https://127.0.0.1:1 cannot be used');
+  // What a node logs comes by another way than its answers.
+  const told = 'The service gone of the hub acme at https://127.0.0.1:1 cannot be used';
+  await vi.waitUntil(() => node.output.includes(told), { timeout: 20_000 });
   expect(await ada.call('orders:who')).toMatchObject({ user: 'ada' });
   const metrics = await (await fetch(`${node.url}/metrics`)).text();
   expect(Number(/^ringlog_rpc_calls_total (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(5);
