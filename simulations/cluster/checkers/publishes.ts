@@ -124,6 +124,8 @@ export const publishersInOrder: Checker = function* ({ record, orders }) {
       if (!publish || lines.has(entry.line)) continue;
       lines.add(entry.line);
       if (!publish.isNumbered && publish.outcome !== 'acked') continue;
+      // Its first answer was lost with a link, and with it maybe the refusal of an earlier one, which was then taken elsewhere.
+      if (!publish.isNumbered && publish.duplicate) continue;
       const before = last.get(publish.publisher);
       if (!before || entry.line > before.line) last.set(publish.publisher, entry);
       else if (isBelow(before, entry))
