@@ -43,6 +43,14 @@ class Machine {
     return this.clock.until(task());
   }
 
+  /** The process ends, and with it what is said of the index. */
+  kill(index: 'kept' | 'lost' | 'dropped'): void {
+    this.disk.kill();
+    this.index.kill();
+    if (index === 'lost') this.index.loseBatch();
+    if (index === 'dropped') this.index.drop();
+  }
+
   /** Flips a bit wherever this text is stored. */
   rot(text: string): void {
     const wanted = Buffer.from(text);
@@ -166,10 +174,7 @@ describe('a damaged run', () => {
       await elsewhere.repair(store, (await store.examine(room, first, 5))!);
       if (index !== 'lost') await store.close();
     });
-    machine.disk.kill();
-    machine.index.kill();
-    if (index === 'lost') machine.index.loseBatch();
-    if (index === 'dropped') machine.index.drop();
+    machine.kill(index);
     await machine.run(async () => {
       const store = await machine.open();
       expect((await store.digest(room))?.missing).toEqual([]);
@@ -350,10 +355,7 @@ describe('a damaged run of which an entry in the middle was given up', () => {
       if (index !== 'lost') await store.close();
       return found;
     });
-    machine.disk.kill();
-    machine.index.kill();
-    if (index === 'lost') machine.index.loseBatch();
-    if (index === 'dropped') machine.index.drop();
+    machine.kill(index);
     await machine.run(async () => {
       const store = await machine.open();
       expect((await seqs(store, 7)).read).toEqual(rest.read);
