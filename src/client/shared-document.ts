@@ -58,6 +58,7 @@ export class SharedDocument<T = unknown> {
   /** Own changes that took effect: the document before and behind each. */
   #undo: { readonly own: OwnChange; readonly before: Json; readonly after: Json }[] = [];
   readonly #opened: Promise<void>;
+  #isPlaying = false;
   #isThere = (): void => undefined;
   #ended: (error: RinglogError) => void = () => undefined;
 
@@ -94,12 +95,16 @@ export class SharedDocument<T = unknown> {
       };
     });
     this.#subscription.on('subscribed', ({ cursor, resumed }) => {
-      if (then && !resumed) this.#rebased(then);
-      else if (!resumed || this.#isStale || this.#writers.size > 1) void this.#fetch(cursor);
+      if (then && !resumed) {
+        this.#rebased(then);
+        // Who opens it in its past watches it before what came since is played.
+        client.platform.soon(() => this.#play());
+      } else if (!resumed || this.#isStale || this.#writers.size > 1) void this.#fetch(cursor);
     });
     this.#subscription.on('error', (error) => this.#ended(error));
-    this.#subscription.on('entry', (message) => this.#received(message));
+    if (!then) this.#play();
     this.#subscription.on('rebase', (state) => {
+      this.#play();
       this.#passOver(this.#waiting);
       this.#waiting = undefined;
       this.#rebased(state);
@@ -219,6 +224,13 @@ export class SharedDocument<T = unknown> {
   }
 
   // What comes.
+
+  /** Until then the subscription keeps what comes. */
+  #play(): void {
+    if (this.#isPlaying) return;
+    this.#isPlaying = true;
+    this.#subscription.on('entry', (message) => this.#received(message));
+  }
 
   /** The document as it is at `cursor`, the place of what was delivered so far. One that does not come within the client's
    *  time is asked for again, and one that retention has removed meanwhile, as soon as more was delivered; any other refusal

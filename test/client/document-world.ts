@@ -45,13 +45,18 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
   const sent: Sent[] = [];
   const looks: Looked[] = [];
   const starts: unknown[] = [];
+  /** Nobody listens yet. */
+  const kept: Message[] = [];
   /** What is to be done later. */
   const timers = new Set<() => void>();
   let keys = 0;
   const subscription = {
     cursor: 'start',
     state: 'live',
-    on: (name: string, listener: (event: never) => void) => void listeners.set(name, listener),
+    on: (name: string, listener: (event: never) => void) => {
+      listeners.set(name, listener);
+      if (name === 'entry') for (const entry of kept.splice(0)) listener(entry as never);
+    },
     close: () => {
       subscription.state = 'closed';
       hear('closed');
@@ -98,6 +103,7 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
         timers.add(callback);
         return () => timers.delete(callback);
       },
+      soon: (callback: () => void) => void setImmediate(callback),
     },
     report: (error: unknown) => {
       throw error instanceof Error ? error : new Error(String(error));
@@ -107,7 +113,9 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
   /** Appends to the list of the document, or what else it is. */
   const add = (value: number, writer = '0', idempotencyKey?: string, more: MessageFacts = {}): void => {
     subscription.cursor = `behind ${value}`;
-    hear('entry', message(value, writer, idempotencyKey, more));
+    const entry = message(value, writer, idempotencyKey, more);
+    if (listeners.has('entry')) hear('entry', entry);
+    else kept.push(entry);
   };
   const opened = SharedDocument.open(client as unknown as Client, 'doc:list', options);
   if (options.at === undefined) hear('subscribed', { cursor: 'start', resumed: false });

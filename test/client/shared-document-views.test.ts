@@ -70,11 +70,13 @@ test('one that begins in the past is what it was then, and plays what came since
   await turn();
   expect(starts).toEqual([{ cursor: '' }]);
   hear('subscribed', { cursor: '', resumed: false });
+  // What came since is there in the same turn: it waits for who opened it.
+  add(2);
   const document = await opening;
   const played: unknown[] = [];
   document.on('change', ({ version }) => played.push([version, document.value]));
   expect([document.version, document.value]).toEqual([1, [1]]);
-  add(2);
+  await turn();
   add(3);
   expect(played).toEqual([
     [2, [1, 2]],
@@ -83,6 +85,19 @@ test('one that begins in the past is what it was then, and plays what came since
   // Its past is over: an interruption is none of it.
   hear('subscribed', { cursor: 'behind 3', resumed: true });
   expect([fetches.length, document.value]).toEqual([1, [1, 2, 3]]);
+});
+
+test('one that begins in the past has what it plays before it hears that the order is another one', async () => {
+  const { opened: opening, fetches, hear, add } = setUp({ at: new Date(7) });
+  fetches[0]!.resolve(list(1));
+  await turn();
+  hear('subscribed', { cursor: '', resumed: false });
+  add(2);
+  hear('rebase', list(1, 9, 2));
+  add(3);
+  const document = await opening;
+  await turn();
+  expect(document.value).toEqual([1, 9, 2, 3]);
 });
 
 test('a document becomes what it was by a change of its own', async () => {
