@@ -68,6 +68,8 @@ export class DocumentClient {
   readonly #random: Random;
   readonly #lives: Lives;
   #document: SharedDocument<Shared> | undefined;
+  /** What it was told of entries: also before it is told which of its changes they are. */
+  readonly #fates = new Map<string, 'lost' | 'void'>();
   #open = 0;
 
   constructor(world: ClientWorld, plan: DocumentPlan, options: ClientOptions) {
@@ -108,6 +110,7 @@ export class DocumentClient {
   /** No fault is a reason for it to end. */
   #begin(client: Client, isOver: () => boolean): void {
     this.#document = undefined;
+    this.#fates.clear();
     for (const change of this.#changes) change.after = undefined;
     const failed = (error: unknown): void => {
       if (!isOver()) this.#world.broken(error);
@@ -115,8 +118,10 @@ export class DocumentClient {
     this.#opened(client).then((document) => {
       document.on('error', failed);
       document.on('refused', ({ id, code }) => {
+        if (id === undefined) return;
+        this.#fates.set(id, code === 'LOST' ? 'lost' : 'void');
         const change = this.#changes.find(({ entry }) => entry === id);
-        if (id !== undefined && change) change.after = code === 'LOST' ? 'lost' : 'void';
+        if (change) this.#heard(change);
       });
       if (this.#lives.client === client) this.#document = document;
     }, failed);
@@ -130,6 +135,11 @@ export class DocumentClient {
       if (document.value.made) return document;
       document.close();
     }
+  }
+
+  #heard(change: SeenChange): void {
+    const fate = this.#fates.get(change.entry ?? '');
+    if (fate && change.after !== undefined) change.after = fate;
   }
 
   get #changes(): SeenChange[] {
@@ -185,6 +195,7 @@ export class DocumentClient {
     change.outcome = outcome;
     change.told = told;
     change.entry = id;
+    this.#heard(change);
     this.#world.trace.add(`change ${change.id} ${outcome} ${told}`);
   }
 }
