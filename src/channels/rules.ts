@@ -19,6 +19,10 @@ export interface RuleSet {
   readonly store: boolean;
   /** Publishes become the channel's retained message unless their `retain` extra says otherwise. */
   readonly retain: boolean;
+  /** Publishes are marked for push services unless their `push` extra says otherwise. */
+  readonly push: boolean;
+  /** Patches of a document make the objects that are missing on the way to where they put something. */
+  readonly createParents: boolean;
   /** How long after it was published the retained message is given to those who come; left out: as long as it is there. */
   readonly retainMs?: number;
   /** The level a publish is acknowledged at unless it asks for another. */
@@ -62,6 +66,8 @@ export const defaultRules: RuleSet = {
   clientPublish: true,
   store: true,
   retain: false,
+  push: false,
+  createParents: false,
   ack: 'quorum',
   degrade: true,
   retention: {},
@@ -81,6 +87,8 @@ export function receiptRules(rules: RuleSet): RuleSet {
     ...rules,
     store: true,
     retain: false,
+    push: false,
+    createParents: false,
     degrade: false,
     retention: { maxCount: limits.receiptEntriesKept },
     presence: false,

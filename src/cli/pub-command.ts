@@ -20,6 +20,7 @@ interface PubOptions extends TargetOptions {
   readonly key?: string;
   readonly level?: Level;
   readonly retain?: boolean;
+  readonly push?: boolean;
   readonly sign?: string;
 }
 
@@ -35,6 +36,7 @@ export function addPubCommand(program: Command): void {
     .option('--key <key>', 'idempotency key: the same key publishes once; lines get "<key>-<line number>"')
     .addOption(new Option('--level <level>', 'how safe').choices(['memory', 'owner', 'quorum']))
     .option('--retain', 'make it the retained message of the channel')
+    .option('--push', 'mark it for push services')
     .option('--sign <file>', 'sign by the Ed25519 key of the account (PKCS #8, PEM)');
   addTargetOptions(command)
     .addHelpText(
@@ -167,6 +169,7 @@ function publishOptions(options: PubOptions): PublishOptions {
     ...(options.level !== undefined && { level: options.level }),
     ...(options.key !== undefined && { idempotencyKey: options.key }),
     ...(options.retain === true && { retain: true }),
+    ...(options.push === true && { push: true }),
   };
 }
 

@@ -66,6 +66,11 @@ export class DocumentSnapshot {
     return this.#state.info.voids;
   }
 
+  /** By the rules of the channel, patches make the objects that are missing on the way to where they put something. */
+  get createParents(): boolean {
+    return this.#state.info.createParents === true;
+  }
+
   /** SHA-256 of `text`. */
   get hash(): Uint8Array {
     return this.#state.info.hash;

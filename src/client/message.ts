@@ -86,6 +86,11 @@ export class Message extends Received {
     return this.#entry.kind;
   }
 
+  /** Push services tell of it: its publisher said so, or the rules of the channel do. */
+  get push(): boolean {
+    return this.#entry.push === true;
+  }
+
   /** Its content was taken out, for good: there is no data. */
   get redacted(): boolean {
     return this.#entry.redacted === true;

@@ -35,6 +35,8 @@ export class SharedDocument<T = unknown> {
   readonly #subscription: Subscription;
   readonly #unheard: UnheardChanges;
   readonly #verdicts: OwnVerdicts;
+  /** The rule, as far as it is known. */
+  #createParents = false;
   /** What the order gives, as far as it was delivered. */
   #base: Fold | undefined;
   /** Not in the order yet, as far as this client has it. */
@@ -177,7 +179,7 @@ export class SharedDocument<T = unknown> {
    *  `parse` throws of what would come of it, unless it throws of what is shown, too. */
   change(operations: readonly PatchOperation[], options: PatchOptions = {}): Promise<Published> {
     const patch = readPatch(JSON.stringify(operations));
-    const next = patch instanceof Fault ? patch : applyPatch(this.#view, patch);
+    const next = patch instanceof Fault ? patch : applyPatch(this.#view, patch, this.#createParents);
     if (patch instanceof Fault || next instanceof Fault) throw errorOf(this.channel, next as Fault);
     this.#check(next);
     const key = options.idempotencyKey ?? this.#client.newKey();
@@ -268,6 +270,7 @@ export class SharedDocument<T = unknown> {
     this.#isStale ||= message.late;
     if (this.#isStale) return this.#pass(message);
     this.#writers.add(message.entry.writer);
+    this.#createParents = message.entry.createParents === true;
     const before = this.#base!;
     const own = this.#settled(message.idempotencyKey);
     const { fold, fault } = foldEntry(before, message.entry);
@@ -318,8 +321,9 @@ export class SharedDocument<T = unknown> {
   #rebased(state: DocumentSnapshot): void {
     const document = readJsonText(state.text);
     if (document instanceof Fault) return this.#report(new Error(document.message));
-    const { version, voids, cursor } = state;
+    const { version, voids, cursor, createParents } = state;
     this.#base = { document, version, voids };
+    this.#createParents = createParents;
     this.#verdicts.judge({ fold: this.#base, cursor }, this.#own);
     this.#meanwhile = undefined;
     this.#writers.clear();
@@ -374,7 +378,7 @@ export class SharedDocument<T = unknown> {
     let fold = this.#meanwhile?.fold ?? this.#base!;
     for (const { key, patch } of this.#own) {
       if (this.#meanwhile?.keys.has(key)) continue;
-      const next = foldChange(fold, { patch, ifVersion: undefined });
+      const next = foldChange(fold, { patch, ifVersion: undefined, createParents: this.#createParents });
       if (!next.fault) ({ fold } = next);
     }
     return fold.document;

@@ -17,11 +17,12 @@ import {
   spliceText,
 } from './value.js';
 
-/** The document after the patch, or why it stays as it is; the fault names the operation. */
-export function applyPatch(document: Json, patch: Patch): Json | Fault {
+/** The document after the patch, or why it stays as it is; the fault names the operation. With `createParents`, members that are
+ *  missing on the way to where something is added, copied or moved to are made, as objects. */
+export function applyPatch(document: Json, patch: Patch, createParents = false): Json | Fault {
   let current = document;
   for (const [index, operation] of patch.entries()) {
-    const next = applyOne(current, operation);
+    const next = applyOne(current, operation, createParents);
     if (next instanceof Fault) return next.at(index);
     if (sizeOf(next) > limits.documentBytesMax)
       return new Fault('too-large', `A document has at most ${limits.documentBytesMax} bytes.`, index);
@@ -32,11 +33,11 @@ export function applyPatch(document: Json, patch: Patch): Json | Fault {
   return current;
 }
 
-function applyOne(document: Json, operation: Operation): Json | Fault {
+function applyOne(document: Json, operation: Operation, createParents: boolean): Json | Fault {
   const { op, path } = operation;
   switch (op) {
     case 'add':
-      return add(document, path, operation.value);
+      return add(document, path, operation.value, createParents);
     case 'remove':
       return remove(document, path);
     case 'replace':
@@ -49,10 +50,10 @@ function applyOne(document: Json, operation: Operation): Json | Fault {
     }
     case 'copy': {
       const value = find(document, operation.from);
-      return value instanceof Fault ? value : add(document, path, value);
+      return value instanceof Fault ? value : add(document, path, value, createParents);
     }
     case 'move':
-      return move(document, operation.from, path);
+      return move(document, operation.from, path, createParents);
     case 'splice':
       return splice(document, operation);
   }
@@ -83,19 +84,21 @@ function alter(
   path: Pointer,
   depth: number,
   change: (container: Json, token: string) => Json | Fault,
+  createParents = false,
 ): Json | Fault {
   const token = path[depth]!;
   if (depth === path.length - 1) return change(value, token);
-  const child = childOf(value, token);
+  const isMade = createParents && value instanceof Dict && !value.has(token) && token !== bytesMember;
+  const child = isMade ? Dict.empty : childOf(value, token);
   if (child instanceof Fault) return child;
-  const altered = alter(child, path, depth + 1, change);
+  const altered = alter(child, path, depth + 1, change, createParents);
   if (altered instanceof Fault || altered === child) return altered instanceof Fault ? altered : value;
   return value instanceof Dict ? value.with(token, altered) : (value as List).with(Number(token), altered);
 }
 
-function add(document: Json, path: Pointer, value: Json): Json | Fault {
+function add(document: Json, path: Pointer, value: Json, createParents: boolean): Json | Fault {
   if (path.length === 0) return value;
-  return alter(document, path, 0, (container, token) => {
+  const put = (container: Json, token: string): Json | Fault => {
     if (container instanceof Dict)
       return token === bytesMember
         ? new Fault('bytes', `"${bytesMember}" is no name for a member: bytes are added as a value.`)
@@ -104,7 +107,8 @@ function add(document: Json, path: Pointer, value: Json): Json | Fault {
     const index = token === '-' ? container.length : indexOf(token);
     if (index === undefined) return new Fault('index', `${JSON.stringify(token)} is no index of an array.`);
     return index <= container.length ? container.insert(index, value) : missing(token);
-  });
+  };
+  return alter(document, path, 0, put, createParents);
 }
 
 function remove(document: Json, path: Pointer): Json | Fault {
@@ -128,14 +132,14 @@ function replace(document: Json, path: Pointer, value: Json): Json | Fault {
   });
 }
 
-function move(document: Json, from: Pointer, path: Pointer): Json | Fault {
+function move(document: Json, from: Pointer, path: Pointer, createParents: boolean): Json | Fault {
   const value = find(document, from);
   if (value instanceof Fault) return value;
   const isInside = path.length > from.length && from.every((token, i) => token === path[i]);
   if (isInside) return new Fault('into-itself', `${shown(from)} cannot be moved into itself.`);
   if (path.length === from.length && from.every((token, i) => token === path[i])) return document;
   const rest = remove(document, from);
-  return rest instanceof Fault ? rest : add(rest, path, value);
+  return rest instanceof Fault ? rest : add(rest, path, value, createParents);
 }
 
 function splice(document: Json, operation: Extract<Operation, { op: 'splice' }>): Json | Fault {

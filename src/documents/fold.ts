@@ -28,12 +28,15 @@ export const ifVersionHeader = 'if-version';
 export interface Change {
   readonly patch: Patch;
   readonly ifVersion: number | undefined;
+  /** What is missing on the way to where something is put is made. */
+  readonly createParents: boolean;
 }
 
 /** What of an entry the fold goes by. */
 export interface FoldedEntry {
   readonly kind: EntryKind;
   readonly content?: Content | undefined;
+  readonly createParents?: boolean | undefined;
 }
 
 /** What the entry did: `fault` where it is a patch and void. */
@@ -42,19 +45,21 @@ export interface Step {
   readonly fault?: Fault;
 }
 
-export function foldEntry(fold: Fold, { kind, content }: FoldedEntry): Step {
+export function foldEntry(fold: Fold, { kind, content, createParents }: FoldedEntry): Step {
   if (kind !== 'patch') return { fold };
-  const change = content ? readChange(content) : new Fault('not-a-patch', 'The patch is missing.');
+  const change = content
+    ? readChange(content, createParents)
+    : new Fault('not-a-patch', 'The patch is missing.');
   return change instanceof Fault ? voided(fold, change) : foldChange(fold, change);
 }
 
-export function foldChange(fold: Fold, { patch, ifVersion }: Change): Step {
+export function foldChange(fold: Fold, { patch, ifVersion, createParents }: Change): Step {
   if (ifVersion !== undefined && ifVersion !== fold.version)
     return voided(
       fold,
       new Fault('version', `The document is at version ${fold.version}, not ${ifVersion}.`),
     );
-  const document = applyPatch(fold.document, patch);
+  const document = applyPatch(fold.document, patch, createParents);
   if (document instanceof Fault) return voided(fold, document);
   return { fold: { document, version: fold.version + 1, voids: fold.voids } };
 }
@@ -63,13 +68,16 @@ function voided({ document, version, voids }: Fold, fault: Fault): Step {
   return { fold: { document, version, voids: voids + 1 }, fault };
 }
 
-export function readChange({ payload, headers }: Pick<Content, 'payload' | 'headers'>): Change | Fault {
+export function readChange(
+  { payload, headers }: Pick<Content, 'payload' | 'headers'>,
+  createParents = false,
+): Change | Fault {
   const patch = readPatch(payload);
   if (patch instanceof Fault) return patch;
   const text = headers?.get(ifVersionHeader);
-  if (text === undefined) return { patch, ifVersion: undefined };
+  if (text === undefined) return { patch, ifVersion: undefined, createParents };
   return /^(?:0|[1-9]\d{0,14})$/.test(text)
-    ? { patch, ifVersion: Number(text) }
+    ? { patch, ifVersion: Number(text), createParents }
     : new Fault('version', `"${ifVersionHeader}" is a version: a number.`);
 }
 

@@ -33,13 +33,18 @@ export function misplaced(kind: PublishedKind | undefined, channel: string): Fai
 }
 
 /** What it says, or why it makes no sense. Another node may say so of any channel, also of one that is the system's. */
-export function judgedOf(kind: PublishedKind, channel: string, bytes: Uint8Array): Judged | Failure {
+export function judgedOf(
+  kind: PublishedKind,
+  channel: string,
+  bytes: Uint8Array,
+  createParents: boolean,
+): Judged | Failure {
   const wrong = misplaced(kind, channel);
   if (wrong) return wrong;
   const content = decodeContent(bytes);
   if (!content.ok) return failure('INVALID', { channel });
   if (kind === 'patch') {
-    const change = readChange(content.value);
+    const change = readChange(content.value, createParents);
     return change instanceof Fault ? faultFailure(channel, change) : { kind, change };
   }
   const { payload } = content.value;
@@ -49,6 +54,11 @@ export function judgedOf(kind: PublishedKind, channel: string, bytes: Uint8Array
   }
   const facts = readNotification(payload);
   return facts.ok ? { kind, ...facts.value } : invalid(channel, facts.error);
+}
+
+/** Whether it is a patch that makes parents that are missing. */
+export function createsParents(judged: Judged | undefined): boolean {
+  return judged?.kind === 'patch' && judged.change.createParents;
 }
 
 /** Where it is stamped. */

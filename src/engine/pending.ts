@@ -26,6 +26,8 @@ export interface PendingPublish extends Accepted {
   readonly idempotencyKey: string | undefined;
   /** Becomes the channel's retained message. */
   readonly retain: boolean;
+  /** Push services tell of it. */
+  readonly push: boolean;
   /** The level it is acknowledged at; `memory` is no pending publish. */
   readonly level: Level;
   /** A lower one will do when that cannot be had. */

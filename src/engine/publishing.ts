@@ -82,7 +82,7 @@ export class Publishing implements Taker {
       return this.#refuse(request, failure('UNAVAILABLE', { channel: place.ref.channel, retryAfterMs: 500 }));
     }
     const { kind, content } = request.message;
-    const judged = kind && judgedOf(kind, place.ref.channel, content);
+    const judged = kind && judgedOf(kind, place.ref.channel, content, place.rules.createParents);
     if (judged && 'outcome' in judged) return this.#refuse(request, judged);
     const level = levelOf(request.message, place.rules);
     if (level === 'memory') this.counters.signals++;
@@ -162,7 +162,7 @@ export class Publishing implements Taker {
     const removing = removingOf(item);
     if (removing)
       return this.#append(this.core.channels.use(ref), removalOf(item.id, item.actor, origin, removing));
-    const judged = item.kind && judgedOf(item.kind, ref.channel, content);
+    const judged = item.kind && judgedOf(item.kind, ref.channel, content, item.createParents === true);
     const wrong = judged && 'outcome' in judged ? judged : misplaced(item.kind, ref.channel);
     if (wrong) return origin.publishFailed(item.id, wrong);
     if (this.hubs.isDeleted(ref.hub)) return origin.publishFailed(item.id, this.hubs.missing(ref.hub));
@@ -183,6 +183,7 @@ export class Publishing implements Taker {
       publisher,
       idempotencyKey,
       retain: item.retain,
+      push: item.push,
       level,
       degrade: item.degrade,
       scope: keyScope(item.actor, publisher),
@@ -365,6 +366,7 @@ function pendingOf(
     idempotencyKey: message.idempotencyKey,
     // The document is what is retained of patches.
     retain: !judged && (message.retain ?? rules.retain),
+    push: message.push ?? (!judged && rules.push),
     level,
     degrade: message.degrade ?? rules.degrade,
     scope: keyScope(principal.actor, stored),
@@ -401,6 +403,7 @@ function removalOf(
     publisher: undefined,
     idempotencyKey: undefined,
     retain: false,
+    push: false,
     level: 'quorum',
     degrade: false,
     scope: keyScope(actor, undefined),

@@ -28,7 +28,7 @@ import { HubRoom } from './hubs/hub-room.js';
 import type { FoldKinds } from './folds/fold-kinds.js';
 import type { FoldedEntry } from './folds/folding.js';
 import type { OpenFold } from './folds/open-fold.js';
-import { type Judged, type Taken, judge } from './judged.js';
+import { type Judged, type Taken, createsParents, judge } from './judged.js';
 import type { LogStore } from './ports.js';
 import { unredactable } from './redacting.js';
 import type { WriterId } from '../base/ids.js';
@@ -163,6 +163,7 @@ export class Stamper {
     const parents = this.#begin(channel);
     item.timestamp = this.#options.clock.stamp(this.#nowMs);
     const kind = item.judged?.kind ?? entryKindOf(channel.ref.channel);
+    const createParents = createsParents(item.judged);
     const seq = this.runs.append({
       timestamp: item.timestamp,
       kind,
@@ -171,6 +172,8 @@ export class Stamper {
       idempotencyKey,
       parents,
       retain: item.retain,
+      push: item.push,
+      createParents,
       content: item.content,
     });
     const { timestamp, content: encoded } = item;
@@ -181,6 +184,7 @@ export class Stamper {
       bytes: encoded.length,
       fold: taken?.fold,
       content: item.judged && this.#open ? contentOf(encoded) : undefined,
+      createParents,
     });
     item.version = taken?.version;
     item.dot = { writer: this.#options.writer, seq };

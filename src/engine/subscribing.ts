@@ -140,7 +140,7 @@ async function infoAt(
 ): Promise<DocumentInfo | undefined> {
   if (kindOf(channel.ref.channel) !== 'document') return undefined;
   try {
-    return documents.info(await documents.before(channel, position));
+    return documents.info(await documents.before(channel, position), channel.rules);
   } catch (error) {
     if (error instanceof FoldUnreadableError) return undefined;
     throw error;

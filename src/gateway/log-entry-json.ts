@@ -12,6 +12,8 @@ export function logEntryToJson(entry: Entry, bytes: number): string {
   if (entry.idempotencyKey) members.push(`"idempotencyKey":${JSON.stringify(entry.idempotencyKey)}`);
   if (entry.publisher) members.push(`"publisher":${JSON.stringify(entry.publisher)}`);
   if (entry.retain) members.push('"retain":true');
+  if (entry.push) members.push('"push":true');
+  if (entry.createParents) members.push('"createParents":true');
   if (entry.content) members.push(...contentToJson(entry.content));
   if (entry.parents && entry.parents.length > 0) {
     members.push(`"parents":${JSON.stringify(entry.parents.map(dotText))}`);

@@ -24,7 +24,7 @@ export function publishMessage(
   const encoded = encodeContent(content);
   const checked = checkPublishContent(encoded, channel);
   if (!checked.ok) return checked;
-  const { store, retain } = checked.value;
+  const { store, retain, push } = checked.value;
   return ok({
     type: 'publish',
     channel,
@@ -32,6 +32,7 @@ export function publishMessage(
     ...(kind !== undefined && { kind }),
     ...(store !== undefined && { store }),
     ...(retain !== undefined && { retain }),
+    ...(push !== undefined && { push }),
     ...(key.value !== undefined && { idempotencyKey: key.value }),
     ...(level !== undefined && { level: level as Level }),
     ...(degrade !== undefined && { degrade: degrade === 'true' }),

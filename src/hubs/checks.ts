@@ -52,6 +52,8 @@ const ruleChecks: Readonly<Record<keyof RuleSet, Check>> = {
   clientPublish: flag,
   store: flag,
   retain: flag,
+  push: flag,
+  createParents: flag,
   retainMs: between(1, Number.MAX_SAFE_INTEGER),
   ack: (value) =>
     value === 'memory' || value === 'owner' || value === 'quorum'

@@ -33,9 +33,10 @@ export type ContentFault =
   | 'headers-too-large';
 
 export interface ContentCheck {
-  /** `extras.store` and `extras.retain`, where the content says so. */
+  /** What its extras say, where they do. */
   readonly store?: boolean;
   readonly retain?: boolean;
+  readonly push?: boolean;
 }
 
 const eventTag = 0x0a;
@@ -90,11 +91,14 @@ export function decodeContent(bytes: Uint8Array): Result<Content, 'malformed'> {
 // Shared, so that checking a message makes no garbage.
 const choices = [undefined, false, true] as const;
 const checked = choices.flatMap((store) =>
-  choices.map((retain) =>
-    ok<ContentCheck>({
-      ...(store === undefined ? {} : { store }),
-      ...(retain === undefined ? {} : { retain }),
-    }),
+  choices.flatMap((retain) =>
+    choices.map((push) =>
+      ok<ContentCheck>({
+        ...(store === undefined ? {} : { store }),
+        ...(retain === undefined ? {} : { retain }),
+        ...(push === undefined ? {} : { push }),
+      }),
+    ),
   ),
 );
 
@@ -110,6 +114,7 @@ export function checkContent(
   const reader = new ByteReader(bytes, start, end);
   let store: boolean | undefined;
   let retain: boolean | undefined;
+  let push: boolean | undefined;
   let headers = 0;
   let headerBytes = 0;
   while (!reader.done) {
@@ -127,10 +132,12 @@ export function checkContent(
       const extras = readExtras(reader);
       store = extras.store ?? store;
       retain = extras.retain ?? retain;
+      push = extras.push ?? push;
     } else skipUnknown(reader, tag);
   }
   if (reader.failed) return err('malformed');
-  return checked[3 * choices.indexOf(store) + choices.indexOf(retain)]!;
+  const [a, b, c] = [choices.indexOf(store), choices.indexOf(retain), choices.indexOf(push)];
+  return checked[9 * a + 3 * b + c]!;
 }
 
 /** CRC-32 of encoded content: tells whether an idempotency key is used again for something else. */

@@ -62,7 +62,7 @@ type MutableEntry = { -readonly [K in keyof Entry]: Entry[K] };
 /** Fills in the fields after the fixed ones; returns the number of the kind. */
 function readFields(reader: ByteReader, entry: MutableEntry): number {
   let kind = 0;
-  let retain = false;
+  const marks = { retain: false, push: false, createParents: false };
   const parents: Dot[] = [];
   const voids: LostRange[] = [];
   while (!reader.done) {
@@ -75,18 +75,22 @@ function readFields(reader: ByteReader, entry: MutableEntry): number {
     else if (tag === entryTags.trim) entry.trim = readTrim(nestedReader(reader));
     else if (tag === entryTags.lost) entry.lost = readLost(nestedReader(reader));
     else if (tag === entryTags.voids) voids.push(readLost(nestedReader(reader)));
-    else if (tag === entryTags.retain) retain = reader.varint() !== 0;
+    else if (tag === entryTags.retain) marks.retain = reader.varint() !== 0;
+    else if (tag === entryTags.push) marks.push = reader.varint() !== 0;
+    else if (tag === entryTags.createParents) marks.createParents = reader.varint() !== 0;
     else if (tag === entryTags.content) readContent(reader, entry);
     else if (tag === entryTags.redacts) entry.redacts = readDot(nestedReader(reader));
     else if (isRedactedTag(tag)) {
       skipValue(reader, tag);
       entry.redacted = true;
-    } else if (tag >>> 3 <= 16) reader.fail();
+    } else if (tag >>> 3 <= 18) reader.fail();
     else skipValue(reader, tag);
   }
   if (parents.length > 0) entry.parents = parents;
   if (voids.length > 0) entry.voids = voids;
-  if (retain) entry.retain = true;
+  if (marks.retain) entry.retain = true;
+  if (marks.push) entry.push = true;
+  if (marks.createParents) entry.createParents = true;
   return kind;
 }
 

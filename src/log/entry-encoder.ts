@@ -32,6 +32,8 @@ export interface RunEntry {
   readonly lost?: LostRange | undefined;
   readonly voids?: readonly LostRange[] | undefined;
   readonly retain?: boolean | undefined;
+  readonly push?: boolean | undefined;
+  readonly createParents?: boolean | undefined;
   readonly redacts?: Dot | undefined;
   /** Encoded `Content`, copied. */
   readonly content?: Uint8Array | undefined;
@@ -71,6 +73,8 @@ export function writeRecord(
     (keyBytes === 0 ? 0 : fieldBytes(keyBytes)) +
     scratch.length +
     (entry.retain ? 2 : 0) +
+    (entry.push ? 3 : 0) +
+    (entry.createParents ? 3 : 0) +
     (content ? fieldBytes(content.length) : 0) +
     (entry.redacts ? 1 + fieldBytes(dotBytes(entry.redacts)) : 0);
   out.reserve(length + 8);
@@ -85,6 +89,8 @@ export function writeRecord(
   if (keyBytes > 0) writeTextField(out, entryTags.idempotencyKey, idempotencyKey, keyBytes);
   if (scratch.length > 0) out.raw(scratch.bytes());
   if (entry.retain) writeVarintField(out, entryTags.retain, 1);
+  if (entry.push) writeVarintField(out, entryTags.push, 1);
+  if (entry.createParents) writeVarintField(out, entryTags.createParents, 1);
   if (content) {
     writeVarintField(out, entryTags.content, content.length);
     out.raw(content);

@@ -121,6 +121,10 @@ export interface Entry {
   readonly voids?: readonly LostRange[];
   /** The newest of these is the channel's retained message. */
   readonly retain?: boolean;
+  /** Push services tell of it. */
+  readonly push?: boolean;
+  /** A patch that makes the objects which are missing on the way to where it puts something. */
+  readonly createParents?: boolean;
   readonly content?: Content;
   /** It had a content, which was taken out. */
   readonly redacted?: boolean;

@@ -32,6 +32,8 @@ export const entryTags = {
   voids: 0x6a,
   content: 0x7a,
   redacts: 0x82,
+  push: 0x88,
+  createParents: 0x90,
 } as const;
 
 /** What the field of a content becomes, in either form. */

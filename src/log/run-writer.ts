@@ -204,6 +204,8 @@ export class RunWriter {
       ...(entry.lost ? { lost: entry.lost } : {}),
       ...(entry.voids ? { voids: entry.voids } : {}),
       ...(entry.retain ? { retain: true } : {}),
+      ...(entry.push ? { push: true } : {}),
+      ...(entry.createParents ? { createParents: true } : {}),
       ...(content?.ok ? { content: content.value } : {}),
       ...(entry.redacts ? { redacts: entry.redacts } : {}),
     };

@@ -97,13 +97,14 @@ function readPublish(members: JsonMembers, dataText: () => string): ClientMessag
   const content = encodeContent(contentFromJson(members, dataText));
   const checked = checkPublishContent(content, channel);
   if (!checked.ok) return checked.error;
-  const { store, retain } = checked.value;
+  const { store, retain, push } = checked.value;
   return {
     type: 'publish',
     channel,
     content,
     ...(store === undefined ? undefined : { store }),
     ...(retain === undefined ? undefined : { retain }),
+    ...(push === undefined ? undefined : { push }),
     ...(idempotencyKey ? { idempotencyKey } : undefined),
     ...(publisherSeq ? { publisherSeq } : undefined),
     ...(ackedThrough ? { ackedThrough } : undefined),

@@ -146,7 +146,7 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
   }
   const checked = checkPublishContent(content, channel);
   if (!checked.ok) return checked.error;
-  const { store, retain } = checked.value;
+  const { store, retain, push } = checked.value;
   // One shape for all, whatever is set: this is the hottest object of the node.
   return {
     type: 'publish',
@@ -154,6 +154,7 @@ function readPublish(reader: WireReader): ClientMessage | Failure {
     content,
     store,
     retain,
+    push,
     idempotencyKey: idempotencyKey === '' ? undefined : idempotencyKey,
     publisherSeq: publisherSeq === 0 ? undefined : publisherSeq,
     ackedThrough: ackedThrough === 0 ? undefined : ackedThrough,

@@ -26,15 +26,17 @@ export function readDocument(reader: WireReader): DocumentState {
 
 export function readDocumentInfo(reader: WireReader): DocumentInfo {
   let { version, voids, hash, size } = noInfo;
+  let createParents = false;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 0x08) version = reader.varint();
     else if (tag === 0x10) voids = reader.varint();
     else if (tag === 0x1a) hash = reader.chunk();
     else if (tag === 0x20) size = reader.varint();
+    else if (tag === 0x28) createParents = reader.bool();
     else reader.skip(tag);
   }
-  return { version, voids, hash, size };
+  return { version, voids, hash, size, ...(createParents && { createParents }) };
 }
 
 export function documentFromJson(members: JsonMembers, source: JsonSource): DocumentState {
@@ -52,6 +54,7 @@ export function infoFromJson(members: JsonMembers): DocumentInfo {
     voids: members.count('voids') ?? 0,
     hash: hashFrom(members),
     size: members.count('size') ?? 0,
+    ...(members.flag('createParents') === true && { createParents: true }),
   };
 }
 

@@ -61,6 +61,10 @@ function entryToJson(body: Uint8Array, writer: WriterId, round: number, late: bo
       rest.push(`"idempotencyKey":${JSON.stringify(reader.text(''))}`);
     else if (tag === entryTags.retain) {
       if (reader.bool()) rest.push('"retain":true');
+    } else if (tag === entryTags.push) {
+      if (reader.bool()) rest.push('"push":true');
+    } else if (tag === entryTags.createParents) {
+      if (reader.bool()) rest.push('"createParents":true');
     } else if (tag === entryTags.content) rest.push(...contentMembers(reader.chunk()));
     else if (tag === entryTags.publisher) rest.push(`"publisher":${reader.nested(publisherToJson)}`);
     else if (tag === entryTags.parent) parents.push(reader.nested(dotToJson));

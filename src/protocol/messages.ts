@@ -32,9 +32,10 @@ export interface PublishMessage {
   readonly channel: string;
   /** The encoded `Content`; a view of the received frame, to be copied before the next turn. */
   readonly content: Uint8Array;
-  /** `extras.store` and `extras.retain` of the content, where it says so. */
+  /** What the extras of the content say, where they do. */
   readonly store?: boolean | undefined;
   readonly retain?: boolean | undefined;
+  readonly push?: boolean | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly publisherSeq?: number | undefined;
   readonly ackedThrough?: number | undefined;
@@ -191,6 +192,8 @@ export interface DocumentInfo {
   /** SHA-256 of the canonical form, and its length in bytes. */
   readonly hash: Uint8Array;
   readonly size: number;
+  /** By the rules of the channel its patches make parents that are missing. */
+  readonly createParents?: boolean;
 }
 
 export interface DocumentState {
@@ -413,7 +416,7 @@ export interface ServerEnvelope {
 }
 
 /** A publish as a client writes it. */
-export interface OutgoingPublish extends Omit<PublishMessage, 'content' | 'store' | 'retain'> {
+export interface OutgoingPublish extends Omit<PublishMessage, 'content' | 'store' | 'retain' | 'push'> {
   readonly content: Content;
 }
 

@@ -320,6 +320,8 @@ function readEntry(members: JsonMembers, source: JsonSource): Entry {
   const trim = readNode(members, 'trim', source, readTrim);
   const lost = readNode(members, 'lost', source, readRange);
   const retain = members.flag('retain');
+  const push = members.flag('push');
+  const createParents = members.flag('createParents');
   const redacted = members.flag('redacted');
   const redacts = readDot(members, 'redacts');
   const hasContent = members.has('data') || members.has('dataBase64');
@@ -339,6 +341,8 @@ function readEntry(members: JsonMembers, source: JsonSource): Entry {
     ...(trim === undefined ? undefined : { trim }),
     ...(lost === undefined ? undefined : { lost }),
     ...(retain ? { retain } : undefined),
+    ...(push ? { push } : undefined),
+    ...(createParents ? { createParents } : undefined),
     ...(redacted ? { redacted } : undefined),
     ...(redacts ? { redacts } : undefined),
     ...(hasContent ? { content: readContent(members, source) } : undefined),

@@ -141,8 +141,8 @@ export function documentToJson({ channel, info, value, cursor }: DocumentState):
   return `${about.slice(0, -1)},"value":${utf8Text(value)}}`;
 }
 
-export function infoMembers({ version, voids, hash, size }: DocumentInfo) {
-  return { version, voids, hash: toHex(hash), size };
+export function infoMembers({ version, voids, hash, size, createParents }: DocumentInfo) {
+  return { version, voids, hash: toHex(hash), size, ...(createParents === true && { createParents }) };
 }
 
 function countMembers({ unread, total, cursor }: NotificationInfo) {

@@ -314,11 +314,12 @@ function putDocument(out: ByteWriter, { channel, info, value, cursor }: Document
   putBytes(out, 0x22, cursor);
 }
 
-function putInfo(out: ByteWriter, { version, voids, hash, size }: DocumentInfo): void {
+function putInfo(out: ByteWriter, { version, voids, hash, size, createParents }: DocumentInfo): void {
   putNumber(out, 0x08, version);
   putNumber(out, 0x10, voids);
   putBytes(out, 0x1a, hash);
   putNumber(out, 0x20, size);
+  putNumber(out, 0x28, createParents === true ? 1 : 0);
 }
 
 function putCount(out: ByteWriter, { unread, total, cursor }: NotificationInfo): void {

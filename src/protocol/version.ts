@@ -54,4 +54,9 @@ export const protocolHistory: readonly {
     digest: '9ef48028beb0563c',
     change: 'The answer to Auth carries a token of the hub’s own.',
   },
+  {
+    version: 1,
+    digest: '93e596822d41f39c',
+    change: 'Entries may be marked for push services, and patches to make parents that are missing.',
+  },
 ];

@@ -16,6 +16,8 @@ const ruleSet = Type.Partial(
     clientPublish: Type.Boolean(),
     store: Type.Boolean(),
     retain: Type.Boolean(),
+    push: Type.Boolean(),
+    createParents: Type.Boolean(),
     retainMs: Type.Integer({ minimum: 1 }),
     ack: level,
     degrade: Type.Boolean(),

@@ -130,13 +130,14 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
 interface MessageFacts {
   readonly late?: boolean;
   readonly operations?: readonly PatchOperation[];
+  readonly createParents?: boolean;
 }
 
 export function message(
   value: number,
   writer = '0',
   idempotencyKey?: string,
-  { late = false, operations = [{ op: 'add', path: '/-', value }] }: MessageFacts = {},
+  { late = false, operations = [{ op: 'add', path: '/-', value }], createParents }: MessageFacts = {},
 ): Message {
   const entry = {
     writer: writer.repeat(24) as WriterId,
@@ -147,6 +148,7 @@ export function message(
     checksum: 0,
     previous: 0,
     content: { payload: utf8(JSON.stringify(operations)) },
+    createParents,
   } as Entry;
   return { kind: 'patch', late, idempotencyKey, entry } as unknown as Message;
 }
@@ -156,8 +158,18 @@ export function list(...values: number[]): DocumentSnapshot {
   return listAt(values.length, 0, ...values);
 }
 
-export function listAt(version: number, voids: number, ...values: number[]): DocumentSnapshot {
-  const info = { version, voids, hash: new Uint8Array(32), size: 0 };
+export function listAt(version: number, voids: number, ...values: unknown[]): DocumentSnapshot {
+  return listBy({}, version, voids, ...values);
+}
+
+/** Where the rules of the channel are these. */
+export function listBy(
+  rules: { readonly createParents?: boolean },
+  version: number,
+  voids: number,
+  ...values: unknown[]
+): DocumentSnapshot {
+  const info = { version, voids, hash: new Uint8Array(32), size: 0, ...rules };
   return new DocumentSnapshot({
     channel: 'doc:list',
     info,

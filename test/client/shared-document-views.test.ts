@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { ownError } from '../../src/client/error.js';
 import type { SharedDocumentOptions } from '../../src/client/shared-document-options.js';
-import { list, listAt, message, noGap, setUp, turn, writer } from './document-world.js';
+import { list, listAt, listBy, message, noGap, setUp, turn, writer } from './document-world.js';
 
 async function opened(options: SharedDocumentOptions<number[]> = {}, ...values: number[]) {
   const world = setUp(options);
@@ -61,6 +61,24 @@ test('an own change that would not be of the type is not sent; where others made
   void document.change([{ op: 'replace', path: '/0', value: 3 }]);
   expect(document.value).toEqual([3, 2]);
   expect(sent).toHaveLength(3);
+});
+
+test('own changes make parents that are missing, where the rules are known to say so', async () => {
+  const { opened: opening, fetches, add, sent } = setUp();
+  fetches[0]!.resolve(listBy({ createParents: true }, 1, 0, {}));
+  const document = await opening;
+  const put = (path: string) => document.change([{ op: 'add', path, value: 1 }]);
+  void put('/0/a/b');
+  add(2, '0', sent[0]!.key, { operations: sent[0]!.operations, createParents: true });
+  void put('/0/c/d');
+  expect(document.value).toEqual([{ a: { b: 1 }, c: { d: 1 } }]);
+  // Somebody's patch was taken by other rules: own ones are shown by these, until the order has them.
+  add(3, '0', undefined, { operations: [{ op: 'add', path: '/-', value: 2 }] });
+  expect(document.value).toEqual([{ a: { b: 1 } }, 2]);
+  expect(() => void put('/0/e/f')).toThrow('nothing at "e"');
+  add(4, '0', sent[1]!.key, { operations: sent[1]!.operations, createParents: true });
+  expect(document.value).toEqual([{ a: { b: 1 }, c: { d: 1 } }, 2]);
+  expect(document.pending).toBe(0);
 });
 
 test('one that begins in the past is what it was then, and plays what came since', async () => {

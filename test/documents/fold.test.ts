@@ -34,10 +34,39 @@ describe('the fold', () => {
     expect(told(foldAll(entries))).toEqual({ document: '{"a":2}', version: 2, voids: 4 });
   });
 
+  test('makes the objects that are missing on the way, where the entry says so', () => {
+    const entries = (createParents: boolean): FoldedEntry[] =>
+      [
+        [{ op: 'add', path: '/a/b/c', value: 1 }],
+        [{ op: 'add', path: '/list', value: [{}] }],
+        [{ op: 'add', path: '/list/0/d/e', value: 2 }],
+        [{ op: 'copy', from: '/a/b', path: '/f/g' }],
+        [{ op: 'move', from: '/f/g/c', path: '/h/i' }],
+        // Only members, only where nothing is, and nothing but what is put somewhere.
+        [{ op: 'add', path: '/list/1/d', value: 3 }],
+        [{ op: 'add', path: '/a/b/c/d', value: 3 }],
+        [{ op: 'add', path: '/x/$bytes', value: 3 }],
+        [{ op: 'add', path: '/x/$bytes/y', value: 3 }],
+        [{ op: 'replace', path: '/x/y', value: 3 }],
+        [{ op: 'remove', path: '/x/y' }],
+        // All or nothing.
+        [
+          { op: 'add', path: '/x/y', value: 3 },
+          { op: 'test', path: '/x/y', value: 4 },
+        ],
+      ].map((operations) => ({ ...patch(operations), createParents }));
+    expect(told(foldAll(entries(true)))).toEqual({
+      document: '{"a":{"b":{"c":1}},"f":{"g":{}},"h":{"i":1},"list":[{"d":{"e":2}}]}',
+      version: 5,
+      voids: 7,
+    });
+    expect(told(foldAll(entries(false)))).toEqual({ document: '{"list":[{}]}', version: 1, voids: 11 });
+  });
+
   const operation = fc.oneof(
     fc.record({
       op: fc.constantFrom('add', 'replace', 'test'),
-      path: fc.constantFrom('/a', '/b', '/c', '/c/0', '/c/-'),
+      path: fc.constantFrom('/a', '/b', '/c', '/c/0', '/c/-', '/d/e'),
       value: fc.constantFrom<unknown>(1, 'text', [], {}),
     }),
     fc.record({ op: fc.constant('remove'), path: fc.constantFrom('/a', '/b', '/c', '/c/0') }),
@@ -56,7 +85,8 @@ describe('the fold', () => {
   );
   const entry = fc
     .tuple(fc.array(operation, { minLength: 1, maxLength: 3 }), fc.option(fc.nat(8), { nil: undefined }))
-    .map(([operations, ifVersion]) => patch(operations, ifVersion));
+    .map(([operations, ifVersion]) => patch(operations, ifVersion))
+    .chain((entry) => fc.boolean().map((createParents) => ({ ...entry, createParents })));
 
   test('is the same from any snapshot on, as it is stored', () => {
     fc.assert(

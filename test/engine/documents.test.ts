@@ -49,6 +49,27 @@ test('a patch that does not apply is refused, names its operation, and is not in
   expect(history.entries.map((entry: Json) => entry.kind)).toEqual(['patch']);
 });
 
+test('patches make parents that are missing where the rules say so, and what was taken then stays', async () => {
+  const rules = { sets: { deep: { createParents: true } }, hubs: { default: { rules: 'deep' } } };
+  const world = await World.start({ rules });
+  const alice = world.connect();
+  const told = await alice.subscribe(channel);
+  expect(told.document.createParents).toBe(true);
+  expect((await change(alice, add('/a/b', 1))).ack.version).toBe(1);
+  // In one commit, each upon the one before.
+  const [one, two] = await Promise.all([change(alice, add('/c/d', 2)), change(alice, add('/c/d/e', 3))]);
+  expect([one!.ack.version, two!.error.code]).toEqual([2, 'PATCH_FAILED']);
+  expect(alice.entries(channel).map(({ createParents }) => createParents)).toEqual([true, true]);
+  const before = await get(alice);
+  expect(before).toMatchObject({ value: { a: { b: 1 }, c: { d: 2 } }, createParents: true });
+  world.rules = openRules;
+  await world.restart();
+  const bob = world.connect();
+  const { createParents: _rule, ...same } = before;
+  expect(await get(bob)).toEqual(same);
+  expect((await change(bob, add('/f/g', 1))).error).toMatchObject({ code: 'PATCH_FAILED', operation: 0 });
+});
+
 test('a patch behind one that was not taken is not judged without it', async () => {
   const world = await World.start();
   const alice = world.connect();

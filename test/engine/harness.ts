@@ -50,8 +50,11 @@ export class World {
   /** The next write fails with this code. */
   failNextWrite: string | undefined;
   engine!: Engine;
+  /** From the next start on. */
+  rules: RuleConfig;
 
   constructor(readonly options: WorldOptions = {}) {
+    this.rules = options.rules ?? openRules;
     this.random = seededRandom(options.seed ?? 7);
     this.disk = new SimulatedDisk(
       { clock: this.clock, random: this.random, latencyMsMax: 0.2 },
@@ -76,7 +79,7 @@ export class World {
     const engineOptions: EngineOptions = {
       nodeId: '0'.repeat(32) as NodeId,
       version: '0.0.0-test',
-      rules: options.rules ?? openRules,
+      rules: this.rules,
       anonymous: options.anonymous ?? true,
       ...(options.hubs ? { hubs: options.hubs } : {}),
       verifyToken: (token) => (token === adminToken ? admin : undefined),

@@ -224,6 +224,26 @@ test('a message is retained by its own extra, whatever the rules say, until a ne
   expect(await retainedOf(world, 'state')).toBe('newer');
 });
 
+test('a message is marked for push services by the rules, unless its own extra says otherwise', async () => {
+  const rules = { sets: { loud: { push: true } }, hubs: { default: { namespaces: { alert: 'loud' } } } };
+  const world = await World.start({ rules });
+  const alice = world.connect();
+  for (const channel of ['alert:fire', 'state']) {
+    await alice.publish(channel, 'by rule');
+    await alice.publish(channel, 'yes', { extras: { push: true } });
+    await alice.publish(channel, 'no', { extras: { push: false } });
+  }
+  await world.restart();
+  const reader = world.connect();
+  const marked = async (channel: string) => {
+    await reader.subscribe(channel, { beginning: true });
+    await world.settle();
+    return reader.entries(channel).flatMap(({ data, push }) => (push === true ? [data] : []));
+  };
+  expect(await marked('alert:fire')).toEqual(['by rule', 'yes']);
+  expect(await marked('state')).toEqual(['yes']);
+});
+
 test('the retained message is given for as long as the rules say, and none of before in its place', async () => {
   const rules = { sets: { brief: { retainMs: 10_000 } }, hubs: { default: { rules: 'brief' } } };
   const world = await World.start({ rules });

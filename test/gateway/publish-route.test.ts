@@ -61,14 +61,19 @@ describe('one message', () => {
   });
 
   test('options come in the query', async () => {
-    await publish({ query: '?event=tick&level=memory&degrade=false&store=false&retain=true', body: 'x' });
+    await publish({
+      query: '?event=tick&level=memory&degrade=false&store=false&retain=true&push=false',
+      body: 'x',
+    });
     expect(node.published[0]!.messages[0]).toMatchObject({
       level: 'memory',
       degrade: false,
       store: false,
       retain: true,
+      push: false,
     });
-    expect(lastContent()).toMatchObject({ event: 'tick', extras: { store: false, retain: true } });
+    expect(lastContent()).toMatchObject({ extras: { store: false, retain: true, push: false } });
+    expect(lastContent().event).toBe('tick');
   });
 
   test('what curl says by itself is no type, and no body is an empty payload', async () => {

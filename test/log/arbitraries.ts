@@ -76,6 +76,8 @@ export const runEntries: fc.Arbitrary<Omit<RunEntry, 'timestamp'>> = fc
     idempotencyKey: optional(texts()),
     parents: optional(fc.array(dotsOf, { minLength: 1, maxLength: 4 })),
     retain: optional(fc.constant(true)),
+    push: optional(fc.constant(true)),
+    createParents: optional(fc.constant(true)),
     content: optional(contents.map(encodeContent)),
     redacts: dotsOf,
   })

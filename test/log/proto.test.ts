@@ -64,6 +64,8 @@ test('records are the elements of Delivery.entries', () => {
           expect(got['actor']).toBe(entry.actor);
           expect(got['idempotencyKey']).toBe(entry.idempotencyKey);
           expect(got['retain']).toBe(entry.retain);
+          expect(got['push']).toBe(entry.push);
+          expect(got['createParents']).toBe(entry.createParents);
           expect(got['parents']).toEqual(entry.parents?.map(dot));
           expect(publisher && { id: '', epoch: 0, seq: 0, ...(got['publisher'] as object) }).toEqual(
             publisher,

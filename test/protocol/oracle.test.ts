@@ -92,7 +92,8 @@ describe('what a server writes', () => {
           const body = records.slice(bodyStart, end);
           const ours = decodeEntry(body, placeOf({ hub, channel: channel as ChannelName }, writer, round));
           if (!ours.ok) throw new Error(ours.error);
-          const { checksum, seq, timestamp, kind, actor, idempotencyKey, parents, retain } = ours.value;
+          const { checksum, seq, timestamp, kind, actor, idempotencyKey, parents } = ours.value;
+          const { retain, push, createParents } = ours.value;
           expect(read('Entry', body)).toMatchObject(
             plain({
               checksum,
@@ -101,6 +102,8 @@ describe('what a server writes', () => {
               actor,
               idempotencyKey,
               retain,
+              push,
+              createParents,
               ...(kind === 'publish' ? {} : { kind: kind.toUpperCase() }),
               ...(parents && { parents: parents.map(dotToProto) }),
             }),

@@ -33,7 +33,7 @@ const serverFrame = fc.array(fc.record({ requestId, message: serverMessage }), {
 /** A received message with its content decoded, to compare with what was sent. */
 function opened(message: ClientMessage): OutgoingMessage {
   if (message.type !== 'publish') return message;
-  const { store: _store, retain: _retain, ...rest } = message;
+  const { store: _store, retain: _retain, push: _push, ...rest } = message;
   const content = decodeContent(message.content);
   return { ...rest, content: content.ok ? withCopies(content.value) : { payload: new Uint8Array() } };
 }

@@ -9,6 +9,7 @@ import { type RunEntry, RunWriter } from '../../src/log/run-writer.js';
 import { type Failure, errorCatalogue } from '../../src/protocol/errors.js';
 import type {
   DeliverySlice,
+  DocumentInfo,
   Gap,
   OutgoingMessage,
   ServerMessage,
@@ -188,6 +189,8 @@ export const outgoingMessage: fc.Arbitrary<OutgoingMessage> = fc.oneof(
 const common = {
   timestamp,
   retain: maybe(fc.constant(true)),
+  push: maybe(fc.constant(true)),
+  createParents: maybe(fc.constant(true)),
   actor: maybe(text),
   publisher: maybe(fc.record({ id: text, epoch: count, seq })),
   idempotencyKey: maybe(text),
@@ -277,12 +280,15 @@ const gap: fc.Arbitrary<Gap> = fc.record({
   cursor,
 });
 
-const info = fc.record({
-  version: fc.nat(),
-  voids: fc.nat(),
-  hash: fc.uint8Array({ minLength: 32, maxLength: 32 }),
-  size: fc.nat(),
-});
+const info = fc
+  .record({
+    version: fc.nat(),
+    voids: fc.nat(),
+    hash: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    size: fc.nat(),
+    createParents: maybe(fc.constant(true)),
+  })
+  .map((each) => compact(each) as DocumentInfo);
 
 const documentState = fc.record({
   type: fc.constantFrom('document' as const, 'rebase' as const),

@@ -11,6 +11,7 @@ import type { Reached } from '../../sessions/ack-range.js';
 import { type ForwardItem, ForwardLane, inDoubt } from './forward-lane.js';
 import type { Acting, Neighbours } from './neighbours.js';
 import type { ForwardedOutcome, ForwardedPublish, PublishBatch, Published } from './peer-messages.js';
+import { createsParents } from '../judged.js';
 import type { PendingPublish, PublishOrigin } from '../pending.js';
 import type { Clock, Timers } from '../ports.js';
 import { PeerOrigin, Taking } from './taking.js';
@@ -343,7 +344,8 @@ export class Forwarding {
 }
 
 function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem): ForwardedPublish {
-  const { actor, content, publisher, idempotencyKey, retain, judged, deletes, redacts, forces } = pending;
+  const { actor, content, publisher, idempotencyKey, retain, push, judged } = pending;
+  const { deletes, redacts, forces } = pending;
   return {
     id,
     ref: lane.ref,
@@ -352,10 +354,11 @@ function asForwarded({ pending, lane, id, level, degrade, isFirst }: ForwardItem
     publisher,
     idempotencyKey,
     retain,
+    push,
     level,
     degrade,
     first: isFirst,
-    ...(judged ? { kind: judged.kind } : {}),
+    ...(judged ? { kind: judged.kind, createParents: createsParents(judged) } : {}),
     ...(deletes ? { isDelete: true } : {}),
     ...(redacts ? { redacts } : {}),
     ...(forces ? { keep: forces.keep } : {}),

@@ -31,6 +31,7 @@ export interface ForwardedPublish {
     | undefined;
   readonly idempotencyKey: string | undefined;
   readonly retain: boolean;
+  readonly push: boolean;
   readonly level: Level;
   readonly degrade: boolean;
   /** All of its channel that the asking node sent before has its answer. After one was not taken, those behind it are
@@ -38,6 +39,8 @@ export interface ForwardedPublish {
   readonly first: boolean;
   /** Where it is no message. */
   readonly kind?: PublishedKind;
+  /** A patch that makes parents that are missing. */
+  readonly createParents?: boolean;
   /** It ends the generation of its channel; there is no content. */
   readonly isDelete?: boolean;
   /** Of this entry the content is to be taken out; there is none else. */

@@ -114,7 +114,9 @@ function readPublish(reader: LetterReader): ForwardedPublish {
   let publisher: ForwardedPublish['publisher'];
   let idempotencyKey = '';
   let level: ForwardedPublish['level'] | undefined;
-  const flags = { retain: false, degrade: false, first: false, isDelete: false };
+  const flags = { retain: false, push: false, degrade: false, first: false };
+  let createParents = false;
+  let isDelete = false;
   let kind: ForwardedPublish['kind'];
   let redacts: ForwardedPublish['redacts'];
   let keep: ForwardedPublish['keep'];
@@ -129,7 +131,9 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     else if (tag === 0x48) flags.degrade = reader.varint() !== 0;
     else if (tag === 0x50) flags.first = reader.varint() !== 0;
     else if (tag === 0x140) kind = readKind(reader);
-    else if (tag === 0x168) flags.isDelete = reader.varint() !== 0;
+    else if (tag === 0x58) flags.push = reader.varint() !== 0;
+    else if (tag === 0x148) createParents = reader.varint() !== 0;
+    else if (tag === 0x168) isDelete = reader.varint() !== 0;
     else if (tag === 0x172) redacts = reader.dot();
     else if (tag === 0x17a) keep = readKeep(reader);
     else return false;
@@ -143,12 +147,10 @@ function readPublish(reader: LetterReader): ForwardedPublish {
     content,
     publisher,
     idempotencyKey: idempotencyKey === '' ? undefined : idempotencyKey,
-    retain: flags.retain,
+    ...flags,
     level: level ?? 'quorum',
-    degrade: flags.degrade,
-    first: flags.first,
-    ...(kind ? { kind } : {}),
-    ...(flags.isDelete ? { isDelete: true } : {}),
+    ...(kind ? { kind, createParents } : {}),
+    ...(isDelete ? { isDelete: true } : {}),
     ...(redacts ? { redacts } : {}),
     ...(keep ? { keep } : {}),
   };

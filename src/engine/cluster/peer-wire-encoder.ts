@@ -232,7 +232,9 @@ function putPublish(out: ByteWriter, publish: ForwardedPublish): void {
   putNumber(out, 0x40, levelNumber(publish.level));
   putFlag(out, 0x48, publish.degrade);
   putFlag(out, 0x50, publish.first);
+  putFlag(out, 0x58, publish.push);
   if (publish.kind) putNumber(out, 0x140, publishedKindNumber(publish.kind));
+  putFlag(out, 0x148, publish.createParents === true);
   putFlag(out, 0x168, publish.isDelete === true);
   if (publish.redacts) putDot(out, 0x172, publish.redacts);
   if (publish.keep) putKeep(out, publish.keep);

@@ -2,6 +2,7 @@
 import { utf8 } from '../../base/bytes.js';
 import type { WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
+import type { RuleSet } from '../../channels/rules.js';
 import { type Fold, emptyFold, foldEntry } from '../../documents/fold.js';
 import { readSnapshot, snapshotOf } from '../../documents/snapshot.js';
 import { canonical, sizeOf } from '../../documents/value.js';
@@ -32,14 +33,14 @@ export class Documents extends Folds<Fold> {
     super('document', { ...documentFolding, cacheBytes }, logs, writer, hooks);
   }
 
-  /** A fold as it is told. */
-  describe(fold: Fold): { readonly info: DocumentInfo; readonly value: Uint8Array } {
+  /** A fold as it is told where these rules go. */
+  describe(fold: Fold, rules: RuleSet): { readonly info: DocumentInfo; readonly value: Uint8Array } {
     const value = utf8(canonical(fold.document));
-    return { info: this.#infoOf(fold, value), value };
+    return { info: withRules(this.#infoOf(fold, value), rules), value };
   }
 
-  info(fold: Fold): DocumentInfo {
-    return this.#infos.get(fold) ?? this.describe(fold).info;
+  info(fold: Fold, rules: RuleSet): DocumentInfo {
+    return withRules(this.#infos.get(fold) ?? this.#infoOf(fold, utf8(canonical(fold.document))), rules);
   }
 
   /** Many may ask for that of one fold. */
@@ -51,4 +52,8 @@ export class Documents extends Folds<Fold> {
     this.#infos.set(fold, info);
     return info;
   }
+}
+
+function withRules(info: DocumentInfo, { createParents }: RuleSet): DocumentInfo {
+  return createParents ? { ...info, createParents } : info;
 }

@@ -61,7 +61,7 @@ async function stateAt(core: Core, channel: ActiveChannel, position: number): Pr
   // A channel that is followed may have got another node's log meanwhile: there the position is another place.
   if (channel.log !== log) throw new FoldUnreadableError('Its log is read elsewhere now.');
   const cursor = encodeCursor(ref, log.headsAt(position));
-  return { channel: ref.channel, ...core.documents.describe(fold), cursor };
+  return { channel: ref.channel, ...core.documents.describe(fold, channel.rules), cursor };
 }
 
 /** False where it cannot be read now. */

@@ -7,6 +7,7 @@ export interface FoldedEntry extends Dot {
   readonly kind: EntryKind;
   readonly timestamp: Timestamp;
   readonly content?: Content | undefined;
+  readonly createParents?: boolean | undefined;
   readonly trim?: Trim | undefined;
   readonly redacts?: Dot | undefined;
 }

@@ -131,6 +131,7 @@ function pendingOf(item: ForwardedPublish, origin: PublishOrigin): PendingPublis
     publisher: item.publisher,
     idempotencyKey: item.idempotencyKey,
     retain: item.retain,
+    push: item.push,
     scope: `${item.actor}/`,
     contentHash: 0,
     dot: undefined,

@@ -40,24 +40,27 @@ function compact(value: object): object {
 const compacted = <T>(value: fc.Arbitrary<object>) => value.map((each) => compact(each) as T);
 
 const publish = compacted<ForwardedPublish>(
-  fc.record({
-    id,
-    ref,
-    actor: fc.oneof(fc.constant(''), text),
-    content: bytes,
-    publisher: some(fc.record({ id: text, epoch: number, seq: number, ackedThrough: number })),
-    idempotencyKey: some(text),
-    retain: fc.boolean(),
-    level,
-    degrade: fc.boolean(),
-    first: fc.boolean(),
-    kind: some(fc.constantFrom(...publishedKinds)),
-    isDelete: some(fc.constant(true)),
-    redacts: some(dot),
-    keep: some(
-      fc.oneof(fc.record({ entries: number }), fc.record({ bytes: number }), fc.record({ since: number })),
-    ),
-  }),
+  fc
+    .record({
+      id,
+      ref,
+      actor: fc.oneof(fc.constant(''), text),
+      content: bytes,
+      publisher: some(fc.record({ id: text, epoch: number, seq: number, ackedThrough: number })),
+      idempotencyKey: some(text),
+      retain: fc.boolean(),
+      push: fc.boolean(),
+      level,
+      degrade: fc.boolean(),
+      first: fc.boolean(),
+      judged: some(fc.record({ kind: fc.constantFrom(...publishedKinds), createParents: fc.boolean() })),
+      isDelete: some(fc.constant(true)),
+      redacts: some(dot),
+      keep: some(
+        fc.oneof(fc.record({ entries: number }), fc.record({ bytes: number }), fc.record({ since: number })),
+      ),
+    })
+    .map(({ judged, ...publish }) => ({ ...publish, ...judged })),
 );
 const failure = compacted<Failure>(
   fc.record({

@@ -308,6 +308,7 @@ describe('a letter', () => {
             publisher: { id: 'p', epoch: 1, seq: 2, ackedThrough: 1 },
             idempotencyKey: 'k',
             retain: true,
+            push: false,
             level: 'quorum',
             degrade: true,
             first: true,
