@@ -74,6 +74,8 @@ export interface Awaited {
   /** A lower level will do when the one asked for cannot be had. */
   readonly degrade: boolean;
   deadline: number;
+  /** Its commit is over: before that nobody listens for an outcome, though the log may hold it and others have it already. */
+  isWritten: boolean;
 }
 
 /** A reader has entries that are lacking here: the other homes are asked which of them have any. */
@@ -170,7 +172,7 @@ export class Channel {
     if (this.isHurried) return -Infinity;
     let next = Math.min(this.opening?.askAt ?? Infinity, this.mergeAt ?? Infinity);
     next = Math.min(next, this.offer?.at ?? Infinity);
-    for (const { deadline } of this.awaited) next = Math.min(next, deadline);
+    for (const { isWritten, deadline } of this.awaited) if (isWritten) next = Math.min(next, deadline);
     for (const { askAt, deadline } of this.fetches) next = Math.min(next, askAt, deadline);
     for (const { isQueued, askAt } of this.repairs) if (!isQueued) next = Math.min(next, askAt);
     for (const { resendAt } of this.links.values()) next = Math.min(next, resendAt ?? Infinity);

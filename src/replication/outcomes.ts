@@ -34,6 +34,7 @@ export class Outcomes {
 
   /** Whether nothing of it waits any more. */
   #settleOne(channel: Channel, awaited: Awaited, now: number): boolean {
+    if (!awaited.isWritten) return false;
     const { log } = channel;
     const { writer } = awaited;
     const isTaken = planted('held-is-committed') && writer !== this.#context.writer;

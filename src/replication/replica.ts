@@ -233,7 +233,7 @@ export class Replica {
     channel.stampedSeq = run.firstSeq + run.count - 1;
     const deadline = now + timing.publishMs;
     const { writer } = this.#parts.context;
-    for (const range of awaited) channel.awaited.push({ ...range, writer, deadline });
+    for (const range of awaited) channel.awaited.push({ ...range, writer, deadline, isWritten: false });
     if (run.round > 0 && this.#parts.context.owns(channel))
       this.#parts.transfer.direct(channel, run, bytes, now);
     this.#parts.context.dueChannels.changed(channel);
@@ -254,6 +254,7 @@ export class Replica {
       if (lost) context.lookForHoles(channel);
     }
     for (const { channel, repair } of cut.repairs) repairing.stored(channel, repair, now);
+    for (const channel of stamped) for (const awaited of channel.awaited) awaited.isWritten = true;
     const grown = [...cut.runs, ...cut.repairs].map(({ channel }) => channel);
     for (const channel of new Set([...grown, ...stamped])) {
       owning.trimmed(channel);
@@ -263,6 +264,7 @@ export class Replica {
       fetching.settle(channel);
       catchUp.grown(channel, now);
       outcomes.settle(channel, now);
+      context.dueChannels.changed(channel);
       offering.grown(channel, now);
     }
     // What was written without a claim is offered to the others, whoever of them owns the channel.
@@ -282,7 +284,7 @@ export class Replica {
   awaitEntry(ref: ChannelRef, { writer, seq }: Dot, { level, degrade }: AwaitTerms, now: number): void {
     const channel = this.#touched(ref);
     const deadline = now + timing.publishMs;
-    channel.awaited.push({ writer, firstSeq: seq, lastSeq: seq, level, degrade, deadline });
+    channel.awaited.push({ writer, firstSeq: seq, lastSeq: seq, level, degrade, deadline, isWritten: true });
     this.#parts.context.dueChannels.changed(channel);
     this.#parts.outcomes.settle(channel, now);
   }

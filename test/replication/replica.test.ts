@@ -224,6 +224,25 @@ describe('an owner', () => {
     );
   });
 
+  test('tells no outcome before its commit is over: nobody waits for it yet', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', openingState(home));
+    home.begin(true);
+    // However long the disk takes.
+    home.now += 5_000;
+    home.replica.tick(home.now);
+    home.stored();
+    const claim = { round: 1, writer: home.writer };
+    home.hear('b', { type: 'ack', interval: 'i', claim, channels: [{ ref, seq: 1 }] });
+    expect(home.log.committed).toEqual({ writer: home.writer, seq: 1 });
+    expect(home.effects.filter(({ type }) => type === 'outcome')).toEqual([]);
+    home.finish();
+    expect(home.effects.filter(({ type }) => type === 'outcome')).toMatchObject([
+      { firstSeq: 1, lastSeq: 1, outcome: { type: 'acked', level: 'quorum', copies: 2 } },
+    ]);
+  });
+
   test('that is fenced stops counting', () => {
     const home = ownerOfThree();
     home.replica.touch('i', ref, home.now);
