@@ -30,6 +30,8 @@ export async function settingsInTheEnd(
 ): Promise<void> {
   const { looks } = world.record.settings;
   looks.push(await settingsWithin(world, withinMs, 'in the end'));
+  // What is healed is not linked again at once.
+  await world.becomes(() => upIn(world).every(isLinked), withinMs);
   if (await closedBy(world, operators[0]!, withinMs)) {
     await world.pass(everywhereMs);
     looks.push(await settingsNow(world, 'a second later'));
@@ -77,6 +79,10 @@ async function settingsNow(world: World, when: When): Promise<SeenSettings> {
     if (log) logs.set(node.name, log);
   }
   return { when, asked, documents, logs };
+}
+
+function isLinked({ engine }: Node): boolean {
+  return engine?.status().cluster?.members.every(({ linked }) => linked) ?? true;
 }
 
 function upIn(world: World): Node[] {

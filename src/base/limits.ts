@@ -424,8 +424,10 @@ export const limits = {
   hubIdleMs: 60_000,
   /** What is known of a hub comes within this, or whoever asked is told to come back. */
   hubReadyMs: 5_000,
-  /** A log of settings whose reading ended is read anew after this. */
+  /** A folded channel whose reading ended is read on after this. */
   foldRetryMs: 500,
+  /** With more heads than these a folded channel is read anew instead of from its cursor. */
+  foldHeadsMax: 64,
   /** Outcomes of changes that are remembered for whoever made them; an answer takes two turns. */
   foldOutcomesMax: 4_096,
   /** A change that is durable shows in what its node knows within this, or its outcome is not known. */

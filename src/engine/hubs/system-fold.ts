@@ -1,15 +1,25 @@
 /** State folded from a system channel, kept as long as it is wanted. It reads as any client does, by a session of its own, and so
- *  follows the channel wherever its homes are; whatever ends that session, it begins again, and serves what it knew until
- *  it has read everything anew. */
+ *  follows the channel wherever its homes are. Whatever ends that session, it goes on from its cursor: a home that does not know yet
+ *  that all of it is committed would else be taken for one that has nothing, and what was known forgotten. Where the cursor is of
+ *  no use it reads everything anew, and serves what it knew until it has. */
 import { type ChannelRef, type Dot, dotText } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import type { Fold, Outcome } from '../../hubs/fold.js';
+import { advanceHeads, decodeCursor, encodeCursor } from '../../log/cursor.js';
 import { encodeContent } from '../../log/entry-wire.js';
 import { unixMsOf } from '../../log/timestamp.js';
 import { encodeClientFrame } from '../../protocol/client-encoder.js';
 import { type Failure, failure } from '../../protocol/errors.js';
-import type { DeliveredEntry, OutgoingMessage, PublishedKind, ServerEvent } from '../../protocol/messages.js';
+import type {
+  DeliveredEntry,
+  Gap,
+  OutgoingMessage,
+  PublishedKind,
+  ServerEvent,
+  Start,
+  SubscribedEvent,
+} from '../../protocol/messages.js';
 import { decodeServerFrame } from '../../protocol/server-decoder.js';
 import type { Accepted } from '../../sessions/ack-range.js';
 import type { Session } from '../../sessions/session.js';
@@ -43,6 +53,8 @@ export class SystemFold<F extends Fold> {
   /** It is read because the channel was deleted: what that took away is none of it. */
   #isOfNew = false;
   #hasRead = false;
+  /** Where what is folded so far ends; `undefined` where that is not known, or does not count. */
+  #heads: readonly Dot[] | undefined;
   #session: Session | undefined;
   #isStopped = false;
   #cancelRetry: (() => void) | undefined;
@@ -70,10 +82,20 @@ export class SystemFold<F extends Fold> {
     const session = this.host.open(this.ref, this.#sink());
     if (!session) return this.#retry();
     this.#session = session;
-    this.#reading = this.empty();
-    this.#hasRead = false;
-    const { channel } = this.ref;
-    this.#send(session, { type: 'subscribe', channels: [{ channel, start: { type: 'beginning' } }] });
+    const start = this.#start;
+    if (start.type === 'beginning') {
+      this.#reading = this.empty();
+      this.#hasRead = false;
+      this.#heads = undefined;
+    }
+    this.#send(session, { type: 'subscribe', channels: [{ channel: this.ref.channel, start }] });
+  }
+
+  get #start(): Start {
+    const isCurrent = this.#state !== undefined && this.#reading === undefined;
+    // More would not fit a cursor, and what it leaves out is delivered again.
+    if (!isCurrent || !this.#heads || this.#heads.length > limits.foldHeadsMax) return { type: 'beginning' };
+    return { type: 'cursor', cursor: encodeCursor(this.ref, this.#heads) };
   }
 
   stop(): void {
@@ -155,7 +177,7 @@ export class SystemFold<F extends Fold> {
     let isChanged = false;
     for (const { bytes } of frames) {
       const events = decodeServerFrame('protobuf', bytes, this.ref.hub);
-      if (!events.ok) return this.#again('what was read is damaged');
+      if (!events.ok) return this.#anew('what was read is damaged');
       for (const { event } of events.value) if (this.#event(event)) isChanged = true;
       if (!this.#session) return;
     }
@@ -176,19 +198,15 @@ export class SystemFold<F extends Fold> {
       case 'delivery':
         // Never at level `quorum`; should it be, the order is another than what was folded.
         if (event.entries.some(({ late }) => late)) {
-          this.#again('entries came late');
+          this.#anew('entries came late');
           return false;
         }
         for (const { entry } of event.entries) this.#apply(entry);
         return true;
       case 'gap':
-        if (event.reason === 'deleted') return this.#deleted();
-        if (event.reason === 'trimmed' && this.#reads?.isOfTrimmed === true) return false;
-        this.#tell(`Entries of ${this.ref.hub} ${this.ref.channel} are gone (${event.reason}).`);
-        this.#reads?.lacks();
-        return true;
+        return this.#gap(event);
       case 'subscribe':
-        if (event.results.some(({ error }) => error)) this.#again();
+        this.#subscribed(event.results[0]);
         return false;
       case 'error':
         this.#again();
@@ -201,12 +219,37 @@ export class SystemFold<F extends Fold> {
     }
   }
 
+  #subscribed({ error, cursor }: Partial<SubscribedEvent> = {}): void {
+    if (error?.code === 'BAD_CURSOR') this.#anew(error.message);
+    else if (error) this.#again();
+    else this.#heads ??= cursor && this.#headsAt(cursor);
+  }
+
+  #headsAt(cursor: Uint8Array): readonly Dot[] | undefined {
+    const heads = decodeCursor(this.ref, cursor);
+    return heads.ok ? heads.value : undefined;
+  }
+
+  #gap({ reason, cursor }: Gap): boolean {
+    if (reason === 'deleted') return this.#deleted();
+    // Of what is folded: the rest is folded without it.
+    if (reason === 'lost' && !this.#reading) {
+      this.#anew('entries that were read are lost');
+      return false;
+    }
+    this.#heads = this.#headsAt(cursor);
+    if (reason === 'trimmed' && this.#reads?.isOfTrimmed === true) return false;
+    this.#tell(`Entries of ${this.ref.hub} ${this.ref.channel} are gone (${reason}).`);
+    this.#reads?.lacks();
+    return true;
+  }
+
   /** What was folded may be of a channel that is no more: nothing is known before the new one is read from its beginning. */
   #deleted(): boolean {
     if (this.#reading && (this.#isOfNew || !this.#hasRead)) return false;
     this.#isOfNew = true;
     this.#state = undefined;
-    this.#again();
+    this.#anew();
     return false;
   }
 
@@ -215,8 +258,9 @@ export class SystemFold<F extends Fold> {
   }
 
   #apply(entry: DeliveredEntry['entry']): void {
-    const { content, timestamp, actor, writer, seq } = entry;
+    const { content, timestamp, actor, writer, seq, parents } = entry;
     const state = this.#reads;
+    this.#heads &&= advanceHeads(this.#heads, { writer, seq }, parents);
     // Merges and trims keep the log in order and change nothing.
     if (!content || !state) return;
     this.#hasRead = true;
@@ -230,7 +274,13 @@ export class SystemFold<F extends Fold> {
     this.#awaited.delete(id);
   }
 
-  /** Ends the session, and reads everything anew a little later. */
+  /** Ends the session, and reads everything from the beginning a little later. */
+  #anew(why?: string): void {
+    this.#heads = undefined;
+    this.#again(why);
+  }
+
+  /** Ends the session, and begins another one a little later. */
   #again(why?: string): void {
     if (why !== undefined) this.#tell(`${this.ref.hub} ${this.ref.channel}: ${why}.`);
     const session = this.#session;
