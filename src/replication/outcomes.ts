@@ -32,6 +32,14 @@ export class Outcomes {
     channel.awaited = channel.awaited.filter((awaited) => !this.#settleOne(channel, awaited, now));
   }
 
+  /** Its commit is over: whoever waits for an outcome listens from now on. */
+  written(channel: Channel, now: number): void {
+    if (channel.awaited.length === 0) return;
+    for (const awaited of channel.awaited) awaited.isWritten = true;
+    this.settle(channel, now);
+    this.#context.dueChannels.changed(channel);
+  }
+
   /** Whether nothing of it waits any more. */
   #settleOne(channel: Channel, awaited: Awaited, now: number): boolean {
     if (!awaited.isWritten) return false;

@@ -254,7 +254,6 @@ export class Replica {
       if (lost) context.lookForHoles(channel);
     }
     for (const { channel, repair } of cut.repairs) repairing.stored(channel, repair, now);
-    for (const channel of stamped) for (const awaited of channel.awaited) awaited.isWritten = true;
     const grown = [...cut.runs, ...cut.repairs].map(({ channel }) => channel);
     for (const channel of new Set([...grown, ...stamped])) {
       owning.trimmed(channel);
@@ -263,8 +262,7 @@ export class Replica {
       recovering.grown(channel);
       fetching.settle(channel);
       catchUp.grown(channel, now);
-      outcomes.settle(channel, now);
-      context.dueChannels.changed(channel);
+      outcomes.written(channel, now);
       offering.grown(channel, now);
     }
     // What was written without a claim is offered to the others, whoever of them owns the channel.
