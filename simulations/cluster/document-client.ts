@@ -48,6 +48,7 @@ interface Shared {
   readonly log?: readonly number[];
   readonly text?: string;
   readonly names?: Readonly<Record<string, unknown>>;
+  readonly deep?: Readonly<Record<string, unknown>>;
 }
 
 const names = ['d1', 'd2', 'd3', 'd4'] as const;
@@ -175,16 +176,21 @@ export class DocumentClient {
   }
 
   /** What others may be in the way of. */
-  #more({ text = '', names = {} }: Shared): PatchOperation[] {
+  #more({ text = '', names = {}, deep = {} }: Shared): PatchOperation[] {
     const key = `k${Math.floor(this.#random.next() * 4)}`;
     const at = Math.floor(this.#random.next() * (text.length + 1));
-    switch (pick(this.#random, ['nothing', 'text', 'text', 'name', 'remove'])) {
+    switch (pick(this.#random, ['nothing', 'text', 'text', 'name', 'remove', 'deep', 'shallow'])) {
       case 'text':
         return [{ op: 'splice', path: '/text', at, insert: this.plan.name[1]! }];
       case 'name':
         return [{ op: 'add', path: `/names/${key}`, value: this.plan.name }];
       case 'remove':
         return key in names ? [{ op: 'remove', path: `/names/${key}` }] : [];
+      // By the rules of the channel parents that are missing are made.
+      case 'deep':
+        return [{ op: 'add', path: `/deep/${key}/${this.plan.name}`, value: text.length }];
+      case 'shallow':
+        return key in deep ? [{ op: 'move', from: `/deep/${key}`, path: `/deep/below/${key}` }] : [];
       default:
         return [];
     }
