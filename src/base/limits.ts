@@ -424,6 +424,8 @@ export const limits = {
   hubIdleMs: 60_000,
   /** What is known of a hub comes within this, or whoever asked is told to come back. */
   hubReadyMs: 5_000,
+  /** A store that failed is opened again so often; then its node ends. */
+  storeReopensMax: 3,
   /** A folded channel whose reading ended is read on after this. */
   foldRetryMs: 500,
   /** With more heads than these a folded channel is read anew instead of from its cursor. */

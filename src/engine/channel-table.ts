@@ -1,5 +1,5 @@
 /** The channels in memory. A channel is loaded on first use and leaves when nobody used it for a while. */
-import type { ChannelName, ChannelRef, HubName } from '../base/ids.js';
+import type { ChannelName, ChannelRef, Dot, HubName } from '../base/ids.js';
 import { ChannelMap } from '../base/channel-map.js';
 import { limits } from '../base/limits.js';
 import type { ChannelRules } from '../channels/rules.js';
@@ -161,4 +161,18 @@ export class ChannelTable {
     loading.catch(() => undefined);
     this.#loading.set(channel, loading);
   }
+}
+
+/** Of these entries, or of the newest ones that are held, those that are held and not known to be committed. */
+export function uncommittedIn(
+  channels: ChannelTable | undefined,
+  { hub, channel }: ChannelRef,
+  among?: readonly Dot[],
+): readonly Dot[] {
+  const active = channels?.find(hub, channel);
+  if (!active?.isLoaded) return [];
+  const { log } = active;
+  return (among ?? log.heads()).filter(
+    ({ writer, seq }) => log.committedSeq(writer) < seq && seq <= log.have(writer),
+  );
 }

@@ -1,11 +1,13 @@
 /** One node: publish → authorize → stamp → commit → deliver, history, subscriptions. It composes the pure parts and
  *  awaits only its ports. See docs/architecture.md for the path of a message. */
 import { type ChannelName, type ChannelRef, type HubName, parseHubName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import { type Result, err, ok } from '../base/result.js';
 import { type ChannelRules, closedRules, defaultRules } from '../channels/rules.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { ActiveChannel } from './active-channel.js';
+import { uncommittedIn } from './channel-table.js';
 import type {
   ClusterApi,
   NodeApi,
@@ -106,6 +108,7 @@ export class Engine implements NodeApi {
         ),
       channels: (hub, page) => this.channels(hub, page),
       reaches: (ref) => reaches(this.#cluster, ref),
+      uncommitted: (ref, among) => uncommittedIn(this.#core?.channels, ref, among),
       hubChanged: (hub) => this.#hubChanged(hub),
       left: (ref, session) => this.#presence?.gone(ref, session),
       peopleChanged: (hub) => this.#sessions.recheck(hub),
@@ -197,7 +200,7 @@ export class Engine implements NodeApi {
     // A disk that failed once cannot be trusted to report the next time; one that was full can.
     const mayReopen =
       error instanceof StoreFailedError ? error.reason === 'full' : !(error instanceof StoreTwiceError);
-    if (!mayReopen || this.#reopens++ >= reopensMax) return this.#fail(message);
+    if (!mayReopen || this.#reopens++ >= limits.storeReopensMax) return this.#fail(message);
     try {
       await this.#openCore();
       this.#ports.observer.observe({ type: 'store-reopened' });
@@ -372,9 +375,10 @@ export class Engine implements NodeApi {
 
   digest: NodeApi['digest'] = async (hub, channel) => {
     const ref = this.#admission.channel(hub, channel);
-    return ref.ok
-      ? this.#withLog(ref.value, (core, active) => channelDigest(scanOf(core, active), this.#ports.hashing))
-      : ref;
+    if (!ref.ok) return ref;
+    return this.#withLog(ref.value, (core, active) =>
+      channelDigest(scanOf(core, active), this.#ports.hashing),
+    );
   };
 
   status(): NodeStatus {
@@ -419,7 +423,7 @@ export class Engine implements NodeApi {
     if (!parts) return err(this.#unavailable());
     const { channels } = parts.core;
     try {
-      const active: ActiveChannel = channels.use(ref);
+      const active = channels.use(ref);
       await channels.readable(active);
       return await use(parts.core, active);
     } catch (error) {
@@ -436,5 +440,3 @@ export class Engine implements NodeApi {
       : failure('UNAVAILABLE', { retryAfterMs: 1000 });
   }
 }
-
-const reopensMax = 3;

@@ -358,6 +358,8 @@ export class Stamper {
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({ timestamp, kind: 'gap', lost, parents });
     this.#stamped(channel, { seq, timestamp, kind: 'gap' });
+    // Who says again what is given up is not told that it is there.
+    channel.forgetKeys();
     return true;
   }
 
@@ -389,7 +391,7 @@ export class Stamper {
     const found = await this.#options.store.findKeys(rows, Math.max(0, now - window), now + window);
     unknown.forEach(({ channel }, i) => {
       const row = found[i];
-      if (row && !channel.log.generation.isDeleted(row.dot)) channel.keys.add(row);
+      if (row && !isGone(channel, row.dot)) channel.keys.add(row);
     });
   }
 
@@ -403,6 +405,11 @@ export class Stamper {
 function contentOf(encoded: Uint8Array): Content | undefined {
   const content = decodeContent(encoded);
   return content.ok ? content.value : undefined;
+}
+
+/** The index may still have its key. */
+function isGone({ log }: ActiveChannel, dot: Dot): boolean {
+  return log.generation.isDeleted(dot) || log.isGivenUp(dot.writer, dot.seq, dot.seq);
 }
 
 function isNext(channel: ActiveChannel, item: PendingPublish, publisher: Publisher): boolean {

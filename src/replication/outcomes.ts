@@ -1,6 +1,8 @@
 /** What publishers are told: the level reached and the copies there are, or that nobody knows. */
 import type { WriterId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
+import type { ChannelLog } from '../log/channel-log.js';
+import type { LostRange } from '../log/entry.js';
 import type { Awaited, Channel } from './channel.js';
 import type { Context } from './context.js';
 import type { Outcome } from './effects.js';
@@ -48,10 +50,7 @@ export class Outcomes {
     const isTaken = planted('held-is-committed') && writer !== this.#context.writer;
     const committed = Math.min(isTaken ? log.have(writer) : log.committedSeq(writer), awaited.lastSeq);
     if (committed >= awaited.firstSeq) {
-      const isVoid = log.generation.isVoid({ writer, seq: awaited.firstSeq });
-      const outcome = isVoid ? indeterminate : this.#quorum(channel, writer, committed);
-      this.#tell(channel, awaited, committed, outcome);
-      awaited.firstSeq = committed + 1;
+      this.#tellCommitted(channel, awaited, committed);
       if (committed === awaited.lastSeq) return true;
     }
     const { lastSeq } = awaited;
@@ -68,6 +67,22 @@ export class Outcomes {
     if (!isOver) return false;
     this.#tell(channel, awaited, lastSeq, indeterminate);
     return true;
+  }
+
+  /** What stands where it is void, or was given up, is of no effect. */
+  #tellCommitted(channel: Channel, awaited: Awaited, committed: number): void {
+    const { log } = channel;
+    const { writer } = awaited;
+    const quorum = this.#quorum(channel, writer, committed);
+    const isVoid = log.generation.isVoid({ writer, seq: awaited.firstSeq });
+    for (const { fromSeq, toSeq } of isVoid ? [] : givenUpIn(log, awaited, committed)) {
+      if (fromSeq > awaited.firstSeq) this.#tell(channel, awaited, fromSeq - 1, quorum);
+      this.#tell(channel, { ...awaited, firstSeq: fromSeq }, toSeq, indeterminate);
+      awaited.firstSeq = toSeq + 1;
+    }
+    if (awaited.firstSeq <= committed)
+      this.#tell(channel, awaited, committed, isVoid ? indeterminate : quorum);
+    awaited.firstSeq = committed + 1;
   }
 
   /** Whether enough homes might still ack: they can be reached, and a claim is held here. An entry of another writer was
@@ -100,4 +115,16 @@ export class Outcomes {
   #tell({ ref }: Channel, { writer, firstSeq }: Awaited, lastSeq: number, outcome: Outcome): void {
     this.#context.outbox.add({ type: 'outcome', ref, writer, firstSeq, lastSeq, outcome });
   }
+}
+
+/** Of the entries from the first that is awaited through `last` those that were given up, by rising seq. */
+function givenUpIn(log: ChannelLog, { writer, firstSeq }: Awaited, last: number): LostRange[] {
+  return log
+    .givenUp()
+    .filter((range) => range.writer === writer && range.fromSeq <= last && range.toSeq >= firstSeq)
+    .map(({ fromSeq, toSeq }) => ({
+      writer,
+      fromSeq: Math.max(fromSeq, firstSeq),
+      toSeq: Math.min(toSeq, last),
+    }));
 }

@@ -122,6 +122,7 @@ test('attack 15: who makes hubs by using them is bounded', async () => {
 test('attack 12: the hub of the system is there for administrators alone', async () => {
   const world = await start();
   await enter(world);
+  await world.settle();
   for (const hub of ['$ringlog', 'nothing', '$other', '../default', 'default%2f'])
     expect(() => world.connect({ hub })).toThrow(/HUB_NOT_FOUND|BAD_NAME/);
   await world.run(world.engine.createHub('acme', 'root'));

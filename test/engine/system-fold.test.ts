@@ -1,7 +1,7 @@
 /** How what a node knows of a hub follows its log: what becomes of it when the session that reads ends. */
 import { expect, test } from 'vitest';
 import { utf8, utf8Text } from '../../src/base/bytes.js';
-import type { ChannelName, ChannelRef, HubName, WriterId } from '../../src/base/ids.js';
+import type { ChannelName, ChannelRef, Dot, HubName, WriterId } from '../../src/base/ids.js';
 import { SystemFold, type SystemFoldHost } from '../../src/engine/hubs/system-fold.js';
 import type { SessionSink } from '../../src/engine/api.js';
 import type { Fold, FoldedEntry, Outcome } from '../../src/hubs/fold.js';
@@ -31,6 +31,8 @@ class Words implements Fold {
 class World {
   readonly fold: SystemFold<Words>;
   readonly starts: Start[] = [];
+  /** Held, and not known to be committed. */
+  doubtful: readonly Dot[] = [];
   readonly #timers = new Set<() => void>();
   #sink: SessionSink | undefined;
   #state = 'opening';
@@ -44,6 +46,7 @@ class World {
     };
     const host = {
       ports: { timers, clock: { monotonicMs: () => 0 }, observer: { observe: () => undefined } },
+      uncommitted: () => this.doubtful,
       open: (_: ChannelRef, sink: SessionSink) => this.#open(sink),
     };
     this.fold = new SystemFold(
@@ -178,4 +181,22 @@ test('behind what retention removed it goes on, and knows that something is miss
   expect(world.fold.state?.words).toEqual(['a', '?', 'h']);
   world.ends();
   expect(world.startsBehind).toBe(8);
+});
+
+test('is nothing before all that is held is known to be committed', () => {
+  const world = new World();
+  world.doubtful = [{ writer, seq: 2 }];
+  world.live(1, 'a');
+  world.passes();
+  expect(world.fold.state).toBeUndefined();
+  world.doubtful = [];
+  world.add(2, 'b');
+  expect(world.fold.state?.words).toEqual(['a', 'b']);
+  // What was doubtful and is lost is not waited for.
+  const other = new World();
+  other.doubtful = [{ writer, seq: 2 }];
+  other.live(1, 'a');
+  other.doubtful = [];
+  other.passes();
+  expect(other.fold.state?.words).toEqual(['a']);
 });

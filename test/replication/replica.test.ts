@@ -1,6 +1,7 @@
 /** Stories of single homes: what they promise, take, ack and say. The random search has everything else. */
 import { describe, expect, test } from 'vitest';
 import type { WriterId } from '../../src/base/ids.js';
+import { RunWriter } from '../../src/log/run-writer.js';
 import { Home, openingState, ownerOfThree, ref, runOf } from './cluster.js';
 
 const other = '77'.repeat(12) as WriterId;
@@ -9,6 +10,16 @@ const claim = { round: 5, writer: other };
 const above = { round: 5, writer: higher };
 const append = (runs: Uint8Array[], under = claim) =>
   ({ type: 'append', interval: 'i', claim: under, ref, runs }) as const;
+
+/** An entry of `higher` that gives up the second of `other`. */
+function givingUp(): Uint8Array {
+  const out = new RunWriter();
+  out.begin(ref, higher, 5, 1, 0);
+  const lost = { writer: other, fromSeq: 2, toSeq: 2 };
+  out.append({ timestamp: 2_000, kind: 'gap', lost, parents: [{ writer: other, seq: 3 }] });
+  out.end();
+  return out.bytes().slice();
+}
 
 describe('a home', () => {
   test('acks only after the sync', () => {
@@ -40,6 +51,31 @@ describe('a home', () => {
     expect(home.said()).toEqual([{ type: 'fenced', promises: [{ interval: 'i', claim: above }] }]);
     home.hear('b', append([runOf(other, 5, 1).bytes]));
     expect(home.said()).toEqual([{ type: 'fenced', promises: [{ interval: 'i', claim: above }] }]);
+  });
+
+  test('says of what was given up that nobody knows what became of it, and quorum of what lies around it', () => {
+    const home = new Home('a', 'abc');
+    let last = 0;
+    for (const seq of [1, 2, 3]) {
+      const run = runOf(other, 5, seq, last);
+      ({ last } = run);
+      home.hear('b', append([run.bytes]));
+    }
+    home.sync();
+    for (const seq of [1, 2, 3])
+      home.replica.awaitEntry(ref, { writer: other, seq }, { level: 'quorum', degrade: false }, home.now);
+    home.hear('c', append([givingUp()], above));
+    home.sync();
+    home.hear('c', { ...append([], above), committed: { writer: higher, seq: 1 } });
+    home.drain();
+    const outcomes = home.effects.flatMap((effect) =>
+      effect.type === 'outcome' ? [[effect.firstSeq, effect.outcome.type]] : [],
+    );
+    expect(outcomes).toEqual([
+      [1, 'acked'],
+      [2, 'indeterminate'],
+      [3, 'acked'],
+    ]);
   });
 
   test('that is asked promises nothing', () => {

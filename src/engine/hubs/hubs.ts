@@ -95,8 +95,8 @@ export class Hubs {
   /** What goes for a hub; `undefined` where there is none, or it is not known yet. */
   view(hub: HubName): HubView | undefined {
     if (!this.exists(hub)) return undefined;
-    if (this.#catalog && !this.#catalog.state) return undefined;
-    if (this.#hasSettings(hub)) return this.#use(hub).view;
+    if (this.#isUnlisted && hub === systemHub) return undefined;
+    if (this.#mayHaveSettings(hub)) return this.#use(hub).view;
     let view = this.#plain.get(hub);
     if (!view) this.#plain.set(hub, (view = this.#viewOf(hub)));
     return view;
@@ -121,12 +121,12 @@ export class Hubs {
   async ready(hub: HubName): Promise<Result<HubView, Failure>> {
     const known = this.view(hub);
     if (known) return ok(known);
-    if (this.#catalog && !(await this.#catalog.ready())) return err(notNow());
+    if (this.#catalog && !this.exists(hub) && !(await this.#catalog.ready())) return err(notNow());
     if (!this.exists(hub)) {
       const made = this.#options.createOnUse ? await this.#makeOnUse(hub) : err(failure('HUB_NOT_FOUND'));
       if (!made.ok) return made;
     }
-    if (this.#hasSettings(hub)) await this.#use(hub).fold.ready();
+    if (this.#mayHaveSettings(hub)) await this.#use(hub).fold.ready();
     const view = this.view(hub);
     return view ? ok(view) : err(notNow());
   }
@@ -239,6 +239,16 @@ export class Hubs {
   #viewOf(hub: HubName, settings?: SettingsDocument): HubView {
     const { config, providers } = this.#options;
     return viewOf(hub, config, settings, providers);
+  }
+
+  /** It is not known yet which hubs there are. */
+  get #isUnlisted(): boolean {
+    return this.#catalog !== undefined && this.#catalog.state === undefined;
+  }
+
+  /** Of a hub of the configuration its own settings say all, listed or not. */
+  #mayHaveSettings(hub: HubName): boolean {
+    return hub !== systemHub && (this.#isUnlisted || this.#hasSettings(hub));
   }
 
   #hasSettings(hub: HubName): boolean {

@@ -31,6 +31,8 @@ export interface SystemFoldHost {
   readonly ports: Pick<EnginePorts, 'timers' | 'clock' | 'observer'>;
   /** A session that may read everything; `undefined` while the node does not serve. */
   open(ref: ChannelRef, sink: SessionSink): Session | undefined;
+  /** Of these entries, or of the newest ones that are held, those that are not known to be committed. */
+  uncommitted(ref: ChannelRef, among?: readonly Dot[]): readonly Dot[];
   /** Into the log of a system channel, by the ordinary way. */
   publish(
     ref: ChannelRef,
@@ -53,6 +55,8 @@ export class SystemFold<F extends Fold> {
   /** It is read because the channel was deleted: what that took away is none of it. */
   #isOfNew = false;
   #hasRead = false;
+  /** Held here as all was read that is committed, and not known to be: what they say counts, or not. */
+  #doubtful: readonly Dot[] | undefined;
   /** Where what is folded so far ends; `undefined` where that is not known, or does not count. */
   #heads: readonly Dot[] | undefined;
   #session: Session | undefined;
@@ -87,6 +91,7 @@ export class SystemFold<F extends Fold> {
       this.#reading = this.empty();
       this.#hasRead = false;
       this.#heads = undefined;
+      this.#doubtful = undefined;
     }
     this.#send(session, { type: 'subscribe', channels: [{ channel: this.ref.channel, start }] });
   }
@@ -181,15 +186,27 @@ export class SystemFold<F extends Fold> {
       for (const { event } of events.value) if (this.#event(event)) isChanged = true;
       if (!this.#session) return;
     }
-    const isCurrent = this.#session?.subscriptions.get(this.ref.channel)?.state.state === 'live';
-    if (this.#reading && isCurrent) {
-      this.#state = this.#reading;
-      this.#reading = undefined;
-      this.#isOfNew = false;
-      isChanged = true;
-    }
     if (isChanged && !this.#reading) this.changed();
-    if (this.#state) this.#wake();
+    this.#settle();
+  }
+
+  /** What was read is what goes, once it is all that is held here: a home that starts does not know yet what of it is committed, and
+   *  one that reaches no others does not come to know. */
+  #settle(): void {
+    if (!this.#reading || this.#session?.subscriptions.get(this.ref.channel)?.state.state !== 'live') return;
+    this.#doubtful = this.host.uncommitted(this.ref, this.#doubtful);
+    if (this.#doubtful.length > 0) return this.#settleLater();
+    this.#state = this.#reading;
+    this.#reading = undefined;
+    this.#isOfNew = false;
+    this.changed();
+    this.#wake();
+  }
+
+  /** What becomes committed is delivered, what turns out to be lost is not. */
+  #settleLater(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.host.ports.timers.after(limits.foldRetryMs, () => this.#settle());
   }
 
   /** Whether the state may be another now. */

@@ -131,6 +131,26 @@ test('settings outlive the owner of their log', async () => {
   }
 });
 
+test('a node that starts without the others lets nobody in by rules that it cannot know', async () => {
+  const world = await ClusterWorld.start({ nodes: 3, keepsSettings: true });
+  const [first, ...others] = world.nodes as [TestNode, TestNode, TestNode];
+  await change(world, first, rules('closed', closed));
+  await change(world, first, vault('closed'));
+  await world.pass(1_000);
+  for (const node of world.nodes) node.kill();
+  await world.run(first.start(false));
+  await world.pass(20_000);
+  const alone = await world.run(first.engine.enter('default', undefined));
+  expect(alone).toMatchObject({ ok: false, error: { code: 'UNAVAILABLE' } });
+  // Where nobody set anything the configuration is known to go.
+  const session = await enter(world, first, 'other');
+  expect((await session.publish('room', 'x', { level: 'owner' })).ack.level).toBe('owner');
+  await world.run(others[0]!.start(false));
+  await world.pass(8_000);
+  const closing = await enter(world, first);
+  expect((await closing.publish('vault', 'x')).error).toMatchObject({ code: 'DENIED' });
+});
+
 test('a deleted hub is gone at every node, also for one that was away; then its name is free and it is empty', async () => {
   const world = await start();
   const [a, b, away] = world.nodes as [TestNode, TestNode, TestNode];
