@@ -90,7 +90,11 @@ export class World implements NodeWorld, ClientWorld {
     const { retention, documentsAt = 'quorum' } = plan;
     const kept = retention ? { retention } : {};
     this.#rules = {
-      sets: { seen: { presence: true }, short: kept, documents: { ack: documentsAt, createParents: true, ...kept } },
+      sets: {
+        seen: { presence: true },
+        short: kept,
+        documents: { ack: documentsAt, createParents: true, ...kept },
+      },
       hubs: {
         default: { rules: 'short', namespaces: { seen: 'seen', doc: 'documents' } },
         [peopledHub]: {},

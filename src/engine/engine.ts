@@ -145,7 +145,7 @@ export class Engine implements NodeApi {
   async #openCore(): Promise<void> {
     const hooks = {
       rulesOf: (hub: HubName, channel: ChannelName) =>
-        this.#rules(hub, channel) ?? this.#tenants.withMembers({ hub, channel }, defaultRules),
+        this.#tenants.rulesOf({ hub, channel }) ?? this.#tenants.withMembers({ hub, channel }, defaultRules),
       bytesMaxOf: (hub: HubName) => this.#tenants.quotas.bytesMax(hub),
       flusher: this.#sessions,
       flush: () => this.#sessions.flush(),
@@ -160,7 +160,7 @@ export class Engine implements NodeApi {
       core.cluster,
     );
     const { side } = core;
-    const rulesOf = (hub: HubName, channel: ChannelName) => this.#rules(hub, channel);
+    const rulesOf = (hub: HubName, channel: ChannelName) => this.#tenants.rulesOf({ hub, channel });
     const publishing = new Publishing(core, rulesOf, side, this.#tenants);
     this.#publishing = publishing;
     const { hubs } = this.#tenants;
@@ -229,10 +229,6 @@ export class Engine implements NodeApi {
     const [core, publishing] = [this.#core, this.#publishing];
     const isServing = (this.#state === 'serving' && this.#cluster?.isLooking !== true) || this.#isHandingOver;
     return core && publishing && isServing ? { core, publishing } : undefined;
-  }
-
-  #rules(hub: HubName, channel: ChannelName): ChannelRules | undefined {
-    return this.#tenants.rulesOf({ hub, channel });
   }
 
   #rulesOrNot(ref: ChannelRef): ChannelRules | Failure {
