@@ -14,6 +14,9 @@ import type { Goal } from './report/goal.js';
 import { Rows } from './report/rows.js';
 import { surroundings, surroundingsLines } from './report/surroundings.js';
 import { goalLines, tableLines } from './report/table.js';
+import { clusterIdleSuite } from './suites/cluster-idle.js';
+import { clusterJoinSuite } from './suites/cluster-join.js';
+import { clusterReturnSuite } from './suites/cluster-return.js';
 import { clusterSuite } from './suites/cluster.js';
 import { documentsSuite } from './suites/documents.js';
 import { fanOutSuite } from './suites/fan-out.js';
@@ -39,6 +42,9 @@ const suites: Readonly<Record<SuiteName, Suite>> = {
   hubs: hubsSuite,
   documents: documentsSuite,
   cluster: clusterSuite,
+  'cluster-idle': clusterIdleSuite,
+  'cluster-return': clusterReturnSuite,
+  'cluster-join': clusterJoinSuite,
 };
 const payloadBytes = 128;
 const projectRoot = fileURLToPath(new URL('../../', import.meta.url));

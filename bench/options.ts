@@ -13,12 +13,16 @@ export const suiteNames = [
   'hubs',
   'documents',
   'cluster',
+  'cluster-idle',
+  'cluster-return',
+  'cluster-join',
 ] as const;
 export type SuiteName = (typeof suiteNames)[number];
 
 export const usage = `usage: npm run bench -- [options]
 
-  --only <a,b>     suites: ${suiteNames.join(', ')} (default: all but cluster and hubs)
+  --only <a,b>     suites: ${suiteNames.join(', ')} 
+                   (default: all but hubs and those of clusters)
   --cluster        three nodes beside one: the suite cluster alone
   --cells <a|b>    only cells whose name holds one of these texts
   --full           presence of 10,000 and 100,000 hubs, in place of 1,000 and 2,000
@@ -73,7 +77,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
 }
 
 /** Three more nodes and a minute, and two minutes of waiting: they are asked for. */
-const asked: readonly SuiteName[] = ['cluster', 'hubs'];
+const asked: readonly SuiteName[] = ['hubs', 'cluster', 'cluster-idle', 'cluster-return', 'cluster-join'];
 
 function suitesOf(only: string | undefined, isCluster: boolean): readonly SuiteName[] {
   const named = only?.split(',').map(suiteName) ?? [];

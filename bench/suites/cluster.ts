@@ -10,7 +10,7 @@ import type { Goal } from '../report/goal.js';
 import type { Rows } from '../report/rows.js';
 import type { Sample } from '../report/sample.js';
 import type { BenchContext, OpenSuite, Run, Suite } from './suite.js';
-import { type Load, timed } from './timed.js';
+import { type Load, type Timed, timed } from './timed.js';
 
 const inFlights = [1, 64, 512] as const;
 const one = 'one node';
@@ -72,13 +72,14 @@ class ClusterSuite implements OpenSuite {
       return (await timed(this.#load, this.#jobTo(this.#alone, { ...job, ...timing }), this.#alone)).sample;
     const { first, nodes } = this.#cluster;
     const channel = await this.#cluster.channelOrderedBy(target === atOwner ? 'first' : 'another');
-    const { report, sample } = await timed(
-      this.#load,
-      this.#jobTo(first, { ...job, ...timing, channel }),
-      ...nodes,
-    );
+    const measured: Timed[] = [];
+    const deaths = await this.#cluster.deathsWhile(async () => {
+      measured.push(await timed(this.#load, this.#jobTo(first, { ...job, ...timing, channel }), ...nodes));
+    });
+    const { report, sample } = measured[0]!;
     const acks = report.operationsInAll;
-    return { ...sample, values: { acks, stored: (await this.#cluster.storedOf(channel, acks + 1)) - 1 } };
+    const stored = (await this.#cluster.storedOf(channel, acks + 1)) - 1;
+    return { ...sample, values: { acks, stored, deaths } };
   }
 
   #jobTo(node: RinglogNode, job: Omit<PublishJob, 'peer' | 'serverPids'>): Omit<PublishJob, 'serverPids'> {
@@ -113,14 +114,17 @@ class ClusterSuite implements OpenSuite {
     return goals;
   }
 
-  /** What two acknowledged the third gets too, and each store holds it. */
+  /** What two acknowledged the third gets too, and each store holds it; however busy they are, none is taken for dead. */
   problems(rows: Rows): string[] {
     return inFlights.flatMap((inFlight) =>
       [atOwner, atAnother].flatMap((target) =>
         rows.samples(cellOf(inFlight), target).flatMap(({ values }) => {
-          const { acks = 0, stored = 0 } = values ?? {};
+          const { acks = 0, stored = 0, deaths = 0 } = values ?? {};
           const name = `${cellOf(inFlight)}, ${target}`;
-          return stored < acks ? [`${name}: ${acks} acks, but a node stored ${stored} entries`] : [];
+          return [
+            ...(stored < acks ? [`${name}: ${acks} acks, but a node stored ${stored} entries`] : []),
+            ...(deaths > 0 ? [`${name}: live nodes were taken for dead, ${deaths} times`] : []),
+          ];
         }),
       ),
     );

@@ -180,6 +180,8 @@ export const limits = {
   pagesPerSecond: 16,
   /** Channels that are being pulled after an absence, from all peers together; each answer is one read. */
   pullsMax: 16,
+  /** Pages of channels that an owner has read for one other home, and that are not acked. */
+  pushedPagesMax: 8,
   /** Answers in a row with nothing of what a page named, until it is left to others to have it. */
   emptyPullsMax: 3,
   /** Channels that a comparison found to differ and that are opened at once. */

@@ -20,6 +20,8 @@ export class Link {
   acked = 0;
   /** A read of what it lacks is under way. */
   reading = false;
+  /** It sent some of what it has and is lacking here, and is asked for more once that is stored. */
+  hasMore = false;
   /** What was sent is not acked: asked again then. */
   resendAt: number | undefined;
   /** It was asked what it has; not again before. */
@@ -46,6 +48,7 @@ export class Link {
 
   forget(): void {
     this.have = undefined;
+    this.hasMore = false;
     this.sent = undefined;
     this.resendAt = undefined;
     this.askedUntil = 0;
@@ -63,6 +66,8 @@ export interface Opening {
   readonly answered: Set<NodeId>;
   readonly since: number;
   askAt: number;
+  /** Until homes that have not answered are asked once more; longer each time. */
+  waitMs: number;
 }
 
 /** Entries that somebody waits for: stamped here, or repeats of what is there already. */

@@ -66,7 +66,8 @@ export type Reading =
       readonly claim: Claim | undefined;
       /** What was held when the pull was answered. */
       readonly have: ReadonlyMap<WriterId, number>;
-      readonly limited?: true;
+      /** No more of it is read than that: whoever asks does so again for the rest. */
+      readonly isPage: boolean;
       readonly givenUp?: readonly LostRange[];
     };
 

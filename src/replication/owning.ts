@@ -40,6 +40,7 @@ export class Owning {
       answered: new Set([this.#context.self]),
       since: now,
       askAt: now,
+      waitMs: timing.claimMs,
     };
     for (const link of channel.links.values()) link.acked = 0;
     this.#context.dueChannels.changed(channel);
@@ -60,9 +61,10 @@ export class Owning {
       opening.answers.set(from, have);
       this.#openedEnough(channel, now);
     } else if (runs.length === 0 && !channel.holds(have)) this.#transfer.ask(channel, from, now);
+    link.hasMore = runs.length > 0 && channel.interval.held !== undefined;
     this.#countEmpty(channel, from, runs.length === 0 && !channel.holds(have));
     this.#transfer.push(channel, from, now);
-    this.#transfer.onHas(channel, link);
+    this.#transfer.onHas(channel, from, now);
   }
 
   /** It says that it has what is lacking here, and does not send it. */
@@ -77,9 +79,24 @@ export class Owning {
   #askHomes(channel: Channel, now: number): void {
     const { opening, interval } = channel;
     if (!opening) return;
-    opening.askAt = now + timing.claimMs;
+    opening.askAt = now + opening.waitMs;
+    opening.waitMs = Math.min(timing.openMaxMs, 2 * opening.waitMs);
     for (const home of interval.others) {
-      if (!opening.answered.has(home)) this.#transfer.ask(channel, home, now, 'due');
+      // What it sent is to be stored first.
+      const isBusy = channel.queued > 0 && channel.link(home).hasMore;
+      if (!isBusy && !opening.answered.has(home)) this.#transfer.ask(channel, home, now, 'due');
+    }
+  }
+
+  /** A page of what homes have is stored. */
+  #askForMore(channel: Channel, now: number): void {
+    if (channel.queued > 0) return;
+    for (const [home, link] of channel.links) {
+      if (!link.hasMore) continue;
+      link.hasMore = false;
+      if (!link.have || channel.holds(link.have)) continue;
+      if (channel.opening) channel.opening.waitMs = timing.claimMs;
+      this.#transfer.ask(channel, home, now, 'due');
     }
   }
 
@@ -116,6 +133,7 @@ export class Owning {
     for (const { dot, from } of told.splice(0)) this.learn(channel, from, dot);
     this.#trim(channel);
     this.#openedEnough(channel, now);
+    this.#askForMore(channel, now);
     if (this.#context.owns(channel)) {
       this.advance(channel);
       this.#transfer.pushAll(channel, now);

@@ -2,6 +2,8 @@
 export const timing = {
   /** A claim that is not granted by then is given up; until then publishes wait for it. */
   claimMs: 150,
+  /** Homes that do not say what they hold are asked again after `claimMs`, then after twice that, and so on, up to this. */
+  openMaxMs: 2_000,
   /** After a change of the ring publishes wait so long for the owner to be found anew. */
   reclaimMs: 1_000,
   /** Pause before the next try, drawn at random so that two claimants do not meet again. */
@@ -9,6 +11,8 @@ export const timing = {
   backOffMaxMs: 150,
   /** Entries that a peer has not acked by then are offered to it again. */
   hedgeMs: 250,
+  /** The same for a page of what a home lacks, which others may be before. */
+  pageMs: 2_000,
   /** A publish has an outcome by then. */
   publishMs: 2_000,
   /** What a reader has and is lacking here is looked for this long. */

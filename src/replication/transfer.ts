@@ -13,6 +13,7 @@ import type { PullTerms } from './commit-queue.js';
 import type { Context, Reading } from './context.js';
 import type { Interval } from './interval.js';
 import type { Pull, Refused } from './messages.js';
+import { Pages } from './pages.js';
 import type { StoredSlice } from './stored-slice.js';
 import { timing } from './timing.js';
 
@@ -20,6 +21,7 @@ export type { StoredSlice } from './stored-slice.js';
 
 export class Transfer {
   readonly #context: Context;
+  readonly #pages = new Pages();
 
   constructor(context: Context) {
     this.#context = context;
@@ -33,7 +35,8 @@ export class Transfer {
       const link = channel.link(home);
       if (link.sent && !link.reading && follows(link.sent, run)) {
         this.#append(channel, home, [bytes]);
-        this.#sent(channel, link, run, now);
+        link.resendAt ??= now + timing.hedgeMs;
+        this.#sent(channel, link, run);
       }
     }
   }
@@ -50,8 +53,25 @@ export class Transfer {
       if (isBehind(channel, link)) this.#append(channel, home, []);
       return;
     }
+    if (!this.#pages.begin(channel, home, now)) return;
     link.reading = true;
     this.#read({ type: 'append', channel, peer: home, claim: held.claim }, ranges);
+  }
+
+  /** What was sent to the home of the channel is acked, or lost: it gets more, and then others do. */
+  #ended(channel: Channel, home: NodeId, now: number): void {
+    if (!this.#pages.end(channel, home)) return;
+    this.push(channel, home, now);
+    this.#pushNext(home, now);
+  }
+
+  /** What it waited for may have come another way meanwhile: it is asked. */
+  #pushNext(home: NodeId, now: number): void {
+    const next = this.#pages.next(home, now);
+    if (!next) return;
+    next.link(home).sent = undefined;
+    if (this.#context.owns(next) && this.#context.connected.has(home)) this.ask(next, home, now, 'due');
+    else this.#pushNext(home, now);
   }
 
   pushAll(channel: Channel, now: number): void {
@@ -72,17 +92,22 @@ export class Transfer {
       if (seq <= log.have(writer)) raise(link.have, log.pastOf({ writer, seq }));
       else link.have.set(writer, seq);
     }
-    if (link.sent && link.have && isWithin(link.sent, link.have)) link.resendAt = undefined;
-    else if (link.resendAt !== undefined) link.resendAt = now + timing.hedgeMs;
+    if (link.sent && link.have && isWithin(link.sent, link.have)) {
+      link.resendAt = undefined;
+      this.#ended(channel, home, now);
+    } else if (link.resendAt !== undefined) link.resendAt = Math.max(link.resendAt, now + timing.hedgeMs);
   }
 
   /** It said what it has, which need not be acked where nothing of it is of the claim's writer. */
-  onHas(channel: Channel, link: Link): void {
+  onHas(channel: Channel, home: NodeId, now: number): void {
+    const link = channel.link(home);
     const { sent, have, acked, reading } = link;
     if (reading || !sent || !have || !isWithin(sent, have)) return;
-    if ((have.get(this.#context.writer) ?? 0) > acked) return;
-    link.resendAt = undefined;
-    this.#context.dueChannels.changed(channel);
+    if ((have.get(this.#context.writer) ?? 0) <= acked) {
+      link.resendAt = undefined;
+      this.#context.dueChannels.changed(channel);
+    }
+    this.#ended(channel, home, now);
   }
 
   /** What it lacks is sent anew. Refused again without anything taken meanwhile, it is not: that answers what was under way
@@ -96,7 +121,9 @@ export class Transfer {
       return this.#context.dueChannels.changed(channel);
     }
     link.says(have);
+    this.#pages.end(channel, home);
     this.push(channel, home, now);
+    this.#pushNext(home, now);
   }
 
   /** What was sent was not acked in time: lost, or the home is slow. It is asked what it has. */
@@ -105,6 +132,7 @@ export class Transfer {
       if (link.resendAt === undefined || now < link.resendAt) continue;
       link.resendAt = undefined;
       link.sent = undefined;
+      if (this.#pages.end(channel, home)) this.#pushNext(home, now);
       // It is asked when it can be reached again; until then the channel may leave memory.
       if (!this.#context.connected.has(home)) continue;
       this.push(channel, home, now);
@@ -132,6 +160,7 @@ export class Transfer {
    *  there is to say. */
   connected(interval: Interval, peer: NodeId, now: number): void {
     const { owner, self } = interval;
+    this.#pages.drop(peer);
     for (const channel of this.#context.channelsIn(interval)) {
       channel.links.get(peer)?.forget();
       if (owner === undefined || owner === peer || owner === self) this.ask(channel, peer, now);
@@ -192,7 +221,9 @@ export class Transfer {
     const counts = interval.recovery && !planted('recovering-acks') ? undefined : claim;
     const terms = { channel, peer: to, claim: counts, have: channel.have() };
     const about = givenUpFor(channel, have);
-    const reading = { type: 'state', ...terms, ...about, ...(limited ? { limited } : {}) } as const;
+    // An owner asks for more once it has stored this.
+    const isPage = limited === true || claim !== undefined;
+    const reading = { type: 'state', ...terms, ...about, isPage } as const;
     const ranges = log.lacking(have);
     if (ranges.length === 0) this.#state(reading, []);
     else this.#read(reading, ranges);
@@ -221,15 +252,25 @@ export class Transfer {
     const goesOn = left.length > 0 && !isDamaged && slices.length > 0;
     if (reading.type === 'state') {
       this.#state(reading, runs);
-      if (goesOn && !reading.limited) this.#read(reading, left);
+      if (goesOn && !reading.isPage) this.#read(reading, left);
       return;
     }
     const link = channel.link(peer);
     link.reading = false;
-    if (channel.interval.held?.claim !== reading.claim || !this.#context.owns(channel)) return;
-    if (runs.length > 0) this.#append(channel, peer, runs);
-    for (const slice of slices) this.#sent(channel, link, slice, now);
-    if (!isDamaged) this.push(channel, peer, now);
+    const isOwned = channel.interval.held?.claim === reading.claim && this.#context.owns(channel);
+    if (!isOwned || runs.length === 0) {
+      this.#pages.end(channel, peer);
+      if (isOwned && !isDamaged) this.push(channel, peer, now);
+      return this.#pushNext(peer, now);
+    }
+    this.#append(channel, peer, runs);
+    link.resendAt = Math.max(link.resendAt ?? 0, now + timing.pageMs);
+    for (const slice of slices) this.#sent(channel, link, slice);
+    this.#pages.sent(channel, peer, left.length === 0);
+    if (left.length === 0) this.push(channel, peer, now);
+    // Acks are of entries of the claim's writer alone: of others it is asked what it has.
+    else if (slices.every(({ writer }) => writer !== this.#context.writer))
+      this.ask(channel, peer, now, 'due');
   }
 
   #state(
@@ -269,9 +310,8 @@ export class Transfer {
     }
   }
 
-  #sent(channel: Channel, link: Link, { writer, firstSeq, count }: SeqRange, now: number): void {
+  #sent(channel: Channel, link: Link, { writer, firstSeq, count }: SeqRange): void {
     link.sent?.set(writer, Math.max(link.sent.get(writer) ?? 0, firstSeq + count - 1));
-    link.resendAt ??= now + timing.hedgeMs;
     this.#context.dueChannels.changed(channel);
   }
 }
