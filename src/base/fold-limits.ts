@@ -20,4 +20,6 @@ export const foldLimits = {
   lastSnapshotShare: 1 / 4,
   /** Inboxes kept in the same way: 64 bytes for each that counts. */
   inboxCacheBytes: 67_108_864,
+  /** With more heads than these a folded channel is read anew instead of from its cursor. */
+  foldHeadsMax: 64,
 } as const;

@@ -430,8 +430,6 @@ export const limits = {
   storeReopensMax: 3,
   /** A folded channel whose reading ended is read on after this. */
   foldRetryMs: 500,
-  /** With more heads than these a folded channel is read anew instead of from its cursor. */
-  foldHeadsMax: 64,
   /** Outcomes of changes that are remembered for whoever made them; an answer takes two turns. */
   foldOutcomesMax: 4_096,
   /** A change that is durable shows in what its node knows within this, or its outcome is not known. */
