@@ -12,7 +12,6 @@ import { seconds } from '../report/text.js';
 import type { BenchContext, OpenSuite, Run, Suite } from './suite.js';
 import { type Load, timed } from './timed.js';
 
-const entriesPerChannel = 10;
 const inFlight = 64;
 const before = 'before';
 const meanwhile = 'while a fourth joins';
@@ -44,16 +43,16 @@ class ClusterJoinSuite implements OpenSuite {
 
   static async open(context: BenchContext): Promise<ClusterJoinSuite> {
     const { affinity, directory, payloadBytes } = context;
-    const channels = context.quick ? 3_000 : 100_000;
+    const channels = context.quick ? 2_000 : 100_000;
     const cluster = await RinglogCluster.start({ directory: join(directory, 'three'), affinity });
     const load: Load = Worker.start('load/load-process', { processor: affinity.load });
     try {
       context.progress(`cluster-join: publishing to ${channels} channels`);
       const sizes = {
         channels,
-        entries: channels * entriesPerChannel,
+        entries: channels,
         perFrame: 16,
-        inFlight: 512,
+        inFlight: 128,
         payloadBytes,
       };
       await load.do({ type: 'fill', url: cluster.first.url, name: 'join', ...sizes }, fillLimitMs);
@@ -70,7 +69,7 @@ class ClusterJoinSuite implements OpenSuite {
     this.#context = context;
     this.#cluster = cluster;
     this.#load = load;
-    this.#cell = `${inFlight} in flight, ${channels} channels of ${entriesPerChannel} entries`;
+    this.#cell = `${inFlight} in flight, ${channels} channels of one entry`;
     this.runs = [
       { cell: this.#cell, target: before, sample: () => this.#once(before, () => this.#sample()) },
       { cell: this.#cell, target: meanwhile, sample: () => this.#once(meanwhile, () => this.#join()) },

@@ -1,7 +1,10 @@
 /** Under what a node may stamp in a channel: its claim, none, or nothing as long as that is not known. */
 import { planted } from '../base/planted.js';
 import type { Channel } from './channel.js';
+import type { Context } from './context.js';
+import type { Interval } from './interval.js';
 import type { Parts } from './parts.js';
+import { meetsAppend } from './quorum.js';
 import type { Stamping } from './replica-terms.js';
 import { timing } from './timing.js';
 
@@ -19,9 +22,15 @@ export function stampingOf({ context, owning }: Parts, channel: Channel, now: nu
     const isOpening = own === undefined || log.roundOf({ writer, seq: own.seq }) !== held.claim.round;
     return { as: 'owner', round: held.claim.round, parents: log.parentsFor(writer, isOpening) };
   }
-  const isOpening = opening !== undefined && now < opening.since + timing.claimMs;
+  const isOpening = opening !== undefined && now < opening.since + openingMs(context, interval);
   const isReclaimed = !held && interval.wanted && interval.reclaimBy !== undefined;
   if (interval.attempt || isOpening || isReclaimed) return { as: 'wait' };
   const round = planted('degraded-round') ? (interval.promise?.round ?? 0) : 0;
   return { as: 'degraded', round: round as 0, parents: log.parentsFor(writer, false) };
+}
+
+/** Homes that are there are waited for as long as an ack is: of very many channels at once they say late what they hold. */
+function openingMs({ self, connected }: Context, { sets }: Interval): number {
+  const isReached = meetsAppend(sets, (home) => home === self || connected.has(home));
+  return isReached ? timing.publishMs : timing.claimMs;
 }

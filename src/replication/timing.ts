@@ -3,7 +3,7 @@ export const timing = {
   /** A claim that is not granted by then is given up; until then publishes wait for it. */
   claimMs: 150,
   /** Homes that do not say what they hold are asked again after `claimMs`, then after twice that, and so on, up to this. */
-  openMaxMs: 2_000,
+  openMaxMs: 1_000,
   /** After a change of the ring publishes wait so long for the owner to be found anew. */
   reclaimMs: 1_000,
   /** Pause before the next try, drawn at random so that two claimants do not meet again. */
