@@ -140,8 +140,8 @@ export async function orderlyReturn(story: Story): Promise<void> {
   await story.begin();
   const { owner, others } = story;
   const there = story.publisher('there', others);
-  story.plain('here', [owner], 40);
-  for (let i = 0; i < 2; i++) {
+  story.plain('here', [owner], 60);
+  for (let i = 0; i < 6; i++) {
     story.split(others);
     owner.index.latencyMsMax = 1;
     await story.pass(2_500);
