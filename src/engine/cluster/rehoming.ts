@@ -93,6 +93,8 @@ export class Rehoming {
     try {
       const fetched = await remote.fetch(ref, deliveredOf(channel));
       if (fetched.type === 'unknown') return;
+      // Others may count on what is held here until the change is over.
+      await replicated.holdApart(ref);
       const lost = fetched.type === 'lost' ? fetched.dots : [];
       if (!this.#isMisplaced(channel) || this.#parts.isHome(ref)) return;
       const old = channel.log;

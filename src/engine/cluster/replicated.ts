@@ -126,6 +126,11 @@ export class Replicated implements Ordering {
     return await this.#held.openApart(ref);
   }
 
+  /** Readers leave the log of an interval that is held for the others still. */
+  async holdApart(ref: ChannelRef): Promise<void> {
+    if (this.#options.surroundings.heldInterval(ref) !== undefined) await this.#held.openApart(ref);
+  }
+
   /** Brings entries into a log that is held, if they can be had. */
   async fetchHeld(ref: ChannelRef, dots: readonly Dot[]): Promise<Fetched> {
     const interval = this.#options.surroundings.heldInterval(ref);
