@@ -18,6 +18,7 @@ const inFlight = 512;
 const perFrame = 16;
 const floor = 'append and sync alone, 512 a write';
 const back = 'one that comes back';
+const awayMs = 3_000;
 const pollMs = 100;
 const limitMs = 600_000;
 const fillLimitMs = 1_800_000;
@@ -75,6 +76,8 @@ class ClusterReturnSuite implements OpenSuite {
     const cluster = this.#cluster;
     const name = `return-${++this.#rounds}`;
     await cluster.nodes.at(-1)!.kill();
+    // What it ordered is ordered by others by then.
+    await pause(awayMs);
     const sizes = { channels, entries: this.#entries, perFrame, inFlight, payloadBytes };
     await this.#load.do({ type: 'fill', url: cluster.first.url, name, ...sizes }, fillLimitMs);
     const node = await cluster.startAgain();
