@@ -53,7 +53,11 @@ export class Transfer {
       if (isBehind(channel, link)) this.#append(channel, home, []);
       return;
     }
-    if (!this.#pages.begin(channel, home, now)) return;
+    if (!this.#pages.begin(channel, home, now)) {
+      // Should nobody end what is under way: then it is looked at again.
+      link.resendAt ??= now + timing.pageMs;
+      return this.#context.dueChannels.changed(channel);
+    }
     link.reading = true;
     this.#read({ type: 'append', channel, peer: home, claim: held.claim }, ranges);
   }
