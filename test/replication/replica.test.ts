@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { WriterId } from '../../src/base/ids.js';
 import { RunWriter } from '../../src/log/run-writer.js';
-import { Home, openingState, ownerOfThree, ref, runOf } from './cluster.js';
+import { timing } from '../../src/replication/timing.js';
+import { Home, nodeId, openingState, ownerOfThree, ref, runOf } from './cluster.js';
 
 const other = '77'.repeat(12) as WriterId;
 const higher = '88'.repeat(12) as WriterId;
@@ -258,6 +259,23 @@ describe('an owner', () => {
     expect(home.effects).toContainEqual(
       expect.objectContaining({ type: 'outcome', outcome: { type: 'acked', level: 'quorum', copies: 2 } }),
     );
+  });
+
+  test('waits for homes that are linked as long as for acks before it stamps alone, and for others a moment', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    const stamping = () => home.replica.stamping(ref, home.now).as;
+    home.now += timing.claimMs;
+    expect(stamping()).toBe('wait');
+    home.now += timing.publishMs - timing.claimMs;
+    expect(stamping()).toBe('degraded');
+    const alone = ownerOfThree();
+    alone.replica.touch('i', ref, alone.now);
+    alone.replica.disconnected(nodeId('b'), alone.now);
+    alone.now += timing.claimMs - 1;
+    expect(alone.replica.stamping(ref, alone.now).as).toBe('wait');
+    alone.now += 1;
+    expect(alone.replica.stamping(ref, alone.now).as).toBe('degraded');
   });
 
   test('tells no outcome before its commit is over: nobody waits for it yet', () => {
