@@ -8,7 +8,7 @@ import { latencyColumns, notesColumn, rateColumns, valueColumn } from '../report
 import type { Goal } from '../report/goal.js';
 import { type Rows, median } from '../report/rows.js';
 import type { Sample } from '../report/sample.js';
-import { seconds } from '../report/text.js';
+import { plain, seconds } from '../report/text.js';
 import type { BenchContext, OpenSuite, Run, Suite } from './suite.js';
 import { type Load, timed } from './timed.js';
 
@@ -28,6 +28,7 @@ export const clusterJoinSuite: Suite = {
     ...latencyColumns,
     valueColumn('joined s', 'joined', seconds),
     valueColumn('claims s', 'claims', seconds),
+    valueColumn('loads ended', 'ended', plain),
     notesColumn,
   ],
   open: (context) => ClusterJoinSuite.open(context),
@@ -99,9 +100,17 @@ class ClusterJoinSuite implements OpenSuite {
     let isOver = false;
     void joining.finally(() => (isOver = true)).catch(() => undefined);
     const samples: Sample[] = [];
-    do samples.push(await this.#sample());
-    while (!isOver);
-    return { ...together(samples), values: await joining };
+    let ended = 0;
+    do {
+      try {
+        samples.push(await this.#sample());
+      } catch (error) {
+        // While claims move, publishes are refused or have no sure outcome: an application says them again, and this load ends.
+        if (!/UNAVAILABLE|INDETERMINATE/.test(String(error))) throw error;
+        ended++;
+      }
+    } while (!isOver);
+    return { ...together(samples), values: { ...(await joining), ended } };
   }
 
   /** Seconds from its start until it is one of the ring and no change is under way, and from when it may own what falls to it

@@ -172,6 +172,7 @@ export class Replica {
   disconnected(peer: NodeId, now: number): void {
     this.#parts.context.connected.delete(peer);
     this.#parts.catchUp.disconnected(peer);
+    this.#parts.transfer.disconnected(peer);
     this.#parts.context.awayFor(peer, now);
     for (const channel of this.#parts.context.dueChannels.items()) this.#parts.outcomes.settle(channel, now);
   }

@@ -171,6 +171,11 @@ export class Transfer {
     }
   }
 
+  /** Nothing is on its way to it any more, and nothing waits for that. */
+  disconnected(peer: NodeId): void {
+    this.#pages.drop(peer);
+  }
+
   /** Asks a home what it has and for what is lacking here; an owner asks under its claim, which is answered by an ack
    *  too. Not again within a while unless it is `due`. */
   ask(channel: Channel, home: NodeId, now: number, due: 'due' | 'ifNotAsked' = 'ifNotAsked'): void {

@@ -2,6 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import type { WriterId } from '../../src/base/ids.js';
 import { RunWriter } from '../../src/log/run-writer.js';
+import { verifyRun } from '../../src/log/run-reader.js';
+import type { PeerMessage } from '../../src/replication/messages.js';
+import type { StoredSlice } from '../../src/replication/stored-slice.js';
 import { timing } from '../../src/replication/timing.js';
 import { Home, nodeId, openingState, ownerOfThree, ref, runOf } from './cluster.js';
 
@@ -77,6 +80,30 @@ describe('a home', () => {
       [2, 'indeterminate'],
       [3, 'acked'],
     ]);
+  });
+
+  test('answers who opens with a page, and whoever else asks with all of it', () => {
+    for (const terms of [{ claim }, {}]) {
+      const home = new Home('a', 'abc');
+      home.hear('b', append([runOf(other, 5, 1).bytes]));
+      home.sync();
+      home.hear('b', append([runOf(other, 5, 2, home.log.writer(other)!.lastChecksum!).bytes]));
+      home.sync();
+      home.effects.splice(0);
+      home.hear('b', { type: 'pull', interval: 'i', ref, have: new Map(), ...terms });
+      home.sync();
+      const reads = () =>
+        home.effects.splice(0).flatMap((effect) => (effect.type === 'read' ? [effect] : []));
+      const [read] = reads();
+      const bytes = runOf(other, 5, 1).bytes;
+      const run = verifyRun(bytes, 0, bytes.length);
+      const { headerBytes, recordBytes } = run.ok ? run.value : { headerBytes: 0, recordBytes: 0 };
+      const records = bytes.subarray(headerBytes, headerBytes + recordBytes);
+      const slice = { writer: other, round: 5, firstSeq: 1, count: 1, records } as StoredSlice;
+      home.replica.loaded(read!.id, [slice], false, home.now);
+      home.drain();
+      expect(reads()).toHaveLength('claim' in terms ? 0 : 1);
+    }
   });
 
   test('that is asked promises nothing', () => {
@@ -276,6 +303,29 @@ describe('an owner', () => {
     expect(alone.replica.stamping(ref, alone.now).as).toBe('wait');
     alone.now += 1;
     expect(alone.replica.stamping(ref, alone.now).as).toBe('degraded');
+  });
+
+  test('asks for more of what a home has once it has stored what came of it', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    const first = runOf(other, 0, 1);
+    const second = runOf(other, 0, 2, first.last);
+    const have = new Map([[other, 2]]);
+    const page = (run: Uint8Array) => ({ ...openingState(home), have, runs: [run] }) as PeerMessage;
+    home.drain();
+    home.said();
+    const pulls = () => home.said().filter(({ type }) => type === 'pull');
+    home.hear('b', page(first.bytes));
+    home.now += timing.claimMs;
+    home.replica.tick(home.now);
+    home.drain();
+    // Not of who sent some: that is to be stored first. The other one has said nothing yet.
+    expect(pulls()).toHaveLength(1);
+    home.sync();
+    expect(pulls()).toMatchObject([{ have: new Map([[other, 1]]) }]);
+    home.hear('b', page(second.bytes));
+    home.sync();
+    expect(home.replica.stamping(ref, home.now).as).toBe('owner');
   });
 
   test('tells no outcome before its commit is over: nobody waits for it yet', () => {
