@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Child } from '../processes/child.js';
-import { freePort } from '../processes/free-port.js';
+import { freePort } from '../../test/support/free-port.js';
 
 export interface PeerServer {
   readonly pid: number;

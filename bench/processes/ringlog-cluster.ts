@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Affinity } from './affinity.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../test/support/free-port.js';
 import { RinglogNode, type RinglogNodeOptions } from './ringlog-node.js';
 
 export interface RinglogClusterOptions {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../test/support/free-port.js';
 import type { Inside } from './inside.js';
 import { isReadable, machineProcessorSeconds, processorSeconds } from './processor-time.js';
 

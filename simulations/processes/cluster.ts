@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { NodeProcess, freePort } from '../../test/support/node-process.js';
+import { freePort } from '../../test/support/free-port.js';
+import { NodeProcess } from '../../test/support/node-process.js';
 import { type VerifyJson, type VerifyPageJson, verifyAll } from '../../src/cli/verify-pages.js';
 import { Proxies } from './proxies.js';
 

@@ -11,7 +11,8 @@ import { type Client, connect } from '../../src/client/index.js';
 import type { NodeId } from '../../src/base/ids.js';
 import { clusterKeyText, parseClusterKey } from '../../src/peer/cluster-key.js';
 import { openPort, sealed, someNode } from '../peer/support.js';
-import { NodeProcess, freePort } from '../support/node-process.js';
+import { freePort } from '../support/free-port.js';
+import { NodeProcess } from '../support/node-process.js';
 import { projectRoot } from '../support/project-root.js';
 import { areTogether } from '../support/rings.js';
 

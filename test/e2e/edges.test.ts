@@ -4,7 +4,8 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Client, connect } from '../../src/client/index.js';
-import { NodeProcess, freePort } from '../support/node-process.js';
+import { freePort } from '../support/free-port.js';
+import { NodeProcess } from '../support/node-process.js';
 
 /** Many starts of real processes: on a busy machine each takes its time. */
 const limitMs = 400_000;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Message, connect } from '../../src/client/index.js';
-import { NodeProcess, freePort } from '../support/node-process.js';
+import { freePort } from '../support/free-port.js';
+import { NodeProcess } from '../support/node-process.js';
 import { ringlogAt } from '../support/ringlog-at.js';
 
 /** Starts of real processes: on a busy machine each takes its time. */

@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { VerifyJson } from '../../src/cli/verify-pages.js';
 import { connect } from '../../src/client/index.js';
-import { NodeProcess, freePort } from '../support/node-process.js';
+import { freePort } from '../support/free-port.js';
+import { NodeProcess } from '../support/node-process.js';
 import { ringlogAt } from '../support/ringlog-at.js';
 
 /** Many starts of real processes: on a busy machine each takes its time. */

@@ -8,11 +8,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fetchTrusting } from '../../src/cli/trusting.js';
+import { freePort } from './free-port.js';
 import { projectRoot } from './project-root.js';
 
 export interface NodeProcessOptions {
@@ -38,10 +38,6 @@ const stopLimitMs = 30_000;
 const pollMs = 10;
 const outputKeptMax = 65_536;
 const portsTriedMax = 20;
-// Below the ports that systems give to outgoing connections: a client that keeps knocking on the port of a killed node
-// may otherwise be given that very port, connect to itself, and keep the node from coming back.
-const portMin = 12_000;
-const portMax = 32_000;
 
 export class NodeProcess {
   readonly url: string;
@@ -75,7 +71,7 @@ export class NodeProcess {
         return node;
       } catch (error) {
         await node.remove();
-        // Another program took the port between our look and the node's.
+        // A program that is none of ours took the port between our look and the node's.
         const taken = error instanceof Error && error.message.includes('Another program listens');
         if (!taken || tries === portsTriedMax) throw error;
       }
@@ -200,21 +196,4 @@ function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(environment).filter(([name]) => !name.startsWith('RINGLOG_') && name !== 'NODE_OPTIONS'),
   );
-}
-
-/** Nobody listens there now. Another program may take it before the node does. */
-export async function freePort(): Promise<number> {
-  for (let tries = 0; tries < portsTriedMax; tries++) {
-    const port = portMin + Math.floor(Math.random() * (portMax - portMin));
-    if (await isFree(port)) return port;
-  }
-  throw new Error(`no free port found between ${portMin} and ${portMax}`);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
