@@ -347,12 +347,13 @@ export class Ending {
       .every(({ reader }) => {
         const { orders, homesOf } = this.#evidence!;
         const floors = homesOf(reader.channel)[0]?.channels.get(reader.channel)?.floors;
-        const last = orders
-          .get(reader.channel)
-          ?.entries.findLast(
-            ({ line, writer, seq, isVoid }) => line > 0 && !isVoid && seq > (floors?.get(writer) ?? 0),
-          );
-        return !last || reader.events.some((event) => event.type === 'entry' && event.line === last.line);
+        const had = new Set(reader.events.map((event) => (event.type === 'entry' ? event.line : 0)));
+        const { entries = [] } = orders.get(reader.channel) ?? {};
+        // Of what stands there twice one is shown: not the last one alone says that it has read on.
+        return entries.every(
+          ({ line, writer, seq, isVoid }) =>
+            isVoid || had.has(line) || line === 0 || seq <= (floors?.get(writer) ?? 0),
+        );
       });
   }
 

@@ -128,6 +128,7 @@ export class LogReader {
   /** What is due: at most `countMax` entries, all of one writer. Asking again gives the same. */
   next(log: ChannelLog, countMax: number): Step {
     assert(countMax >= 1, 'at least one entry is asked for');
+    this.#passTrimmed(log);
     if (this.#position < startOf(log)) return this.#gap(log);
     const span = this.#settle(log);
     if (!span) return { type: 'end' };
@@ -194,12 +195,14 @@ export class LogReader {
   }
 
   isAtEnd(log: ChannelLog): boolean {
+    this.#passTrimmed(log);
     return this.#position >= startOf(log) && this.#settle(log) === undefined;
   }
 
   /** The first place behind all that was had; where the order has others between, they lie before it too. `undefined`
    *  while the order does not have all of it. */
   placeBehind(log: ChannelLog): number | undefined {
+    this.#passTrimmed(log);
     if (this.#position < startOf(log)) return this.#position;
     this.#settle(log);
     let position = this.#position;
@@ -226,6 +229,15 @@ export class LogReader {
 
   #headsAt(log: ChannelLog, position: number): readonly Dot[] {
     return this.#beyond ? log.headsOf({ position, beyond: this.#beyond }) : log.headsAt(position);
+  }
+
+  /** Of what was trimmed it may have had all, at a node whose order was ahead of this one: no gap then. */
+  #passTrimmed(log: ChannelLog): void {
+    if (this.#position >= log.firstPosition || this.#position < log.generation.start) return;
+    const known = new Map(this.#knownHeads().map(({ writer, seq }) => [writer, seq]));
+    for (const [writer, toSeq] of log.vectorAt(log.firstPosition))
+      if ((known.get(writer) ?? 0) < toSeq) return;
+    this.#position = log.firstPosition;
   }
 
   /** Moves over what is had or not wanted; returns what comes then. */

@@ -228,6 +228,26 @@ test('a reader overtaken by a trim is told, and goes on behind it', () => {
   );
 });
 
+test('a reader that had all that is trimmed meanwhile, ahead of its home, is told no gap', () => {
+  fc.assert(
+    fc.property(seeds, (seed) => {
+      const history = History.run(seed, { trims: true });
+      const { log } = history.homes[0]!;
+      const through = log.firstPosition + history.integer(log.endPosition - log.firstPosition + 1);
+      const reader = LogReader.atPosition(log, 0);
+      for (const [writer, seq] of log.vectorAt(through)) reader.took(writer, seq);
+      expect(reader.isAtEnd(log)).toBe(through === log.endPosition);
+      const { delivered, gapHeads } = readAll(log, reader, history);
+      expect(gapHeads).toBeUndefined();
+      expect(delivered.map(({ dot }) => dot)).toEqual(
+        dots(history.order.slice(through, through + delivered.length)),
+      );
+      expect(reader.position).toBe(log.endPosition);
+    }),
+    runs,
+  );
+});
+
 test('a cursor ahead of a home names what is missing', () => {
   const history = History.run(7);
   const { log } = history.homes[0]!;
