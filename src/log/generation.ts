@@ -4,6 +4,7 @@ import type { Span } from './committed-order.js';
 import { isPresent, oldThrough, presentOf, voidsDue } from './deletion.js';
 import type { Deletion, LostRange, Trim } from './entry.js';
 import type { LogParts } from './log-parts.js';
+import { endsGeneration } from './trims.js';
 
 export class Generation {
   readonly #parts: LogParts;
@@ -54,6 +55,22 @@ export class Generation {
     return this.#parts.deletion ? spans.flatMap((span) => presentOf(this.#parts, span)) : spans;
   }
 
+  /** What of these, which are not committed, comes before an end that may yet take effect. */
+  beforeEnds(spans: readonly Span[]): readonly Span[] {
+    const { trims, subLogs } = this.#parts;
+    const ends = trims.filter(
+      (held) => endsGeneration(held) && subLogs.get(held.dot.writer)?.placementOf(held.dot.seq) === undefined,
+    );
+    if (ends.length === 0) return spans;
+    for (const [i, span] of spans.entries()) {
+      const seqs = ends.flatMap(({ dot }) => (isWithin(span, dot) ? dot.seq : []));
+      if (seqs.length === 0) continue;
+      const count = Math.min(...seqs) - span.firstSeq;
+      return count === 0 ? spans.slice(0, i) : [...spans.slice(0, i), { ...span, count }];
+    }
+    return spans;
+  }
+
   /** Whether any of these is deleted. */
   hasDeleted(spans: readonly Span[]): boolean {
     const { deletion } = this.#parts;
@@ -71,4 +88,8 @@ export class Generation {
     const floors = new Map(held.map((subLog) => [subLog.writer, subLog.seq]));
     return { through: { writer, seq }, floors: floors.set(writer, seq), round };
   }
+}
+
+function isWithin({ writer, firstSeq, count }: Span, dot: Dot): boolean {
+  return writer === dot.writer && firstSeq <= dot.seq && dot.seq < firstSeq + count;
 }

@@ -128,7 +128,7 @@ export class LogReader {
   /** What is due: at most `countMax` entries, all of one writer. Asking again gives the same. */
   next(log: ChannelLog, countMax: number): Step {
     assert(countMax >= 1, 'at least one entry is asked for');
-    this.#passTrimmed(log);
+    this.#passGone(log);
     if (this.#position < startOf(log)) return this.#gap(log);
     const span = this.#settle(log);
     if (!span) return { type: 'end' };
@@ -164,12 +164,13 @@ export class LogReader {
 
   /** What is due of order(tip) behind the committed order, at whose end this reader is: provisional, since a merge may
    *  place other entries before these. Late is what comes before something that was had in that order, or beside it.
-   *  `took` says that it was delivered. */
+   *  Nobody gets across an end of the generation before it is known to take effect, which is told first. `took` says that
+   *  it was delivered. */
   nextProvisional(log: ChannelLog, tip: Dot, countMax: number): Exclude<Step, GapStep> {
     assert(countMax >= 1, 'at least one entry is asked for');
     assert(this.isAtEnd(log), 'what is committed comes first');
     const had = this.#beyond;
-    const spans = log.provisional(tip);
+    const spans = log.generation.beforeEnds(log.provisional(tip));
     const at = spans.findIndex((span) => span.firstSeq + span.count - 1 > (had?.get(span.writer) ?? 0));
     const span = spans[at];
     if (!span) return { type: 'end' };
@@ -195,14 +196,14 @@ export class LogReader {
   }
 
   isAtEnd(log: ChannelLog): boolean {
-    this.#passTrimmed(log);
+    this.#passGone(log);
     return this.#position >= startOf(log) && this.#settle(log) === undefined;
   }
 
   /** The first place behind all that was had; where the order has others between, they lie before it too. `undefined`
    *  while the order does not have all of it. */
   placeBehind(log: ChannelLog): number | undefined {
-    this.#passTrimmed(log);
+    this.#passGone(log);
     if (this.#position < startOf(log)) return this.#position;
     this.#settle(log);
     let position = this.#position;
@@ -231,13 +232,19 @@ export class LogReader {
     return this.#beyond ? log.headsOf({ position, beyond: this.#beyond }) : log.headsAt(position);
   }
 
-  /** Of what was trimmed it may have had all, at a node whose order was ahead of this one: no gap then. */
-  #passTrimmed(log: ChannelLog): void {
-    if (this.#position >= log.firstPosition || this.#position < log.generation.start) return;
+  /** Passes over what is gone and was had, or was told: it may have gone on at a node whose order was ahead of this one, or have
+   *  had what is committed here only now. Nobody has anything of a generation without being told of the end before it. */
+  #passGone(log: ChannelLog): void {
+    const { generation, firstPosition } = log;
+    if (this.#position >= startOf(log)) return;
     const known = new Map(this.#knownHeads().map(({ writer, seq }) => [writer, seq]));
-    for (const [writer, toSeq] of log.vectorAt(log.firstPosition))
-      if ((known.get(writer) ?? 0) < toSeq) return;
-    this.#position = log.firstPosition;
+    const isOld = ([writer, seq]: [WriterId, number]): boolean => seq <= generation.oldThrough(writer);
+    if (this.#position < generation.start) {
+      if ([...known].every(isOld)) return;
+      this.#position = generation.start;
+    }
+    const gone = [...log.vectorAt(firstPosition)].filter((through) => !isOld(through));
+    if (gone.every(([writer, seq]) => (known.get(writer) ?? 0) >= seq)) this.#position = startOf(log);
   }
 
   /** Moves over what is had or not wanted; returns what comes then. */
@@ -278,9 +285,7 @@ export class LogReader {
     const start = startOf(log);
     this.#gapEnd = start;
     const known = new Map(this.#knownHeads().map(({ writer, seq }) => [writer, seq]));
-    const isOfOlder =
-      this.#position < log.generation.start &&
-      [...known].every(([writer, seq]) => seq <= log.generation.oldThrough(writer));
+    const isOfOlder = this.#position < log.generation.start;
     const heads = this.#headsAt(log, start);
     const ranges = this.#rangesBefore(log, start, known);
     return { type: 'gap', reason: isOfOlder ? 'deleted' : this.#trimReason(log, known), ranges, heads };

@@ -124,6 +124,40 @@ describe('the end of a generation', () => {
     expect(readAll(log)).toEqual(['deleted', 'a7x1']);
   });
 
+  test('is gone over by nobody before it takes effect, and is told then', () => {
+    const log = new ChannelLog(ref);
+    commit(write(a, { count: 5 }, log), log);
+    const live = LogReader.atPosition(log, log.endPosition);
+    const ahead = (tip: Dot): string[] => {
+      const told: string[] = [];
+      for (;;) {
+        const step = live.nextProvisional(log, tip, 100);
+        if (step.type === 'end') return told;
+        told.push(`${step.writer[0]}${step.firstSeq}x${step.count}`);
+        live.took(step.writer, step.firstSeq + step.count - 1);
+      }
+    };
+    expect(ahead(write(a, { count: 2 }, log))).toEqual(['a6x2']);
+    const end = write(a, { deletes: true }, log);
+    const tip = write(a, { count: 2 }, log);
+    expect(ahead(tip)).toEqual([]);
+    commit(end, log);
+    expect(readAll(log, live)).toEqual(['deleted']);
+    expect(ahead(tip)).toEqual(['a9x2']);
+    commit(tip, log);
+    expect(readAll(log, live)).toEqual([]);
+  });
+
+  test('is told once to who goes on elsewhere, where it takes effect later', () => {
+    const log = new ChannelLog(ref);
+    commit(write(a, { count: 5 }, log), log);
+    write(a, { deletes: true }, log);
+    const tip = write(a, { count: 2 }, log);
+    const told = LogReader.atCursor(log, [tip]);
+    commit(write(a, {}, log), log);
+    expect(told.ok && readAll(log, told.value)).toEqual(['a9x1']);
+  });
+
   test('is why its past cannot be read, also to who has not heard of it', () => {
     const { home, apart } = parted();
     const range = { writer: a, fromSeq: 2, toSeq: 3 };
