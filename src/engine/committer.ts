@@ -9,7 +9,7 @@ import type { ActiveChannel } from './active-channel.js';
 import { encodeClockNote, noteNames } from './notes.js';
 import type { Companion, Ordering, Stamped } from './ordering.js';
 import { isSnapshotDue } from './folds/folds.js';
-import { type Pending, neededMerge, refuseUnwritten, tellIndeterminate, weight } from './pending.js';
+import { type Pending, isOfLog, neededMerge, refuseUnwritten, tellIndeterminate, weight } from './pending.js';
 import type { LogStore, Timers } from './ports.js';
 import { type Group, Stamper, type StamperOptions } from './stamper.js';
 
@@ -214,9 +214,15 @@ export class Committer {
         // Elsewhere it would count for nothing.
         return stamping.as === 'owner' ? this.#written(stamped) : stamped;
       }
-      this.#putBack(channel, items);
+      // Without these the fold may never be had: what it begins with may not be known to be committed.
+      const needed = items.filter(isOfLog);
+      this.#putBack(
+        channel,
+        items.filter((item) => !isOfLog(item)),
+      );
       folds?.prepare(channel, this);
-      if (readiness === 'merge') return this.#stamper.stamp({ channel, items: [neededMerge] }, stamping);
+      if (readiness === 'merge') needed.unshift(neededMerge);
+      if (needed.length > 0) return this.#stamper.stamp({ channel, items: needed }, stamping);
     }
     return undefined;
   }
@@ -273,6 +279,18 @@ export class Committer {
     this.#stopped = true;
     for (const channel of this.#queue.splice(0)) this.refusePending(channel);
     this.#hooks.flush();
+  }
+
+  /** Refuses what waits in a channel of which it cannot be told what it comes to. */
+  refuseUnjudged(channel: ActiveChannel): void {
+    const needed = channel.pending.filter(isOfLog);
+    this.refusePending(channel);
+    this.#queue = this.#queue.filter((queued) => queued !== channel);
+    for (const item of needed) {
+      this.admit(item);
+      channel.wait(item);
+    }
+    this.resume(channel);
   }
 
   /** Refuses what waits in one channel. */

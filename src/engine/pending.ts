@@ -91,6 +91,11 @@ export interface PendingGap {
 
 export type Pending = PendingPublish | PendingTrim | PendingMerge | PendingSnapshot | PendingGap;
 
+/** Whether the log itself needs it, to go on or to be read on: it waits for nothing that is judged. */
+export function isOfLog({ kind }: Pending): boolean {
+  return kind === 'merge' || kind === 'gap';
+}
+
 /** What it counts for in the bounds of what may wait. */
 export function weight(item: Pending): number {
   if (item.kind === 'publish') return item.content.length + 128;

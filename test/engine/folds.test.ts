@@ -198,7 +198,7 @@ describe('an entry that was given up is no change', () => {
     log.commitThrough(first);
     const channel = channelOf(log);
     await new Promise<void>((resume) =>
-      folds.prepare(channel, { resume: () => resume(), refusePending: () => {} }),
+      folds.prepare(channel, { resume: () => resume(), refuseUnjudged: () => {} }),
     );
     expect(folds.at(channel, [gap])?.tip).toBe(3);
     log.commitThrough(gap);

@@ -29,7 +29,7 @@ const underWayMax = 16;
 /** Of the committer: what waits in a channel is tried again, or refused. */
 export interface Waiting {
   resume(channel: ActiveChannel): void;
-  refusePending(channel: ActiveChannel): void;
+  refuseUnjudged(channel: ActiveChannel): void;
 }
 
 export interface FoldsHooks {
@@ -99,7 +99,7 @@ export class Folds<F> {
         () => waiting.resume(channel),
         (error: unknown) => {
           this.#tries.delete(channel);
-          waiting.refusePending(channel);
+          waiting.refuseUnjudged(channel);
           if (error instanceof StoreFailedError) this.hooks.failed(error);
         },
       )

@@ -270,3 +270,25 @@ test('a node whose own entries stand beside the head of its claim judges patches
   for (const state of states) expect(state.hash).toBe(states[0].hash);
   for (let i = 0; i < 6; i++) expect(states[0].value.list).toContain(`after ${i}`);
 });
+
+test('a document that was trimmed is changed again after a restart of all, also by who asks at once', async () => {
+  // What is behind the trim, the snapshot too, is not known to be committed then.
+  const rules = { sets: { short: { retention: { maxCount: 1 } } }, hubs: { default: { rules: 'short' } } };
+  const world = await ClusterWorld.start({ nodes: 3, rules, trimGraceMs: 1_000 });
+  const session = connect(world.nodes[0]!);
+  for (let i = 1; i <= 20; i++) expect(await change(session, add('/n', i))).toHaveProperty('ack');
+  await world.pass(5_000);
+  for (const node of world.nodes) node.kill();
+  await world.run(Promise.all(world.nodes.map((node) => node.start(false))));
+  const again = world.nodes.map(connect);
+  let versions: unknown[] = [];
+  for (let i = 0; i < 200 && !versions.includes(21); i++) {
+    const answers = await Promise.all(again.map((each) => change(each, add('/n', 21))));
+    versions = answers.map(({ ack }) => ack?.version);
+    await world.pass(20);
+  }
+  expect(versions).toContain(21);
+  await world.pass(1_000);
+  for (const each of again) expect(await get(each)).toMatchObject({ value: { n: 21 } });
+  expect(alarms(world)).toEqual([]);
+});
