@@ -2,8 +2,8 @@
 import { createSocket } from 'node:dgram';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { projectRoot } from './project-root.js';
 
 // Below the ports that systems give to outgoing connections: a client that keeps knocking on the port of a killed node
 // may otherwise be given that very port, connect to itself, and keep the node from coming back. Ten thousand clients
@@ -12,8 +12,9 @@ const portMin = 12_000;
 const portMax = 32_000;
 const triesMax = 50;
 
-/** A file for each port that is given away, with the id of the process it was given to. */
-const folder = join(tmpdir(), 'ringlog-test-ports');
+/** A file for each port that is given away, with the id of the process it was given to. Not among temporary files: programs under
+ *  test have folders of their own for those, and are to leave nothing there. */
+const folder = join(projectRoot(), 'node_modules/.cache/ringlog-test-ports');
 const mine = new Set<string>();
 
 /** Nobody uses it for TCP or UDP on loopback, and none who asks here gets it while this process lives: between the look
@@ -29,16 +30,24 @@ export async function freePort(): Promise<number> {
 function take(port: number): boolean {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, String(port));
-  try {
-    writeFileSync(path, String(process.pid), { flag: 'wx' });
-  } catch {
-    // What an ended process held is free for the next who draws it.
-    if (!isHeld(path)) rmSync(path, { force: true });
-    return false;
+  if (!note(path)) {
+    if (isHeld(path)) return false;
+    // Its process has ended.
+    rmSync(path, { force: true });
+    if (!note(path)) return false;
   }
   if (mine.size === 0) process.once('exit', giveBack);
   mine.add(path);
   return true;
+}
+
+function note(path: string): boolean {
+  try {
+    writeFileSync(path, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function giveBack(): void {
