@@ -13,6 +13,8 @@ export class Reunion {
   /** In the order they became known; the first ones make room. */
   readonly #known = new Set<string>();
   #nextRejoinAt = Number.POSITIVE_INFINITY;
+  /** Until then a missing one is looked for as often as when alone. */
+  #eagerUntil = Number.NEGATIVE_INFINITY;
   #nextDeadPingAt = Number.POSITIVE_INFINITY;
   #strangerAt = Number.NEGATIVE_INFINITY;
 
@@ -38,7 +40,9 @@ export class Reunion {
 
   /** Addresses to try, from configuration, discovery or an earlier life. */
   learn(addresses: readonly string[], now: number): void {
+    const { deadPingMs } = this.#parameters;
     for (const address of addresses) {
+      if (!this.#known.has(address)) this.#eagerUntil = now + deadPingMs;
       this.#known.delete(address);
       this.#known.add(address);
       if (this.#known.size > limits.knownAddressesMax) this.#known.delete([...this.#known][0]!);
@@ -50,13 +54,16 @@ export class Reunion {
   rejoinAddress(ownAddress: string, now: number): string | undefined {
     if (now < this.#nextRejoinAt) return undefined;
     const { rejoinIntervalMs, syncIntervalMs } = this.#parameters;
-    const alone = this.#table.presentCount === 1;
-    this.#nextRejoinAt = now + (alone ? rejoinIntervalMs : syncIntervalMs * (0.75 + this.#random.next() / 2));
     const present = new Set([ownAddress]);
     for (const { present: isPresent, profile } of this.#table.values()) {
       if (isPresent) present.add(profile.peerAddress);
     }
     const lost = [...this.#known].filter((address) => !present.has(address));
+    // Who was not met since the start is not held dead, so nobody pings it: two halves that both restarted while they were
+    // cut off from each other meet by this alone.
+    const isEager = this.#table.presentCount === 1 || (lost.length > 0 && now < this.#eagerUntil);
+    this.#nextRejoinAt =
+      now + (isEager ? rejoinIntervalMs : syncIntervalMs * (0.75 + this.#random.next() / 2));
     for (const member of this.#table.pick(1, isDead)) lost.push(member.profile.peerAddress);
     return lost[Math.floor(this.#random.next() * lost.length)];
   }

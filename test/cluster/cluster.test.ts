@@ -74,6 +74,23 @@ describe('a cluster', () => {
     }
   });
 
+  test('meets within two seconds when all restarted while they were cut off from each other', () => {
+    for (const seed of seeds(12)) {
+      const world = settled(seed, 6);
+      const side = (node: WorldNode) => node.index < 2 + (seed % 3);
+      world.connected = (from, to) => side(from) === side(to);
+      const addresses = world.nodes.map(({ address }) => address);
+      for (const node of world.nodes) {
+        world.kill(node);
+        world.restart(node, addresses);
+      }
+      world.runFor(20_000);
+      expect(everybodyIs(world, 'alive')).toBe(false);
+      world.connected = () => true;
+      expect(world.runUntil(() => everybodyIs(world, 'alive'), 2_000)).toBe(true);
+    }
+  });
+
   test('keeps a member in that only some of the others reach', () => {
     const world = settled(3, 5);
     const [first, second] = world.nodes as [WorldNode, WorldNode];
