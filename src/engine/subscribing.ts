@@ -68,7 +68,7 @@ export async function openSubscriptions(
   if (session.closed) return;
   // The answer goes out before anything is delivered: entries may have been committed while channels were opened, and
   // they are read from the log then.
-  answer(outcomes.map(({ result }) => result));
+  answer(outcomes.map(resultOf));
   for (const outcome of outcomes) {
     if (!('reader' in outcome)) continue;
     // Those of this turn are in the live history already.
@@ -76,6 +76,18 @@ export async function openSubscriptions(
     begin(session, outcome);
     if (outcome.subscription.state.state !== 'ended') opened(outcome.subscription);
   }
+}
+
+/** What ended while it was opened is not subscribed to: who lost the right to it meanwhile is told so, and nothing of what was
+ *  found in the channel. */
+function resultOf(outcome: Outcome): SubscribedChannel {
+  const isOpen = !('reader' in outcome) || outcome.subscription.state.state !== 'ended';
+  return isOpen ? outcome.result : resultOfEnded(outcome.subscription);
+}
+
+/** Without a reason it was the client who ended it. */
+function resultOfEnded({ channel, refused }: Subscription<Session>): SubscribedChannel {
+  return { channel, error: refused ?? failure('NOT_SUBSCRIBED', { channel }) };
 }
 
 function begin(
@@ -111,6 +123,8 @@ async function openOne(
 ): Promise<Outcome> {
   if ('error' in want) return { result: { channel: want.channel, error: want.error } };
   const { subscription } = want;
+  // It ended while others of its request were opened, and would stay among the channel's listeners for ever.
+  if (subscription.state.state === 'ended') return { result: resultOfEnded(subscription) };
   const ref = { hub: session.hub, channel: subscription.channel };
   const refuse = (error: Failure): Outcome => {
     session.drop(subscription);

@@ -318,9 +318,10 @@ export class Session implements Subscriber {
     this.#host.unsubscribed(subscription);
   }
 
-  /** The client has lost the right to it: it is told, with the place it had. */
+  /** The client has lost the right to it, and is told: of one that is still being opened by the answer to its request. */
   cut(subscription: Subscription<Session>, error: Failure): void {
-    this.fail(0, { ...error, channel: subscription.channel });
+    subscription.refused = { ...error, channel: subscription.channel };
+    if (subscription.state.state !== 'opening') this.fail(0, subscription.refused);
     this.drop(subscription);
   }
 

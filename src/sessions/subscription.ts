@@ -5,6 +5,7 @@ import type { Dot } from '../base/ids.js';
 import { kindOf } from '../channels/kinds.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
+import type { Failure } from '../protocol/errors.js';
 import type { Subscriber } from './subscriber.js';
 
 export type SubscriptionState =
@@ -26,6 +27,8 @@ export class Subscription<S extends Subscriber = Subscriber> {
   isInfoDue = false;
   /** Nobody asked for it: whoever does begins where it says. */
   isAutomatic = false;
+  /** Why it was ended, where its client has lost the right to it. */
+  refused: Failure | undefined;
   /** What others see of its client in the channel, as JSON. */
   presence: string | undefined;
 
