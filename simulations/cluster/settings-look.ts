@@ -1,6 +1,6 @@
 /** What goes in the hub whose settings change, as all nodes say it once nothing goes wrong any more. */
 import { limits } from '../../src/base/limits.js';
-import { gateChannel, linesOf, textOf } from './checkers/settings-twin.js';
+import { gateChannel, linesOf, statesOf, textOf } from './checkers/settings-twin.js';
 import { answerOf, lastLook } from './coming-together.js';
 import type { GateClient } from './gate-client.js';
 import type { SeenSettingEntry, SeenSettings } from './settings-record.js';
@@ -55,15 +55,17 @@ async function closedBy(world: World, operator: SettingsOperator, withinMs: numb
   return false;
 }
 
-/** Looked at until all say the same, and have said all, or for so long. */
+/** Looked at until all say the same, have said all, and go by what their log says, or for so long. */
 export async function settingsWithin(world: World, withinMs: number, when: When): Promise<SeenSettings> {
   return await lastLook(world, withinMs, () => settingsNow(world, when), isOne);
 }
 
+/** The logs are read after all the rest: a change whose outcome was not known may have become part of them in between. */
 function isOne({ documents, logs }: SeenSettings): boolean {
   const isKnown = [...documents.values()].every((document) => !document.startsWith(unknown));
   const lines = [...logs.values()].map((log) => JSON.stringify(log));
-  return isKnown && new Set(documents.values()).size <= 1 && new Set(lines).size <= 1;
+  const due = [...logs.values()].map((log) => textOf(statesOf(log).at(-1)!));
+  return isKnown && new Set([...documents.values(), ...due]).size <= 1 && new Set(lines).size <= 1;
 }
 
 const unknown = '? ';
