@@ -333,9 +333,9 @@ export class ChannelLog {
   }
 
   /** What order(dot) has beyond the committed order, as if `dot` were committed now. Provisional: a merge may place
-   *  other entries before these. Positions go on from `endPosition`. Without what is of an older generation. */
+   *  other entries before these. Positions go on from `endPosition`. Also what is of an older generation. */
   provisional(dot: Dot): readonly Span[] {
-    return this.generation.present(provisionalSpans(this.#parts, dot));
+    return provisionalSpans(this.#parts, dot);
   }
 
   /** Heads of a reader who has exactly what lies before `position`. */

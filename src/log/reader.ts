@@ -24,6 +24,8 @@ export interface GapStep {
   readonly ranges: readonly LostRange[];
   /** The reader's heads after the gap. */
   readonly heads: readonly Dot[];
+  /** It has no place in the committed order yet. */
+  readonly isProvisional?: true;
 }
 
 export type Step = EntriesStep | GapStep | { readonly type: 'end' };
@@ -43,6 +45,8 @@ export class LogReader {
   // There are as many readers as subscriptions, and nearly all are plain positions: no empty maps.
   #beyond: Map<WriterId, number> | undefined;
   readonly #skipped: ReadonlyMap<WriterId, number> | undefined;
+  /** Told beyond the position to be of an older generation: for each writer the seq through which. */
+  #toldDeleted: Map<WriterId, number> | undefined;
   /** Its heads when the log last said them, and what was delivered since: where a trim overtakes the reader, the log does not
    *  know any more what stood before its position. */
   #known: readonly Dot[];
@@ -143,7 +147,8 @@ export class LogReader {
   advance(step: Step): void {
     if (step.type === 'end') return;
     if (step.type === 'gap') {
-      this.#position = Math.max(this.#position, this.#gapEnd);
+      if (step.isProvisional) this.#toldDeletedOf(step.ranges);
+      else this.#position = Math.max(this.#position, this.#gapEnd);
       this.#knows(step.heads);
       return;
     }
@@ -164,19 +169,29 @@ export class LogReader {
 
   /** What is due of order(tip) behind the committed order, at whose end this reader is: provisional, since a merge may
    *  place other entries before these. Late is what comes before something that was had in that order, or beside it.
-   *  Nobody gets across an end of the generation before it is known to take effect, which is told first. `took` says that
-   *  it was delivered. */
-  nextProvisional(log: ChannelLog, tip: Dot, countMax: number): Exclude<Step, GapStep> {
+   *  Nobody gets across an end of the generation before it is known to take effect, which is told first. What was written
+   *  beside an end is a gap here too: the cursor behind it covers that, so whoever goes on from there is not told any more.
+   *  `took` says that entries were delivered, `advance` that a gap was told. */
+  nextProvisional(log: ChannelLog, tip: Dot, countMax: number): Step {
     assert(countMax >= 1, 'at least one entry is asked for');
     assert(this.isAtEnd(log), 'what is committed comes first');
     const had = this.#beyond;
-    const spans = log.generation.beforeEnds(log.provisional(tip));
-    const at = spans.findIndex((span) => span.firstSeq + span.count - 1 > (had?.get(span.writer) ?? 0));
+    const { generation } = log;
+    const spans = generation.beforeEnds(log.provisional(tip));
+    const passed = ({ writer }: Span): number =>
+      Math.max(had?.get(writer) ?? 0, this.#toldDeleted?.get(writer) ?? 0);
+    const at = spans.findIndex((span) => span.firstSeq + span.count - 1 > passed(span));
     const span = spans[at];
     if (!span) return { type: 'end' };
     const { writer } = span;
-    const firstSeq = Math.max(span.firstSeq, (had?.get(writer) ?? 0) + 1);
-    const count = Math.min(span.firstSeq + span.count - firstSeq, countMax);
+    const firstSeq = Math.max(span.firstSeq, passed(span) + 1);
+    const toSeq = span.firstSeq + span.count - 1;
+    const deletedTo = Math.min(toSeq, generation.oldThrough(writer));
+    if (firstSeq <= deletedTo) {
+      const ranges = [{ writer, fromSeq: firstSeq, toSeq: deletedTo }];
+      return { type: 'gap', reason: 'deleted', ranges, heads: this.heads(log), isProvisional: true };
+    }
+    const count = Math.min(toSeq + 1 - firstSeq, countMax);
     const late = had !== undefined && reachesBeyond(had, spans.slice(at + 1), log.pastOf(tip));
     return { type: 'entries', writer, firstSeq, count, late };
   }
@@ -232,6 +247,11 @@ export class LogReader {
     return this.#beyond ? log.headsOf({ position, beyond: this.#beyond }) : log.headsAt(position);
   }
 
+  #toldDeletedOf(ranges: readonly LostRange[]): void {
+    this.#toldDeleted ??= new Map();
+    for (const { writer, toSeq } of ranges) this.#toldDeleted.set(writer, toSeq);
+  }
+
   /** Passes over what is gone and was had, or was told: it may have gone on at a node whose order was ahead of this one, or have
    *  had what is committed here only now. Nobody has anything of a generation without being told of the end before it. */
   #passGone(log: ChannelLog): void {
@@ -253,15 +273,17 @@ export class LogReader {
     let span = log.spanAt(this.#position);
     while (span) {
       const { writer, firstSeq, count } = span;
-      const through = Math.max(this.#beyond?.get(writer) ?? 0, this.#skipped?.get(writer) ?? 0);
+      const had = this.#beyond?.get(writer) ?? 0;
+      const through = Math.max(had, this.#skipped?.get(writer) ?? 0, this.#toldDeleted?.get(writer) ?? 0);
       if (through < firstSeq) break;
       const passed = Math.min(count, through - firstSeq + 1);
-      if (this.#beyond && log.givenUp().some((range) => isWithin(range, writer, firstSeq, passed)))
+      if (had >= firstSeq && log.givenUp().some((range) => isWithin(range, writer, firstSeq, passed)))
         this.#hadGivenUp = true;
       this.#position += passed;
       span = log.spanAt(this.#position);
     }
-    if (this.#beyond) this.#forgetPassed(log, this.#beyond);
+    if (this.#beyond && this.#forgetPassed(log, this.#beyond)) this.#beyond = undefined;
+    if (this.#toldDeleted && this.#forgetPassed(log, this.#toldDeleted)) this.#toldDeleted = undefined;
     return span;
   }
 
@@ -271,14 +293,14 @@ export class LogReader {
     if (beyond.size === 0) this.#beyond = undefined;
   }
 
-  /** What lies before the position now is no longer beyond it. */
-  #forgetPassed(log: ChannelLog, beyond: Map<WriterId, number>): void {
+  /** What lies before the position now is no longer beyond it. Whether nothing is. */
+  #forgetPassed(log: ChannelLog, beyond: Map<WriterId, number>): boolean {
     for (const [writer, seq] of beyond) {
       const at = log.positionOf({ writer, seq });
       const isPassed = at === undefined ? seq <= (log.floors.get(writer) ?? 0) : at < this.#position;
       if (isPassed) beyond.delete(writer);
     }
-    if (beyond.size === 0) this.#beyond = undefined;
+    return beyond.size === 0;
   }
 
   #gap(log: ChannelLog): GapStep {

@@ -132,7 +132,7 @@ describe('the end of a generation', () => {
       const told: string[] = [];
       for (;;) {
         const step = live.nextProvisional(log, tip, 100);
-        if (step.type === 'end') return told;
+        if (step.type !== 'entries') return told;
         told.push(`${step.writer[0]}${step.firstSeq}x${step.count}`);
         live.took(step.writer, step.firstSeq + step.count - 1);
       }
@@ -348,6 +348,32 @@ describe('what was written beside the end', () => {
     commit(write(b, { round: 2, count: 2 }, home), home);
     write(b, { round: 2, voids: [{ writer: b, fromSeq: 1, toSeq: 2 }] }, home);
     expect([home.entries, home.generation.oldThrough(b)]).toEqual([3, 0]);
+  });
+
+  test('is told to who reads ahead of what is committed, once, before it goes on', () => {
+    const { home, apart } = parted();
+    const beside = runOn(apart, c, { round: 0, count: 3 });
+    home.apply(beside);
+    const reader = LogReader.atPosition(home, home.endPosition);
+    write(a, { voids: home.generation.voidsDue() }, home);
+    const tip = write(a, { count: 2 }, home);
+    const step = reader.nextProvisional(home, tip, 100);
+    expect(step).toMatchObject({ reason: 'deleted', ranges: [{ writer: c, fromSeq: 1, toSeq: 3 }] });
+    reader.advance(step);
+    expect(reader.nextProvisional(home, tip, 100)).toMatchObject({
+      writer: a,
+      firstSeq: 7,
+      count: 3,
+      late: false,
+    });
+    reader.took(a, 9);
+    expect(reader.nextProvisional(home, tip, 100)).toEqual({ type: 'end' });
+    // Its cursor covers what is void: whoever goes on from there is not told any more.
+    expect(reader.heads(home)).toEqual([tip]);
+    commit(tip, home);
+    expect([readAll(home, reader), reader.isBeyond, reader.tellsGivenUp()]).toEqual([[], false, false]);
+    const onwards = LogReader.atCursor(home, [tip]);
+    expect(onwards.ok && readAll(home, onwards.value)).toEqual([]);
   });
 
   test('is told as deleted to a reader that had some of it', () => {

@@ -164,7 +164,7 @@ export async function foldAhead<F>(at: FoldedLog<F>, from: Folded<F>, head: Dot)
   const { logs, ref, log, folding } = at;
   const ahead: Ahead<F>[] = [];
   let { fold } = from;
-  for (const { writer, firstSeq, count } of log.provisional(head)) {
+  for (const { writer, firstSeq, count } of log.generation.present(log.provisional(head))) {
     let next = firstSeq;
     while (next < firstSeq + count) {
       const range = { writer, firstSeq: next, count: firstSeq + count - next };
