@@ -447,6 +447,23 @@ test('every checker has its lie', () => {
   expect(Object.keys(checkers).filter((name) => !told.has(name))).toEqual(['I4 dots are unique']);
 });
 
+test('what comes again after a loss is late where its reader still has what is behind it, and only there', () => {
+  const b2 = eventOf(new Story().entry('b1', 2));
+  const late = (event: Reader['events'][number]) => ({ ...(event as EntryEvent), late: true });
+  const found = (again: (r1: Reader) => Reader['events']): string[] => {
+    const story = new Story();
+    // What only the lost head stood for comes again: a2 and a3 before b1, which it still has. It had no b2.
+    story.r1.events.length = 4;
+    const ranges = [{ writer: 'c1', fromSeq: 1, toSeq: 1 }];
+    story.r1.events.push({ type: 'gap', atMs: 3_000, reason: 'lost', ranges }, ...again(story.r1));
+    return check(story.evidence).map(({ checker }) => checker);
+  };
+  expect(found(({ events }) => events.slice(1, 3).map(late))).not.toContain('I15 late is exact');
+  expect(found(({ events }) => events.slice(1, 3))).not.toContain('I15 late is exact');
+  expect(found(({ events }) => events.slice(1, 3).reverse())).toContain('I15 late is exact');
+  expect(found(() => [late(b2)])).toContain('I15 late is exact');
+});
+
 test('what a minority wrote may come late, and must say so', () => {
   const story = new Story();
   // Written alone at n3, had by the reader there, and merged behind the others.

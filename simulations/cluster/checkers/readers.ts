@@ -13,7 +13,8 @@ function entriesOf({ events }: Reader): EntryEvent[] {
 }
 
 /** A cursor names the newest entries only: where these are lost with a disk, nobody knows what it stood for beside them, and
- *  the reader is told a gap and begins anew with what is left. */
+ *  the reader is told a gap and begins anew with what is left. What the same writers wrote before them it is known to have:
+ *  what comes again and has its place before that is late. */
 function isLoss(event: ReaderEvent): boolean {
   return event.type === 'gap' && event.reason === 'lost';
 }
@@ -96,17 +97,21 @@ export const oneOrderOrLate: Checker = function* (evidence) {
   const isFirm = firmness(evidence);
   for (const [reader, { positions, entries }, who] of eachReader(evidence)) {
     const isFinal = entries.every(({ round }) => round > 0);
+    // Of all it had, and of what it had since it was told of a loss.
     let most = -1;
+    let mostKnown = -1;
     for (const event of reader.events) {
-      if (isLoss(event)) most = -1;
+      if (isLoss(event)) mostKnown = -1;
       if (event.type !== 'entry') continue;
       const { dot, late } = event;
       const position = positions.get(dotText(dot));
       if (position === undefined || entries[position]!.isVoid || !(isFinal || isFirm(reader, dot))) continue;
-      if (position < most && !late) yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
+      if (position < mostKnown && !late)
+        yield `${who} got ${dotText(dot)} behind its place, and not marked late`;
       if (position > most && late && isFinal)
         yield `${who} got ${dotText(dot)} in its place, and marked late`;
       most = Math.max(most, position);
+      mostKnown = Math.max(mostKnown, position);
     }
   }
 };
@@ -251,21 +256,24 @@ export const lateIsExact: Checker = function* (evidence) {
     };
     const finalFrom = reader.events.findLastIndex(isProvisional) + 1;
     const lastPlaces = new Map(entries.map(({ line }, position) => [line, position]));
+    // Of all it had, and of what it had since it was told of a loss.
     let most = -1;
+    let mostKnown = -1;
     // Of a publish that two owners wrote the client shows one; it may have got the other one too.
     let mostHidden = -1;
     // What turns out to be void is beside everything, until it is known to be.
     let hadVoid = false;
     for (const [i, event] of reader.events.entries()) {
-      if (isLoss(event)) most = mostHidden = -1;
+      if (isLoss(event)) mostKnown = -1;
       const position = positionOf(event);
       if (position !== undefined && entries[position]!.isVoid) hadVoid = true;
       if (event.type !== 'entry' || position === undefined || entries[position]!.isVoid) continue;
-      if (i >= finalFrom && position < most && !event.late)
+      if (i >= finalFrom && position < mostKnown && !event.late)
         yield `${who} got ${dotText(event.dot)} behind its place, and not marked late`;
       if (i >= finalFrom && position > Math.max(most, mostHidden) && event.late && !hadVoid)
         yield `${who} got ${dotText(event.dot)} in its place, and marked late`;
       most = Math.max(most, position);
+      mostKnown = Math.max(mostKnown, position);
       mostHidden = Math.max(mostHidden, lastPlaces.get(event.line) ?? -1);
     }
   }
