@@ -2,7 +2,13 @@
  *  in the end. */
 import { createHash } from 'node:crypto';
 import { SharedDocument } from '../../src/client/documents-entry.js';
-import { type Client, type PatchOperation, RinglogError, connect } from '../../src/client/index.js';
+import {
+  type Client,
+  type PatchOperation,
+  type PatchOptions,
+  RinglogError,
+  connect,
+} from '../../src/client/index.js';
 import { utf8Text } from '../../src/base/bytes.js';
 import type { Random } from '../../src/base/random.js';
 import type { Principal } from '../../src/engine/api.js';
@@ -62,6 +68,8 @@ const beginning: PatchOperation[] = [
     value: { made: Object.fromEntries(names.map((name) => [name, 0])), log: [], text: '', names: {} },
   },
 ];
+
+type ChangeOptions = PatchOptions & { readonly degrade: boolean };
 
 export class DocumentClient {
   readonly plan: DocumentPlan;
@@ -148,11 +156,15 @@ export class DocumentClient {
   }
 
   /** One more, of some kind or with these operations. It takes effect once or not at all, since it names the one before it. */
-  change(more?: readonly PatchOperation[]): void {
+  change(
+    more?: readonly PatchOperation[],
+    options: ChangeOptions = { degrade: this.plan.degrade },
+  ): SeenChange | undefined {
     const document = this.#document;
-    const { name, degrade } = this.plan;
+    const { name } = this.plan;
+    const { degrade } = options;
     const made = document?.value.made?.[name];
-    if (!document || made === undefined) return;
+    if (!document || made === undefined) return undefined;
     const { record, trace } = this.#world;
     const id = record.changes.length + 1;
     const change: SeenChange = { id, by: name, degrade, outcome: 'open', after: 'nothing' };
@@ -166,13 +178,14 @@ export class DocumentClient {
     ];
     this.#open++;
     trace.add(`${name} changes ${change.id}`);
-    document.change(operations, { degrade }).then(
+    document.change(operations, options).then(
       ({ level, dot }) => this.#settle(change, 'acked', level, dot && `${dot.writer}-${dot.seq}`),
       (error: unknown) => {
         if (!(error instanceof RinglogError)) return this.#world.broken(error);
         this.#settle(change, error.outcome, error.code);
       },
     );
+    return change;
   }
 
   /** What others may be in the way of. */
@@ -227,17 +240,32 @@ export async function documentNow(world: World, clients: readonly DocumentClient
   return { nodes, clients: held, document: short(text), log };
 }
 
-/** One more change of each, then looks until all have the same, or for so long; what was seen then. */
+/** One more change of each that takes effect, then looks until all have the same, or for so long; what was seen then. */
 export async function documentWithin(
   world: World,
   clients: readonly DocumentClient[],
   withinMs: number,
 ): Promise<SeenDocument> {
-  const isSettled = () => clients.every((client) => client.isSettled);
-  await world.becomes(isSettled, withinMs);
-  for (const client of clients) client.change();
-  await world.becomes(isSettled, withinMs);
+  await allChanged(world, clients, withinMs);
   return await lastLook(world, withinMs, () => documentNow(world, clients), isOne);
+}
+
+/** With what is acknowledged at quorum all is in the order that its owner has before it. Until then all may say the same, and
+ *  something else once that is committed. What is refused meanwhile says nothing: an owner judges by all it has, of which
+ *  readers are shown what is committed. */
+async function allChanged(world: World, clients: readonly DocumentClient[], withinMs: number): Promise<void> {
+  const isSettled = () => clients.every((client) => client.isSettled);
+  const endMs = world.nowMs() + withinMs;
+  await world.becomes(isSettled, withinMs);
+  for (let left = clients; left.length > 0 && world.nowMs() < endMs;) {
+    const tried = left.map((client) => ({
+      client,
+      change: client.change(undefined, { level: 'quorum', degrade: false }),
+    }));
+    await world.becomes(isSettled, withinMs);
+    left = tried.flatMap(({ client, change }) => (change?.outcome === 'acked' ? [] : [client]));
+    if (left.length > 0) await world.pass(200);
+  }
 }
 
 function isOne({ nodes, clients, document }: SeenDocument): boolean {
