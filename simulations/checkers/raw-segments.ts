@@ -87,11 +87,14 @@ export class RawScan implements RawSegments {
   readonly #seed: number;
 
   readonly #salvages: boolean;
+  /** Where `tail` found commits whole before, with the sums of their headers. */
+  readonly #wholeBefore: Map<number, number>;
 
   /** `seed` is the sum of the lineage. */
-  constructor(seed: number, salvages = false) {
+  constructor(seed: number, salvages = false, wholeBefore = new Map<number, number>()) {
     this.#seed = seed;
     this.#salvages = salvages;
+    this.#wholeBefore = wholeBefore;
   }
 
   /** Returns where the last whole commit ends. */
@@ -133,14 +136,19 @@ export class RawScan implements RawSegments {
     }
   }
 
-  /** Reads whole commits one behind the other from `from` (0: the first); returns where the next would begin. */
+  /** Reads whole commits one behind the other from `from` (0: the first); returns where the next would begin. One that was
+   *  whole before is passed over: a process that ended while it wrote over what is redacted left it half done. */
   tail({ name, bytes }: RawFile, from: number): number {
     let at = Math.max(from, headerPage);
     while (at + commitBytes <= bytes.length && this.#isCommit(bytes, at)) {
       const found = this.records.length + this.commits.length;
       const length = this.#commit(name, bytes, at);
-      if (this.records.length + this.commits.length === found) break;
-      at += length;
+      const sum = fixed32(bytes, at + 4);
+      if (this.records.length + this.commits.length > found) {
+        this.#wholeBefore.set(at, sum);
+        at += length;
+      } else if (this.#wholeBefore.get(at) === sum) at += commitLength(bytes, at);
+      else break;
     }
     return at;
   }
@@ -177,7 +185,7 @@ export class RawScan implements RawSegments {
     if (!isRewritten) {
       this.commits.push({ number: fixed64(bytes, at + 32), firstArrival: fixed64(bytes, at + 40), entries });
     }
-    return Math.ceil((end - at) / commitBytes) * commitBytes;
+    return commitLength(bytes, at);
   }
 
   /** Where the run ends; `undefined` when it is not whole. */
@@ -227,6 +235,12 @@ export class RawScan implements RawSegments {
     const round = fixed64(bytes, at + 24);
     return { channel: `${hub}/${channel}`, writer, round, seed: this.#seeds.of(hub, channel, writer, round) };
   }
+}
+
+/** What the commit takes, as its header says. */
+function commitLength(bytes: Uint8Array, at: number): number {
+  const length = commitBytes + fixed32(bytes, at + 12) + fixed32(bytes, at + 16);
+  return Math.ceil(length / commitBytes) * commitBytes;
 }
 
 function mayBeRun(bytes: Uint8Array, at: number): boolean {

@@ -297,13 +297,14 @@ export class SimulatedNode {
     this.#world.peers.nodeGone(this.name, isSilent);
   }
 
-  /** A new, empty disk instead of the old one; only while down. Returns the number of the lost one. */
-  loseDisk(): number {
+  /** A new disk instead of the old one, empty or about to get what `copied` held once; only while down. Returns the number of
+   *  the lost one. */
+  loseDisk(copied?: RawDisk): number {
     const lost = this.rawDisk.number;
     this.#world.trace.tell(`${this.name} loses its disk`);
     this.index.drop();
     this.#isFounding = false;
-    this.#putDisk();
+    this.#putDisk(copied);
     return lost;
   }
 
@@ -315,7 +316,7 @@ export class SimulatedNode {
 
   /** A disk with those files instead of the old one; only while down. Returns the number of the lost one. */
   putImage(image: DiskImage): number {
-    const lost = this.loseDisk();
+    const lost = this.loseDisk(this.rawDisk);
     const { names } = this.disk;
     for (const [path, bytes] of image) {
       names.makeDirectory(path.slice(0, path.lastIndexOf('/')));
@@ -331,13 +332,14 @@ export class SimulatedNode {
     return lost;
   }
 
-  #putDisk(): void {
+  #putDisk(copied?: RawDisk): void {
     const { disks, seed } = this.#world;
     const number = disks.length;
     const { record } = this.#world;
     const rawDisk = new RawDisk({
       number,
       node: this.name,
+      copied,
       nowMs: () => this.#world.nowMs(),
       conflict: (what) => this.#world.conflict(what),
       synced: (raw) => {

@@ -10,6 +10,8 @@ export interface RawDiskOptions {
   /** Counts all disks there ever were. */
   readonly number: number;
   readonly node: string;
+  /** The disk of which this one is an older copy. */
+  readonly copied?: RawDisk | undefined;
   nowMs(): number;
   conflict(what: string): void;
   /** An entry is on this disk for the first time. */
@@ -30,12 +32,16 @@ export class RawDisk {
   /** In force, by channel. */
   readonly #floors = new Map<string, ReadonlyMap<string, number>>();
   readonly #places = new Map<string, { scan: RawScan; at: number }>();
+  /** Commits that were whole here, by file; also when what they hold is half written over by now. */
+  readonly #wholeBefore: Map<string, Map<number, number>>;
   readonly #options: RawDiskOptions;
   /** Bytes on it have changed by themselves. */
   isRotten = false;
 
   constructor(options: RawDiskOptions) {
     this.#options = options;
+    const { copied } = options;
+    this.#wholeBefore = copied ? copied.#wholeBefore : new Map();
   }
 
   get number(): number {
@@ -55,7 +61,9 @@ export class RawDisk {
     if (!place) {
       const lineage = lineageOf(file);
       if (lineage === undefined) return;
-      place = { scan: new RawScan(crc32(lineage)), at: 4_096 };
+      let wholeBefore = this.#wholeBefore.get(name);
+      if (!wholeBefore) this.#wholeBefore.set(name, (wholeBefore = new Map()));
+      place = { scan: new RawScan(crc32(lineage), false, wholeBefore), at: 4_096 };
       this.#places.set(name, place);
     }
     // Damage is passed over, and so may hide what it does not hit: a disk without any is read without a gap.
