@@ -8,6 +8,7 @@ import type { LostRange, Vector } from '../log/entry.js';
 import type { Claim } from './claim.js';
 import type { Interval } from './interval.js';
 import type { WithGivenUp, WithTrim } from './messages.js';
+import { timing } from './timing.js';
 import type { Repair } from './repair.js';
 
 /** What another home has of a channel. */
@@ -26,6 +27,8 @@ export class Link {
   resendAt: number | undefined;
   /** It was asked what it has; not again before. */
   askedUntil = 0;
+  /** It has so long to answer; longer each time it does not. */
+  askMs: number = timing.hedgeMs;
   toldCommitted: Dot | undefined;
   /** What it had when it last refused; `undefined` once it took something, or said what it has. */
   refusedWith: Vector | undefined;
@@ -34,6 +37,7 @@ export class Link {
 
   /** It said what it has, and that what was sent did not follow it. */
   says(have: Vector): void {
+    this.askMs = timing.hedgeMs;
     this.have = new Map(have);
     this.sent = new Map(have);
   }
@@ -46,12 +50,18 @@ export class Link {
     else this.sent = new Map(have);
   }
 
+  /** What it was asked may be lost. */
+  mayBeAsked(): void {
+    this.askedUntil = 0;
+    this.askMs = timing.hedgeMs;
+  }
+
   forget(): void {
     this.have = undefined;
     this.hasMore = false;
     this.sent = undefined;
     this.resendAt = undefined;
-    this.askedUntil = 0;
+    this.mayBeAsked();
     this.toldCommitted = undefined;
     this.refusedWith = undefined;
     this.acked = 0;
@@ -61,10 +71,13 @@ export class Link {
 /** Homes are being asked for all they hold, under a claim that was just gained. */
 export interface Opening {
   readonly claim: Claim;
+  /** Something waits to be stamped. */
+  isUrgent: boolean;
   /** What those that answered hold; answered for good once all of it is here. */
   readonly answers: Map<NodeId, Vector>;
   readonly answered: Set<NodeId>;
-  readonly since: number;
+  /** When it began, or became urgent. */
+  since: number;
   askAt: number;
   /** Until homes that have not answered are asked once more; longer each time. */
   waitMs: number;

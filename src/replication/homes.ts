@@ -1,6 +1,7 @@
 /** A home takes appends: only under exactly the highest claim it knows, and acks only while that is what it promised. */
 import type { NodeId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
+import type { Asks } from './asks.js';
 import type { Channel } from './channel.js';
 import { type Claim, compareClaims, sameClaim } from './claim.js';
 import { lastSeqOf } from './commit-queue.js';
@@ -11,10 +12,12 @@ type Learn = (channel: Channel, from: NodeId, committed: Append['committed']) =>
 
 export class Homes {
   readonly #context: Context;
+  readonly #asks: Asks;
   readonly #learn: Learn;
 
-  constructor(context: Context, learn: Learn) {
+  constructor(context: Context, asks: Asks, learn: Learn) {
     this.#context = context;
+    this.#asks = asks;
     this.#learn = learn;
   }
 
@@ -30,6 +33,7 @@ export class Homes {
     if (!channel) return;
     if (order > 0) this.#context.promise(interval, claim, now);
     interval.heardFrom(from, claim);
+    this.#asks.answered(channel, from, now);
     this.#context.takeGone(channel, from, append);
     const taken = this.#context.take(channel, from, runs);
     this.#learn(channel, from, committed);

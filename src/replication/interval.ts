@@ -49,8 +49,11 @@ export interface Gathering {
   readonly session: number;
   readonly answers: Map<NodeId, GivenBack>;
   retryAt: number;
+  /** Between the last question and the next one. */
+  pauseMs: number;
   /** Of a lost store: holes in what is left of it are known. */
   surveyed: boolean;
+  /** Questions since something came that was asked for. */
   tries: number;
   /** Enough was given back: ends with the commit that says so. */
   ending: boolean;

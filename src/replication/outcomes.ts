@@ -7,6 +7,7 @@ import type { Awaited, Channel } from './channel.js';
 import type { Context } from './context.js';
 import type { Outcome } from './effects.js';
 import { meetsAppend } from './quorum.js';
+import { timing } from './timing.js';
 
 const indeterminate: Outcome = { type: 'indeterminate' };
 
@@ -40,6 +41,16 @@ export class Outcomes {
     for (const awaited of channel.awaited) awaited.isWritten = true;
     this.settle(channel, now);
     this.#context.dueChannels.changed(channel);
+  }
+
+  /** This node stood still until now: what came in meanwhile is heard before anything is given up. */
+  resumed(now: number): void {
+    const { dueChannels } = this.#context;
+    for (const channel of dueChannels.items()) {
+      for (const awaited of channel.awaited)
+        awaited.deadline = Math.max(awaited.deadline, now + timing.claimMs);
+      dueChannels.changed(channel);
+    }
   }
 
   /** Whether nothing of it waits any more. */

@@ -29,13 +29,22 @@ export class Owning {
 
   // Opening.
 
-  /** Asks enough homes that promised the claim for all they hold, so that nothing acked under an earlier one is missed. */
-  open(channel: Channel, now: number): void {
+  /** Asks enough homes that promised the claim for all they hold, so that nothing acked under an earlier one is missed.
+   *  `urgent`: something waits to be stamped, and goes before what else homes are asked. */
+  open(channel: Channel, now: number, urgency?: 'urgent'): void {
     this.#trim(channel);
     const { held } = channel.interval;
-    if (!held || channel.opened === held.claim || channel.opening?.claim === held.claim) return;
+    const { opening } = channel;
+    if (!held || channel.opened === held.claim) return;
+    const isUrgent = urgency === 'urgent';
+    if (opening?.claim === held.claim) {
+      if (!isUrgent || opening.isUrgent) return;
+      Object.assign(opening, { isUrgent, since: now, waitMs: timing.claimMs });
+      return this.#askHomes(channel, now);
+    }
     channel.opening = {
       claim: held.claim,
+      isUrgent,
       answers: new Map(),
       answered: new Set([this.#context.self]),
       since: now,
@@ -56,6 +65,8 @@ export class Owning {
   onState(channel: Channel, from: NodeId, { have, claim, runs }: State, now: number): void {
     const link = channel.link(from);
     link.has(have);
+    // A home that does not count yet is asked again, until it does.
+    if (claim || !channel.interval.held) link.askMs = timing.hedgeMs;
     const { opening } = channel;
     if (opening && sameClaim(claim, opening.claim)) {
       opening.answers.set(from, have);
@@ -84,7 +95,8 @@ export class Owning {
     for (const home of interval.others) {
       // What it sent is to be stored first.
       const isBusy = channel.queued > 0 && channel.link(home).hasMore;
-      if (!isBusy && !opening.answered.has(home)) this.#transfer.ask(channel, home, now, 'due');
+      if (!isBusy && !opening.answered.has(home))
+        this.#transfer.ask(channel, home, now, opening.isUrgent ? 'due' : 'ifNotAsked');
     }
   }
 

@@ -3,6 +3,7 @@ import { unreachable } from '../base/assert.js';
 import { type Dot, type NodeId, dotText } from '../base/ids.js';
 import type { Vector } from '../log/entry.js';
 import { rises } from '../log/trims.js';
+import { Asks } from './asks.js';
 import { Arrivals } from './catch-up-answers.js';
 import { CatchUp } from './catch-up.js';
 import { type Channel, trimOf } from './channel.js';
@@ -23,6 +24,7 @@ import { Transfer } from './transfer.js';
 
 export interface Parts {
   readonly context: Context;
+  readonly asks: Asks;
   readonly claims: Claims;
   readonly transfer: Transfer;
   readonly outcomes: Outcomes;
@@ -40,7 +42,8 @@ export interface Parts {
 
 export function makeParts(options: ReplicaOptions): Parts {
   const context = new Context(options);
-  const transfer = new Transfer(context);
+  const asks = new Asks(context);
+  const transfer = new Transfer(context, asks);
   const outcomes = new Outcomes(context);
   const owning = new Owning(context, transfer, outcomes);
   const repairing = new Repairing(context, transfer);
@@ -50,11 +53,12 @@ export function makeParts(options: ReplicaOptions): Parts {
   const catchUp = new CatchUp(context, statements, stores);
   return {
     context,
+    asks,
     claims: new Claims(context),
     transfer,
     outcomes,
     owning,
-    homes: new Homes(context, (channel, from, dot) => owning.learn(channel, from, dot)),
+    homes: new Homes(context, asks, (channel, from, dot) => owning.learn(channel, from, dot)),
     recovering: new Recovering(context, transfer, repairing),
     fetching: new Fetching(context, transfer),
     offering: new Offering(context, transfer),
@@ -64,6 +68,17 @@ export function makeParts(options: ReplicaOptions): Parts {
     arrivals: new Arrivals(context, statements),
     repairing,
   };
+}
+
+/** Nothing is on its way to the peer any more. */
+export function away(parts: Parts, peer: NodeId, now: number): void {
+  const { context, catchUp, transfer, recovering, outcomes } = parts;
+  context.connected.delete(peer);
+  catchUp.disconnected(peer);
+  transfer.drop(peer);
+  recovering.disconnected(peer);
+  context.awayFor(peer, now);
+  for (const channel of context.dueChannels.items()) outcomes.settle(channel, now);
 }
 
 /** A message of the present ring version. */

@@ -7,11 +7,15 @@ import type { Channel } from './channel.js';
 import { compareClaims } from './claim.js';
 import type { Context } from './context.js';
 import type { GatherKind, Gathering, GivenBack, Interval } from './interval.js';
-import type { Recover, Recovery } from './messages.js';
+import type { IntervalId, Recover, Recovery } from './messages.js';
 import { type Returned, meetsGathering, meetsRecovery } from './quorum.js';
 import { timing } from './timing.js';
 import type { Repairing } from './repairing.js';
 import type { Transfer } from './transfer.js';
+import { Window } from './window.js';
+
+/** Intervals of which another home is asked for all it holds, before that is here. */
+export const gathersMax = 32;
 
 /** Channels in one message of an answer. */
 const channelsPerPart = 1_024;
@@ -22,14 +26,22 @@ interface Listing {
   readonly session: number;
 }
 
-/** Asks for an answer anew after so many pauses: its giver may have found out that it cannot give all it said. */
+/** Asks for an answer anew after so many pauses in which nothing came: its giver may have found out that it cannot give all it
+ *  said. */
 const triesAnAnswer = 8;
+
+/** Each pause is twice as long as the one before, up to the longest. */
+const doublingsMax = Math.log2(timing.recoverMaxMs / timing.recoverMs);
 
 export class Recovering {
   readonly #context: Context;
   readonly #transfer: Transfer;
   readonly #repairing: Repairing;
   readonly #listings = new Map<number, Listing>();
+  /** Questions that wait for their answer, as `keyOf` names them. */
+  readonly #asked = new Set<string>();
+  /** Intervals of which another home is asked for all it holds. */
+  readonly #windows = new Map<NodeId, Window<Interval>>();
   readonly #surveys = new Map<number, { readonly interval: Interval; readonly gathering: Gathering }>();
 
   constructor(context: Context, transfer: Transfer, repairing: Repairing) {
@@ -43,7 +55,16 @@ export class Recovering {
   begin(interval: Interval, kind: GatherKind, now: number): void {
     const session = Math.floor(this.#context.options.random.next() * Number.MAX_SAFE_INTEGER);
     const surveyed = kind !== 'lost';
-    const gathering = { kind, session, answers: new Map(), retryAt: now, surveyed, tries: 0, ending: false };
+    const gathering = {
+      kind,
+      session,
+      answers: new Map(),
+      retryAt: now,
+      pauseMs: timing.recoverMs,
+      surveyed,
+      tries: 0,
+      ending: false,
+    };
     interval.gathering = gathering;
     this.#context.dueIntervals.changed(interval);
     if (!surveyed) this.#survey(interval, gathering);
@@ -89,16 +110,26 @@ export class Recovering {
   tick(interval: Interval, now: number): void {
     const { gathering } = interval;
     if (!gathering || gathering.ending || now < gathering.retryAt) return;
-    gathering.retryAt = now + timing.recoverMs;
+    gathering.pauseMs = timing.recoverMs * 2 ** Math.min(gathering.tries, doublingsMax);
+    gathering.retryAt = now + gathering.pauseMs;
     gathering.tries++;
     this.#context.dueIntervals.changed(interval);
-    for (const home of interval.others) this.#askHome(interval, gathering, home, now);
+    const { others } = interval;
+    // Of one channel one home is asked at a time, each time another one first.
+    const first = gathering.tries % Math.max(1, others.length);
+    for (const home of [...others.slice(first), ...others.slice(0, first)])
+      this.#askHome(interval, gathering, home, now);
     if (gathering.kind === 'lost') this.#findHoles(interval);
   }
 
   connected(interval: Interval, peer: NodeId, now: number): void {
     const { gathering } = interval;
     if (gathering && !gathering.ending) this.#askHome(interval, gathering, peer, now);
+  }
+
+  /** Nothing is on its way to it any more. */
+  disconnected(peer: NodeId): void {
+    this.#windows.delete(peer);
   }
 
   onRecovery(from: NodeId, message: Recovery, now: number): void {
@@ -118,23 +149,55 @@ export class Recovering {
     for (const { ref, have } of message.channels) {
       const channel = this.#context.channelFor(from, interval, ref);
       if (!channel) continue;
-      if (channel.holds(have) || planted('recovery-without-data')) continue;
+      if (channel.holds(have) || planted('recovery-without-data')) {
+        // It may have said more before.
+        given.waiting.delete(channel.key);
+        continue;
+      }
       given.waiting.set(channel.key, have);
-      this.#transfer.ask(channel, from, now);
+      this.#askFor(channel, from, now);
+    }
+    if (recovering || isWhole(given)) this.#endTurn(interval, from, now);
+    this.#endIfGivenBack(interval);
+  }
+
+  /** Unless another home is asked for it, which is likely to have the same. */
+  #askFor(channel: Channel, home: NodeId, now: number): void {
+    for (const [other, { askedUntil }] of channel.links) if (other !== home && now < askedUntil) return;
+    this.#transfer.ask(channel, home, now);
+  }
+
+  /** Something was synced. */
+  grown(channel: Channel, now: number): void {
+    const { interval, key } = channel;
+    const { gathering } = interval;
+    if (!gathering || gathering.ending) return;
+    for (const [home, given] of gathering.answers) {
+      const have = given.waiting.get(key);
+      if (!have) continue;
+      gathering.tries = 0;
+      if (!channel.holds(have)) this.#askFor(channel, home, now);
+      else if (given.waiting.delete(key) && isWhole(given)) this.#endTurn(interval, home, now);
     }
     this.#endIfGivenBack(interval);
   }
 
-  /** Something was synced. */
-  grown(channel: Channel): void {
-    const { interval, key } = channel;
-    const { gathering } = interval;
-    if (!gathering || gathering.ending) return;
-    for (const given of gathering.answers.values()) {
-      const have = given.waiting.get(key);
-      if (have && channel.holds(have)) given.waiting.delete(key);
+  /** The home gave all it has, or has nothing to give: it is asked for that of others. */
+  #endTurn(interval: Interval, home: NodeId, now: number): void {
+    const window = this.#windows.get(home);
+    window?.end(interval.id);
+    for (let next = window?.next(now); next; next = window?.next(now)) {
+      const { gathering } = next;
+      const isHeld = this.#context.intervals.get(next.id) === next && next.others.includes(home);
+      if (isHeld && gathering && !gathering.ending) this.#askHome(next, gathering, home, now);
     }
-    this.#endIfGivenBack(interval);
+  }
+
+  /** Whether it is the turn of the interval; else that comes. */
+  #hasTurn(interval: Interval, { pauseMs }: Gathering, home: NodeId, now: number): boolean {
+    let window = this.#windows.get(home);
+    if (!window) this.#windows.set(home, (window = new Window(gathersMax)));
+    return window.begin(interval.id, interval, now, pauseMs);
   }
 
   #askHome(interval: Interval, gathering: Gathering, home: NodeId, now: number): void {
@@ -144,13 +207,14 @@ export class Recovering {
       given !== undefined && (!given.recovering || (given.incoming && gathering.kind === 'lost'));
     const isStale = given !== undefined && given.waiting.size > 0 && gathering.tries % triesAnAnswer === 0;
     if (!given || isStale || !mayCount || given.seen.size < given.parts) {
+      if (!this.#hasTurn(interval, gathering, home, now)) return;
       const { session } = gathering;
       this.#context.outbox.to(home).other({ type: 'recover', interval: interval.id, session });
       return;
     }
     for (const key of given.waiting.keys()) {
       const channel = this.#context.channels.get(key);
-      if (channel) this.#transfer.ask(channel, home, now);
+      if (channel) this.#askFor(channel, home, now);
       // It left memory: the answer is asked for again, and opens it.
       else gathering.answers.delete(home);
     }
@@ -179,7 +243,9 @@ export class Recovering {
   /** The ring has changed: who asked under the last one asks anew. */
   forgetListings(): void {
     this.#listings.clear();
+    this.#asked.clear();
     this.#surveys.clear();
+    this.#windows.clear();
   }
 
   // The homes that give back.
@@ -199,13 +265,20 @@ export class Recovering {
       });
       return;
     }
+    // Asked again before it was answered: what is to come answers both.
+    const key = keyOf(id, from, session);
+    if (this.#asked.has(key)) return;
+    this.#asked.add(key);
     this.#context.queue.duty({ type: 'giveBack', interval, to: from, session });
   }
 
   /** Everything received and stamped before the question is synced: the channels are to be listed. */
   giveBack(interval: Interval, to: NodeId, session: number): void {
     const mayGive = interval.recovery === undefined || interval.isIncoming;
-    if (!mayGive || this.#context.intervals.get(interval.id) !== interval) return;
+    if (!mayGive || this.#context.intervals.get(interval.id) !== interval) {
+      this.#asked.delete(keyOf(interval.id, to, session));
+      return;
+    }
     const id = this.#context.nextId();
     this.#listings.set(id, { interval, to, session });
     this.#context.outbox.add({ type: 'list', id, interval: interval.id });
@@ -221,6 +294,7 @@ export class Recovering {
     this.#listings.delete(id);
     if (!listing) return;
     const { interval, to, session } = listing;
+    this.#asked.delete(keyOf(interval.id, to, session));
     const channels = refs.map((ref) => ({ ref, have: this.#context.channel(interval, ref).readable() }));
     const parts = Math.max(1, Math.ceil(channels.length / channelsPerPart));
     const promise = interval.promise ? { promise: interval.promise } : {};
@@ -246,8 +320,17 @@ function isGiven({ sets, changing, self }: Interval, { kind, answers }: Gatherin
   return meetsGathering(sets, changing, { node: self, counts: kind === 'checking' }, returned);
 }
 
+function keyOf(interval: IntervalId, to: NodeId, session: number): string {
+  return `${interval}/${to}/${session}`;
+}
+
+/** All it said, and all that it has. */
+function isWhole({ seen, parts, waiting }: GivenBack): boolean {
+  return seen.size >= parts && waiting.size === 0;
+}
+
 function returnedBy(given: GivenBack | undefined): Returned {
   if (given?.recovering && !given.incoming) return 'recovering';
-  if (!given || given.seen.size < given.parts || given.waiting.size > 0) return 'missing';
+  if (!given || !isWhole(given)) return 'missing';
   return given.incoming ? 'incoming' : 'whole';
 }

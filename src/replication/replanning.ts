@@ -81,6 +81,7 @@ export class Replanning {
     const starts = intervals.map((planned) => this.#startOf(planned));
     const left = new Set(before);
     this.#parts.recovering.forgetListings();
+    this.#parts.asks.replanned();
     for (const start of starts) left.delete(this.#planned(start, now));
     for (const interval of left) this.#context.forget(interval);
     this.#place(intervalOf, now);
@@ -144,8 +145,11 @@ export class Replanning {
       if (channel.interval !== interval) this.#context.move(channel, interval);
       const others = new Set(interval.others);
       for (const node of channel.links.keys()) if (!others.has(node)) channel.links.delete(node);
-      // An append under the last version may have been refused.
-      for (const link of channel.links.values()) if (link.sent) link.resendAt ??= now + timing.hedgeMs;
+      for (const link of channel.links.values()) {
+        link.mayBeAsked();
+        // An append under the last version may have been refused.
+        if (link.sent) link.resendAt ??= now + timing.hedgeMs;
+      }
       this.#parts.repairing.replanned(channel, now);
       this.#context.dueChannels.changed(channel);
     }

@@ -34,7 +34,15 @@ import type { ArrivedRun, ReplicaOptions } from './context.js';
 import type { Effect } from './effects.js';
 import { Interval } from './interval.js';
 import type { Frame, IntervalId } from './messages.js';
-import { type Parts, discharge, makeParts, receiveMessage, tellConflict, tellRefused } from './parts.js';
+import {
+  type Parts,
+  away,
+  discharge,
+  makeParts,
+  receiveMessage,
+  tellConflict,
+  tellRefused,
+} from './parts.js';
 import type { Reconcile, Reconciled } from './reconcile-messages.js';
 import type { Changing, HomeSet } from './quorum.js';
 import { Replanning, type RingPlan } from './replanning.js';
@@ -156,6 +164,7 @@ export class Replica {
 
   connected(peer: NodeId, now: number): void {
     this.#parts.context.connected.add(peer);
+    this.#parts.transfer.drop(peer);
     // First, so that whoever is there learns at once what was said before.
     this.#parts.catchUp.connected(peer, now);
     this.#parts.context.awayFor(peer, now);
@@ -170,11 +179,7 @@ export class Replica {
   }
 
   disconnected(peer: NodeId, now: number): void {
-    this.#parts.context.connected.delete(peer);
-    this.#parts.catchUp.disconnected(peer);
-    this.#parts.transfer.disconnected(peer);
-    this.#parts.context.awayFor(peer, now);
-    for (const channel of this.#parts.context.dueChannels.items()) this.#parts.outcomes.settle(channel, now);
+    away(this.#parts, peer, now);
   }
 
   receive(from: NodeId, frame: Frame, now: number): void {
@@ -260,7 +265,7 @@ export class Replica {
       owning.trimmed(channel);
       repairing.settle(channel, now);
       owning.grown(channel, now);
-      recovering.grown(channel);
+      recovering.grown(channel, now);
       fetching.settle(channel);
       catchUp.grown(channel, now);
       outcomes.written(channel, now);
@@ -396,19 +401,14 @@ export class Replica {
    *  before anything is given up, and no claim is stamped under before homes said that it stands. */
   resumed(stalledMs: number, now: number): void {
     if (stalledMs < timing.stallMs) return;
-    const { context, claims } = this.#parts;
+    const { context, claims, outcomes } = this.#parts;
     for (const interval of context.intervals.values()) claims.resumed(interval, now);
-    for (const channel of context.dueChannels.items()) {
-      for (const awaited of channel.awaited) {
-        awaited.deadline = Math.max(awaited.deadline, now + timing.claimMs);
-      }
-      context.dueChannels.changed(channel);
-    }
+    outcomes.resumed(now);
   }
 
   nextDeadline(): number {
-    const { dueIntervals, dueChannels } = this.#parts.context;
-    return Math.min(dueIntervals.next(), dueChannels.next(), this.#parts.catchUp.deadline);
+    const { context, asks, catchUp } = this.#parts;
+    return Math.min(context.dueIntervals.next(), context.dueChannels.next(), asks.deadline, catchUp.deadline);
   }
 
   tick(now: number): void {
@@ -429,7 +429,7 @@ export class Replica {
       repairing.tick(channel, now);
       recovering.mended(channel.interval);
     }
-    this.#parts.catchUp.tick(now);
+    for (const part of [this.#parts.asks, this.#parts.catchUp]) part.tick(now);
   }
 
   takeEffects(): readonly Effect[] {

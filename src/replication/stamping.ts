@@ -9,7 +9,7 @@ import type { Stamping } from './replica-terms.js';
 import { timing } from './timing.js';
 
 export function stampingOf({ context, owning }: Parts, channel: Channel, now: number): Stamping {
-  owning.open(channel, now);
+  owning.open(channel, now, 'urgent');
   const { interval, log, opening } = channel;
   const { writer } = context;
   const { held } = interval;

@@ -3,7 +3,7 @@ export const timing = {
   /** A claim that is not granted by then is given up; until then publishes wait for it. */
   claimMs: 150,
   /** Homes that do not say what they hold are asked again after `claimMs`, then after twice that, and so on, up to this. */
-  openMaxMs: 1_000,
+  openMaxMs: 4_000,
   /** After a change of the ring publishes wait so long for the owner to be found anew. */
   reclaimMs: 1_000,
   /** Pause before the next try, drawn at random so that two claimants do not meet again. */
@@ -13,6 +13,8 @@ export const timing = {
   hedgeMs: 250,
   /** The same for a page of what a home lacks, which others may be before. */
   pageMs: 2_000,
+  /** What a peer has of a channel is asked again after `hedgeMs`, then after twice that, and so on, up to this. */
+  askMaxMs: 4_000,
   /** A publish has an outcome by then. */
   publishMs: 2_000,
   /** What a reader has and is lacking here is looked for this long. */
@@ -28,8 +30,9 @@ export const timing = {
   mendMaxMs: 30_000,
   /** Where not all homes have answered, it is asked again within this. */
   mendUnansweredMs: 2_000,
-  /** A recovering home asks again. */
+  /** A recovering home asks again after this, then after twice that, and so on, up to the other. */
   recoverMs: 500,
+  recoverMaxMs: 4_000,
   /** A home that has everything asks its peers again what arrived there: what this much time brought is named once more after
    *  a link was lost. */
   arrivalsMs: 10_000,

@@ -9,6 +9,7 @@ import type { RunSummary } from '../log/run.js';
 import { runOf } from '../log/run-bytes.js';
 import { type Channel, type Link, givenUpFor, isWithin, raise, trimOf } from './channel.js';
 import { compareClaims, sameClaim } from './claim.js';
+import type { AskWhen, Asks } from './asks.js';
 import type { PullTerms } from './commit-queue.js';
 import type { Context, Reading } from './context.js';
 import type { Interval } from './interval.js';
@@ -21,10 +22,12 @@ export type { StoredSlice } from './stored-slice.js';
 
 export class Transfer {
   readonly #context: Context;
+  readonly #asks: Asks;
   readonly #pages = new Pages();
 
-  constructor(context: Context) {
+  constructor(context: Context, asks: Asks) {
     this.#context = context;
+    this.#asks = asks;
   }
 
   // What an owner appends.
@@ -86,6 +89,7 @@ export class Transfer {
     const link = channel.link(home);
     const { log } = channel;
     const { writer } = this.#context;
+    link.askMs = timing.hedgeMs;
     if (seq > link.acked) link.refusedWith = undefined;
     if (seq > Math.max(channel.stampedSeq, log.have(writer))) {
       return this.#context.alarm('ACK_UNSENT', `${channel.key}: entry ${seq} was never stamped.`, home);
@@ -104,6 +108,7 @@ export class Transfer {
 
   /** It said what it has, which need not be acked where nothing of it is of the claim's writer. */
   onHas(channel: Channel, home: NodeId, now: number): void {
+    this.#asks.answered(channel, home, now);
     const link = channel.link(home);
     const { sent, have, acked, reading } = link;
     if (reading || !sent || !have || !isWithin(sent, have)) return;
@@ -117,6 +122,7 @@ export class Transfer {
   /** What it lacks is sent anew. Refused again without anything taken meanwhile, it is not: that answers what was under way
    *  with the first, or nothing that can be sent from here follows what it has; it is asked later. */
   onRefused(channel: Channel, home: NodeId, { have }: Refused, now: number): void {
+    this.#asks.answered(channel, home, now);
     const link = channel.link(home);
     const { refusedWith } = link;
     link.refusedWith = have;
@@ -140,7 +146,7 @@ export class Transfer {
       // It is asked when it can be reached again; until then the channel may leave memory.
       if (!this.#context.connected.has(home)) continue;
       this.push(channel, home, now);
-      if (this.#context.owns(channel)) link.resendAt ??= now + timing.hedgeMs;
+      if (this.#context.owns(channel)) link.resendAt ??= Math.max(now + timing.hedgeMs, link.askedUntil);
     }
   }
 
@@ -164,7 +170,6 @@ export class Transfer {
    *  there is to say. */
   connected(interval: Interval, peer: NodeId, now: number): void {
     const { owner, self } = interval;
-    this.#pages.drop(peer);
     for (const channel of this.#context.channelsIn(interval)) {
       channel.links.get(peer)?.forget();
       if (owner === undefined || owner === peer || owner === self) this.ask(channel, peer, now);
@@ -172,25 +177,14 @@ export class Transfer {
   }
 
   /** Nothing is on its way to it any more, and nothing waits for that. */
-  disconnected(peer: NodeId): void {
+  drop(peer: NodeId): void {
     this.#pages.drop(peer);
+    this.#asks.drop(peer);
   }
 
-  /** Asks a home what it has and for what is lacking here; an owner asks under its claim, which is answered by an ack
-   *  too. Not again within a while unless it is `due`. */
-  ask(channel: Channel, home: NodeId, now: number, due: 'due' | 'ifNotAsked' = 'ifNotAsked'): void {
-    const link = channel.link(home);
-    if (due === 'ifNotAsked' && now < link.askedUntil) return;
-    link.askedUntil = now + timing.hedgeMs;
-    const { ref, interval } = channel;
-    const { held } = interval;
-    const terms = held ? { claim: held.claim } : {};
-    const have = channel.have();
-    const message = { type: 'pull', interval: interval.id, ref, have, ...terms, ...trimOf(channel) } as const;
-    this.#context.outbox.to(home).other(message);
-    if (!held) return;
-    link.resendAt ??= now + timing.hedgeMs;
-    this.#context.dueChannels.changed(channel);
+  /** See asks.ts. */
+  ask(channel: Channel, home: NodeId, now: number, when: AskWhen = 'ifNotAsked'): void {
+    this.#asks.ask(channel, home, now, when);
   }
 
   onPull(channel: Channel, from: NodeId, { have, claim, limited }: Pull, now: number): void {

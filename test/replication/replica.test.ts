@@ -292,6 +292,7 @@ describe('an owner', () => {
     const home = ownerOfThree();
     home.replica.touch('i', ref, home.now);
     const stamping = () => home.replica.stamping(ref, home.now).as;
+    expect(stamping()).toBe('wait');
     home.now += timing.claimMs;
     expect(stamping()).toBe('wait');
     home.now += timing.publishMs - timing.claimMs;
@@ -299,6 +300,7 @@ describe('an owner', () => {
     const alone = ownerOfThree();
     alone.replica.touch('i', ref, alone.now);
     alone.replica.disconnected(nodeId('b'), alone.now);
+    expect(alone.replica.stamping(ref, alone.now).as).toBe('wait');
     alone.now += timing.claimMs - 1;
     expect(alone.replica.stamping(ref, alone.now).as).toBe('wait');
     alone.now += 1;
@@ -316,7 +318,7 @@ describe('an owner', () => {
     home.said();
     const pulls = () => home.said().filter(({ type }) => type === 'pull');
     home.hear('b', page(first.bytes));
-    home.now += timing.claimMs;
+    home.now += timing.hedgeMs;
     home.replica.tick(home.now);
     home.drain();
     // Not of who sent some: that is to be stored first. The other one has said nothing yet.

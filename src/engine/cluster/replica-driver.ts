@@ -390,8 +390,9 @@ export class ReplicaDriver {
           await this.open(refs);
           if (this.#stopped) return;
           this.#replica.listed(id, refs);
+          // Whoever asked is not left waiting until all of them are listed.
+          this.pumpSoon();
         }
-        this.pumpSoon();
       }
     } catch (error) {
       this.#hooks.failed(error);

@@ -259,9 +259,13 @@ test('a node whose own entries stand beside the head of its claim judges patches
     await world.pass(3_000);
     const again = connect(alone);
     const publish = { channel, kind: 'patch', data: add('/list/-', `after ${i}`) };
-    again.sendText(JSON.stringify({ requestId: 7, publish }));
-    await world.pass(3_000);
-    expect(again.messages.find(({ requestId }) => requestId === 7)).toHaveProperty('ack');
+    const isTaken = () => again.messages.some(({ requestId, ack }) => requestId === 7 && ack);
+    // How soon the two that are left own it again is not the matter here.
+    for (let tries = 0; tries < 10 && !isTaken(); tries++) {
+      again.sendText(JSON.stringify({ requestId: 7, publish }));
+      await world.pass(1_000);
+    }
+    expect(isTaken()).toBe(true);
     await world.run(gone.start(false));
     await world.pass(7_000);
   }
