@@ -31,13 +31,30 @@ export function deletedIn(evidence: Evidence, channel: string): (dot: SeenDot) =
   };
 }
 
-/** R33: at the end no home holds, and none serves, what is of an older generation. */
+/** Says of a channel's entries whether nobody can tell any more that they do not stand on the end of a generation: they are
+ *  behind one of their writer that no disk has, under a claim above that of the end. Its holder may have heard of the end before. */
+function mayStandOn(end: StoredEntry, { entries, positions }: ChannelOrder): (dot: SeenDot) => boolean {
+  const firstGivenUp = new Map<string, number>();
+  for (const { lost } of entries)
+    if (lost)
+      firstGivenUp.set(lost.writer, Math.min(lost.fromSeq, firstGivenUp.get(lost.writer) ?? Infinity));
+  return (dot) => {
+    if (dot.seq <= (firstGivenUp.get(dot.writer) ?? Infinity)) return false;
+    const entry = entries[positions.get(dotText(dot)) ?? -1];
+    if (!entry || entry.isVoid || entry.round === 0) return false;
+    return entry.round === end.round ? entry.writer > end.writer : entry.round > end.round;
+  };
+}
+
+/** R33: at the end no home holds, and none serves, what is of an older generation, as far as anybody can tell. */
 export const deletedIsGone: Checker = function* (evidence) {
   const { homesOf, orders, record } = evidence;
-  for (const channel of orders.keys()) {
+  for (const [channel, order] of orders) {
     const end = lastEndIn(evidence, channel);
     if (!end) continue;
-    const isDeleted = deletedIn(evidence, channel);
+    const mayStay = mayStandOn(end, order);
+    const isOlder = deletedIn(evidence, channel);
+    const isDeleted = (dot: SeenDot): boolean => isOlder(dot) && !mayStay(dot);
     for (const { node, channels } of homesOf(channel))
       for (const entry of [...(channels.get(channel)?.writers.values() ?? [])].flat())
         if (entry.hash !== undefined && isDeleted(entry))
