@@ -65,7 +65,12 @@ function isOne({ documents, logs }: SeenSettings): boolean {
   const isKnown = [...documents.values()].every((document) => !document.startsWith(unknown));
   const lines = [...logs.values()].map((log) => JSON.stringify(log));
   const due = [...logs.values()].map((log) => textOf(statesOf(log).at(-1)!));
-  return isKnown && new Set([...documents.values(), ...due]).size <= 1 && new Set(lines).size <= 1;
+  return (
+    isKnown &&
+    logs.size === documents.size &&
+    new Set([...documents.values(), ...due]).size <= 1 &&
+    new Set(lines).size <= 1
+  );
 }
 
 const unknown = '? ';
