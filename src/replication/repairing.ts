@@ -22,7 +22,15 @@ import {
   piecesHere,
   piecesOfRun,
 } from './repair-pieces.js';
-import { type Answer, type Repair, askAnew } from './repair.js';
+import {
+  type Answer,
+  type Repair,
+  askAnew,
+  isThere,
+  newestThere,
+  searchFurther,
+  searchNoFurther,
+} from './repair.js';
 import type { StoredSlice } from './stored-slice.js';
 import { timing } from './timing.js';
 import type { Transfer } from './transfer.js';
@@ -157,6 +165,7 @@ export class Repairing {
     answer.recovering = message.recovering || isWithheld;
     answer.floor = Math.max(answer.floor, message.floor);
     repair.answers.set(from, answer);
+    if (repair.kind === 'search') searchNoFurther(repair);
     // Some of it is trimmed there: the floors come with what that home holds.
     const floor = channel.log.writer(repair.damaged.writer)?.floor ?? 0;
     if (answer.floor > floor) this.#transfer.ask(channel, from, now, 'due');
@@ -237,15 +246,19 @@ export class Repairing {
     const { others } = channel.interval;
     const answered = others.filter(isDone).length;
     if (answered < others.length && !(planted('gap-by-majority') && answered > 0)) return;
-    // Of what nobody shows an entry behind, nobody can tell that it was ever there: who asked about it asks again.
-    if (
-      repair.kind === 'search' &&
-      !(this.#context.owns(channel) && shownThrough(channel, repair) >= repair.firstSeq)
-    )
-      return this.#drop(channel, repair);
+    if (repair.kind === 'search') {
+      if (!this.#context.owns(channel)) return this.#drop(channel, repair);
+      if (shownThrough(channel, repair) < repair.firstSeq) return this.#lookFurther(channel, repair);
+    }
     repair.isNowhere = true;
     this.#context.outbox.add({ type: 'repairsChanged', ref: channel.ref, interval: channel.interval.id });
     if (this.#context.owns(channel)) this.#giveUp(channel, repair);
+  }
+
+  /** Of what nobody shows an entry behind, nobody can tell that it was ever there: in the end who asked about it asks again. */
+  #lookFurther(channel: Channel, repair: Repair): void {
+    if (!searchFurther(repair)) return this.#drop(channel, repair);
+    for (const home of channel.interval.others) this.#ask(channel, repair, home);
   }
 
   #giveUp(channel: Channel, repair: Repair): void {
@@ -408,13 +421,7 @@ function composeIn({ log }: Channel, damaged: Damaged, pieces: Pieces): ReturnTy
 /** Of what is looked for because another home cannot read it: through which entry somebody else shows that it existed. */
 function shownThrough({ named }: Channel, repair: Repair): number {
   const { damaged, lastSeq } = repair;
-  if (isThere(repair, lastSeq)) return lastSeq - 1;
-  return Math.min(lastSeq - 1, named?.get(damaged.writer) ?? 0);
-}
-
-/** Here or at another home, or trimmed there. */
-function isThere({ here, answers }: Repair, seq: number): boolean {
-  return here.has(seq) || [...answers.values()].some(({ pieces, floor }) => pieces.has(seq) || floor >= seq);
+  return Math.max(newestThere(repair) - 1, Math.min(lastSeq - 1, named?.get(damaged.writer) ?? 0));
 }
 
 function isAbout({ damaged }: Repair, { writer, firstSeq, count }: Damaged): boolean {

@@ -1,6 +1,7 @@
 /** What takes the place of a record that cannot be read must fit all that is known of it; what no home has is given up. */
 import { describe, expect, test } from 'vitest';
 import type { WriterId } from '../../src/base/ids.js';
+import type { Mend } from '../../src/replication/messages.js';
 import {
   type Damaged,
   compose,
@@ -152,6 +153,14 @@ describe('an owner', () => {
   }
 
   const answer = { type: 'mended', interval: 'i', ref, through: 3, floor: 0, recovering: false } as const;
+  const mendsOf = (home: Home): Mend[] =>
+    home.said().flatMap((message) => (message.type === 'mend' ? [message] : []));
+  /** Both others have nothing of what they are asked for; returns what they are asked then. */
+  const hearNothing = (home: Home, asked: readonly Mend[]): Mend[] => {
+    const { session, firstSeq, count } = asked[0]!;
+    for (const peer of 'bc') home.hear(peer, { ...answer, session, through: firstSeq + count - 1, runs: [] });
+    return mendsOf(home);
+  };
   const givenUp = (home: Home): boolean => home.effects.some(({ type }) => type === 'giveUp');
 
   test('stores again what one home sends', () => {
@@ -258,12 +267,45 @@ describe('an owner', () => {
       [1, 3],
     ]);
     const { session } = questions[0]!;
-    for (const peer of 'bc') home.hear(peer, { ...answer, session, runs: [] });
+    let asked = questions;
+    while (asked.length > 0) asked = hearNothing(home, asked);
     expect(givenUp(home)).toBe(false);
     // Nobody showed an entry behind it: it is looked for anew only when somebody asks anew.
     home.hear('b', mend);
     home.sync();
-    expect(home.said().filter(({ type }) => type === 'mend')).toHaveLength(2);
+    const anew = mendsOf(home);
+    expect(anew.map(({ firstSeq, count }) => [firstSeq, count])).toEqual([
+      [1, 3],
+      [1, 3],
+    ]);
+    expect(anew[0]!.session).not.toBe(session);
+  });
+
+  test('looks further on for an entry behind it, where what comes next is as unreadable', () => {
+    const home = ownerOfThree();
+    home.replica.touch('i', ref, home.now);
+    home.hear('b', openingState(home));
+    home.sync();
+    home.said();
+    home.hear('b', { type: 'mend', interval: 'i', ref, session: 1, writer, firstSeq: 1, count: 1 });
+    home.sync();
+    const asked = hearNothing(home, mendsOf(home));
+    expect(asked.map(({ firstSeq, count }) => [firstSeq, count])).toEqual([
+      [3, 7],
+      [3, 7],
+    ]);
+    const out = new RunWriter();
+    out.begin(ref, writer, 1, 4, 7);
+    for (const timestamp of [104, 105])
+      out.append({ timestamp, kind: 'publish', content: encodeContent({ payload: new Uint8Array(1) }) });
+    out.end();
+    const { session } = asked[0]!;
+    home.hear('b', { ...answer, session, through: 5, runs: [out.bytes().slice()] });
+    expect(givenUp(home)).toBe(false);
+    home.hear('c', { ...answer, session, through: 9, runs: [] });
+    // What is shown is enough: nobody is asked for more of it.
+    expect(mendsOf(home)).toEqual([]);
+    expect(home.effects).toContainEqual({ type: 'giveUp', ref, lost: { writer, fromSeq: 1, toSeq: 3 } });
   });
 
   test('gives that up once somebody sends what stands on it', () => {
