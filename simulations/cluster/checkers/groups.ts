@@ -1,9 +1,13 @@
 /** Who has the names of groups that several wanted at once. */
 import type { Checker } from './evidence.js';
 
+const groupsLog = '$groups';
+
 /** P5: one that was told so at most, and whoever was told so has it at every node; who was told that it is another's was told the
- *  truth. */
-export const groupsHaveOneMaker: Checker = function* ({ record }) {
+ *  truth. Where entries of the log of groups were given up all nodes say that groups cannot be told. */
+export const groupsHaveOneMaker: Checker = function* ({ record, homesOf }) {
+  const logs = homesOf(groupsLog).flatMap(({ channels }) => channels.get(groupsLog) ?? []);
+  const isLacking = logs.some(({ writers }) => [...writers.values()].flat().some(({ lost }) => lost));
   const makers = new Map<string, string>();
   for (const { group, user, outcome } of record.groupRaces) {
     if (outcome !== 'made') continue;
@@ -16,7 +20,8 @@ export const groupsHaveOneMaker: Checker = function* ({ record }) {
     for (const [node, said] of seen) {
       for (const [group, owner] of said) {
         const maker = makers.get(group);
-        if (maker !== undefined && owner !== maker)
+        const isUntold = isLacking && owner === 'UNAVAILABLE';
+        if (maker !== undefined && owner !== maker && !isUntold)
           yield `${group} of ${maker} is ${owner || 'nobody'}’s at ${node}`;
         const before = owners.get(group) ?? owner;
         if (before !== owner)
