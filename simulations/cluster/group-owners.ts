@@ -30,15 +30,16 @@ async function groupsNow(world: World): Promise<SeenGroups> {
   for (const node of world.members()) {
     if (node.state !== 'up') continue;
     const owners = new Map<string, string>();
-    for (const group of names) owners.set(group, await ownerAt(world, node, group));
+    // Waited for once: what was seen at the nodes before is to be what they say still.
+    const endMs = world.nowMs() + knownMs;
+    for (const group of names) owners.set(group, await ownerAt(world, node, group, endMs));
     seen.set(node.name, owners);
   }
   return seen;
 }
 
 /** Empty where there is no such group. */
-async function ownerAt(world: World, node: SimulatedNode, group: string): Promise<string> {
-  const endMs = world.nowMs() + knownMs;
+async function ownerAt(world: World, node: SimulatedNode, group: string, endMs: number): Promise<string> {
   for (;;) {
     const answer = await answerOf(world, node, (engine) =>
       engine.people(administrator, 'default', 'groups/members', { group }, ''),
