@@ -30,6 +30,8 @@ class Looking {
   /** One that the first node gave for each name. */
   readonly #tokens = new Map<string, string>();
   #asked = 0;
+  /** A node is waited for once: what was seen at those before is to be what they say still. */
+  #knownUntil = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -42,6 +44,7 @@ class Looking {
     for (const node of this.#world.members()) {
       if (node.state !== 'up') continue;
       const owners = new Map<string, string>();
+      this.#knownUntil = this.#world.nowMs() + knownMs;
       for (const name of names) owners.set(name, await this.#ownersAt(node, name));
       const tokens = new Map<string, string>();
       for (const [name, token] of this.#tokens) tokens.set(name, await this.#userOf(node, token));
@@ -93,10 +96,10 @@ class Looking {
   async #known<
     T extends { readonly ok: true } | { readonly ok: false; readonly error: { readonly code: string } },
   >(ask: () => Promise<T>): Promise<T> {
-    const endMs = this.#world.nowMs() + knownMs;
     for (;;) {
       const answer = await ask();
-      if (answer.ok || answer.error.code === 'UNAUTHENTICATED' || this.#world.nowMs() >= endMs) return answer;
+      const isOver = answer.ok || answer.error.code === 'UNAUTHENTICATED';
+      if (isOver || this.#world.nowMs() >= this.#knownUntil) return answer;
       await this.#world.pass(againMs);
     }
   }
