@@ -60,13 +60,13 @@ export class Beliefs {
   }
 
   /** A member's own word, from the head of what it sent us: it is alive at that incarnation. Its profile follows in
-   *  gossip, and so does the news for others. Repairs what a liar pushed out of the node's own reach. */
+   *  gossip, or is asked for; so does the news for others. Repairs what a liar pushed out of the node's own reach. */
   heard(member: Member, { boot, incarnation }: Sender, now: number): void {
     const ahead = incarnation - member.incarnation;
     if (ahead > 0 || ahead < -limits.incarnationJumpMax) {
       this.#parts.news.replace(member.node);
       this.#become(member, 'alive', { boot, incarnation }, now);
-      member.profileIncarnation = Math.min(member.profileIncarnation, incarnation);
+      member.profileIncarnation = Math.min(member.profileIncarnation, incarnation - 1);
     }
     if (member.boot === boot) this.#parts.routes.heard(member, now);
   }

@@ -2,7 +2,8 @@
  *  decides when to gossip.
  *
  *  Buddy (Dadgar et al. 2018, §III-C): whatever goes to a member that is accused says so first, so that it can refute at
- *  once. The same tells a restarted node what was known of its earlier life. */
+ *  once. The same tells a restarted node what was known of its earlier life, and a member whose last words were missed which
+ *  ones are held here: it answers a ping with the newer ones. */
 import type { NodeId } from '../base/ids.js';
 import type { Emit } from './effects.js';
 import { type Member, type Statement, statementOf } from './member.js';
@@ -67,14 +68,24 @@ export class Gossip {
     this.#emit(member.profile.peerAddress, member.node, message, first);
   }
 
-  /** Goes to where the packet came from; the sender learns what we hold of it if that is not what it says itself. */
-  reply(to: Sender, address: string, message: Message): void {
-    const member = this.#parts.table.get(to.from);
+  /** Goes to where the packet came from; the sender learns what we hold of it if that is not what it says itself. First of all,
+   *  though, who we are, where it `isBehind`. */
+  reply(to: Sender, address: string, message: Message, isBehind: boolean): void {
+    const { table, standing } = this.#parts;
+    const member = table.get(to.from);
     const agreed =
       !member ||
-      (member.state === 'alive' && member.boot === to.boot && member.incarnation <= to.incarnation);
-    const buddy = agreed ? undefined : statementOf(member, this.#parts.standing.node);
-    this.#emit(address, to.from, message, buddy);
+      (member.state === 'alive' &&
+        !member.lacksProfile &&
+        member.boot === to.boot &&
+        member.incarnation <= to.incarnation);
+    const buddy = agreed ? undefined : statementOf(member, standing.node);
+    this.#emit(address, to.from, message, isBehind ? standing.statement : buddy);
+  }
+
+  /** To where a member was heard from: its profile, which is missed here, may say that it lives there now. */
+  ask(member: Member, address: string, message: Message): void {
+    this.#emit(address, member.node, message, this.#buddyFor(member));
   }
 
   /** To one who asked for help. */
@@ -88,7 +99,8 @@ export class Gossip {
   }
 
   #buddyFor(member: Member): Statement | undefined {
-    return member.state === 'alive' ? undefined : statementOf(member, this.#parts.standing.node);
+    const agreed = member.state === 'alive' && !member.lacksProfile;
+    return agreed ? undefined : statementOf(member, this.#parts.standing.node);
   }
 
   #emit(address: string, to: NodeId, message: Message, buddy?: Statement): void {

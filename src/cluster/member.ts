@@ -91,6 +91,11 @@ export class Member {
   get present(): boolean {
     return this.state === 'alive' || this.state === 'suspect';
   }
+
+  /** What it says of itself now was missed: what is held was said before, perhaps by an earlier process. */
+  get lacksProfile(): boolean {
+    return this.present && this.profileIncarnation < this.incarnation;
+  }
 }
 
 /** The profile as it was said; its incarnation may be older than what is held. */

@@ -25,6 +25,7 @@ import {
   statementOf,
 } from './member.js';
 import { MemberTable } from './member-table.js';
+import { MissedProfiles } from './missed-profiles.js';
 import { News } from './news.js';
 import { OwnStanding } from './own-standing.js';
 import type { Packet, Sync } from './packet.js';
@@ -66,6 +67,7 @@ export class Membership {
   readonly #prober: Prober;
   readonly #relays: Relays;
   readonly #reunion: Reunion;
+  readonly #missed: MissedProfiles;
   #state: 'new' | 'running' | 'leaving' | 'ended' = 'new';
   #seq: number;
   #nextProbeAt = Number.POSITIVE_INFINITY;
@@ -86,6 +88,9 @@ export class Membership {
     this.#gossip = new Gossip({ parameters, standing: this.#standing, table, news, emit });
     this.#routes = new Routes(emit);
     this.#reunion = new Reunion(parameters, table, random);
+    this.#missed = new MissedProfiles(parameters, (member, address) =>
+      this.#gossip.ask(member, address, { type: 'ping', seq: this.#nextSeq() }),
+    );
     this.#relays = new Relays(parameters, ({ node: asker, address, seq }) => {
       this.#gossip.answer(asker, address, { type: 'nack', seq });
     });
@@ -120,6 +125,7 @@ export class Membership {
       this.#beliefs.deadline,
       this.#gossip.deadline,
       this.#reunion.deadline,
+      this.#missed.deadline,
       this.#standing.deadline,
     );
   }
@@ -163,10 +169,14 @@ export class Membership {
     if (known) this.#beliefs.heard(known, packet, now);
     for (const statement of news) this.#hear(statement, from, now);
     if (!known) this.#meet(packet, address, now);
+    const member = this.#table.get(from);
+    if (member && this.#state === 'running') this.#missed.heard(member, address, now);
     switch (message.type) {
-      case 'ping':
-        this.#gossip.reply(packet, address, { type: 'ack', seq: message.seq });
+      case 'ping': {
+        const isBehind = news.some((statement) => this.#standing.isOutdated(statement));
+        this.#gossip.reply(packet, address, { type: 'ack', seq: message.seq }, isBehind);
         return;
+      }
       case 'ack':
         this.#takeAck(message.seq, from);
         return;
@@ -251,6 +261,7 @@ export class Membership {
     this.#prober.clear();
     this.#nextProbeAt = this.#nextSyncAt = Number.POSITIVE_INFINITY;
     this.#reunion.stop();
+    this.#missed.stop();
     this.#leaveEndsAt = now + this.#parameters.leaveLingerMs;
     this.#announce(now);
     const told = this.#table.pick(this.#parameters.leaveToldMax, (member) => member.present);
@@ -308,6 +319,7 @@ export class Membership {
 
   #probeAndSync(now: number): void {
     this.#prober.tick(now);
+    this.#missed.tick(now);
     this.#beliefs.expire(now);
     if (this.#nextProbeAt <= now) {
       this.#nextProbeAt = now + this.#parameters.probeIntervalMs * this.#health.multiplier;

@@ -62,6 +62,12 @@ export class OwnStanding {
     return ++this.#foreign.raises > foreignRaisesMax ? 'identity-conflict' : undefined;
   }
 
+  /** What this node said of itself before: whoever says it has missed what came after. */
+  isOutdated(statement: Statement): boolean {
+    const { node, state, incarnation } = statement;
+    return node === this.node && state === 'alive' && incarnation < this.#incarnation;
+  }
+
   /** Raises the incarnation if that is due; whether it did. */
   refute(now: number): boolean {
     if (this.#overrule === undefined || now < this.deadline) return false;

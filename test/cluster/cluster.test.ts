@@ -91,6 +91,25 @@ describe('a cluster', () => {
     }
   });
 
+  test('that meets again after a partition soon knows what was said meanwhile, without a sync', () => {
+    for (const seed of seeds(12)) {
+      const world = settled(seed, 5, { ...lan, syncIntervalMs: 600_000 });
+      const side = (node: WorldNode) => node.index < 2;
+      world.connected = (from, to) => side(from) === side(to);
+      world.runFor(4_000);
+      const [seer, , , , speaker] = world.nodes as [WorldNode, WorldNode, WorldNode, WorldNode, WorldNode];
+      const own = speaker.membership.sync().statements[0]!;
+      if (own.state !== 'alive') throw new Error('it says that it is alive');
+      const profile = { ...own.profile, load: 9 };
+      world.act(speaker, (membership, now) => membership.update(profile, now));
+      world.runFor(1_000);
+      world.connected = () => true;
+      const seen = () => seer.membership.member(speaker.id);
+      expect(world.runUntil(() => seen()?.state === 'alive', 20_000)).toBe(true);
+      expect(world.runUntil(() => seen()?.profile.load === 9, 2 * lan.gossipIntervalMs)).toBe(true);
+    }
+  });
+
   test('keeps a member in that only some of the others reach', () => {
     const world = settled(3, 5);
     const [first, second] = world.nodes as [WorldNode, WorldNode];

@@ -372,6 +372,66 @@ describe('this node', () => {
   });
 });
 
+describe('a profile', () => {
+  const settled = (node: NodeId) => ({ profile: profileOf(node, { settled: true }) });
+
+  test('of which the news was missed is asked for, of the member itself, until it has come', () => {
+    const node = subject([b, c]);
+    node.packet(c, gossip, [alive(b, 2, settled(b))]);
+    live(node, 2_000, [b, c]);
+    const asked = (ms: number) =>
+      live(node, ms, [c]).filter(
+        ({ to, news }) => to === b && news.some(({ incarnation }) => incarnation === 2),
+      );
+    // What b says of itself by now went round while it was not heard here.
+    node.packet(b, gossip, [], 3);
+    expect(asked(lan.gossipIntervalMs - 1)).toEqual([]);
+    const [first] = asked(1);
+    expect([first?.message.type, first?.news]).toEqual(['ping', [alive(b, 2, settled(b))]]);
+    expect(node.membership.member(b)?.profile.settled).toBe(true);
+    expect(asked(lan.probeIntervalMs).map(({ message }) => message.type)).toContain('ping');
+    node.packet(b, { type: 'ack', seq: 0 }, [alive(b, 3)], 3);
+    expect(node.membership.member(b)?.profile.settled).toBe(false);
+    expect(asked(1_000)).toEqual([]);
+  });
+
+  test('that comes with the packet, or soon after it, is not asked for', () => {
+    const node = subject([b, c]);
+    node.packet(b, gossip, [alive(b, 2, settled(b))], 2);
+    node.packet(b, gossip, [], 3);
+    node.pass(lan.gossipIntervalMs / 2);
+    node.packet(c, gossip, [alive(b, 3)]);
+    node.sent();
+    node.now = lan.gossipIntervalMs;
+    node.membership.tick(node.now);
+    expect(node.sent().filter(({ message }) => message.type === 'ping')).toEqual([]);
+  });
+
+  test('of a member that came back elsewhere is asked for there', () => {
+    const node = subject([b]);
+    const sender = { from: b, boot: bootOf('f'), incarnation: 2 };
+    node.membership.receive({ ...sender, to: a, message: gossip, news: [] }, 'elsewhere:1', 0);
+    node.pass(lan.gossipIntervalMs);
+    expect(node.take()).toContainEqual(expect.objectContaining({ type: 'send', address: 'elsewhere:1' }));
+  });
+
+  test('that somebody holds of this node from before is answered with the newest, however often that was told', () => {
+    const node = subject([b, c]);
+    node.membership.update(profileOf(a, { settled: true }), 0);
+    live(node, 2_000, [b, c]);
+    node.packet(b, { type: 'ping', seq: 7 });
+    expect(node.sent()[0]?.news).toEqual([]);
+    node.packet(b, { type: 'ping', seq: 8 }, [alive(a, 1)]);
+    const [answer] = node.sent();
+    expect(answer).toMatchObject({
+      to: b,
+      message: { type: 'ack', seq: 8 },
+      news: [alive(a, 2, settled(a))],
+    });
+    expect(node.membership.incarnation).toBe(2);
+  });
+});
+
 describe('a packet', () => {
   test('stays within its bytes, whatever there is to tell', () => {
     const others = Array.from({ length: 200 }, (_, i) => i.toString(16).padStart(32, '0') as NodeId);
@@ -441,6 +501,9 @@ describe('attack 31: a lying member', () => {
     ]);
     node.packet(c, gossip, [], 3);
     expect(node.membership.member(c)).toMatchObject({ state: 'alive', incarnation: 3, reachable: true });
+    // What was said in its name is not what it says itself.
+    node.packet(c, gossip, [alive(c, 3, { profile: profileOf(c, { load: 7 }) })], 3);
+    expect(node.membership.member(c)?.profile.load).toBe(7);
   });
 
   test('who says that a silent node is alive does not bring our route back', () => {
