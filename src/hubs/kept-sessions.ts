@@ -118,7 +118,8 @@ export class KeptSessions implements Fold {
 
   /** Of one that is not known here. */
   #refusal({ id, epoch, last }: KeepChange): Outcome | undefined {
-    if (this.#ended.has(id)) return isVoid('The session has ended.');
+    const ended = this.#ended.get(id);
+    if (ended && ended.epoch >= epoch) return isVoid('The session has ended.');
     const isNew = last === 0 && epoch === 0;
     // Long unheard of, it may have been restored and ended meanwhile, where nobody remembers.
     const sinceMs = Math.max(this.#nowMs - limits.sessionKeptMs, this.#lackedMs);
@@ -148,8 +149,11 @@ export class KeptSessions implements Fold {
     const known = this.#sessions.get(id);
     if (known && known.epoch !== epoch) return isVoid(elsewhere);
     this.#remove(id);
+    // An end names its epoch, and takes back nothing of a later one: whether it was restored meanwhile may lie before the
+    // beginning of the log.
+    const last = Math.max(epoch, this.#ended.get(id)?.epoch ?? 0);
     this.#ended.delete(id);
-    this.#ended.set(id, { epoch, atMs: this.#nowMs });
+    this.#ended.set(id, { epoch: last, atMs: this.#nowMs });
     if (this.#ended.size > limits.endedSessionsMax) this.#ended.delete(this.#ended.keys().next().value!);
     return done;
   }

@@ -90,6 +90,26 @@ describe('what is kept of sessions', () => {
     }
   });
 
+  test('goes on, though a node that is behind ends what it was before the log begins', () => {
+    const nowMs = 1_000_000_000;
+    const log: SessionChange[] = [
+      keep(1),
+      { type: 'restore', id: idOf(1), used: 'k1', next: 'n' },
+      // Of the node that it was restored away from.
+      { type: 'end', id: idOf(1), epoch: 0 },
+      keep(1, { epoch: 1, key: 'n', last: nowMs }),
+    ];
+    for (const start of [0, 2]) {
+      const folded = new Folded();
+      for (const change of log.slice(start)) folded.say(change, nowMs + 1);
+      expect([start, folded.fold.find(idOf(1))?.epoch]).toEqual([start, 1]);
+      expect(folded.say({ type: 'end', id: idOf(1), epoch: 1 }).isVoid).toBe(false);
+      // An end that comes late takes nothing of that back.
+      folded.say({ type: 'end', id: idOf(1), epoch: 0 });
+      expect(folded.say(keep(1, { epoch: 1, revision: 2, key: 'n', last: nowMs })).isVoid).toBe(true);
+    }
+  });
+
   test('that may have been used where entries are missing restores nothing', () => {
     const folded = new Folded();
     folded.say(keep(1));
