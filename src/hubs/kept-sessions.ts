@@ -34,8 +34,10 @@ export interface KeptSession {
   readonly key: string;
   readonly identity: KeptIdentity;
   readonly subscriptions: readonly KeptSubscription[];
-  /** Log time. */
+  /** Log time of the last entry of it. */
   readonly atMs: number;
+  /** Log time of the last one that says all that is kept, which a restoration does not. */
+  readonly wholeAtMs: number;
 }
 
 export interface KeepChange {
@@ -112,7 +114,8 @@ export class KeptSessions implements Fold {
     const tooMany = this.#tooMany(identity.user, bytes - (known?.bytes ?? 0), known);
     if (tooMany) return tooMany;
     this.#remove(id);
-    this.#put({ id, epoch, revision, key, identity, subscriptions, atMs: this.#nowMs, bytes });
+    const [atMs, wholeAtMs] = [this.#nowMs, this.#nowMs];
+    this.#put({ id, epoch, revision, key, identity, subscriptions, atMs, wholeAtMs, bytes });
     return done;
   }
 

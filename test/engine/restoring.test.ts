@@ -156,6 +156,29 @@ describe('a session that is kept', () => {
     expect((await restore(world.connect(), key)).sessionRestored.sessionId).toBe(idOf(first));
   });
 
+  test('comes back at a node that has just read the log, however often it came back since it was begun', async () => {
+    const world = await World.start({ rules, maintenanceIntervalMs: 10_000 });
+    const [first, begun] = await kept(world, ['lobby']);
+    let key = begun;
+    let session = first;
+    const comeBack = async (): Promise<void> => {
+      session = world.connect();
+      const { sessionRestored } = await restore(session, key);
+      expect(sessionRestored).toMatchObject({ sessionId: idOf(first), results: [{ channel: 'lobby' }] });
+      key = sessionRestored.key;
+    };
+    // For longer than the log is kept.
+    const everyMs = limits.sessionRenewMs / 2;
+    for (let ms = 0; ms < limits.sessionLogMs + 2 * limits.sessionRenewMs; ms += everyMs) {
+      session.handle.disconnected();
+      await world.pass(everyMs);
+      await comeBack();
+      await world.pass(1_000);
+    }
+    await world.crash();
+    await comeBack();
+  });
+
   test('goes by what it may at that time', async () => {
     const closed = { ...rules, sets: { ...rules.sets, shut: { public: false } } };
     const world = await World.start({ rules: closed, hubs: { createOnUse: false } });

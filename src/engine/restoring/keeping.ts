@@ -67,7 +67,9 @@ export class Keeping {
     this.epoch = begun.epoch;
     this.#lastMs = begun.atMs;
     for (const [channel] of begun.subscriptions) this.#told.add(channel);
-    this.#written = textOf(begun);
+    // A key is used by an entry that does not say what it restored: whoever reads the log once the last that did is trimmed would
+    // know nothing of a session that comes back again and again.
+    if (begun.atMs - begun.wholeAtMs < limits.sessionRenewMs) this.#written = textOf(begun);
     this.#renewLater();
   }
 
