@@ -15,7 +15,7 @@ import type { Transfer } from './transfer.js';
 import { Window } from './window.js';
 
 /** Intervals of which another home is asked for all it holds, before that is here. */
-export const gathersMax = 32;
+export const gathersMax = 128;
 
 /** Channels in one message of an answer. */
 const channelsPerPart = 1_024;
