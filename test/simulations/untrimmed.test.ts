@@ -75,3 +75,21 @@ test('what was merged alone has its place, before which things come late', () =>
     `r1 in ${channel} got a-3 behind its place, and not marked late`,
   ]);
 });
+
+// Seed 521: it rotted before its disk had synced it, so that nothing else tells of it.
+test('what was given up before it was ever synced keeps its place when what says so is trimmed', () => {
+  const lost = { writer: 'a', fromSeq: 2, toSeq: 2 };
+  const below = [entry('a', 1), entry('a', 3), entry('b', 1, { parents: [a(1)], kind: 8, lost })];
+  const last = entry('b', 2, { kind: 7, parents: [{ writer: 'b', seq: 1 }, a(3)] });
+  const floors = new Map([
+    ['a', 3],
+    ['b', 1],
+  ]);
+  const everAt = (writer: string, seq: number) =>
+    below.find((one) => one.writer === writer && one.seq === seq);
+  const { entries, outside } = orderOf(
+    untrimmed({ name: channel, writers: new Map([['b', [last]]]), floors }, everAt),
+  );
+  expect(entries.map(dotText)).toEqual(['a-1', 'b-1', 'a-2', 'a-3', 'b-2']);
+  expect(outside).toEqual([]);
+});

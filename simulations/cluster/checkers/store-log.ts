@@ -118,7 +118,7 @@ function raise(floors: Map<string, number>, { floors: by }: StoredTrim): void {
 }
 
 /** The channel as if nothing had been trimmed: what lies below the floors is known from elsewhere, and so is what was said
- *  there to be void. */
+ *  there to be void, or lost. */
 export function untrimmed(
   channel: StoredChannel,
   entryAt: (writer: string, seq: number) => StoredEntry | undefined,
@@ -129,8 +129,10 @@ export function untrimmed(
     writers.set(writer, [...below, ...(writers.get(writer) ?? [])]);
   }
   const whole: Read = { ...channel, writers, floors: new Map() };
-  for (const { voids = [] } of [...writers.values()].flat())
+  for (const { lost, voids = [] } of [...writers.values()].flat()) {
+    if (lost) giveUp(whole, lost);
     for (const range of voids) giveUp(whole, range, true);
+  }
   for (const [writer, entries] of writers)
     writers.set(
       writer,
