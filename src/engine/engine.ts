@@ -37,7 +37,7 @@ import { heldChannels, heldHubs } from './held-channels.js';
 import { historyPage } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
-import { type EnginePorts, StoreFailedError } from './ports.js';
+import { type EnginePorts, StoreClosedError, StoreFailedError } from './ports.js';
 import { type PresenceService, startPresence } from './presence/service.js';
 import { Publishing } from './publishing.js';
 import type { EngineOptions } from './options.js';
@@ -424,6 +424,7 @@ export class Engine implements NodeApi {
       return await use(parts.core, active);
     } catch (error) {
       if (error instanceof RemoteUnavailableError) return err(failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+      if (error instanceof StoreClosedError) return err(this.#unavailable());
       if (!(error instanceof StoreFailedError)) throw error;
       void this.#storeFailed(error);
       return err(this.#unavailable());

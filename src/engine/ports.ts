@@ -181,6 +181,15 @@ export class StoreFailedError extends Error {
   }
 }
 
+/** Something was asked of a store that was closed meanwhile: the node stops, or opens its store anew. Nothing is wrong. */
+export class StoreClosedError extends Error {
+  override readonly name = 'StoreClosedError';
+
+  constructor() {
+    super('The store was closed.');
+  }
+}
+
 /** Truth and index of one node. It owns the `ChannelLog` of every channel in use: `commit` applies the runs to them
  *  after they are durable and before its promise resolves. Suite: test/contracts/log-store.ts. */
 export interface LogStore {

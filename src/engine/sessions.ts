@@ -19,7 +19,7 @@ import { RemoteUnavailableError } from './cluster/followed-channel.js';
 import { tellInfo } from './notifications/notifications.js';
 import { NodesTold } from './nodes-told.js';
 import { OwnChannels } from './own-channels.js';
-import { type EnginePorts, StoreFailedError } from './ports.js';
+import { type EnginePorts, StoreClosedError, StoreFailedError } from './ports.js';
 import { Replay } from './replay.js';
 import { Requests } from './requests.js';
 import type { Opener } from './restoring/restoring.js';
@@ -196,8 +196,9 @@ export class Sessions implements SessionHost {
     }
   }
 
-  /** A bug that one session runs into ends that session, and nobody else's. */
+  /** A bug that one session runs into ends that session, and nobody else's. Those of a store that was closed have ended. */
   broken(session: Session, error: unknown): void {
+    if (error instanceof StoreClosedError) return;
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.ports.observer.observe({ type: 'alarm', code: 'INTERNAL', message });
     session.failAndClose('INTERNAL');

@@ -16,6 +16,7 @@ import {
   type ReadRange,
   type ReadResult,
   type StoredDigest,
+  StoreClosedError,
   StoreFailedError,
 } from '../engine/ports.js';
 import type { ChannelLog } from '../log/channel-log.js';
@@ -374,7 +375,7 @@ class SegmentedLogStore implements LogStore {
 
   #mustWork(): void {
     if (this.#failure) throw this.#failure;
-    assert(!this.#closed, 'the store is open');
+    if (this.#closed) throw new StoreClosedError();
   }
 
   /** Whatever goes wrong on a disk ends the store. */

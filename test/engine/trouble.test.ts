@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import type { ChannelName, HubName } from '../../src/base/ids.js';
 import { limits } from '../../src/base/limits.js';
 import { toBase64Url, fromBase64 } from '../../src/base/bytes.js';
-import { type Json, World, anonymous } from './harness.js';
+import { type Json, World, admin, anonymous } from './harness.js';
 
 test('attack 6: a reader that takes nothing is closed after its time with an exact cursor, and loses nothing', async () => {
   const world = await World.start();
@@ -235,6 +236,31 @@ test('stopping finishes what is under way and tells every session where it was',
   expect(bob.data()).toEqual(['last']);
   expect(bob.messages.at(-1).close).toMatchObject({ code: 4501, cursors: [{ channel: 'lobby' }] });
   expect(bob.closed?.code).toBe(4501);
+});
+
+test('what is still being read when the node stops is refused, and is no bug', async () => {
+  const world = new World();
+  let slowMs = 0;
+  const { openStore } = World.prototype;
+  world.openStore = async () => {
+    const store = await openStore.call(world);
+    const read = store.read.bind(store);
+    store.read = async (...asked) => {
+      await world.clock.sleep(slowMs);
+      return await read(...asked);
+    };
+    return store;
+  };
+  await world.boot();
+  const alice = world.connect();
+  await alice.publish('lobby', 'said');
+  slowMs = 1_000;
+  alice.sendText('{"requestId":5,"history":{"channel":"lobby"}}');
+  const asked = world.engine.history(admin, 'default' as HubName, { channel: 'lobby' as ChannelName });
+  await world.run(world.engine.stop());
+  expect(await world.run(asked)).toMatchObject({ ok: false, error: { code: 'SHUTTING_DOWN' } });
+  expect(alice.closed?.code).toBe(4501);
+  expect(world.observations.filter(({ type }) => type === 'alarm' || type === 'store-failed')).toEqual([]);
 });
 
 test('an entry damaged on disk is told as a gap; everything around it is served', async () => {
