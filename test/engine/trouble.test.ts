@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ChannelName, HubName } from '../../src/base/ids.js';
+import type { LogStore } from '../../src/engine/ports.js';
 import { limits } from '../../src/base/limits.js';
 import { toBase64Url, fromBase64 } from '../../src/base/bytes.js';
 import { type Json, World, admin, anonymous } from './harness.js';
@@ -241,9 +242,9 @@ test('stopping finishes what is under way and tells every session where it was',
 test('what is still being read when the node stops is refused, and is no bug', async () => {
   const world = new World();
   let slowMs = 0;
-  const { openStore } = World.prototype;
+  const openStore = (): Promise<LogStore> => World.prototype.openStore.call(world);
   world.openStore = async () => {
-    const store = await openStore.call(world);
+    const store = await openStore();
     const read = store.read.bind(store);
     store.read = async (...asked) => {
       await world.clock.sleep(slowMs);
@@ -256,7 +257,11 @@ test('what is still being read when the node stops is refused, and is no bug', a
   await alice.publish('lobby', 'said');
   slowMs = 1_000;
   alice.sendText('{"requestId":5,"history":{"channel":"lobby"}}');
-  const asked = world.engine.history(admin, 'default' as HubName, { channel: 'lobby' as ChannelName });
+  const asked = world.engine.history(admin, 'default' as HubName, {
+    type: 'history',
+    channel: 'lobby' as ChannelName,
+    backward: false,
+  });
   await world.run(world.engine.stop());
   expect(await world.run(asked)).toMatchObject({ ok: false, error: { code: 'SHUTTING_DOWN' } });
   expect(alice.closed?.code).toBe(4501);
