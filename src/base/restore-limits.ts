@@ -26,6 +26,8 @@ export const restoreLimits = {
   restoreWaitMs: 3_000,
   /** A key of which this node has not heard yet may be on its way. */
   restoreHeardMs: 1_000,
+  /** What was surely not written of a restoration is tried again for so long: the log may be moving to its next owner. */
+  restoreWrittenMs: 1_800,
   /** Restorations under way at once at a node. */
   restoresMax: 1_024,
   /** A connection whose session was restored elsewhere ends after this: by then it is seen there. */

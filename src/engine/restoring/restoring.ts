@@ -197,7 +197,7 @@ export class Restoring implements KeepingHost {
     const next = newKey(this.ports, id);
     const hash = hashOf(this.ports, hub, next);
     const change = encodeSessionChange({ type: 'restore', id, used, next: hash });
-    const untilMs = this.ports.clock.monotonicMs() + limits.restoreHeardMs;
+    const untilMs = this.ports.clock.monotonicMs() + limits.restoreWrittenMs;
     let outcome = await fold.change(change, '');
     // What was surely not written may be once somebody orders the log again.
     while (!outcome.ok && outcome.error.outcome === 'rejected' && this.ports.clock.monotonicMs() < untilMs) {
