@@ -30,8 +30,9 @@ export async function settingsInTheEnd(
 ): Promise<void> {
   const { looks } = world.record.settings;
   looks.push(await settingsWithin(world, withinMs, 'in the end'));
-  // What is healed is not linked again at once.
+  // What is healed is not linked again at once, and who follows a log asks again where nobody answers.
   await world.becomes(() => upIn(world).every(isLinked), withinMs);
+  await world.pass(limits.followAnswerMs);
   if (await closedBy(world, operators[0]!, withinMs)) {
     await world.pass(everywhereMs);
     looks.push(await settingsNow(world, 'a second later'));
