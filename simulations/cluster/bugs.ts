@@ -207,7 +207,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'claim-without-pull',
     what: 'a new owner stamps before it heard what homes hold',
-    seed: 3,
+    seed: 10,
     steering: { faults: { tail: 3, duel: 2, kill: 3 } },
   },
   {
@@ -225,7 +225,7 @@ export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'forgotten-promise',
     what: 'a restart forgets what was promised',
-    seed: 3,
+    seed: 8,
     steering: { faults: { duel: 3, tail: 2, 'power-loss': 6 } },
   },
   {
