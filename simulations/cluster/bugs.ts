@@ -19,6 +19,13 @@ export interface ClusterBug {
 
 const failovers = { kill: 5, stop: 3, cut: 4 };
 
+const ringChanges: Steering = {
+  spares: 2,
+  lengthMs: 15_000,
+  faults: { ring: 6, isolate: 4, split: 3, cut: 3 },
+  publishers: { levels: ['quorum'], degrade: false },
+};
+
 export const clusterBugs: readonly ClusterBug[] = [
   {
     bug: 'digest-skips',
@@ -235,6 +242,24 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { duel: 3, 'lost-disk': 2, tail: 2 } },
   },
   {
+    bug: 'joint-skipped',
+    what: 'a change of the ring ends before the homes that come in have anything',
+    story: 'Replaced while it is written to',
+    steering: ringChanges,
+  },
+  {
+    bug: 'incoming-counts',
+    what: 'a home that comes in counts before it was given anything',
+    story: 'Replaced while it is written to',
+    steering: ringChanges,
+  },
+  {
+    bug: 'one-ring-appends',
+    what: 'while two rings decide, the homes of before commit alone',
+    story: 'Written between two rings',
+    steering: ringChanges,
+  },
+  {
     bug: 'damage-served',
     what: 'a record that does not fit its checksum is handed out, to readers and to other homes',
     story: 'D10 bit rot: an entry',
@@ -379,9 +404,7 @@ export async function clusterBugLines(seedsMax: number, tell: (line: string) => 
   for (const bug of clusterBugs) {
     const found = await findClusterBug(bug, seedsMax);
     isEachFound &&= found !== undefined;
-    const seen = found
-      ? `${found.checker} | ${found.by} | ${found.tried} | ${found.without}`
-      : 'nothing | | | ';
+    const seen = found ? `${found.checker} | ${found.by} | ${found.tried} | ${found.without}` : 'nothing | | | ';
     tell(`| ${bug.bug}: ${bug.what} | ${seen} |`);
   }
   return isEachFound;

@@ -82,7 +82,11 @@ export type PlantedBug =
   | 'trimmed-again'
   | 'trimmed-unerased'
   | 'twin-unnoticed'
-  | 'unpromised-answer'
+  | 'one-ring-appends'
+  | 'incoming-counts'
+  | 'joint-unchecked'
+  | 'joint-skipped'
+  | 'stale-ring-taken'
   | 'unsynced-arrivals'
   | 'voids-untold'
   | 'writer-of-the-disk';

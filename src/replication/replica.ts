@@ -194,7 +194,7 @@ export class Replica {
       this.#parts.context.outbox.add({ type: 'ringBehind', version: frame.ringVersion, peer: from });
       return;
     }
-    if (frame.ringVersion < this.ringVersion) {
+    if (frame.ringVersion < this.ringVersion && !planted('stale-ring-taken')) {
       if (frame.messages.some(({ type }) => type !== 'staleRing')) {
         this.#parts.context.outbox.to(from).other({ type: 'staleRing' });
       }
