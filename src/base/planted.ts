@@ -87,6 +87,9 @@ export type PlantedBug =
   | 'joint-unchecked'
   | 'joint-skipped'
   | 'stale-ring-taken'
+  | 'pause-unheeded'
+  | 'hasty-return'
+  | 'start-unwaited'
   | 'unsynced-arrivals'
   | 'voids-untold'
   | 'writer-of-the-disk';
