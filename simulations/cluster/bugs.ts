@@ -260,6 +260,12 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: ringChanges,
   },
   {
+    bug: 'twin-unnoticed',
+    what: 'two processes with copies of one store go on',
+    story: 'D7 twice',
+    steering: { faults: { kill: 5, isolate: 2 } },
+  },
+  {
     bug: 'damage-served',
     what: 'a record that does not fit its checksum is handed out, to readers and to other homes',
     story: 'D10 bit rot: an entry',
