@@ -349,7 +349,7 @@ export interface Finder {
   readonly checker: string;
   /** Seeds tried. */
   readonly tried: number;
-  /** What sees it once that checker is left out. */
+  /** What sees it then once that checker is left out; `none`: only that one did. */
   readonly without: string;
 }
 
@@ -372,7 +372,12 @@ async function tellBug({ bug }: ClusterBug, story: string): Promise<Omit<Finder,
   const [checker] = namesOf(await tellStory(story, bug));
   if (checker === undefined) return undefined;
   const others = namesOf(await tellStory(story, bug, new Set([checker])));
-  return { by: story, checker, without: others.join(', ') || 'nothing' };
+  return { by: story, checker, without: toldWithout(checker, others) };
+}
+
+/** An assertion of the product ends the run before any checker looks. */
+function toldWithout(checker: string, others: readonly string[]): string {
+  return checker === 'crash' ? 'the run ends there' : others.join(', ') || 'none';
 }
 
 function namesOf(findings: readonly Finding[]): string[] {
@@ -399,18 +404,18 @@ async function tryBug(
   if (checker === undefined || (await seen(undefined, [])).length > 0) return undefined;
   const others = await seen(bug, [checker]);
   if (others.includes(checker)) throw new Error(`${checker} cannot be left out`);
-  return { by: `seed ${seed}`, checker, without: others.join(', ') || 'nothing' };
+  return { by: `seed ${seed}`, checker, without: toldWithout(checker, others) };
 }
 
 /** Tells a table line by line as it grows; resolves with whether each was found. */
 export async function clusterBugLines(seedsMax: number, tell: (line: string) => void): Promise<boolean> {
   let isEachFound = true;
-  tell('| planted | found by | in | tried | without that checker |');
+  tell('| planted | first seen by | in | tried | with that one off seen by |');
   tell('|---|---|---|---|---|');
   for (const bug of clusterBugs) {
     const found = await findClusterBug(bug, seedsMax);
     isEachFound &&= found !== undefined;
-    const seen = found ? `${found.checker} | ${found.by} | ${found.tried} | ${found.without}` : 'nothing | | | ';
+    const seen = found ? `${found.checker} | ${found.by} | ${found.tried} | ${found.without}` : 'none | | | ';
     tell(`| ${bug.bug}: ${bug.what} | ${seen} |`);
   }
   return isEachFound;
