@@ -11,6 +11,7 @@ import type { Fault } from './cluster/faults.js';
 import { parseSchedule } from './cluster/schedule.js';
 import { ClusterSearch } from './cluster/search.js';
 import { bugLines } from './replication/bugs.js';
+import { shownBugLines } from './replication/shown-by-tests.js';
 import { searchReplication } from './replication/search.js';
 import { membershipScaleLines } from './scale/membership-scale.js';
 import { reachLines } from './scale/reconcile-reach.js';
@@ -218,6 +219,7 @@ async function plantBugs(chosen: readonly Subject[]): Promise<number> {
   }
   if (chosen.includes('cluster'))
     isEachFound = (await clusterBugLines(clusterBugSeedsMax, tell)) && isEachFound;
+  if (chosen.length === subjects.length) isEachFound = shownBugLines(tell) && isEachFound;
   return isEachFound ? exitCodes.ok : exitCodes.missed;
 }
 

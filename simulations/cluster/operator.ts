@@ -108,14 +108,14 @@ export class Operator {
     const at = pick(this.#random, asked);
     const spares = nodes.filter((node) => node.isSpare && node.state === 'up' && !members.includes(node));
     const canLeave = members.length > this.#world.copies;
-    if (amount < 0.1) return this.#ask(at, { kind: 'abandon' });
+    if (amount < 0.1) return this.ask(at, { kind: 'abandon' });
     if (spares.length > 0 && amount < 0.5) return this.#join(pick(this.#random, spares), at);
     const leaving = pick(this.#random, members);
     if (spares.length > 0 && amount < 0.7) {
       const by = { node: pick(this.#random, spares).id, role: 'core' } as const;
-      return this.#ask(at, { kind: 'replace', node: leaving.id, by });
+      return this.ask(at, { kind: 'replace', node: leaving.id, by });
     }
-    return canLeave && this.#ask(at, { kind: 'drain', nodes: [leaving.id] });
+    return canLeave && this.ask(at, { kind: 'drain', nodes: [leaving.id] });
   }
 
   #join(spare: SimulatedNode, at: SimulatedNode): boolean {
@@ -123,7 +123,7 @@ export class Operator {
     return this.#does(spare, (cluster) => cluster.join(peerAddressOf(at.name)));
   }
 
-  #ask(at: SimulatedNode, intent: RingIntent): boolean {
+  ask(at: SimulatedNode, intent: RingIntent): boolean {
     this.#world.trace.tell(`${at.name} is asked for ${JSON.stringify(intent)}`);
     return this.#does(at, (cluster) => cluster.change(intent));
   }

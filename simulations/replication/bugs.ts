@@ -68,6 +68,11 @@ export function seenWithout(bug: PlantedBug, { seed, checker }: Found): Found['c
   return searchReplication({ firstSeed: seed, count: 1, planted: bug, off }).violations[0]?.checker;
 }
 
+/** An assertion ends the run before any other check looks. */
+function toldWithout(bug: PlantedBug, found: Found): string {
+  return found.checker === 'asserted' ? 'the run ends there' : (seenWithout(bug, found) ?? 'none');
+}
+
 interface Told {
   readonly bug: PlantedBug;
   readonly what: string;
@@ -120,7 +125,7 @@ export function bugLines(count: number): {
 } {
   let isEachFound = true;
   const lines = [
-    '| planted | first found at seed | by | without it by | found in |',
+    '| planted | first found at seed | first seen by | with that one off seen by | found in |',
     '|---|---|---|---|---|',
   ];
   for (const { bug, what } of bugs) {
@@ -128,7 +133,7 @@ export function bugLines(count: number): {
     const share = searchReplication({ firstSeed: 1, count: 300, planted: bug });
     isEachFound &&= found !== undefined;
     const seen = found
-      ? `${found.seed} | ${found.checker} | ${seenWithout(bug, found) ?? 'nothing'}`
+      ? `${found.seed} | ${found.checker} | ${toldWithout(bug, found)}`
       : `not in ${count} | |`;
     lines.push(`| ${bug}: ${what} | ${seen} | ${share.violations.length} of ${share.stats.seeds} |`);
   }

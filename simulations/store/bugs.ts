@@ -76,13 +76,13 @@ export async function seenWithout(
 
 export async function storeBugLines(count: number, tell: (line: string) => void): Promise<boolean> {
   let isEachFound = true;
-  tell('| planted in the store | first found at seed | by | without it by |');
+  tell('| planted in the store | first found at seed | first seen by | with that one off seen by |');
   tell('|---|---|---|---|');
   for (const each of storeBugs) {
     const found = await findStoreBug(each, count);
     isEachFound &&= found !== undefined;
     const seen = found
-      ? `${found.seed} | ${found.checker} | ${(await seenWithout(each.bug, found)) ?? 'nothing'}`
+      ? `${found.seed} | ${found.checker} | ${(await seenWithout(each.bug, found)) ?? 'none'}`
       : `not in ${count} | |`;
     tell(`| ${each.bug}: ${each.what} | ${seen} |`);
   }

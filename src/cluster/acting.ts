@@ -14,6 +14,7 @@
  *  What happens to a node costs as much as it shares intervals with this one, and says nothing about all others. */
 import { assert } from '../base/assert.js';
 import type { NodeId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import { limits } from '../base/limits.js';
 import { actingOrder } from './intervals.js';
 import type { IntervalId } from './ring-position.js';
@@ -215,7 +216,7 @@ export class Acting {
     if (since === undefined || this.#isRetired) return false;
     if (this.#isSettled) return true;
     if (this.#recovering.size > 0) return false;
-    return now >= since + this.#settleMs || isAlone(this.#table, this.#self);
+    return now >= since + (planted('hasty-return') ? 0 : this.#settleMs) || isAlone(this.#table, this.#self);
   }
 
   #decideAll(indexes: readonly number[]): void {

@@ -7,6 +7,7 @@
  *  change at a time: 256 virtual nodes a member lie everywhere, so two changes all but always meet in some interval. Nodes
  *  that want to come may still enter a change that is filling. Pure: what was reported comes in as sets of nodes. */
 import type { NodeId } from '../base/ids.js';
+import { planted } from '../base/planted.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { Role } from './member.js';
@@ -109,9 +110,10 @@ export function changeProgress(table: RingTable, ready: ReadonlySet<NodeId>): Ch
     const interval = table.interval(index);
     if (interval.state === 'settled') continue;
     intervals++;
-    const missing = interval.nextHomes.filter((node) => !ready.has(node));
+    const missing = interval.nextHomes.filter((node) => !ready.has(node) && !planted('joint-skipped'));
     for (const node of missing) waitingFor.add(node);
-    if (interval.nextHomes.length - missing.length < appendQuorum(interval.nextHomes.length)) short++;
+    if (interval.nextHomes.length - missing.length >= appendQuorum(interval.nextHomes.length)) continue;
+    if (!planted('joint-skipped')) short++;
   }
   return { intervals, short, waitingFor: [...waitingFor].sort() };
 }

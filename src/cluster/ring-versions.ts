@@ -2,6 +2,7 @@
  *  node may do with the ring it finds on its disk. */
 import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { planted } from '../base/planted.js';
 import { ringDigest } from './ring-codec.js';
 import { type Ring, type RingDigest, isMajorityOf } from './ring.js';
 
@@ -60,7 +61,7 @@ export function coldStartOf(
   sinceStartMs: number,
   coldStartMs: number = limits.coldStartMs,
 ): ColdStart {
-  if (isMajorityOf(ring, answered)) return 'claiming';
+  if (isMajorityOf(ring, answered) || planted('start-unwaited')) return 'claiming';
   return sinceStartMs < coldStartMs ? 'waiting' : 'degraded';
 }
 

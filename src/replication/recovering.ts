@@ -317,6 +317,8 @@ export class Recovering {
 function isGiven({ sets, changing, self }: Interval, { kind, answers }: Gathering): boolean {
   const returned = (home: NodeId): Returned => returnedBy(answers.get(home));
   if (kind === 'lost') return meetsRecovery(sets, self, returned);
+  if (kind === 'incoming' && planted('incoming-counts')) return true;
+  if (kind === 'checking' && planted('joint-unchecked')) return true;
   return meetsGathering(sets, changing, { node: self, counts: kind === 'checking' }, returned);
 }
 

@@ -194,7 +194,7 @@ export class Replica {
       this.#parts.context.outbox.add({ type: 'ringBehind', version: frame.ringVersion, peer: from });
       return;
     }
-    if (frame.ringVersion < this.ringVersion) {
+    if (frame.ringVersion < this.ringVersion && !planted('stale-ring-taken')) {
       if (frame.messages.some(({ type }) => type !== 'staleRing')) {
         this.#parts.context.outbox.to(from).other({ type: 'staleRing' });
       }
@@ -400,7 +400,7 @@ export class Replica {
   /** This node stood still until now: to be called before anything else that follows. What came in meanwhile is heard
    *  before anything is given up, and no claim is stamped under before homes said that it stands. */
   resumed(stalledMs: number, now: number): void {
-    if (stalledMs < timing.stallMs) return;
+    if (stalledMs < timing.stallMs || planted('pause-unheeded')) return;
     const { context, claims, outcomes } = this.#parts;
     for (const interval of context.intervals.values()) claims.resumed(interval, now);
     outcomes.resumed(now);

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+// First: it must be there before the code that it plants bugs in.
+import { plant } from '../../simulations/replication/planting.js';
 import type { NodeId } from '../../src/base/ids.js';
 import { Acting } from '../../src/cluster/acting.js';
 import { actingOrder } from '../../src/cluster/intervals.js';
@@ -60,6 +62,15 @@ describe('after a cold start', () => {
     expect(node.wanted).toEqual(firstOf(three, a));
   });
 
+  test('everything is wanted before anybody is reachable (planted: start-unwaited)', () => {
+    plant('start-unwaited');
+    try {
+      expect(new Watched(a).wanted.size).toBe(768);
+    } finally {
+      plant(undefined);
+    }
+  });
+
   test('without a majority everything is tried after 3 s', () => {
     const node = new Watched(a);
     node.acting.tick(2_999);
@@ -95,6 +106,15 @@ describe('a node that comes back', () => {
     node.take();
     expect(node.wanted).toEqual(firstOf(three, a));
     expect(node.acting.isSettled).toBe(true);
+  });
+
+  test('takes everything at once where it does not wait (planted: hasty-return)', () => {
+    plant('hasty-return');
+    try {
+      expect(back().wanted).toEqual(firstOf(three, a));
+    } finally {
+      plant(undefined);
+    }
   });
 
   test('waits 5 s again where it lost sight of the majority', () => {

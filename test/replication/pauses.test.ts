@@ -1,5 +1,7 @@
 /** A node stood still, and others may have gone on without it. */
 import { describe, expect, test } from 'vitest';
+// First: it must be there before the code that it plants bugs in.
+import { plant } from '../../simulations/replication/planting.js';
 import type { WriterId } from '../../src/base/ids.js';
 import { type Home, openingState, ownerOfThree, ref } from './cluster.js';
 
@@ -48,6 +50,17 @@ describe('an owner that stood still', () => {
     home.hear('b', { type: 'asked', answers: [{ ...own(home), promise: above }] });
     expect(home.effects).toContainEqual(expect.objectContaining({ type: 'claimLost' }));
     expect(stamping(home)).toBe('degraded');
+  });
+
+  test('stamps on at once where it does not ask (planted: pause-unheeded)', () => {
+    const home = owner();
+    plant('pause-unheeded');
+    try {
+      resume(home, 1_000);
+    } finally {
+      plant(undefined);
+    }
+    expect(stamping(home)).toBe('owner');
   });
 
   test('goes on after a while when nobody answers: losing contact costs no claim', () => {

@@ -1,5 +1,7 @@
 /** Another version of the ring in a replica: promises, claims and channels go where the intervals go. */
 import { describe, expect, test } from 'vitest';
+// First: it must be there before the code that it plants bugs in.
+import { plant } from '../../simulations/replication/planting.js';
 import type { WriterId } from '../../src/base/ids.js';
 import { decodeIntervalNote, noteOf } from '../../src/replication/claim.js';
 import { homeSet } from '../../src/replication/quorum.js';
@@ -109,11 +111,29 @@ describe('another version of the ring', () => {
     expect(home.effects).toContainEqual({ type: 'gathered', interval: 'k' });
   });
 
-  test('lets one that stays count while it makes sure that it lacks nothing', () => {
+  /** A home that stays, a while after both sets decide; nobody has answered. */
+  const stays = (): Home => {
     const home = promised();
     const changing = { phase: 'joint', incoming: [], before: set('abc') } as const;
     const sets = [set('abc'), set('abd')];
     change(home, [planned('i', { sets, changing, claimLives: false, gathers: 'checking' })], 'i');
+    home.replica.tick(home.now);
+    home.drain();
+    home.sync();
+    return home;
+  };
+
+  test('lets one that stays count while it makes sure that it lacks nothing', () => {
+    const home = stays();
     expect([home.replica.gathers('i'), home.replica.isRecovering('i')]).toEqual([true, false]);
+  });
+
+  test('does not wait for that where it is not made sure of (planted: joint-unchecked)', () => {
+    plant('joint-unchecked');
+    try {
+      expect(stays().replica.gathers('i')).toBe(false);
+    } finally {
+      plant(undefined);
+    }
   });
 });

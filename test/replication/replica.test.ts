@@ -1,5 +1,7 @@
 /** Stories of single homes: what they promise, take, ack and say. The random search has everything else. */
 import { describe, expect, test } from 'vitest';
+// First: it must be there before the code that it plants bugs in.
+import { plant } from '../../simulations/replication/planting.js';
 import type { WriterId } from '../../src/base/ids.js';
 import { RunWriter } from '../../src/log/run-writer.js';
 import { verifyRun } from '../../src/log/run-reader.js';
@@ -149,6 +151,18 @@ describe('a home', () => {
     home.hear('b', append([runOf(other, 5, 1).bytes]));
     expect(home.effects).toContainEqual(expect.objectContaining({ type: 'ringBehind', version: 1 }));
     expect(home.replica.hasWork).toBe(false);
+  });
+
+  test('takes it where it does not look (planted: stale-ring-taken)', () => {
+    const home = new Home('a', 'abc');
+    home.replica.ringVersion = 2;
+    plant('stale-ring-taken');
+    try {
+      home.hear('b', append([runOf(other, 5, 1).bytes]));
+    } finally {
+      plant(undefined);
+    }
+    expect(home.replica.hasWork).toBe(true);
   });
 });
 

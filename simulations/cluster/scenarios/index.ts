@@ -27,6 +27,7 @@ import { lostChange, lostUnheard, rottenChange, voidInTheEnd } from './documents
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { cutOffGateway, ghost } from './presence.js';
 import { forcedOnFullDisks, forcedOut, zombie } from './trims.js';
+import { replacedWhileWritten, writtenBetweenRings } from './rings.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
 interface Entry {
@@ -82,6 +83,14 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ]),
   ['A repeat at an owner that came back', { told: repeatAtReturned, options: { isStrict: false } }],
   ['An orderly return', { told: orderlyReturn, options: { isStrict: false } }],
+  [
+    'Replaced while it is written to',
+    { told: replacedWhileWritten, options: { nodes: 1, spares: 1, replicas: 1, isStrict: false } },
+  ],
+  [
+    'Written between two rings',
+    { told: writtenBetweenRings, options: { nodes: 2, spares: 1, replicas: 2, isStrict: false } },
+  ],
   ['D13 churn', { told: (story) => churn(story) }],
   ['D14 ahead', { told: ahead }],
   ['D6 empty twin', { told: emptyTwin }],

@@ -1,4 +1,5 @@
 /** What stories about a cluster are told with: the same world, clients and ending as a seed's, and no chance in what happens. */
+import type { RingIntent } from '../../../src/cluster/ring-intent.js';
 import type { Replicas } from '../../../src/cluster/ring.js';
 import { chanceFor } from '../chance.js';
 import { DocumentClient } from '../document-client.js';
@@ -16,6 +17,8 @@ import { World, type WorldPlan } from '../world.js';
 export interface StoryOptions {
   readonly nodes?: number;
   readonly replicas?: Replicas;
+  /** Nodes beside the ring, where it is to change. */
+  readonly spares?: number;
   readonly seed?: number;
   /** Everybody asks for quorum and takes nothing less. */
   readonly isStrict?: boolean;
@@ -44,10 +47,11 @@ export class Story {
 
   constructor(options: StoryOptions = {}) {
     const { nodes = 3, replicas = 3, seed = 1, isStrict = true, keepsSettings = false } = options;
-    const { retention, trimGraceMs } = options;
+    const { retention, trimGraceMs, spares } = options;
     this.world = new World({
       seed,
       nodes,
+      ...(spares === undefined ? {} : { spares }),
       replicas,
       virtualNodes: 1,
       segmentBytes: 131_072,
@@ -69,6 +73,11 @@ export class Story {
 
   get nodes(): readonly SimulatedNode[] {
     return this.world.nodes;
+  }
+
+  /** Those that the ring began with. */
+  get firstMembers(): SimulatedNode[] {
+    return this.nodes.filter(({ isSpare }) => !isSpare);
   }
 
   get homes(): SimulatedNode[] {
@@ -127,10 +136,32 @@ export class Story {
     for (const open of this.#cuts.splice(0)) open();
   }
 
+  /** Asks a node for another ring. */
+  change(node: SimulatedNode, intent: RingIntent): void {
+    this.must(this.#operator().ask(node, intent), 'a node is asked for another ring');
+  }
+
+  /** Those nodes are the ring, and it does not change. */
+  async ringOf(...nodes: readonly SimulatedNode[]): Promise<void> {
+    const isThat = (): boolean => {
+      const members = this.world.members();
+      return members.length === nodes.length && nodes.every((node) => members.includes(node));
+    };
+    await this.until(() => isThat() && this.world.isRingAtRest(), 'the ring is another one');
+  }
+
+  #operator(): Operator {
+    return new Operator(this.world, chanceFor(1, 'operator'));
+  }
+
   // Clients.
 
   /** Connects to the first of `hosts` it can reach; publishes when told to. */
-  publisher(name: string, nodes = this.nodes, plan: Partial<PublisherPlan> = {}): Publisher {
+  publisher(
+    name: string,
+    nodes: readonly SimulatedNode[] = this.firstMembers,
+    plan: Partial<PublisherPlan> = {},
+  ): Publisher {
     const full: PublisherPlan = {
       name,
       isNamed: false,
@@ -214,7 +245,7 @@ export class Story {
   /** Asks a node to trim the channel by force until it has; resolves then. */
   async trim(node: SimulatedNode, entries: number): Promise<void> {
     const { forced } = this.world.record;
-    const operator = new Operator(this.world, chanceFor(1, 'operator'));
+    const operator = this.#operator();
     for (let tries = 0; tries < 20; tries++) {
       const asked = forced.length;
       operator.trim(node, this.channel, { entries });
