@@ -271,9 +271,9 @@ export class Transfer {
     for (const slice of slices) this.#sent(channel, link, slice);
     this.#pages.sent(channel, peer, left.length === 0);
     if (left.length === 0) this.push(channel, peer, now);
-    // Acks are of entries of the claim's writer alone: of others it is asked what it has.
-    else if (slices.every(({ writer }) => writer !== this.#context.writer))
-      this.ask(channel, peer, now, 'due');
+    // Acks are of entries of the claim's writer alone: of others it is asked what it has, or the next page waits until this one
+    // counts as lost.
+    if (slices.every(({ writer }) => writer !== this.#context.writer)) this.ask(channel, peer, now, 'due');
   }
 
   #state(

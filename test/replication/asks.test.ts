@@ -6,7 +6,7 @@ import { homeSet } from '../../src/replication/quorum.js';
 import { gathersMax } from '../../src/replication/recovering.js';
 import { timing } from '../../src/replication/timing.js';
 import { Window } from '../../src/replication/window.js';
-import { Home, nodeId, ref } from './cluster.js';
+import { Home, nodeId, openingState, ownerOfThree, ref, runOf } from './cluster.js';
 
 const other = '77'.repeat(12) as WriterId;
 const have = new Map([[other, 1]]);
@@ -120,4 +120,24 @@ describe('a home that gathers', () => {
     expect(home.said().filter(({ type }) => type === 'recovery')).toHaveLength(1);
     expect(ask(1)).toHaveLength(1);
   });
+});
+
+test('an owner that has sent what others wrote asks at once what is held of it: no ack says so', () => {
+  const home = ownerOfThree();
+  const { bytes } = runOf(other, 0, 1);
+  home.replica.touch('i', ref, home.now);
+  home.hear('b', { ...openingState(home), have, runs: [bytes] });
+  home.sync();
+  home.replica.connected(nodeId('c'), home.now);
+  home.drain();
+  home.effects.splice(0);
+  home.said();
+  home.hear('c', { type: 'pull', interval: 'i', ref, have: new Map() });
+  home.sync();
+  const read = home.effects.find((effect) => effect.type === 'read');
+  const slice = { writer: other, round: 0, firstSeq: 1, count: 1, records: bytes };
+  home.replica.loaded(read!.id, [slice], false, home.now);
+  home.drain();
+  const said = home.said().map(({ type }) => type);
+  expect(said.sort()).toEqual(['append', 'pull']);
 });
