@@ -12,6 +12,7 @@ import {
   seqReuse,
   sleepingOwner,
 } from './owners.js';
+import { viewSplit } from './rings.js';
 import { emptyTwin, rolledBack, twice } from './returns.js';
 import {
   fullDisk,
@@ -84,6 +85,7 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['An orderly return', { told: orderlyReturn, options: { isStrict: false } }],
   ['D13 churn', { told: (story) => churn(story) }],
   ['D14 ahead', { told: ahead }],
+  ['D15 view split', { told: viewSplit, options: { nodes: 5, spares: 1, virtualNodes: 4 } }],
   ['D6 empty twin', { told: emptyTwin }],
   ['D7 rollback', { told: rolledBack }],
   ['D7 twice', { told: twice }],
