@@ -93,8 +93,8 @@ export async function retryElsewhere(story: Story): Promise<void> {
   await story.until(() => story.had(reader) >= 4, 'the reader has all');
 }
 
-/** D13. The owner is killed again and again, while one reader listens and another one sleeps and comes back. A hundred times
- *  are ten seconds; a thousand, which take minutes, held when they were told last. */
+/** D13. The owner is killed again and again, while one reader listens and another one sleeps and comes back. A hundred times,
+ *  since each is a sixth of a second and more of a busy processor, and the story is one of seventy. */
 export async function churn(story: Story, restarts = 100): Promise<void> {
   await story.begin();
   const awake = story.reader('awake');
