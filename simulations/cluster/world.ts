@@ -312,12 +312,14 @@ function nodeOptions(plan: WorldPlan, name: string, rules: RuleConfig, isSpare: 
   const options = { name, isSpare, segmentBytes, engine: engineOptions(plan, rules) };
   if (replicas === undefined) return options;
   const names = namesOf(plan);
+  // Where the first ones may leave, or there is but one, each is told of all: nobody else would be asked at a start.
+  const known = plan.membersMin === undefined ? names : namesOf({ nodes: plan.nodes + (plan.spares ?? 0) });
   const cluster = {
     ring: isSpare
       ? { ...ringOf([name], replicas, plan.virtualNodes), cluster: nodeIdOf(name) as string as ClusterId }
       : ringOf(names, replicas, plan.virtualNodes),
     membership: scaled(lan, membershipScale),
-    seeds: names.map(peerAddressOf),
+    seeds: known.map(peerAddressOf),
     trimGraceMs: plan.trimGraceMs ?? 0,
     ...(plan.expelAfterMs === undefined ? {} : { expelAfterMs: plan.expelAfterMs }),
   };
