@@ -391,6 +391,7 @@ export class Ending {
       digests,
       disks: world.disks,
       homesOf,
+      rings: world.rings,
       isRingChanging: world.isRingChanging,
       isTrimming: world.plan.retention !== undefined,
       orders,

@@ -15,6 +15,7 @@ import { chanceFor } from './chance.js';
 import type { ClientNetwork } from './client-network.js';
 import type { PeerNetwork } from './peer-network.js';
 import { RawDisk } from './raw-disks.js';
+import type { RingsSeen } from './rings-seen.js';
 import type { ClusterRecord, SeenProcess } from './record.js';
 import { simulatedSecrets } from './secrets.js';
 import type { Trace } from './trace.js';
@@ -37,6 +38,8 @@ export interface NodeWorld {
   /** The product did something no fault explains. */
   broken(error: unknown): void;
   conflict(what: string): void;
+  readonly rings: RingsSeen | undefined;
+  lookAtRings(nodes: readonly SimulatedNode[]): void;
 }
 
 /** Files of a node's disk at some time: what a backup or a copied directory holds. */
@@ -53,7 +56,7 @@ export interface NodeOptions {
   readonly tellsClients?: boolean;
   readonly engine: Omit<EngineOptions, 'nodeId'>;
   /** What is the same at every start; left out by a node that stays alone. */
-  readonly cluster?: Pick<ClusterOptions, 'ring' | 'membership' | 'seeds'>;
+  readonly cluster?: Pick<ClusterOptions, 'ring' | 'membership' | 'seeds' | 'expelAfterMs'>;
 }
 
 export function nodeIdOf(name: string): NodeId {
@@ -286,6 +289,7 @@ export class SimulatedNode {
   /** The process is gone. */
   #over(isSilent: boolean): void {
     this.#life?.end();
+    this.#world.rings?.ended(this.name, this.#world.nowMs());
     this.state = 'down';
     this.#isCommitting = false;
     this.#ambush = undefined;
@@ -363,6 +367,7 @@ export class SimulatedNode {
         if (path.startsWith(segmentsDirectory)) this.#isCommitting = false;
         this.noteLead();
         rawDisk.synced(path, inode);
+        this.#world.lookAtRings([this]);
       },
     });
   }

@@ -1,11 +1,12 @@
 /** An operator who changes the ring while everything else goes on: nodes join, leave in order, and take each other's place.
- *  The number of copies stays, so what a quorum is stays too. */
+ *  The number of copies stays, so what a quorum is stays too, unless the plan has the ring change in size (resizing.ts). */
 import { type Dot, dotText } from '../../src/base/ids.js';
 import type { Random } from '../../src/base/random.js';
 import type { Engine } from '../../src/engine/engine.js';
 import type { Keep } from '../../src/log/retention.js';
 import type { RingIntent } from '../../src/cluster/ring-intent.js';
 import { pick } from './chance.js';
+import { Resizing } from './resizing.js';
 import type { SimulatedNode } from './node.js';
 import { peerAddressOf } from './node.js';
 import type { World } from './world.js';
@@ -23,10 +24,13 @@ interface Removal {
 export class Operator {
   readonly #world: World;
   readonly #random: Random;
+  readonly #resizing: Resizing | undefined;
 
   constructor(world: World, random: Random) {
     this.#world = world;
     this.#random = random;
+    const { membersMin } = world.plan;
+    this.#resizing = membersMin === undefined ? undefined : new Resizing(world, random, membersMin);
   }
 
   /** Asks for one change, or for two at once; false when there is nobody to ask or nothing to do. */
@@ -106,6 +110,9 @@ export class Operator {
     const asked = nodes.filter((node) => node.state === 'up' && members.includes(node));
     if (asked.length === 0) return false;
     const at = pick(this.#random, asked);
+    const wish = this.#resizing?.wish(amount);
+    if (wish) return 'join' in wish ? this.#join(wish.join, at) : this.ask(at, wish);
+    if (this.#resizing) return false;
     const spares = nodes.filter((node) => node.isSpare && node.state === 'up' && !members.includes(node));
     const canLeave = members.length > this.#world.copies;
     if (amount < 0.1) return this.ask(at, { kind: 'abandon' });
@@ -125,7 +132,11 @@ export class Operator {
 
   ask(at: SimulatedNode, intent: RingIntent): boolean {
     this.#world.trace.tell(`${at.name} is asked for ${JSON.stringify(intent)}`);
-    return this.#does(at, (cluster) => cluster.change(intent));
+    return this.#does(at, async (cluster) => {
+      const outcome = await cluster.change(intent);
+      this.#resizing?.answered(intent, outcome);
+      return outcome;
+    });
   }
 
   /** Whatever comes of it: a refusal is an answer, and a crash ends the question. */

@@ -6,7 +6,8 @@ import { type RunResult, runPlan } from './run-seed.js';
 import { faultText } from './schedule.js';
 import { shrink } from './shrink.js';
 import { type Steering, steeredPlan } from './steering.js';
-import { type SwarmPlan, drawPlan } from './swarm.js';
+import { drawPlan } from './resized.js';
+import type { SwarmPlan } from './swarm.js';
 import { Totals } from './totals.js';
 
 export interface ClusterOptions {

@@ -14,6 +14,8 @@ export interface Steered {
   readonly regainedWithTail: number;
   /** A channel had an even number of homes. */
   readonly evenHomes: boolean;
+  /** Channels had another number of homes at some time. */
+  readonly otherHomeCount: boolean;
   /** Faults that fell between the write of an entry and its W-th sync. */
   readonly faultsInCommits: number;
   /** Faults within a second before the first entry of a claim. */
@@ -29,6 +31,7 @@ export const nothingSteered: Steered = {
   twoClaimsThenLoss: 0,
   regainedWithTail: 0,
   evenHomes: false,
+  otherHomeCount: false,
   faultsInCommits: 0,
   faultsInClaims: 0,
   trimsAndRings: false,
@@ -50,6 +53,7 @@ export function steeredIn(world: World, evidence: Evidence | undefined, nemesis:
     ...nemesis.steered,
     regainedWithTail: sum(record.claims, ([channel, some]) => regained(world, channel, some)),
     evenHomes: [...record.claims.keys()].some((channel) => world.homesOf(channel).length % 2 === 0),
+    otherHomeCount: (world.rings?.homeCounts.size ?? 0) > 1,
     faultsInClaims: inClaims.length,
     trimsAndRings: raised.length > 0,
     forcedAndRings: raised.some(({ trim }) => trim.forced),

@@ -6,7 +6,7 @@ import type { PlainPublisherPlan } from './plain-publisher.js';
 import type { PublisherPlan } from './publisher.js';
 import type { ReaderPlan } from './reader.js';
 import { settingsPlan } from './settings-operator.js';
-import { type SwarmPlan, drawPlan } from './swarm.js';
+import { type SwarmPlan, drawSteadyPlan } from './swarm.js';
 
 export interface Steering {
   readonly nodes?: number;
@@ -40,7 +40,7 @@ const shortMs = 20_000;
 export function steeredPlan(seed: number, steering: Steering): SwarmPlan {
   const { nodes = 3, replicas = 3, lengthMs = shortMs, faults, publishers, readers, plain } = steering;
   const { presences = 0, documents = 0, notifications = 0, groups = 0, restores = 0 } = steering;
-  const drawn = drawPlan(seed, nodes);
+  const drawn = drawSteadyPlan(seed, nodes);
   const channels = drawn.channels.slice(0, 1);
   const meant = Object.entries(faults) as [FaultKind, number][];
   const rates = new Map(meant.map(([kind, times]) => [kind, (times * 60_000) / lengthMs]));

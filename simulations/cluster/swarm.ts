@@ -46,8 +46,8 @@ export interface SwarmPlan {
   readonly faults: readonly Fault[];
 }
 
-/** `nodesMeant` instead of a number drawn. */
-export function drawPlan(seed: number, nodesMeant?: number): SwarmPlan {
+/** Of one run whose ring may change, and never in size. `nodesMeant` instead of a number drawn. */
+export function drawSteadyPlan(seed: number, nodesMeant?: number): SwarmPlan {
   const random = chanceFor(seed, 'plan');
   const drawn = pick(random, [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 7, 9]);
   const nodes = nodesMeant ?? drawn;
@@ -158,7 +158,7 @@ function drawRetention(seed: number): Pick<WorldPlan, 'retention' | 'trimGraceMs
 }
 
 /** Where the ring changes, in most of the runs: both together are what is to be seen. */
-function often(seed: number): WorldPlan['retention'] {
+export function often(seed: number): WorldPlan['retention'] {
   const random = chanceFor(seed, 'retention beside ring changes');
   return random.next() < 0.3 ? undefined : { maxCount: pick(random, [10, 40]) };
 }

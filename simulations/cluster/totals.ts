@@ -5,7 +5,13 @@ import { type Steered, nothingSteered } from './steered.js';
 
 type Counts = { -readonly [Key in keyof Steered]: number };
 
-const nothing: Counts = { ...nothingSteered, evenHomes: 0, trimsAndRings: 0, forcedAndRings: 0 };
+const nothing: Counts = {
+  ...nothingSteered,
+  evenHomes: 0,
+  otherHomeCount: 0,
+  trimsAndRings: 0,
+  forcedAndRings: 0,
+};
 
 export class Totals {
   seeds = 0;
@@ -50,11 +56,12 @@ export class Totals {
     });
     const { twoClaims, twoClaimsThenLoss, regainedWithTail } = this.#steered;
     const { faultsInClaims, faultsInCommits, evenHomes, trimsAndRings, forcedAndRings } = this.#steeredSeeds;
+    const { otherHomeCount } = this.#steeredSeeds;
     return [
       `cluster: ${this.seeds} seeds, ${hours.toFixed(1)} simulated hours, ${speed.toFixed(0)} times real time; ${this.#published} publishes, ${percent(this.#acked, this.#published)} acked, ${this.#delivered} deliveries`,
       `cluster: faults: ${faults.join(', ')}`,
       `cluster: seeds with a fault during a claim ${percent(faultsInClaims, this.seeds)}, during a commit ${percent(faultsInCommits, this.seeds)}, during either ${percent(this.#struckSeeds, this.seeds)}, with an even number of homes ${percent(evenHomes, this.seeds)}; ${twoClaims} times two live claims, ${twoClaimsThenLoss} of them with a third home's disk lost, ${regainedWithTail} regained claims with an unacked tail`,
-      `cluster: seeds with a trim in force and a change of the ring ${percent(trimsAndRings, this.seeds)}, with one that was forced ${percent(forcedAndRings, this.seeds)}`,
+      `cluster: seeds with a trim in force and a change of the ring ${percent(trimsAndRings, this.seeds)}, with one that was forced ${percent(forcedAndRings, this.seeds)}; in which the number of homes changed ${percent(otherHomeCount, this.seeds)}`,
     ];
   }
 }

@@ -17,7 +17,8 @@ export interface WitnessWorld {
   readonly disks: readonly RawDisk[];
   readonly strict: ReadonlySet<string>;
   readonly archive: Archive;
-  appendQuorumOf(): number;
+  appendQuorumOf(channel: string, sinceMs: number): number;
+  lookAtRings(): void;
 }
 
 const hub = 'default';
@@ -38,6 +39,7 @@ export class Witness implements FrameWitness {
 
   sentByClient(client: string, connection: number, frame: Uint8Array): void {
     this.#world.trace.bytes(client, frame);
+    this.#world.lookAtRings();
     const envelopes = new ProtobufReader(frame);
     while (envelopes.next()) {
       if (envelopes.field !== 1) continue;
@@ -85,10 +87,19 @@ export class Witness implements FrameWitness {
     if (!record.isWhole)
       seen.findings.push({ checker: 'I4 whole entries', what: `${node} delivers ${dot} with a wrong sum` });
     const holders = disks.filter((disk) => disk.sumOf(`${hub}/${channel}`, writer, record.seq) !== undefined);
-    const needs = this.#world.strict.has(channel) ? this.#world.appendQuorumOf() : 1;
+    const needs = this.#world.strict.has(channel)
+      ? this.#quorumSince(channel, writer, record.seq, holders)
+      : 1;
     if (new Set(holders.map((disk) => disk.node)).size >= needs) return;
     const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced on ${holders.length} of ${needs} disks`;
     seen.findings.push({ checker: 'I3 delivered is durable', what });
+  }
+
+  /** The fewest disks that were enough since the entry was on any. */
+  #quorumSince(channel: string, writer: string, seq: number, holders: readonly RawDisk[]): number {
+    this.#world.lookAtRings();
+    const times = holders.map((disk) => disk.syncedAt(`${hub}/${channel}`, writer, seq) ?? Infinity);
+    return this.#world.appendQuorumOf(channel, Math.min(this.#world.nowMs(), ...times));
   }
 
   /** What a node knows to be redacted leaves it with its content only where that waited for a slow reader already. */
@@ -109,6 +120,7 @@ export class Witness implements FrameWitness {
   #ack(node: string, connection: number, ack: RawAck): void {
     const { disks, record } = this.#world;
     const level = levelNames[ack.level] as Level;
+    this.#world.lookAtRings();
     for (let i = 0; i < ack.count; i++) {
       const line = this.#asked.get(`${connection} ${ack.requestId + i}`);
       if (line === 0) continue;

@@ -15,6 +15,7 @@ import {
   type ClusterId,
   type Replicas,
   type Ring,
+  appendQuorum,
   memberStateOf,
   replicaCount,
 } from '../../src/cluster/ring.js';
@@ -22,6 +23,7 @@ import { type NodeOptions, type NodeWorld, SimulatedNode, nodeIdOf, peerAddressO
 import { PeerNetwork } from './peer-network.js';
 import { platformFor } from './platform.js';
 import { type RawDisk } from './raw-disks.js';
+import { RingsSeen } from './rings-seen.js';
 import { ClusterRecord, type SeenDot } from './record.js';
 import { Trace } from './trace.js';
 import { userOf } from './users.js';
@@ -34,6 +36,11 @@ export interface WorldPlan {
   readonly nodes: number;
   /** Nodes that are alone at first, for whoever changes the ring. */
   readonly spares?: number;
+  /** Changes of the ring may make it smaller than its copies need, down to so many members, and set the copies; left out:
+   *  every channel has the same number of homes all the time. */
+  readonly membersMin?: number;
+  /** A majority lets go who was out of reach for so long. */
+  readonly expelAfterMs?: number | undefined;
   /** Copies of each channel; `undefined` for a single node that knows of no cluster. */
   readonly replicas: Replicas | undefined;
   /** Points of a node on the ring: what a start and a failover cost grows with them. */
@@ -72,6 +79,8 @@ export class World implements NodeWorld, ClientWorld {
   readonly clients: ClientNetwork;
   readonly peers: PeerNetwork;
   readonly nodes: SimulatedNode[] = [];
+  /** Where the ring changes. */
+  readonly rings: RingsSeen | undefined;
   /** The newest ring that any node goes by. */
   #ring: RingTable | undefined;
   /** Shared by all nodes. */
@@ -111,6 +120,13 @@ export class World implements NodeWorld, ClientWorld {
       chanceFor(plan.seed, 'pulses'),
     );
     const skew = chanceFor(plan.seed, 'skew');
+    const { nodes, spares, replicas, virtualNodes } = plan;
+    if (spares !== undefined && replicas !== undefined)
+      this.rings = new RingsSeen(
+        clusterId,
+        virtualNodes,
+        new Map(namesOf({ nodes: nodes + spares }).map((name) => [nodeIdOf(name), name])),
+      );
     this.#ring = plan.replicas && new RingTable(ringOf(namesOf(plan), plan.replicas, plan.virtualNodes));
     for (let i = 1; i <= plan.nodes + (plan.spares ?? 0); i++) {
       const machine = new Machine(this.line, (skew.next() * 2 - 1) * plan.skewMs);
@@ -172,9 +188,22 @@ export class World implements NodeWorld, ClientWorld {
     for (const set of Object.values(this.#rules.sets)) delete set.retention;
   }
 
-  /** W of its homes. */
-  appendQuorumOf(): number {
-    return Math.floor(this.copies / 2) + 1;
+  /** The fewest disks that were enough at any time since then. */
+  appendQuorumOf(channel: string, sinceMs: number): number {
+    return (
+      this.rings?.leastQuorum(channel, sinceMs, this.nowMs()) ?? appendQuorum(this.homesOf(channel).length)
+    );
+  }
+
+  /** Notes by which ring nodes go. */
+  lookAtRings(nodes: readonly SimulatedNode[] = this.nodes): void {
+    const { rings } = this;
+    if (!rings) return;
+    const nowMs = this.nowMs();
+    for (const { name, state, engine } of nodes) {
+      const cluster = state !== 'down' && rings.isDue(name, nowMs) ? engine?.cluster : undefined;
+      if (cluster) rings.saw(name, cluster.ring(), nowMs);
+    }
   }
 
   /** Runs the world until the task is settled; rejects as soon as something broke. */
@@ -274,7 +303,7 @@ type KeptRules = Omit<Partial<RuleSet>, 'retention'> & { retention?: RuleSet['re
 
 const clusterId = 'c'.repeat(32) as ClusterId;
 
-function namesOf({ nodes }: WorldPlan): string[] {
+function namesOf({ nodes }: Pick<WorldPlan, 'nodes'>): string[] {
   return Array.from({ length: nodes }, (_, i) => `n${i + 1}`);
 }
 
@@ -283,13 +312,16 @@ function nodeOptions(plan: WorldPlan, name: string, rules: RuleConfig, isSpare: 
   const options = { name, isSpare, segmentBytes, engine: engineOptions(plan, rules) };
   if (replicas === undefined) return options;
   const names = namesOf(plan);
+  // Where the first ones may leave, or there is but one, each is told of all: nobody else would be asked at a start.
+  const known = plan.membersMin === undefined ? names : namesOf({ nodes: plan.nodes + (plan.spares ?? 0) });
   const cluster = {
     ring: isSpare
       ? { ...ringOf([name], replicas, plan.virtualNodes), cluster: nodeIdOf(name) as string as ClusterId }
       : ringOf(names, replicas, plan.virtualNodes),
     membership: scaled(lan, membershipScale),
-    seeds: names.map(peerAddressOf),
+    seeds: known.map(peerAddressOf),
     trimGraceMs: plan.trimGraceMs ?? 0,
+    ...(plan.expelAfterMs === undefined ? {} : { expelAfterMs: plan.expelAfterMs }),
   };
   return { ...options, cluster, tellsClients: plan.tellsClients ?? false };
 }

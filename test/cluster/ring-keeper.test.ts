@@ -35,24 +35,30 @@ class Keeping {
     const table = new RingTable(this.ring);
     const random = seededRandom(this.world.seed++);
     const vote = decodeVote(this.vote);
-    this.keeper = new RingKeeper({ self: this.node, role: 'core', table, vote, random, now });
+    const { expelAfterMs } = this.world;
+    const self = this.node;
+    this.keeper = new RingKeeper({ self, role: 'core', table, vote, random, now, expelAfterMs });
     this.keeper.use(table, this.#progress(), now);
-    for (const other of this.world.nodes.values()) {
-      if (other === this || !other.isUp) continue;
-      this.keeper.linked(other.node, now);
-      other.keeper.linked(this.node, now);
-      other.pump();
-    }
+    for (const other of this.world.nodes.values()) this.link(other);
+  }
+
+  link(other: Keeping): void {
+    const { now } = this.world;
+    if (other === this || !this.isUp || !other.isUp || !this.world.isOpen(this, other)) return;
+    this.keeper.linked(other.node, now);
+    other.keeper.linked(this.node, now);
+    this.pump();
+    other.pump();
+  }
+
+  unlink(other: Keeping): void {
+    this.keeper.unlinked(other.node, this.world.now);
     this.pump();
   }
 
   crash(): void {
     this.isUp = false;
-    for (const other of this.world.nodes.values()) {
-      if (other === this || !other.isUp) continue;
-      other.keeper.unlinked(this.node, this.world.now);
-      other.pump();
-    }
+    for (const other of this.world.nodes.values()) if (other !== this && other.isUp) other.unlink(this);
   }
 
   pump(): void {
@@ -89,14 +95,19 @@ class Keepers {
   now = 0;
   readonly nodes = new Map<NodeId, Keeping>();
   readonly alarms: string[] = [];
+  /** Of the changes there were. */
+  readonly kinds = new Set<string>();
   /** Of each version the one content there may be. */
   readonly versions = new Map<number, string>();
+  /** Of each node the side it is on; without sides all reach each other. */
+  #sides: readonly (readonly NodeId[])[] = [];
   #posted: { readonly from: NodeId; readonly to: NodeId; readonly message: RingMessage }[] = [];
 
   constructor(
     count: number,
     public seed: number,
     readonly drops: () => boolean,
+    readonly expelAfterMs?: number,
   ) {
     const names = nodesOf(count);
     const ring = ringOf(names);
@@ -105,9 +116,34 @@ class Keepers {
   }
 
   seen(ring: Ring): void {
+    if (ring.change) this.kinds.add(ring.change.kind);
     const digest = ringDigest(ring);
     expect(this.versions.get(ring.version) ?? digest).toBe(digest);
     this.versions.set(ring.version, digest);
+  }
+
+  isOpen(a: Keeping, b: Keeping): boolean {
+    const sideOf = ({ node }: Keeping): number => this.#sides.findIndex((side) => side.includes(node));
+    return sideOf(a) === sideOf(b);
+  }
+
+  /** From now on only those on one side reach each other; with no sides all do. */
+  split(...sides: readonly (readonly NodeId[])[]): void {
+    const pairs = [...this.nodes.values()].flatMap((a) =>
+      [...this.nodes.values()].map((b) => [a, b] as const),
+    );
+    const were = pairs.map(([a, b]) => this.isOpen(a, b));
+    this.#sides = sides;
+    for (const [i, [a, b]] of pairs.entries()) {
+      if (a.node >= b.node || were[i] === this.isOpen(a, b)) continue;
+      if (!were[i]) a.link(b);
+      else
+        for (const [one, other] of [
+          [a, b],
+          [b, a],
+        ] as const)
+          one.unlink(other);
+    }
   }
 
   post(from: NodeId, to: NodeId, message: RingMessage): void {
@@ -121,7 +157,7 @@ class Keepers {
       this.#posted = [];
       for (const { from, to, message } of posted) {
         const node = this.nodes.get(to)!;
-        if (!node.isUp || this.drops()) continue;
+        if (!node.isUp || !this.isOpen(this.nodes.get(from)!, node) || this.drops()) continue;
         node.keeper.received(from, message, this.now);
         node.pump();
       }
@@ -174,6 +210,93 @@ describe('keepers of a ring', () => {
     world.pass(31_000);
     expect(a.told.get(1)).toEqual({ ok: false, error: 'undecided' });
     expect(a.ring.version).toBe(1);
+  });
+
+  describe('let go who is away', () => {
+    const expelAfterMs = 5_000;
+    const begin = (count: number, seed = 1) => {
+      const world = new Keepers(count, seed, never, expelAfterMs);
+      const nodes = [...world.nodes.values()];
+      return { world, nodes, names: nodes.map(({ node }) => node) };
+    };
+    const membersOf = ({ ring }: Keeping) => ring.members.map(({ node }) => node);
+
+    test('after the time that is set and not before, once, by an expulsion', () => {
+      const { world, nodes, names } = begin(5);
+      const away = names.slice(4);
+      const rest = names.slice(0, 4);
+      world.pass(20_000);
+      expect(nodes.map(({ ring }) => ring.version)).toEqual([1, 1, 1, 1, 1]);
+      world.split(rest, away);
+      world.pass(4_900);
+      expect(nodes.map(({ ring }) => ring.version)).toEqual([1, 1, 1, 1, 1]);
+      world.pass(10_000);
+      for (const node of nodes.slice(0, 4)) expect([node.ring.version, membersOf(node)]).toEqual([4, rest]);
+      expect(world.kinds).toEqual(new Set(['expel']));
+      // Nobody told it.
+      expect([nodes[4]!.ring.version, membersOf(nodes[4]!)]).toEqual([1, names]);
+      world.pass(60_000);
+      expect(nodes[0]!.ring.version).toBe(4);
+    });
+
+    test('and the one that was away learns that it is out, and may come in again', () => {
+      const { world, nodes, names } = begin(5);
+      const [first] = nodes as [Keeping];
+      const out = nodes[4]!;
+      world.split(names.slice(0, 4), [out.node]);
+      world.pass(15_000);
+      world.split();
+      world.pass(1_000);
+      expect(ringDigest(out.ring)).toBe(ringDigest(first.ring));
+      expect(memberStateOf(out.ring, out.node)).toBeUndefined();
+      world.wish(first.node, { kind: 'join', nodes: [{ node: out.node, role: 'core' }] }, 2);
+      world.pass(5_000);
+      expect(first.told.get(2)).toMatchObject({ ok: true });
+      for (const node of nodes) expect(node.ring.change).toBeUndefined();
+      for (const node of nodes) expect(membersOf(node)).toContain(out.node);
+      expect(world.alarms).toEqual([]);
+    });
+
+    test('not one that was back in between', () => {
+      const { world, nodes, names } = begin(5);
+      for (let i = 0; i < 5; i++) {
+        world.split(names.slice(0, 4), names.slice(4));
+        world.pass(4_000);
+        world.split();
+        world.pass(100);
+      }
+      expect(nodes.map(({ ring }) => ring.version)).toEqual([1, 1, 1, 1, 1]);
+    });
+
+    test('not where no side has a majority', () => {
+      const { world, nodes, names } = begin(6);
+      world.split(names.slice(0, 3), names.slice(3));
+      world.pass(120_000);
+      expect(nodes.map(({ ring }) => ring.version)).toEqual([1, 1, 1, 1, 1, 1]);
+      world.split();
+      world.pass(10_000);
+      expect(nodes.map(({ ring }) => ring.version)).toEqual([1, 1, 1, 1, 1, 1]);
+    });
+
+    test('one after the other, down to as many as there are copies', () => {
+      const { world, nodes, names } = begin(5);
+      world.split(names.slice(0, 3), names.slice(3, 4), names.slice(4));
+      world.pass(60_000);
+      const [first] = nodes as [Keeping];
+      expect(membersOf(first)).toEqual(names.slice(0, 3));
+      expect(first.ring.version).toBe(7);
+      world.split(names.slice(0, 2), names.slice(2, 3), names.slice(3));
+      world.pass(60_000);
+      expect(membersOf(first)).toEqual(names.slice(0, 3));
+    });
+
+    test('nobody, where it is not set', () => {
+      const world = new Keepers(5, 1, never);
+      const names = [...world.nodes.keys()];
+      world.split(names.slice(0, 4), names.slice(4));
+      world.pass(600_000);
+      expect([...world.nodes.values()].map(({ ring }) => ring.version)).toEqual([1, 1, 1, 1, 1]);
+    });
   });
 
   test('that know of a ring nobody told bring it to its end', () => {

@@ -6,7 +6,7 @@ import { homeSet } from '../../src/replication/quorum.js';
 import { gathersMax } from '../../src/replication/recovering.js';
 import { timing } from '../../src/replication/timing.js';
 import { Window } from '../../src/replication/window.js';
-import { Home, nodeId, openingState, ownerOfThree, ref, runOf } from './cluster.js';
+import { Home, nodeId, ownerOfThree, ref, runOf } from './cluster.js';
 
 const other = '77'.repeat(12) as WriterId;
 const have = new Map([[other, 1]]);
@@ -126,7 +126,8 @@ test('an owner that has sent what others wrote asks at once what is held of it: 
   const home = ownerOfThree();
   const { bytes } = runOf(other, 0, 1);
   home.replica.touch('i', ref, home.now);
-  home.hear('b', { ...openingState(home), have, runs: [bytes] });
+  const claim = { round: 1, writer: home.writer };
+  home.hear('b', { type: 'state', interval: 'i', ref, have, runs: [bytes], claim });
   home.sync();
   home.replica.connected(nodeId('c'), home.now);
   home.drain();

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { clusterBugs, findClusterBug } from '../../simulations/cluster/bugs.js';
 import { faultText, parseSchedule } from '../../simulations/cluster/schedule.js';
-import { drawPlan } from '../../simulations/cluster/swarm.js';
+import { drawPlan } from '../../simulations/cluster/resized.js';
 import { ClusterSearch } from '../../simulations/cluster/search.js';
 
 const seeds = [1, 3, 7, 13, 18, 22];

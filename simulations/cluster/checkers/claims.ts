@@ -46,10 +46,11 @@ function firstSynced(evidence: Evidence, channel: string, { writer, seq }: Store
  *  too low: copies count here by whatever way they came. */
 function countedUnder(
   evidence: Evidence,
-  { channel, order, stints, needs }: Place,
+  { channel, order, stints }: Place,
   entry: StoredEntry,
-  atMs: number,
+  { line, atMs }: SeenAck,
 ): Stint | undefined {
+  const needs = appendQuorumOf(evidence, channel, evidence.record.of(line)!.sentMs, atMs);
   for (let i = stints.length - 1; i >= 0; i--) {
     const stint = stints[i]!;
     // Homes hold a writer's entries without holes: the oldest that stands on it has the most copies.
@@ -63,7 +64,6 @@ interface Place {
   readonly channel: string;
   readonly order: ChannelOrder;
   readonly stints: readonly Stint[];
-  readonly needs: number;
 }
 
 interface Missed {
@@ -76,11 +76,10 @@ interface Missed {
 function* missedByClaims(evidence: Evidence): Generator<Missed, void, undefined> {
   for (const [channel, order] of evidence.orders) {
     const stints = stintsOf(order);
-    const needs = appendQuorumOf(evidence, channel);
-    const place: Place = { channel, order, stints, needs };
+    const place: Place = { channel, order, stints };
     for (const ack of evidence.record.acks) {
       const entry = ackedEntry(evidence, channel, order, ack);
-      const counted = entry && countedUnder(evidence, place, entry, ack.atMs);
+      const counted = entry && countedUnder(evidence, place, entry, ack);
       if (!entry || !counted) continue;
       for (const stint of stints) {
         const first = stint.entries[0]!;
@@ -113,8 +112,9 @@ function toldOf({ node, atMs, line }: SeenAck): string {
   return `line ${line}, acked by ${node} at ${Math.round(atMs)} ms`;
 }
 
-export function appendQuorumOf({ homesOf }: Evidence, channel: string): number {
-  return Math.floor(homesOf(channel).length / 2) + 1;
+/** The fewest disks that were enough at any time in between. */
+function appendQuorumOf({ homesOf, rings }: Evidence, channel: string, fromMs: number, toMs: number): number {
+  return rings?.leastQuorum(channel, fromMs, toMs) ?? Math.floor(homesOf(channel).length / 2) + 1;
 }
 
 /** I9: what was acked at quorum is known to every later owner before it stamps. */
@@ -134,7 +134,7 @@ export const noLonelyClaim: Checker = function* (evidence) {
   if (isRingChanging) return;
   for (const [channel, claims] of record.claims) {
     const homes = homesOf(channel).map(({ node }) => node);
-    const needs = homes.length - appendQuorumOf(evidence, channel);
+    const needs = homes.length - Math.floor(homes.length / 2) - 1;
     for (const { writer, round, sinceMs } of claims) {
       const process = record.writers.get(writer)?.process;
       if (!process) continue;

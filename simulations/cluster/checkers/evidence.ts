@@ -1,6 +1,7 @@
 /** What a checker is given: the record of what was seen, and the raw stores at the end. */
 import type { RawDisk } from '../raw-disks.js';
 import type { ClusterRecord } from '../record.js';
+import type { RingsSeen } from '../rings-seen.js';
 import type { ChannelOrder } from './channel-order.js';
 import type { SeenFloors } from '../archive.js';
 import type { StoreLog, StoredEntry } from './store-log.js';
@@ -15,6 +16,8 @@ export interface Evidence {
   readonly disks: readonly RawDisk[];
   /** The stores that must hold the channel. */
   readonly homesOf: (channel: string) => readonly StoreLog[];
+  /** Of then, where they were not the same all the time. */
+  readonly rings?: RingsSeen | undefined;
   /** They were not the same all the time. */
   readonly isRingChanging: boolean;
   /** Retention removed something in this run, or could have. */

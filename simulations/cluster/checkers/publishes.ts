@@ -35,9 +35,9 @@ export const ackedIsKept: Checker = function* (evidence) {
   }
 };
 
-/** I23: acks claim what is. */
-export const acksAreHonest: Checker = function* ({ record, homesOf }) {
-  for (const { line, dot, level, copies, holders, node } of record.acks) {
+/** I23: acks claim what is; what a quorum is, the ring says that held between the publish and its ack. */
+export const acksAreHonest: Checker = function* ({ record, homesOf, rings, disks }) {
+  for (const { line, dot, level, copies, holders, node, atMs } of record.acks) {
     if (!dot) {
       if (level !== 'memory') yield `${node} acks line ${line} at ${level} without an entry`;
       continue;
@@ -47,7 +47,11 @@ export const acksAreHonest: Checker = function* ({ record, homesOf }) {
     if (copies < 1) yield what;
     const publish = record.of(line)!;
     const needs = Math.floor(homesOf(publish.channel).length / 2) + 1;
-    if (level === 'quorum' && holders.length < needs)
+    const nodes = rings && holders.map((disk) => disks[disk]!.node);
+    const isQuorum = nodes
+      ? rings.isQuorum(publish.channel, nodes, publish.sentMs, atMs)
+      : holders.length >= needs;
+    if (level === 'quorum' && !isQuorum)
       yield `${node} acks line ${line} at quorum, and ${holders.length} of ${needs} disks hold it`;
     if (!publish.degrade && publish.level !== 'owner' && level !== 'quorum')
       yield `${what}, which was not to be degraded`;

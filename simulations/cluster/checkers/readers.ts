@@ -204,10 +204,23 @@ export const noNeedlessGap: Checker = function* (evidence) {
   }
 };
 
-/** Whether no home had any of it when the gap was told. */
-function isAway({ disks, homesOf, isRingChanging }: Evidence, channel: string, gap: GapEvent): boolean {
+/** Whether no home of then had any of it when the gap was told. */
+function isAway(
+  { disks, rings, homesOf, isRingChanging }: Evidence,
+  channel: string,
+  gap: GapEvent,
+): boolean {
   if (!isRingChanging) return false;
-  const homes = homesOf(channel).map(({ node }) => node);
+  const sets = rings?.homesAt(channel, gap.atMs) ?? [homesOf(channel).map(({ node }) => node)];
+  return sets.some((homes) => hadNone(disks, channel, gap, homes));
+}
+
+function hadNone(
+  disks: Evidence['disks'],
+  channel: string,
+  gap: GapEvent,
+  homes: readonly string[],
+): boolean {
   return gap.ranges.every(({ writer, fromSeq, toSeq }) =>
     disks.every((disk) => {
       for (let seq = fromSeq; homes.includes(disk.node) && seq <= toSeq; seq++)

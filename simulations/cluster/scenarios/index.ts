@@ -27,7 +27,7 @@ import { lostChange, lostUnheard, rottenChange, voidInTheEnd } from './documents
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { cutOffGateway, ghost } from './presence.js';
 import { forcedOnFullDisks, forcedOut, zombie } from './trims.js';
-import { replacedWhileWritten, writtenBetweenRings } from './rings.js';
+import { replacedWhileWritten, viewSplit, writtenBetweenRings } from './rings.js';
 import { Story, type StoryOptions, type Told } from './story.js';
 
 interface Entry {
@@ -93,6 +93,7 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ],
   ['D13 churn', { told: (story) => churn(story) }],
   ['D14 ahead', { told: ahead }],
+  ['D15 view split', { told: viewSplit, options: { nodes: 5, spares: 1, virtualNodes: 4 } }],
   ['D6 empty twin', { told: emptyTwin }],
   ['D7 rollback', { told: rolledBack }],
   ['D7 twice', { told: twice }],

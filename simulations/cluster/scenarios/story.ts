@@ -5,7 +5,7 @@ import { chanceFor } from '../chance.js';
 import { DocumentClient } from '../document-client.js';
 import { Ending } from '../ending.js';
 import { Nemesis } from '../nemesis.js';
-import type { SimulatedNode } from '../node.js';
+import { type SimulatedNode, peerAddressOf } from '../node.js';
 import { Operator } from '../operator.js';
 import { PlainPublisher } from '../plain-publisher.js';
 import { PresenceClient } from '../presence-client.js';
@@ -16,9 +16,10 @@ import { World, type WorldPlan } from '../world.js';
 
 export interface StoryOptions {
   readonly nodes?: number;
-  readonly replicas?: Replicas;
-  /** Nodes beside the ring, where it is to change. */
+  /** Nodes that are alone at first. */
   readonly spares?: number;
+  readonly replicas?: Replicas;
+  readonly virtualNodes?: number;
   readonly seed?: number;
   /** Everybody asks for quorum and takes nothing less. */
   readonly isStrict?: boolean;
@@ -37,6 +38,8 @@ class StoryError extends Error {
 export class Story {
   readonly world: World;
   readonly channel = 'room:1';
+  /** All that are looked at in the end. */
+  readonly channels = [this.channel];
   readonly #isStrict: boolean;
   readonly #nemesis: Nemesis;
   readonly #publishers: (Publisher | PlainPublisher)[] = [];
@@ -47,13 +50,13 @@ export class Story {
 
   constructor(options: StoryOptions = {}) {
     const { nodes = 3, replicas = 3, seed = 1, isStrict = true, keepsSettings = false } = options;
-    const { retention, trimGraceMs, spares } = options;
+    const { retention, trimGraceMs, spares, virtualNodes = 1 } = options;
     this.world = new World({
       seed,
       nodes,
       ...(spares === undefined ? {} : { spares }),
       replicas,
-      virtualNodes: 1,
+      virtualNodes,
       segmentBytes: 131_072,
       timeScale: 1,
       membershipScale: 1,
@@ -81,8 +84,11 @@ export class Story {
   }
 
   get homes(): SimulatedNode[] {
-    const names = this.world.homesOf(this.channel);
-    return names.map((name) => this.nodes.find((node) => node.name === name)!);
+    return this.homesOf(this.channel);
+  }
+
+  homesOf(channel: string): SimulatedNode[] {
+    return this.world.homesOf(channel).map((name) => this.nodes.find((node) => node.name === name)!);
   }
 
   get owner(): SimulatedNode {
@@ -105,6 +111,14 @@ export class Story {
   async start(...nodes: readonly SimulatedNode[]): Promise<void> {
     for (const node of nodes) node.start();
     await this.until(() => nodes.every(({ state }) => state === 'up'), 'nodes come up');
+  }
+
+  /** Asks a node that is alone to come into the ring of another; the change is under way then, or soon. */
+  join(node: SimulatedNode, at: SimulatedNode): void {
+    const { world } = this;
+    node.machine.run(() => {
+      void node.engine!.cluster!.join(peerAddressOf(at.name)).catch((error: unknown) => world.broken(error));
+    });
   }
 
   async restart(node: SimulatedNode, downMs = 50): Promise<void> {
@@ -219,18 +233,25 @@ export class Story {
     );
   }
 
-  publish(publisher: Publisher, count: number, level?: Level): Publish[] {
+  /** One more channel, used like the first. */
+  also(channel: string): void {
+    this.channels.push(channel);
+    this.world.channels.push(channel);
+    if (this.#isStrict) this.world.strict.add(channel);
+  }
+
+  publish(publisher: Publisher, count: number, level?: Level, channel = this.channel): Publish[] {
     return Array.from({ length: count }, () =>
-      level ? publisher.publish(this.channel, level) : publisher.publish(this.channel),
+      level ? publisher.publish(channel, level) : publisher.publish(channel),
     );
   }
 
   /** Publishes until that many were acknowledged; whatever is refused is published anew. */
-  async published(publisher: Publisher, count: number): Promise<Publish[]> {
+  async published(publisher: Publisher, count: number, channel = this.channel): Promise<Publish[]> {
     const acked: Publish[] = [];
     for (let tries = 0; acked.length < count; tries++) {
       if (tries === 30) fail(`${count} publishes are acknowledged`);
-      const some = this.publish(publisher, count - acked.length);
+      const some = this.publish(publisher, count - acked.length, undefined, channel);
       await this.settled(some);
       acked.push(...some.filter(({ outcome }) => outcome === 'acked'));
       if (acked.length < count) await this.world.pass(200);
@@ -288,7 +309,8 @@ export class Story {
   ): Promise<Finding[]> {
     const story = new Story(options);
     const { world } = story;
-    const ending = new Ending(world, { channels: [story.channel], reconnectMaxMs: 500, checkersOff: off });
+    const { channels } = story;
+    const ending = new Ending(world, { channels, reconnectMaxMs: 500, checkersOff: off });
     const broken = await world.watched(async () => {
       try {
         await told(story);

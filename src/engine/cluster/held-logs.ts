@@ -6,6 +6,7 @@ import type { ActiveChannel } from '../active-channel.js';
 import { ApartLogs } from './apart-logs.js';
 import type { ChannelTable } from '../channel-table.js';
 import type { LogStore } from '../ports.js';
+import { RemoteUnavailableError } from './followed-channel.js';
 import { Passing } from './passing.js';
 
 export interface HeldPlaces {
@@ -92,6 +93,8 @@ export class HeldLogs {
       await channels.ready(channels.use(ref));
       if (this.find(ref)) this.#apart.release(ref);
     } catch (error) {
+      // It was being brought in from elsewhere when this node became a home: now it is read here.
+      if (error instanceof RemoteUnavailableError) return await this.#place(ref);
       this.failed(error);
     }
   }

@@ -38,7 +38,19 @@ export class Rehoming {
 
   /** Another version of the ring is in use. */
   ringChanged(): void {
-    for (const channel of this.#parts.channels) if (channel.isLoaded) this.consider(channel);
+    for (const channel of this.#parts.channels) {
+      if (channel.isLoaded) this.consider(channel);
+      else void this.#onceLoaded(channel);
+    }
+  }
+
+  /** It is being brought in from where it was before. */
+  async #onceLoaded(channel: ActiveChannel): Promise<void> {
+    const isLoaded = await this.#parts.channels.ready(channel).then(
+      () => true,
+      () => false,
+    );
+    if (isLoaded) this.consider(channel);
   }
 
   consider(channel: ActiveChannel): void {

@@ -114,6 +114,7 @@ export class TestNode {
       membership: lan,
       seeds: this.world.nodes.map(({ address }) => address),
       ...(options.trimGraceMs === undefined ? {} : { trimGraceMs: options.trimGraceMs }),
+      ...(options.expelAfterMs === undefined ? {} : { expelAfterMs: options.expelAfterMs }),
     };
     const timers = {
       after: (ms: number, callback: () => void) => clock.after(ms, () => this.#life === life && callback()),
@@ -272,6 +273,7 @@ export interface ClusterWorldOptions {
   readonly services?: ServiceCalls;
   readonly authenticator?: Authenticator;
   readonly trimGraceMs?: number;
+  readonly expelAfterMs?: number;
   readonly seed?: number;
 }
 
