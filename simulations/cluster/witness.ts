@@ -86,8 +86,9 @@ export class Witness implements FrameWitness {
       seen.findings.push({ checker: 'I4 whole entries', what: `${node} delivers ${dot} with a wrong sum` });
     const holders = disks.filter((disk) => disk.sumOf(`${hub}/${channel}`, writer, record.seq) !== undefined);
     const needs = this.#world.strict.has(channel) ? this.#world.appendQuorumOf() : 1;
-    if (new Set(holders.map((disk) => disk.node)).size >= needs) return;
-    const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced on ${holders.length} of ${needs} disks`;
+    const held = new Set(holders.map((disk) => disk.node)).size;
+    if (held >= needs) return;
+    const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced at ${held} of ${needs} nodes`;
     seen.findings.push({ checker: 'I3 delivered is durable', what });
   }
 

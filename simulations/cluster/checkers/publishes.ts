@@ -35,20 +35,21 @@ export const ackedIsKept: Checker = function* (evidence) {
   }
 };
 
-/** I23: acks claim what is. */
-export const acksAreHonest: Checker = function* ({ record, homesOf }) {
+/** I23: acks claim what is. A node that lost a disk and got the entry back is one copy on two disks. */
+export const acksAreHonest: Checker = function* ({ record, homesOf, disks }) {
   for (const { line, dot, level, copies, holders, node } of record.acks) {
     if (!dot) {
       if (level !== 'memory') yield `${node} acks line ${line} at ${level} without an entry`;
       continue;
     }
     const what = `${node} acks line ${line} at ${level} with ${copies} copies`;
-    if (copies > holders.length) yield `${what}, and ${holders.length} disks hold it`;
+    const held = new Set(holders.map((disk) => disks[disk]!.node)).size;
+    if (copies > held) yield `${what}, and ${held} nodes hold it`;
     if (copies < 1) yield what;
     const publish = record.of(line)!;
     const needs = Math.floor(homesOf(publish.channel).length / 2) + 1;
-    if (level === 'quorum' && holders.length < needs)
-      yield `${node} acks line ${line} at quorum, and ${holders.length} of ${needs} disks hold it`;
+    if (level === 'quorum' && held < needs)
+      yield `${node} acks line ${line} at quorum, and ${held} of ${needs} nodes hold it`;
     if (!publish.degrade && publish.level !== 'owner' && level !== 'quorum')
       yield `${what}, which was not to be degraded`;
   }
