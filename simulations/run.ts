@@ -80,9 +80,9 @@ async function runStore(seed: number): Promise<string> {
 }
 
 async function runReplication(seed: number): Promise<string> {
-  const { violations, stats } = searchReplication({ firstSeed: seed, count: 1 });
+  const { violations, hash } = searchReplication({ firstSeed: seed, count: 1 });
   if (violations[0]) throw new Violation(violations[0].what);
-  return JSON.stringify(stats);
+  return hash;
 }
 
 async function runCluster(seed: number): Promise<string> {
@@ -117,6 +117,8 @@ interface Choice {
   readonly checkersOff: readonly string[];
   readonly nodes: number | undefined;
   readonly schedule: readonly Fault[] | undefined;
+  /** As it was given. */
+  readonly scheduleFile: string | undefined;
   readonly planted: ClusterBug | undefined;
 }
 
@@ -177,6 +179,7 @@ function choose(args: readonly string[]): Choice {
     shrinks: values.shrink,
     checkersOff: values.without,
     nodes: values.nodes === undefined ? undefined : Number(values.nodes),
+    scheduleFile: values.schedule,
     schedule:
       values.schedule === undefined ? undefined : parseSchedule(readFileSync(values.schedule, 'utf8')),
   };
@@ -241,16 +244,14 @@ async function search(choice: Choice): Promise<number> {
 
 /** Seeds of one subject, one after the other, for so long. The last one may take a little longer. */
 async function searchIn(subject: Subject, choice: Choice, forMs: number): Promise<number> {
-  const { from, to, stride, twice, nodes, planted } = choice;
+  const { from, to, stride, twice } = choice;
   const startMs = performance.now();
   let seed = from;
   for (; seed <= to && performance.now() < startMs + forMs; seed += stride) {
     const finding = await trySeed(seed, twice, subject);
     if (!finding) continue;
     console.error(`${subject}, seed ${seed}: ${finding.what}`);
-    const size = subject === 'cluster' && nodes !== undefined ? ` --nodes ${nodes}` : '';
-    const bug = planted ? ` --plant ${planted.bug}` : '';
-    console.error(`npm run sim -- --of ${subject} --seed ${seed}${size}${bug}${twice ? ' --twice' : ''}`);
+    console.error(commandFor(subject, seed, choice));
     return finding.code;
   }
   if (subject === 'cluster')
@@ -258,6 +259,26 @@ async function searchIn(subject: Subject, choice: Choice, forMs: number): Promis
   const every = stride === 1 ? '' : `, every ${stride === 2 ? 'second' : `${stride}th`}`;
   console.log(`${subject}: ${(seed - from) / stride} seeds from ${from}${every}: every promise held`);
   return exitCodes.ok;
+}
+
+/** What repeats a finding. Of the options of a cluster it needs all that the run had: another schedule is another run, and with a
+ *  checker that was left out it ends with that one's finding. */
+function commandFor(subject: Subject, seed: number, choice: Choice): string {
+  const { nodes, planted, scheduleFile, checkersOff, twice } = choice;
+  const words = ['npm run sim --', `--of ${subject}`, `--seed ${seed}`];
+  if (subject === 'cluster') {
+    if (nodes !== undefined) words.push(`--nodes ${nodes}`);
+    if (planted) words.push(`--plant ${planted.bug}`);
+    if (scheduleFile !== undefined) words.push(`--schedule ${quoted(scheduleFile)}`);
+    for (const checker of checkersOff) words.push(`--without ${quoted(checker)}`);
+  }
+  if (twice) words.push('--twice');
+  return words.join(' ');
+}
+
+/** One word for a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
