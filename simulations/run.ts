@@ -21,6 +21,7 @@ import { runStoreSeed } from './store/search.js';
 import { StalledError } from './world/clock.js';
 
 const usage = `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N]   searches for a seed that breaks a promise
+  --at-least N     goes on until so many seeds of the cluster were taken, also where the time is up
   --stride N       takes every Nth seed: N processes, each from a seed of its own, share them
   --of WHAT        store, replication or cluster; otherwise all in turn
   --twice          runs each seed twice, which must do the same
@@ -107,6 +108,8 @@ interface Choice {
   readonly from: number;
   readonly to: number;
   readonly stride: number;
+  /** Seeds of the cluster to be taken, however long that is. */
+  readonly atLeast: number;
   /** Infinite where seeds are given. */
   readonly minutes: number;
   /** Of a channel, where it is measured what comparing costs. */
@@ -138,6 +141,7 @@ function choose(args: readonly string[]): Choice {
       minutes: { type: 'string' },
       from: { type: 'string' },
       stride: { type: 'string', default: '1' },
+      'at-least': { type: 'string', default: '0' },
       of: { type: 'string' },
       twice: { type: 'boolean', default: false },
       shrink: { type: 'boolean', default: false },
@@ -171,6 +175,7 @@ function choose(args: readonly string[]): Choice {
     from,
     to: range ? Number(range[2] ?? from) : Number.MAX_SAFE_INTEGER,
     stride,
+    atLeast: Number(values['at-least']),
     minutes: range ? Number.POSITIVE_INFINITY : minutes,
     entries: Number(values.entries),
     twice: values.twice,
@@ -242,12 +247,14 @@ async function search(choice: Choice): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Seeds of one subject, one after the other, for so long. The last one may take a little longer. */
+/** Seeds of one subject, one after the other, for so long, and of the cluster so many. The last one may take a little longer. */
 async function searchIn(subject: Subject, choice: Choice, forMs: number): Promise<number> {
   const { from, to, stride, twice } = choice;
   const startMs = performance.now();
+  const atLeast = subject === 'cluster' ? from + choice.atLeast * stride : from;
+  const hasTime = (): boolean => performance.now() < startMs + forMs;
   let seed = from;
-  for (; seed <= to && performance.now() < startMs + forMs; seed += stride) {
+  for (; seed <= to && (seed < atLeast || hasTime()); seed += stride) {
     const finding = await trySeed(seed, twice, subject);
     if (!finding) continue;
     console.error(`${subject}, seed ${seed}: ${finding.what}`);
