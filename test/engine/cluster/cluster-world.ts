@@ -76,6 +76,8 @@ export class TestNode {
   isEdge = false;
   /** How far its machine's wall clock is off. */
   aheadMs = 0;
+  /** How busy its machine says it is, from its start on. */
+  busy: number | undefined;
   /** Of the present process. */
   #life = {};
 
@@ -126,6 +128,7 @@ export class TestNode {
     this.engine = new Engine(
       {
         clock: own,
+        ...(this.busy !== undefined && { busyShare: () => this.busy ?? 0 }),
         timers,
         random: this.random,
         hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
