@@ -1,6 +1,6 @@
 /** What comparing two stores costs, at the size of a test: docs/reconciliation.md has the size of the promise. */
 import { describe, expect, test } from 'vitest';
-import { reach, reachCases } from '../../simulations/scale/reconcile-reach.js';
+import { missedReach, reach, reachCases } from '../../simulations/scale/reconcile-reach.js';
 
 const size = { channels: 200, payloadBytes: 128 };
 const [same, few, all, some, empty] = reachCases(size.channels, 20);
@@ -25,5 +25,18 @@ describe('two stores of four thousand entries', () => {
     const { isEqual, compareBytes, mendBytes, runBytes } = await reach(each, size);
     expect(isEqual).toBe(true);
     expect((compareBytes + mendBytes) / runBytes).toBeLessThan(share);
+  });
+
+  test('one of which missed half while it was away: hardly more than what it missed', async () => {
+    const { isEqual, missedBytes, cameBytes } = await missedReach({
+      channels: 200,
+      entries: 50,
+      missed: 50,
+      payloadBytes: 128,
+    });
+    expect(isEqual).toBe(true);
+    expect(cameBytes).toBeGreaterThan(missedBytes);
+    // The goal is 1.1. Claims of all intervals, 300 kB whatever is missed, are a fifth of these 10,000 entries.
+    expect(cameBytes / missedBytes).toBeLessThan(1.25);
   });
 });
