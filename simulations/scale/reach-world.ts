@@ -157,8 +157,9 @@ export class ReachWorld {
     await this.#write(store, counts, counts, checksums);
     const { storeId, newestArrival } = store;
     if (side === 0 && missed > 0) {
-      const after = counts.map((count) => count + missed);
-      this.missedBytes = await this.#write(store, after, new Array<number>(channels).fill(missed), checksums);
+      const through = counts.map((count) => count + missed);
+      const more = counts.map(() => missed);
+      this.missedBytes = await this.#write(store, through, more, checksums);
     }
     await store.close();
     return { store: storeId, arrival: newestArrival, ringVersion: 1 };
