@@ -22,6 +22,7 @@ import { runStoreSeed } from './store/search.js';
 import { StalledError } from './world/clock.js';
 
 const usage = `npm run sim -- --seed N | --seeds A..B | --minutes M [--from N]   searches for a seed that breaks a promise
+  --at-least N     goes on until so many seeds of the cluster were taken, also where the time is up
   --stride N       takes every Nth seed: N processes, each from a seed of its own, share them
   --of WHAT        store, replication or cluster; otherwise all in turn
   --twice          runs each seed twice, which must do the same
@@ -81,9 +82,9 @@ async function runStore(seed: number): Promise<string> {
 }
 
 async function runReplication(seed: number): Promise<string> {
-  const { violations, stats } = searchReplication({ firstSeed: seed, count: 1 });
+  const { violations, hash } = searchReplication({ firstSeed: seed, count: 1 });
   if (violations[0]) throw new Violation(violations[0].what);
-  return JSON.stringify(stats);
+  return hash;
 }
 
 async function runCluster(seed: number): Promise<string> {
@@ -108,6 +109,8 @@ interface Choice {
   readonly from: number;
   readonly to: number;
   readonly stride: number;
+  /** Seeds of the cluster to be taken, however long that is. */
+  readonly atLeast: number;
   /** Infinite where seeds are given. */
   readonly minutes: number;
   /** Of a channel, where it is measured what comparing costs. */
@@ -118,6 +121,8 @@ interface Choice {
   readonly checkersOff: readonly string[];
   readonly nodes: number | undefined;
   readonly schedule: readonly Fault[] | undefined;
+  /** As it was given. */
+  readonly scheduleFile: string | undefined;
   readonly planted: ClusterBug | undefined;
 }
 
@@ -137,6 +142,7 @@ function choose(args: readonly string[]): Choice {
       minutes: { type: 'string' },
       from: { type: 'string' },
       stride: { type: 'string', default: '1' },
+      'at-least': { type: 'string', default: '0' },
       of: { type: 'string' },
       twice: { type: 'boolean', default: false },
       shrink: { type: 'boolean', default: false },
@@ -170,6 +176,7 @@ function choose(args: readonly string[]): Choice {
     from,
     to: range ? Number(range[2] ?? from) : Number.MAX_SAFE_INTEGER,
     stride,
+    atLeast: Number(values['at-least']),
     minutes: range ? Number.POSITIVE_INFINITY : minutes,
     entries: Number(values.entries),
     twice: values.twice,
@@ -178,6 +185,7 @@ function choose(args: readonly string[]): Choice {
     shrinks: values.shrink,
     checkersOff: values.without,
     nodes: values.nodes === undefined ? undefined : Number(values.nodes),
+    scheduleFile: values.schedule,
     schedule:
       values.schedule === undefined ? undefined : parseSchedule(readFileSync(values.schedule, 'utf8')),
   };
@@ -241,18 +249,18 @@ async function search(choice: Choice): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Seeds of one subject, one after the other, for so long. The last one may take a little longer. */
+/** Seeds of one subject, one after the other, for so long, and of the cluster so many. The last one may take a little longer. */
 async function searchIn(subject: Subject, choice: Choice, forMs: number): Promise<number> {
-  const { from, to, stride, twice, nodes, planted } = choice;
+  const { from, to, stride, twice } = choice;
   const startMs = performance.now();
+  const atLeast = subject === 'cluster' ? from + choice.atLeast * stride : from;
+  const hasTime = (): boolean => performance.now() < startMs + forMs;
   let seed = from;
-  for (; seed <= to && performance.now() < startMs + forMs; seed += stride) {
+  for (; seed <= to && (seed < atLeast || hasTime()); seed += stride) {
     const finding = await trySeed(seed, twice, subject);
     if (!finding) continue;
     console.error(`${subject}, seed ${seed}: ${finding.what}`);
-    const size = subject === 'cluster' && nodes !== undefined ? ` --nodes ${nodes}` : '';
-    const bug = planted ? ` --plant ${planted.bug}` : '';
-    console.error(`npm run sim -- --of ${subject} --seed ${seed}${size}${bug}${twice ? ' --twice' : ''}`);
+    console.error(commandFor(subject, seed, choice));
     return finding.code;
   }
   if (subject === 'cluster')
@@ -260,6 +268,26 @@ async function searchIn(subject: Subject, choice: Choice, forMs: number): Promis
   const every = stride === 1 ? '' : `, every ${stride === 2 ? 'second' : `${stride}th`}`;
   console.log(`${subject}: ${(seed - from) / stride} seeds from ${from}${every}: every promise held`);
   return exitCodes.ok;
+}
+
+/** What repeats a finding. Of the options of a cluster it needs all that the run had: another schedule is another run, and with a
+ *  checker that was left out it ends with that one's finding. */
+function commandFor(subject: Subject, seed: number, choice: Choice): string {
+  const { nodes, planted, scheduleFile, checkersOff, twice } = choice;
+  const words = ['npm run sim --', `--of ${subject}`, `--seed ${seed}`];
+  if (subject === 'cluster') {
+    if (nodes !== undefined) words.push(`--nodes ${nodes}`);
+    if (planted) words.push(`--plant ${planted.bug}`);
+    if (scheduleFile !== undefined) words.push(`--schedule ${quoted(scheduleFile)}`);
+    for (const checker of checkersOff) words.push(`--without ${quoted(checker)}`);
+  }
+  if (twice) words.push('--twice');
+  return words.join(' ');
+}
+
+/** One word for a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -41,7 +41,7 @@ export interface SeenAck {
   readonly level: Level;
   readonly copies: number;
   readonly duplicate: boolean;
-  /** Disks that held the entry, synced, when the ack left the node. */
+  /** Disks that held the entry, synced, when the ack left the node: of one node there may be several, lost ones included. */
   readonly holders: readonly number[];
 }
 

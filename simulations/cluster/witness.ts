@@ -90,8 +90,9 @@ export class Witness implements FrameWitness {
     const needs = this.#world.strict.has(channel)
       ? this.#quorumSince(channel, writer, record.seq, holders)
       : 1;
-    if (new Set(holders.map((disk) => disk.node)).size >= needs) return;
-    const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced on ${holders.length} of ${needs} disks`;
+    const held = new Set(holders.map((disk) => disk.node)).size;
+    if (held >= needs) return;
+    const what = `${node} delivers ${late ? 'late ' : ''}${dot}, which is synced at ${held} of ${needs} nodes`;
     seen.findings.push({ checker: 'I3 delivered is durable', what });
   }
 

@@ -25,7 +25,8 @@ const writer = '0a'.repeat(12) as WriterId;
 const questionsMax = 400;
 const lossesMax = 0.15;
 
-export function compareSeed(seed: number): void {
+/** Returns what was found, and after how many questions. */
+export function compareSeed(seed: number): string {
   const random = seededRandom(Math.imul(seed, 7_717) + 3);
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random.next() * items.length)]!;
   const count = pick([0, 1, 20, 40, 150, 400]);
@@ -35,13 +36,15 @@ export function compareSeed(seed: number): void {
   const talk = new Talk(tableOf(a, 'a'), tableOf(b, 'b'), random, isLied);
   talk.run();
   const { state } = talk.session;
-  if (isLied || state === 'silent') return;
+  const found = `${state} ${talk.questions} ${[...talk.seen].join()}`;
+  if (isLied || state === 'silent') return found;
   check('differences', state === 'done', () => `a comparison of honest homes is ${state}`);
   const expected = differencesOf(a, b);
   const missed = expected.find((each) => !talk.seen.has(each));
   const wrong = [...talk.seen].find((each) => !expected.includes(each));
   check('differences', missed === undefined, () => `not found: ${missed}`);
   check('differences', wrong === undefined, () => `found and not so: ${wrong}`);
+  return found;
 }
 
 /** One comparison over a link that loses, repeats and delays. */
@@ -50,7 +53,7 @@ class Talk {
   /** `channel difference`, as the first sees it. */
   readonly seen = new Set<string>();
   readonly #late: Reconciled[] = [];
-  #questions = 0;
+  questions = 0;
 
   constructor(
     here: ItemTable,
@@ -66,8 +69,8 @@ class Talk {
     const loss = this.random.next() * lossesMax;
     for (let now = 0; this.session.state === 'going'; now += 1_000) {
       for (const question of this.session.questions(now)) {
-        check('ends', ++this.#questions <= questionsMax, () => `${questionsMax} questions without an end`);
-        if (this.#questions > questionsMax) return;
+        check('ends', ++this.questions <= questionsMax, () => `${questionsMax} questions without an end`);
+        if (this.questions > questionsMax) return;
         if (this.random.next() < loss) continue;
         this.#late.push(this.#answer(question));
         if (this.random.next() < loss) this.#late.push(this.#answer(question));

@@ -321,12 +321,14 @@ export class SimNode implements NodeView {
   #do(effect: Effect): void {
     const { world } = this;
     if (effect.type === 'send') {
-      world.network.send({
-        from: this.index,
-        to: world.nodes.findIndex(({ id }) => id === effect.to),
-        bytes: encodeFrame(effect.frame).slice(),
-      });
-    } else if (isAsked(effect)) this.reads.push(effect);
+      const to = world.nodes.findIndex(({ id }) => id === effect.to);
+      const bytes = encodeFrame(effect.frame).slice();
+      world.trace.bytes(`${this.index} to ${to}`, bytes);
+      world.network.send({ from: this.index, to, bytes });
+      return;
+    }
+    world.trace.add(effect.type, this.index);
+    if (isAsked(effect)) this.reads.push(effect);
     else if (effect.type === 'close') for (const ref of effect.refs) this.replica.releaseChannel(ref);
     else if (effect.type === 'storeForgot') this.#isToRenew = true;
     else if (effect.type === 'reconcile') this.scrubbing.learn(effect.id, effect.peer);
@@ -349,7 +351,9 @@ export class SimNode implements NodeView {
 
   #write({ part, own }: UnderWay): void {
     this.disk.write([...own, ...part.runs], part.notes);
+    for (const [name, note] of part.notes) this.world.trace.bytes(`${this.index} notes ${name}`, note);
     for (const { bytes, run } of [...own, ...part.runs]) {
+      this.world.trace.bytes(`${this.index} writes ${channelKey(run.ref)}`, bytes);
       const floors = floorsIn(run);
       if (floors) this.world.raised(this, run.ref, floors);
       else this.world.stored(this, bytes, run);

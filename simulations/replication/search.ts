@@ -1,6 +1,7 @@
 /** Searches for a seed under which a promise of replication breaks: the real core on simulated disks and links, steps
  *  drawn by chance, then everything heals and must come to rest. */
 import { plant } from './planting.js';
+import { Trace } from '../cluster/trace.js';
 import type { PlantedBug } from '../../src/base/planted.js';
 import { InvariantError } from '../../src/base/assert.js';
 import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/ids.js';
@@ -38,6 +39,8 @@ export interface Found {
 export interface SearchResult {
   readonly violations: readonly Found[];
   readonly stats: Stats;
+  /** Over all that happened in seeds that held. */
+  readonly hash: string;
 }
 
 const healRoundsMax = 60;
@@ -46,14 +49,15 @@ export function searchReplication(options: SearchOptions): SearchResult {
   const { firstSeed, count, planted, homes, off, untilFound = false } = options;
   const stats = noStats();
   const violations: Found[] = [];
+  const trace = new Trace(() => 0);
   plant(planted);
   switchOff(off);
   try {
     for (let seed = firstSeed; seed < firstSeed + count; seed++) {
       stats.seeds++;
       try {
-        runSeed(seed, stats, homes);
-        compareSeed(seed);
+        trace.add(runSeed(seed, stats, homes).trace.hash);
+        trace.add(compareSeed(seed));
       } catch (error) {
         // An assertion of the product that fails is as good a find as one of ours.
         const checker = checkerOf(error);
@@ -66,7 +70,7 @@ export function searchReplication(options: SearchOptions): SearchResult {
     plant(undefined);
     switchOff(undefined);
   }
-  return { violations, stats };
+  return { violations, stats, hash: trace.hash };
 }
 
 function checkerOf(error: unknown): Violation['checker'] {

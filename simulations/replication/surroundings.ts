@@ -7,6 +7,7 @@ import type { RunSummary } from '../../src/log/run.js';
 import type { Effect } from '../../src/replication/effects.js';
 import type { HomeSet } from '../../src/replication/quorum.js';
 import type { Replica } from '../../src/replication/replica.js';
+import type { Trace } from '../cluster/trace.js';
 import type { Network } from './network.js';
 import type { Oracle } from './oracle.js';
 
@@ -74,6 +75,7 @@ export interface Surroundings {
   connect(node: NodeView): void;
   readonly oracle: Oracle;
   readonly network: Network;
+  readonly trace: Trace;
   readonly nodes: readonly NodeView[];
   readonly sets: readonly HomeSet[];
   readonly intervals: readonly string[];

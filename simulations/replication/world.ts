@@ -6,6 +6,7 @@ import type { Trim } from '../../src/log/entry.js';
 import type { RunSummary } from '../../src/log/run.js';
 import type { Effect } from '../../src/replication/effects.js';
 import { type HomeSet, homeSet } from '../../src/replication/quorum.js';
+import { Trace } from '../cluster/trace.js';
 import { Network } from './network.js';
 import { SimNode } from './node.js';
 import { check } from './checkers.js';
@@ -57,6 +58,8 @@ export class World implements Surroundings {
   readonly quorumAcked = new Set<OracleEntry>();
   readonly alarmsMeant = new Set<string>();
   now = 100_000;
+  /** Of frames, effects and what is written to disks. */
+  readonly trace = new Trace(() => this.now);
   /** Faults have stopped. */
   isHealing = false;
   readonly outcomes = new Map<string, Outcome['outcome']>();

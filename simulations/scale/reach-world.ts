@@ -24,6 +24,8 @@ export interface ReachOptions {
   readonly channels: number;
   readonly payloadBytes: number;
   readonly held: Held;
+  /** Entries of each channel that came to the first while the second was away: catching up brings them. */
+  readonly missed?: number;
 }
 
 /** What went over the link, both ways, of what compares and of what mends. */
@@ -97,6 +99,8 @@ export class ReachWorld {
   readonly #clock = new SimulatedClock();
   readonly #nodes: readonly [ReachNode, ReachNode];
   readonly #options: ReachOptions;
+  /** Of the runs that came while the second was away. */
+  missedBytes = 0;
   readonly #chains = new Map<string, { readonly from: ReachNode; readonly chain: number }>();
   #isLinked = false;
 
@@ -147,34 +151,58 @@ export class ReachWorld {
 
   async #fill(node: ReachNode, side: 0 | 1): Promise<Checkpoint> {
     const store = await node.openStore(true);
-    const { channels, held, payloadBytes } = this.#options;
+    const { channels, held, missed = 0 } = this.#options;
+    const checksums: number[] = [];
+    const counts = Array.from({ length: channels }, (_, i) => held(i)[side]);
+    await this.#write(store, counts, counts, checksums);
+    const { storeId, newestArrival } = store;
+    if (side === 0 && missed > 0) {
+      const through = counts.map((count) => count + missed);
+      const more = counts.map(() => missed);
+      this.missedBytes = await this.#write(store, through, more, checksums);
+    }
+    await store.close();
+    return { store: storeId, arrival: newestArrival, ringVersion: 1 };
+  }
+
+  /** The last so many entries of each channel, up to these; returns their bytes. */
+  async #write(
+    store: LogStore,
+    through: readonly number[],
+    counts: readonly number[],
+    checksums: number[],
+  ): Promise<number> {
+    const { payloadBytes } = this.#options;
     const runs = new RunWriter();
     const refs: ChannelRef[] = [];
+    let written = 0;
     const flush = async (): Promise<void> => {
-      await store.commit({ bytes: runs.bytes(), runs: [...runs.runs] });
+      const bytes = runs.bytes();
+      written += bytes.length;
+      await store.commit({ bytes, runs: [...runs.runs] });
       runs.clear();
       for (const ref of refs) await store.digest(ref);
       for (const ref of refs.splice(0)) store.release(ref);
     };
-    for (let i = 0; i < channels; i++) {
-      const count = held(i)[side];
+    for (const [i, count] of counts.entries()) {
       if (count === 0) continue;
+      const last = through[i]!;
+      const first = last - count + 1;
       const ref = channelName(i);
       const log = await store.open(ref);
       refs.push(ref);
-      runs.begin(ref, writer, 1, 1, 0);
-      for (let seq = 1; seq <= count; seq++) {
+      runs.begin(ref, writer, 1, first, checksums[i] ?? 0);
+      for (let seq = first; seq <= last; seq++) {
         const parents = seq === 1 ? log.parentsFor(writer, true) : undefined;
         const content = contentOf(i, seq, payloadBytes);
         runs.append({ kind: 'publish', content, timestamp: 1_000_000 + seq, ...(parents && { parents }) });
       }
+      checksums[i] = runs.lastChecksum;
       runs.end();
       if (refs.length >= commitChannels) await flush();
     }
     if (refs.length > 0) await flush();
-    const { storeId, newestArrival } = store;
-    await store.close();
-    return { store: storeId, arrival: newestArrival, ringVersion: 1 };
+    return written;
   }
 
   async #note(node: ReachNode, peer: ReachNode, checkpoint: Checkpoint): Promise<void> {

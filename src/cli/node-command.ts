@@ -13,6 +13,8 @@ export interface MemberJson {
   readonly address: string;
   readonly linked: boolean;
   readonly reachable: boolean;
+  /** 0 to 1. */
+  readonly load: number;
 }
 
 export interface ClusterJson {
@@ -31,7 +33,7 @@ export interface ClusterJson {
       readonly waitingFor: readonly string[];
     };
   };
-  readonly seen?: { readonly members: readonly MemberJson[] };
+  readonly seen?: { readonly load: number; readonly members: readonly MemberJson[] };
 }
 
 type NodeOptions = TargetOptions & { json?: boolean };
@@ -106,7 +108,7 @@ export function showCluster(
   const members = new Map((seen?.members ?? []).map((member) => [member.node, member]));
   for (const { node, state } of ring.members) {
     const member = members.get(node);
-    const mark = node === self ? 'this node' : healthOf(member);
+    const mark = node === self ? `this node, ${busyText(seen?.load ?? 0)}` : healthOf(member);
     const shown = node === self || member?.reachable ? style.green(mark) : style.red(mark);
     line(`  ${node}  ${state.padEnd(8)} ${(member?.address ?? '').padEnd(21)} ${shown}`);
   }
@@ -119,8 +121,13 @@ export function showCluster(
   line(`  ${kind} under way, ${phase}: ${intervals - short} of ${intervals} intervals ready${waits}`);
 }
 
+/** For how much of the time a node had work lately. */
+export function busyText(load: number): string {
+  return `busy ${Math.round(100 * load)} %`;
+}
+
 function healthOf(member: MemberJson | undefined): string {
   if (!member) return 'not seen';
-  if (member.reachable) return 'reachable';
+  if (member.reachable) return `reachable, ${busyText(member.load)}`;
   return member.linked ? `${member.state}, linked only` : member.state;
 }

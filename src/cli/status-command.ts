@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { untilInterrupted } from './interrupt.js';
-import type { MemberJson } from './node-command.js';
+import { type MemberJson, busyText } from './node-command.js';
 import { NodeHttp } from './node-http.js';
 import { createOutput } from './output.js';
 import { type TargetOptions, addTargetOptions, targetOf } from './target.js';
@@ -27,6 +27,8 @@ interface StatusJson {
 export interface ClusterStatusJson {
   readonly ringVersion: number;
   readonly settled: boolean;
+  /** 0 to 1. */
+  readonly load: number;
   readonly members: readonly MemberJson[];
   readonly intervals: Readonly<Record<'all' | 'held' | 'wanted' | 'owned' | 'recovering', number>>;
   readonly shares: readonly { readonly node: string; readonly holds: number; readonly first: number }[];
@@ -110,10 +112,11 @@ export function* clusterLines(
     const told = [
       `holds ${percent(holds)}, first ${percent(first)}, owns ${formatCount(owners.get(node) ?? 0)} here`,
     ];
-    if (node === self) told.push('this node');
+    if (node === self) told.push('this node', busyText(cluster.load));
     else {
       const member = seen.get(node);
       told.push(member?.reachable ? 'reachable' : (member?.state ?? 'not seen'));
+      if (member?.reachable) told.push(busyText(member.load));
       const home = others.get(node);
       if (home) told.push(lagOf(home), convergenceOf(home));
     }

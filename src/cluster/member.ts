@@ -27,7 +27,7 @@ export interface Profile {
   readonly role: Role;
   /** The newest ring version this node holds. */
   readonly ringVersion: number;
-  /** 0 idle to 1000 full. */
+  /** 0 idle to 1000 full: for what share of the time its process had work lately, in hundreds. */
   readonly load: number;
   /** It has seen a majority of the ring for a while: it may take its intervals from who owns them. */
   readonly settled: boolean;

@@ -223,6 +223,8 @@ export interface ClusterStatus {
   readonly settled: boolean;
   /** It is empty, looks for others to join, and serves nobody before it has. */
   readonly looking: boolean;
+  /** For what share of the time this node's process had work lately, in tenths: 0 to 1. */
+  readonly load: number;
   readonly members: readonly {
     readonly node: NodeId;
     readonly state: string;
@@ -233,6 +235,8 @@ export interface ClusterStatus {
     /** By gossip and by a link. */
     readonly reachable: boolean;
     readonly settled: boolean;
+    /** As that node says it, in tenths: 0 to 1. */
+    readonly load: number;
   }[];
   /** Of the ring's intervals, how many there are, and how many this node holds, should own as it sees it, owns, and recovers. */
   readonly intervals: {

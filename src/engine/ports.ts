@@ -418,4 +418,6 @@ export interface EnginePorts {
   readonly secrets?: Secrets;
   /** Left out by a node that stays alone. */
   readonly peers?: Peers;
+  /** For what share of the time since it was asked last this process had work: 0 to 1. Left out where nobody can say. */
+  busyShare?(): number;
 }

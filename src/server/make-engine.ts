@@ -5,7 +5,7 @@ import type { CalledServices } from './called-services.js';
 import type { ClusterPlan } from './cluster.js';
 import { type Config, providersOf, ruleConfigOf } from './config.js';
 import type { DataDirectory } from './data-directory.js';
-import { systemClock, systemHashing, systemRandom, systemTimers } from './system-ports.js';
+import { systemBusyShare, systemClock, systemHashing, systemRandom, systemTimers } from './system-ports.js';
 import { tokenVerifier } from './tokens.js';
 import { packageVersion } from './version.js';
 
@@ -31,7 +31,7 @@ export function makeEngine(parts: EngineParts): Engine {
     authenticator: called.authenticator,
     services: called.services,
     secrets,
-    ...(cluster && { peers: cluster.peers }),
+    ...(cluster && { peers: cluster.peers, busyShare: systemBusyShare() }),
     openStore: () => parts.openStore(),
   };
   return new Engine(ports, {

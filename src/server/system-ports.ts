@@ -1,5 +1,6 @@
 /** The machine behind the engine's ports: real clock, timers, chance and hashing. */
 import { createHash, randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 import type { Clock, Hashing, Random, Timers } from '../engine/ports.js';
 
 export const systemClock: Clock = {
@@ -26,3 +27,14 @@ export const systemRandom: Random = {
 export const systemHashing: Hashing = {
   sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
 };
+
+/** For what share of the time since the last call this thread's loop had work. */
+export function systemBusyShare(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
+}

@@ -7,10 +7,12 @@ const member = (node: string, reachable: boolean, state = 'alive') => ({
   address: `10.0.0.1:${node.length}`,
   linked: reachable,
   reachable,
+  load: 0.3,
 });
 const cluster: ClusterStatusJson = {
   ringVersion: 4,
   settled: true,
+  load: 0.7,
   members: [member('b', true), member('c', false, 'dead'), member('edge', true)],
   intervals: { all: 768, held: 768, wanted: 300, owned: 290, recovering: 2 },
   shares: [
@@ -41,10 +43,10 @@ test('members, shares, claims, lag and convergence, as this node sees them', () 
     ['recovers', '2'],
     ['without owner', '8 of those it holds'],
     ['waiting', '1,200 entries for a majority'],
-    ['member', 'a  holds 100.0 %, first 34.1 %, owns 290 here; this node'],
+    ['member', 'a  holds 100.0 %, first 34.1 %, owns 290 here; this node; busy 70 %'],
     [
       'member',
-      'b  holds 100.0 %, first 33.3 %, owns 470 here; reachable; up to date with it; equal 12 s ago',
+      'b  holds 100.0 %, first 33.3 %, owns 470 here; reachable; busy 30 %; up to date with it; equal 12 s ago',
     ],
     [
       'member',

@@ -58,6 +58,8 @@ class Story {
   /** By node. */
   readonly floors = new Map<string, ReadonlyMap<string, number>>();
   bufferedMost = 0;
+  /** Nodes that got another disk, which holds what the lost one did. */
+  readonly replaced: string[] = [];
   /** A node that tells another digest than its own. */
   liar: string | undefined;
 
@@ -112,7 +114,7 @@ class Story {
       record: this.record,
       stores,
       digests: new Map(nodes.map((node) => [node, new Map([[channel, this.#digestOf(node)]])])),
-      disks: nodes.map((node, number) => this.#disk(node, number)),
+      disks: [...nodes, ...this.replaced].map((node, number) => this.#disk(node, number)),
       homesOf: () => stores,
       orders: new Map([[channel, orderOf(stores[0]!.channels.get(channel)!)]]),
       raised: this.raised,
@@ -396,6 +398,14 @@ const lies: readonly (readonly [checker: string, lie: string, tell: (story: Stor
     'I23 acks are honest',
     'quorum with one disk',
     ({ record: { acks } }) => (acks[0] = { ...acks[0]!, copies: 1, holders: [0] }),
+  ],
+  [
+    'I23 acks are honest',
+    'a lost disk and the one in its place count for two nodes',
+    ({ record: { acks }, replaced }) => {
+      replaced.push('n1');
+      acks[0] = { ...acks[0]!, copies: 2, holders: [0, 3] };
+    },
   ],
   [
     'I23 acks are honest',

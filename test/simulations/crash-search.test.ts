@@ -21,6 +21,6 @@ test.each([
   expect(await trySeed(seed, false, 'store')).toBeUndefined();
 });
 
-test('a seed run twice does the same', async () => {
-  expect(await trySeed(31, true, 'store')).toBeUndefined();
+test.each(seeds.slice(0, 10))('seed %i run twice does the same', async (seed) => {
+  expect(await trySeed(1_000 + seed, true, 'store')).toBeUndefined();
 });

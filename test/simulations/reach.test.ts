@@ -1,6 +1,6 @@
 /** What comparing two stores costs, at the size of a test: docs/reconciliation.md has the size of the promise. */
 import { describe, expect, test } from 'vitest';
-import { reach, reachCases } from '../../simulations/scale/reconcile-reach.js';
+import { missedReach, reach, reachCases } from '../../simulations/scale/reconcile-reach.js';
 
 const size = { channels: 200, payloadBytes: 128 };
 const [same, few, all, some, empty] = reachCases(size.channels, 20);
@@ -15,9 +15,28 @@ describe('two stores of four thousand entries', () => {
     expect([isEqual, legs <= 8, compareBytes + mendBytes < 65_536]).toEqual([true, true, true]);
   });
 
-  test.each([all!, some!, empty!])('$name: hardly more than the entries', async (each) => {
+  // The goal is 1.3. Naming a channel, its heads and its claim costs as much whatever it lacks: of ten entries of 128 bytes a third, so
+  // 1.4 for that row whatever the number of channels; the other rows are held to what their channels lack.
+  test.each([
+    [all!, 1.4],
+    [some!, 1.1],
+    [empty!, 1.2],
+  ])('$name: hardly more than the entries', async (each, share) => {
     const { isEqual, compareBytes, mendBytes, runBytes } = await reach(each, size);
-    // Ten entries of a channel at least: naming it costs a third of that.
-    expect([isEqual, (compareBytes + mendBytes) / runBytes < 1.5]).toEqual([true, true]);
+    expect(isEqual).toBe(true);
+    expect((compareBytes + mendBytes) / runBytes).toBeLessThan(share);
+  });
+
+  test('one of which missed half while it was away: hardly more than what it missed', async () => {
+    const { isEqual, missedBytes, cameBytes } = await missedReach({
+      channels: 200,
+      entries: 50,
+      missed: 50,
+      payloadBytes: 128,
+    });
+    expect(isEqual).toBe(true);
+    expect(cameBytes).toBeGreaterThan(missedBytes);
+    // The goal is 1.1. Claims of all intervals, 300 kB whatever is missed, are a fifth of these 10,000 entries.
+    expect(cameBytes / missedBytes).toBeLessThan(1.25);
   });
 });

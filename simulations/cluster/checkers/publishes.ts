@@ -35,7 +35,8 @@ export const ackedIsKept: Checker = function* (evidence) {
   }
 };
 
-/** I23: acks claim what is; what a quorum is, the ring says that held between the publish and its ack. */
+/** I23: acks claim what is; what a quorum is, the ring says that held between the publish and its ack. A node that lost a disk and
+ *  got the entry back is one copy on two disks. */
 export const acksAreHonest: Checker = function* ({ record, homesOf, rings, disks }) {
   for (const { line, dot, level, copies, holders, node, atMs } of record.acks) {
     if (!dot) {
@@ -43,16 +44,15 @@ export const acksAreHonest: Checker = function* ({ record, homesOf, rings, disks
       continue;
     }
     const what = `${node} acks line ${line} at ${level} with ${copies} copies`;
-    if (copies > holders.length) yield `${what}, and ${holders.length} disks hold it`;
+    const nodes = [...new Set(holders.map((disk) => disks[disk]!.node))];
+    const held = nodes.length;
+    if (copies > held) yield `${what}, and ${held} nodes hold it`;
     if (copies < 1) yield what;
     const publish = record.of(line)!;
     const needs = Math.floor(homesOf(publish.channel).length / 2) + 1;
-    const nodes = rings && holders.map((disk) => disks[disk]!.node);
-    const isQuorum = nodes
-      ? rings.isQuorum(publish.channel, nodes, publish.sentMs, atMs)
-      : holders.length >= needs;
+    const isQuorum = rings ? rings.isQuorum(publish.channel, nodes, publish.sentMs, atMs) : held >= needs;
     if (level === 'quorum' && !isQuorum)
-      yield `${node} acks line ${line} at quorum, and ${holders.length} of ${needs} disks hold it`;
+      yield `${node} acks line ${line} at quorum, and ${held} of ${needs} nodes hold it`;
     if (!publish.degrade && publish.level !== 'owner' && level !== 'quorum')
       yield `${what}, which was not to be degraded`;
   }

@@ -15,6 +15,8 @@ export interface StatusParts {
   readonly isSettled: boolean;
   readonly isLooking: boolean;
   readonly members: readonly MemberView[];
+  /** In thousandths. */
+  readonly load: number;
   readonly wanted: number;
   readonly replica: Replica | undefined;
   compared(node: NodeId): { readonly agoMs: number; readonly equal: boolean } | undefined;
@@ -31,6 +33,7 @@ export function clusterStatus(parts: StatusParts): ClusterStatus {
     ringVersion: table.ring.version,
     settled: isSettled,
     looking: isLooking,
+    load: parts.load / 1_000,
     members: members.map(({ node, state, profile }) => ({
       node,
       state,
@@ -39,6 +42,7 @@ export function clusterStatus(parts: StatusParts): ClusterStatus {
       linked: parts.isLinked(node),
       reachable: parts.isReachable(node),
       settled: profile.settled,
+      load: profile.load / 1_000,
     })),
     intervals: {
       all: [...table.indexes()].length,

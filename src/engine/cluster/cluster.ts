@@ -215,6 +215,7 @@ export class Cluster implements Neighbours {
       isSettled: this.#isSettled,
       isLooking: this.isLooking,
       members: this.#gossip.members(),
+      load: this.#gossip.load,
       wanted: this.#wanted.size,
       replica: this.#attached?.replica,
       compared: (node) => this.#attached?.compared(node),

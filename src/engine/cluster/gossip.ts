@@ -10,6 +10,7 @@ import type { MembershipParameters } from '../../cluster/parameters.js';
 import type { PeerClocks } from '../../cluster/peer-clocks.js';
 import type { EnginePorts, Peers } from '../ports.js';
 import { AlarmClock } from './alarm-clock.js';
+import { OwnLoad } from './own-load.js';
 
 export interface GossipHooks {
   reachable(node: NodeId, isReachable: boolean): void;
@@ -44,6 +45,7 @@ export class Gossip {
   readonly #clocks: PeerClocks;
   #profile: Profile;
   readonly #alarm: AlarmClock;
+  readonly #load: OwnLoad;
   /** Of this process. */
   readonly boot: BootId;
 
@@ -58,6 +60,7 @@ export class Gossip {
       this.#membership.tick(now);
       this.#schedule();
     });
+    this.#load = new OwnLoad(ports, (load) => this.say({ load }));
     this.#membership = new Membership({
       ...options,
       boot: this.boot,
@@ -68,6 +71,7 @@ export class Gossip {
 
   start(seeds: readonly string[]): void {
     this.#membership.start(seeds, this.#now());
+    this.#load.start();
     this.#schedule();
   }
 
@@ -78,11 +82,17 @@ export class Gossip {
   }
 
   stop(): void {
+    this.#load.stop();
     this.#alarm.stop();
   }
 
   members(): readonly MemberView[] {
     return this.#membership.members();
+  }
+
+  /** As it is told of this node, in thousandths. */
+  get load(): number {
+    return this.#load.told;
   }
 
   /** What this node says of itself from now on. */

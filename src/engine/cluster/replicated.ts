@@ -16,6 +16,7 @@ import { isReadAnew } from '../missing.js';
 import type { Acting } from './neighbours.js';
 import type { Companion, Fetched, Ordering, Stamped, Stamping } from '../ordering.js';
 import { awaitRepeats, awaitedOf, untilCommitted } from './awaited.js';
+import { ClocksAhead } from './clocks-ahead.js';
 import { type Pending, pendingMerge } from '../pending.js';
 import { StoreForgotError, StoreTwiceError } from '../store-doubt.js';
 import { HeldLogs } from './held-logs.js';
@@ -37,12 +38,14 @@ export class Replicated implements Ordering {
   /** Channels in which publishes wait for a claim. */
   #waiting = new Set<ActiveChannel>();
   readonly #writings = new Writings();
+  readonly #clocksAhead: ClocksAhead;
   /** Who owns what has changed since whoever goes by it was told. */
   #isRerouted = false;
   #isStopped = false;
 
   constructor(options: ReplicatedOptions) {
     this.#options = options;
+    this.#clocksAhead = new ClocksAhead(options.ports.observer);
     this.#held = new HeldLogs(
       options.store,
       options.surroundings,
@@ -256,7 +259,8 @@ export class Replicated implements Ordering {
   /** A run of another node is stored. */
   #takenIn(run: RunSummary, bytes: Uint8Array): void {
     const { clock, physicalMs, surroundings } = this.#options;
-    clock.receive(run.lastTimestamp, physicalMs());
+    const nowMs = physicalMs();
+    if (clock.receive(run.lastTimestamp, nowMs) === 'ahead') this.#clocksAhead.found(run, nowMs);
     const channel = this.#held.find(run.ref);
     if (!channel) return;
     if (!isFloorRun(run)) {

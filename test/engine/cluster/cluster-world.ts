@@ -74,6 +74,10 @@ export class TestNode {
   /** To found with. */
   ring: Ring;
   isEdge = false;
+  /** How far its machine's wall clock is off. */
+  aheadMs = 0;
+  /** How busy its machine says it is, from its start on. */
+  busy: number | undefined;
   /** Of the present process. */
   #life = {};
 
@@ -121,9 +125,11 @@ export class TestNode {
       soon: (callback: () => void) => clock.soon(() => this.#life === life && callback()),
     };
     const observer = { observe: (observation: Observation) => void this.observations.push(observation) };
+    const own = { wallMs: () => clock.wallMs() + this.aheadMs, monotonicMs: () => clock.monotonicMs() };
     this.engine = new Engine(
       {
-        clock,
+        clock: own,
+        ...(this.busy !== undefined && { busyShare: () => this.busy ?? 0 }),
         timers,
         random: this.random,
         hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },

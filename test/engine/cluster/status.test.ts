@@ -41,3 +41,23 @@ test('of a home that is gone it is not known how far it is', async () => {
   expect(homes.get(b.id)?.lacking).toBe(0);
   expect(homes.get(c.id)).toEqual({ node: c.id });
 });
+
+test('how busy a node says it is, at itself and at the others', async () => {
+  const world = await ClusterWorld.start({ nodes: 3 });
+  const [a, b, c] = world.nodes as [TestNode, TestNode, TestNode];
+  c.kill();
+  await world.pass(1_000);
+  c.busy = 0.62;
+  await world.run(c.start(false));
+  await world.pass(12_000);
+  const loadsAt = ({ engine }: TestNode): readonly (readonly [string, number])[] =>
+    engine.status().cluster!.members.map(({ node, load }) => [node, load] as const);
+  for (const node of [a, b]) {
+    expect(loadsAt(node)).toContainEqual([c.id, 0.6]);
+    expect(node.engine.status().cluster!.load).toBe(0);
+  }
+  expect(c.engine.status().cluster!.load).toBe(0.6);
+  c.busy = 0.05;
+  await world.pass(11_000);
+  expect(loadsAt(a)).toContainEqual([c.id, 0.1]);
+});
