@@ -10,6 +10,7 @@ import { rebase } from '../../src/engine/documents/reading.js';
 import type { Folding } from '../../src/engine/folds/folding.js';
 import { Folds } from '../../src/engine/folds/folds.js';
 import { FoldUnreadableError, foldOn } from '../../src/engine/folds/log-fold.js';
+import { OpenFold } from '../../src/engine/folds/open-fold.js';
 import { limits } from '../../src/base/limits.js';
 import type { Logs, RecordSlice } from '../../src/engine/ports.js';
 import type { Pending } from '../../src/engine/pending.js';
@@ -85,6 +86,18 @@ test('with two heads a merge comes first', () => {
 test('what the writer itself wrote beyond the committed order is merged first: no parents name it', () => {
   const alone = { writer: own, seq: 1, parents: [first] };
   expect(readinessAfter([first, alone], [first])).toBe('merge');
+});
+
+test('a fold of another kind says nothing: it is made anew, and of no channel of another kind', async () => {
+  const log = new ChannelLog(ref);
+  const channel = channelOf(log);
+  const folds = new Folds('document', counting, {} as Logs, own, { failed: () => {} });
+  channel.fold = new OpenFold(log, { ...counting, empty: 7 }) as OpenFold<unknown>;
+  expect(folds.at(channel, undefined)).toBeUndefined();
+  expect((await folds.current(channel)).fold).toBe(0);
+  const inbox = channelOf(new ChannelLog({ ...ref, channel: 'notification:plan' } as ChannelRef));
+  await expect(folds.current(inbox)).rejects.toThrow('folded as what it is');
+  expect(inbox.fold).toBeUndefined();
 });
 
 /** How many entries there were; two of them are kept. */
@@ -164,8 +177,8 @@ describe('an entry that was given up is no change', () => {
   const entries = [first, { writer: other, seq: 2 }, { writer: other, seq: 3 }, gap];
 
   /** A home that can read all but these. */
-  function homeWith(unreadable: readonly number[]) {
-    const log = new ChannelLog(ref);
+  function homeWith(unreadable: readonly number[], of = ref) {
+    const log = new ChannelLog(of);
     const slices = entries.map((entry) => write(log, entry));
     const logs: Partial<Logs> = {
       read: (_ref, [range]) => {
@@ -219,7 +232,8 @@ describe('an entry that was given up is no change', () => {
     [[2], true],
     [[2, 3], false],
   ])('for pages of notifications, at a home that cannot read %j: %s', async (unreadable, isPage) => {
-    const { log, logs } = homeWith(unreadable);
+    const of = { ...ref, channel: 'notification:plan' } as ChannelRef;
+    const { log, logs } = homeWith(unreadable, of);
     log.commitThrough(gap);
     const channel = channelOf(log);
     const folded = {
@@ -230,7 +244,7 @@ describe('an entry that was given up is no change', () => {
     };
     const notifications = { now: () => Promise.resolve(folded) };
     const core = { logs, notifications } as object as Core;
-    const request = { type: 'notifications', channel: ref.channel, forward: false, unread: false } as const;
+    const request = { type: 'notifications', channel: of.channel, forward: false, unread: false } as const;
     expect((await notificationPage(core, channel, request)).ok).toBe(isPage);
   });
 });

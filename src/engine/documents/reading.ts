@@ -17,12 +17,15 @@ import { scanOf } from '../scan.js';
 import { scanStart } from '../start-position.js';
 import type { Fold } from '../../documents/fold.js';
 import { FoldUnreadableError, type Visited } from '../folds/log-fold.js';
+import { onlyOfKind } from '../folds/only-of-kind.js';
 
 export async function documentState(
   core: Core,
   channel: ActiveChannel,
   { cursor, atUnixMs }: DocumentGetMessage,
 ): Promise<Result<DocumentState, Failure>> {
+  const wrong = onlyOfKind('document', channel.ref);
+  if (wrong) return err(wrong);
   return await readable(channel, async () => {
     const place = cursor ?? atUnixMs;
     const { log, ref } = channel;
@@ -81,6 +84,8 @@ export async function documentChanges(
   channel: ActiveChannel,
   { since, until, limit = limits.historyEntriesDefault }: DocumentChangesQuery,
 ): Promise<Result<DocumentChanges, Failure>> {
+  const wrong = onlyOfKind('document', channel.ref);
+  if (wrong) return err(wrong);
   return await readable(channel, async () => {
     const first = Math.max(channel.log.firstPosition, channel.log.generation.start);
     const from = since === undefined ? ok(first) : await positionOf(core, channel, since);

@@ -1,6 +1,7 @@
 /** What channels of one kind come to at a node: folded when somebody asks, kept in memory within a bound, and at the node
  *  that stamps always as far as the next entry needs that is judged there, before it is in the log: a patch, or what was
  *  read. */
+import { assert } from '../../base/assert.js';
 import type { Dot, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type ChannelKind, kindOf } from '../../channels/kinds.js';
@@ -164,9 +165,8 @@ export class Folds<F> {
 
   #known(channel: ActiveChannel): OpenFold<F> | undefined {
     const { fold } = channel;
-    // A channel that is followed may have got another node's log.
-    if (fold && fold.log !== channel.log) channel.fold = undefined;
-    // Of this kind: its name says so.
+    // A channel that is followed may have got another node's log; and what is of another kind says nothing here.
+    if (fold && (fold.log !== channel.log || fold.folding !== this.folding)) channel.fold = undefined;
     return channel.fold as OpenFold<F> | undefined;
   }
 
@@ -190,6 +190,7 @@ export class Folds<F> {
   }
 
   #open(channel: ActiveChannel): OpenFold<F> {
+    assert(kindOf(channel.ref.channel) === this.kind, 'a channel is folded as what it is');
     const open = new OpenFold<F>(channel.log, this.folding);
     channel.fold = open;
     return open;
