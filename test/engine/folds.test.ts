@@ -20,6 +20,7 @@ import { encodeContent } from '../../src/log/content-wire.js';
 import type { LostRange } from '../../src/log/entry.js';
 import { emptyInbox } from '../../src/notifications/inbox.js';
 import { RunWriter } from '../../src/log/run-writer.js';
+import { failure } from '../../src/protocol/errors.js';
 import type { Session } from '../../src/sessions/session.js';
 
 const ref = { hub: 'default', channel: 'doc:plan' } as ChannelRef;
@@ -67,7 +68,7 @@ function readinessAfter(written: readonly Written[], parents: readonly Dot[]): s
   for (const one of written) write(log, one);
   log.commitThrough(written[0]!);
   const hashing = { sha256: () => new Uint8Array(32) };
-  const folds = new Documents({} as Logs, own, hashing, { failed: () => {} });
+  const folds = new Documents({} as Logs, own, hashing, { failed: () => {}, broken: () => {} });
   return folds.readiness(channelOf(log), [patch], parents);
 }
 
@@ -91,7 +92,7 @@ test('what the writer itself wrote beyond the committed order is merged first: n
 test('a fold of another kind says nothing: it is made anew, and of no channel of another kind', async () => {
   const log = new ChannelLog(ref);
   const channel = channelOf(log);
-  const folds = new Folds('document', counting, {} as Logs, own, { failed: () => {} });
+  const folds = new Folds('document', counting, {} as Logs, own, { failed: () => {}, broken: () => {} });
   channel.fold = new OpenFold(log, { ...counting, empty: 7 }) as OpenFold<unknown>;
   expect(folds.at(channel, undefined)).toBeUndefined();
   expect((await folds.current(channel)).fold).toBe(0);
@@ -112,7 +113,7 @@ const counting: Folding<number> = {
 };
 
 test('what was stamped counts as kept until it is committed, and goes with the oldest then', async () => {
-  const folds = new Folds('document', counting, {} as Logs, own, { failed: () => {} });
+  const folds = new Folds('document', counting, {} as Logs, own, { failed: () => {}, broken: () => {} });
   const channels = Array.from({ length: 5 }, (_, i) =>
     channelOf(new ChannelLog({ ...ref, channel: `doc:${i}` } as ChannelRef)),
   );
@@ -151,7 +152,8 @@ test('who reads on across the end of a generation is shown all of the next one, 
     return { slices: [slice], missing: [] };
   };
   const folding = { ...counting, readSnapshot: () => 1 };
-  const at = { folding, logs: { read } as unknown as Logs, ref, log };
+  const broken = () => failure('INTERNAL');
+  const at = { folding, logs: { read } as unknown as Logs, ref, log, broken };
   const from = { fold: 1, position: 1, snapshotAt: undefined, costSince: 0 };
   const seen: number[] = [];
   await foldOn(at, from, log.endPosition, ({ entry }) => seen.push(entry.seq) > 0);
@@ -161,7 +163,10 @@ test('who reads on across the end of a generation is shown all of the next one, 
 test('what no home that can be reached has cannot be folded now, and that is all', async () => {
   const logs = { read: () => Promise.reject(new RemoteUnavailableError('no home answers')) };
   const hashing = { sha256: () => new Uint8Array(32) };
-  const documents = new Documents(logs as unknown as Logs, own, hashing, { failed: () => {} });
+  const documents = new Documents(logs as unknown as Logs, own, hashing, {
+    failed: () => {},
+    broken: () => {},
+  });
   const log = new ChannelLog(ref);
   write(log, { writer: own, seq: 1 });
   log.commitThrough({ writer: own, seq: 1 });
@@ -191,7 +196,11 @@ describe('an entry that was given up is no change', () => {
         });
       },
     };
-    return { log, logs, folds: new Folds('document', counting, logs as Logs, own, { failed: () => {} }) };
+    return {
+      log,
+      logs,
+      folds: new Folds('document', counting, logs as Logs, own, { failed: () => {}, broken: () => {} }),
+    };
   }
 
   test.each([[[]], [[2]]])('in the order, at a home that cannot read %j', async (unreadable) => {

@@ -16,7 +16,7 @@ import type { Core } from '../core.js';
 import { scanOf } from '../scan.js';
 import { scanStart } from '../start-position.js';
 import type { Fold } from '../../documents/fold.js';
-import { FoldUnreadableError, type Visited } from '../folds/log-fold.js';
+import { FoldBrokenError, FoldUnreadableError, type Visited } from '../folds/log-fold.js';
 import { onlyOfKind } from '../folds/only-of-kind.js';
 
 export async function documentState(
@@ -146,6 +146,7 @@ export async function readable<T>(
     return await read();
   } catch (error) {
     if (!(error instanceof FoldUnreadableError)) throw error;
+    if (error instanceof FoldBrokenError) return err(error.failure);
     const { channel } = ref;
     const { message, isGone } = error;
     return err(

@@ -21,10 +21,10 @@ import type { ChannelTable } from '../channel-table.js';
 import type { Delivery } from '../delivery.js';
 import type { Folding } from '../folds/folding.js';
 import { Folds, type FoldsHooks } from '../folds/folds.js';
-import { FoldUnreadableError } from '../folds/log-fold.js';
+import { FoldBrokenError, FoldUnreadableError } from '../folds/log-fold.js';
 import type { Folded } from '../folds/open-fold.js';
 import type { PublishOrigin } from '../pending.js';
-import type { Logs } from '../ports.js';
+import { type Logs, StoreFailedError } from '../ports.js';
 
 const inboxFolding: Folding<Inbox> = {
   empty: emptyInbox,
@@ -64,9 +64,12 @@ export class Notifications extends Folds<Inbox> {
     this.#telling.add(channel);
     void this.#tell(channel)
       .catch((error: unknown) => {
+        // Told already; what comes next may help.
+        if (error instanceof FoldBrokenError) return;
         // Looked at again with the next tick.
         this.#untold.add(channel);
-        if (!(error instanceof FoldUnreadableError)) this.hooks.failed(error);
+        if (error instanceof StoreFailedError) this.hooks.failed(error);
+        else if (!(error instanceof FoldUnreadableError)) this.broken(channel.ref, error);
       })
       .finally(() => this.#telling.delete(channel));
   }
