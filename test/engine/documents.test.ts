@@ -121,6 +121,25 @@ test('of two who change the same version one wins', async () => {
   expect((await get(bob)).value).toEqual({ n: 1 });
 });
 
+test('wherever a subscription starts, it is told what the document is now and where that is', async () => {
+  const world = await World.start();
+  const [alice, bob] = [world.connect(), world.connect()];
+  await change(alice, add('/a', 1));
+  const { cursor: early } = await get(alice);
+  const unixMs = Math.floor(world.clock.wallMs()) + 1;
+  await world.pass(10);
+  await change(alice, add('/b', 2));
+  const { version, voids, hash, size, cursor } = await get(alice);
+  for (const start of [{ cursor: early }, { beginning: true }, { since: unixMs }, {}]) {
+    const told = await bob.subscribe(channel, start);
+    expect(told.document).toEqual({ version, voids, hash, size, cursor });
+    await bob.ask({ unsubscribe: { channels: [channel] } });
+  }
+  // Of what is no document nothing of that is told.
+  await alice.publish('lobby', 'hello');
+  expect(await bob.subscribe('lobby', { beginning: true })).not.toHaveProperty('document');
+});
+
 test('subscribers get patches alone, and the state they begin with is told', async () => {
   const world = await World.start();
   const [alice, bob] = [world.connect(), world.connect()];
@@ -132,6 +151,7 @@ test('subscribers get patches alone, and the state they begin with is told', asy
     voids: 0,
     hash: state.hash,
     size: state.size,
+    cursor: state.cursor,
   });
   expect(begun.cursor).toBe(state.cursor);
   await change(alice, add('/b', 2));
