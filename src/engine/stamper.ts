@@ -321,6 +321,7 @@ export class Stamper {
         tip: this.#open?.tip,
         isOwner: this.#allowed!.as === 'owner',
         nowMs: this.#nowMs,
+        hashOf: (fold) => this.#options.folds.documents.hashOf(fold),
       }),
     );
     const taken = judgement.ok ? judgement.value : judgement.error;

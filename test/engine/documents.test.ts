@@ -121,6 +121,32 @@ test('of two who change the same version one wins', async () => {
   expect((await get(bob)).value).toEqual({ n: 1 });
 });
 
+test('a change of a version with another hash is refused, at that version too', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  await change(alice, add('/n', 0));
+  const { hash } = await get(alice);
+  const at = (version: string, beginning: string) =>
+    change(alice, add('/n', 1), { headers: { 'if-version': version, 'if-hash': beginning } });
+  const other = (hash[0] === '0' ? '1' : '0') + hash.slice(1);
+  expect((await at('1', other.slice(0, 16))).error).toMatchObject({
+    code: 'VERSION_MISMATCH',
+    outcome: 'rejected',
+    reason: 'version',
+    message: 'The document is another one at version 1.',
+  });
+  expect((await at('0', hash)).error.message).toContain('at version 1, not 0');
+  for (const malformed of ['', 'A'.repeat(8), hash.slice(0, 7), `${hash}0`, 'W/"1"'])
+    expect((await at('1', malformed)).error.code).toBe('INVALID');
+  expect((await get(alice)).version).toBe(1);
+  expect((await at('1', hash.slice(0, 16))).ack.version).toBe(2);
+  // Of whatever version it is.
+  const { hash: now } = await get(alice);
+  const alone = (beginning: string) => change(alice, add('/n', 2), { headers: { 'if-hash': beginning } });
+  expect((await alone(hash)).error.code).toBe('VERSION_MISMATCH');
+  expect((await alone(now)).ack.version).toBe(3);
+});
+
 test('wherever a subscription starts, it is told what the document is now and where that is', async () => {
   const world = await World.start();
   const [alice, bob] = [world.connect(), world.connect()];
