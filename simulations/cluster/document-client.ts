@@ -10,6 +10,7 @@ import {
   connect,
 } from '../../src/client/index.js';
 import { utf8Text } from '../../src/base/bytes.js';
+import type { Fold } from '../../src/documents/fold.js';
 import type { Random } from '../../src/base/random.js';
 import type { Principal } from '../../src/engine/api.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
@@ -232,12 +233,16 @@ export async function documentNow(world: World, clients: readonly DocumentClient
     if (state.ok) {
       const { version, voids } = state.value.info;
       text = utf8Text(state.value.value);
-      nodes.set(node.name, `version ${version} with ${voids} void, ${short(text)}`);
+      nodes.set(node.name, saidOf({ version, voids }, text));
     } else nodes.set(node.name, state.error.code);
   }
   const { log = [] } = JSON.parse(text) as Shared;
   const held = new Map(clients.map(({ plan, json }) => [plan.name, short(json)]));
   return { nodes, clients: held, document: short(text), log };
+}
+
+export function saidOf({ version, voids }: Pick<Fold, 'version' | 'voids'>, value: string): string {
+  return `version ${version} with ${voids} void, ${short(value)}`;
 }
 
 /** One more change of each that takes effect, then looks until all have the same, or for so long; what was seen then. */

@@ -146,6 +146,8 @@ export interface SeenDocument {
   readonly log: readonly number[];
   /** Entries that did not; left out where that cannot be read any more. */
   readonly voids?: ReadonlySet<string> | undefined;
+  /** What its log comes to without any snapshot, as nodes say it; left out where not all of that can be read. */
+  readonly folded?: string | undefined;
 }
 
 /** One notification of a service. */

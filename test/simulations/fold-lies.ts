@@ -91,6 +91,11 @@ export const foldLies: readonly FoldLie[] = [
     ofDocument([document(), document({ nodes: new Map([['n2', 'version 2']]) })]),
   ],
   [
+    'F2 documents are what their log comes to',
+    'all nodes say the same, and the log something else',
+    ofDocument([document({ folded: 'version 2' })]),
+  ],
+  [
     'F4 followers have it',
     'a client has another document',
     ofDocument([document({ clients: new Map([['d1', 'b']]) })]),

@@ -9,6 +9,13 @@ export const documentsAreEqual: Checker = function* ({ record }) {
     if (what !== first![1]) yield `${node} says ${what}, ${first![0]} ${first![1]}`;
 };
 
+/** F2: that is what its log comes to, read from the first entry on without any snapshot. */
+export const documentsAreFolds: Checker = function* ({ record }) {
+  for (const { nodes, folded } of record.documents)
+    for (const [node, what] of nodes)
+      if (folded !== undefined && what !== folded) yield `${node} says ${what}, its log comes to ${folded}`;
+};
+
 /** F4: whoever applied each patch it was delivered, and took each rebase for what it said, has it. */
 export const followersHaveIt: Checker = function* ({ record }) {
   for (const { clients, document } of record.documents)
