@@ -79,7 +79,7 @@ export class DocumentClient {
   readonly #lives: Lives;
   #document: SharedDocument<Shared> | undefined;
   /** What it was told of entries: also before it is told which of its changes they are. */
-  readonly #fates = new Map<string, 'lost' | 'void'>();
+  readonly #fates = new Map<string, readonly ('lost' | 'void')[]>();
   #open = 0;
 
   constructor(world: ClientWorld, plan: DocumentPlan, options: ClientOptions) {
@@ -129,7 +129,7 @@ export class DocumentClient {
       document.on('error', failed);
       document.on('refused', ({ id, code }) => {
         if (id === undefined) return;
-        this.#fates.set(id, code === 'LOST' ? 'lost' : 'void');
+        this.#fates.set(id, [...(this.#fates.get(id) ?? []), code === 'LOST' ? 'lost' : 'void']);
         const change = this.#changes.find(({ entry }) => entry === id);
         if (change) this.#heard(change);
       });
@@ -148,8 +148,10 @@ export class DocumentClient {
   }
 
   #heard(change: SeenChange): void {
-    const fate = this.#fates.get(change.entry ?? '');
-    if (fate && change.after !== undefined) change.after = fate;
+    const fates = this.#fates.get(change.entry ?? '');
+    if (!fates || change.after === undefined) return;
+    change.after = fates.at(-1);
+    change.voidsTold = fates.filter((fate) => fate === 'void').length;
   }
 
   get #changes(): SeenChange[] {

@@ -133,6 +133,8 @@ export interface SeenChange {
   entry?: string | undefined;
   /** What who made it was told of it after it was acknowledged; left out where that was not heard to the end. */
   after?: 'nothing' | 'void' | 'lost' | undefined;
+  /** How often it was told since it last opened the document that it is void. */
+  voidsTold?: number;
 }
 
 /** A document at one time. */

@@ -132,6 +132,14 @@ export const foldLies: readonly FoldLie[] = [
     ofDocument([document()], change({ after: 'void' })),
   ],
   [
+    'F3 authors are told',
+    'a change is void, and its author was told so twice',
+    ofDocument(
+      [document({ log: [], voids: new Set(['a-1']) })],
+      change({ entry: 'a-1', after: 'void', voidsTold: 2 }),
+    ),
+  ],
+  [
     'N1 notifications are equal',
     'a node says something else',
     ofNotifications([

@@ -40,14 +40,15 @@ export const changesCountOnce: Checker = function* ({ record }) {
   }
 };
 
-/** F3: of a change that was acknowledged and came to nothing its author is told so, unless it gave the document up before. What is
+/** F3: of a change that was acknowledged and came to nothing its author is told so, once, unless it gave the document up before. What is
  *  lost may turn up. */
 export const authorsAreTold: Checker = function* ({ record }) {
   const [seen] = record.documents;
   if (!seen?.voids) return;
   const made = new Set(seen.log);
-  for (const { id, by, outcome, entry, after } of record.changes) {
+  for (const { id, by, outcome, entry, after, voidsTold = 0 } of record.changes) {
     if (outcome !== 'acked' || after === undefined) continue;
+    if (voidsTold > 1) yield `change ${id} of ${by} is void, and ${by} was told so ${voidsTold} times`;
     const became = seen.voids.has(entry ?? '') ? 'void' : 'gone';
     if (!made.has(id) && after === 'nothing')
       yield `change ${id} of ${by} is ${became}, and ${by} was not told`;
