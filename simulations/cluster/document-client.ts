@@ -10,6 +10,7 @@ import {
   connect,
 } from '../../src/client/index.js';
 import { utf8Text } from '../../src/base/bytes.js';
+import type { Fold } from '../../src/documents/fold.js';
 import type { Random } from '../../src/base/random.js';
 import type { Principal } from '../../src/engine/api.js';
 import { chanceFor, logBetween, pick, whole } from './chance.js';
@@ -28,6 +29,8 @@ export interface DocumentPlan {
   readonly timeoutMs: number;
   /** How often it gives up its client and opens the document anew. */
   readonly restartsPerMinute: number;
+  /** There is a list too, that all change by index: what is drawn for that is of this seed. */
+  readonly listSeed?: number;
 }
 
 /** Of all clients in one run, in the mean. */
@@ -44,6 +47,8 @@ export function drawDocuments(seed: number, lengthMs: number): DocumentPlan[] {
     degrade: random.next() < 0.5,
     timeoutMs: pick(random, [2_000, 20_000, 120_000]),
     restartsPerMinute: pick(random, [0, 0, 1, 6]),
+    // A stream of its own.
+    ...(chanceFor(seed, 'documents with lists').next() < 0.6 && { listSeed: seed }),
   };
   return names.slice(0, count).map((name) => ({ name, ...shared }));
 }
@@ -54,20 +59,21 @@ interface Shared {
   readonly log?: readonly number[];
   readonly text?: string;
   readonly names?: Readonly<Record<string, unknown>>;
+  readonly list?: readonly unknown[];
   readonly deep?: Readonly<Record<string, unknown>>;
 }
 
 const names = ['d1', 'd2', 'd3', 'd4'] as const;
 
 /** The document every client begins with, whoever comes first. */
-const beginning: PatchOperation[] = [
-  { op: 'test', path: '', value: {} },
-  {
-    op: 'replace',
-    path: '',
-    value: { made: Object.fromEntries(names.map((name) => [name, 0])), log: [], text: '', names: {} },
-  },
-];
+function beginning({ listSeed }: DocumentPlan): PatchOperation[] {
+  const made = Object.fromEntries(names.map((name) => [name, 0]));
+  const value = { made, log: [], text: '', names: {}, ...(listSeed !== undefined && { list: [] }) };
+  return [
+    { op: 'test', path: '', value: {} },
+    { op: 'replace', path: '', value },
+  ];
+}
 
 type ChangeOptions = PatchOptions & { readonly degrade: boolean };
 
@@ -75,16 +81,19 @@ export class DocumentClient {
   readonly plan: DocumentPlan;
   readonly #world: ClientWorld;
   readonly #random: Random;
+  readonly #lists: Random | undefined;
   readonly #lives: Lives;
   #document: SharedDocument<Shared> | undefined;
   /** What it was told of entries: also before it is told which of its changes they are. */
-  readonly #fates = new Map<string, 'lost' | 'void'>();
+  readonly #fates = new Map<string, readonly ('lost' | 'void')[]>();
   #open = 0;
 
   constructor(world: ClientWorld, plan: DocumentPlan, options: ClientOptions) {
     this.plan = plan;
     this.#world = world;
     this.#random = options.random;
+    const { listSeed, name } = plan;
+    this.#lists = listSeed === undefined ? undefined : chanceFor(listSeed, `list of ${name}`);
     const { urls: url, platform, reconnectMaxMs, random } = options;
     this.#lives = new Lives({
       line: world.line,
@@ -128,7 +137,7 @@ export class DocumentClient {
       document.on('error', failed);
       document.on('refused', ({ id, code }) => {
         if (id === undefined) return;
-        this.#fates.set(id, code === 'LOST' ? 'lost' : 'void');
+        this.#fates.set(id, [...(this.#fates.get(id) ?? []), code === 'LOST' ? 'lost' : 'void']);
         const change = this.#changes.find(({ entry }) => entry === id);
         if (change) this.#heard(change);
       });
@@ -139,7 +148,7 @@ export class DocumentClient {
   /** A document is what somebody makes of an empty one. */
   async #opened(client: Client): Promise<SharedDocument<Shared>> {
     for (;;) {
-      await client.patch(sharedChannel, beginning, { degrade: false }).catch(() => undefined);
+      await client.patch(sharedChannel, beginning(this.plan), { degrade: false }).catch(() => undefined);
       const document = await SharedDocument.open<Shared>(client, sharedChannel);
       if (document.value.made) return document;
       document.close();
@@ -147,8 +156,10 @@ export class DocumentClient {
   }
 
   #heard(change: SeenChange): void {
-    const fate = this.#fates.get(change.entry ?? '');
-    if (fate && change.after !== undefined) change.after = fate;
+    const fates = this.#fates.get(change.entry ?? '');
+    if (!fates || change.after === undefined) return;
+    change.after = fates.at(-1);
+    change.voidsTold = fates.filter((fate) => fate === 'void').length;
   }
 
   get #changes(): SeenChange[] {
@@ -174,7 +185,7 @@ export class DocumentClient {
       { op: 'test', path, value: made },
       { op: 'replace', path, value: made + 1 },
       { op: 'add', path: '/log/-', value: change.id },
-      ...(more ?? this.#more(document.value)),
+      ...(more ?? [...this.#more(document.value), ...this.#inList(document.value, id)]),
     ];
     this.#open++;
     trace.add(`${name} changes ${change.id}`);
@@ -209,6 +220,31 @@ export class DocumentClient {
     }
   }
 
+  /** By index, which others move meanwhile. */
+  #inList({ list }: Shared, id: number): PatchOperation[] {
+    const random = this.#lists;
+    if (!random || !list) return [];
+    const index = (length: number): number => Math.floor(random.next() * length);
+    const kind = pick(random, ['nothing', 'insert', 'insert', 'remove', 'move', 'move', 'replace', 'append']);
+    const [at, to] = [index(list.length + 1), index(list.length)];
+    // There may be nothing to be had yet.
+    const has = at < list.length;
+    switch (kind) {
+      case 'insert':
+        return [{ op: 'add', path: `/list/${at}`, value: id }];
+      case 'append':
+        return [{ op: 'add', path: '/list/-', value: id }];
+      case 'remove':
+        return has ? [{ op: 'remove', path: `/list/${at}` }] : [];
+      case 'move':
+        return has ? [{ op: 'move', from: `/list/${at}`, path: `/list/${to}` }] : [];
+      case 'replace':
+        return has ? [{ op: 'replace', path: `/list/${at}`, value: -id }] : [];
+      default:
+        return [];
+    }
+  }
+
   #settle(change: SeenChange, outcome: SeenChange['outcome'], told: string, id?: string): void {
     this.#open--;
     change.outcome = outcome;
@@ -232,12 +268,16 @@ export async function documentNow(world: World, clients: readonly DocumentClient
     if (state.ok) {
       const { version, voids } = state.value.info;
       text = utf8Text(state.value.value);
-      nodes.set(node.name, `version ${version} with ${voids} void, ${short(text)}`);
+      nodes.set(node.name, saidOf({ version, voids }, text));
     } else nodes.set(node.name, state.error.code);
   }
   const { log = [] } = JSON.parse(text) as Shared;
   const held = new Map(clients.map(({ plan, json }) => [plan.name, short(json)]));
   return { nodes, clients: held, document: short(text), log };
+}
+
+export function saidOf({ version, voids }: Pick<Fold, 'version' | 'voids'>, value: string): string {
+  return `version ${version} with ${voids} void, ${short(value)}`;
 }
 
 /** One more change of each that takes effect, then looks until all have the same, or for so long; what was seen then. */

@@ -4,7 +4,8 @@ import { check } from './checkers/index.js';
 import { type ChannelOrder, orderOf } from './checkers/channel-order.js';
 import type { Evidence } from './checkers/evidence.js';
 import { type StoreLog, readStoreLog, untrimmed } from './checkers/store-log.js';
-import { type DocumentClient, documentWithin, sharedChannel, voidsOf } from './document-client.js';
+import { type DocumentClient, documentWithin, saidOf, sharedChannel, voidsOf } from './document-client.js';
+import { foldedFromLog } from './document-fold.js';
 import type { GroupClient } from './group-client.js';
 import { groupsWithin } from './group-owners.js';
 import { namesWithin } from './name-owners.js';
@@ -119,7 +120,8 @@ export class Ending {
     const { record } = world;
     if (documents.length > 0) {
       const seen = await documentWithin(world, documents, convergenceMs);
-      record.documents.push({ ...seen, voids: await voidsOf(world) });
+      const folded = await foldedFromLog(world, saidOf);
+      record.documents.push({ ...seen, voids: await voidsOf(world), folded });
     }
     if (notifications.length > 0)
       record.notifications.push(await notificationsWithin(world, notifications, convergenceMs));

@@ -133,6 +133,8 @@ export interface SeenChange {
   entry?: string | undefined;
   /** What who made it was told of it after it was acknowledged; left out where that was not heard to the end. */
   after?: 'nothing' | 'void' | 'lost' | undefined;
+  /** How often it was told since it last opened the document that it is void. */
+  voidsTold?: number;
 }
 
 /** A document at one time. */
@@ -146,6 +148,8 @@ export interface SeenDocument {
   readonly log: readonly number[];
   /** Entries that did not; left out where that cannot be read any more. */
   readonly voids?: ReadonlySet<string> | undefined;
+  /** What its log comes to without any snapshot, as nodes say it; left out where not all of that can be read. */
+  readonly folded?: string | undefined;
 }
 
 /** One notification of a service. */

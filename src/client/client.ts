@@ -20,6 +20,7 @@ import {
   DocumentSnapshot,
   type PatchOperation,
   type PatchOptions,
+  conditionHeaders,
   documentQuestion,
 } from './documents.js';
 import { History, type HistoryOptions } from './history.js';
@@ -181,8 +182,8 @@ export class Client {
   /** Changes a document, all operations or none; the node that orders the channel decides whether they apply. Rejects with
    *  RinglogError: PATCH_FAILED names the operation. */
   patch(channel: string, patch: readonly PatchOperation[], options: PatchOptions = {}): Promise<Published> {
-    const { ifVersion, ...rest } = options;
-    const headers = ifVersion === undefined ? {} : { headers: { 'if-version': String(ifVersion) } };
+    const { ifVersion, ifHash, ...rest } = options;
+    const headers = conditionHeaders(ifVersion, ifHash);
     return this.publish(channel, patch, { ...rest, ...headers, contentType: jsonPatchType }, 'patch');
   }
 

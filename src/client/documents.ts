@@ -20,6 +20,9 @@ export type PatchOperation =
 export interface PatchOptions {
   /** Only where the document is at that version, else VERSION_MISMATCH. */
   readonly ifVersion?: number;
+  /** Only where its hash begins so (8 to 64 hexadecimal digits), else VERSION_MISMATCH. What both sides of a partition call one
+   *  version may be two documents. */
+  readonly ifHash?: string;
   readonly level?: Exclude<Level, 'memory'>;
   readonly degrade?: boolean;
   /** Makes this change the same as another one with the same key; by default each has its own. */
@@ -32,6 +35,18 @@ export interface DocumentOptions {
   readonly at?: string | Uint8Array | Date | number;
   /** How long it may take, interruptions included. */
   readonly timeoutMs?: number;
+}
+
+/** Of a patch that is for one document alone. */
+export function conditionHeaders(
+  ifVersion: number | undefined,
+  ifHash: string | undefined,
+): { readonly headers?: Record<string, string> } {
+  const headers = {
+    ...(ifVersion !== undefined && { 'if-version': String(ifVersion) }),
+    ...(ifHash !== undefined && { 'if-hash': ifHash }),
+  };
+  return Object.keys(headers).length > 0 ? { headers } : {};
 }
 
 /** Throws RinglogError on text that is no cursor. */

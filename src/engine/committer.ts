@@ -10,6 +10,7 @@ import { encodeClockNote, noteNames } from './notes.js';
 import type { Companion, Ordering, Stamped } from './ordering.js';
 import { isSnapshotDue } from './folds/folds.js';
 import { type Pending, isOfLog, neededMerge, refuseUnwritten, tellIndeterminate, weight } from './pending.js';
+import type { Failure } from '../protocol/errors.js';
 import type { LogStore, Timers } from './ports.js';
 import { type Group, Stamper, type StamperOptions } from './stamper.js';
 
@@ -238,7 +239,10 @@ export class Committer {
 
   #written(stamped: Stamped): Stamped {
     const { channel, run } = stamped;
-    if (run && channel.fold && isSnapshotDue(channel.fold)) this.snapshot(channel);
+    const { fold } = channel;
+    if (!run || !fold) return stamped;
+    const isDue = this.#options.folds.contained(channel, () => isSnapshotDue(fold));
+    if (isDue.ok && isDue.value) this.snapshot(channel);
     return stamped;
   }
 
@@ -282,9 +286,9 @@ export class Committer {
   }
 
   /** Refuses what waits in a channel of which it cannot be told what it comes to. */
-  refuseUnjudged(channel: ActiveChannel): void {
+  refuseUnjudged(channel: ActiveChannel, failed?: Failure): void {
     const needed = channel.pending.filter(isOfLog);
-    this.refusePending(channel);
+    this.refusePending(channel, failed);
     this.#queue = this.#queue.filter((queued) => queued !== channel);
     for (const item of needed) {
       this.admit(item);
@@ -294,11 +298,11 @@ export class Committer {
   }
 
   /** Refuses what waits in one channel. */
-  refusePending(channel: ActiveChannel): void {
+  refusePending(channel: ActiveChannel, failed?: Failure): void {
     channel.queued = false;
     for (const item of channel.take(channel.pending.length)) {
       this.forget(item);
-      refuseUnwritten(item);
+      refuseUnwritten(item, failed);
     }
   }
 }

@@ -11,6 +11,7 @@ import { Replica } from '../replication/replica.js';
 import { Alone } from './alone.js';
 import { ChannelTable } from './channel-table.js';
 import { Documents } from './documents/documents.js';
+import type { FoldsHooks } from './folds/folds.js';
 import { FoldKinds } from './folds/fold-kinds.js';
 import { Notifications } from './notifications/notifications.js';
 import { ClusterSide } from './cluster/cluster-side.js';
@@ -189,8 +190,9 @@ function makeCore(base: Base, plan: Plan): Core {
   const rulesOf: CoreHooks['rulesOf'] = (hub, channel) => hooks.rulesOf(hub, channel);
   const channels = new ChannelTable(logs, ordering, rulesOf, () => ports.clock.monotonicMs());
   const { writer } = ordering;
-  const documents = new Documents(logs, writer, ports.hashing, hooks, documentCacheBytes);
-  const notifications = new Notifications(logs, writer, delivery, hooks);
+  const foldsHooks = foldsHooksOf(base);
+  const documents = new Documents(logs, writer, ports.hashing, foldsHooks, documentCacheBytes);
+  const notifications = new Notifications(logs, writer, delivery, foldsHooks);
   delivery.grown = (channel) => notifications.changed(channel);
   const folds = new FoldKinds(documents, notifications);
   const { timers } = ports;
@@ -220,4 +222,14 @@ function newWriter(wallMs: number, random: Random): WriterId {
   writeOrdered64(bytes, 0, Math.max(0, Math.floor(wallMs)));
   bytes.set(random.bytes(6), 8);
   return toHex(bytes.subarray(2)) as WriterId;
+}
+
+function foldsHooksOf({ ports, hooks }: Base): FoldsHooks {
+  return {
+    failed: (error) => hooks.failed(error),
+    broken: ({ hub, channel }, error) => {
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      ports.observer.observe({ type: 'alarm', code: 'INTERNAL', message: `${hub}/${channel}: ${reason}` });
+    },
+  };
 }

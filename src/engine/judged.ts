@@ -14,9 +14,14 @@ import type { PublishedKind } from '../protocol/messages.js';
 import { faultFailure } from './documents/fault-failure.js';
 
 export type Judged =
-  | { readonly kind: 'patch'; readonly change: Change }
+  | { readonly kind: 'patch'; readonly change: Change; readonly ifHash: string | undefined }
   | { readonly kind: 'notification'; readonly expiresAtMs: number | undefined }
   | { readonly kind: 'read'; readonly reading: Reading };
+
+/** The header of a patch that says how the hash of the document begins that it changes: a version has another one where a
+ *  partition had two orders. It goes where the patch is stamped, and is no part of what the log comes to. */
+const ifHashHeader = 'if-hash';
+const hashBeginning = /^[0-9a-f]{8,64}$/;
 
 const channelKinds = { patch: 'document', notification: 'notification', read: 'notification' } as const;
 
@@ -45,7 +50,13 @@ export function judgedOf(
   if (!content.ok) return failure('INVALID', { channel });
   if (kind === 'patch') {
     const change = readChange(content.value, createParents);
-    return change instanceof Fault ? faultFailure(channel, change) : { kind, change };
+    if (change instanceof Fault) return faultFailure(channel, change);
+    const ifHash = content.value.headers?.get(ifHashHeader);
+    if (ifHash === undefined || hashBeginning.test(ifHash)) return { kind, change, ifHash };
+    return invalid(
+      channel,
+      `"${ifHashHeader}" is how a hash begins: 8 to 64 digits, hexadecimal, in lower case.`,
+    );
   }
   const { payload } = content.value;
   if (kind === 'read') {
@@ -68,6 +79,8 @@ export interface Place {
   readonly tip: unknown;
   readonly isOwner: boolean;
   readonly nowMs: number;
+  /** In hexadecimal. */
+  hashOf(fold: Fold): string;
 }
 
 /** `fold`: what the channel comes to behind it, where that is known by now. */
@@ -81,11 +94,18 @@ export interface Taken {
 export function judge(judged: Judged, place: Place): Taken | Failure | undefined {
   if (judged.kind === 'notification') return judgeNotification(judged, place);
   if (place.tip === undefined) return undefined;
-  return judged.kind === 'patch' ? judgePatch(judged.change, place) : judgeReading(judged.reading, place);
+  return judged.kind === 'patch' ? judgePatch(judged, place) : judgeReading(judged.reading, place);
 }
 
-function judgePatch(change: Change, { channel, tip }: Place): Taken | Failure {
-  const { fold, fault } = foldChange(tip as Fold, change);
+function judgePatch({ change, ifHash }: Extract<Judged, { kind: 'patch' }>, place: Place): Taken | Failure {
+  const { channel } = place;
+  const before = place.tip as Fold;
+  const { version } = before;
+  // At another version it is refused for that.
+  const isCompared = ifHash !== undefined && (change.ifVersion ?? version) === version;
+  if (isCompared && !place.hashOf(before).startsWith(ifHash))
+    return faultFailure(channel, new Fault('version', `The document is another one at version ${version}.`));
+  const { fold, fault } = foldChange(before, change);
   return fault ? faultFailure(channel, fault) : { fold, version: fold.version };
 }
 

@@ -106,10 +106,12 @@ export function weight(item: Pending): number {
 export const nothingWritten: Reached = { level: 'memory', copies: 0 };
 
 /** Nothing was written, and trying again is safe. */
-export function refuseUnwritten(item: Pending): void {
+export function refuseUnwritten(
+  item: Pending,
+  failed = failure('UNAVAILABLE', { retryAfterMs: 1000 }),
+): void {
   if (item.kind === 'trim') item.settled(false);
-  else if (item.kind === 'publish')
-    item.origin.publishFailed(item.requestId, failure('UNAVAILABLE', { retryAfterMs: 1000 }));
+  else if (item.kind === 'publish') item.origin.publishFailed(item.requestId, failed);
 }
 
 /** The outcome of its commit is unknown. */

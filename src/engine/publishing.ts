@@ -68,11 +68,8 @@ export class Publishing implements Taker {
     const denied = deniedOf(request, place.rules);
     const unreachable = denied ?? this.#unknownRecipient(place.ref);
     if (unreachable) return this.#refuse(request, unreachable);
-    const unsigned = place.rules.signed && this.#unsigned(place.ref, request);
-    if (unsigned) return this.#refuse(request, unsigned);
-    const most = place.rules.messagesPerSecondMax;
-    const tooMany = most && this.hubs.tooMany(place.ref, request.principal, most);
-    if (tooMany) return this.#refuse(request, tooMany);
+    const ruled = isOfNotifications(request.message) ? undefined : this.#ruledOut(request, place);
+    if (ruled) return this.#refuse(request, ruled);
     this.#take(request, place);
   }
 
@@ -207,9 +204,12 @@ export class Publishing implements Taker {
     return kind === 'user' || kind === 'group' ? this.hubs.recipient(ref) : undefined;
   }
 
-  /** What somebody has read is no word of anybody's. */
-  #unsigned(ref: ChannelRef, { principal, message }: PublishRequest): Failure | undefined {
-    return message.kind === 'read' ? undefined : this.hubs.unsigned(ref, principal, message);
+  /** What the rules want of whatever somebody says. */
+  #ruledOut({ principal, message }: PublishRequest, { ref, rules }: Place): Failure | undefined {
+    const unsigned = rules.signed ? this.hubs.unsigned(ref, principal, message) : undefined;
+    if (unsigned) return unsigned;
+    const { messagesPerSecondMax: most } = rules;
+    return most ? this.hubs.tooMany(ref, principal, most) : undefined;
   }
 
   #refuse({ origin, requestId }: PublishRequest, error: Failure): void {
@@ -316,6 +316,11 @@ function actionOf({ kind }: PublishMessage): Action {
   return kind === 'notification' ? 'notify' : kind === 'read' ? 'subscribe' : 'publish';
 }
 
+/** Of the rules of a notification channel only those count that say who may read it, and how entries are kept. */
+function isOfNotifications({ kind }: PublishMessage): boolean {
+  return kind === 'notification' || kind === 'read';
+}
+
 /** What the rules of the channel and the message itself do not allow, wherever it is written. */
 function deniedOf(
   { message, principal, publisher }: PublishRequest,
@@ -324,7 +329,7 @@ function deniedOf(
   const { channel, content, kind } = message;
   const denied = refusal(principal, actionOf(message), channel, rules);
   if (denied) return denied;
-  const hasOwnLimit = kind === 'notification' || kind === 'read';
+  const hasOwnLimit = isOfNotifications(message);
   if (content.length > rules.messageBytesMax && !hasOwnLimit) {
     return failure('TOO_LARGE', {
       channel,
@@ -333,7 +338,6 @@ function deniedOf(
   }
   const wrong = misplaced(kind, channel);
   if (wrong) return wrong;
-  // Of the rules of a notification channel only those count that say who may read it.
   const unstored = (!rules.store && !hasOwnLimit) || message.store === false;
   if (kind !== undefined && (unstored || message.level === 'memory'))
     return failure('INVALID', { channel, message: 'Patches and notifications are always stored.' });

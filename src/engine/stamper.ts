@@ -2,7 +2,7 @@
  *  publishers gave. */
 import type { Dot, HubName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import { type Content, type Publisher, isNumbered } from '../log/entry.js';
+import { type Content, isNumbered } from '../log/entry.js';
 import { parentsWithVoids } from '../log/deletion.js';
 import { trimmedCount } from '../log/floors.js';
 import type { HybridClock } from '../log/hybrid-clock.js';
@@ -12,6 +12,7 @@ import { countersPerMs, timestampFromUnixMs } from '../log/timestamp.js';
 import { entryKindOf } from '../hubs/system-channels.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { ActiveChannel } from './active-channel.js';
+import { outOfOrder } from './numbered.js';
 import type { Stamped, Stamping } from './ordering.js';
 import {
   type ForcedTrim,
@@ -154,7 +155,8 @@ export class Stamper {
       refuseUnwritten(item);
       return false;
     }
-    if (isNumbered(publisher) && !isNext(channel, item, publisher)) return false;
+    const misnumbered = isNumbered(publisher) && outOfOrder(channel, scope, publisher);
+    if (misnumbered) return refuse(item, misnumbered);
     if (!this.#hasRoom(channel, item)) return refuse(item, this.#hubRoom.full(channel.ref));
     // Behind one that was not taken it would be judged without what it builds on.
     const taken = item.judged && this.#judge(channel, item, item.judged);
@@ -313,12 +315,16 @@ export class Stamper {
 
   /** What it takes of the channel behind it; what makes no sense there is refused, and never written. */
   #judge(channel: ActiveChannel, item: PendingPublish, judged: Judged): Taken | false {
-    const taken = judge(judged, {
-      channel: channel.ref.channel,
-      tip: this.#open?.tip,
-      isOwner: this.#allowed!.as === 'owner',
-      nowMs: this.#nowMs,
-    });
+    const judgement = this.#options.folds.contained(channel, () =>
+      judge(judged, {
+        channel: channel.ref.channel,
+        tip: this.#open?.tip,
+        isOwner: this.#allowed!.as === 'owner',
+        nowMs: this.#nowMs,
+        hashOf: (fold) => this.#options.folds.documents.hashOf(fold),
+      }),
+    );
+    const taken = judgement.ok ? judgement.value : judgement.error;
     if (taken && 'outcome' in taken) return refuse(item, taken);
     if (!taken) refuseUnwritten(item);
     return taken ?? false;
@@ -328,10 +334,15 @@ export class Stamper {
   #snapshot(channel: ActiveChannel): boolean {
     const open = this.#open;
     if (!open || this.#allowed!.as !== 'owner') return false;
-    const content = encodeContent(open.folding.snapshotOf(open.tip));
+    const content = this.#options.folds.contained(channel, () =>
+      encodeContent(open.folding.snapshotOf(open.tip)),
+    );
+    // Also where there is none: it would be asked for with every entry.
+    open.snapshotStamped();
+    if (!content.ok) return false;
     const parents = this.#begin(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
-    const seq = this.runs.append({ timestamp, kind: 'snapshot', parents, content });
+    const seq = this.runs.append({ timestamp, kind: 'snapshot', parents, content: content.value });
     this.#stamped(channel, { seq, timestamp, kind: 'snapshot' });
     open.snapshotStamped();
     return true;
@@ -343,8 +354,13 @@ export class Stamper {
     if (!open) return;
     const { writer } = this.#options;
     // Behind all that is held: nothing it could stand on less than.
-    const behind = fold ?? open.folding.step(open.tip, { writer, ...entry }).fold;
-    open.push({ writer, seq: entry.seq, fold: behind, isSnapshot: entry.kind === 'snapshot' });
+    const behind = this.#options.folds.contained(
+      channel,
+      () => fold ?? open.folding.step(open.tip, { writer, ...entry }).fold,
+    );
+    // It is in the log: what is judged behind it waits until it can be folded.
+    if (!behind.ok) this.#open = channel.fold = undefined;
+    else open.push({ writer, seq: entry.seq, fold: behind.value, isSnapshot: entry.kind === 'snapshot' });
     open.grew(bytes);
   }
 
@@ -412,24 +428,7 @@ function isGone({ log }: ActiveChannel, dot: Dot): boolean {
   return log.generation.isDeleted(dot) || log.isGivenUp(dot.writer, dot.seq, dot.seq);
 }
 
-function isNext(channel: ActiveChannel, item: PendingPublish, publisher: Publisher): boolean {
-  const verdict = channel.publishers.check({ scope: item.scope, ...publisher });
-  if (verdict === 'next') return true;
-  const lastKnown = verdict === 'repeat' ? publisher.seq : verdict.outOfOrder.lastKnown;
-  return refuse(item, outOfOrder(channel, lastKnown));
-}
-
 function refuse(item: PendingPublish, error: Failure): false {
   item.origin.publishFailed(item.requestId, error);
   return false;
-}
-
-function outOfOrder(channel: ActiveChannel, lastKnown: number): Failure {
-  return failure('OUT_OF_ORDER', {
-    channel: channel.ref.channel,
-    message:
-      lastKnown === 0
-        ? 'Nothing of this publisher is known here. Send again from the first publish that was not acknowledged.'
-        : `The last publish known here is number ${lastKnown}. Send again from number ${lastKnown + 1}.`,
-  });
 }

@@ -11,7 +11,7 @@ import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { DocumentInfo, Gap, NotificationInfo, Start, SubscribedChannel } from '../protocol/messages.js';
+import type { Gap, NotificationInfo, Start, SubscribedChannel, ToldDocument } from '../protocol/messages.js';
 import type { Session, WantedSubscription } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
 import type { ActiveChannel } from './active-channel.js';
@@ -147,14 +147,19 @@ async function openOne(
 }
 
 /** Of a document, where it can be read. */
-async function infoAt(
+async function documentAt(
   { documents }: Core,
   channel: ActiveChannel,
-  position: number,
-): Promise<DocumentInfo | undefined> {
-  if (kindOf(channel.ref.channel) !== 'document') return undefined;
+  position: number | undefined,
+): Promise<ToldDocument | undefined> {
+  const { ref, log, rules } = channel;
+  if (kindOf(ref.channel) !== 'document') return undefined;
+  // Just started, with nothing known to be committed of what is held: it is not the empty document.
+  if (log.endPosition === 0 && !log.isEmpty) return undefined;
+  const at = position ?? log.endPosition;
   try {
-    return documents.info(await documents.before(channel, position), channel.rules);
+    const info = documents.info(await documents.before(channel, at), rules);
+    return channel.log === log ? { ...info, cursor: encodeCursor(ref, log.headsAt(at)) } : undefined;
   } catch (error) {
     if (error instanceof FoldUnreadableError) return undefined;
     throw error;
@@ -200,7 +205,8 @@ async function openAt(
   const retained = start.type === 'live' ? await retainedSlice(core, channel) : undefined;
   const cursor = encodeCursor(ref, reader.heads(log));
   const notifications = await countAt(core, channel);
-  const document = start.type === 'live' ? await infoAt(core, channel, reader.position) : undefined;
+  // A live one begins with what it is told; who resumes, or reads from before, learns how far there is to go.
+  const document = await documentAt(core, channel, start.type === 'live' ? reader.position : undefined);
   return {
     result: {
       channel: want.channel,

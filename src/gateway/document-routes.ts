@@ -2,13 +2,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { toBase64Url, toHex } from '../base/bytes.js';
 import { type Result, err, ok } from '../base/result.js';
-import type { DocumentChange, DocumentChanges } from '../engine/api.js';
+import type { DocumentChange, DocumentChanges, Principal } from '../engine/api.js';
 import { timeToJson } from '../protocol/entry-json.js';
 import { jsonPatchType, jsonType } from '../protocol/content-type.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import type { DocumentInfo } from '../protocol/messages.js';
+import type { DocumentInfo, DocumentState } from '../protocol/messages.js';
 import { enter } from './authenticate.js';
 import type { GatewayContext } from './context.js';
+import { hasTag, tagCondition } from './entity-tags.js';
 import { jsonType as jsonAnswer } from './history-route.js';
 import { publishMessage } from './publish-message.js';
 import { acceptedOf } from './publish-route.js';
@@ -17,7 +18,9 @@ import {
   changesAnswer,
   changesQuery,
   channelParams,
+  documentAnswers,
   documentQuery,
+  patchHeaders,
   patchQuery,
   publishAnswer,
 } from './schemas.js';
@@ -36,6 +39,7 @@ export const documentRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext
         tags: ['documents'],
         params: channelParams,
         querystring: documentQuery,
+        response: documentAnswers,
       },
     },
     async (request, reply) => {
@@ -56,7 +60,8 @@ export const documentRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext
         .header('x-ringlog-version', String(state.info.version))
         .header('x-ringlog-voids', String(state.info.voids))
         .header('x-ringlog-cursor', toBase64Url(state.cursor));
-      if (request.headers['if-none-match'] === tag) return reply.code(304).send();
+      const known = optionally(request.headers['if-none-match'], tagCondition);
+      if (hasTag(known, tag)) return reply.code(304).send(undefined as never);
       return reply.type(jsonType).send(Buffer.from(state.value) as never);
     },
   );
@@ -102,18 +107,24 @@ export const patchRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> 
         tags: ['documents'],
         consumes: [jsonPatchType],
         params: channelParams,
+        headers: patchHeaders,
         querystring: patchQuery,
         response: { 200: publishAnswer },
       },
     },
     async (request) => {
-      const { hub } = request.params;
+      const { hub, channel } = request.params;
       const principal = need(await enter(context.api, hub, request.headers));
-      const version = need(versionIn(request.headers['if-match']));
+      const condition = need(ownTags(request.headers['if-match'], channel));
+      // One of several: that which the document has now. The node that orders the channel looks at that again.
+      const wanted =
+        condition && condition.length > 1
+          ? need(matching(condition, need(await stateOf(context.api, principal, hub, channel))))
+          : condition?.[0];
       const content = {
         contentType: jsonPatchType,
         payload: (request.body ?? Buffer.alloc(0)) as Buffer,
-        ...(version !== undefined && { headers: new Map([['if-version', version]]) }),
+        ...(wanted && { headers: headersOf(wanted) }),
       };
       const message = need(publishMessage(request, content, 'patch'));
       const [result] = await context.api.publish(principal, hub, [message]);
@@ -123,16 +134,60 @@ export const patchRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> 
 };
 
 function tagOf({ version, hash }: DocumentInfo): string {
-  return `"${version}-${toHex(hash.subarray(0, 8))}"`;
+  return `"${version}-${toHex(hash.subarray(0, hashBytes))}"`;
 }
 
-/** The version that an entity tag of ours names. */
-function versionIn(ifMatch: string | undefined): Result<string | undefined, Failure> {
-  if (ifMatch === undefined || ifMatch.trim() === '*') return ok(undefined);
-  const match = /^\s*"(0|[1-9]\d{0,14})(?:-[0-9a-f]*)?"\s*$/.exec(ifMatch);
-  return match
-    ? ok(match[1])
-    : err(failure('INVALID', { message: 'If-Match is one ETag as a document has it: "version-hash".' }));
+const hashBytes = 8;
+const ownTag = /^(0|[1-9]\d{0,14})(?:-([0-9a-f]{16}))?$/;
+
+/** An entity tag of ours, as `tagOf` makes it; one without a hash goes for any document of that version. */
+interface OwnTag {
+  readonly version: string;
+  readonly hash: string | undefined;
+}
+
+/** Those that a document may have; `undefined` where any will do. Weak ones match nothing here (RFC 9110, 13.1.1). */
+function ownTags(
+  ifMatch: string | undefined,
+  channel: string,
+): Result<readonly OwnTag[] | undefined, Failure> {
+  if (ifMatch === undefined) return ok(undefined);
+  const condition = tagCondition(ifMatch);
+  if (!condition)
+    return err(
+      failure('INVALID', {
+        channel,
+        message: 'If-Match is "*", or ETags as documents have them: "version-hash".',
+      }),
+    );
+  // There is a document in every such channel.
+  if (condition === '*') return ok(undefined);
+  const own = condition.flatMap(({ isWeak, value }): OwnTag[] => {
+    const match = isWeak ? null : ownTag.exec(value);
+    return match ? [{ version: match[1]!, hash: match[2] }] : [];
+  });
+  return own.length > 0 ? ok(own) : err(failure('VERSION_MISMATCH', { channel }));
+}
+
+function matching(tags: readonly OwnTag[], { channel, info }: DocumentState): Result<OwnTag, Failure> {
+  const hash = toHex(info.hash.subarray(0, hashBytes));
+  const found = tags.find(
+    (tag) => Number(tag.version) === info.version && (tag.hash === undefined || tag.hash === hash),
+  );
+  return found ? ok(found) : err(failure('VERSION_MISMATCH', { channel }));
+}
+
+function stateOf(
+  api: GatewayContext['api'],
+  principal: Principal,
+  hub: string,
+  channel: string,
+): Promise<Result<DocumentState, Failure>> {
+  return api.document(principal, hub, { type: 'documentGet', channel });
+}
+
+function headersOf({ version, hash }: OwnTag): ReadonlyMap<string, string> {
+  return new Map([['if-version', version], ...(hash === undefined ? [] : ([['if-hash', hash]] as const))]);
 }
 
 /** As bytes: a text would be taken for a value and quoted. */

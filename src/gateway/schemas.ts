@@ -182,6 +182,41 @@ export const entriesAnswer = Type.Object({
   more: Type.Boolean(),
 });
 
+const documentHeaders = {
+  etag: {
+    ...Type.String(),
+    description:
+      'The version and how the hash begins, for If-Match and If-None-Match: `"5-44136fa355b3678a"`',
+  },
+  'x-ringlog-version': { ...Type.Integer(), description: 'How many patches took effect' },
+  'x-ringlog-voids': { ...Type.Integer(), description: 'How many did not, where the order has them' },
+  'x-ringlog-cursor': { ...Type.String(), description: 'Of a reader that has what it is made of' },
+};
+
+export const documentAnswers = {
+  200: {
+    description: 'The document in canonical form (RFC 8785)',
+    headers: documentHeaders,
+    content: { 'application/json': { schema: Type.Unknown() } },
+  },
+  304: {
+    ...Type.Null(),
+    description: 'It has one of the ETags that If-None-Match names',
+    headers: documentHeaders,
+  },
+};
+
+export const patchHeaders = Type.Object(
+  {
+    'if-match': Type.Optional(
+      Type.String({
+        description: 'Only a document with one of these ETags, or with "*" any, is changed; else 412',
+      }),
+    ),
+  },
+  open,
+);
+
 export const changesQuery = Type.Object(
   {
     since: Type.Optional(time('From here, inclusive')),

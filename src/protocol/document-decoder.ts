@@ -2,7 +2,7 @@
 import { fromHex, utf8 } from '../base/bytes.js';
 import type { JsonMembers } from './json-members.js';
 import type { JsonSource } from './json-text.js';
-import type { DocumentInfo, DocumentState } from './messages.js';
+import type { DocumentInfo, DocumentState, ToldDocument } from './messages.js';
 import type { WireReader } from './wire.js';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -24,9 +24,10 @@ export function readDocument(reader: WireReader): DocumentState {
   return { channel, info, value, cursor };
 }
 
-export function readDocumentInfo(reader: WireReader): DocumentInfo {
+export function readDocumentInfo(reader: WireReader): ToldDocument {
   let { version, voids, hash, size } = noInfo;
   let createParents = false;
+  let cursor: Uint8Array | undefined;
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === 0x08) version = reader.varint();
@@ -34,9 +35,17 @@ export function readDocumentInfo(reader: WireReader): DocumentInfo {
     else if (tag === 0x1a) hash = reader.chunk();
     else if (tag === 0x20) size = reader.varint();
     else if (tag === 0x28) createParents = reader.bool();
+    else if (tag === 0x32) cursor = reader.chunk();
     else reader.skip(tag);
   }
-  return { version, voids, hash, size, ...(createParents && { createParents }) };
+  return {
+    version,
+    voids,
+    hash,
+    size,
+    ...(createParents && { createParents }),
+    ...(cursor && { cursor }),
+  };
 }
 
 export function documentFromJson(members: JsonMembers, source: JsonSource): DocumentState {
@@ -48,7 +57,12 @@ export function documentFromJson(members: JsonMembers, source: JsonSource): Docu
   };
 }
 
-export function infoFromJson(members: JsonMembers): DocumentInfo {
+export function toldFromJson(members: JsonMembers): ToldDocument {
+  const cursor = members.base64('cursor');
+  return { ...infoFromJson(members), ...(cursor && { cursor }) };
+}
+
+function infoFromJson(members: JsonMembers): DocumentInfo {
   return {
     version: members.count('version') ?? 0,
     voids: members.count('voids') ?? 0,

@@ -196,6 +196,12 @@ export interface DocumentInfo {
   readonly createParents?: boolean;
 }
 
+/** Beside a subscription. */
+export interface ToldDocument extends DocumentInfo {
+  /** Of a reader that has what it is made of; nodes of before do not say. */
+  readonly cursor?: Uint8Array;
+}
+
 export interface DocumentState {
   readonly channel: string;
   readonly info: DocumentInfo;
@@ -277,8 +283,8 @@ export interface SubscribedChannel {
   readonly error?: Failure;
   /** On a live start: the channel's retained message. It does not move the cursor. */
   readonly retained?: DeliverySlice;
-  /** On a live start of a document. */
-  readonly document?: DocumentInfo;
+  /** Of a document, wherever the subscription starts: as it is now, or at the start of a live one. */
+  readonly document?: ToldDocument;
   /** Of a notification channel, wherever the subscription starts. */
   readonly notifications?: NotificationInfo;
 }

@@ -3,7 +3,7 @@ import { type Dot, type WriterId, parseDot, parseWriterId } from '../base/ids.js
 import { limits } from '../base/limits.js';
 import { type Content, type Entry, type Trim, entryKinds } from '../log/entry.js';
 import { contentFromJson } from './content-json.js';
-import { documentFromJson, infoFromJson } from './document-decoder.js';
+import { documentFromJson, toldFromJson } from './document-decoder.js';
 import { countFromJson, listedFromJson, noCount } from './notification-decoder.js';
 import type { Failure } from './errors.js';
 import { foreignFailure } from './foreign-failure.js';
@@ -176,7 +176,7 @@ function readSubscribed(members: JsonMembers, source: JsonSource): SubscribedEve
   const retained = readNode(members, 'retained', source, (each, entry) =>
     readDelivered(each, entry, channel),
   );
-  const document = readNode(members, 'document', source, infoFromJson);
+  const document = readNode(members, 'document', source, toldFromJson);
   const notifications = readNode(members, 'notifications', source, countFromJson);
   return {
     channel,

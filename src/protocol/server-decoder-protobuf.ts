@@ -9,7 +9,6 @@ import { levelOf } from './levels.js';
 import type {
   Ack,
   DeliveredEntry,
-  DocumentInfo,
   Gap,
   GapReason,
   NotificationInfo,
@@ -17,6 +16,7 @@ import type {
   ServerEvent,
   SessionInfo,
   SubscribedEvent,
+  ToldDocument,
 } from './messages.js';
 import { readJoin, readLeave, readOccupancy, readPresence } from './presence-decoder.js';
 import { readSessionKept } from './restore-decoder.js';
@@ -207,7 +207,7 @@ function readSubscribed(reader: WireReader, hub: HubName): SubscribedEvent {
   let cursor: Uint8Array | undefined;
   let error: Failure | undefined;
   let retained: DeliveredEntry | undefined;
-  let document: DocumentInfo | undefined;
+  let document: ToldDocument | undefined;
   let notifications: NotificationInfo | undefined;
   while (!reader.done) {
     const tag = reader.tag();

@@ -18,6 +18,7 @@ import type {
   ServerMessage,
   SessionInfo,
   SubscribedChannel,
+  ToldDocument,
 } from './messages.js';
 import { presenceToJson } from './presence-encoder.js';
 import { sessionKeptToJson } from './restore-encoder.js';
@@ -145,6 +146,10 @@ export function infoMembers({ version, voids, hash, size, createParents }: Docum
   return { version, voids, hash: toHex(hash), size, ...(createParents === true && { createParents }) };
 }
 
+function toldMembers({ cursor, ...info }: ToldDocument) {
+  return { ...infoMembers(info), ...(cursor && { cursor: toBase64Url(cursor) }) };
+}
+
 function countMembers({ unread, total, cursor }: NotificationInfo) {
   return { unread, total, cursor: toBase64Url(cursor) };
 }
@@ -172,7 +177,7 @@ function subscribedToJson({
   const members = [`"channel":${JSON.stringify(channel)}`];
   if (cursor) members.push(`"cursor":"${toBase64Url(cursor)}"`);
   if (error) members.push(`"error":${failureToJson(error)}`);
-  if (document) members.push(`"document":${JSON.stringify(infoMembers(document))}`);
+  if (document) members.push(`"document":${JSON.stringify(toldMembers(document))}`);
   if (notifications) members.push(`"notifications":${JSON.stringify(countMembers(notifications))}`);
   const entry = retained && entriesToJson(retained)[0];
   if (entry !== undefined) members.push(`"retained":${entry}`);

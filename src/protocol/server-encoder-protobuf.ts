@@ -18,6 +18,7 @@ import type {
   NotificationPage,
   ServerMessage,
   SessionInfo,
+  ToldDocument,
 } from './messages.js';
 import { putPresence } from './presence-encoder.js';
 import { putSessionKept } from './restore-encoder.js';
@@ -198,7 +199,7 @@ function putSubscribeResult(out: ByteWriter, message: Of<'subscribe' | 'sessionR
     if (cursor) putBytes(out, 0x12, cursor);
     if (error) putField(out, 0x1a, () => putError(out, error));
     if (retained) putField(out, 0x22, () => putDelivery(out, retained));
-    if (document) putField(out, 0x142, () => putInfo(out, document));
+    if (document) putField(out, 0x142, () => putTold(out, document));
     if (notifications) putField(out, 0x14a, () => putCount(out, notifications));
     closeField(out, field);
   }
@@ -320,6 +321,11 @@ function putInfo(out: ByteWriter, { version, voids, hash, size, createParents }:
   putBytes(out, 0x1a, hash);
   putNumber(out, 0x20, size);
   putNumber(out, 0x28, createParents === true ? 1 : 0);
+}
+
+function putTold(out: ByteWriter, document: ToldDocument): void {
+  putInfo(out, document);
+  if (document.cursor) putBytes(out, 0x32, document.cursor);
 }
 
 function putCount(out: ByteWriter, { unread, total, cursor }: NotificationInfo): void {

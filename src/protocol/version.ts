@@ -59,4 +59,9 @@ export const protocolHistory: readonly {
     digest: '93e596822d41f39c',
     change: 'Entries may be marked for push services, and patches to make parents that are missing.',
   },
+  {
+    version: 1,
+    digest: '7277638b8252ed95',
+    change: 'What a document is now is told wherever a subscription starts, with its cursor.',
+  },
 ];

@@ -57,7 +57,32 @@ describe('over HTTP', () => {
     const late = await patch('doc:tags', bigger, { 'if-match': tag });
     expect(late.status).toBe(412);
     expect(await late.json()).toMatchObject({ code: 'VERSION_MISMATCH', outcome: 'rejected' });
-    expect((await patch('doc:tags', bigger, { 'if-match': 'W/"1"' })).status).toBe(400);
+    // Weak ones never match, and what is no list of tags is no condition.
+    const now = (await fetch(url('doc:tags'))).headers.get('etag')!;
+    expect((await patch('doc:tags', bigger, { 'if-match': `W/${now}` })).status).toBe(412);
+    for (const malformed of ['5', '"5', `${now} ${now}`, '', ','])
+      expect((await patch('doc:tags', bigger, { 'if-match': malformed })).status).toBe(400);
+    expect((await patch('doc:tags', bigger, { 'if-match': `${tag}, "x", ${now}` })).status).toBe(200);
+    expect((await patch('doc:tags', bigger, { 'if-match': `${tag}, ${now}` })).status).toBe(412);
+    expect((await patch('doc:tags', bigger, { 'if-match': '*' })).status).toBe(200);
+    // The version alone is one too; its hash counts where it is given.
+    expect((await patch('doc:tags', bigger, { 'if-match': '"4"' })).status).toBe(200);
+    const another = await patch('doc:tags', bigger, { 'if-match': '"5-0123456789abcdef"' });
+    expect(another.status).toBe(412);
+    expect(await another.json()).toMatchObject({ code: 'VERSION_MISMATCH', outcome: 'rejected' });
+  });
+
+  test('whoever has the document is told so, by any of its tags', async () => {
+    await patch('doc:had', '[{"op":"add","path":"/a","value":1}]');
+    const tag = (await fetch(url('doc:had'))).headers.get('etag')!;
+    const asked = (ifNoneMatch: string) =>
+      fetch(url('doc:had'), { headers: { 'if-none-match': ifNoneMatch } });
+    for (const known of [tag, `W/${tag}`, `"x", ${tag}`, '*']) {
+      const answer = await asked(known);
+      expect([answer.status, answer.headers.get('etag'), await answer.text()]).toEqual([304, tag, '']);
+    }
+    for (const unknown of ['"x"', 'W/"1"', tag.replaceAll('"', ''), ''])
+      expect((await asked(unknown)).status).toBe(200);
   });
 
   test('what is refused says why and where', async () => {
@@ -197,6 +222,20 @@ describe('held by several clients', () => {
       .toBe(1);
   };
   afterAll(() => Promise.all(clients.map((client) => client.close({ timeoutMs: 0 }))));
+
+  test('a change of one document alone is refused where there is another', async () => {
+    const client = connect(node.url);
+    clients.push(client);
+    const put = (value: number, options = {}) =>
+      client.patch('doc:alone', [{ op: 'add', path: '/n', value }], options);
+    await put(1);
+    const { version: ifVersion, hash: bytes } = await client.document('doc:alone');
+    const hash = Buffer.from(bytes).toString('hex');
+    const other = { ifVersion, ifHash: hash.startsWith('00') ? '11111111' : '00000000' };
+    await expect(put(2, other)).rejects.toMatchObject({ code: 'VERSION_MISMATCH' });
+    expect(await put(2, { ifVersion, ifHash: hash })).toMatchObject({ version: 2 });
+    await expect(put(3, { ifHash: hash })).rejects.toMatchObject({ code: 'VERSION_MISMATCH' });
+  });
 
   test('a change shows at once, and all come to the same', async () => {
     const [a, b] = [await open('doc:both'), await open('doc:both')];

@@ -121,6 +121,51 @@ test('of two who change the same version one wins', async () => {
   expect((await get(bob)).value).toEqual({ n: 1 });
 });
 
+test('a change of a version with another hash is refused, at that version too', async () => {
+  const world = await World.start();
+  const alice = world.connect();
+  await change(alice, add('/n', 0));
+  const { hash } = await get(alice);
+  const at = (version: string, beginning: string) =>
+    change(alice, add('/n', 1), { headers: { 'if-version': version, 'if-hash': beginning } });
+  const other = (hash[0] === '0' ? '1' : '0') + hash.slice(1);
+  expect((await at('1', other.slice(0, 16))).error).toMatchObject({
+    code: 'VERSION_MISMATCH',
+    outcome: 'rejected',
+    reason: 'version',
+    message: 'The document is another one at version 1.',
+  });
+  expect((await at('0', hash)).error.message).toContain('at version 1, not 0');
+  for (const malformed of ['', 'A'.repeat(8), hash.slice(0, 7), `${hash}0`, 'W/"1"'])
+    expect((await at('1', malformed)).error.code).toBe('INVALID');
+  expect((await get(alice)).version).toBe(1);
+  expect((await at('1', hash.slice(0, 16))).ack.version).toBe(2);
+  // Of whatever version it is.
+  const { hash: now } = await get(alice);
+  const alone = (beginning: string) => change(alice, add('/n', 2), { headers: { 'if-hash': beginning } });
+  expect((await alone(hash)).error.code).toBe('VERSION_MISMATCH');
+  expect((await alone(now)).ack.version).toBe(3);
+});
+
+test('wherever a subscription starts, it is told what the document is now and where that is', async () => {
+  const world = await World.start();
+  const [alice, bob] = [world.connect(), world.connect()];
+  await change(alice, add('/a', 1));
+  const { cursor: early } = await get(alice);
+  const unixMs = Math.floor(world.clock.wallMs()) + 1;
+  await world.pass(10);
+  await change(alice, add('/b', 2));
+  const { version, voids, hash, size, cursor } = await get(alice);
+  for (const start of [{ cursor: early }, { beginning: true }, { since: unixMs }, {}]) {
+    const told = await bob.subscribe(channel, start);
+    expect(told.document).toEqual({ version, voids, hash, size, cursor });
+    await bob.ask({ unsubscribe: { channels: [channel] } });
+  }
+  // Of what is no document nothing of that is told.
+  await alice.publish('lobby', 'hello');
+  expect(await bob.subscribe('lobby', { beginning: true })).not.toHaveProperty('document');
+});
+
 test('subscribers get patches alone, and the state they begin with is told', async () => {
   const world = await World.start();
   const [alice, bob] = [world.connect(), world.connect()];
@@ -132,6 +177,7 @@ test('subscribers get patches alone, and the state they begin with is told', asy
     voids: 0,
     hash: state.hash,
     size: state.size,
+    cursor: state.cursor,
   });
   expect(begun.cursor).toBe(state.cursor);
   await change(alice, add('/b', 2));

@@ -10,6 +10,7 @@ import { rebase } from '../../src/engine/documents/reading.js';
 import type { Folding } from '../../src/engine/folds/folding.js';
 import { Folds } from '../../src/engine/folds/folds.js';
 import { FoldUnreadableError, foldOn } from '../../src/engine/folds/log-fold.js';
+import { OpenFold } from '../../src/engine/folds/open-fold.js';
 import { limits } from '../../src/base/limits.js';
 import type { Logs, RecordSlice } from '../../src/engine/ports.js';
 import type { Pending } from '../../src/engine/pending.js';
@@ -19,6 +20,7 @@ import { encodeContent } from '../../src/log/content-wire.js';
 import type { LostRange } from '../../src/log/entry.js';
 import { emptyInbox } from '../../src/notifications/inbox.js';
 import { RunWriter } from '../../src/log/run-writer.js';
+import { failure } from '../../src/protocol/errors.js';
 import type { Session } from '../../src/sessions/session.js';
 
 const ref = { hub: 'default', channel: 'doc:plan' } as ChannelRef;
@@ -66,7 +68,7 @@ function readinessAfter(written: readonly Written[], parents: readonly Dot[]): s
   for (const one of written) write(log, one);
   log.commitThrough(written[0]!);
   const hashing = { sha256: () => new Uint8Array(32) };
-  const folds = new Documents({} as Logs, own, hashing, { failed: () => {} });
+  const folds = new Documents({} as Logs, own, hashing, { failed: () => {}, broken: () => {} });
   return folds.readiness(channelOf(log), [patch], parents);
 }
 
@@ -87,6 +89,18 @@ test('what the writer itself wrote beyond the committed order is merged first: n
   expect(readinessAfter([first, alone], [first])).toBe('merge');
 });
 
+test('a fold of another kind says nothing: it is made anew, and of no channel of another kind', async () => {
+  const log = new ChannelLog(ref);
+  const channel = channelOf(log);
+  const folds = new Folds('document', counting, {} as Logs, own, { failed: () => {}, broken: () => {} });
+  channel.fold = new OpenFold(log, { ...counting, empty: 7 }) as OpenFold<unknown>;
+  expect(folds.at(channel, undefined)).toBeUndefined();
+  expect((await folds.current(channel)).fold).toBe(0);
+  const inbox = channelOf(new ChannelLog({ ...ref, channel: 'notification:plan' } as ChannelRef));
+  await expect(folds.current(inbox)).rejects.toThrow('folded as what it is');
+  expect(inbox.fold).toBeUndefined();
+});
+
 /** How many entries there were; two of them are kept. */
 const counting: Folding<number> = {
   empty: 0,
@@ -99,7 +113,7 @@ const counting: Folding<number> = {
 };
 
 test('what was stamped counts as kept until it is committed, and goes with the oldest then', async () => {
-  const folds = new Folds('document', counting, {} as Logs, own, { failed: () => {} });
+  const folds = new Folds('document', counting, {} as Logs, own, { failed: () => {}, broken: () => {} });
   const channels = Array.from({ length: 5 }, (_, i) =>
     channelOf(new ChannelLog({ ...ref, channel: `doc:${i}` } as ChannelRef)),
   );
@@ -138,7 +152,8 @@ test('who reads on across the end of a generation is shown all of the next one, 
     return { slices: [slice], missing: [] };
   };
   const folding = { ...counting, readSnapshot: () => 1 };
-  const at = { folding, logs: { read } as unknown as Logs, ref, log };
+  const broken = () => failure('INTERNAL');
+  const at = { folding, logs: { read } as unknown as Logs, ref, log, broken };
   const from = { fold: 1, position: 1, snapshotAt: undefined, costSince: 0 };
   const seen: number[] = [];
   await foldOn(at, from, log.endPosition, ({ entry }) => seen.push(entry.seq) > 0);
@@ -148,7 +163,10 @@ test('who reads on across the end of a generation is shown all of the next one, 
 test('what no home that can be reached has cannot be folded now, and that is all', async () => {
   const logs = { read: () => Promise.reject(new RemoteUnavailableError('no home answers')) };
   const hashing = { sha256: () => new Uint8Array(32) };
-  const documents = new Documents(logs as unknown as Logs, own, hashing, { failed: () => {} });
+  const documents = new Documents(logs as unknown as Logs, own, hashing, {
+    failed: () => {},
+    broken: () => {},
+  });
   const log = new ChannelLog(ref);
   write(log, { writer: own, seq: 1 });
   log.commitThrough({ writer: own, seq: 1 });
@@ -164,8 +182,8 @@ describe('an entry that was given up is no change', () => {
   const entries = [first, { writer: other, seq: 2 }, { writer: other, seq: 3 }, gap];
 
   /** A home that can read all but these. */
-  function homeWith(unreadable: readonly number[]) {
-    const log = new ChannelLog(ref);
+  function homeWith(unreadable: readonly number[], of = ref) {
+    const log = new ChannelLog(of);
     const slices = entries.map((entry) => write(log, entry));
     const logs: Partial<Logs> = {
       read: (_ref, [range]) => {
@@ -178,7 +196,11 @@ describe('an entry that was given up is no change', () => {
         });
       },
     };
-    return { log, logs, folds: new Folds('document', counting, logs as Logs, own, { failed: () => {} }) };
+    return {
+      log,
+      logs,
+      folds: new Folds('document', counting, logs as Logs, own, { failed: () => {}, broken: () => {} }),
+    };
   }
 
   test.each([[[]], [[2]]])('in the order, at a home that cannot read %j', async (unreadable) => {
@@ -219,7 +241,8 @@ describe('an entry that was given up is no change', () => {
     [[2], true],
     [[2, 3], false],
   ])('for pages of notifications, at a home that cannot read %j: %s', async (unreadable, isPage) => {
-    const { log, logs } = homeWith(unreadable);
+    const of = { ...ref, channel: 'notification:plan' } as ChannelRef;
+    const { log, logs } = homeWith(unreadable, of);
     log.commitThrough(gap);
     const channel = channelOf(log);
     const folded = {
@@ -230,7 +253,7 @@ describe('an entry that was given up is no change', () => {
     };
     const notifications = { now: () => Promise.resolve(folded) };
     const core = { logs, notifications } as object as Core;
-    const request = { type: 'notifications', channel: ref.channel, forward: false, unread: false } as const;
+    const request = { type: 'notifications', channel: of.channel, forward: false, unread: false } as const;
     expect((await notificationPage(core, channel, request)).ok).toBe(isPage);
   });
 });

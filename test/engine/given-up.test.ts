@@ -16,6 +16,7 @@ import { type RunEntry, RunWriter } from '../../src/log/run-writer.js';
 const [writer, owner] = ['1', '2'].map((digit) => digit.repeat(24) as WriterId) as [WriterId, WriterId];
 const lost = { writer, fromSeq: 2, toSeq: 2 };
 const hooks = {
+  broken: () => {},
   failed: (error: unknown): never => {
     throw error;
   },

@@ -343,3 +343,40 @@ test('a reader that was behind is told what is unread then', async () => {
   expect(bob.closed).toBeUndefined();
   expect(told(bob).at(-1)).toBe(40);
 });
+
+test('rules that say what a message has to be go for no notification: signatures, rates, presence', async () => {
+  const strict = {
+    signed: true,
+    messagesPerSecondMax: 1,
+    presence: true,
+    store: false,
+    messageBytesMax: 1,
+    clientPublish: false,
+    retain: true,
+    push: true,
+    liveHistory: 10,
+  };
+  const world = await World.start({
+    rules: { sets: { strict }, hubs: { default: { rules: 'strict' } } },
+  });
+  const service = world.connect({
+    principal: {
+      actor: 'watcher',
+      authenticated: true,
+      admin: false,
+      grants: new Grants({ publish: ['notification:*'] }),
+    },
+  });
+  const bob = world.connect();
+  expect((await bob.subscribe(channel)).error).toBeUndefined();
+  const ids: string[] = [];
+  for (const title of ['One', 'Two', 'Three']) {
+    const { ack, error } = await create(service, { title });
+    expect(error).toBeUndefined();
+    ids.push(ack.id);
+  }
+  for (const id of ids) expect(await mark(bob, { ids: [id] })).toHaveProperty('ack');
+  expect(told(bob)).toEqual([1, 2, 3, 2, 1, 0]);
+  // Elsewhere they go.
+  expect((await service.publish('lobby', 'hello')).error.code).toBe('DENIED');
+});

@@ -251,6 +251,23 @@ const serverMessages: readonly ServerMessage[] = [
   { type: 'error', error: failure('CALL_REFUSED', { message: 'Closed.', reason: 'order-closed' }) },
   { type: 'auth', authenticated: true, actor: 'alice', rpc: ['orders:*'] },
   { type: 'auth', authenticated: true, actor: 'alice', metadata: '{"name":"A"}', token: 'rl1.a.b.c' },
+  {
+    type: 'subscribe',
+    results: [
+      {
+        channel: 'doc:plan',
+        cursor,
+        document: {
+          version: 5,
+          voids: 1,
+          hash: new Uint8Array(32).fill(7),
+          size: 26,
+          createParents: true,
+          cursor: Uint8Array.of(9, 9),
+        },
+      },
+    ],
+  },
 ];
 
 interface Recorded {

@@ -15,6 +15,7 @@ import type {
   ServerMessage,
   Signal,
   Start,
+  ToldDocument,
 } from '../../src/protocol/messages.js';
 
 export const hub = 'default' as HubName;
@@ -290,6 +291,10 @@ const info = fc
   })
   .map((each) => compact(each) as DocumentInfo);
 
+const toldDocument = fc
+  .record({ info, cursor: maybe(cursor) })
+  .map(({ info: told, cursor: at }) => compact({ ...told, cursor: at }) as ToldDocument);
+
 const documentState = fc.record({
   type: fc.constantFrom('document' as const, 'rebase' as const),
   channel: name,
@@ -328,7 +333,7 @@ const subscribed = fc.array(
       cursor: maybe(cursor),
       error: maybe(failure),
       retained: maybe(sliceOf(1)),
-      document: maybe(info),
+      document: maybe(toldDocument),
       notifications: maybe(notificationCount),
     })
     .map(({ retained, ...rest }) =>

@@ -91,6 +91,11 @@ export const foldLies: readonly FoldLie[] = [
     ofDocument([document(), document({ nodes: new Map([['n2', 'version 2']]) })]),
   ],
   [
+    'F2 documents are what their log comes to',
+    'all nodes say the same, and the log something else',
+    ofDocument([document({ folded: 'version 2' })]),
+  ],
+  [
     'F4 followers have it',
     'a client has another document',
     ofDocument([document({ clients: new Map([['d1', 'b']]) })]),
@@ -125,6 +130,14 @@ export const foldLies: readonly FoldLie[] = [
     'F3 authors are told',
     'a change took effect, and its author was told that it is void',
     ofDocument([document()], change({ after: 'void' })),
+  ],
+  [
+    'F3 authors are told',
+    'a change is void, and its author was told so twice',
+    ofDocument(
+      [document({ log: [], voids: new Set(['a-1']) })],
+      change({ entry: 'a-1', after: 'void', voidsTold: 2 }),
+    ),
   ],
   [
     'N1 notifications are equal',

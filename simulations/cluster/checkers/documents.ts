@@ -9,6 +9,13 @@ export const documentsAreEqual: Checker = function* ({ record }) {
     if (what !== first![1]) yield `${node} says ${what}, ${first![0]} ${first![1]}`;
 };
 
+/** F2: that is what its log comes to, read from the first entry on without any snapshot. */
+export const documentsAreFolds: Checker = function* ({ record }) {
+  for (const { nodes, folded } of record.documents)
+    for (const [node, what] of nodes)
+      if (folded !== undefined && what !== folded) yield `${node} says ${what}, its log comes to ${folded}`;
+};
+
 /** F4: whoever applied each patch it was delivered, and took each rebase for what it said, has it. */
 export const followersHaveIt: Checker = function* ({ record }) {
   for (const { clients, document } of record.documents)
@@ -33,14 +40,15 @@ export const changesCountOnce: Checker = function* ({ record }) {
   }
 };
 
-/** F3: of a change that was acknowledged and came to nothing its author is told so, unless it gave the document up before. What is
+/** F3: of a change that was acknowledged and came to nothing its author is told so, once, unless it gave the document up before. What is
  *  lost may turn up. */
 export const authorsAreTold: Checker = function* ({ record }) {
   const [seen] = record.documents;
   if (!seen?.voids) return;
   const made = new Set(seen.log);
-  for (const { id, by, outcome, entry, after } of record.changes) {
+  for (const { id, by, outcome, entry, after, voidsTold = 0 } of record.changes) {
     if (outcome !== 'acked' || after === undefined) continue;
+    if (voidsTold > 1) yield `change ${id} of ${by} is void, and ${by} was told so ${voidsTold} times`;
     const became = seen.voids.has(entry ?? '') ? 'void' : 'gone';
     if (!made.has(id) && after === 'nothing')
       yield `change ${id} of ${by} is ${became}, and ${by} was not told`;

@@ -64,6 +64,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'I13 forced is told': forced.forcedIsTold,
   'P1 presence is exact': presenceIsExact,
   'F2 documents are equal': documents.documentsAreEqual,
+  'F2 documents are what their log comes to': documents.documentsAreFolds,
   'F4 followers have it': documents.followersHaveIt,
   'F3 changes count once': documents.changesCountOnce,
   'F3 authors are told': documents.authorsAreTold,

@@ -1,5 +1,5 @@
 /** The documents of a node, as they are told. */
-import { utf8 } from '../../base/bytes.js';
+import { toHex, utf8 } from '../../base/bytes.js';
 import type { WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import type { RuleSet } from '../../channels/rules.js';
@@ -41,6 +41,11 @@ export class Documents extends Folds<Fold> {
 
   info(fold: Fold, rules: RuleSet): DocumentInfo {
     return withRules(this.#infos.get(fold) ?? this.#infoOf(fold, utf8(canonical(fold.document))), rules);
+  }
+
+  /** In hexadecimal. */
+  hashOf(fold: Fold): string {
+    return toHex((this.#infos.get(fold) ?? this.#infoOf(fold, utf8(canonical(fold.document)))).hash);
   }
 
   /** Many may ask for that of one fold. */

@@ -16,13 +16,16 @@ import type { Core } from '../core.js';
 import { scanOf } from '../scan.js';
 import { scanStart } from '../start-position.js';
 import type { Fold } from '../../documents/fold.js';
-import { FoldUnreadableError, type Visited } from '../folds/log-fold.js';
+import { FoldBrokenError, FoldUnreadableError, type Visited } from '../folds/log-fold.js';
+import { onlyOfKind } from '../folds/only-of-kind.js';
 
 export async function documentState(
   core: Core,
   channel: ActiveChannel,
   { cursor, atUnixMs }: DocumentGetMessage,
 ): Promise<Result<DocumentState, Failure>> {
+  const wrong = onlyOfKind('document', channel.ref);
+  if (wrong) return err(wrong);
   return await readable(channel, async () => {
     const place = cursor ?? atUnixMs;
     const { log, ref } = channel;
@@ -81,6 +84,8 @@ export async function documentChanges(
   channel: ActiveChannel,
   { since, until, limit = limits.historyEntriesDefault }: DocumentChangesQuery,
 ): Promise<Result<DocumentChanges, Failure>> {
+  const wrong = onlyOfKind('document', channel.ref);
+  if (wrong) return err(wrong);
   return await readable(channel, async () => {
     const first = Math.max(channel.log.firstPosition, channel.log.generation.start);
     const from = since === undefined ? ok(first) : await positionOf(core, channel, since);
@@ -141,6 +146,7 @@ export async function readable<T>(
     return await read();
   } catch (error) {
     if (!(error instanceof FoldUnreadableError)) throw error;
+    if (error instanceof FoldBrokenError) return err(error.failure);
     const { channel } = ref;
     const { message, isGone } = error;
     return err(

@@ -1,15 +1,18 @@
 /** What channels of one kind come to at a node: folded when somebody asks, kept in memory within a bound, and at the node
  *  that stamps always as far as the next entry needs that is judged there, before it is in the log: a patch, or what was
  *  read. */
-import type { Dot, WriterId } from '../../base/ids.js';
+import { assert } from '../../base/assert.js';
+import type { ChannelRef, Dot, WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type ChannelKind, kindOf } from '../../channels/kinds.js';
+import { type Failure, failure } from '../../protocol/errors.js';
 import type { ActiveChannel } from '../active-channel.js';
 import type { Pending } from '../pending.js';
 import { type Logs, StoreFailedError } from '../ports.js';
 import type { Readable } from '../scan.js';
 import type { Folding } from './folding.js';
 import {
+  FoldBrokenError,
   FoldUnreadableError,
   type FoldedLog,
   type Visited,
@@ -29,11 +32,14 @@ const underWayMax = 16;
 /** Of the committer: what waits in a channel is tried again, or refused. */
 export interface Waiting {
   resume(channel: ActiveChannel): void;
-  refuseUnjudged(channel: ActiveChannel): void;
+  refuseUnjudged(channel: ActiveChannel, failed?: Failure): void;
 }
 
 export interface FoldsHooks {
+  /** Of the store. */
   failed(error: unknown): void;
+  /** A bug that the entries of one channel run into. */
+  broken(ref: ChannelRef, error: unknown): void;
 }
 
 /** Whether what waits in a channel may be stamped: `merge` first where the log has several heads. */
@@ -99,7 +105,7 @@ export class Folds<F> {
         () => waiting.resume(channel),
         (error: unknown) => {
           this.#tries.delete(channel);
-          waiting.refuseUnjudged(channel);
+          waiting.refuseUnjudged(channel, error instanceof FoldBrokenError ? error.failure : undefined);
           if (error instanceof StoreFailedError) this.hooks.failed(error);
         },
       )
@@ -158,15 +164,21 @@ export class Folds<F> {
     await foldOn(at, from, at.log.endPosition, visit);
   }
 
+  /** Tells of a bug that the entries of a channel run into; what whoever asked for something is told. */
+  broken(ref: ChannelRef, error: unknown): Failure {
+    this.hooks.broken(ref, error);
+    return failure('INTERNAL', { channel: ref.channel, outcome: 'rejected' });
+  }
+
   #folded({ ref, log }: ActiveChannel): FoldedLog<F> {
-    return { folding: this.folding, logs: this.#logs, ref, log };
+    const broken = (error: unknown): Failure => this.broken(ref, error);
+    return { folding: this.folding, logs: this.#logs, ref, log, broken };
   }
 
   #known(channel: ActiveChannel): OpenFold<F> | undefined {
     const { fold } = channel;
-    // A channel that is followed may have got another node's log.
-    if (fold && fold.log !== channel.log) channel.fold = undefined;
-    // Of this kind: its name says so.
+    // A channel that is followed may have got another node's log; and what is of another kind says nothing here.
+    if (fold && (fold.log !== channel.log || fold.folding !== this.folding)) channel.fold = undefined;
     return channel.fold as OpenFold<F> | undefined;
   }
 
@@ -190,6 +202,7 @@ export class Folds<F> {
   }
 
   #open(channel: ActiveChannel): OpenFold<F> {
+    assert(kindOf(channel.ref.channel) === this.kind, 'a channel is folded as what it is');
     const open = new OpenFold<F>(channel.log, this.folding);
     channel.fold = open;
     return open;

@@ -10,6 +10,7 @@ import { LogReader } from '../../log/reader.js';
 import { RemoteUnavailableError } from '../cluster/followed-channel.js';
 import { type ScanItem, inOrder, partsBackward, scanParts } from '../history.js';
 import { isNowhere } from '../missing.js';
+import type { Failure } from '../../protocol/errors.js';
 import type { Gap } from '../../protocol/messages.js';
 import type { MissingRange, RecordSlice } from '../ports.js';
 import type { Readable } from '../scan.js';
@@ -29,9 +30,26 @@ export class FoldUnreadableError extends Error {
   }
 }
 
+/** Its entries run into a bug, which was told of. */
+export class FoldBrokenError extends FoldUnreadableError {
+  constructor(readonly failure: Failure) {
+    super(failure.message);
+  }
+}
+
 /** Read as `foldable` has it. */
 export interface FoldedLog<F> extends Readable {
   readonly folding: Folding<F>;
+  broken(error: unknown): Failure;
+}
+
+/** Throws FoldBrokenError where that throws. */
+function contained<T>(at: FoldedLog<unknown>, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    throw new FoldBrokenError(at.broken(error));
+  }
 }
 
 /** What no home that can be reached has now cannot be folded now: nothing else is wrong. */
@@ -85,7 +103,7 @@ export async function newestSnapshot<F>(
       if (isNothing(log, item)) continue;
       if (!log.isOnChain(position) && !planted('snapshot-anywhere')) continue;
       const { content } = entryOf(ref, item);
-      const fold = content && folding.readSnapshot(content);
+      const fold = content && contained(at, () => folding.readSnapshot(content));
       if (fold) return { fold, position };
     }
     if (part.position < first) return undefined;
@@ -143,7 +161,8 @@ export async function foldOn<F>(
         if (position >= to) break;
         const here = position++;
         if (isGivenUp(log, entry)) continue;
-        const step = folding.step(fold, entry, () => log.pastOf(entry));
+        const before = fold;
+        const step = contained(at, () => folding.step(before, entry, () => log.pastOf(entry)));
         fold = step.fold;
         costSince += foldCost(bytes);
         if (entry.kind === 'snapshot' && log.isOnChain(here)) {
@@ -172,7 +191,8 @@ export async function foldAhead<F>(at: FoldedLog<F>, from: Folded<F>, head: Dot)
       const parts = inOrder(slices, missing);
       if (parts.length === 0) throw new FoldUnreadableError('An entry cannot be read.');
       for (const { seq, entry } of parts.flatMap((part) => [...entriesIn(log, ref, part)])) {
-        if (entry) ({ fold } = folding.step(fold, entry, () => log.pastOf(entry)));
+        const before = fold;
+        if (entry) ({ fold } = contained(at, () => folding.step(before, entry, () => log.pastOf(entry))));
         ahead.push({ writer, seq, fold });
         next = seq + 1;
       }

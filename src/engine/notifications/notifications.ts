@@ -7,6 +7,7 @@ import { planted } from '../../base/planted.js';
 import { kindOf } from '../../channels/kinds.js';
 import { encodeCursor } from '../../log/cursor.js';
 import { encodeContent } from '../../log/entry-wire.js';
+import type { Timestamp } from '../../log/entry.js';
 import { timestampFromUnixMs } from '../../log/timestamp.js';
 import { foldInbox } from '../../notifications/fold.js';
 import { type Inbox, emptyInbox } from '../../notifications/inbox.js';
@@ -21,10 +22,10 @@ import type { ChannelTable } from '../channel-table.js';
 import type { Delivery } from '../delivery.js';
 import type { Folding } from '../folds/folding.js';
 import { Folds, type FoldsHooks } from '../folds/folds.js';
-import { FoldUnreadableError } from '../folds/log-fold.js';
+import { FoldBrokenError, FoldUnreadableError } from '../folds/log-fold.js';
 import type { Folded } from '../folds/open-fold.js';
 import type { PublishOrigin } from '../pending.js';
-import type { Logs } from '../ports.js';
+import { type Logs, StoreFailedError } from '../ports.js';
 
 const inboxFolding: Folding<Inbox> = {
   empty: emptyInbox,
@@ -50,6 +51,8 @@ export class Notifications extends Folds<Inbox> {
   readonly #untold = new Set<ActiveChannel>();
   /** Where an entry is on its way by which time passes. */
   readonly #passing = new Set<ActiveChannel>();
+  /** When something expires next where somebody listens: the fold may have left memory. */
+  readonly #expiring = new Map<ActiveChannel, Timestamp>();
 
   constructor(logs: Logs, writer: WriterId, delivery: Delivery, hooks: FoldsHooks) {
     super('notification', inboxFolding, logs, writer, hooks);
@@ -64,9 +67,12 @@ export class Notifications extends Folds<Inbox> {
     this.#telling.add(channel);
     void this.#tell(channel)
       .catch((error: unknown) => {
+        // Told already; what comes next may help.
+        if (error instanceof FoldBrokenError) return;
         // Looked at again with the next tick.
         this.#untold.add(channel);
-        if (!(error instanceof FoldUnreadableError)) this.hooks.failed(error);
+        if (error instanceof StoreFailedError) this.hooks.failed(error);
+        else if (!(error instanceof FoldUnreadableError)) this.broken(channel.ref, error);
       })
       .finally(() => this.#telling.delete(channel));
   }
@@ -80,14 +86,18 @@ export class Notifications extends Folds<Inbox> {
     const now = timestampFromUnixMs(Math.floor(nowMs));
     for (const channel of this.open) {
       const { fold } = channel;
-      if (!fold || fold.log !== channel.log || this.#passing.has(channel)) continue;
+      if (!fold || fold.log !== channel.log) continue;
       if ((fold.folded.fold as Inbox).expiresAt <= now) this.#pass(channel, node);
+    }
+    for (const [channel, expiresAt] of this.#expiring) {
+      if (!channel.hasListeners) this.#expiring.delete(channel);
+      else if (expiresAt <= now) this.#pass(channel, node);
     }
   }
 
   /** The node that orders the channel decides, by its own clock. */
   #pass(channel: ActiveChannel, node: NodeWriter): void {
-    if (planted('expiry-unwritten')) return;
+    if (planted('expiry-unwritten') || this.#passing.has(channel)) return;
     this.#passing.add(channel);
     const done = (): void => void this.#passing.delete(channel);
     const origin = { publishAccepted: done, publishFailed: done };
@@ -101,8 +111,15 @@ export class Notifications extends Folds<Inbox> {
       const { log } = channel;
       if (log.endPosition === 0 && !log.isEmpty) return undefined;
       const folded = await this.current(channel);
-      if (channel.log === log) return folded;
+      if (channel.log !== log) continue;
+      this.#noteExpiry(channel, folded.fold);
+      return folded;
     }
+  }
+
+  #noteExpiry(channel: ActiveChannel, { expiresAt }: Inbox): void {
+    if (expiresAt < Infinity && channel.hasListeners) this.#expiring.set(channel, expiresAt);
+    else this.#expiring.delete(channel);
   }
 
   /** As it is told. */

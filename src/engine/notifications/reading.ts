@@ -19,6 +19,7 @@ import type { ActiveChannel } from '../active-channel.js';
 import type { Core } from '../core.js';
 import { positionOf, readable } from '../documents/reading.js';
 import { FoldUnreadableError, entryOf, isNothing } from '../folds/log-fold.js';
+import { onlyOfKind } from '../folds/only-of-kind.js';
 import { type ScanItem, scanBackward, scanForward } from '../history.js';
 import { isNowhere } from '../missing.js';
 import { type Scan, scanOf } from '../scan.js';
@@ -30,6 +31,8 @@ export async function notificationPage(
   request: NotificationsMessage,
 ): Promise<Result<NotificationPage, Failure>> {
   const { ref } = channel;
+  const wrong = onlyOfKind('notification', ref);
+  if (wrong) return err(wrong);
   return await readable(channel, async () => {
     const folded = await core.notifications.now(channel);
     if (!folded) return err(failure('UNAVAILABLE', { channel: ref.channel, retryAfterMs: 200 }));

@@ -137,6 +137,37 @@ test('both sides of a partition write: one document comes of it, and what is voi
   ]);
 });
 
+test('what a side of a partition called by the same number is not overwritten by who has that', async () => {
+  const rules = { sets: { set: { ack: 'owner' as const } }, hubs: { default: { rules: 'set' } } };
+  const world = await ClusterWorld.start({ nodes: 3, rules });
+  const first = await change(connect(world.nodes[0]!), add('/n', 'first'));
+  await world.pass(500);
+  const owner = world.nodes.find((node) => first.ack.id.startsWith(node.engine.status().writer))!;
+  const sides = [owner, world.nodes.find((node) => node !== owner)!].map(connect);
+  world.isolate(owner);
+  await world.pass(3_000);
+  const had = [];
+  for (const [i, side] of sides.entries()) {
+    const { ack } = await change(side, add('/n', i), { headers: { 'if-version': '1' } });
+    expect(ack.version).toBe(2);
+    had.push(await get(side));
+  }
+  world.mend();
+  await world.pass(10_000);
+  const [now] = await Promise.all(world.nodes.map((node) => get(connect(node))));
+  expect(now).toMatchObject({ version: 2, voids: 1 });
+  const lost = had.find(({ hash }) => hash !== now.hash);
+  const lasting = had.find(({ hash }) => hash === now.hash);
+  const overwrite = (session: TestSession, { version, hash }: Json) =>
+    change(session, add('/n', 'next'), {
+      headers: { 'if-version': String(version), 'if-hash': hash.slice(0, 16) },
+    });
+  for (const node of world.nodes)
+    expect((await overwrite(connect(node), lost)).error).toMatchObject({ code: 'VERSION_MISMATCH' });
+  expect((await overwrite(sides[0]!, lasting)).ack.version).toBe(3);
+  expect(alarms(world)).toEqual([]);
+});
+
 test('who was given patches in an order that is none is told what the document is, once, and goes on from there', async () => {
   const { here, there } = await parted('owner');
   expect(rebases(there)).toEqual([]);
