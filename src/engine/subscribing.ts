@@ -7,6 +7,7 @@ import { planted } from '../base/planted.js';
 import { kindOf } from '../channels/kinds.js';
 import { refusal } from '../channels/permissions.js';
 import type { ChannelRules } from '../channels/rules.js';
+import type { Fold } from '../documents/fold.js';
 import { encodeCursor } from '../log/cursor.js';
 import type { ChannelLog } from '../log/channel-log.js';
 import { LogReader } from '../log/reader.js';
@@ -14,7 +15,7 @@ import { type Failure, failure } from '../protocol/errors.js';
 import type { Gap, NotificationInfo, Start, SubscribedChannel, ToldDocument } from '../protocol/messages.js';
 import type { Session, WantedSubscription } from '../sessions/session.js';
 import type { Subscription } from '../sessions/subscription.js';
-import type { ActiveChannel } from './active-channel.js';
+import { type ActiveChannel, isAllCommitted } from './active-channel.js';
 import type { Core } from './core.js';
 import { signalFrame } from './delivery.js';
 import { FoldUnreadableError } from './folds/log-fold.js';
@@ -148,22 +149,30 @@ async function openOne(
 
 /** Of a document, where it can be read. */
 async function documentAt(
-  { documents }: Core,
+  core: Core,
   channel: ActiveChannel,
-  position: number | undefined,
+  position: number,
 ): Promise<ToldDocument | undefined> {
-  const { ref, log, rules } = channel;
+  const { ref, log } = channel;
   if (kindOf(ref.channel) !== 'document') return undefined;
-  // Just started, with nothing known to be committed of what is held: it is not the empty document.
-  if (log.endPosition === 0 && !log.isEmpty) return undefined;
-  const at = position ?? log.endPosition;
   try {
-    const info = documents.info(await documents.before(channel, at), rules);
-    return channel.log === log ? { ...info, cursor: encodeCursor(ref, log.headsAt(at)) } : undefined;
+    const fold = await core.documents.before(channel, position);
+    return channel.log === log ? told(core, channel, fold, position) : undefined;
   } catch (error) {
     if (error instanceof FoldUnreadableError) return undefined;
     throw error;
   }
+}
+
+/** Where it is in memory: whoever resumes waits for nothing that is read for others. */
+function documentNow(core: Core, channel: ActiveChannel): ToldDocument | undefined {
+  const now = isAllCommitted(channel) ? core.documents.inMemory(channel) : undefined;
+  return now && told(core, channel, now.fold, now.position);
+}
+
+function told(core: Core, channel: ActiveChannel, fold: Fold, position: number): ToldDocument {
+  const cursor = encodeCursor(channel.ref, channel.log.headsAt(position));
+  return { ...core.documents.info(fold, channel.rules), cursor };
 }
 
 /** Of a notification channel, where it can be read: whoever is there already was told the same, or is now. */
@@ -206,7 +215,8 @@ async function openAt(
   const cursor = encodeCursor(ref, reader.heads(log));
   const notifications = await countAt(core, channel);
   // A live one begins with what it is told; who resumes, or reads from before, learns how far there is to go.
-  const document = await documentAt(core, channel, start.type === 'live' ? reader.position : undefined);
+  const isLive = start.type === 'live';
+  const document = isLive ? await documentAt(core, channel, reader.position) : documentNow(core, channel);
   return {
     result: {
       channel: want.channel,

@@ -136,6 +136,15 @@ export class Folds<F> {
     return (await this.#atEnd(channel)).folded;
   }
 
+  /** The same where nothing has to be read for it. */
+  inMemory(channel: ActiveChannel): Folded<F> | undefined {
+    if (kindOf(channel.ref.channel) !== this.kind) return undefined;
+    const open = this.#known(channel);
+    if (!open || open.isMoving) return undefined;
+    open.settle();
+    return open.isAtEnd ? open.folded : undefined;
+  }
+
   /** What the order before `position` folds to. Throws FoldUnreadableError. */
   async before(channel: ActiveChannel, position: number): Promise<F> {
     if (position < channel.log.generation.start) throw new FoldUnreadableError('It was deleted since.', true);
