@@ -46,17 +46,29 @@ export const deliveredIsStored: Checker = function* (evidence) {
     }
 };
 
+/** Entries that every disk had lost, as the log says. What such an entry stood on nobody knows any more: whoever had it may get
+ *  that again, late. */
+function givenUpIn({ entries }: ChannelOrder): string[] {
+  return entries.flatMap(({ lost }) => {
+    if (!lost) return [];
+    const { writer, fromSeq, toSeq } = lost;
+    return Array.from({ length: toSeq - fromSeq + 1 }, (_, i) => dotText({ writer, seq: fromSeq + i }));
+  });
+}
+
 /** I14: nothing twice. A publish that two owners wrote surfaces once in each client: one that goes on from another's cursor
  *  does not know what that one surfaced. */
 export const nothingTwice: Checker = function* (evidence) {
-  for (const [reader, , who] of eachReader(evidence)) {
+  for (const [reader, order, who] of eachReader(evidence)) {
     const dots = new Set<string>();
     const lines = new Lines(evidence.record);
+    const givenUp = givenUpIn(order);
     for (const event of reader.events) {
       if (event.type === 'subscribed' && !event.resumed) lines.clear();
       if (isLoss(event)) for (const seen of [dots, lines]) seen.clear();
       if (event.type !== 'entry') continue;
       const { dot, line } = event;
+      if (event.late && givenUp.some((each) => dots.has(each))) continue;
       if (dots.has(dotText(dot))) yield `${who} got ${dotText(dot)} twice`;
       // Pages of history are the log itself, where it may stand twice.
       else if (lines.seen(line) === 'known' && reader.phase !== 'history')
