@@ -39,6 +39,8 @@ export class Replicated implements Ordering {
   #waiting = new Set<ActiveChannel>();
   readonly #writings = new Writings();
   readonly #clocksAhead: ClocksAhead;
+  /** Intervals that came to be owned here in this turn. */
+  readonly #gained = new Set<string>();
   /** Who owns what has changed since whoever goes by it was told. */
   #isRerouted = false;
   #isStopped = false;
@@ -341,7 +343,8 @@ export class Replicated implements Ordering {
         return channel && this.#options.delivery.committed(channel, effect.from, undefined);
       }
       case 'claimGained':
-        return this.#gained(effect.interval);
+        this.#isRerouted = true;
+        return void this.#gained.add(effect.interval);
       case 'claimLost':
         this.#isRerouted = true;
         return this.#resumeWaiting();
@@ -373,14 +376,17 @@ export class Replicated implements Ordering {
     this.#options.surroundings.committed(ref, dot);
   }
 
-  /** Whoever waits for entries above an unacknowledged tail waits for this: the tail is merged in channels that are in use. */
-  #gained(interval: string): void {
-    this.#isRerouted = true;
+  /** Whoever waits for entries above an unacknowledged tail waits for this: the tail is merged in channels that are in use.
+   *  Intervals come by hundreds, and channels are gone through once for all of them. */
+  #touchGained(): void {
+    if (this.#gained.size === 0) return;
     for (const { shared, ref, usedBy } of this.#table) {
-      if (shared?.interval === interval && usedBy !== 'nobody')
-        this.replica.touch(interval, ref, this.#now());
+      if (shared && this.#gained.has(shared.interval) && usedBy !== 'nobody')
+        this.replica.touch(shared.interval, ref, this.#now());
     }
+    this.#gained.clear();
     this.#resumeWaiting();
+    this.driver.pumpSoon();
   }
 
   #submit(ref: ChannelRef, item: Pending): void {
@@ -406,6 +412,7 @@ export class Replicated implements Ordering {
   #pumped(): void {
     if (this.#isStopped) return;
     const { surroundings } = this.#options;
+    this.#touchGained();
     if (this.#isRerouted) {
       this.#isRerouted = false;
       surroundings.rerouted();
