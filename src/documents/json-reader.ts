@@ -3,7 +3,7 @@
 import { fromBase64, toBase64Url, utf8Text } from '../base/bytes.js';
 import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault, type FaultCode } from './faults.js';
-import { Bytes, Dict, type Json, List, type Member, Text, bytesMember, textOf } from './value.js';
+import { Bytes, Dict, type Json, List, Text, bytesMember, textOf } from './value.js';
 
 const quote = 34;
 const comma = 44;
@@ -226,7 +226,7 @@ class JsonReader {
   }
 
   #ended(members: Members): Json {
-    if (!members.has(bytesMember)) return Dict.of([...members] satisfies Member[]);
+    if (!members.has(bytesMember)) return Dict.of(members);
     const value = members.get(bytesMember);
     const text = value instanceof Text ? value.toString() : value;
     const bytes = typeof text === 'string' && members.size === 1 ? fromBase64(text) : undefined;

@@ -28,6 +28,8 @@ export interface Shape<C extends Chunk> {
 /** Of chunks whose items are measured one by one. */
 export interface ItemShape<C extends Chunk> extends Shape<C> {
   measureAt(chunk: C, at: number): Measure;
+  /** Of its deepest item, without measuring any. */
+  depthIn(chunk: C): number;
 }
 
 export interface Leaf<C extends Chunk> extends Measure {
@@ -113,7 +115,7 @@ function changedLeaf<C extends Chunk>(shape: ItemShape<C>, leaf: Leaf<C>, at: nu
   const [before, after] = [shape.measureAt(leaf.chunk, at), shape.measureAt(chunk, at)];
   const bytes = leaf.bytes - before.bytes + after.bytes;
   const isDeepest = before.depth === leaf.depth && after.depth < leaf.depth;
-  const depth = isDeepest ? shape.measure(chunk).depth : Math.max(leaf.depth, after.depth);
+  const depth = isDeepest ? shape.depthIn(chunk) : Math.max(leaf.depth, after.depth);
   return { height: 0, length: chunk.length, bytes, depth, chunk };
 }
 

@@ -2,7 +2,6 @@
  *  trees (tree.ts); members of objects lie in the order of their names, as the canonical form wants them. */
 import {
   type ItemShape,
-  type Measure,
   type Shape,
   type Tree,
   chunkAt,
@@ -16,8 +15,9 @@ import {
 
 export type Json = null | boolean | number | string | Text | Bytes | List | Dict;
 
-/** Texts of at most so many UTF-16 units are plain strings; longer ones are always `Text`. */
-const plainTextMax = 1_024;
+/** Texts of at most so many UTF-16 units are plain strings; longer ones are always `Text`, which knows its bytes: beside a
+ *  change in an array or object the strings of the same chunk are measured again. */
+const plainTextMax = 128;
 const textChunkMax = 1_024;
 const itemChunkMax = 32;
 /** New chunks are not filled, so that the next edit needs no new one. */
@@ -102,22 +102,31 @@ export class Bytes {
 
 // Arrays.
 
-/** Each item is measured with its separator. */
-function itemShape<T>(measured: (item: T) => Measure): ItemShape<readonly T[]> {
+/** Each item is measured with its separator: `around` is the bytes it has beside its value. */
+function itemShape<T>(valueIn: (item: T) => Json, around: (item: T) => number): ItemShape<readonly T[]> {
+  const depthIn = (chunk: readonly T[]): number =>
+    chunk.reduce((deepest, item) => Math.max(deepest, depthOf(valueIn(item))), 0);
+  const bytesOf = (item: T): number => sizeOf(valueIn(item)) + around(item);
   return {
     chunkMax: itemChunkMax,
     slice: (chunk, from, to) => chunk.slice(from, to),
     join: (a, b) => [...a, ...b],
-    measureAt: (chunk, at) => measured(chunk[at]!),
-    measure: (chunk) => {
-      const all = chunk.map(measured);
-      const bytes = all.reduce((sum, each) => sum + each.bytes, 0);
-      return { bytes, depth: Math.max(0, ...all.map(({ depth }) => depth)) };
-    },
+    depthIn,
+    measureAt: (chunk, at) => ({
+      bytes: bytesOf(chunk[at]!),
+      depth: depthOf(valueIn(chunk[at]!)),
+    }),
+    measure: (chunk) => ({
+      bytes: chunk.reduce((sum, item) => sum + bytesOf(item), 0),
+      depth: depthIn(chunk),
+    }),
   };
 }
 
-const listShape = itemShape<Json>((item) => ({ bytes: sizeOf(item) + 1, depth: depthOf(item) }));
+const listShape = itemShape<Json>(
+  (item) => item,
+  () => 1,
+);
 
 export class List {
   constructor(readonly tree: Tree<readonly Json[]>) {}
@@ -162,12 +171,17 @@ function* itemChunks<T>(items: readonly T[]): Generator<readonly T[]> {
 
 // Objects.
 
-export type Member = readonly [name: string, value: Json];
+/** With the bytes of its name, quoted: a name may be as long as the document, and is measured once. */
+type Member = readonly [name: string, value: Json, nameBytes: number];
 
-const dictShape = itemShape<Member>(([name, value]) => ({
-  bytes: quotedBytes(name) + sizeOf(value) + 2,
-  depth: depthOf(value),
-}));
+function memberOf(name: string, value: Json): Member {
+  return [name, value, quotedBytes(name)];
+}
+
+const dictShape = itemShape<Member>(
+  ([, value]) => value,
+  ([, , nameBytes]) => nameBytes + 2,
+);
 
 /** Names are data: whatever they are, nothing is inherited and nothing is reached by them. */
 export class Dict {
@@ -176,8 +190,9 @@ export class Dict {
   static readonly empty = new Dict(undefined);
 
   /** In any order; each name once. */
-  static of(members: readonly Member[]): Dict {
-    const sorted = members.slice().sort(([a], [b]) => (a < b ? -1 : 1));
+  static of(members: Iterable<readonly [name: string, value: Json]>): Dict {
+    const sorted = [...members].map(([name, value]) => memberOf(name, value));
+    sorted.sort(([a], [b]) => (a < b ? -1 : 1));
     return new Dict(treeOf(dictShape, [...itemChunks(sorted)]));
   }
 
@@ -196,11 +211,12 @@ export class Dict {
   with(name: string, value: Json): Dict {
     const index = this.#rank(name);
     if (this.#isAt(index, name)) {
-      const change = (chunk: readonly Member[], at: number) => replaced(chunk, at, [name, value]);
+      const change = (chunk: readonly Member[], at: number): Member[] =>
+        replaced(chunk, at, [name, value, chunk[at]![2]]);
       return new Dict(withItem(dictShape, this.tree!, index, change));
     }
     const [before, after] = split(dictShape, this.tree, index);
-    const added = treeOf(dictShape, [[[name, value] as const]]);
+    const added = treeOf(dictShape, [[memberOf(name, value)]]);
     return new Dict(concat(dictShape, concat(dictShape, before, added), after));
   }
 
