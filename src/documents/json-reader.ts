@@ -3,6 +3,7 @@
 import { fromBase64, toBase64Url, utf8Text } from '../base/bytes.js';
 import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault, type FaultCode } from './faults.js';
+import { type NumberLiteral, isKept, numberPattern } from './number-literal.js';
 import { Bytes, Dict, type Json, List, Text, bytesMember, textOf } from './value.js';
 
 const quote = 34;
@@ -15,12 +16,15 @@ const closeBracket = 93;
 const openBrace = 123;
 const closeBrace = 125;
 
-const numberPattern = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const words = [
   ['true', true],
   ['false', false],
   ['null', null],
 ] as const;
+
+/** `kept`: also in a fraction's form, or with an exponent, a whole number must not be rounded, and nothing becomes zero
+ *  (`isKept`). `as-folded`: as what is in logs has always been read, some of which was let in before that was looked at. */
+export type Numbers = 'kept' | 'as-folded';
 
 /** Expects UTF-8. */
 export function readJson(bytes: Uint8Array): Json | Fault {
@@ -38,10 +42,11 @@ export type Members = ReadonlyMap<string, Json>;
 export function readItems(
   json: Uint8Array | string,
   itemsMax: number,
+  numbers: Numbers,
 ): readonly (Members | Json)[] | Fault | undefined {
   return typeof json === 'string'
-    ? stopped(() => new JsonReader(json, itemsMax).items())
-    : decoded(json, (text) => readItems(text, itemsMax));
+    ? stopped(() => new JsonReader(json, itemsMax, numbers).items())
+    : decoded(json, (text) => readItems(text, itemsMax, numbers));
 }
 
 function decoded<T>(bytes: Uint8Array, read: (text: string) => T): T | Fault {
@@ -77,6 +82,7 @@ class JsonReader {
     readonly text: string,
     /** Of the outermost array, where it is one; beyond it nothing more is read. */
     readonly itemsMax = Infinity,
+    readonly numbers: Numbers = 'as-folded',
   ) {}
 
   document(): Json {
@@ -146,11 +152,12 @@ class JsonReader {
     numberPattern.lastIndex = this.#at;
     const match = numberPattern.exec(this.text);
     if (!match) return this.#stop('json', 'This is no number');
-    const [literal, fraction, exponent] = match;
+    const [literal, , fraction, exponent] = match;
     const value = Number(literal);
-    const isWhole = fraction === undefined && exponent === undefined;
-    const survives = !isWhole || Number.isSafeInteger(value) || String(value) === literal;
-    if (!Number.isFinite(value) || !survives)
+    const isPlain = fraction === undefined && exponent === undefined;
+    const survives = !isPlain || Number.isSafeInteger(value) || String(value) === literal;
+    const isTaken = this.numbers === 'as-folded' || isKept(match as unknown as NumberLiteral, value);
+    if (!Number.isFinite(value) || !survives || !isTaken)
       this.#stop(
         'number',
         'A number is none that JSON readers keep: too large, or with more digits than they have',

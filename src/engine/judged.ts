@@ -44,7 +44,7 @@ export function judgedOf(
   const content = decodeContent(bytes);
   if (!content.ok) return failure('INVALID', { channel });
   if (kind === 'patch') {
-    const change = readChange(content.value, createParents);
+    const change = readChange(content.value, createParents, 'kept');
     return change instanceof Fault ? faultFailure(channel, change) : { kind, change };
   }
   const { payload } = content.value;
