@@ -4,7 +4,8 @@ import { fromBase64, toBase64Url, utf8Text } from '../base/bytes.js';
 import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault, type FaultCode } from './faults.js';
 import { type NumberLiteral, isKept, numberPattern } from './number-literal.js';
-import { Bytes, Dict, type Json, List, Text, bytesMember, textOf } from './value.js';
+import { ownText } from './own-text.js';
+import { Bytes, Dict, type Json, List, Text, bytesMember, plainTextMax, textOf } from './value.js';
 
 const quote = 34;
 const comma = 44;
@@ -185,7 +186,7 @@ class JsonReader {
       }
     }
     const raw = text.slice(start, end);
-    const value = isEscaped ? this.#unescaped(raw) : raw;
+    const value = isEscaped ? this.#unescaped(raw) : raw.length > plainTextMax ? raw : ownText(raw);
     if (isEscaped && /\p{Surrogate}/u.test(value))
       this.#stop('surrogate', 'A text has half a surrogate pair');
     this.#at = end + 1;

@@ -1,5 +1,6 @@
 /** Values of documents: JSON, with bytes as leaves, none of which is ever changed. Long texts, arrays and objects are
  *  trees (tree.ts); members of objects lie in the order of their names, as the canonical form wants them. */
+import { ownText } from './own-text.js';
 import {
   type ItemShape,
   type Measure,
@@ -18,7 +19,7 @@ export type Json = null | boolean | number | string | Text | Bytes | List | Dict
 
 /** Texts of at most so many UTF-16 units are plain strings; longer ones are always `Text`, which knows its bytes: beside a
  *  change in an array or object the strings of the same chunk are measured again. */
-const plainTextMax = 128;
+export const plainTextMax = 128;
 const textChunkMax = 1_024;
 const itemChunkMax = 32;
 /** New chunks are not filled, so that the next edit needs no new one. */
@@ -63,7 +64,7 @@ function* textChunks(text: string): Generator<string> {
   for (let from = 0; from < text.length;) {
     let to = Math.min(from + size, text.length);
     if (isInsidePair(text, to)) to--;
-    yield text.slice(from, to);
+    yield ownText(text.slice(from, to));
     from = to;
   }
 }
@@ -186,7 +187,7 @@ function* itemChunks<T>(items: readonly T[]): Generator<readonly T[]> {
 type Member = readonly [name: string, value: Json, nameBytes: number];
 
 function memberOf(name: string, value: Json): Member {
-  return [name, value, quotedBytes(name)];
+  return [ownText(name), value, quotedBytes(name)];
 }
 
 const dictShape = itemShape<Member>(

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
 import { Fault } from '../../src/documents/faults.js';
+import { emptyFold, foldEntry } from '../../src/documents/fold.js';
 import { readJson } from '../../src/documents/json-reader.js';
 import { Dict, type Json, List, memoryOf, textOf } from '../../src/documents/value.js';
 
@@ -71,4 +72,30 @@ test('what is put in place of another counts for it, and no more', () => {
   const dict = Dict.of(items.map((item, i) => [`n${i}`, item] as const));
   expect(memoryOf(dict.with('n50', long)) - memoryOf(dict)).toBe(memoryOf(long) - memoryOf(items[50]!));
   expect(memoryOf(dict.with('n50', long).with('n50', items[50]!))).toBe(memoryOf(dict));
+});
+
+const long = 'x'.repeat(limits.documentBytesMax / 2);
+const short = 'y'.repeat(20);
+
+test.each([
+  ['a text', [{ op: 'add', path: '/a', value: short }]],
+  ['a name', [{ op: 'add', path: '/a', value: { [short]: 1 } }]],
+  [
+    'a name of a path',
+    [
+      { op: 'remove', path: '/a' },
+      { op: 'add', path: `/${short}`, value: 1 },
+    ],
+  ],
+  ['what is left of a text', [{ op: 'splice', path: '/a', at: 1_000, remove: long.length - 2_000 }]],
+])('a document does not keep the patch in memory that it has %s from', (_, operations) => {
+  const patch = utf8(JSON.stringify([{ op: 'add', path: '/a', value: long }, ...operations]));
+  const { made, heap } = heapOf(() =>
+    Array.from(
+      { length: 20 },
+      () => foldEntry(emptyFold, { kind: 'patch', content: { payload: patch } }).fold,
+    ),
+  );
+  expect(made.map(({ version }) => version)).toEqual(made.map(() => 1));
+  expect(heap).toBeLessThan(2 * long.length);
 });
