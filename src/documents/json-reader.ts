@@ -17,6 +17,8 @@ const closeBracket = 93;
 const openBrace = 123;
 const closeBrace = 125;
 
+/** Of a name, in what is told to people. */
+const shownUnits = 64;
 const words = [
   ['true', true],
   ['false', false],
@@ -223,7 +225,8 @@ class JsonReader {
       this.#space();
       if (this.text.charCodeAt(this.#at) !== quote) this.#stop('json', 'A name is expected');
       const name = this.#string();
-      if (members.has(name)) this.#stop('duplicate-name', `The name ${JSON.stringify(name)} comes twice`);
+      if (members.has(name))
+        this.#stop('duplicate-name', `The name ${JSON.stringify(name.slice(0, shownUnits))} comes twice`);
       this.#space();
       if (!this.#took(colon)) this.#stop('json', '":" is expected');
       members.set(name, this.#value(depth));

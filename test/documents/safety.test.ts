@@ -108,6 +108,13 @@ describe('JSON', () => {
     expect(readJsonText(text)).toMatchObject({ code });
   });
 
+  test('what is said of a long name is short', () => {
+    const name = 'n'.repeat(limits.documentBytesMax / 4);
+    const fault = readJsonText(`{"${name}":1,"${name}":2}`);
+    expect(fault).toMatchObject({ code: 'duplicate-name' });
+    expect((fault as Fault).message.length).toBeLessThan(200);
+  });
+
   test.each([
     ['{"b":1,"a":[true,false,null]}', '{"a":[true,false,null],"b":1}'],
     ['-0', '0'],
