@@ -4,10 +4,9 @@ export const foldLimits = {
   documentCatchUpEntries: 4_096,
   /** Earlier folds kept of each, for readers that begin where the order has just been. */
   documentRecentFolds: 64,
-  /** Documents kept folded in memory, by what they weigh: their bytes so many times over, for what trees and values add. */
+  /** Documents kept folded in memory, by what they take there (`memoryOf`), and what any fold takes beside that. */
   documentCacheBytes: 134_217_728,
-  documentWeight: 4,
-  documentWeightMin: 1_024,
+  foldWeightMin: 1_024,
   /** What folding an entry takes beside its bytes, in bytes of a snapshot that take as long to read. */
   foldedEntryCost: 128,
   /** A snapshot is written once folding on from the last takes as long as reading so many bytes of one, and so many times
@@ -18,8 +17,9 @@ export const foldLimits = {
   /** Of that, where what comes to a document is about to leave this node's memory for good: with the node, it is written
    *  down sooner. */
   lastSnapshotShare: 1 / 4,
-  /** Inboxes kept in the same way: 64 bytes for each that counts. */
+  /** Inboxes kept in the same way: 64 bytes for each that counts, so many times over. */
   inboxCacheBytes: 67_108_864,
+  inboxWeight: 4,
   /** With more heads than these a folded channel is read anew instead of from its cursor. */
   foldHeadsMax: 64,
 } as const;

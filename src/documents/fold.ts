@@ -5,6 +5,7 @@ import { utf8Text } from '../base/bytes.js';
 import type { Content, EntryKind } from '../log/entry.js';
 import { applyPatch } from './apply.js';
 import { Fault } from './faults.js';
+import type { Numbers } from './json-reader.js';
 import { type Patch, readPatch } from './patch.js';
 import { Dict, type Json } from './value.js';
 
@@ -68,11 +69,13 @@ function voided({ document, version, voids }: Fold, fault: Fault): Step {
   return { fold: { document, version, voids: voids + 1 }, fault };
 }
 
+/** `numbers`: `kept` where it is let in, and is in no log yet. */
 export function readChange(
   { payload, headers }: Pick<Content, 'payload' | 'headers'>,
   createParents = false,
+  numbers?: Numbers,
 ): Change | Fault {
-  const patch = readPatch(payload);
+  const patch = readPatch(payload, numbers);
   if (patch instanceof Fault) return patch;
   const text = headers?.get(ifVersionHeader);
   if (text === undefined) return { patch, ifVersion: undefined, createParents };

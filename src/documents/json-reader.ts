@@ -3,7 +3,9 @@
 import { fromBase64, toBase64Url, utf8Text } from '../base/bytes.js';
 import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault, type FaultCode } from './faults.js';
-import { Bytes, Dict, type Json, List, type Member, Text, bytesMember, textOf } from './value.js';
+import { type NumberLiteral, isKept, numberPattern } from './number-literal.js';
+import { ownText } from './own-text.js';
+import { Bytes, Dict, type Json, List, Text, bytesMember, plainTextMax, textOf } from './value.js';
 
 const quote = 34;
 const comma = 44;
@@ -15,12 +17,17 @@ const closeBracket = 93;
 const openBrace = 123;
 const closeBrace = 125;
 
-const numberPattern = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+/** Of a name, in what is told to people. */
+const shownUnits = 64;
 const words = [
   ['true', true],
   ['false', false],
   ['null', null],
 ] as const;
+
+/** `kept`: also in a fraction's form, or with an exponent, a whole number must not be rounded, and nothing becomes zero
+ *  (`isKept`). `as-folded`: as what is in logs has always been read, some of which was let in before that was looked at. */
+export type Numbers = 'kept' | 'as-folded';
 
 /** Expects UTF-8. */
 export function readJson(bytes: Uint8Array): Json | Fault {
@@ -38,10 +45,11 @@ export type Members = ReadonlyMap<string, Json>;
 export function readItems(
   json: Uint8Array | string,
   itemsMax: number,
+  numbers: Numbers,
 ): readonly (Members | Json)[] | Fault | undefined {
   return typeof json === 'string'
-    ? stopped(() => new JsonReader(json, itemsMax).items())
-    : decoded(json, (text) => readItems(text, itemsMax));
+    ? stopped(() => new JsonReader(json, itemsMax, numbers).items())
+    : decoded(json, (text) => readItems(text, itemsMax, numbers));
 }
 
 function decoded<T>(bytes: Uint8Array, read: (text: string) => T): T | Fault {
@@ -77,6 +85,7 @@ class JsonReader {
     readonly text: string,
     /** Of the outermost array, where it is one; beyond it nothing more is read. */
     readonly itemsMax = Infinity,
+    readonly numbers: Numbers = 'as-folded',
   ) {}
 
   document(): Json {
@@ -146,11 +155,12 @@ class JsonReader {
     numberPattern.lastIndex = this.#at;
     const match = numberPattern.exec(this.text);
     if (!match) return this.#stop('json', 'This is no number');
-    const [literal, fraction, exponent] = match;
+    const [literal, , fraction, exponent] = match;
     const value = Number(literal);
-    const isWhole = fraction === undefined && exponent === undefined;
-    const survives = !isWhole || Number.isSafeInteger(value) || String(value) === literal;
-    if (!Number.isFinite(value) || !survives)
+    const isPlain = fraction === undefined && exponent === undefined;
+    const survives = !isPlain || Number.isSafeInteger(value) || String(value) === literal;
+    const isTaken = this.numbers === 'as-folded' || isKept(match as unknown as NumberLiteral, value);
+    if (!Number.isFinite(value) || !survives || !isTaken)
       this.#stop(
         'number',
         'A number is none that JSON readers keep: too large, or with more digits than they have',
@@ -178,7 +188,7 @@ class JsonReader {
       }
     }
     const raw = text.slice(start, end);
-    const value = isEscaped ? this.#unescaped(raw) : raw;
+    const value = isEscaped ? this.#unescaped(raw) : raw.length > plainTextMax ? raw : ownText(raw);
     if (isEscaped && /\p{Surrogate}/u.test(value))
       this.#stop('surrogate', 'A text has half a surrogate pair');
     this.#at = end + 1;
@@ -215,7 +225,8 @@ class JsonReader {
       this.#space();
       if (this.text.charCodeAt(this.#at) !== quote) this.#stop('json', 'A name is expected');
       const name = this.#string();
-      if (members.has(name)) this.#stop('duplicate-name', `The name ${JSON.stringify(name)} comes twice`);
+      if (members.has(name))
+        this.#stop('duplicate-name', `The name ${JSON.stringify(name.slice(0, shownUnits))} comes twice`);
       this.#space();
       if (!this.#took(colon)) this.#stop('json', '":" is expected');
       members.set(name, this.#value(depth));
@@ -226,7 +237,7 @@ class JsonReader {
   }
 
   #ended(members: Members): Json {
-    if (!members.has(bytesMember)) return Dict.of([...members] satisfies Member[]);
+    if (!members.has(bytesMember)) return Dict.of(members);
     const value = members.get(bytesMember);
     const text = value instanceof Text ? value.toString() : value;
     const bytes = typeof text === 'string' && members.size === 1 ? fromBase64(text) : undefined;

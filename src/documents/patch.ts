@@ -2,7 +2,7 @@
  *  `{"op":"splice","path","at","remove","insert"}`, positions in UTF-16 units, `remove` and `insert` may be left out. */
 import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault } from './faults.js';
-import { type Members, readItems } from './json-reader.js';
+import { type Members, type Numbers, readItems } from './json-reader.js';
 import { type Pointer, readPointer } from './pointer.js';
 import { type Json, Text } from './value.js';
 
@@ -22,8 +22,8 @@ export type Operation =
 export type Patch = readonly Operation[];
 
 /** Expects the JSON text of a patch. */
-export function readPatch(bytes: Uint8Array | string): Patch | Fault {
-  const items = readItems(bytes, limits.patchOperationsMax);
+export function readPatch(bytes: Uint8Array | string, numbers: Numbers = 'as-folded'): Patch | Fault {
+  const items = readItems(bytes, limits.patchOperationsMax, numbers);
   if (items instanceof Fault) return items;
   if (!items) return new Fault('not-a-patch', 'A patch is an array of operations.');
   const operations: Operation[] = [];

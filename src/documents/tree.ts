@@ -10,7 +10,13 @@ export interface Measure {
   readonly bytes: number;
   /** Deepest nesting of arrays and objects inside. */
   readonly depth: number;
+  /** Bytes of memory that it takes, about. */
+  readonly memory: number;
 }
+
+/** Of the nodes themselves, as V8 lays them out; a leaf with the head of its chunk. */
+const leafMemory = 120;
+const branchMemory = 80;
 
 interface Chunk {
   readonly length: number;
@@ -28,6 +34,8 @@ export interface Shape<C extends Chunk> {
 /** Of chunks whose items are measured one by one. */
 export interface ItemShape<C extends Chunk> extends Shape<C> {
   measureAt(chunk: C, at: number): Measure;
+  /** Of its deepest item, without measuring any. */
+  depthIn(chunk: C): number;
 }
 
 export interface Leaf<C extends Chunk> extends Measure {
@@ -48,8 +56,8 @@ type Node<C extends Chunk> = Leaf<C> | Branch<C>;
 export type Tree<C extends Chunk> = Node<C> | undefined;
 
 export function leafOf<C extends Chunk>(shape: Shape<C>, chunk: C): Leaf<C> {
-  const { bytes, depth } = shape.measure(chunk);
-  return { height: 0, length: chunk.length, bytes, depth, chunk };
+  const { bytes, depth, memory } = shape.measure(chunk);
+  return { height: 0, length: chunk.length, bytes, depth, memory: memory + leafMemory, chunk };
 }
 
 /** A balanced tree of chunks that are not empty. */
@@ -73,6 +81,7 @@ function branch<C extends Chunk>(left: Node<C>, right: Node<C>): Branch<C> {
     length: left.length + right.length,
     bytes: left.bytes + right.bytes,
     depth: Math.max(left.depth, right.depth),
+    memory: left.memory + right.memory + branchMemory,
     left,
     right,
   };
@@ -113,8 +122,9 @@ function changedLeaf<C extends Chunk>(shape: ItemShape<C>, leaf: Leaf<C>, at: nu
   const [before, after] = [shape.measureAt(leaf.chunk, at), shape.measureAt(chunk, at)];
   const bytes = leaf.bytes - before.bytes + after.bytes;
   const isDeepest = before.depth === leaf.depth && after.depth < leaf.depth;
-  const depth = isDeepest ? shape.measure(chunk).depth : Math.max(leaf.depth, after.depth);
-  return { height: 0, length: chunk.length, bytes, depth, chunk };
+  const depth = isDeepest ? shape.depthIn(chunk) : Math.max(leaf.depth, after.depth);
+  const memory = leaf.memory - before.memory + after.memory;
+  return { height: 0, length: chunk.length, bytes, depth, memory, chunk };
 }
 
 /** What lies before `index` and what lies from there on. */

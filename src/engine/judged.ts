@@ -49,7 +49,7 @@ export function judgedOf(
   const content = decodeContent(bytes);
   if (!content.ok) return failure('INVALID', { channel });
   if (kind === 'patch') {
-    const change = readChange(content.value, createParents);
+    const change = readChange(content.value, createParents, 'kept');
     if (change instanceof Fault) return faultFailure(channel, change);
     const ifHash = content.value.headers?.get(ifHashHeader);
     if (ifHash === undefined || hashBeginning.test(ifHash)) return { kind, change, ifHash };

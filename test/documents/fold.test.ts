@@ -34,6 +34,17 @@ describe('the fold', () => {
     expect(told(foldAll(entries))).toEqual({ document: '{"a":2}', version: 2, voids: 4 });
   });
 
+  test('takes numbers in the log as it always did, those that are not let in any more too', () => {
+    const numbers = '[9007199254740993.0,90071992547409930e-1,1e-400,-1e-400]';
+    const payload = utf8(`[{"op":"add","path":"/a","value":${numbers}}]`);
+    const document = '{"a":[9007199254740992,9007199254740992,0,0]}';
+    expect(told(foldAll([{ kind: 'patch', content: { payload } }]))).toEqual({
+      document,
+      version: 1,
+      voids: 0,
+    });
+  });
+
   test('makes the objects that are missing on the way, where the entry says so', () => {
     const entries = (createParents: boolean): FoldedEntry[] =>
       [

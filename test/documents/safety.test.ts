@@ -1,4 +1,5 @@
 /** What is meant to hurt: names of prototypes, bombs, and JSON that does not survive (attack tests 16 to 19). */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../src/base/limits.js';
 import { applyPatch } from '../../src/documents/apply.js';
@@ -107,6 +108,13 @@ describe('JSON', () => {
     expect(readJsonText(text)).toMatchObject({ code });
   });
 
+  test('what is said of a long name is short', () => {
+    const name = 'n'.repeat(limits.documentBytesMax / 4);
+    const fault = readJsonText(`{"${name}":1,"${name}":2}`);
+    expect(fault).toMatchObject({ code: 'duplicate-name' });
+    expect((fault as Fault).message.length).toBeLessThan(200);
+  });
+
   test.each([
     ['{"b":1,"a":[true,false,null]}', '{"a":[true,false,null],"b":1}'],
     ['-0', '0'],
@@ -123,5 +131,80 @@ describe('JSON', () => {
     ['{"10":1,"9":2}', '{"10":1,"9":2}'],
   ])('%s is %s in canonical form', (text, expected) => {
     expect(canonical(read(text))).toBe(expected);
+  });
+});
+
+describe('numbers of a patch that is let in', () => {
+  const patchOf = (number: string): string => `[{"op":"add","path":"/a","value":[${number}]}]`;
+
+  test.each([
+    '9007199254740993.0',
+    '-9007199254740993.000',
+    '9007199254740993e0',
+    '90071992547409930e-1',
+    '90071992547409.93E2',
+    '900719925474099.30e+1',
+    '0.9007199254740993e16',
+    '123456789012345678901e3',
+    `9007199254740993${'0'.repeat(100_000)}e-100000`,
+    '1e-400',
+    '-1e-400',
+    '0.00001e-320',
+    `0.${'0'.repeat(400)}1`,
+    '1e-99999999999999999999',
+    '1e400',
+    '-1e99999999999999999999',
+  ])('%.40s is refused: it would be another one', (number) => {
+    expect(readPatch(patchOf(number), 'kept')).toMatchObject({ code: 'number' });
+  });
+
+  test.each([
+    ['0.1234567890123456789', '0.12345678901234568'],
+    ['9007199254740991.0', '9007199254740991'],
+    ['9007199254740992.0', '9007199254740992'],
+    ['9007199254740993.5', '9007199254740994'],
+    ['90071992547409920e-1', '9007199254740992'],
+    ['0.99999999999999999999', '1'],
+    ['1e23', '1e+23'],
+    ['10.0e22', '1e+23'],
+    ['-1.5E300', '-1.5e+300'],
+    ['1.7976931348623157e308', '1.7976931348623157e+308'],
+    ['5e-324', '5e-324'],
+    ['1.25e-5', '0.0000125'],
+    ['-0', '0'],
+    ['-0.000e-999', '0'],
+    ['0e999', '0'],
+    [`1${'0'.repeat(100_000)}e-100000`, '1'],
+  ])('%.40s is taken, as %s', (number, expected) => {
+    const patch = readPatch(patchOf(number), 'kept');
+    if (patch instanceof Fault) throw new Error(patch.message);
+    const document = applyPatch(read('{}'), patch);
+    expect(document instanceof Fault ? document.code : canonical(document)).toBe(`{"a":[${expected}]}`);
+  });
+
+  test('every number that JSON writes is taken', () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => {
+        expect(readPatch(patchOf(JSON.stringify(number)), 'kept')).not.toBeInstanceOf(Fault);
+        expect(readPatch(patchOf(number.toExponential()), 'kept')).not.toBeInstanceOf(Fault);
+      }),
+    );
+  });
+
+  test('a whole number is taken in any form that is its value, and refused in any that is another', () => {
+    const whole = fc.bigInt({ min: 2n ** 53n, max: 2n ** 60n });
+    fc.assert(
+      fc.property(whole, fc.nat(40), (number, places) => {
+        // As the canonical form writes it, which below 10^21 has no exponent.
+        const isKept = String(Number(number)) === String(number);
+        const forms = [
+          `${number}.${'0'.repeat(places + 1)}`,
+          `${number}${'0'.repeat(places)}e-${places}`,
+          `0.${number}e${String(number).length}`,
+        ];
+        for (const form of forms)
+          expect([form, readPatch(patchOf(form), 'kept') instanceof Fault]).toEqual([form, !isKept]);
+      }),
+    );
   });
 });

@@ -240,7 +240,7 @@ test('a restart folds the log again, from the newest snapshot on', async () => {
 
 test('documents beyond what may be kept in memory are let go, and are what they were when they are used again', async () => {
   // For three of them, with what each takes at least.
-  const documentCacheBytes = 4 * limits.documentWeightMin;
+  const documentCacheBytes = 4 * limits.foldWeightMin;
   const world = await World.start({ documentCacheBytes });
   const alice = world.connect();
   const names = Array.from({ length: 20 }, (_, i) => `doc:n${i}`);

@@ -8,11 +8,14 @@ import type { Core } from '../../src/engine/core.js';
 import { Documents } from '../../src/engine/documents/documents.js';
 import { rebase } from '../../src/engine/documents/reading.js';
 import type { Folding } from '../../src/engine/folds/folding.js';
+import { readJsonText } from '../../src/documents/json-reader.js';
+import type { Json } from '../../src/documents/value.js';
 import { Folds } from '../../src/engine/folds/folds.js';
+import { OpenFold } from '../../src/engine/folds/open-fold.js';
 import { FoldUnreadableError, foldOn } from '../../src/engine/folds/log-fold.js';
 import { OpenFold } from '../../src/engine/folds/open-fold.js';
 import { limits } from '../../src/base/limits.js';
-import type { Logs, RecordSlice } from '../../src/engine/ports.js';
+import type { Hashing, Logs, RecordSlice } from '../../src/engine/ports.js';
 import type { Pending } from '../../src/engine/pending.js';
 import { notificationPage } from '../../src/engine/notifications/reading.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
@@ -108,8 +111,9 @@ const counting: Folding<number> = {
   snapshotOf: () => ({ payload: new Uint8Array() }),
   readSnapshot: () => undefined,
   bytesOf: () => 0,
+  weightOf: () => 0,
   startsAnywhere: false,
-  cacheBytes: 2 * limits.documentWeightMin,
+  cacheBytes: 2 * limits.foldWeightMin,
 };
 
 test('what was stamped counts as kept until it is committed, and goes with the oldest then', async () => {
@@ -127,6 +131,40 @@ test('what was stamped counts as kept until it is committed, and goes with the o
   stamped.log.commitThrough({ writer: own, seq: 1 });
   await folds.current(channels[4]!);
   expect(isKept()).toEqual([false, false, false, true, true]);
+});
+
+test('folds are kept by what they take in memory, whatever bytes a snapshot of them has', async () => {
+  const heavy: Folding<number> = { ...counting, weightOf: () => limits.foldWeightMin };
+  const keptOf = async (folding: Folding<number>): Promise<number> => {
+    const folds = new Folds('document', folding, {} as Logs, own, { failed: () => {} });
+    for (let i = 0; i < 5; i++)
+      await folds.current(channelOf(new ChannelLog({ ...ref, channel: `doc:${i}` } as ChannelRef)));
+    return [...folds.open].length;
+  };
+  expect(await keptOf(counting)).toBe(2);
+  expect(await keptOf({ ...counting, bytesOf: () => 1_000_000 })).toBe(2);
+  expect(await keptOf(heavy)).toBe(1);
+});
+
+test('documents of as many bytes count for more where they have many parts', async () => {
+  const parts = `[${'[1],'.repeat(2_000)}0]`;
+  const text = JSON.stringify('x'.repeat(parts.length - 2));
+  const keptOf = async (json: string): Promise<number> => {
+    const document = readJsonText(json) as Json;
+    const hooks = { failed: () => {} };
+    const documents = new Documents({} as Logs, own, {} as Hashing, hooks, 64 * parts.length);
+    for (let i = 0; i < 20; i++) {
+      const channel = channelOf(new ChannelLog({ ...ref, channel: `doc:${i}` } as ChannelRef));
+      const open = new OpenFold(channel.log, documents.folding);
+      const fold = { document, version: 1, voids: 0 };
+      open.moveTo({ fold, position: 0, snapshotAt: undefined, costSince: 0 });
+      channel.fold = open;
+      await documents.current(channel);
+    }
+    return [...documents.open].length;
+  };
+  expect(await keptOf(text)).toBe(20);
+  expect(await keptOf(parts)).toBe(1);
 });
 
 test('who reads on across the end of a generation is shown all of the next one, what its snapshot stands for too', async () => {

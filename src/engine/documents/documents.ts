@@ -5,7 +5,7 @@ import { limits } from '../../base/limits.js';
 import type { RuleSet } from '../../channels/rules.js';
 import { type Fold, emptyFold, foldEntry } from '../../documents/fold.js';
 import { readSnapshot, snapshotOf } from '../../documents/snapshot.js';
-import { canonical, sizeOf } from '../../documents/value.js';
+import { canonical, memoryOf, sizeOf } from '../../documents/value.js';
 import type { DocumentInfo } from '../../protocol/messages.js';
 import type { Folding } from '../folds/folding.js';
 import { Folds, type FoldsHooks } from '../folds/folds.js';
@@ -17,6 +17,7 @@ const documentFolding: Omit<Folding<Fold>, 'cacheBytes'> = {
   snapshotOf,
   readSnapshot,
   bytesOf: ({ document }) => sizeOf(document),
+  weightOf: ({ document }) => memoryOf(document),
   startsAnywhere: false,
 };
 

@@ -29,6 +29,8 @@ export interface Folding<F> {
   readSnapshot(content: Content): F | undefined;
   /** Of a snapshot, about. */
   bytesOf(fold: F): number;
+  /** In memory, about. */
+  weightOf(fold: F): number;
   /** What it comes to does not depend on what retention removed. */
   readonly startsAnywhere: boolean;
   /** Of all that is kept in memory. */

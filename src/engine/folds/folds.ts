@@ -240,7 +240,7 @@ export class Folds<F> {
   #use(channel: ActiveChannel, open: OpenFold<F>): void {
     this.#keptBytes -= this.#kept.get(channel) ?? 0;
     this.#kept.delete(channel);
-    const weight = limits.documentWeight * open.bytes + limits.documentWeightMin;
+    const weight = open.weight + limits.foldWeightMin;
     this.#kept.set(channel, weight);
     this.#keptBytes += weight;
     let underWay = 0;

@@ -53,8 +53,8 @@ export class OpenFold<F> {
   }
 
   /** Of what is committed. */
-  get bytes(): number {
-    return this.folding.bytesOf(this.#folded.fold);
+  get weight(): number {
+    return this.folding.weightOf(this.#folded.fold);
   }
 
   get isAhead(): boolean {

@@ -33,6 +33,7 @@ const inboxFolding: Folding<Inbox> = {
   snapshotOf: snapshotOfInbox,
   readSnapshot: readInboxSnapshot,
   bytesOf: inboxBytes,
+  weightOf: (inbox) => limits.inboxWeight * inboxBytes(inbox),
   startsAnywhere: true,
   cacheBytes: limits.inboxCacheBytes,
 };
