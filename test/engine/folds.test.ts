@@ -11,7 +11,6 @@ import type { Folding } from '../../src/engine/folds/folding.js';
 import { readJsonText } from '../../src/documents/json-reader.js';
 import type { Json } from '../../src/documents/value.js';
 import { Folds } from '../../src/engine/folds/folds.js';
-import { OpenFold } from '../../src/engine/folds/open-fold.js';
 import { FoldUnreadableError, foldOn } from '../../src/engine/folds/log-fold.js';
 import { OpenFold } from '../../src/engine/folds/open-fold.js';
 import { limits } from '../../src/base/limits.js';
@@ -136,7 +135,7 @@ test('what was stamped counts as kept until it is committed, and goes with the o
 test('folds are kept by what they take in memory, whatever bytes a snapshot of them has', async () => {
   const heavy: Folding<number> = { ...counting, weightOf: () => limits.foldWeightMin };
   const keptOf = async (folding: Folding<number>): Promise<number> => {
-    const folds = new Folds('document', folding, {} as Logs, own, { failed: () => {} });
+    const folds = new Folds('document', folding, {} as Logs, own, { failed: () => {}, broken: () => {} });
     for (let i = 0; i < 5; i++)
       await folds.current(channelOf(new ChannelLog({ ...ref, channel: `doc:${i}` } as ChannelRef)));
     return [...folds.open].length;
@@ -151,7 +150,7 @@ test('documents of as many bytes count for more where they have many parts', asy
   const text = JSON.stringify('x'.repeat(parts.length - 2));
   const keptOf = async (json: string): Promise<number> => {
     const document = readJsonText(json) as Json;
-    const hooks = { failed: () => {} };
+    const hooks = { failed: () => {}, broken: () => {} };
     const documents = new Documents({} as Logs, own, {} as Hashing, hooks, 64 * parts.length);
     for (let i = 0; i < 20; i++) {
       const channel = channelOf(new ChannelLog({ ...ref, channel: `doc:${i}` } as ChannelRef));
