@@ -326,8 +326,8 @@ export class Membership {
       const member = this.#table.nextToProbe();
       if (member) this.#prober.probe(member, now);
     }
-    const dead = this.#reunion.deadToPing(now);
-    if (dead) this.#gossip.send(dead, { type: 'ping', seq: this.#nextSeq() });
+    const gone = this.#reunion.goneToPing(now);
+    if (gone) this.#gossip.send(gone, { type: 'ping', seq: this.#nextSeq() });
     const lost = this.#reunion.rejoinAddress(this.#standing.profile.peerAddress, now);
     if (lost) this.#requestSync(lost);
     if (this.#nextSyncAt <= now) this.#syncWithSomebody(now);

@@ -49,7 +49,7 @@ export interface MembershipParameters {
   readonly syncIntervalMs: number;
   /** A node that knows nobody, or met a stranger, tries a sync this often. */
   readonly rejoinIntervalMs: number;
-  /** The dead are pinged, one each `deadPingIntervalMs`, for so long after their death; later only by a sync. */
+  /** The dead and those who left are pinged, one each `deadPingIntervalMs`, for so long after that; later only by a sync. */
   readonly deadPingMs: number;
   readonly deadPingIntervalMs: number;
   /** The dead and those who left are remembered so long, to be tried again. */

@@ -1,5 +1,6 @@
 /** Finding others again: known addresses when alone, and whoever is held dead, so that both sides of a healed partition
- *  meet. The recently dead are also pinged, which costs less and works sooner. */
+ *  meet, or has left: it may come back knowing nobody. Those that went recently are also pinged, which costs less and works
+ *  sooner. */
 import { limits } from '../base/limits.js';
 import type { Random } from '../base/random.js';
 import type { Member } from './member.js';
@@ -64,17 +65,17 @@ export class Reunion {
     const isEager = this.#table.presentCount === 1 || (lost.length > 0 && now < this.#eagerUntil);
     this.#nextRejoinAt =
       now + (isEager ? rejoinIntervalMs : syncIntervalMs * (0.75 + this.#random.next() / 2));
-    for (const member of this.#table.pick(1, isDead)) lost.push(member.profile.peerAddress);
+    for (const member of this.#table.pick(1, isGone)) lost.push(member.profile.peerAddress);
     return lost[Math.floor(this.#random.next() * lost.length)];
   }
 
-  /** One of the recently dead, now and then. */
-  deadToPing(now: number): Member | undefined {
+  /** One of those that went recently, now and then. */
+  goneToPing(now: number): Member | undefined {
     if (now < this.#nextDeadPingAt) return undefined;
     this.#nextDeadPingAt = now + this.#parameters.deadPingIntervalMs;
     if (this.#table.presentCount > this.#table.size) return undefined;
     const recent = now - this.#parameters.deadPingMs;
-    return this.#table.pick(1, (member) => isDead(member) && member.changedAt > recent)[0];
+    return this.#table.pick(1, (member) => isGone(member) && member.changedAt > recent)[0];
   }
 
   /** Whether to sync with a sender nobody told us of. */
@@ -85,6 +86,6 @@ export class Reunion {
   }
 }
 
-function isDead(member: Member): boolean {
-  return member.state === 'dead';
+function isGone({ state }: Member): boolean {
+  return state === 'dead' || state === 'left';
 }

@@ -356,6 +356,18 @@ describe('this node', () => {
     expect(new Set(news.map((statement) => statement.node))).toEqual(new Set([a]));
   });
 
+  test('looks for who left in order: it may come back knowing nobody', () => {
+    const node = subject([b]);
+    node.packet(b, gossip, [left(b, 1)]);
+    node.take();
+    node.pass(Math.max(lan.deadPingIntervalMs, 2 * lan.rejoinIntervalMs));
+    const effects = node.take();
+    const pinged = effects.flatMap((effect) => (effect.type === 'send' ? [effect.packet] : []));
+    expect(pinged.some(({ to, message }) => to === b && message.type === 'ping')).toBe(true);
+    const asked = effects.flatMap((effect) => (effect.type === 'sync' ? [effect.address] : []));
+    expect(asked).toContain(profileOf(b).peerAddress);
+  });
+
   test('drops what is meant for another, and asks a stranger for everything once a second', () => {
     const node = subject([b]);
     const head = { from: e, boot: bootOf('e'), incarnation: 1, message: gossip, news: [] };
