@@ -22,7 +22,9 @@ interface Fetched {
 interface Sent {
   readonly key: string;
   readonly operations: readonly PatchOperation[];
+  readonly ifVersion: number | undefined;
   acked(dot: Dot, level?: Published['level']): void;
+  refused(error: unknown): void;
 }
 
 interface Looked {
@@ -72,10 +74,16 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
     patch: (
       _: string,
       operations: readonly PatchOperation[],
-      { idempotencyKey: key }: { idempotencyKey: string },
+      { idempotencyKey: key, ifVersion }: { idempotencyKey: string; ifVersion?: number },
     ) =>
-      new Promise((resolve) =>
-        sent.push({ key, operations, acked: (dot, level = 'quorum') => resolve({ dot, level }) }),
+      new Promise((resolve, reject) =>
+        sent.push({
+          key,
+          operations,
+          ifVersion,
+          acked: (dot, level = 'quorum') => resolve({ dot, level }),
+          refused: reject,
+        }),
       ),
     history: (_: string, query: { including?: { id: string }; cursor?: string }) => {
       const history = {
