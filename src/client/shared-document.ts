@@ -235,6 +235,7 @@ export class SharedDocument<T = unknown> {
     const then = readJsonText((await this.#client.document(this.channel, { at })).text);
     if (then instanceof Fault) throw errorOf(this.channel, then);
     const patch = diff(this.#view.json, then);
+    if (patch instanceof Fault) throw errorOf(this.channel, patch);
     return patch === '[]' ? undefined : this.change(JSON.parse(patch) as PatchOperation[]);
   }
 

@@ -113,10 +113,10 @@ export interface Shown {
 
 /** What makes one document of another. */
 export function between(from: Json, to: Json): Edit[] {
-  const patch = isEqual(from, to) ? [] : readPatch(diff(from, to));
-  return patch instanceof Fault
-    ? [{ kind: 'put', path: [], before: from, after: to }]
-    : editsOf(from, patch, false);
+  const text = diff(from, to);
+  const patch = text instanceof Fault ? text : readPatch(text);
+  if (patch instanceof Fault) return [{ kind: 'put', path: [], before: from, after: to }];
+  return editsOf(from, patch, false);
 }
 
 /** A change and the one that takes it back are nothing together: what came between is left, moved by that. */
@@ -184,7 +184,10 @@ function undoPatch(view: Json, edits: readonly Edit[], isSettled: boolean): Undo
   const patch = writePatch(operations);
   const isWithin = utf8(patch).length <= limits.documentBytesMax / 2 && !(readPatch(patch) instanceof Fault);
   if (isTested && isWithin) return { patch, isAtVersion: false };
-  if (isSettled) return { patch: diff(view, document), isAtVersion: true };
+  if (isSettled) {
+    const whole = diff(view, document);
+    return whole instanceof Fault ? whole : { patch: whole, isAtVersion: true };
+  }
   return new Fault('too-large', 'Too much to be taken back while own changes are on their way.');
 }
 
