@@ -14,6 +14,8 @@ export interface OwnChange {
   readonly patch: Patch;
   /** It takes that one back. */
   readonly undoes?: OwnChange | undefined;
+  /** One of several: whoever makes it says what becomes of it. */
+  readonly isAttempt?: boolean;
   /** One that takes it back is on its way. */
   undoneBy?: OwnChange | undefined;
   /** Once it is acknowledged. */

@@ -1,10 +1,8 @@
 /** A document as several hold it at once: the server's order of it, and one's own changes on top of that until the order has
  *  them. A change shows at once; what others change meanwhile moves below it, and what turns out not to apply is taken back. */
 import { Fault } from '../documents/faults.js';
-import { type Fold, foldChange, foldEntry } from '../documents/fold.js';
+import { type Fold, foldEntry } from '../documents/fold.js';
 import { applyPatch } from '../documents/apply.js';
-import { diff } from '../documents/diff.js';
-import { editsOf } from '../documents/edits.js';
 import { readJsonText } from '../documents/json-reader.js';
 import { readPatch } from '../documents/patch.js';
 import { type Json, canonical } from '../documents/value.js';
@@ -16,14 +14,16 @@ import type { DocumentOptions, DocumentSnapshot, PatchOperation, PatchOptions } 
 import { Emitter, type Listener } from './emitter.js';
 import { RinglogError, lostError } from './error.js';
 import type { Message } from './message.js';
+import { OnTheirWay, type Order } from './on-their-way.js';
 import { type OwnChange, UnheardChanges, idOf, isWithin } from './own-changes.js';
 import { OwnVerdicts, type Verdicts } from './own-verdicts.js';
 import { type PathChange, PathWatches } from './path-watches.js';
 import type { Published } from './published.js';
 import type { GapNotice } from './reading.js';
+import { revert } from './reverting.js';
 import type { SharedDocumentEvents, SharedDocumentOptions } from './shared-document-options.js';
 import type { Subscription } from './subscription.js';
-import { type Shown, UndoHistory, between } from './undo-history.js';
+import { UndoHistory } from './undo-history.js';
 
 /** More than that comes sooner with the document itself. */
 const waitingMax = 4_096;
@@ -41,7 +41,7 @@ export class SharedDocument<T = unknown> {
   /** What the order gives, as far as it was delivered. */
   #base: Fold | undefined;
   /** Not in the order yet, as far as this client has it. */
-  #own: OwnChange[] = [];
+  readonly #own = new OnTheirWay();
   readonly #view: DocumentView<T>;
   /** Delivered while the document is being fetched: behind the place it is fetched of. */
   #waiting: Message[] | undefined = [];
@@ -76,11 +76,11 @@ export class SharedDocument<T = unknown> {
     this.#watches = new PathWatches((error) => this.#report(error));
     this.#subscription = client.subscribe(channel, then && { start: { cursor: then.cursor } });
     this.#unheard = new UnheardChanges(client, this.#subscription, {
-      own: () => this.#own,
+      own: () => this.#own.all,
       isFetching: () => this.#waiting !== undefined,
       lost: (own) => this.#takeBack(own, lostError(channel, idOf(own))),
       passed: (own) => {
-        if (!this.#settled(own.key)) return;
+        if (!this.#own.settled(own.key)) return;
         this.#history.passedOver(own);
         this.#show(this.#replayed(), true);
       },
@@ -105,6 +105,7 @@ export class SharedDocument<T = unknown> {
       } else if (!resumed || this.#isStale || this.#writers.size > 1) void this.#fetch(cursor);
     });
     this.#subscription.on('error', (error) => this.#ended(error));
+    this.#subscription.on('closed', () => this.#own.end());
     if (!then) this.#play();
     this.#subscription.on('rebase', (state) => {
       this.#play();
@@ -148,7 +149,7 @@ export class SharedDocument<T = unknown> {
 
   /** Own changes on their way. */
   get pending(): number {
-    return this.#own.length;
+    return this.#own.all.length;
   }
 
   /** What is shown is what was delivered so far, and may be no version of the document: what came in between is not known.
@@ -182,15 +183,15 @@ export class SharedDocument<T = unknown> {
   #change(
     operations: readonly PatchOperation[],
     options: PatchOptions,
-    undoes?: OwnChange,
+    about: Pick<OwnChange, 'undoes' | 'isAttempt'> = {},
   ): Promise<Published> {
     const patch = readPatch(JSON.stringify(operations));
     const next = patch instanceof Fault ? patch : applyPatch(this.#view.json, patch, this.#createParents);
     if (patch instanceof Fault || next instanceof Fault) throw errorOf(this.channel, next as Fault);
     this.#view.check(next);
     const key = options.idempotencyKey ?? this.#client.newKey();
-    const own: OwnChange = { key, patch, undoes };
-    this.#own.push(own);
+    const own: OwnChange = { key, patch, ...about };
+    this.#own.add(own);
     this.#history.made(own);
     this.#show(next, true);
     return this.#client.patch(this.channel, operations, { ...options, idempotencyKey: key }).then(
@@ -219,24 +220,33 @@ export class SharedDocument<T = unknown> {
   undo(): Promise<Published> | undefined {
     const own = this.#history.newest;
     if (!own) return undefined;
-    const isSettled = this.#own.length === 0 && !this.#isTentative;
-    const undo = this.#history.undoOf(own, this.#view.json, this.#shown(), isSettled);
+    const isSettled = this.#own.all.length === 0 && !this.#isTentative;
+    const undo = this.#history.undoOf(own, this.#view.json, this.#own.shown(this.#order), isSettled);
     if (!undo) {
       this.#history.passedOver(own);
       return this.undo();
     }
     if (undo instanceof Fault) throw errorOf(this.channel, undo);
     const options = undo.isAtVersion ? { ifVersion: this.version } : {};
-    return this.#change(JSON.parse(undo.patch) as PatchOperation[], options, own);
+    return this.#change(JSON.parse(undo.patch) as PatchOperation[], options, { undoes: own });
   }
 
-  /** Makes the document what it was then, by another change; `undefined` where it is that. */
+  /** Makes the document what it was then, by another change, once no own change is on its way; `undefined` where it is that. It
+   *  holds for the version alone that is shown then, and is made anew where somebody was first: five times, then it rejects with
+   *  VERSION_MISMATCH. */
   async revert(at: NonNullable<DocumentOptions['at']>): Promise<Published | undefined> {
     const then = readJsonText((await this.#client.document(this.channel, { at })).text);
     if (then instanceof Fault) throw errorOf(this.channel, then);
-    const patch = diff(this.#view.json, then);
-    if (patch instanceof Fault) throw errorOf(this.channel, patch);
-    return patch === '[]' ? undefined : this.change(JSON.parse(patch) as PatchOperation[]);
+    const about = {
+      channel: this.channel,
+      platform: this.#client.platform,
+      shown: () => ({ view: this.#view.json, version: this.version }),
+      settled: () => this.#own.none(),
+      onChange: (listener: () => void) => this.on('change', listener),
+      change: (operations: readonly PatchOperation[], ifVersion: number) =>
+        this.#change(operations, { ifVersion }, { isAttempt: true }),
+    };
+    return revert(about, then);
   }
 
   close(): void {
@@ -290,7 +300,7 @@ export class SharedDocument<T = unknown> {
     this.#writers.add(message.entry.writer);
     this.#createParents = message.entry.createParents === true;
     const before = this.#base!;
-    const own = this.#settled(message.idempotencyKey);
+    const own = this.#own.settled(message.idempotencyKey);
     const { fold, fault } = foldEntry(before, message.entry);
     this.#base = fold;
     // It may come before its acknowledgement.
@@ -314,7 +324,7 @@ export class SharedDocument<T = unknown> {
     if (!this.#base) return;
     this.#meanwhile ??= { fold: this.#base, keys: new Set() };
     this.#meanwhile.fold = foldEntry(this.#meanwhile.fold, entry).fold;
-    const isOwn = this.#own.some((own) => own.key === key);
+    const isOwn = this.#own.all.some((own) => own.key === key);
     if (isOwn) this.#meanwhile.keys.add(key!);
     this.#show(this.#replayed(), isOwn);
   }
@@ -328,7 +338,7 @@ export class SharedDocument<T = unknown> {
 
   #passOver(waiting: readonly Message[] = []): void {
     for (const { idempotencyKey } of waiting) {
-      const own = this.#settled(idempotencyKey);
+      const own = this.#own.settled(idempotencyKey);
       if (!own) continue;
       this.#history.passedOver(own);
       this.#verdicts.taken(own);
@@ -342,7 +352,7 @@ export class SharedDocument<T = unknown> {
     if (this.#base) this.#history.jumped(this.#base.document, document);
     this.#base = { document, version, voids };
     this.#createParents = createParents;
-    this.#verdicts.judge({ fold: this.#base, cursor }, this.#own);
+    this.#verdicts.judge({ fold: this.#base, cursor }, this.#own.all);
     this.#meanwhile = undefined;
     this.#writers.clear();
     this.#isStale = false;
@@ -362,7 +372,7 @@ export class SharedDocument<T = unknown> {
     if (voids.size === 0) return;
     for (const own of voids.keys()) {
       this.#history.dropped(own);
-      this.#settled(own.key);
+      this.#own.settled(own.key);
     }
     this.#show(this.#replayed(), true);
     for (const [own, fault] of voids) {
@@ -371,49 +381,29 @@ export class SharedDocument<T = unknown> {
     }
   }
 
-  /** The order has it now. */
-  #settled(key: string | undefined): OwnChange | undefined {
-    const at = key === undefined ? -1 : this.#own.findIndex((own) => own.key === key);
-    return at >= 0 ? this.#own.splice(at, 1)[0] : undefined;
-  }
-
   #takeBack(own: OwnChange, error: unknown): void {
-    if (!this.#settled(own.key)) return;
+    if (!this.#own.settled(own.key)) return;
     this.#history.dropped(own);
     this.#show(this.#replayed(), true);
-    if (error instanceof RinglogError) this.#events.emit('refused', error);
+    if (error instanceof RinglogError && !own.isAttempt) this.#events.emit('refused', error);
   }
 
   /** What the order has of them is in what is fetched now. */
   #passed({ reason, ranges }: GapNotice): void {
     const isGone = reason === 'lost' || reason === 'damaged';
-    for (const own of this.#own.filter(({ dot }) => isWithin(dot, ranges))) {
+    for (const own of this.#own.all.filter(({ dot }) => isWithin(dot, ranges))) {
       if (isGone) this.#takeBack(own, lostError(this.channel, idOf(own)));
-      else if (this.#settled(own.key)) this.#history.passedOver(own);
+      else if (this.#own.settled(own.key)) this.#history.passedOver(own);
     }
     if (isGone) this.#voided(this.#verdicts.lost(ranges));
   }
 
-  /** Own changes on top of the order; one that does not apply now is left out, and judged by the server. */
-  #replayed(each?: (before: Json, own: OwnChange) => void): Json {
-    let fold = this.#meanwhile?.fold ?? this.#base!;
-    for (const own of this.#own) {
-      if (this.#meanwhile?.keys.has(own.key)) continue;
-      const { patch } = own;
-      const next = foldChange(fold, { patch, ifVersion: undefined, createParents: this.#createParents });
-      if (next.fault) continue;
-      each?.(fold.document, own);
-      ({ fold } = next);
-    }
-    return fold.document;
+  #replayed(): Json {
+    return this.#own.replayed(this.#order);
   }
 
-  /** What is shown on top of the order, edit by edit. */
-  #shown(): Shown[] {
-    const shown: Shown[] = [];
-    if (this.#meanwhile) shown.push({ edits: between(this.#base!.document, this.#meanwhile.fold.document) });
-    this.#replayed((before, of) => shown.push({ edits: editsOf(before, of.patch, this.#createParents), of }));
-    return shown;
+  get #order(): Order {
+    return { base: this.#base!, meanwhile: this.#meanwhile, createParents: this.#createParents };
   }
 
   #show(view: Json, isOwn: boolean): void {
