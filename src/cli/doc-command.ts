@@ -168,6 +168,8 @@ async function revert(channel: string, options: DocOptions, signal: AbortSignal)
   const wanted = await documentAt(http, path, options.to);
   const now = await documentAt(http, path, undefined);
   const patch = diff(valueOf(now.text), valueOf(wanted.text));
+  if (patch instanceof Fault)
+    throw new CommandError(exitCodes.failed, `No one change makes it what it was: ${patch.message}`);
   const output = createOutput({});
   if (patch === '[]')
     return output.print(

@@ -12,6 +12,12 @@ import type { Subscription } from './subscription.js';
 export interface OwnChange {
   readonly key: string;
   readonly patch: Patch;
+  /** It takes that one back. */
+  readonly undoes?: OwnChange | undefined;
+  /** One of several: whoever makes it says what becomes of it. */
+  readonly isAttempt?: boolean;
+  /** One that takes it back is on its way. */
+  undoneBy?: OwnChange | undefined;
   /** Once it is acknowledged. */
   dot?: Dot | undefined;
   level?: Published['level'];

@@ -1,35 +1,36 @@
 /** A document as several hold it at once: the server's order of it, and one's own changes on top of that until the order has
  *  them. A change shows at once; what others change meanwhile moves below it, and what turns out not to apply is taken back. */
 import { Fault } from '../documents/faults.js';
-import { type Fold, foldChange, foldEntry } from '../documents/fold.js';
-import { applyPatch, find } from '../documents/apply.js';
-import { diff } from '../documents/diff.js';
+import { type Fold, foldEntry } from '../documents/fold.js';
+import { applyPatch } from '../documents/apply.js';
 import { readJsonText } from '../documents/json-reader.js';
 import { readPatch } from '../documents/patch.js';
-import { readPointer } from '../documents/pointer.js';
-import { type Json, Text, canonical } from '../documents/value.js';
+import { type Json, canonical } from '../documents/value.js';
 import type { WriterId } from '../base/ids.js';
 import type { Client } from './client.js';
+import { errorOf } from './document-error.js';
+import { DocumentView } from './document-view.js';
 import type { DocumentOptions, DocumentSnapshot, PatchOperation, PatchOptions } from './documents.js';
 import { Emitter, type Listener } from './emitter.js';
 import { RinglogError, lostError } from './error.js';
 import type { Message } from './message.js';
+import { OnTheirWay, type Order } from './on-their-way.js';
 import { type OwnChange, UnheardChanges, idOf, isWithin } from './own-changes.js';
 import { OwnVerdicts, type Verdicts } from './own-verdicts.js';
 import { type PathChange, PathWatches } from './path-watches.js';
 import type { Published } from './published.js';
 import type { GapNotice } from './reading.js';
+import { revert } from './reverting.js';
 import type { SharedDocumentEvents, SharedDocumentOptions } from './shared-document-options.js';
 import type { Subscription } from './subscription.js';
+import { UndoHistory } from './undo-history.js';
 
-const undoMax = 100;
 /** More than that comes sooner with the document itself. */
 const waitingMax = 4_096;
 
 export class SharedDocument<T = unknown> {
   readonly channel: string;
   readonly #client: Client;
-  readonly #parse: ((value: unknown) => T) | undefined;
   readonly #events: Emitter<SharedDocumentEvents>;
   readonly #watches: PathWatches;
   readonly #subscription: Subscription;
@@ -40,9 +41,8 @@ export class SharedDocument<T = unknown> {
   /** What the order gives, as far as it was delivered. */
   #base: Fold | undefined;
   /** Not in the order yet, as far as this client has it. */
-  #own: OwnChange[] = [];
-  #view: Json = null;
-  #value: { readonly value: T } | undefined;
+  readonly #own = new OnTheirWay();
+  readonly #view: DocumentView<T>;
   /** Delivered while the document is being fetched: behind the place it is fetched of. */
   #waiting: Message[] | undefined = [];
   /** What that comes to meanwhile, on top of what was there before, and the own changes among it: to be shown. */
@@ -57,8 +57,7 @@ export class SharedDocument<T = unknown> {
   /** Of the patches since the document was told whole: what several wrote the order may have otherwise in the end, and to a
    *  connection that stands that is told. */
   readonly #writers = new Set<WriterId>();
-  /** Own changes that took effect: the document before and behind each. */
-  #undo: { readonly own: OwnChange; readonly before: Json; readonly after: Json }[] = [];
+  readonly #history = new UndoHistory();
   readonly #opened: Promise<void>;
   #isPlaying = false;
   #isThere = (): void => undefined;
@@ -72,16 +71,18 @@ export class SharedDocument<T = unknown> {
   ) {
     this.channel = channel;
     this.#client = client;
-    this.#parse = parse;
+    this.#view = new DocumentView(parse);
     this.#events = new Emitter((error) => this.#report(error));
     this.#watches = new PathWatches((error) => this.#report(error));
     this.#subscription = client.subscribe(channel, then && { start: { cursor: then.cursor } });
     this.#unheard = new UnheardChanges(client, this.#subscription, {
-      own: () => this.#own,
+      own: () => this.#own.all,
       isFetching: () => this.#waiting !== undefined,
       lost: (own) => this.#takeBack(own, lostError(channel, idOf(own))),
-      passed: ({ key }) => {
-        if (this.#settled(key)) this.#show(this.#replayed(), true);
+      passed: (own) => {
+        if (!this.#own.settled(own.key)) return;
+        this.#history.passedOver(own);
+        this.#show(this.#replayed(), true);
       },
     });
     this.#verdicts = new OwnVerdicts(client, channel, (voids) => this.#voided(voids));
@@ -104,6 +105,7 @@ export class SharedDocument<T = unknown> {
       } else if (!resumed || this.#isStale || this.#writers.size > 1) void this.#fetch(cursor);
     });
     this.#subscription.on('error', (error) => this.#ended(error));
+    this.#subscription.on('closed', () => this.#own.end());
     if (!then) this.#play();
     this.#subscription.on('rebase', (state) => {
       this.#play();
@@ -132,13 +134,12 @@ export class SharedDocument<T = unknown> {
 
   /** The document with the own changes that are on their way. Throws what `parse` throws. */
   get value(): T {
-    this.#value ??= { value: this.#parsed(this.#view) };
-    return this.#value.value;
+    return this.#view.value;
   }
 
   /** The same as canonical JSON. */
   get json(): string {
-    return canonical(this.#view);
+    return canonical(this.#view.json);
   }
 
   /** Of the order, own changes on their way not counted. */
@@ -148,7 +149,7 @@ export class SharedDocument<T = unknown> {
 
   /** Own changes on their way. */
   get pending(): number {
-    return this.#own.length;
+    return this.#own.all.length;
   }
 
   /** What is shown is what was delivered so far, and may be no version of the document: what came in between is not known.
@@ -159,9 +160,7 @@ export class SharedDocument<T = unknown> {
 
   /** A text in it, without making a value of everything; `undefined` where there is none. */
   text(path: string): string | undefined {
-    const pointer = readPointer(path);
-    const value = pointer instanceof Fault ? pointer : find(this.#view, pointer);
-    return typeof value === 'string' || value instanceof Text ? String(value) : undefined;
+    return this.#view.text(path);
   }
 
   on<K extends keyof SharedDocumentEvents>(name: K, listener: Listener<SharedDocumentEvents[K]>): () => void {
@@ -178,13 +177,22 @@ export class SharedDocument<T = unknown> {
   /** Shows at once; resolves when the order has it. Throws RinglogError for what does not apply to what is shown, and what
    *  `parse` throws of what would come of it, unless it throws of what is shown, too. */
   change(operations: readonly PatchOperation[], options: PatchOptions = {}): Promise<Published> {
+    return this.#change(operations, options);
+  }
+
+  #change(
+    operations: readonly PatchOperation[],
+    options: PatchOptions,
+    about: Pick<OwnChange, 'undoes' | 'isAttempt'> = {},
+  ): Promise<Published> {
     const patch = readPatch(JSON.stringify(operations));
-    const next = patch instanceof Fault ? patch : applyPatch(this.#view, patch, this.#createParents);
+    const next = patch instanceof Fault ? patch : applyPatch(this.#view.json, patch, this.#createParents);
     if (patch instanceof Fault || next instanceof Fault) throw errorOf(this.channel, next as Fault);
-    this.#check(next);
+    this.#view.check(next);
     const key = options.idempotencyKey ?? this.#client.newKey();
-    const own: OwnChange = { key, patch };
-    this.#own.push(own);
+    const own: OwnChange = { key, patch, ...about };
+    this.#own.add(own);
+    this.#history.made(own);
     this.#show(next, true);
     return this.#client.patch(this.channel, operations, { ...options, idempotencyKey: key }).then(
       (published) => {
@@ -206,19 +214,39 @@ export class SharedDocument<T = unknown> {
     return this.change([{ op: 'splice', path, at, remove, insert }]);
   }
 
-  /** Takes the newest own change back that took effect, by another change; `undefined` without one. What others did since
-   *  stays, and may make that impossible: it then throws as `change` does. */
+  /** Takes the newest own change back, by another change, which is none that is undone; `undefined` without one. What others
+   *  did since stays. Where they changed the same it throws PATCH_FAILED, or rejects with it, with the reason `test-failed`, and
+   *  the change is the newest still. */
   undo(): Promise<Published> | undefined {
-    const last = this.#undo.pop();
-    return last && this.change(JSON.parse(diff(last.after, last.before)) as PatchOperation[]);
+    const own = this.#history.newest;
+    if (!own) return undefined;
+    const isSettled = this.#own.all.length === 0 && !this.#isTentative;
+    const undo = this.#history.undoOf(own, this.#view.json, this.#own.shown(this.#order), isSettled);
+    if (!undo) {
+      this.#history.passedOver(own);
+      return this.undo();
+    }
+    if (undo instanceof Fault) throw errorOf(this.channel, undo);
+    const options = undo.isAtVersion ? { ifVersion: this.version } : {};
+    return this.#change(JSON.parse(undo.patch) as PatchOperation[], options, { undoes: own });
   }
 
-  /** Makes the document what it was then, by another change; `undefined` where it is that. */
+  /** Makes the document what it was then, by another change, once no own change is on its way; `undefined` where it is that. It
+   *  holds for the version alone that is shown then, and is made anew where somebody was first: five times, then it rejects with
+   *  VERSION_MISMATCH. */
   async revert(at: NonNullable<DocumentOptions['at']>): Promise<Published | undefined> {
     const then = readJsonText((await this.#client.document(this.channel, { at })).text);
     if (then instanceof Fault) throw errorOf(this.channel, then);
-    const patch = diff(this.#view, then);
-    return patch === '[]' ? undefined : this.change(JSON.parse(patch) as PatchOperation[]);
+    const about = {
+      channel: this.channel,
+      platform: this.#client.platform,
+      shown: () => ({ view: this.#view.json, version: this.version }),
+      settled: () => this.#own.none(),
+      onChange: (listener: () => void) => this.on('change', listener),
+      change: (operations: readonly PatchOperation[], ifVersion: number) =>
+        this.#change(operations, { ifVersion }, { isAttempt: true }),
+    };
+    return revert(about, then);
   }
 
   close(): void {
@@ -272,13 +300,16 @@ export class SharedDocument<T = unknown> {
     this.#writers.add(message.entry.writer);
     this.#createParents = message.entry.createParents === true;
     const before = this.#base!;
-    const own = this.#settled(message.idempotencyKey);
+    const own = this.#own.settled(message.idempotencyKey);
     const { fold, fault } = foldEntry(before, message.entry);
     this.#base = fold;
     // It may come before its acknowledgement.
     if (own) own.dot ??= message.entry;
-    if (own && fault) this.#events.emit('refused', errorOf(this.channel, fault, own));
-    else if (own) this.#remember(own, before.document, fold.document);
+    if (!fault) this.#history.took(before.document, message.entry, own);
+    if (own && fault) {
+      this.#history.dropped(own);
+      this.#events.emit('refused', errorOf(this.channel, fault, own));
+    } else if (own) this.#verdicts.taken(own);
     this.#show(this.#replayed(), own !== undefined);
   }
 
@@ -293,7 +324,7 @@ export class SharedDocument<T = unknown> {
     if (!this.#base) return;
     this.#meanwhile ??= { fold: this.#base, keys: new Set() };
     this.#meanwhile.fold = foldEntry(this.#meanwhile.fold, entry).fold;
-    const isOwn = this.#own.some((own) => own.key === key);
+    const isOwn = this.#own.all.some((own) => own.key === key);
     if (isOwn) this.#meanwhile.keys.add(key!);
     this.#show(this.#replayed(), isOwn);
   }
@@ -307,24 +338,21 @@ export class SharedDocument<T = unknown> {
 
   #passOver(waiting: readonly Message[] = []): void {
     for (const { idempotencyKey } of waiting) {
-      const own = this.#settled(idempotencyKey);
-      if (own) this.#verdicts.taken(own);
+      const own = this.#own.settled(idempotencyKey);
+      if (!own) continue;
+      this.#history.passedOver(own);
+      this.#verdicts.taken(own);
     }
-  }
-
-  #remember(own: OwnChange, before: Json, after: Json): void {
-    this.#undo.push({ own, before, after });
-    if (this.#undo.length > undoMax) this.#undo.shift();
-    this.#verdicts.taken(own);
   }
 
   #rebased(state: DocumentSnapshot): void {
     const document = readJsonText(state.text);
     if (document instanceof Fault) return this.#report(new Error(document.message));
     const { version, voids, cursor, createParents } = state;
+    if (this.#base) this.#history.jumped(this.#base.document, document);
     this.#base = { document, version, voids };
     this.#createParents = createParents;
-    this.#verdicts.judge({ fold: this.#base, cursor }, this.#own);
+    this.#verdicts.judge({ fold: this.#base, cursor }, this.#own.all);
     this.#meanwhile = undefined;
     this.#writers.clear();
     this.#isStale = false;
@@ -342,8 +370,10 @@ export class SharedDocument<T = unknown> {
   /** They are nothing where the order has them, whatever they did here. */
   #voided(voids: Verdicts): void {
     if (voids.size === 0) return;
-    this.#undo = this.#undo.filter(({ own }) => !voids.has(own));
-    for (const { key } of voids.keys()) this.#settled(key);
+    for (const own of voids.keys()) {
+      this.#history.dropped(own);
+      this.#own.settled(own.key);
+    }
     this.#show(this.#replayed(), true);
     for (const [own, fault] of voids) {
       const error = fault ? errorOf(this.channel, fault, own) : lostError(this.channel, idOf(own));
@@ -351,44 +381,35 @@ export class SharedDocument<T = unknown> {
     }
   }
 
-  /** The order has it now. */
-  #settled(key: string | undefined): OwnChange | undefined {
-    const at = key === undefined ? -1 : this.#own.findIndex((own) => own.key === key);
-    return at >= 0 ? this.#own.splice(at, 1)[0] : undefined;
-  }
-
   #takeBack(own: OwnChange, error: unknown): void {
-    if (!this.#settled(own.key)) return;
+    if (!this.#own.settled(own.key)) return;
+    this.#history.dropped(own);
     this.#show(this.#replayed(), true);
-    if (error instanceof RinglogError) this.#events.emit('refused', error);
+    if (error instanceof RinglogError && !own.isAttempt) this.#events.emit('refused', error);
   }
 
   /** What the order has of them is in what is fetched now. */
   #passed({ reason, ranges }: GapNotice): void {
     const isGone = reason === 'lost' || reason === 'damaged';
-    for (const own of this.#own.filter(({ dot }) => isWithin(dot, ranges))) {
+    for (const own of this.#own.all.filter(({ dot }) => isWithin(dot, ranges))) {
       if (isGone) this.#takeBack(own, lostError(this.channel, idOf(own)));
-      else this.#settled(own.key);
+      else if (this.#own.settled(own.key)) this.#history.passedOver(own);
     }
     if (isGone) this.#voided(this.#verdicts.lost(ranges));
   }
 
-  /** Own changes on top of the order; one that does not apply now is left out, and judged by the server. */
   #replayed(): Json {
-    let fold = this.#meanwhile?.fold ?? this.#base!;
-    for (const { key, patch } of this.#own) {
-      if (this.#meanwhile?.keys.has(key)) continue;
-      const next = foldChange(fold, { patch, ifVersion: undefined, createParents: this.#createParents });
-      if (!next.fault) ({ fold } = next);
-    }
-    return fold.document;
+    return this.#own.replayed(this.#order);
+  }
+
+  get #order(): Order {
+    return { base: this.#base!, meanwhile: this.#meanwhile, createParents: this.#createParents };
   }
 
   #show(view: Json, isOwn: boolean): void {
-    if (view === this.#view) return;
-    const before = this.#view;
-    this.#view = view;
-    this.#value = undefined;
+    const before = this.#view.json;
+    if (view === before) return;
+    this.#view.json = view;
     const about = { version: this.version, isOwn };
     this.#events.emit('change', about);
     this.#watches.changed(before, view, about);
@@ -401,35 +422,8 @@ export class SharedDocument<T = unknown> {
     this.#events.emit('tentative', isTentative);
   }
 
-  #parsed(view: Json): T {
-    const value = JSON.parse(canonical(view)) as unknown;
-    return this.#parse ? this.#parse(value) : (value as T);
-  }
-
-  /** Where what is shown is of the type, so must be what comes of it. */
-  #check(next: Json): void {
-    if (!this.#parse) return;
-    try {
-      void this.value;
-    } catch {
-      return;
-    }
-    this.#parsed(next);
-  }
-
   #report(error: unknown): void {
     if (error instanceof RinglogError) this.#events.emit('error', error);
     else this.#client.platform.report(error);
   }
-}
-
-/** `own`: it was acknowledged. */
-function errorOf(
-  channel: string,
-  { code: reason, message, operation }: Fault,
-  own?: OwnChange,
-): RinglogError {
-  const details = { channel, reason, ...(operation === undefined ? undefined : { operation }) };
-  const id = own && idOf(own);
-  return new RinglogError({ code: 'PATCH_FAILED', outcome: 'rejected', message, ...details, id });
 }

@@ -3,8 +3,8 @@
 import { documentLimits as limits } from '../base/document-limits.js';
 import { Fault } from './faults.js';
 import { type Members, type Numbers, readItems } from './json-reader.js';
-import { type Pointer, readPointer } from './pointer.js';
-import { type Json, Text } from './value.js';
+import { type Pointer, pointerText, readPointer } from './pointer.js';
+import { type Json, Text, canonical } from './value.js';
 
 export type Operation =
   | { readonly op: 'add' | 'replace' | 'test'; readonly path: Pointer; readonly value: Json }
@@ -33,6 +33,29 @@ export function readPatch(bytes: Uint8Array | string, numbers: Numbers = 'as-fol
     operations.push(operation);
   }
   return operations;
+}
+
+/** Its JSON text. */
+export function writePatch(patch: Patch): string {
+  return `[${patch.map(operationText).join(',')}]`;
+}
+
+function operationText(operation: Operation): string {
+  const { op, path } = operation;
+  const start = `{"op":"${op}","path":${JSON.stringify(pointerText(path))}`;
+  switch (op) {
+    case 'remove':
+      return `${start}}`;
+    case 'move':
+    case 'copy':
+      return `${start},"from":${JSON.stringify(pointerText(operation.from))}}`;
+    case 'splice': {
+      const { at, remove, insert } = operation;
+      return `${start},"at":${at},"remove":${remove},"insert":${JSON.stringify(insert)}}`;
+    }
+    default:
+      return `${start},"value":${canonical(operation.value)}}`;
+  }
 }
 
 function readOperation(item: Members | Json): Operation | Fault {

@@ -22,7 +22,9 @@ interface Fetched {
 interface Sent {
   readonly key: string;
   readonly operations: readonly PatchOperation[];
+  readonly ifVersion: number | undefined;
   acked(dot: Dot, level?: Published['level']): void;
+  refused(error: unknown): void;
 }
 
 interface Looked {
@@ -40,7 +42,7 @@ export const noGap = { ranges: [] };
 
 /** A client whose one subscription is told what to hear, and whose questions are answered by hand. */
 export function setUp(options: SharedDocumentOptions<number[]> = {}) {
-  const listeners = new Map<string, (event: never) => void>();
+  const listeners = new Map<string, ((event: never) => void)[]>();
   const fetches: Fetched[] = [];
   const sent: Sent[] = [];
   const looks: Looked[] = [];
@@ -54,7 +56,7 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
     cursor: 'start',
     state: 'live',
     on: (name: string, listener: (event: never) => void) => {
-      listeners.set(name, listener);
+      listeners.set(name, [...(listeners.get(name) ?? []), listener]);
       if (name === 'entry') for (const entry of kept.splice(0)) listener(entry as never);
     },
     close: () => {
@@ -72,10 +74,16 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
     patch: (
       _: string,
       operations: readonly PatchOperation[],
-      { idempotencyKey: key }: { idempotencyKey: string },
+      { idempotencyKey: key, ifVersion }: { idempotencyKey: string; ifVersion?: number },
     ) =>
-      new Promise((resolve) =>
-        sent.push({ key, operations, acked: (dot, level = 'quorum') => resolve({ dot, level }) }),
+      new Promise((resolve, reject) =>
+        sent.push({
+          key,
+          operations,
+          ifVersion,
+          acked: (dot, level = 'quorum') => resolve({ dot, level }),
+          refused: reject,
+        }),
       ),
     history: (_: string, query: { including?: { id: string }; cursor?: string }) => {
       const history = {
@@ -109,7 +117,9 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
       throw error instanceof Error ? error : new Error(String(error));
     },
   };
-  const hear = (name: string, event: object = {}): void => listeners.get(name)?.(event as never);
+  const hear = (name: string, event: object = {}): void => {
+    for (const listener of listeners.get(name) ?? []) listener(event as never);
+  };
   /** Appends to the list of the document, or what else it is. */
   const add = (value: number, writer = '0', idempotencyKey?: string, more: MessageFacts = {}): void => {
     subscription.cursor = `behind ${value}`;

@@ -1,6 +1,6 @@
 /** What one holder of a document is shown of it: places in it, types, its past, and what comes while nobody can tell it whole. */
 import { expect, test } from 'vitest';
-import { ownError } from '../../src/client/error.js';
+import { RinglogError, ownError } from '../../src/client/error.js';
 import type { SharedDocumentOptions } from '../../src/client/shared-document-options.js';
 import { list, listAt, listBy, message, noGap, setUp, turn, writer } from './document-world.js';
 
@@ -119,7 +119,7 @@ test('one that begins in the past has what it plays before it hears that the ord
 });
 
 test('a document becomes what it was by a change of its own', async () => {
-  const { document, fetches, sent } = await opened({}, 1, 2, 3);
+  const { document, fetches, sent, add } = await opened({}, 1, 2, 3);
   const reverted = document.revert(new Date(7));
   fetches[1]!.resolve(list(1, 2));
   await turn();
@@ -127,10 +127,48 @@ test('a document becomes what it was by a change of its own', async () => {
   expect(sent.map(({ operations }) => operations)).toEqual([[{ op: 'remove', path: '/2' }]]);
   sent[0]!.acked({ writer, seq: 4 });
   expect(await reverted).toMatchObject({ level: 'quorum' });
+  add(4, 'a', sent[0]!.key, { operations: sent[0]!.operations });
   const again = document.revert('place');
   fetches[2]!.resolve(list(1, 2));
   expect(await again).toBeUndefined();
   expect(sent).toHaveLength(1);
+});
+
+test('a document does not become what it was over what others change meanwhile: it is tried again, a few times', async () => {
+  const { document, fetches, sent, add, refused, timers, timePasses } = await opened({}, 1, 2, 3);
+  const mismatch = new RinglogError({ code: 'VERSION_MISMATCH', outcome: 'rejected', message: 'No.' });
+  const reverted = document.revert(new Date(7));
+  fetches[1]!.resolve(list(1, 2));
+  await turn();
+  sent[0]!.refused(mismatch);
+  await turn();
+  expect([sent.length, document.value]).toEqual([1, [1, 2, 3]]);
+  add(4, '0', undefined, { operations: [{ op: 'add', path: '/0', value: 0 }] });
+  await turn();
+  expect(sent.map(({ ifVersion }) => ifVersion)).toEqual([3, 4]);
+  expect([timers.size, document.value]).toEqual([0, [1, 2]]);
+  // Nobody says who was first.
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    sent[attempt]!.refused(mismatch);
+    await turn();
+    timePasses();
+    await turn();
+  }
+  sent[4]!.refused(mismatch);
+  await expect(reverted).rejects.toBe(mismatch);
+  expect([sent.length, document.value, refused]).toEqual([5, [0, 1, 2, 3], []]);
+});
+
+test('a document becomes what it was once no own change is on its way', async () => {
+  const { document, fetches, sent, add } = await opened({}, 1);
+  void document.change([{ op: 'add', path: '/-', value: 2 }]);
+  void document.revert(new Date(7));
+  fetches[1]!.resolve(list(1));
+  await turn();
+  expect([sent.length, document.value]).toEqual([1, [1, 2]]);
+  add(2, 'a', sent[0]!.key);
+  await turn();
+  expect([sent[1]!.ifVersion, document.value]).toEqual([2, [1]]);
 });
 
 test('while no node can tell what the document is, what comes is shown on top of what there was, and said to be tentative', async () => {
