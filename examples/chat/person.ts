@@ -53,7 +53,7 @@ export class Person {
     readonly password: string,
     readonly events: PersonEvents = {},
   ) {
-    this.client = connect({ url: urls, token: () => this.#token() });
+    this.client = connect({ url: urls, token: passwordToken({ url: urls, name, password }) });
   }
 
   /** False where the account was there before. */
@@ -161,18 +161,5 @@ export class Person {
       }
     }
     this.#marking.delete(channel);
-  }
-
-  /** By whichever node answers. */
-  async #token(): Promise<string> {
-    let last: unknown;
-    for (const url of this.urls) {
-      try {
-        return await passwordToken({ url, name: this.name, password: this.password })();
-      } catch (error) {
-        last = error;
-      }
-    }
-    throw last;
   }
 }

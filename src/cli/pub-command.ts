@@ -1,11 +1,10 @@
 /** `ringlog pub`: one message, or standard input line by line. */
-import { type KeyObject, createPrivateKey, createPublicKey, sign } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
 import { utf8 } from '../base/bytes.js';
 import type { Client, PublishOptions, Published } from '../client/index.js';
 import { signerOf } from '../client/people.js';
+import { keyPairIn } from './key-file.js';
 import type { Level } from '../protocol/messages.js';
 import { commandErrorOf, connectedClient } from './client.js';
 import { CommandError, exitCodes } from './exit-codes.js';
@@ -122,26 +121,7 @@ async function publisherOf(client: Client, { sign: file }: PubOptions): Promise<
   const user = client.identity?.user;
   if (user === undefined || user === '')
     throw new CommandError(exitCodes.usage, 'Who signs has a token: give --token-file.');
-  const key = await privateKeyIn(file);
-  const publicKey = createPublicKey(key).export({ format: 'jwk' }).x!;
-  return signerOf(client, {
-    user,
-    publicKey,
-    sign: (message) => sign(null, message, key).toString('base64url'),
-  });
-}
-
-async function privateKeyIn(file: string): Promise<KeyObject> {
-  try {
-    const key = createPrivateKey(await readFile(file));
-    if (key.asymmetricKeyType === 'ed25519') return key;
-  } catch {
-    // Told as what it is not.
-  }
-  throw new CommandError(
-    exitCodes.usage,
-    `${file} is no Ed25519 key in PEM: openssl genpkey -algorithm ed25519 makes one.`,
-  );
+  return signerOf(client, { user, ...(await keyPairIn(file)) });
 }
 
 function lineError(line: number, error: unknown): unknown {

@@ -130,31 +130,58 @@ export function loginMessage(hub: string, name: string, challenge: string): Uint
 
 /** For `connect({ token })`: logs in whenever a token is due. Rejects, so that the client tries again, where no node answers. */
 export function passwordToken(options: {
-  /** `http(s)://` of a node. */
-  readonly url: string;
+  /** `http(s)://` of a node, or of several: where one cannot say who logs in, the next is asked. */
+  readonly url: string | readonly string[];
   readonly hub?: string;
   readonly name: string;
   readonly password: string;
-  /** How long an answer may take: 30 s by default. */
+  /** How long an answer may take: 30 s by default. Several nodes share it, so that one that is silent leaves time for the next. */
   readonly timeoutMs?: number;
 }): () => Promise<string> {
   const { url, hub = 'default', name, password, timeoutMs = defaults.historyTimeoutMs } = options;
+  const urls = typeof url === 'string' ? [url] : url;
+  const eachMs = Math.ceil(timeoutMs / Math.max(1, urls.length));
+  // The one that answered last comes first.
+  let first = 0;
   return async () => {
-    const answer = await fetch(`${url.replace(/\/+$/, '')}/v1/hubs/${hub}/users/login`, {
-      method: 'POST',
-      signal: AbortSignal.timeout(timeoutMs),
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ name, password }),
-    });
-    const { token, code, detail, retryAfterMs } = (await answer.json()) as {
-      token?: string;
-      code?: never;
-      detail?: string;
-      retryAfterMs?: number;
-    };
-    if (token !== undefined) return token;
-    if (code === undefined) throw ownError('UNREACHABLE');
-    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-    throw new RinglogError({ code, outcome: 'rejected', message: detail ?? '', ...wait });
+    let last: unknown = ownError('UNREACHABLE');
+    for (let i = 0; i < urls.length; i++) {
+      const at = (first + i) % urls.length;
+      try {
+        const token = await tokenAt(urls[at]!, { hub, name, password, timeoutMs: eachMs });
+        first = at;
+        return token;
+      } catch (error) {
+        // A password that is wrong at one node is wrong at all, and each of them would count it.
+        if (error instanceof RinglogError && !atThisNode.has(error.code)) throw error;
+        last = error;
+      }
+    }
+    throw last;
   };
+}
+
+/** What says nothing of the other nodes. */
+const atThisNode: ReadonlySet<string> = new Set(['UNREACHABLE', 'UNAVAILABLE', 'OVERLOADED']);
+
+async function tokenAt(
+  url: string,
+  { hub, name, password, timeoutMs }: { hub: string; name: string; password: string; timeoutMs: number },
+): Promise<string> {
+  const answer = await fetch(`${url.replace(/\/+$/, '')}/v1/hubs/${hub}/users/login`, {
+    method: 'POST',
+    signal: AbortSignal.timeout(timeoutMs),
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name, password }),
+  });
+  const { token, code, detail, retryAfterMs } = (await answer.json()) as {
+    token?: string;
+    code?: never;
+    detail?: string;
+    retryAfterMs?: number;
+  };
+  if (token !== undefined) return token;
+  if (code === undefined) throw ownError('UNREACHABLE');
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+  throw new RinglogError({ code, outcome: 'rejected', message: detail ?? '', ...wait });
 }

@@ -1,5 +1,5 @@
 /** The directory, as a client asks it. */
-import { createServer } from 'node:http';
+import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { groupsOf, loginMessage, passwordToken, peopleOf, receiptsOf } from '../../src/client/people.js';
@@ -100,5 +100,47 @@ test('a log-in for a token ends too, where a node takes the connection and says 
   } finally {
     silent.close();
     silent.closeAllConnections();
+  }
+});
+
+test('a token by a password comes from the next node where one is gone, silent or busy, and a wrong password is told once', async () => {
+  const asked: string[] = [];
+  const servers: Server[] = [];
+  const serve = async (name: string, answer?: { status: number; body: object }): Promise<string> => {
+    const server = createServer((_, response) => {
+      asked.push(name);
+      if (answer) response.writeHead(answer.status).end(JSON.stringify(answer.body));
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  try {
+    const gone = await serve('gone');
+    await new Promise((resolve) => servers.pop()!.close(resolve));
+    const silent = await serve('silent');
+    const busy = await serve('busy', { status: 503, body: { code: 'OVERLOADED', retryAfterMs: 5 } });
+    const well = await serve('well', { status: 200, body: { token: 'of ada' } });
+    const wrong = await serve('wrong', { status: 401, body: { code: 'UNAUTHENTICATED' } });
+    const account = { name: 'ada', password: 'correct horse', timeoutMs: 2_000 };
+    const token = passwordToken({ url: [gone, silent, busy, well], ...account });
+    expect(await token()).toBe('of ada');
+    expect(asked.splice(0)).toEqual(['silent', 'busy', 'well']);
+    // Who answered is asked first the next time.
+    expect(await token()).toBe('of ada');
+    expect(asked.splice(0)).toEqual(['well']);
+    await expect(passwordToken({ url: [wrong, well], ...account })()).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+    expect(asked.splice(0)).toEqual(['wrong']);
+    await expect(passwordToken({ url: [gone, busy], ...account })()).rejects.toMatchObject({
+      code: 'OVERLOADED',
+      retryAfterMs: 5,
+    });
+  } finally {
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
   }
 });

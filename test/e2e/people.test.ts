@@ -1,5 +1,8 @@
 /** The directory of a hub by the command, the SDK and a real node. */
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Client, type ConnectOptions, type RinglogError, connect } from '../../src/client/index.js';
 import { passwordToken, peopleOf } from '../../src/client/people.js';
@@ -96,6 +99,65 @@ test('the command does it all too', async () => {
   });
   expect(await run(['user', 'register', 'mallory'])).toMatchObject({ code: 2 });
 });
+
+test('by the command a user with a key, and no administrator, logs in, changes and deletes its own account', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'ringlog-user-'));
+  try {
+    const [pem, other] = [join(directory, 'a.pem'), join(directory, 'b.pem')];
+    const made = await run(['user', 'key', 'new', pem]);
+    const { publicKey } = JSON.parse(made.out) as { publicKey: string };
+    expect((await stat(pem)).mode & 0o777).toBe(0o600);
+    // A key that is there stays.
+    expect(await run(['user', 'key', 'new', pem])).toMatchObject({ code: 2 });
+    expect((await run(['user', 'key', 'new', other])).code).toBe(0);
+    const registering = ['user', 'register', 'dan', '--key-file', pem, '--metadata', '{"team":"blue"}'];
+    expect(await run(registering)).toMatchObject({ code: 0 });
+    const as = async (key: string, args: readonly string[], input = ''): Promise<Ran> => {
+      const { out } = await run(['user', 'login', 'dan', '--key-file', key]);
+      return run([...args, '--token', (JSON.parse(out) as { token: string }).token], input);
+    };
+    expect(await run(['user', 'login', 'dan', '--key-file', other])).toMatchObject({ code: 4 });
+    expect(JSON.parse((await as(pem, ['user', 'show', 'dan'])).out)).toMatchObject({
+      publicKey,
+      hasPassword: false,
+      metadata: { team: 'blue' },
+    });
+    const changed = ['--email', 'dan@example.org', '--metadata', '{"team":"red"}'];
+    expect(await as(pem, ['user', 'change', 'dan', ...changed])).toMatchObject({ code: 0 });
+    expect(JSON.parse((await as(pem, ['user', 'show', 'dan'])).out)).toMatchObject({
+      email: 'dan@example.org',
+      metadata: { team: 'red' },
+    });
+    expect((await as(pem, ['user', 'change', 'dan', '--no-email'])).code).toBe(0);
+    expect((await as(pem, ['user', 'show', 'dan'])).out).not.toContain('email');
+    expect(await as(pem, ['user', 'change', 'dan'])).toMatchObject({ code: 2 });
+    expect(await as(pem, ['user', 'change', 'dan', '--metadata', 'red'])).toMatchObject({ code: 2 });
+
+    // A token alone gives no new password or key.
+    const passwd = ['user', 'passwd', 'dan'];
+    expect(await as(pem, passwd, 'first password\n')).toMatchObject({ code: 4 });
+    expect((await as(pem, [...passwd, '--key-file', pem], 'first password\n')).code).toBe(0);
+    const proven = [...passwd, '--current-password'];
+    expect(await as(pem, proven, 'wrong password\nsecond password\n')).toMatchObject({ code: 4 });
+    expect((await as(pem, proven, 'first password\nsecond password\n')).code).toBe(0);
+    expect((await run(['user', 'login', 'dan'], 'second password\n')).code).toBe(0);
+    const renewed = ['user', 'change', 'dan', '--new-key-file', other];
+    expect(await as(pem, renewed)).toMatchObject({ code: 4 });
+    expect((await as(pem, [...renewed, '--current-password'], 'second password\n')).code).toBe(0);
+    expect(await run(['user', 'login', 'dan', '--key-file', pem])).toMatchObject({ code: 4 });
+    expect((await run(['user', 'key', 'show', 'dan'])).out).not.toContain(publicKey);
+
+    // Of others nothing, and no list where the rules allow none.
+    expect(await as(other, ['user', 'delete', 'ada'])).toMatchObject({ code: 4 });
+    expect(await as(other, ['user', 'list'])).toMatchObject({ code: 4 });
+    expect((await as(other, ['user', 'delete', 'dan'])).code).toBe(0);
+    expect(await run(['user', 'show', 'dan'])).toMatchObject({
+      err: expect.stringContaining('NOT_FOUND') as string,
+    });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}, 120_000);
 
 test('accounts outlive a kill of the node', async () => {
   const carol = client();
