@@ -150,6 +150,22 @@ test('attack 26: the password is not guessed by changing it', async () => {
   expect(codes).toEqual(['DENIED', 'DENIED', 'DENIED', 'DENIED', 'DENIED', 'RATE_LIMITED']);
 });
 
+test('attack 26: asking many times at once guesses no faster', async () => {
+  const { world, secrets } = await start();
+  await register(world);
+  const guess = { ...ada, password: 'wrong password' };
+  const codes = await Promise.all(Array.from({ length: 120 }, () => ask(world, 'login', guess)));
+  expect(codes.filter((code) => code !== 'RATE_LIMITED')).toEqual(Array(5).fill('UNAUTHENTICATED'));
+  expect(secrets.checks).toHaveLength(5);
+  // Who is right is not held for one who fails: several at once, again and again.
+  await world.pass(5_000);
+  expect(await ask(world, 'login', ada)).toMatchObject({ user: 'ada' });
+  for (let i = 0; i < 20; i++) {
+    const right = await Promise.all(Array.from({ length: 4 }, () => ask(world, 'login', ada)));
+    expect(right).toMatchObject(Array(4).fill({ user: 'ada' }));
+  }
+});
+
 test('attack 25: signatures for something else, somebody else, of another key, or too late', async () => {
   const { world } = await start();
   await ask(world, 'register', { name: 'ada', publicKey });

@@ -28,7 +28,19 @@ export class LogIns {
 
   /** The account's alone: an address that has one account may not try others without end. */
   succeeded(account: string, address: string): void {
+    this.givenBack(account, address);
     this.#attempts.delete(accountKey(account, address));
+  }
+
+  /** A try that was counted and was no failure. It was let in, so it waited for nothing before. */
+  givenBack(account: string, address: string): void {
+    for (const key of [accountKey(account, address), address]) {
+      const attempts = this.#attempts.get(key);
+      if (!attempts) continue;
+      attempts.failures--;
+      attempts.untilMs = 0;
+      if (attempts.failures <= 0) this.#attempts.delete(key);
+    }
   }
 
   challenged(challenge: string, of: string, nowMs: number): void {
