@@ -7,6 +7,12 @@ interface Attempts {
   untilMs: number;
 }
 
+/** A try, and until when whoever comes next waits by it. */
+interface Counted {
+  readonly key: string;
+  readonly untilMs: number;
+}
+
 export class LogIns {
   /** The oldest first. */
   readonly #attempts = new Map<string, Attempts>();
@@ -21,26 +27,21 @@ export class LogIns {
     return Math.max(0, Math.ceil(untilMs - nowMs));
   }
 
-  failed(account: string, address: string, nowMs: number): void {
-    this.#count(accountKey(account, address), limits.loginFailuresAccountMax, nowMs);
-    this.#count(address, limits.loginFailuresAddressMax, nowMs);
+  /** One more try, counted before it is known how it ends: those that are asked at once would all find that nobody has failed
+   *  yet. Returns what gives it back where it was no failure. */
+  tried(account: string, address: string, nowMs: number): () => void {
+    const counted = [
+      this.#count(accountKey(account, address), limits.loginFailuresAccountMax, nowMs),
+      this.#count(address, limits.loginFailuresAddressMax, nowMs),
+    ];
+    return () => {
+      for (const each of counted) this.#giveBack(each);
+    };
   }
 
   /** The account's alone: an address that has one account may not try others without end. */
   succeeded(account: string, address: string): void {
-    this.givenBack(account, address);
     this.#attempts.delete(accountKey(account, address));
-  }
-
-  /** A try that was counted and was no failure. It was let in, so it waited for nothing before. */
-  givenBack(account: string, address: string): void {
-    for (const key of [accountKey(account, address), address]) {
-      const attempts = this.#attempts.get(key);
-      if (!attempts) continue;
-      attempts.failures--;
-      attempts.untilMs = 0;
-      if (attempts.failures <= 0) this.#attempts.delete(key);
-    }
   }
 
   challenged(challenge: string, of: string, nowMs: number): void {
@@ -58,7 +59,7 @@ export class LogIns {
     return given !== undefined && given.of === of && given.untilMs > nowMs;
   }
 
-  #count(key: string, free: number, nowMs: number): void {
+  #count(key: string, free: number, nowMs: number): Counted {
     const before = this.#attempts.get(key);
     this.#attempts.delete(key);
     const failures = (before?.failures ?? 0) + 1;
@@ -66,7 +67,18 @@ export class LogIns {
       failures < free ? 0 : Math.min(limits.loginWaitMsMax, 1_000 * 2 ** Math.min(failures - free, 16));
     if (this.#attempts.size >= limits.loginAttemptsKnownMax)
       this.#attempts.delete(this.#attempts.keys().next().value!);
-    this.#attempts.set(key, { failures, untilMs: nowMs + waitMs });
+    const untilMs = nowMs + waitMs;
+    this.#attempts.set(key, { failures, untilMs });
+    return { key, untilMs };
+  }
+
+  /** With the wait that it brought: what a later failure brought stays. */
+  #giveBack({ key, untilMs }: Counted): void {
+    const attempts = this.#attempts.get(key);
+    if (!attempts) return;
+    attempts.failures--;
+    if (attempts.untilMs === untilMs) attempts.untilMs = 0;
+    if (attempts.failures <= 0) this.#attempts.delete(key);
   }
 }
 

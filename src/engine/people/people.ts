@@ -142,13 +142,10 @@ export class People {
     const tooOften = this.#waits(account, remote);
     if (tooOften) return err(tooOften);
     const user = users.find(name);
-    // Counted before it is known: those that are asked at once would all find that nobody has failed yet.
-    this.#logIns.failed(account, remote, this.#nowMs());
+    const giveBack = this.#logIns.tried(account, remote, this.#nowMs());
     const proven = await this.#proves(hub, user, request);
-    if (!proven.ok) {
-      this.#logIns.givenBack(account, remote);
-      return proven;
-    }
+    if (!proven.ok || (proven.value && user)) giveBack();
+    if (!proven.ok) return proven;
     if (!proven.value || !user) {
       return err(failure('UNAUTHENTICATED', { message: 'The name, password or signature is not right.' }));
     }
@@ -273,9 +270,9 @@ export class People {
     const tooOften = this.#waits(account, remote);
     if (tooOften) return err(tooOften);
     const proof = isSigned ? request : { password: currentPassword! };
-    this.#logIns.failed(account, remote, this.#nowMs());
+    const giveBack = this.#logIns.tried(account, remote, this.#nowMs());
     const proven = await this.#isProof(hub, name, person, proof);
-    if (!proven.ok || proven.value) this.#logIns.givenBack(account, remote);
+    if (!proven.ok || proven.value) giveBack();
     if (!proven.ok) return proven;
     if (proven.value) return ok(undefined);
     return denied(isSigned ? 'The "signature" is not right.' : '"currentPassword" is not right.');
