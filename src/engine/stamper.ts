@@ -337,9 +337,11 @@ export class Stamper {
     const content = this.#options.folds.contained(channel, () =>
       encodeContent(open.folding.snapshotOf(open.tip)),
     );
-    // Also where there is none: it would be asked for with every entry.
-    open.snapshotStamped();
-    if (!content.ok) return false;
+    if (!content.ok) {
+      // It would be asked for with every entry.
+      open.snapshotStamped();
+      return false;
+    }
     const parents = this.#begin(channel);
     const timestamp = this.#options.clock.stamp(this.#nowMs);
     const seq = this.runs.append({ timestamp, kind: 'snapshot', parents, content: content.value });

@@ -49,6 +49,26 @@ export class RingWorld extends ClusterWorld {
     await this.pass(3_000);
   }
 
+  /** Cuts a node off after a while of load, and has it acknowledge something alone in each channel that it is a home of. */
+  async writesAlone(node: TestNode): Promise<void> {
+    this.load();
+    await this.pass(1_000);
+    await this.rest();
+    this.isolate(node);
+    await this.pass(3_000);
+    const session = new TestSession(node as never, { principal: anonymous });
+    let count = 0;
+    for (const channel of this.channels) {
+      if (!this.homes(channel).includes(node)) continue;
+      const data = `alone in ${channel}`;
+      const answer = await session.publish(channel, data, { level: 'owner', degrade: true });
+      expect(answer.ack?.level ?? answer.error).toBe('owner');
+      this.acked.set(channel, [...(this.acked.get(channel) ?? []), data]);
+      count++;
+    }
+    expect(count).toBeGreaterThan(3);
+  }
+
   /** The session of a node's present process. */
   session(node: TestNode): TestSession {
     const known = this.#sessions.get(node);
