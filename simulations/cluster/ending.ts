@@ -379,8 +379,10 @@ export class Ending {
         lineAt: (channel, writer, seq) => archive.entry(channel, writer, seq)?.line,
       }),
     );
+    // Nodes start once more after this look, and one of them may be let go of the ring then.
+    const homesThen = world.homesNow();
     const homesOf = (channel: string): StoreLog[] =>
-      world.homesOf(channel).map((name) => stores.find(({ node }) => node === name)!);
+      homesThen(channel).map((name) => stores.find(({ node }) => node === name)!);
     const orders = new Map<string, ChannelOrder>();
     for (const name of this.#held) {
       const channel = homesOf(name)[0]?.channels.get(name);

@@ -286,11 +286,18 @@ export class World implements NodeWorld, ClientWorld {
 
   /** Names of the nodes that hold a channel. */
   homesOf(channel: string): string[] {
-    const names = this.nodes.map(({ name }) => name);
+    return this.homesNow()(channel);
+  }
+
+  /** The same by the ring of now, whatever becomes of the ring. */
+  homesNow(): (channel: string) => string[] {
     const ring = this.#newestRing();
-    if (!ring) return names;
-    const { homes } = ring.intervalOf(channelPosition(refOf(channel)));
-    return homes.map((id) => this.nodes.find((node) => node.id === id)!.name);
+    const { nodes } = this;
+    if (!ring) return () => nodes.map(({ name }) => name);
+    return (channel) => {
+      const { homes } = ring.intervalOf(channelPosition(refOf(channel)));
+      return homes.map((id) => nodes.find((node) => node.id === id)!.name);
+    };
   }
 
   get hosts(): string[] {
