@@ -401,7 +401,8 @@ export class Repairing {
     through: number,
   ): void {
     const floor = log.writer(writer)?.floor ?? 0;
-    const recovering = interval.recovery !== undefined;
+    // One that comes in has forgotten nothing, and gets the rest only once what stands in its way is given up.
+    const recovering = interval.recovery !== undefined && !interval.isIncoming;
     const answer = { interval: interval.id, ref, session, through, floor, recovering, runs };
     this.#context.outbox.to(to).other({ type: 'mended', ...answer });
   }

@@ -111,6 +111,30 @@ describe('another version of the ring', () => {
     expect(home.effects).toContainEqual({ type: 'gathered', interval: 'k' });
   });
 
+  // Else what no home can read any more keeps it out for good, and it what no home can read from being given up.
+  test('lets a home that comes in say that it lacks what others cannot read, unlike one that forgot (seed 588)', () => {
+    for (const gathers of ['incoming', 'lost'] as const) {
+      const home = new Home('d', 'd');
+      const changing = { phase: 'filling', incoming: [nodeId('d')], before: set('abc') } as const;
+      change(home, [planned('k', { from: [], claimLives: false, changing, gathers })], 'k');
+      home.replica.touch('k', ref, home.now);
+      const mend = {
+        type: 'mend',
+        interval: 'k',
+        ref,
+        session: 1,
+        writer: other,
+        firstSeq: 1,
+        count: 2,
+      } as const;
+      const storeId = 'f'.repeat(32) as never;
+      home.replica.receive(nodeId('a'), { storeId, ringVersion: 2, messages: [mend] }, home.now);
+      home.sync();
+      const answer = home.said().find(({ type }) => type === 'mended');
+      expect(answer).toMatchObject({ through: 2, recovering: gathers === 'lost' });
+    }
+  });
+
   /** A home that stays, a while after both sets decide; nobody has answered. */
   const stays = (): Home => {
     const home = promised();
