@@ -29,7 +29,8 @@ export class KeyTable {
    *  written under clocks that were far apart: each counts within its own window. */
   readonly #rows = new Map<string, readonly KeyRow[]>();
   #completeFrom: Timestamp;
-  /** The newest that was asked for: what others stamped ahead of time makes nothing old. */
+  /** Of what was asked for last: neither what others stamped ahead of time makes anything old, nor what this node's own clock
+   *  said before it was set right. */
   #now: Timestamp = 0;
 
   constructor(options: KeyTableOptions) {
@@ -49,7 +50,7 @@ export class KeyTable {
 
   /** What a publish with this key is, were it stamped with `row.timestamp`. */
   check(row: KeyOf & Pick<KeyRow, 'timestamp' | 'contentHash'>): KeyVerdict {
-    this.#now = Math.max(this.#now, row.timestamp);
+    this.#now = row.timestamp;
     const known = this.#rows.get(nameOf(row))?.find((each) => this.#areNear(each, row));
     if (known) return known.contentHash === row.contentHash ? { duplicateOf: known } : 'conflict';
     return row.timestamp - this.#window < this.#completeFrom ? 'unknown' : 'new';

@@ -55,6 +55,15 @@ describe('the table of keys', () => {
     expect(table.check(row({ key: 'other', timestamp: 1_000_000 + 10 * window }))).toBe('new');
   });
 
+  test('keeps a key that is looked up once a clock that was far ahead is set right (seed 717)', () => {
+    const table = tableOf(1_000_001);
+    expect(table.check(row({ timestamp: 1_000_000 + 20 * window }))).toBe('new');
+    const later = row({ timestamp: 1_000_000 + window });
+    expect(table.check(later)).toBe('unknown');
+    table.add(row());
+    expect(table.check(later)).toEqual({ duplicateOf: row() });
+  });
+
   test('knows a key though somebody whose clock was far ahead wrote it again', () => {
     const table = tableOf(0);
     const ahead = row({ timestamp: 1_000_000 + 20 * window, dot: { ...row().dot, seq: 2 } });
