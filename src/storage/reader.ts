@@ -11,7 +11,7 @@ import { errorCode } from './files.js';
 import type { RunPlace } from './index-rows.js';
 import { PlacesAhead } from './places-ahead.js';
 import { ResultBuilder } from './read-result.js';
-import { stretchesWithout, withoutRedacted } from './redacting.js';
+import { isReadable, stretchesWithout, withoutRedacted } from './redacting.js';
 import { segmentFileName } from './segment-format.js';
 import type { SegmentSet } from './segments.js';
 import type { Slot, SubLog } from './slots.js';
@@ -64,7 +64,7 @@ export class Reader {
     const length = placeEnd(place) - place.offset;
     for (let tries = slot.log.redactions.size > 0 ? 2 : 1; tries > 0; tries--) {
       const bytes = segment ? await this.#bytes(segment, place.offset, length) : new Uint8Array(0);
-      if (isWholePlace(slot, writer, place, bytes, 0)) return true;
+      if (isReadable(slot, writer, place, bytes, 0)) return true;
     }
     this.#alarm(slot, writer, place);
     return false;
@@ -215,7 +215,7 @@ export class Reader {
     const start = at + headerBytes;
     const end = start + recordBytes;
     const isWhole =
-      isWholePlace(slot, writer, place, bytes, at) || (planted('damage-served') && end <= bytes.length);
+      isReadable(slot, writer, place, bytes, at) || (planted('damage-served') && end <= bytes.length);
     if (isWhole) return [{ bytes, start, end, round, firstSeq, count }];
     this.#alarm(slot, writer, place);
     return at < bytes.length ? wholeStretches(slot.ref, writer, place, bytes.subarray(at, end)) : noStretches;

@@ -31,6 +31,28 @@ export function withoutRedacted({ log, ref }: Slot, result: ReadResult): ReadRes
   return result;
 }
 
+/** Whether the bytes at a place are its run. What a crash left half written over is whole as well, and becomes so in `bytes`, which
+ *  are the caller's own: its content is asked for by nobody, and the next step of `eraseStep` writes it to its end. */
+export function isReadable(
+  slot: Slot,
+  writer: WriterId,
+  place: RunPlace,
+  bytes: Uint8Array,
+  at: number,
+): boolean {
+  if (isWholePlace(slot, writer, place, bytes, at)) return true;
+  const { firstSeq, count, round, headerBytes, recordBytes } = place;
+  const start = at + headerBytes;
+  if (headerBytes === 0 || start + recordBytes > bytes.length) return false;
+  const redacted = slot.log.redactions.within(writer, firstSeq, firstSeq + count - 1);
+  const half = new Set(redacted.filter(({ isErased }) => !isErased).map(({ seq }) => seq));
+  if (half.size === 0) return false;
+  const seed = placeSeed(slot.ref, writer, round);
+  for (const walk = new RecordWalk(bytes, start, start + recordBytes); walk.next();)
+    if (half.has(recordSeq(bytes, walk.bodyStart))) redactBody(bytes, walk.bodyStart, walk.end, seed);
+  return isWholePlace(slot, writer, place, bytes, at);
+}
+
 /** Stretches of a run without some of its entries. */
 export function stretchesWithout(stretches: readonly Stretch[], seqs: readonly number[]): readonly Stretch[] {
   if (seqs.length === 0) return stretches;
