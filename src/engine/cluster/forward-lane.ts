@@ -60,6 +60,11 @@ export class ForwardLane {
     this.returned = [];
   }
 
+  remove(item: ForwardItem): void {
+    this.returned = this.returned.filter((each) => each !== item);
+    this.waiting = this.waiting.filter((each) => each !== item);
+  }
+
   nextDeadline(): number {
     let next = this.open === 0 && this.retryAt > 0 ? this.retryAt : Infinity;
     for (const { since } of this.returned) next = Math.min(next, since + limits.forwardWaitMs);

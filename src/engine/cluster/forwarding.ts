@@ -40,6 +40,9 @@ export class Forwarding {
   readonly #stalled = new Set<ForwardLane>();
   /** Sent or about to be, in that order. */
   readonly #open = new Map<number, ForwardItem>();
+  /** Without an answer for so long that they wait to go to another node, by their ids; each as it was before it was in doubt. Until
+   *  they go an answer counts: what was refused before others were taken must not come behind them. */
+  readonly #unanswered = new Map<number, { readonly item: ForwardItem; readonly pending: PendingPublish }>();
   /** Of this turn. */
   readonly #outgoing = new Map<NodeId, ForwardItem[]>();
   #lastId = 0;
@@ -196,6 +199,7 @@ export class Forwarding {
   }
 
   #send(item: ForwardItem, peer: NodeId): void {
+    this.#unanswered.delete(item.id);
     item.id = ++this.#lastId;
     item.isFirst = item.lane.open === 0;
     item.sentAt = this.#options.clock.monotonicMs();
@@ -228,8 +232,8 @@ export class Forwarding {
   // Answers.
 
   #answered(peer: NodeId, outcome: ForwardedOutcome): void {
-    const item = this.#open.get(outcome.id);
-    // Given up on before, or not of this peer.
+    const item = this.#open.get(outcome.id) ?? this.#openAgain(outcome.id, peer);
+    // Sent to another node since, or not of this peer.
     if (!item || item.lane.target !== peer) return;
     const { lane, pending } = item;
     this.#open.delete(item.id);
@@ -252,6 +256,20 @@ export class Forwarding {
       }
     }
     if (lane.open === 0) this.#drained(lane);
+  }
+
+  /** One that waits to go to another node has its answer after all. */
+  #openAgain(id: number, peer: NodeId): ForwardItem | undefined {
+    const { item, pending } = this.#unanswered.get(id) ?? {};
+    if (!item || item.lane.target !== peer) return undefined;
+    this.#unanswered.delete(id);
+    const { lane } = item;
+    lane.remove(item);
+    item.pending = pending!;
+    item.isSecond = false;
+    lane.open++;
+    this.#open.set(id, item);
+    return item;
   }
 
   /** Nothing of the channel is under way any more: what came back goes out again, before what waits. */
@@ -282,7 +300,8 @@ export class Forwarding {
     pending.origin.publishFailed(pending.requestId, failure(code, { channel, retryAfterMs: 500 }));
   }
 
-  #forget({ pending }: ForwardItem): void {
+  #forget({ id, pending }: ForwardItem): void {
+    this.#unanswered.delete(id);
     this.#entries--;
     this.#bytes -= pending.content.length + 128;
   }
@@ -327,7 +346,7 @@ export class Forwarding {
     const drained = new Set<ForwardLane>();
     for (const item of this.#open.values()) {
       if (item.sentAt + limits.forwardAnswerMs > now) break;
-      const { lane } = item;
+      const { lane, pending } = item;
       this.#open.delete(item.id);
       if (--lane.open === 0) drained.add(lane);
       const acting = this.#options.neighbours.acting(lane.ref);
@@ -335,6 +354,7 @@ export class Forwarding {
       if (isElsewhere && !item.isSecond && this.#mayRepeat(item)) {
         item.isSecond = true;
         item.since = now;
+        this.#unanswered.set(item.id, { item, pending });
         lane.returned.push(item);
         this.#stall(lane);
       } else this.#fail(item, 'INDETERMINATE');

@@ -293,6 +293,25 @@ describe('a node that does not answer', () => {
     expect(a.taken).toEqual([]);
   });
 
+  test('is heard when it does so late: what it refused does not come behind what it took (seed 122)', async () => {
+    const { cluster, a, b, c, acts, pass } = make();
+    b.refuse = failure('DISK_FULL');
+    a.publish('one', room, { idempotencyKey: '1' });
+    await pass(0.5);
+    cluster.world.delayMs = () => limits.forwardAnswerMs + 100;
+    await pass(2);
+    cluster.world.delayMs = () => 1;
+    b.refuse = undefined;
+    await pass(1_000);
+    a.publish('two', room, { idempotencyKey: '2' });
+    await pass(10);
+    acts(c);
+    await pass(limits.forwardAnswerMs);
+    expect(a.told).toEqual(['DISK_FULL', 'ok']);
+    expect([cluster.written, c.taken]).toEqual([['two'], []]);
+    expect([a.forwarding.holds(room), a.forwarding.isIdle]).toEqual([false, true]);
+  });
+
   test('is not waited for by what comes later for ever', async () => {
     const { a, b, c, acts, pass } = make();
     b.isStuck = true;
