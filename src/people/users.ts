@@ -46,6 +46,9 @@ export class Users implements Fold {
   readonly #users = new Map<string, User>();
   /** Of accounts that are there. */
   readonly #names = new SortedTexts();
+  /** By the ids of their keys: who is there, and who is not: deleted, or somebody else had the name. */
+  readonly #there = new Set<string>();
+  readonly #gone = new Set<string>();
   #keys: readonly SigningKey[] = [];
   /** Somebody may have registered what is missing: nobody registers, and nobody is let in. */
   isWhole = true;
@@ -60,6 +63,8 @@ export class Users implements Fold {
     if (change.type === 'delete') {
       this.#users.set(user.name, { ...user, sealed: undefined, generation: user.generation + 1 });
       this.#names.delete(user.name);
+      this.#there.delete(user.id);
+      this.#gone.add(user.id);
       return done;
     }
     if (change.version !== user.version)
@@ -79,6 +84,11 @@ export class Users implements Fold {
 
   find(name: string): User | undefined {
     return this.#users.get(name);
+  }
+
+  /** Whether what was sealed for that person is nobody's, for good. */
+  isGone(id: string): boolean {
+    return this.#gone.has(id) && !this.#there.has(id);
   }
 
   /** Newest first. */
@@ -105,13 +115,22 @@ export class Users implements Fold {
   }
 
   #register({ name, id, sealed }: UserChange & { type: 'register' }, unixMs: number): Outcome {
-    if (this.#users.has(name)) return { isVoid: true, reason: 'The name is taken.' };
-    if (this.#users.size >= limits.usersPerHubMax)
-      return { isVoid: true, reason: `A hub has at most ${limits.usersPerHubMax} users.` };
+    const reason = this.#refusal(name);
+    if (reason !== undefined) {
+      this.#gone.add(id);
+      return { isVoid: true, reason };
+    }
     const user = { name, id, sinceMs: unixMs, version: 1, generation: 1, sealed: fromBase64(sealed)! };
     this.#users.set(name, user);
     this.#names.add(name);
+    this.#there.add(id);
     return done;
+  }
+
+  #refusal(name: string): string | undefined {
+    if (this.#users.has(name)) return 'The name is taken.';
+    const isFull = this.#users.size >= limits.usersPerHubMax;
+    return isFull ? `A hub has at most ${limits.usersPerHubMax} users.` : undefined;
   }
 }
 

@@ -93,3 +93,22 @@ test('entries that nobody wrote change nothing', () => {
     }),
   );
 });
+
+test('who is gone: the deleted, and those of whom the name is not; nobody whose record is there', () => {
+  const users = new Users();
+  const gone = () => [1, 2, 3, 4].filter((n) => users.isGone(id(n)));
+  const register = (name: string, n: number) =>
+    users.apply(folded({ type: 'register', name, id: id(n), sealed: 'QQ' }));
+  register('ada', 1);
+  register('ada', 2);
+  // The same once more.
+  register('ada', 1);
+  expect(gone()).toEqual([2]);
+  register('bob', 3);
+  users.apply(folded({ type: 'delete', name: 'ada', id: id(1) }));
+  users.apply(folded({ type: 'delete', name: 'bob', id: id(4) }));
+  expect(gone()).toEqual([1, 2]);
+  // What takes a record is there, whatever came before.
+  register('eve', 2);
+  expect(gone()).toEqual([1]);
+});

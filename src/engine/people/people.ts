@@ -12,6 +12,7 @@ import type { Secrets } from '../ports.js';
 import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
 import { HubTokens } from './hub-tokens.js';
 import { LogIns } from './log-ins.js';
+import { KeyRemoval } from './key-removal.js';
 import { PublicKeys } from './public-keys.js';
 import { PersonKeys, type PersonKeysHost } from './person-keys.js';
 
@@ -36,6 +37,7 @@ export class People {
   readonly #keys: PersonKeys;
   readonly publicKeys: PublicKeys;
   readonly tokens: HubTokens;
+  readonly keyRemoval: KeyRemoval;
 
   constructor(
     readonly host: PeopleHost,
@@ -45,6 +47,7 @@ export class People {
     this.#directories = new Directories(host);
     this.publicKeys = new PublicKeys(this.#directories, this.#keys);
     this.tokens = new HubTokens(this.#directories, secrets);
+    this.keyRemoval = new KeyRemoval(this.#directories, this.#keys, host.ports.clock);
   }
 
   stop(): void {
