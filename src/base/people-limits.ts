@@ -3,6 +3,8 @@
 export const peopleLimits = {
   /** People of one hub: their names and sealed records are in the memory of nodes where the hub is used. */
   usersPerHubMax: 100_000,
+  /** With those of deleted accounts, which stay taken: about 210 bytes each in memory. */
+  namesPerHubMax: 500_000,
   usersPageMax: 1_000,
   /** Keys of people who are gone, destroyed at once where nobody did before. */
   keysDestroyedAtOnce: 8,

@@ -24,8 +24,21 @@ export interface SigningKey {
   readonly sinceMs: number;
 }
 
+export interface UsersBounds {
+  readonly users: number;
+  /** With those of deleted accounts. */
+  readonly names: number;
+}
+
 export type UserChange =
-  | { readonly type: 'register'; readonly name: string; readonly id: string; readonly sealed: string }
+  | {
+      readonly type: 'register';
+      readonly name: string;
+      readonly id: string;
+      readonly sealed: string;
+      /** Who is there counts, not who was; absent in entries of before, which mean what they meant. */
+      readonly living?: true;
+    }
   | {
       readonly type: 'change';
       readonly name: string;
@@ -52,6 +65,10 @@ export class Users implements Fold {
   #keys: readonly SigningKey[] = [];
   /** Somebody may have registered what is missing: nobody registers, and nobody is let in. */
   isWhole = true;
+
+  constructor(
+    readonly bounds: UsersBounds = { users: limits.usersPerHubMax, names: limits.namesPerHubMax },
+  ) {}
 
   apply({ event, payload, unixMs }: FoldedEntry): Outcome {
     const change = decodeUserChange(event, payload);
@@ -96,8 +113,15 @@ export class Users implements Fold {
     return this.#keys;
   }
 
-  get size(): number {
-    return this.#users.size;
+  /** Why nobody registers that name. `living`: as in the entry. */
+  refused(name: string, living?: true): (Outcome & { readonly isVoid: true }) | undefined {
+    if (this.#users.has(name)) return { isVoid: true, reason: 'The name is taken.', code: 'NAME_TAKEN' };
+    const { users, names } = this.bounds;
+    const count = living ? this.#there.size : this.#users.size;
+    if (count >= users) return tooMany(`A hub has at most ${users} users.`);
+    return this.#users.size >= names
+      ? tooMany(`A hub has at most ${names} names, those of deleted accounts too, which stay taken.`)
+      : undefined;
   }
 
   /** Accounts that are there, by name, after `after`. */
@@ -114,11 +138,12 @@ export class Users implements Fold {
     return done;
   }
 
-  #register({ name, id, sealed }: UserChange & { type: 'register' }, unixMs: number): Outcome {
-    const reason = this.#refusal(name);
-    if (reason !== undefined) {
+  #register(change: UserChange & { type: 'register' }, unixMs: number): Outcome {
+    const { name, id, sealed, living } = change;
+    const refused = this.refused(name, living);
+    if (refused) {
       this.#gone.add(id);
-      return { isVoid: true, reason };
+      return refused;
     }
     const user = { name, id, sinceMs: unixMs, version: 1, generation: 1, sealed: fromBase64(sealed)! };
     this.#users.set(name, user);
@@ -126,15 +151,13 @@ export class Users implements Fold {
     this.#there.add(id);
     return done;
   }
-
-  #refusal(name: string): string | undefined {
-    if (this.#users.has(name)) return 'The name is taken.';
-    const isFull = this.#users.size >= limits.usersPerHubMax;
-    return isFull ? `A hub has at most ${limits.usersPerHubMax} users.` : undefined;
-  }
 }
 
 const done: Outcome = { isVoid: false };
+
+function tooMany(reason: string) {
+  return { isVoid: true, reason, code: 'TOO_MANY' } as const;
+}
 
 export function encodeUserChange(change: UserChange): {
   readonly event: string;
@@ -148,7 +171,7 @@ export function encodeUserChange(change: UserChange): {
 function decodeUserChange(event: string | undefined, payload: Uint8Array): UserChange | undefined {
   const value = payloadObject(payload);
   if (!value) return undefined;
-  const { name, id, sealed, secret, after, version, ends } = value;
+  const { name, id, sealed, secret, after, version, ends, living } = value;
   const isText = (text: unknown): text is string => typeof text === 'string' && text !== '';
   const isBytes = (text: unknown): text is string => isText(text) && fromBase64(text) !== undefined;
   if (!isText(id) || !/^[0-9a-f]{24}$/.test(id)) return undefined;
@@ -157,7 +180,8 @@ function decodeUserChange(event: string | undefined, payload: Uint8Array): UserC
   if (!isText(name) || !namePattern.test(name)) return undefined;
   if (event === 'delete') return { type: 'delete', name, id };
   if (!isBytes(sealed)) return undefined;
-  if (event === 'register') return { type: 'register', name, id, sealed };
+  if (event === 'register')
+    return { type: 'register', name, id, sealed, ...(living === true ? { living } : undefined) };
   return event === 'change' && Number.isSafeInteger(version) && typeof ends === 'boolean'
     ? { type: 'change', name, id, version: version as number, sealed, ends }
     : undefined;

@@ -2,6 +2,7 @@
 import { type KeyObject, generateKeyPairSync, sign } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { toHex, utf8Text } from '../../src/base/bytes.js';
+import { limits } from '../../src/base/limits.js';
 import type { Principal } from '../../src/engine/api.js';
 import type { Change } from '../../src/hubs/change.js';
 import { Settings } from '../../src/hubs/settings.js';
@@ -456,3 +457,27 @@ test.each([
     losing.mockRestore();
   },
 );
+
+test('a hub that is full refuses whoever registers before anything is written, and takes one more once an account is deleted', async () => {
+  const { usersPerHubMax, namesPerHubMax } = limits;
+  Object.assign(limits, { usersPerHubMax: 1, namesPerHubMax: 2 });
+  try {
+    const { world } = await start();
+    await register(world);
+    const held = async () => {
+      const channels = await world.run(world.engine.channels('default', { limit: 100 }));
+      return channels.ok ? channels.value.map(({ ref, entries }) => [ref.channel, entries]) : [];
+    };
+    const before = await held();
+    const bob = { ...ada, name: 'bob' };
+    expect(await ask(world, 'register', bob)).toBe('TOO_MANY');
+    expect(await held()).toEqual(before);
+    expect(await ask(world, 'delete', { name: 'ada' }, admin)).toEqual({ name: 'ada' });
+    expect(await ask(world, 'register', bob)).toEqual({ name: 'bob' });
+    expect(await ask(world, 'delete', { name: 'bob' }, admin)).toEqual({ name: 'bob' });
+    // Names stay taken.
+    expect(await ask(world, 'register', { ...ada, name: 'eve' })).toBe('TOO_MANY');
+  } finally {
+    Object.assign(limits, { usersPerHubMax, namesPerHubMax });
+  }
+});

@@ -112,3 +112,48 @@ test('who is gone: the deleted, and those of whom the name is not; nobody whose 
   register('eve', 2);
   expect(gone()).toEqual([1]);
 });
+
+test('who is there counts, and names in all; entries of before mean what they meant', () => {
+  const bounds = { users: 2, names: 4 };
+  const change = fc.record({
+    name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+    what: fc.constantFrom('before' as const, 'living' as const, 'delete' as const),
+  });
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+      const users = new Users(bounds);
+      const there = new Map<string, string>();
+      const taken = new Set<string>();
+      for (const [n, { name, what }] of changes.entries()) {
+        if (what === 'delete') {
+          const isThere = there.has(name);
+          const { isVoid } = users.apply(folded({ type: 'delete', name, id: there.get(name) ?? id(n) }));
+          expect(isVoid).toBe(!isThere);
+          there.delete(name);
+          continue;
+        }
+        const outcome = users.apply(
+          folded({
+            type: 'register',
+            name,
+            id: id(n),
+            sealed: 'QQ',
+            ...(what === 'living' ? { living: true } : {}),
+          }),
+        );
+        const isFull = (what === 'living' ? there.size : taken.size) >= bounds.users;
+        const code = taken.has(name)
+          ? 'NAME_TAKEN'
+          : isFull || taken.size >= bounds.names
+            ? 'TOO_MANY'
+            : undefined;
+        expect('code' in outcome ? outcome.code : undefined).toBe(code);
+        if (code !== undefined) continue;
+        taken.add(name);
+        there.set(name, id(n));
+      }
+      expect(users.list('', 10).map(({ name }) => name)).toEqual([...there.keys()].sort());
+    }),
+    { numRuns: 500 },
+  );
+});
