@@ -124,34 +124,35 @@ test('who is there counts, and names in all; entries of before mean what they me
       const users = new Users(bounds);
       const there = new Map<string, string>();
       const taken = new Set<string>();
+      const verdicts: unknown[] = [];
+      const expected: unknown[] = [];
       for (const [n, { name, what }] of changes.entries()) {
-        if (what === 'delete') {
-          const isThere = there.has(name);
-          const { isVoid } = users.apply(folded({ type: 'delete', name, id: there.get(name) ?? id(n) }));
-          expect(isVoid).toBe(!isThere);
-          there.delete(name);
-          continue;
-        }
+        const isRegistration = what !== 'delete';
         const outcome = users.apply(
-          folded({
-            type: 'register',
-            name,
-            id: id(n),
-            sealed: 'QQ',
-            ...(what === 'living' ? { living: true } : {}),
-          }),
+          folded(
+            isRegistration
+              ? {
+                  type: 'register',
+                  name,
+                  id: id(n),
+                  sealed: 'QQ',
+                  ...(what === 'living' && { living: true }),
+                }
+              : { type: 'delete', name, id: there.get(name) ?? id(n) },
+          ),
         );
-        const isFull = (what === 'living' ? there.size : taken.size) >= bounds.users;
-        const code = taken.has(name)
-          ? 'NAME_TAKEN'
-          : isFull || taken.size >= bounds.names
-            ? 'TOO_MANY'
-            : undefined;
-        expect('code' in outcome ? outcome.code : undefined).toBe(code);
-        if (code !== undefined) continue;
-        taken.add(name);
-        there.set(name, id(n));
+        verdicts.push(outcome.isVoid ? (outcome.code ?? 'void') : 'done');
+        const count = what === 'living' ? there.size : taken.size;
+        if (!isRegistration) expected.push(there.delete(name) ? 'done' : 'void');
+        else if (taken.has(name)) expected.push('NAME_TAKEN');
+        else if (count >= bounds.users || taken.size >= bounds.names) expected.push('TOO_MANY');
+        else {
+          expected.push('done');
+          taken.add(name);
+          there.set(name, id(n));
+        }
       }
+      expect(verdicts).toEqual(expected);
       expect(users.list('', 10).map(({ name }) => name)).toEqual([...there.keys()].sort());
     }),
     { numRuns: 500 },
