@@ -1,4 +1,4 @@
-/** What an administrator sets up once for a chat: who registers, and what goes for the channels of people and groups. */
+/** What an administrator sets up once for a chat: who registers, and what goes for the channels of people, of groups, and for all others. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterNode } from '../../simulations/processes/cluster.js';
@@ -6,8 +6,9 @@ import { becomes } from '../shared/waiting.js';
 
 const settings = {
   providers: { people: { type: 'directory', registration: true } },
-  rules: { chat: { presence: true, receipts: true, list: true } },
+  rules: { chat: { presence: true, receipts: true, list: true }, plain: { presence: true, list: true } },
   namespaces: { u: 'chat', g: 'chat' },
+  hub: { rules: 'plain' },
 };
 
 /** Resolves when every node goes by it. */

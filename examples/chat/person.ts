@@ -1,4 +1,4 @@
-/** Somebody who chats: has an account, writes to groups and people, reads, and says what was read. Keeps account of what was said and heard. */
+/** Somebody who chats: has an account, writes to channels, groups and people, reads, and says what was read. Keeps account of what was said and heard. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, type Message, RinglogError, connect } from '../../src/client/index.js';
 import { groupChannel, groupsOf, passwordToken, peopleOf, receiptsOf } from '../../src/client/people.js';
@@ -97,7 +97,8 @@ export class Person {
       heard.push(String(message.data));
       if (message.late) this.late.add(String(message.data));
       this.events.heard?.(message);
-      if (message.actor === this.name) return;
+      // Channels of people and groups alone have receipts.
+      if (message.actor === this.name || !/^[ug]:/.test(channel)) return;
       // Of those that are late the timestamps are lower: who has read the newest has read them.
       const newest = this.#unread.get(channel);
       if (!newest || newest.timestamp < message.timestamp) this.#unread.set(channel, message);
@@ -128,6 +129,14 @@ export class Person {
   /** Resolves when everything that was said has its outcome. */
   async settled(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** Of what was said where this person listens, all was heard. */
+  hearsItself(): boolean {
+    return [...this.said].every(([channel, texts]) => {
+      const heard = this.cut.has(channel) ? undefined : this.heard.get(channel);
+      return !heard || texts.every((text) => heard.includes(text));
+    });
   }
 
   /** Users seen in a group. */

@@ -1,4 +1,4 @@
-/** Three people on three nodes: they race for an account and for a group, talk in it and to each other while a node is killed, and
+/** Three people on three nodes: they race for an account and for a group, talk in it, in a channel and to each other while a node is killed, and
  *  see who has read what. Afterwards it is counted, from what each node answers over plain HTTP, that nothing is lost or there twice. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { seededRandom } from '../../src/base/random.js';
@@ -33,6 +33,8 @@ export interface Result {
 const names = ['ada', 'ben', 'cem'];
 const group = 'team';
 const channel = `g:${group}`;
+/** Made by whoever writes to it first, and open to all. */
+const plain = 'lobby';
 const passwordOf = (name: string) => `password of ${name}`;
 
 export async function runChat(rounds: number, seed: number, signal: AbortSignal): Promise<Result> {
@@ -142,6 +144,7 @@ class Run {
     for (const person of this.people) {
       await this.#joined(person);
       person.enterGroup(group);
+      person.listen(plain);
     }
     return makers[0] ?? '';
   }
@@ -166,6 +169,8 @@ class Run {
       for (const person of this.people) {
         const number = countIn(person.said) + 1;
         person.say(channel, `${person.name} says ${i}.${number}.${this.#word()}`);
+        if (this.#random.next() < 0.3)
+          person.say(plain, `${person.name} tells all ${i}.${number}.${this.#word()}`);
         if (this.#random.next() < 0.3) {
           const others = names.filter((name) => name !== person.name);
           const to = others[Math.floor(this.#random.next() * others.length)]!;
@@ -188,7 +193,7 @@ class Run {
 
   /** Everybody has heard everything once. */
   async #heardAll(): Promise<void> {
-    const channels = [channel, ...names.map((name) => `u:${name}`)];
+    const channels = [channel, plain, ...names.map((name) => `u:${name}`)];
     for (const of of channels) {
       const expected = this.#expectedIn(of).join('\n');
       const readers = this.people.filter(({ heard }) => heard.has(of));
@@ -218,6 +223,7 @@ class Run {
       receipts: (of: string) => person.receipts(of),
     }))) {
       for (const [of, timestamp] of newest) {
+        if (of === plain) continue;
         const readers = of === channel ? names.filter((each) => each !== name) : [of.slice(2)];
         const seen = await receipts(of);
         const read = () => seen.of({ timestamp }).read.filter((each) => readers.includes(each));
@@ -260,6 +266,7 @@ class Run {
       const messages: Record<string, number> = {};
       for (const [of, reader] of [
         [channel, 'ada'] as const,
+        [plain, 'ben'] as const,
         ...names.map((each) => [`u:${each}`, each] as const),
       ]) {
         const token = await tokenAt(url, reader);

@@ -1,18 +1,20 @@
-/** A chat in the terminal: lines go to a group or a person, "/" begins a command. */
+/** A chat in the terminal: lines go to a channel, a group or a person, "/" begins a command. */
 import { createInterface } from 'node:readline';
 import { type Message, RinglogError } from '../../src/client/index.js';
 import { groupChannel, peopleOf } from '../../src/client/people.js';
 import { printable } from '../../src/cli/terminal.js';
 import { ProcessCluster } from '../../simulations/processes/cluster.js';
+import { becomes } from '../shared/waiting.js';
 import { setUp } from './hub.js';
 import { Person, again } from './person.js';
 
-const help = `/group NAME     make a group, or join it, and write to it
+const help = `/channel NAME   read it and write to it, as anybody may
+/group NAME     make a group, or join it, and write to it
 /invite USER    to the group that one writes to
 /to USER        write to a person
 /leave          the group that one writes to
 /who            is in it, and who is here now
-/users, /groups
+/users, /groups, /channels
 /read           who has read the newest line of one's own
 /quit`;
 
@@ -60,31 +62,40 @@ class Talk {
       }
       client.on('state', ({ state }) => console.log(`* ${state === 'open' ? 'connected' : state}`));
       for await (const line of createInterface({ input: process.stdin, signal })) {
-        if (line === '/quit') return;
+        if (line === '/quit') break;
         await again(() => this.#line(line)).catch((error: unknown) => {
           if (!(error instanceof RinglogError)) throw error;
           console.log(`* ${error.message} (${error.code})`);
         });
       }
+      // Lines may come from a file: all that was said is shown.
+      await this.#person.settled();
+      await becomes(() => this.#person.hearsItself());
+      this.#problems();
     } finally {
       await this.#person.close();
     }
   }
 
   #heard({ channel, actor = '', data, time }: Message): void {
-    const to = channel.startsWith('u:') ? '' : ` ${channel.slice(2)}`;
+    const to = channel.startsWith('u:') ? '' : ` ${printable(channel.replace(/^g:/, ''))}`;
     console.log(`${time.toISOString().slice(11, 19)}${to} ${printable(`${actor}: ${String(data)}`)}`);
   }
 
   async #line(line: string): Promise<void> {
     if (!line.startsWith('/')) {
       if (line === '') return;
-      if (this.#to === undefined) return console.log('* to whom? /group NAME or /to USER');
+      if (this.#to === undefined) return console.log('* to whom? /channel NAME, /group NAME or /to USER');
       this.#person.say(this.#to, line);
       return;
     }
     const [command, argument = ''] = line.slice(1).split(/\s+/);
+    await this.#person.settled();
     await this.#command(command!, argument);
+    this.#problems();
+  }
+
+  #problems(): void {
     for (const problem of this.#person.problems.splice(0)) console.log(`* ${problem}`);
   }
 
@@ -95,6 +106,12 @@ class Talk {
       case 'group':
         await this.#enter(argument);
         return;
+      case 'channel':
+        this.#person.listen(argument);
+        this.#to = argument;
+        return;
+      case 'channels':
+        return console.log(`* ${(await peopleOf(client).channels()).channels.map(printable).join(', ')}`);
       case 'to':
         this.#to = `u:${argument}`;
         return;

@@ -308,6 +308,12 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { kill: 2, isolate: 2 }, registrations: 4 },
   },
   {
+    bug: 'keys-stay',
+    what: 'the key of somebody who is gone is not written over',
+    seed: 1,
+    steering: { faults: { kill: 2, isolate: 2 }, registrations: 4 },
+  },
+  {
     bug: 'rights-outlive',
     what: 'who reads on after the rules changed is not looked at anew',
     seed: 1,

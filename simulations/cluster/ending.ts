@@ -8,6 +8,7 @@ import { type DocumentClient, documentWithin, saidOf, sharedChannel, voidsOf } f
 import { foldedFromLog } from './document-fold.js';
 import type { GroupClient } from './group-client.js';
 import { groupsWithin } from './group-owners.js';
+import { keysLeftWithin } from './keys-left.js';
 import { namesWithin } from './name-owners.js';
 import { type NotificationClient, noticesChannel, notificationsWithin } from './notification-client.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
@@ -137,7 +138,10 @@ export class Ending {
     await this.#world.becomes(() => people.every(({ isSettled }) => isSettled), convergenceMs);
     const waiting = people.find(({ isSettled }) => !isSettled);
     if (waiting) this.stuck('I25 publishes are answered', `${waiting.plan.name} never got an answer`);
-    if (names.races.length > 0) names.looks.push(await namesWithin(this.#world, convergenceMs));
+    if (names.races.length > 0) {
+      names.looks.push(await namesWithin(this.#world, convergenceMs));
+      names.keysLeft = await keysLeftWithin(this.#world, convergenceMs);
+    }
     if (settings.gates.length > 0) await settingsInTheEnd(this.#world, settings, convergenceMs);
   }
 

@@ -19,4 +19,6 @@ export class NamesRecord {
   readonly races: NameRace[] = [];
   /** By node, in the end and once more when all had been stopped. */
   readonly looks: ReadonlyMap<string, SeenNames>[] = [];
+  /** Of people who are gone, as nodes have them in the end. */
+  keysLeft: readonly string[] = [];
 }

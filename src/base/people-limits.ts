@@ -3,7 +3,13 @@
 export const peopleLimits = {
   /** People of one hub: their names and sealed records are in the memory of nodes where the hub is used. */
   usersPerHubMax: 100_000,
+  /** With those of deleted accounts, which stay taken: about 210 bytes each in memory. */
+  namesPerHubMax: 500_000,
   usersPageMax: 1_000,
+  /** Keys of people who are gone, destroyed at once where nobody did before. */
+  keysDestroyedAtOnce: 8,
+  /** The people of a hub that nobody uses are read for that, and no more often. */
+  keysLookMs: 3_600_000,
   passwordBytesMax: 1_024,
   /** Password hashes made at once, each on a thread of its own with 32 MiB, and those that wait: a few seconds of work. */
   passwordsAtOnceMax: 2,

@@ -41,6 +41,7 @@ export type PlantedBug =
   | 'here-overtakes'
   | 'keyless-again'
   | 'keys-in-memory'
+  | 'keys-stay'
   | 'keys-of-one-owner'
   | 'numbers-of-one-owner'
   | 'erased-unsynced'

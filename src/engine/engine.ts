@@ -175,6 +175,7 @@ export class Engine implements NodeApi {
         core.notifications.tick(publishing, core.physicalMs());
       },
       remove: () => hubDeletion.step(),
+      keyPassed: (...of) => this.#tenants.keyPassed(...of),
       failed: (error) => void this.#storeFailed(error),
     });
     this.#maintenance.start();

@@ -1,20 +1,23 @@
 /** What a node does beside its clients' work, a bounded step at a time: heartbeats, retention, idle channels, and the
  *  store's own upkeep. */
-import { type HubName, isSystemChannel } from '../base/ids.js';
+import { type ChannelRef, type HubName, isSystemChannel } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type RuleSet, hasRetention } from '../channels/rules.js';
 import type { ActiveChannel } from './active-channel.js';
 import type { Core } from './core.js';
 import type { Hubs } from './hubs/hubs.js';
-import { sessionsRef } from '../hubs/system-channels.js';
+import { isPersonKey, sessionsRef } from '../hubs/system-channels.js';
 import type { EnginePorts } from './ports.js';
 import { Retention } from './retention.js';
+import { type Scan, scanOf } from './scan.js';
 
 export interface MaintenanceHooks {
   /** Once every interval, first of all. */
   tick(): void;
   /** Beside retention. */
   remove(): Promise<void>;
+  /** Comes by the key of a person that this node owns. */
+  keyPassed(ref: ChannelRef, scan: () => Promise<Scan>): Promise<void>;
   failed(error: unknown): void;
 }
 
@@ -88,8 +91,10 @@ export class Maintenance {
       if (!isAll && !isSystemChannel(size.ref.channel)) break;
       const rules = this.hubs.rulesOf(size.ref);
       // Others apply the owner's trims, and never decide themselves.
-      if (!rules || !mayBeDue(rules, size) || ordering.acting(size.ref).at !== 'here') continue;
-      await this.retainChannel(this.core.channels.use(size.ref));
+      const [isKey, isDue] = [isPersonKey(size.ref.channel), rules && mayBeDue(rules, size)];
+      if ((!isKey && !isDue) || ordering.acting(size.ref).at !== 'here') continue;
+      if (isKey) await this.hooks.keyPassed(size.ref, () => this.#scanOf(size.ref));
+      if (isDue) await this.retainChannel(this.core.channels.use(size.ref));
       if (this.#stopped) return page.length;
     }
     this.#sweep.after = page.at(-1)?.ref.channel;
@@ -99,6 +104,12 @@ export class Maintenance {
       this.#sweep.after = undefined;
     }
     return page.length;
+  }
+
+  async #scanOf(ref: ChannelRef): Promise<Scan> {
+    const channel = this.core.channels.use(ref);
+    await this.core.channels.ready(channel);
+    return scanOf(this.core, channel);
   }
 
   /** What goes for it must be known: what retention removes does not come back. */

@@ -31,6 +31,11 @@ export function isPersonKey(channel: string): boolean {
   return channel.startsWith(personKeyPrefix);
 }
 
+/** The id of the person, of such a channel. */
+export function personOfKey(channel: string): string {
+  return channel.slice(personKeyPrefix.length);
+}
+
 /** What is kept of sessions so that they can be restored. */
 export function sessionsRef(hub: HubName): ChannelRef {
   return { hub, channel: sessionsChannel };

@@ -24,8 +24,21 @@ export interface SigningKey {
   readonly sinceMs: number;
 }
 
+export interface UsersBounds {
+  readonly users: number;
+  /** With those of deleted accounts. */
+  readonly names: number;
+}
+
 export type UserChange =
-  | { readonly type: 'register'; readonly name: string; readonly id: string; readonly sealed: string }
+  | {
+      readonly type: 'register';
+      readonly name: string;
+      readonly id: string;
+      readonly sealed: string;
+      /** Who is there counts, not who was; absent in entries of before, which mean what they meant. */
+      readonly living?: true;
+    }
   | {
       readonly type: 'change';
       readonly name: string;
@@ -46,9 +59,16 @@ export class Users implements Fold {
   readonly #users = new Map<string, User>();
   /** Of accounts that are there. */
   readonly #names = new SortedTexts();
+  /** By the ids of their keys: who is there, and who is not: deleted, or somebody else had the name. */
+  readonly #there = new Set<string>();
+  readonly #gone = new Set<string>();
   #keys: readonly SigningKey[] = [];
   /** Somebody may have registered what is missing: nobody registers, and nobody is let in. */
   isWhole = true;
+
+  constructor(
+    readonly bounds: UsersBounds = { users: limits.usersPerHubMax, names: limits.namesPerHubMax },
+  ) {}
 
   apply({ event, payload, unixMs }: FoldedEntry): Outcome {
     const change = decodeUserChange(event, payload);
@@ -60,6 +80,8 @@ export class Users implements Fold {
     if (change.type === 'delete') {
       this.#users.set(user.name, { ...user, sealed: undefined, generation: user.generation + 1 });
       this.#names.delete(user.name);
+      this.#there.delete(user.id);
+      this.#gone.add(user.id);
       return done;
     }
     if (change.version !== user.version)
@@ -81,13 +103,25 @@ export class Users implements Fold {
     return this.#users.get(name);
   }
 
+  /** Whether what was sealed for that person is nobody's, for good. */
+  isGone(id: string): boolean {
+    return this.#gone.has(id) && !this.#there.has(id);
+  }
+
   /** Newest first. */
   get keys(): readonly SigningKey[] {
     return this.#keys;
   }
 
-  get size(): number {
-    return this.#users.size;
+  /** Why nobody registers that name. `living`: as in the entry. */
+  refused(name: string, living?: true): (Outcome & { readonly isVoid: true }) | undefined {
+    if (this.#users.has(name)) return { isVoid: true, reason: 'The name is taken.', code: 'NAME_TAKEN' };
+    const { users, names } = this.bounds;
+    const count = living ? this.#there.size : this.#users.size;
+    if (count >= users) return tooMany(`A hub has at most ${users} users.`);
+    return this.#users.size >= names
+      ? tooMany(`A hub has at most ${names} names, those of deleted accounts too, which stay taken.`)
+      : undefined;
   }
 
   /** Accounts that are there, by name, after `after`. */
@@ -104,18 +138,26 @@ export class Users implements Fold {
     return done;
   }
 
-  #register({ name, id, sealed }: UserChange & { type: 'register' }, unixMs: number): Outcome {
-    if (this.#users.has(name)) return { isVoid: true, reason: 'The name is taken.' };
-    if (this.#users.size >= limits.usersPerHubMax)
-      return { isVoid: true, reason: `A hub has at most ${limits.usersPerHubMax} users.` };
+  #register(change: UserChange & { type: 'register' }, unixMs: number): Outcome {
+    const { name, id, sealed, living } = change;
+    const refused = this.refused(name, living);
+    if (refused) {
+      this.#gone.add(id);
+      return refused;
+    }
     const user = { name, id, sinceMs: unixMs, version: 1, generation: 1, sealed: fromBase64(sealed)! };
     this.#users.set(name, user);
     this.#names.add(name);
+    this.#there.add(id);
     return done;
   }
 }
 
 const done: Outcome = { isVoid: false };
+
+function tooMany(reason: string) {
+  return { isVoid: true, reason, code: 'TOO_MANY' } as const;
+}
 
 export function encodeUserChange(change: UserChange): {
   readonly event: string;
@@ -129,7 +171,7 @@ export function encodeUserChange(change: UserChange): {
 function decodeUserChange(event: string | undefined, payload: Uint8Array): UserChange | undefined {
   const value = payloadObject(payload);
   if (!value) return undefined;
-  const { name, id, sealed, secret, after, version, ends } = value;
+  const { name, id, sealed, secret, after, version, ends, living } = value;
   const isText = (text: unknown): text is string => typeof text === 'string' && text !== '';
   const isBytes = (text: unknown): text is string => isText(text) && fromBase64(text) !== undefined;
   if (!isText(id) || !/^[0-9a-f]{24}$/.test(id)) return undefined;
@@ -138,7 +180,8 @@ function decodeUserChange(event: string | undefined, payload: Uint8Array): UserC
   if (!isText(name) || !namePattern.test(name)) return undefined;
   if (event === 'delete') return { type: 'delete', name, id };
   if (!isBytes(sealed)) return undefined;
-  if (event === 'register') return { type: 'register', name, id, sealed };
+  if (event === 'register')
+    return { type: 'register', name, id, sealed, ...(living === true ? { living } : undefined) };
   return event === 'change' && Number.isSafeInteger(version) && typeof ends === 'boolean'
     ? { type: 'change', name, id, version: version as number, sealed, ends }
     : undefined;

@@ -18,14 +18,20 @@ test('nothing is lost or there twice, all is read, and who leaves hears no more'
     expect(said).toBeGreaterThanOrEqual(90);
     expect(heard).toBeGreaterThanOrEqual(270);
   }
+  for (const { messages } of result.nodes) expect(messages['lobby']).toBeGreaterThan(30);
   expect(new Set(result.nodes.map(({ messages }) => JSON.stringify(messages))).size).toBe(1);
 }, 400_000);
 
 test('in the terminal: a group is made, written to, and looked at', async () => {
-  const lines = ['/group team', 'hello', '/who', '/users', '/to nobody', 'lost', '/quit'];
+  const channel = ['/channel lobby', 'anybody here?', '/channels'];
+  const lines = [...channel, '/group team', 'hello', '/who', '/users', '/to nobody', 'lost', '/quit'];
   const { code, out } = await run(['--name', 'ada'], `${lines.join('\n')}\n`);
   expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining('team is made') as string });
   expect(out).toContain('* ada (owner)');
+  expect(out).toContain('lobby ada: anybody here?');
+  expect(out).toMatch(/\* (.*, )?lobby/);
+  expect(out).toContain('team ada: hello');
+  expect(out).toContain('lost to u:nobody');
 }, 400_000);
 
 test.each([

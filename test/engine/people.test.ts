@@ -1,10 +1,13 @@
 /** The directory of a hub: accounts, log-ins, and what becomes of them. */
 import { type KeyObject, generateKeyPairSync, sign } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { toHex, utf8Text } from '../../src/base/bytes.js';
+import { limits } from '../../src/base/limits.js';
 import type { Principal } from '../../src/engine/api.js';
 import type { Change } from '../../src/hubs/change.js';
+import { Settings } from '../../src/hubs/settings.js';
 import { challengeText } from '../../src/people/requests.js';
+import { Users } from '../../src/people/users.js';
 import { TestSecrets } from '../people/secrets.js';
 import { type Json, type TestSession, World, admin, anonymous } from './harness.js';
 
@@ -421,4 +424,56 @@ test.each<[string, object]>([
 ])('a registration with %s is refused', async (_, request) => {
   const { world } = await start();
   expect(await ask(world, 'register', request)).toBe('INVALID');
+});
+
+test.each([
+  ['people', Users],
+  ['settings', Settings],
+])(
+  'where entries of %s are lost, whom the directory let in is told to come back with its token',
+  async (of, fold) => {
+    const { world } = await start();
+    await register(world);
+    const self = await who(world);
+    const session = world.connect({ principal: self });
+    expect((await session.publish('lobby', 'x')).ack).toBeDefined();
+    const losing = vi.spyOn(fold.prototype, 'apply').mockImplementation(function (this: Users | Settings) {
+      this.lacks();
+      return { isVoid: false };
+    });
+    if (of === 'people') await ask(world, 'register', { ...ada, name: 'bob' });
+    else await world.run(world.engine.changeSettings('default', provider({ registration: false }), 'root'));
+    await world.pass(3_000);
+    expect(session.closed?.code).toBe(4500);
+    expect(session.messages.at(-1)).toMatchObject({ close: { reason: 'UNAVAILABLE' } });
+    const publish = { channel: 'lobby', event: 'x', content: undefined } as never;
+    expect(await world.run(world.engine.publish(self, 'default', [publish]))).toMatchObject([
+      { error: { code: 'UNAVAILABLE', outcome: 'rejected' } },
+    ]);
+    losing.mockRestore();
+  },
+);
+
+test('a hub that is full refuses whoever registers before anything is written, and takes one more once an account is deleted', async () => {
+  const { usersPerHubMax, namesPerHubMax } = limits;
+  Object.assign(limits, { usersPerHubMax: 1, namesPerHubMax: 2 });
+  try {
+    const { world } = await start();
+    await register(world);
+    const held = async () => {
+      const channels = await world.run(world.engine.channels('default', { limit: 100 }));
+      return channels.ok ? channels.value.map(({ ref, entries }) => [ref.channel, entries]) : [];
+    };
+    const before = await held();
+    const bob = { ...ada, name: 'bob' };
+    expect(await ask(world, 'register', bob)).toBe('TOO_MANY');
+    expect(await held()).toEqual(before);
+    expect(await ask(world, 'delete', { name: 'ada' }, admin)).toEqual({ name: 'ada' });
+    expect(await ask(world, 'register', bob)).toEqual({ name: 'bob' });
+    expect(await ask(world, 'delete', { name: 'bob' }, admin)).toEqual({ name: 'bob' });
+    // Names stay taken.
+    expect(await ask(world, 'register', { ...ada, name: 'eve' })).toBe('TOO_MANY');
+  } finally {
+    Object.assign(limits, { usersPerHubMax, namesPerHubMax });
+  }
 });

@@ -29,7 +29,7 @@ async function answerTo(request: string): Promise<RawConnection> {
 describe('requests that are not fair', () => {
   test('attack 1: headers that never end are cut off, and others are served meanwhile', async () => {
     front = await gatewayInFront(new FakeNode());
-    const slow = Array.from({ length: 20 }, raw);
+    const slow = Array.from({ length: 400 }, raw);
     const drip = setInterval(() => slow.forEach((connection) => connection.send('a')), 200);
     slow.forEach((connection) => connection.send('GET / HTTP/1.1\r\nX: '));
     try {

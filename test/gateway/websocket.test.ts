@@ -158,6 +158,15 @@ describe('broken clients', () => {
     await connection.until(() => node.sessions[0]!.disconnects === 1);
   });
 
+  test('attack 3: what a length claims is not set aside', async () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const claims = await Promise.all(Array.from({ length: 50 }, () => upgraded()));
+    for (const claim of claims) claim.send(Buffer.from([0x82, 0xff, 0, 0, 0, 0, 6, 0x40, 0, 0, 1, 2, 3, 4]));
+    for (const claim of claims) await claim.until(() => closeFrameIn(claim.body) !== undefined);
+    // 100 MiB each were claimed.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50 * 1_048_576);
+  });
+
   test('attack 5: compression is not agreed to, and compressed frames are refused', async () => {
     const connection = await upgraded({ 'Sec-WebSocket-Extensions': 'permessage-deflate' });
     expect(connection.text).not.toMatch(/Sec-WebSocket-Extensions/i);
@@ -188,10 +197,19 @@ describe('broken clients', () => {
     await expect.poll(() => node.sessions.slice(1).every(({ disconnects }) => disconnects === 1)).toBe(true);
   });
 
-  test('attack 4: endless fragments close with 1008', async () => {
+  test('attack 4: endless fragments close with 1008, at one above the bound', async () => {
     const connection = await upgraded();
-    connection.send(clientFrame(1, 'x', { fin: false }));
-    for (let i = 0; i < 600; i++) connection.send(clientFrame(0, 'x', { fin: false }));
+    const parts = (count: number, fin: boolean) =>
+      Buffer.concat(
+        Array.from({ length: count }, (_, i) =>
+          clientFrame(i === 0 ? 1 : 0, 'x', { fin: fin && i === count - 1 }),
+        ),
+      );
+    connection.send(parts(gatewayLimits.fragmentsMax, true));
+    await connection.until(() => node.sessions[0]!.received.length === 1);
+    expect(node.sessions[0]!.received[0]).toHaveLength(gatewayLimits.fragmentsMax);
+    expect(closeFrameIn(connection.body)).toBeUndefined();
+    connection.send(parts(gatewayLimits.fragmentsMax + 1, false));
     await connection.until(() => closeFrameIn(connection.body) !== undefined);
     expect(closeFrameIn(connection.body)!.code).toBe(1008);
   });

@@ -93,3 +93,68 @@ test('entries that nobody wrote change nothing', () => {
     }),
   );
 });
+
+test('who is gone: the deleted, and those of whom the name is not; nobody whose record is there', () => {
+  const users = new Users();
+  const gone = () => [1, 2, 3, 4].filter((n) => users.isGone(id(n)));
+  const register = (name: string, n: number) =>
+    users.apply(folded({ type: 'register', name, id: id(n), sealed: 'QQ' }));
+  register('ada', 1);
+  register('ada', 2);
+  // The same once more.
+  register('ada', 1);
+  expect(gone()).toEqual([2]);
+  register('bob', 3);
+  users.apply(folded({ type: 'delete', name: 'ada', id: id(1) }));
+  users.apply(folded({ type: 'delete', name: 'bob', id: id(4) }));
+  expect(gone()).toEqual([1, 2]);
+  // What takes a record is there, whatever came before.
+  register('eve', 2);
+  expect(gone()).toEqual([1]);
+});
+
+test('who is there counts, and names in all; entries of before mean what they meant', () => {
+  const bounds = { users: 2, names: 4 };
+  const change = fc.record({
+    name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+    what: fc.constantFrom('before' as const, 'living' as const, 'delete' as const),
+  });
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
+      const users = new Users(bounds);
+      const there = new Map<string, string>();
+      const taken = new Set<string>();
+      const verdicts: unknown[] = [];
+      const expected: unknown[] = [];
+      for (const [n, { name, what }] of changes.entries()) {
+        const isRegistration = what !== 'delete';
+        const outcome = users.apply(
+          folded(
+            isRegistration
+              ? {
+                  type: 'register',
+                  name,
+                  id: id(n),
+                  sealed: 'QQ',
+                  ...(what === 'living' && { living: true }),
+                }
+              : { type: 'delete', name, id: there.get(name) ?? id(n) },
+          ),
+        );
+        verdicts.push(outcome.isVoid ? (outcome.code ?? 'void') : 'done');
+        const count = what === 'living' ? there.size : taken.size;
+        if (!isRegistration) expected.push(there.delete(name) ? 'done' : 'void');
+        else if (taken.has(name)) expected.push('NAME_TAKEN');
+        else if (count >= bounds.users || taken.size >= bounds.names) expected.push('TOO_MANY');
+        else {
+          expected.push('done');
+          taken.add(name);
+          there.set(name, id(n));
+        }
+      }
+      expect(verdicts).toEqual(expected);
+      expect(users.list('', 10).map(({ name }) => name)).toEqual([...there.keys()].sort());
+    }),
+    { numRuns: 500 },
+  );
+});

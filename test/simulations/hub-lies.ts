@@ -109,6 +109,11 @@ export const hubLies: readonly HubLie[] = [
     },
   ],
   [
+    'H11 keys of nobody are gone',
+    'the key of a registration that came second is left',
+    ({ record: { names } }) => void (names.keysLeft = ['0123 at n1']),
+  ],
+  [
     'H9 names have one owner',
     'two were told so',
     ({ record: { names } }) =>

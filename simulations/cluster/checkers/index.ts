@@ -9,7 +9,7 @@ import { lossesAreTold, restartReadsTheLog } from './endings.js';
 import type { Checker, Evidence } from './evidence.js';
 import * as notifications from './notifications.js';
 import { groupsHaveOneMaker } from './groups.js';
-import { namesHaveOneOwner } from './names.js';
+import { keysOfNobodyAreGone, namesHaveOneOwner } from './names.js';
 import { presenceIsExact } from './presence.js';
 import * as publishes from './publishes.js';
 import * as readers from './readers.js';
@@ -77,6 +77,7 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'H1 changes go everywhere': settings.changesGoEverywhere,
   'H2 settings are the order': settings.settingsAreTheOrder,
   'H9 names have one owner': namesHaveOneOwner,
+  'H11 keys of nobody are gone': keysOfNobodyAreGone,
   'S1 keys count once': restores.keysCountOnce,
   'S2 what was kept comes back': restores.whatWasKeptComesBack,
   'S3 kept sessions come back': restores.keptSessionsComeBack,

@@ -18,6 +18,11 @@ export const namesHaveOneOwner: Checker = function* ({ record: { names } }) {
   }
 };
 
+/** H11: of whom the name is not, or who has left, no node has the key. */
+export const keysOfNobodyAreGone: Checker = function* ({ record: { names } }) {
+  for (const key of names.keysLeft) yield `the key of nobody is left: ${key}`;
+};
+
 /** By name; empty for nobody's. */
 function* ownersIn(
   look: ReadonlyMap<string, SeenNames>,

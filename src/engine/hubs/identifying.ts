@@ -64,7 +64,9 @@ export class Identifying {
   /** Why somebody who was let in has to go. */
   ended(hub: HubName, principal: Principal): Failure | undefined {
     const message = 'The token does not count any more. Connect with a new one.';
-    if (!this.isCurrent(hub, principal)) return failure('UNAUTHENTICATED', { message });
+    const isCurrent = this.isCurrent(hub, principal);
+    if (isCurrent === false) return failure('UNAUTHENTICATED', { message });
+    if (isCurrent === undefined) return failure('UNAVAILABLE', notKnown);
     return this.#isUnsure(hub, principal) ? failure('UNAVAILABLE', cutOff) : undefined;
   }
 
@@ -75,18 +77,28 @@ export class Identifying {
     return issuedAtMs === undefined || this.ports.clock.wallMs() - issuedAtMs > mostMs;
   }
 
-  /** False once its time is over, it was revoked, or its provider is none of the hub's any more. */
-  isCurrent(hub: HubName, { actor, provider, expiresAtMs, issuedAtMs, account }: Principal): boolean {
+  /** False once its time is over, it was revoked, its account is another, or its provider is none of the hub's any more;
+   *  `undefined` where the hub's settings or people are not known, or entries of them are lost. */
+  isCurrent(
+    hub: HubName,
+    { actor, provider, expiresAtMs, issuedAtMs, account }: Principal,
+  ): boolean | undefined {
     if (provider === undefined) return true;
+    if (expiresAtMs !== undefined && expiresAtMs <= this.ports.clock.wallMs()) return false;
     const view = this.hubs.viewOf(hub);
-    const isOver = expiresAtMs !== undefined && expiresAtMs <= this.ports.clock.wallMs();
-    if (!view?.providers.has(provider) || isOver) return false;
-    if (account !== undefined && this.people?.tokens.isCurrent(hub, actor, account) !== true) return false;
+    if (!view) return undefined;
     const revokedMs = view.revoked.get(actor);
     // One that does not say when it was issued may be older.
-    return revokedMs === undefined || (issuedAtMs !== undefined && issuedAtMs > revokedMs);
+    const isRevoked = revokedMs !== undefined && (issuedAtMs === undefined || issuedAtMs <= revokedMs);
+    if (isRevoked || !view.providers.has(provider)) return false;
+    return account === undefined || this.people?.tokens.isCurrent(hub, actor, account);
   }
 }
+
+const notKnown = {
+  message: 'Whether the token still counts is not known here at the moment. Come back with it.',
+  retryAfterMs: 1_000,
+};
 
 const cutOff = {
   message: 'This node cannot hear whether the token still counts: it is cut off. Try another node.',

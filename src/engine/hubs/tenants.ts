@@ -23,6 +23,7 @@ import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
 import type { ChannelSize, Clock, EnginePorts, Secrets } from '../ports.js';
 import type { PublishingHubs } from '../publishing-hubs.js';
+import type { Scan } from '../scan.js';
 import { Restoring } from '../restoring/restoring.js';
 import { Calls } from './calls.js';
 import { Hubs, type HubsHost } from './hubs.js';
@@ -110,7 +111,7 @@ export class Tenants implements PublishingHubs {
       isCurrent: async (hub, principal) => {
         if (principal.account !== undefined) await this.#people?.ready(hub);
         await this.#people?.tokens.ready(hub);
-        return this.clients.isCurrent(hub, principal);
+        return this.clients.isCurrent(hub, principal) === true;
       },
       ready: (ref) => this.ready(ref),
       left: (ref, session) => host.left(ref, session),
@@ -216,6 +217,11 @@ export class Tenants implements PublishingHubs {
     return user === undefined
       ? failure('BAD_NAME', { channel, message })
       : this.#people?.recipient(hub, channel, user);
+  }
+
+  /** The owner of a person's key comes by it. */
+  async keyPassed(ref: ChannelRef, scan: () => Promise<Scan>): Promise<void> {
+    if (!this.hubs.deleting.has(ref.hub)) await this.#people?.keyRemoval.look(ref, scan);
   }
 
   // What administrators ask.

@@ -48,14 +48,18 @@ export class HubTokens {
     const found = providerIn(this.directories.host.viewOf(hub));
     if (!found) return notKnown();
     const account = `${id} ${generation}`;
-    if (!this.isCurrent(hub, name, account)) return notKnown();
+    const isCurrent = this.isCurrent(hub, name, account);
+    if (isCurrent === undefined) return err(failure('UNAVAILABLE', { retryAfterMs: 1_000 }));
+    if (!isCurrent) return notKnown();
     const permissions = grantedTo(name, found.directory.permissions ?? {});
     return ok({ provider: found.name, identity: { user: name, permissions, ...times, account } });
   }
 
-  /** Whether the account is still there, and what it was known by has not changed. */
-  isCurrent(hub: HubName, name: string, account: string): boolean {
-    const user = this.#whole(hub)?.find(name);
+  /** Whether the account is still there, and what it was known by has not changed; `undefined` where that is not known. */
+  isCurrent(hub: HubName, name: string, account: string): boolean | undefined {
+    const users = this.#whole(hub);
+    if (!users) return undefined;
+    const user = users.find(name);
     return user?.sealed !== undefined && `${user.id} ${user.generation}` === account;
   }
 

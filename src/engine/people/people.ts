@@ -4,6 +4,7 @@ import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
 import { type Result, err, ok } from '../../base/result.js';
+import type { Outcome } from '../../hubs/fold.js';
 import { type Person, type UserAction, type UserRequest, challengeText } from '../../people/requests.js';
 import { type User, type UserChange, encodeUserChange } from '../../people/users.js';
 import { type Failure, failure } from '../../protocol/errors.js';
@@ -12,6 +13,7 @@ import type { Secrets } from '../ports.js';
 import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
 import { HubTokens } from './hub-tokens.js';
 import { LogIns } from './log-ins.js';
+import { KeyRemoval } from './key-removal.js';
 import { PublicKeys } from './public-keys.js';
 import { PersonKeys, type PersonKeysHost } from './person-keys.js';
 
@@ -36,6 +38,7 @@ export class People {
   readonly #keys: PersonKeys;
   readonly publicKeys: PublicKeys;
   readonly tokens: HubTokens;
+  readonly keyRemoval: KeyRemoval;
 
   constructor(
     readonly host: PeopleHost,
@@ -45,6 +48,7 @@ export class People {
     this.#directories = new Directories(host);
     this.publicKeys = new PublicKeys(this.#directories, this.#keys);
     this.tokens = new HubTokens(this.#directories, secrets);
+    this.keyRemoval = new KeyRemoval(this.#directories, this.#keys, host.ports.clock);
   }
 
   stop(): void {
@@ -109,22 +113,20 @@ export class People {
     if (name === undefined) return invalid('A registration has a "name".');
     if (request.password === undefined && request.publicKey === undefined)
       return invalid('A registration has a "password", a "publicKey", or both.');
-    if (directory.users.find(name)) return err(failure('NAME_TAKEN'));
+    const refused = directory.users.refused(name, true);
+    if (refused) return err(refusalOf(refused));
     const person = await this.#applied({}, request);
     if (!person.ok) return person;
     const id = toHex(this.secrets.randomBytes(12));
     const sealed = await this.#keys.make(hub, id, person.value);
     if (!sealed.ok) return sealed;
-    const outcome = await fold.change(entryOf({ type: 'register', name, id, sealed: sealed.value }), name);
+    const change = entryOf({ type: 'register', name, id, sealed: sealed.value, living: true });
+    const outcome = await fold.change(change, name);
     if (!outcome.ok) return outcome;
     if (!outcome.value.isVoid || planted('names-by-look')) return ok({ name });
     // Somebody else was first in the order of the log. What was sealed for nobody is nobody's.
     await this.#keys.destroy(hub, id);
-    return err(
-      directory.users.find(name)
-        ? failure('NAME_TAKEN')
-        : failure('TOO_MANY', { message: outcome.value.reason }),
-    );
+    return err(refusalOf(outcome.value));
   }
 
   async #challenge({ hub }: Directory, { name }: UserRequest): Promise<Answer> {
@@ -353,6 +355,10 @@ export class People {
 export const noPeople: Pick<People, 'request'> = { request: () => Promise.resolve(noDirectory()) };
 
 const entryOf = (change: UserChange) => encodeUserChange(change);
+
+function refusalOf({ code = 'NAME_TAKEN', reason }: Outcome & { readonly isVoid: true }): Failure {
+  return code === 'NAME_TAKEN' ? failure(code) : failure(code, { message: reason });
+}
 
 function denied(message: string): Result<never, Failure> {
   return err(failure('DENIED', { message }));
