@@ -33,6 +33,9 @@ export interface DocumentPlan {
   readonly listSeed?: number;
 }
 
+/** Plans with so long a time for publishes leave changes without one. */
+const keptFromMs = 120_000;
+
 /** Of all clients in one run, in the mean. */
 const changesMax = 400;
 
@@ -189,7 +192,10 @@ export class DocumentClient {
     ];
     this.#open++;
     trace.add(`${name} changes ${change.id}`);
-    document.change(operations, options).then(
+    const { timeoutMs } = this.plan;
+    // Without a time of its own it is kept until it has an outcome.
+    const timed = timeoutMs < keptFromMs ? { ...options, timeoutMs } : options;
+    document.change(operations, timed).then(
       ({ level, dot }) => this.#settle(change, 'acked', level, dot && `${dot.writer}-${dot.seq}`),
       (error: unknown) => {
         if (!(error instanceof RinglogError)) return this.#world.broken(error);

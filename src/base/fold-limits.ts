@@ -4,6 +4,8 @@ export const foldLimits = {
   documentCatchUpEntries: 4_096,
   /** Earlier folds kept of each, for readers that begin where the order has just been. */
   documentRecentFolds: 64,
+  /** Beside the newest they take no more than that itself, and so much. */
+  recentFoldsBytes: 65_536,
   /** Documents kept folded in memory, by what they take there (`memoryOf`), and what any fold takes beside that. */
   documentCacheBytes: 134_217_728,
   foldWeightMin: 1_024,

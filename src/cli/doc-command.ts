@@ -5,8 +5,9 @@ import { Fault } from '../documents/faults.js';
 import { readJsonText } from '../documents/json-reader.js';
 import { type Json } from '../documents/value.js';
 import { jsonPatchType } from '../protocol/content-type.js';
-import { type Message, type StartOption, type Subscription } from '../client/index.js';
+import type { StartOption } from '../client/index.js';
 import { commandErrorOf, connectedClient } from './client.js';
+import { watchDocument } from './doc-watch.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { untilInterrupted } from './interrupt.js';
 import { positiveInteger } from './log-command.js';
@@ -227,38 +228,12 @@ async function watch(channel: string, options: DocOptions, signal: AbortSignal):
   const output = createOutput(options);
   const client = await connectedClient(target, signal);
   try {
-    await printChanges(client.subscribe(channel, { start: options.from ?? 'live' }), output);
+    await watchDocument(client.subscribe(channel, { start: options.from ?? 'live' }), output);
   } catch (error) {
     throw commandErrorOf(error, target);
   } finally {
     await client.close({ timeoutMs: 0 });
   }
-}
-
-async function printChanges(subscription: Subscription, output: Output): Promise<void> {
-  for await (const message of subscription) {
-    if (message.kind !== 'patch') continue;
-    await output.print(
-      () => watchedLine(output.terminal.style, message),
-      () => watchedJson(message),
-    );
-  }
-}
-
-function watchedLine(style: Style, { time, actor, late, bytes }: Message): string {
-  const parts = [
-    style.dim(time.toISOString().replace('T', ' ').replace('Z', '')),
-    late ? style.yellow('late') : '',
-    actor === undefined ? '' : style.green(`${printable(actor)}:`),
-    printable(Buffer.from(bytes).toString()),
-  ];
-  return parts.filter((part) => part !== '').join(' ');
-}
-
-/** The patch as it came: it is JSON, whatever its numbers. */
-function watchedJson({ id, time, actor, late, bytes }: Message): string {
-  const about = JSON.stringify({ id, time, actor, ...(late && { late }) });
-  return `${about.slice(0, -1)},"patch":${Buffer.from(bytes).toString()}}`;
 }
 
 async function standardInput(): Promise<string> {

@@ -3,14 +3,12 @@
 import { toBase64Url } from '../base/bytes.js';
 import { type ChannelName, type HubName, channelNameFor } from '../base/ids.js';
 import { wireLimits } from '../base/wire-limits.js';
-import { encodeContent } from '../log/entry-wire.js';
 import { jsonPatchType } from '../protocol/content-type.js';
 import { failure } from '../protocol/errors.js';
 import type { PublishedKind, ServerEvent, SessionInfo } from '../protocol/messages.js';
 import { hubOf, webSocketUrl } from './address.js';
 import { jsonText, nameOf } from './arguments.js';
 import { type CallOptions, callOf } from './call.js';
-import { contentOf } from './content.js';
 import { Direct } from './direct.js';
 import { Emitter, type Listener } from './emitter.js';
 import type { ClientEvents, ClientState } from './events.js';
@@ -37,7 +35,8 @@ import {
 } from './options.js';
 import { type Platform, systemPlatform } from './platform.js';
 import { PublishQueue } from './publish-queue.js';
-import { type Published, publishedOf } from './published.js';
+import { type Keep, type PublishCall, requestOf } from './publish-request.js';
+import type { Published } from './published.js';
 import { Reading } from './reading.js';
 import { Restoring } from './restoring.js';
 import { type AnswerTo, type Question, Requests } from './requests.js';
@@ -65,6 +64,8 @@ export class Client {
   readonly #subscriptions: Subscriptions;
   readonly #requests = new Requests();
   readonly #keyPrefix: string;
+  /** @internal */
+  readonly publisherId: string;
   #keys = 0;
   #token: ConnectOptions['token'];
   #session: SessionInfo | undefined;
@@ -84,13 +85,15 @@ export class Client {
     this.#events = new Emitter((error) => this.platform.report(error));
     this.#queue = new PublishQueue(this.#limits, this.platform.random);
     this.#keyPrefix = toBase64Url(this.platform.random.bytes(9));
+    const publisher = publisherOf(options, this.platform);
+    this.publisherId = publisher.id;
     this.#link = new Link(
       this.platform,
       {
         ...this.#limits,
         urls: urls.map((url) => webSocketUrl(url, this.hub)),
         hub: this.hub,
-        publisher: publisherOf(options, this.platform),
+        publisher,
         canRenewToken: typeof options.token === 'function',
       },
       this.hub as HubName,
@@ -171,9 +174,11 @@ export class Client {
     options: PublishOptions = {},
     /** @internal */
     kind?: PublishedKind,
+    /** @internal */
+    keep?: Keep,
   ): Promise<Published> {
     return new Promise((resolve, reject) => {
-      const refused = this.#publish(channel, data, options, resolve, reject, kind);
+      const refused = this.#publish({ channel, data, options, kind, keep }, resolve, reject);
       if (refused) reject(refused);
       else this.#link.fillSoon();
     });
@@ -181,10 +186,23 @@ export class Client {
 
   /** Changes a document, all operations or none; the node that orders the channel decides whether they apply. Rejects with
    *  RinglogError: PATCH_FAILED names the operation. */
-  patch(channel: string, patch: readonly PatchOperation[], options: PatchOptions = {}): Promise<Published> {
+  patch(
+    channel: string,
+    patch: readonly PatchOperation[],
+    options: PatchOptions = {},
+    /** @internal */
+    keep?: Keep,
+  ): Promise<Published> {
     const { ifVersion, ifHash, ...rest } = options;
     const headers = conditionHeaders(ifVersion, ifHash);
-    return this.publish(channel, patch, { ...rest, ...headers, contentType: jsonPatchType }, 'patch');
+    return this.publish(channel, patch, { ...rest, ...headers, contentType: jsonPatchType }, 'patch', keep);
+  }
+
+  /** @internal What is kept for this channel ends as any publish from now on. */
+  letGo(channel: string): void {
+    const { nowMs } = this.#link;
+    this.#queue.letGo(channelNameFor(channel), nowMs + this.#limits.publishTimeoutMs);
+    this.#link.fillSoon();
   }
 
   /** A document as it is, or as it was. */
@@ -298,43 +316,21 @@ export class Client {
 
   /** Queues a publish, or returns why not. */
   #publish(
-    channel: string,
-    data: unknown,
-    options: PublishOptions,
+    call: PublishCall,
     accept: (published: Published) => void,
     refused: (error: RinglogError) => void,
-    kind?: PublishedKind,
   ): RinglogError | undefined {
     if (this.#isEnding) return this.#endError();
-    try {
-      const name = nameOf(channel);
-      const content = encodeContent(contentOf(data, options));
-      const most = this.#session?.messageBytesMax ?? wireLimits.messageBytesMax;
-      if (content.length > most) return serverError(failure('TOO_LARGE', { channel }));
-      const isSignal = options.store === false || options.level === 'memory';
-      const { idempotencyKey, level, degrade, timeoutMs = this.#limits.publishTimeoutMs } = options;
-      const request = {
-        channel: name,
-        content,
-        timeoutMs,
-        ...(isSignal ? undefined : { idempotencyKey: idempotencyKey ?? this.newKey() }),
-        ...(level === undefined ? undefined : { level }),
-        ...(degrade === undefined ? undefined : { degrade }),
-        ...(kind === undefined ? undefined : { kind }),
-        accepted: (ack: Parameters<typeof publishedOf>[0]) => {
-          accept(publishedOf(ack));
-          this.#settle();
-        },
-        refused: (error: RinglogError) => {
-          refused(error);
-          this.#settle();
-        },
-      };
-      return this.#queue.add(request, this.#link.nowMs);
-    } catch (error) {
-      if (error instanceof RinglogError) return error;
-      throw error;
-    }
+    const request = requestOf(call, {
+      messageBytesMax: this.#session?.messageBytesMax ?? wireLimits.messageBytesMax,
+      timeoutMs: this.#limits.publishTimeoutMs,
+      newKey: () => this.newKey(),
+      accept,
+      refused,
+      settled: () => this.#settle(),
+      fill: () => this.#link.fillSoon(),
+    });
+    return request instanceof RinglogError ? request : this.#queue.add(request, this.#link.nowMs);
   }
 
   /** A publish has its outcome: `close` may be waiting for the last. */
@@ -348,8 +344,9 @@ export class Client {
     this.#restore.fill();
     this.#subscriptions.fill();
     this.#requests.fill(this.#link.nowMs, (message) => this.#link.send(this.#subscriptions.asOfNow(message)));
+    const now = { nowMs: this.#link.nowMs, unixMs: this.platform.unixMs() };
     for (;;) {
-      const message = this.#queue.take(this.#link.nextRequestId);
+      const message = this.#queue.take(this.#link.nextRequestId, now);
       if (!message) return;
       this.#link.send(message);
     }

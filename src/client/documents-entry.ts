@@ -5,5 +5,6 @@
  *      await notes.change([{ op: 'add', path: '/title', value: 'Notes' }]);
  */
 export type { PathChange } from './path-watches.js';
+export type { QueuedChange, QueuedChanges } from './queued-changes.js';
 export { SharedDocument } from './shared-document.js';
 export type { SharedDocumentEvents, SharedDocumentOptions } from './shared-document-options.js';

@@ -86,6 +86,11 @@ export class DocumentSnapshot {
     return this.#state.info.createParents === true;
   }
 
+  /** Of `text`, in bytes. */
+  get size(): number {
+    return this.#state.value.length;
+  }
+
   /** SHA-256 of `text`. */
   get hash(): Uint8Array {
     return this.#state.info.hash;

@@ -6,6 +6,7 @@ import type { Client } from './client.js';
 import { RinglogError } from './error.js';
 import type { History, HistoryOptions } from './history.js';
 import type { Published } from './published.js';
+import type { QueuedChange } from './queued-changes.js';
 import type { GapNotice } from './reading.js';
 import type { Subscription } from './subscription.js';
 
@@ -16,6 +17,8 @@ export interface OwnChange {
   readonly undoes?: OwnChange | undefined;
   /** One of several: whoever makes it says what becomes of it. */
   readonly isAttempt?: boolean;
+  /** As it is kept; none where it has a time of its own. */
+  readonly queued?: (() => QueuedChange) | undefined;
   /** One that takes it back is on its way. */
   undoneBy?: OwnChange | undefined;
   /** Once it is acknowledged. */

@@ -9,7 +9,17 @@ import type { Failure } from '../protocol/errors.js';
 import type { Ack, PublishMessage } from '../protocol/messages.js';
 import { type ClientErrorCode, RinglogError, ownError, serverError } from './error.js';
 import { Fifo } from './fifo.js';
-import { Item, type Lane, type PublishRequest, isTaken, messageOf, newLane } from './publish-item.js';
+import {
+  type Found,
+  Item,
+  type Lane,
+  type Moment,
+  type PublishRequest,
+  isRepeatable,
+  isTaken,
+  messageOf,
+  newLane,
+} from './publish-item.js';
 
 export interface QueueLimits {
   readonly queueMessages: number;
@@ -80,13 +90,18 @@ export class PublishQueue {
   }
 
   /** The next publish to send, under that request id. */
-  take(requestId: number): PublishMessage | undefined {
+  take(requestId: number, now: Moment): PublishMessage | undefined {
     const lane = this.#ready.peek();
     const item = lane?.waiting.peek();
     if (!lane || !item || !this.#hasRoom()) return undefined;
+    if (!isRepeatable(item, now)) {
+      this.#look(item);
+      return this.take(requestId, now);
+    }
     lane.waiting.shift();
     this.#rotate(lane);
     item.state = 'sent';
+    item.sentSince ??= now;
     item.requestId = requestId;
     lane.sent++;
     this.#sent.set(requestId, item);
@@ -117,6 +132,7 @@ export class PublishQueue {
     const item = this.#answered(requestId);
     if (!item) return false;
     if (failure.outcome === 'indeterminate') item.maybeWritten = true;
+    if (!item.maybeWritten) item.sentSince = undefined;
     item.lastFailure = failure;
     item.failures++;
     const isBehind = failure.code === 'OUT_OF_ORDER' && !isTaken(item);
@@ -168,6 +184,15 @@ export class PublishQueue {
     }
   }
 
+  /** What is kept for this channel is kept no longer than any publish from now on. */
+  letGo(channel: string, deadlineMs: number): void {
+    for (const item of this.#all()) {
+      if (item.lane.channel !== channel || item.deadlineMs !== Infinity) continue;
+      item.deadlineMs = deadlineMs;
+      this.#earliestMs = Math.min(this.#earliestMs, deadlineMs);
+    }
+  }
+
   /** Nothing more will be sent. */
   close(error: RinglogError): void {
     for (const item of this.#all()) this.#giveUp(item, error);
@@ -175,9 +200,15 @@ export class PublishQueue {
 
   #giveUp(item: Item, reason: { readonly code: ClientErrorCode; readonly message: string }): void {
     const maybeWritten = item.maybeWritten || item.state === 'sent';
+    const { lane } = item;
+    const isLookedFor = lane.isLooking && lane.waiting.peek() === item;
     if (item.state === 'sent') this.#answered(item.requestId);
     else this.#withdraw(item);
     this.#done(item);
+    if (isLookedFor) {
+      lane.isLooking = false;
+      this.#wake(lane);
+    }
     const { code, message } = reason;
     const outcome = maybeWritten ? 'indeterminate' : 'rejected';
     item.request.refused(new RinglogError({ code, message, outcome, channel: item.lane.channel }));
@@ -189,6 +220,31 @@ export class PublishQueue {
     if (lane.waiting.length > 0 || !lane.isReady) return;
     lane.isReady = false;
     this.#ready.removeFirst((other) => other === lane);
+  }
+
+  /** The channel waits until it is known what became of its first publish: those behind it may build on that. */
+  #look(item: Item): void {
+    const { lane } = item;
+    lane.isLooking = true;
+    lane.isReady = false;
+    this.#ready.shift();
+    this.#takenInTurn = 0;
+    item.request.look?.((found) => this.#decided(item, found));
+  }
+
+  #decided(item: Item, found: Found): void {
+    if (item.state !== 'waiting') return;
+    const { lane } = item;
+    lane.isLooking = false;
+    item.maybeWritten = false;
+    item.sentSince = undefined;
+    if (found !== 'unwritten') {
+      this.#withdraw(item);
+      this.#done(item);
+      if (found instanceof RinglogError) item.request.refused(found);
+      else item.request.accepted(found);
+    }
+    this.#wake(lane);
   }
 
   /** Everything without an outcome. */
@@ -210,7 +266,8 @@ export class PublishQueue {
   }
 
   #wake(lane: Lane): void {
-    if (lane.isReady || lane.stoppedUntilMs !== undefined || lane.waiting.length === 0) return;
+    const isHeld = lane.isLooking || lane.stoppedUntilMs !== undefined;
+    if (lane.isReady || isHeld || lane.waiting.length === 0) return;
     lane.isReady = true;
     this.#ready.push(lane);
   }

@@ -17,10 +17,12 @@ import type { Message } from './message.js';
 import { OnTheirWay, type Order } from './on-their-way.js';
 import { type OwnChange, UnheardChanges, idOf, isWithin } from './own-changes.js';
 import { OwnVerdicts, type Verdicts } from './own-verdicts.js';
+import { Opening } from './opening.js';
 import { type PathChange, PathWatches } from './path-watches.js';
 import type { Published } from './published.js';
+import { ChangeQueue, type QueuedChanges } from './queued-changes.js';
 import type { GapNotice } from './reading.js';
-import { revert } from './reverting.js';
+import { type Reverted, revert } from './reverting.js';
 import type { SharedDocumentEvents, SharedDocumentOptions } from './shared-document-options.js';
 import type { Subscription } from './subscription.js';
 import { UndoHistory } from './undo-history.js';
@@ -58,10 +60,9 @@ export class SharedDocument<T = unknown> {
    *  connection that stands that is told. */
   readonly #writers = new Set<WriterId>();
   readonly #history = new UndoHistory();
-  readonly #opened: Promise<void>;
+  readonly #queue: ChangeQueue;
+  readonly #opening = new Opening();
   #isPlaying = false;
-  #isThere = (): void => undefined;
-  #ended: (error: RinglogError) => void = () => undefined;
 
   private constructor(
     client: Client,
@@ -86,16 +87,9 @@ export class SharedDocument<T = unknown> {
       },
     });
     this.#verdicts = new OwnVerdicts(client, channel, (voids) => this.#voided(voids));
-    let isOpen = false;
-    this.#opened = new Promise((resolve, reject) => {
-      this.#isThere = () => {
-        isOpen = true;
-        resolve();
-      };
-      this.#ended = (error) => {
-        if (!isOpen) reject(error);
-        this.#events.emit('error', error);
-      };
+    this.#queue = new ChangeQueue(client, this.#subscription, {
+      change: (operations, options) => this.#change(operations, options),
+      refused: (error) => this.#events.emit('refused', error),
     });
     this.#subscription.on('subscribed', ({ cursor, resumed }) => {
       if (then && !resumed) {
@@ -128,7 +122,7 @@ export class SharedDocument<T = unknown> {
     const { at } = options;
     const then = at === undefined ? undefined : await client.document(channel, { at });
     const document = new SharedDocument<T>(client, channel, options, then);
-    await document.#opened;
+    await document.#opening.done;
     return document;
   }
 
@@ -185,16 +179,19 @@ export class SharedDocument<T = unknown> {
     options: PatchOptions,
     about: Pick<OwnChange, 'undoes' | 'isAttempt'> = {},
   ): Promise<Published> {
-    const patch = readPatch(JSON.stringify(operations));
+    const text = JSON.stringify(operations);
+    const patch = readPatch(text);
     const next = patch instanceof Fault ? patch : applyPatch(this.#view.json, patch, this.#createParents);
     if (patch instanceof Fault || next instanceof Fault) throw errorOf(this.channel, next as Fault);
     this.#view.check(next);
     const key = options.idempotencyKey ?? this.#client.newKey();
-    const own: OwnChange = { key, patch, ...about };
+    const { queued, keep } = this.#queue.kept(key, text, options);
+    const own: OwnChange = { key, patch, ...about, queued };
     this.#own.add(own);
     this.#history.made(own);
     this.#show(next, true);
-    return this.#client.patch(this.channel, operations, { ...options, idempotencyKey: key }).then(
+    const keyed = { ...options, idempotencyKey: key };
+    return this.#client.patch(this.channel, operations, keyed, keep).then(
       (published) => {
         own.dot = published.dot;
         own.level = published.level;
@@ -218,17 +215,13 @@ export class SharedDocument<T = unknown> {
    *  did since stays. Where they changed the same it throws PATCH_FAILED, or rejects with it, with the reason `test-failed`, and
    *  the change is the newest still. */
   undo(): Promise<Published> | undefined {
-    const own = this.#history.newest;
-    if (!own) return undefined;
     const isSettled = this.#own.all.length === 0 && !this.#isTentative;
-    const undo = this.#history.undoOf(own, this.#view.json, this.#own.shown(this.#order), isSettled);
-    if (!undo) {
-      this.#history.passedOver(own);
-      return this.undo();
-    }
+    const undo = this.#history.next(this.#view.json, this.#own.shown(this.#order), isSettled);
     if (undo instanceof Fault) throw errorOf(this.channel, undo);
-    const options = undo.isAtVersion ? { ifVersion: this.version } : {};
-    return this.#change(JSON.parse(undo.patch) as PatchOperation[], options, { undoes: own });
+    if (!undo) return undefined;
+    const { patch, isAtVersion, undoes } = undo;
+    const options = isAtVersion ? { ifVersion: this.version } : {};
+    return this.#change(JSON.parse(patch) as PatchOperation[], options, { undoes });
   }
 
   /** Makes the document what it was then, by another change, once no own change is on its way; `undefined` where it is that. It
@@ -237,16 +230,18 @@ export class SharedDocument<T = unknown> {
   async revert(at: NonNullable<DocumentOptions['at']>): Promise<Published | undefined> {
     const then = readJsonText((await this.#client.document(this.channel, { at })).text);
     if (then instanceof Fault) throw errorOf(this.channel, then);
-    const about = {
-      channel: this.channel,
-      platform: this.#client.platform,
-      shown: () => ({ view: this.#view.json, version: this.version }),
-      settled: () => this.#own.none(),
-      onChange: (listener: () => void) => this.on('change', listener),
-      change: (operations: readonly PatchOperation[], ifVersion: number) =>
-        this.#change(operations, { ifVersion }, { isAttempt: true }),
-    };
-    return revert(about, then);
+    return revert(this.#reverted, then);
+  }
+
+  /** Own changes that have no outcome yet, for the application to store before it closes the client. */
+  queued(): QueuedChanges {
+    return this.#queue.queued(this.#own.all);
+  }
+
+  /** Makes those again that the log does not have, once that is known; resolves with how many. The client must be of the same
+   *  user and `publisherId`. `refused` tells of those that do not apply any more, and of which nobody can say. */
+  restore(queued: QueuedChanges): Promise<number> {
+    return this.#queue.restore(queued);
   }
 
   close(): void {
@@ -362,7 +357,7 @@ export class SharedDocument<T = unknown> {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     this.#show(this.#replayed(), false);
-    this.#isThere();
+    this.#opening.there();
     for (const message of waiting) this.#received(message);
     this.#tell();
   }
@@ -398,6 +393,17 @@ export class SharedDocument<T = unknown> {
     if (isGone) this.#voided(this.#verdicts.lost(ranges));
   }
 
+  get #reverted(): Reverted {
+    return {
+      channel: this.channel,
+      platform: this.#client.platform,
+      shown: () => ({ view: this.#view.json, version: this.version }),
+      settled: () => this.#own.none(),
+      onChange: (listener) => this.on('change', listener),
+      change: (operations, ifVersion) => this.#change(operations, { ifVersion }, { isAttempt: true }),
+    };
+  }
+
   #replayed(): Json {
     return this.#own.replayed(this.#order);
   }
@@ -420,6 +426,11 @@ export class SharedDocument<T = unknown> {
     if (isTentative === this.#isTentative) return;
     this.#isTentative = isTentative;
     this.#events.emit('tentative', isTentative);
+  }
+
+  #ended(error: RinglogError): void {
+    this.#opening.ended(error);
+    this.#events.emit('error', error);
   }
 
   #report(error: unknown): void {

@@ -27,7 +27,8 @@ export interface SubscriptionEvents {
   /** The content of the message that it `redacts` was taken out: told once, at its place among the entries. Take away what you have of
    *  that; whoever reads it later gets it without its data, and marked as `redacted`. */
   readonly redacted: Message;
-  /** Of a document: patches came in an order that did not last. This is what it is here; patches that follow apply to it. */
+  /** Of a document, told at its place among the entries: patches came in an order that did not last. This is what it is here;
+   *  patches that follow apply to it. */
   readonly rebase: DocumentSnapshot;
   /** Of a notification channel: what is not read, at first and whenever it changes; see `ringlog/notifications`. */
   readonly unread: UnreadCount;
@@ -62,7 +63,7 @@ export interface SubscriptionHost {
 }
 
 interface Place {
-  readonly item: Message | GapNotice;
+  readonly item: Message | GapNotice | DocumentSnapshot;
   readonly bytes: number;
   /** The reader's heads once it has had this. */
   heads: readonly Dot[];
@@ -225,7 +226,7 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** @internal */
   rebase(state: DocumentState): void {
-    if (this.#state === 'live') this.#events.emit('rebase', new DocumentSnapshot(state));
+    if (this.#state === 'live') this.#place(new DocumentSnapshot(state), this.#reading.heads ?? []);
   }
 
   /** @internal */
@@ -243,8 +244,8 @@ export class Subscription implements AsyncIterable<Message> {
 
   // --- to the application
 
-  #place(item: Message | GapNotice, heads: readonly Dot[]): void {
-    const bytes = entryBytes + (item instanceof Message ? item.bytes.length : 0);
+  #place(item: Place['item'], heads: readonly Dot[]): void {
+    const bytes = entryBytes + bytesOf(item);
     const place = { item, bytes, heads };
     if (this.#events.has('entry') && this.#buffer.length === 0) {
       this.#hand(place);
@@ -267,6 +268,7 @@ export class Subscription implements AsyncIterable<Message> {
     this.#consumed = place.heads;
     const { item } = place;
     if (item instanceof Message) this.#events.emit(item.redacts ? 'redacted' : 'entry', item);
+    else if (item instanceof DocumentSnapshot) this.#events.emit('rebase', item);
     else this.#events.emit('gap', item);
     this.#continueIfDrained();
     return true;
@@ -288,6 +290,8 @@ export class Subscription implements AsyncIterable<Message> {
       if (place.item instanceof Message) {
         if (place.item.redacts) this.#events.emit('redacted', place.item);
         else this.#waiters.shift()!.resolve({ done: false, value: place.item });
+      } else if (place.item instanceof DocumentSnapshot) {
+        this.#events.emit('rebase', place.item);
       } else if (this.#events.has('gap')) {
         this.#events.emit('gap', place.item);
       } else {
@@ -329,4 +333,9 @@ export class Subscription implements AsyncIterable<Message> {
     this.#events.emit('closed', error ? { error } : {});
     this.#serve();
   }
+}
+
+function bytesOf(item: Place['item']): number {
+  if (item instanceof Message) return item.bytes.length;
+  return item instanceof DocumentSnapshot ? item.size : 0;
 }

@@ -34,9 +34,19 @@ export class UndoHistory {
   #log: Logged[] = [];
   #bytes = 0;
 
-  /** The newest own change that is not taken back. */
-  get newest(): OwnChange | undefined {
-    return this.#changes.filter(({ undoneBy }) => !undoneBy).at(-1);
+  /** What takes back the newest own change that is not taken back, and did something. */
+  next(
+    view: Json,
+    steps: readonly Shown[],
+    isSettled: boolean,
+  ): (Undo & { readonly undoes: OwnChange }) | Fault | undefined {
+    for (;;) {
+      const own = this.#changes.filter(({ undoneBy }) => !undoneBy).at(-1);
+      if (!own) return undefined;
+      const undo = this.#undoOf(own, view, steps, isSettled);
+      if (undo) return undo instanceof Fault ? undo : { ...undo, undoes: own };
+      this.passedOver(own);
+    }
   }
 
   /** Made, and on its way. */
@@ -73,7 +83,7 @@ export class UndoHistory {
 
   /** What takes a change back, of the document as it is shown: `steps` are what is on its way, behind the order. `undefined`
    *  where the change did nothing that is known. */
-  undoOf(own: OwnChange, view: Json, steps: readonly Shown[], isSettled: boolean): Undo | Fault | undefined {
+  #undoOf(own: OwnChange, view: Json, steps: readonly Shown[], isSettled: boolean): Undo | Fault | undefined {
     let log = [...this.#log];
     for (const { edits, of } of steps) log = appended(log, edits, of);
     if (!log.some(({ of }) => of === own)) return undefined;

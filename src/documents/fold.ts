@@ -7,7 +7,7 @@ import { applyPatch } from './apply.js';
 import { Fault } from './faults.js';
 import type { Numbers } from './json-reader.js';
 import { type Patch, readPatch } from './patch.js';
-import { Dict, type Json } from './value.js';
+import { Dict, type Json, memoryOf } from './value.js';
 
 /** Raised when the same entries would fold to something else. Snapshots of another one are not used. */
 export const foldVersion = 1;
@@ -62,11 +62,37 @@ export function foldChange(fold: Fold, { patch, ifVersion, createParents }: Chan
     );
   const document = applyPatch(fold.document, patch, createParents);
   if (document instanceof Fault) return voided(fold, document);
-  return { fold: { document, version: fold.version + 1, voids: fold.voids } };
+  const next = { document, version: fold.version + 1, voids: fold.voids };
+  made.set(next, madeOf(fold) + memoryOfPatch(patch));
+  return { fold: next };
 }
 
-function voided({ document, version, voids }: Fold, fault: Fault): Step {
-  return { fold: { document, version, voids: voids + 1 }, fault };
+function voided(fold: Fold, fault: Fault): Step {
+  const { document, version, voids } = fold;
+  const next = { document, version, voids: voids + 1 };
+  made.set(next, madeOf(fold) + opMemory);
+  return { fold: next, fault };
+}
+
+/** Beside the values: what is copied on the way to the place. */
+const opMemory = 1_024;
+
+const made = new WeakMap<Fold, number>();
+
+/** What was put into memory for it and all it was folded from, since that was read: of two of them, one folded from the other, the
+ *  difference is what keeping both takes beside the earlier one, at most, and about. */
+export function madeOf(fold: Fold): number {
+  return made.get(fold) ?? 0;
+}
+
+function memoryOfPatch(patch: Patch): number {
+  let memory = 0;
+  for (const operation of patch) {
+    memory += opMemory;
+    if (operation.op === 'splice') memory += 2 * operation.insert.length;
+    else if ('value' in operation) memory += memoryOf(operation.value);
+  }
+  return memory;
 }
 
 /** `numbers`: `kept` where it is let in, and is in no log yet. */

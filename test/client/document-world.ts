@@ -53,6 +53,7 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
   const timers = new Set<() => void>();
   let keys = 0;
   const subscription = {
+    channel: 'doc:list',
     cursor: 'start',
     state: 'live',
     on: (name: string, listener: (event: never) => void) => {
@@ -96,7 +97,7 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
                 history.more = false;
                 resolve({
                   gaps,
-                  entries: [...keys.map((idempotencyKey) => ({ idempotencyKey })), ...messages],
+                  entries: [...keys.map((key) => message(0, '0', key)), ...messages],
                 });
               },
               reject,
@@ -105,6 +106,8 @@ export function setUp(options: SharedDocumentOptions<number[]> = {}) {
       };
       return history;
     },
+    publisherId: 'ada',
+    letGo: () => undefined,
     newKey: () => `key ${++keys}`,
     platform: {
       after: (_: number, callback: () => void) => {
@@ -158,9 +161,11 @@ export function message(
     checksum: 0,
     previous: 0,
     content: { payload: utf8(JSON.stringify(operations)) },
+    publisher: { id: 'ada', epoch: 1, seq: 1 },
     createParents,
   } as Entry;
-  return { kind: 'patch', late, idempotencyKey, entry } as unknown as Message;
+  const dot = { writer: entry.writer, seq: value };
+  return { kind: 'patch', late, idempotencyKey, entry, dot, timestamp: value } as unknown as Message;
 }
 
 /** Each value by a change of its own. */

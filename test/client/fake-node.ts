@@ -313,7 +313,7 @@ export class FakeNode {
     run.begin({ hub, channel: channel.name as ChannelName }, this.#writer, 0, seq, seq === 1 ? 0 : 7);
     run.append({
       timestamp,
-      kind: 'publish',
+      kind: message.kind ?? 'publish',
       content: message.content,
       publisher,
       idempotencyKey: message.idempotencyKey,

@@ -8,6 +8,8 @@ import type { Core } from '../../src/engine/core.js';
 import { Documents } from '../../src/engine/documents/documents.js';
 import { rebase } from '../../src/engine/documents/reading.js';
 import type { Folding } from '../../src/engine/folds/folding.js';
+import { type Fold, foldEntry } from '../../src/documents/fold.js';
+import { utf8 } from '../../src/base/bytes.js';
 import { readJsonText } from '../../src/documents/json-reader.js';
 import type { Json } from '../../src/documents/value.js';
 import { Folds } from '../../src/engine/folds/folds.js';
@@ -111,6 +113,7 @@ const counting: Folding<number> = {
   readSnapshot: () => undefined,
   bytesOf: () => 0,
   weightOf: () => 0,
+  madeOf: () => 0,
   startsAnywhere: false,
   cacheBytes: 2 * limits.foldWeightMin,
 };
@@ -164,6 +167,68 @@ test('documents of as many bytes count for more where they have many parts', asy
   };
   expect(await keptOf(text)).toBe(20);
   expect(await keptOf(parts)).toBe(1);
+});
+
+const changeOf = (operations: readonly object[]) => ({
+  kind: 'patch' as const,
+  content: { payload: utf8(JSON.stringify(operations)) },
+});
+
+/** A document of a text with so many letters, at its first position, and what a step on comes to. */
+function textDocument(length: number) {
+  const documents = new Documents({} as Logs, own, {} as Hashing, { failed: () => {}, broken: () => {} });
+  const open = new OpenFold(new ChannelLog(ref), documents.folding);
+  const set = (value: string) => changeOf([{ op: 'add', path: '/text', value }]);
+  const move = (fold: Fold, position: number, isApart = false) =>
+    open.moveTo({ fold, position, snapshotAt: undefined, costSince: 0 }, isApart);
+  move(foldEntry(open.tip, set('x'.repeat(length))).fold, 1);
+  return { open, set, move };
+}
+
+test('earlier folds count with the document, and are kept as long as they take no more than that itself', () => {
+  const { open, set, move } = textDocument(500_000);
+  const alone = open.weight;
+  for (let position = 2; position <= 60; position++)
+    move(
+      foldEntry(open.tip, changeOf([{ op: 'splice', path: '/text', at: 9, remove: 1, insert: 'y' }])).fold,
+      position,
+    );
+  // Small edits share nearly all.
+  expect(open.foldAt(2)).toBeDefined();
+  expect(open.weight).toBeGreaterThan(alone + 50_000);
+  expect(open.weight).toBeLessThan(1.2 * alone);
+  for (let position = 61; position <= 120; position++) {
+    move(foldEntry(open.tip, set(String(position).repeat(170_000))).fold, position);
+    expect(open.weight).toBeLessThan(2.5 * alone);
+  }
+  expect([open.foldAt(119), open.foldAt(117)].map((fold) => fold !== undefined)).toEqual([true, false]);
+  // Nearly all is taken out: what was is not kept for that.
+  move(foldEntry(open.tip, set('')).fold, 121);
+  expect(open.foldAt(120)).toBeUndefined();
+  expect(open.weight).toBeLessThan(10_000);
+  // What was read anew shares nothing with what was there.
+  move({ ...open.tip }, 500, true);
+  expect(open.foldAt(121)).toBeUndefined();
+});
+
+test('what was stamped counts with the document at once', async () => {
+  const hooks = { failed: () => {}, broken: () => {} };
+  const documents = new Documents({} as Logs, own, {} as Hashing, hooks, 300_000);
+  const channels = ['a', 'b', 'c'].map((name) =>
+    channelOf(new ChannelLog({ ...ref, channel: `doc:${name}` } as ChannelRef)),
+  ) as [ActiveChannel, ActiveChannel, ActiveChannel];
+  const [grown, other, next] = channels;
+  await documents.current(other);
+  await documents.current(grown);
+  const open = documents.at(grown, undefined)!;
+  const change = changeOf([{ op: 'add', path: '/text', value: 'x'.repeat(200_000) }]);
+  open.push({ writer: own, seq: 1, fold: foldEntry(open.tip, change).fold });
+  write(grown.log, { writer: own, seq: 1 });
+  grown.log.commitThrough({ writer: own, seq: 1 });
+  // As the committer asks before the next one.
+  expect(documents.at(grown, undefined)).toBe(open);
+  await documents.current(next);
+  expect(channels.map(({ fold }) => fold !== undefined)).toEqual([false, false, true]);
 });
 
 test('who reads on across the end of a generation is shown all of the next one, what its snapshot stands for too', async () => {

@@ -14,11 +14,12 @@ export async function lostChange(story: Story): Promise<void> {
 }
 
 /** The same with a change that was never shown: its reader had another one from the start before, and is told nothing until the
- *  order has that. */
-export async function lostUnheard(story: Story): Promise<void> {
+ *  order has that. `pauseMs`: for it to subscribe again before the change, or after the loss. */
+export async function lostUnheard(story: Story, pauseMs = 0): Promise<void> {
   const { home, client } = await openedAt(story);
   await change(story, client);
   await story.restart(home);
+  await story.pass(pauseMs);
   await change(story, client);
   story.must(!client.isSettled, 'it did not hear of its change');
   await lose(story, home);

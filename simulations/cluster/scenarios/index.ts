@@ -77,6 +77,10 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ['A lost change of a document', { told: lostChange, options: { isStrict: false } }],
   ['A change that is void in the end', { told: voidInTheEnd, options: { isStrict: false } }],
   ['A lost change that was never shown', { told: lostUnheard, options: { isStrict: false } }],
+  [
+    'A lost change that was never shown: long after the start',
+    { told: (story) => lostUnheard(story, 3_500), options: { isStrict: false } },
+  ],
   ...(['listening', 'restarted', 'away'] as const).map((reader): [string, Entry] => [
     `A rotten change of a document: ${reader}`,
     { told: (story) => rottenChange(story, reader), options: { isStrict: false } },

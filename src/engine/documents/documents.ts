@@ -3,7 +3,7 @@ import { toHex, utf8 } from '../../base/bytes.js';
 import type { WriterId } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import type { RuleSet } from '../../channels/rules.js';
-import { type Fold, emptyFold, foldEntry } from '../../documents/fold.js';
+import { type Fold, emptyFold, foldEntry, madeOf } from '../../documents/fold.js';
 import { readSnapshot, snapshotOf } from '../../documents/snapshot.js';
 import { canonical, memoryOf, sizeOf } from '../../documents/value.js';
 import type { DocumentInfo } from '../../protocol/messages.js';
@@ -18,6 +18,7 @@ const documentFolding: Omit<Folding<Fold>, 'cacheBytes'> = {
   readSnapshot,
   bytesOf: ({ document }) => sizeOf(document),
   weightOf: ({ document }) => memoryOf(document),
+  madeOf,
   startsAnywhere: false,
 };
 

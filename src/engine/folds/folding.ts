@@ -31,6 +31,8 @@ export interface Folding<F> {
   bytesOf(fold: F): number;
   /** In memory, about. */
   weightOf(fold: F): number;
+  /** What was put into memory for it and all it was folded from; 0 where that is not worth counting. */
+  madeOf(fold: F): number;
   /** What it comes to does not depend on what retention removed. */
   readonly startsAnywhere: boolean;
   /** Of all that is kept in memory. */

@@ -85,7 +85,10 @@ export class Folds<F> {
   at(channel: ActiveChannel, parents: readonly Dot[] | undefined): OpenFold<F> | undefined {
     if (kindOf(channel.ref.channel) !== this.kind) return undefined;
     const known = this.#known(channel);
-    if (known?.isBefore(parents, this.writer)) return known;
+    if (known?.isBefore(parents, this.writer)) {
+      this.#weigh(channel, known);
+      return known;
+    }
     known?.forgetAhead();
     return undefined;
   }
@@ -226,14 +229,25 @@ export class Folds<F> {
     const isFar = folded.position === 0 || to - folded.position > limits.documentCatchUpEntries;
     const start = isFar || folded.position < log.firstPosition ? foldStart(at, to) : Promise.resolve(folded);
     const moving = start
-      .then((found) => foldOn(at, found.position > folded.position ? found : folded, to))
-      .then((moved) => open.moveTo(moved))
+      .then(async (found) => {
+        const isApart = found.position > folded.position;
+        open.moveTo(await foldOn(at, isApart ? found : folded, to), isApart);
+      })
       .finally(() => {
         open.isMoving = false;
         this.#moving.delete(channel);
       });
     this.#moving.set(channel, moving);
     return moving;
+  }
+
+  /** It may weigh more than when it was used last: what was stamped is in it. Others are let go when one is used. */
+  #weigh(channel: ActiveChannel, open: OpenFold<F>): void {
+    const before = this.#kept.get(channel);
+    if (before === undefined) return;
+    const weight = open.weight + limits.foldWeightMin;
+    this.#kept.set(channel, weight);
+    this.#keptBytes += weight - before;
   }
 
   /** Within the bound those used longest ago are let go; one that is being written is folded as it goes. */

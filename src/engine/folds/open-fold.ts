@@ -52,9 +52,11 @@ export class OpenFold<F> {
     return this.#ahead.at(-1)?.fold ?? this.#folded.fold;
   }
 
-  /** Of what is committed. */
+  /** Of all that is kept: of what is committed, of what was before it, and of what is beyond. */
   get weight(): number {
-    return this.folding.weightOf(this.#folded.fold);
+    const { folding } = this;
+    const oldest = this.#recent[0]?.fold ?? this.#folded.fold;
+    return folding.weightOf(oldest) + Math.max(0, folding.madeOf(this.tip) - folding.madeOf(oldest));
   }
 
   get isAhead(): boolean {
@@ -133,10 +135,17 @@ export class OpenFold<F> {
     return this.#recent.find((recent) => recent.position === position)?.fold;
   }
 
+  /** As many as there may be, as long as they take no more beside the newest than that itself. */
   #note(folds: readonly { readonly position: number; readonly fold: F }[]): void {
-    this.#recent = [...this.#recent, ...folds.map(({ position, fold }) => ({ position, fold }))].slice(
-      -limits.documentRecentFolds,
+    const recent = [...this.#recent, ...folds.map(({ position, fold }) => ({ position, fold }))];
+    const { folding } = this;
+    const newest = recent.at(-1)!.fold;
+    const made = folding.madeOf(newest);
+    const most = folding.weightOf(newest) + limits.recentFoldsBytes;
+    const enough = recent.findIndex(
+      ({ fold }) => made - folding.madeOf(fold) <= most && folding.weightOf(fold) <= 2 * most,
     );
+    this.#recent = recent.slice(Math.max(enough, recent.length - limits.documentRecentFolds));
   }
 
   /** A snapshot was stamped here at the tip. */
@@ -148,7 +157,9 @@ export class OpenFold<F> {
     this.#folded = { ...this.#folded, costSince: this.#folded.costSince + foldCost(bytes) };
   }
 
-  moveTo(folded: Folded<F>): void {
+  /** `isApart`: it was not folded from what there was, and shares nothing with that. */
+  moveTo(folded: Folded<F>, isApart = false): void {
+    if (isApart) this.#recent = [];
     this.#folded = folded;
     this.#note([folded]);
     this.#ahead = [];
