@@ -25,7 +25,7 @@ import { coreStatus } from './core-status.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { writeLastSnapshots } from './folds/last-snapshots.js';
 import { reaches } from './cluster/reaching.js';
-import { Admission } from './hubs/admission.js';
+import { Admission, anonymous } from './hubs/admission.js';
 import { refusedCall } from './hubs/calls.js';
 import { HubDeletion } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
@@ -50,8 +50,6 @@ import { StoreForgotError, StoreTwiceError, tellOf } from './store-doubt.js';
 type State = NodeStatus['state'];
 /** Action, request, and the address it comes from. */
 type Asked = [action: string, request: unknown, remote: string];
-
-const anonymous: Principal = { actor: '', authenticated: false, admin: false };
 
 export class Engine implements NodeApi {
   readonly #ports: EnginePorts;
@@ -260,6 +258,9 @@ export class Engine implements NodeApi {
     if (!ready.ok) return ready;
     return token === undefined ? ok(anonymous) : this.#tenants.clients.identify(name.value, token, sessionId);
   }
+
+  ticket: NodeApi['ticket'] = (...request) => this.#admission.ticket(...request);
+  redeem: NodeApi['redeem'] = (...request) => this.#admission.redeem(...request);
 
   async people(principal: Principal, hub: string, ...asked: Asked): Promise<Result<PeopleAnswer, Failure>> {
     if (!this.#parts()) return err(this.#unavailable());

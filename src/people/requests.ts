@@ -87,7 +87,8 @@ const checks: Readonly<Record<keyof UserRequest, Check>> = {
     utf8(JSON.stringify(value) ?? '').length <= limits.metadataBytesMax
       ? undefined
       : `has at most ${limits.metadataBytesMax} bytes`,
-  challenge: (value) => (typeof value === 'string' && value.length <= 64 ? undefined : 'is a text'),
+  challenge: (value) =>
+    typeof value === 'string' && value.length <= limits.challengeCharsMax ? undefined : 'is a text',
   signature: bytesOf(64),
   ...pageChecks,
 };

@@ -99,6 +99,25 @@ test('serve clients on one port, and none that asks is told of the ports of thei
   expect((await node.stop()).code).toBe(0);
 });
 
+test('a ticket that one process gave is good at the next, which takes the next connection', async () => {
+  const node = await startNode('--workers', '2');
+  await until(async () => edgesOf(await statusOf(node)).length === 2, 'both are there');
+  const token = readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
+  const headers = { authorization: `Bearer ${token}`, connection: 'close' };
+  const hub = `${node.url}/v1/hubs/default`;
+  for (let i = 0; i < 6; i++) {
+    const given = await fetch(`${hub}/tickets`, { method: 'POST', headers });
+    const { ticket } = (await given.json()) as { ticket: string };
+    // With an odd number of connections from one to the next, all pairs of processes have their turn.
+    if (i % 2 === 1) await fetch(`${node.url}/healthz`, { headers: { connection: 'close' } });
+    const stop = new AbortController();
+    const stream = await fetch(`${hub}/sse?channels=room&ticket=${ticket}`, { signal: stop.signal });
+    expect(stream.status).toBe(200);
+    stop.abort();
+  }
+  expect((await node.stop()).code).toBe(0);
+});
+
 test.skipIf(process.platform !== 'linux')(
   'one that is killed is replaced, and its clients go on; all end with their node',
   async () => {

@@ -1,5 +1,5 @@
 /** What people ask of the directories of hubs: they register, log in, change and delete their accounts. */
-import { fromBase64, toBase64Url, toHex } from '../../base/bytes.js';
+import { fromBase64, toHex } from '../../base/bytes.js';
 import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
@@ -12,8 +12,10 @@ import type { Secrets } from '../ports.js';
 import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
 import { HubTokens } from './hub-tokens.js';
 import { LogIns } from './log-ins.js';
+import { OneUse } from './one-use.js';
 import { PublicKeys } from './public-keys.js';
 import { PersonKeys, type PersonKeysHost } from './person-keys.js';
+import { Tickets } from './tickets.js';
 
 export interface PeopleHost extends DirectoriesHost, Omit<PersonKeysHost, 'secrets'> {
   /** Whoever is known in the hub may list its users. */
@@ -36,6 +38,8 @@ export class People {
   readonly #keys: PersonKeys;
   readonly publicKeys: PublicKeys;
   readonly tokens: HubTokens;
+  readonly tickets: Tickets;
+  readonly #challenges: OneUse<{ readonly name: string }>;
 
   constructor(
     readonly host: PeopleHost,
@@ -45,6 +49,8 @@ export class People {
     this.#directories = new Directories(host);
     this.publicKeys = new PublicKeys(this.#directories, this.#keys);
     this.tokens = new HubTokens(this.#directories, secrets);
+    this.tickets = new Tickets(this.tokens);
+    this.#challenges = new OneUse(this.tokens, { use: 'challenge', lifeMs: limits.challengeMs });
   }
 
   stop(): void {
@@ -129,10 +135,9 @@ export class People {
 
   async #challenge({ hub }: Directory, { name }: UserRequest): Promise<Answer> {
     if (name === undefined) return invalid('A challenge is for a "name".');
-    const challenge = toBase64Url(this.secrets.randomBytes(24));
     // Whether there is such a user is not told.
-    this.#logIns.challenged(challenge, `${hub} ${name}`, this.#nowMs());
-    return ok({ challenge, expiresInMs: limits.challengeMs });
+    const challenge = await this.#challenges.give(hub, { name });
+    return challenge.ok ? ok({ challenge: challenge.value, expiresInMs: limits.challengeMs }) : challenge;
   }
 
   async #logIn(directory: Directory, request: UserRequest, { remote }: Asking): Promise<Answer> {
@@ -177,10 +182,14 @@ export class People {
     { password = '', challenge, signature }: Pick<UserRequest, 'password' | 'challenge' | 'signature'>,
   ): Promise<Result<boolean, Failure>> {
     if (challenge !== undefined || signature !== undefined) {
-      const isGiven = this.#logIns.redeem(challenge ?? '', `${hub} ${name}`, this.#nowMs());
+      const given = await this.#challenges.read(hub, challenge ?? '');
+      if (!given.ok) return given;
+      const isGiven = given.value?.name === name;
       if (!isGiven || signature === undefined || person.publicKey === undefined) return ok(false);
       const [key, signed] = [fromBase64(person.publicKey)!, fromBase64(signature)!];
-      return ok(this.secrets.isSignature(key, challengeText(hub, name, challenge!), signed));
+      const isSigned = this.secrets.isSignature(key, challengeText(hub, name, challenge!), signed);
+      // By its owner alone: what anybody can send uses nothing up.
+      return isSigned ? this.#challenges.take(given.value) : ok(false);
     }
     const checked = this.secrets.checkPassword(password, person.password);
     return checked ? ok(await checked) : tooMany();
