@@ -43,6 +43,10 @@ export const peopleLimits = {
   membershipsPerHubMax: 500_000,
   groupsPageMax: 1_000,
   channelsPageMax: 1_000,
+  /** Lists of channels under way at once at a node, and those that others asked it for; and how long a member is waited for. */
+  listPagesMax: 16,
+  listAnswersMax: 64,
+  listAnswerMs: 2_000,
   /** Who has lost a membership is cut this much later, and sessions are looked at no more often. */
   membershipsRecheckMs: 200,
   /** Public keys of people that a node has at hand. */

@@ -73,11 +73,14 @@ async function showNames(options: ChannelsOptions, signal: AbortSignal): Promise
   const target = targetOf(options, process.env);
   const http = new NodeHttp(target, signal);
   const output = createOutput(options);
+  let isPartial = false;
   for (let after: string | undefined, more = true; more;) {
     const page = (await http.json(`/v1/hubs/${target.hub}/channels`, { after, limit: 1_000 })) as {
       channels: readonly string[];
       next?: string;
+      partial?: boolean;
     };
+    isPartial ||= page.partial === true;
     for (const channel of page.channels) {
       await output.print(
         () => printable(channel),
@@ -87,6 +90,7 @@ async function showNames(options: ChannelsOptions, signal: AbortSignal): Promise
     after = page.next;
     more = page.next !== undefined;
   }
+  if (isPartial) process.stderr.write('Some may be missing: not all nodes that hold channels answered.\n');
 }
 
 async function showChannels(options: ChannelsOptions, signal: AbortSignal): Promise<void> {

@@ -33,7 +33,7 @@ import { notificationPage } from './notifications/reading.js';
 import { NodeTime } from './node-time.js';
 import { newestKey } from './people/person-keys.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
-import { heldChannels, heldHubs } from './held-channels.js';
+import { heldChannels, heldHubs, listedChannels } from './held-channels.js';
 import { historyPage } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
@@ -104,7 +104,7 @@ export class Engine implements NodeApi {
         this.#withLog(ref, (core, channel) =>
           documentState(core, channel, { type: 'documentGet', channel: ref.channel }),
         ),
-      channels: (hub, page) => this.channels(hub, page),
+      channels: (hub, page) => listedChannels(this.#parts()?.core, hub, page),
       reaches: (ref) => reaches(this.#cluster, ref),
       uncommitted: (ref, among) => uncommittedIn(this.#core?.channels, ref, among),
       hubChanged: (hub) => this.#hubChanged(hub),

@@ -77,7 +77,8 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     '/v1/hubs/:hub/channels',
     {
       schema: {
-        summary: 'Names of channels that the rules list, and that the client may subscribe to',
+        summary:
+          'Names of channels that the rules list, and that the client may subscribe to; partial: not all homes answered',
         tags: ['channels'],
         params: hubParams,
         querystring: channelsQuery,

@@ -15,13 +15,14 @@ import { checkPageRequest, checkUserRequest, isUserAction, userActions } from '.
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { PublishMessage } from '../../protocol/messages.js';
 import type { PeopleAnswer, Principal } from '../api.js';
+import type { ListPage, ListedChannels } from '../cluster/listing.js';
 import type { EngineOptions } from '../options.js';
 import { HubGroups } from '../people/groups.js';
 import { type ReceiptsHost, markReceipt } from '../people/receipts.js';
 import { type Asking, People, noPeople } from '../people/people.js';
 import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
-import type { ChannelSize, Clock, EnginePorts, Secrets } from '../ports.js';
+import type { Clock, EnginePorts, Secrets } from '../ports.js';
 import type { PublishingHubs } from '../publishing-hubs.js';
 import { Restoring } from '../restoring/restoring.js';
 import { Calls } from './calls.js';
@@ -33,11 +34,8 @@ import { type SystemFoldHost, writeSystem } from './system-fold.js';
 export interface TenantsHost
   extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'>, Pick<HubsHost, 'reaches'> {
   document: ReceiptsHost['document'];
-  /** Channels that this node holds, by name. */
-  channels(
-    hub: HubName,
-    options: { readonly after: string; readonly limit: number },
-  ): Promise<Result<readonly ChannelSize[], Failure>>;
+  /** Those of the whole ring, by name. */
+  channels(hub: HubName, page: ListPage): Promise<Result<ListedChannels, Failure>>;
   /** What goes for the hub is another. */
   hubChanged(hub: HubName): void;
   /** A session is not in that channel any more. */
@@ -290,7 +288,7 @@ export class Tenants implements PublishingHubs {
     return this.#groups.request(hub, groupAction, checked.value, asking.principal);
   }
 
-  /** Of those that this node holds: names that the client may know. A page may be short of what was asked for. */
+  /** Names that the client may know. A page may be short of what was asked for. */
   async #channels(
     principal: Principal,
     hub: HubName,
@@ -304,13 +302,18 @@ export class Tenants implements PublishingHubs {
     const limit = Math.min(most, limits.channelsPageMax);
     const page = await this.#host.channels(hub, { after, limit });
     if (!page.ok) return page;
-    const names = page.value.map(({ ref }) => ref.channel);
+    const { names, more, isPartial } = page.value;
     const channels = names.filter((channel) => {
       const rules = this.rulesOf({ hub, channel });
       const isListed = principal.admin || rules?.list === true;
       return rules && isListed && !refusal(principal, 'subscribe', channel, rules);
     });
-    return ok({ channels, ...(names.length === limit ? { next: names.at(-1)! } : {}) });
+    const next = more ? names.at(-1) : undefined;
+    return ok({
+      channels,
+      ...(next === undefined ? {} : { next }),
+      ...(isPartial ? { partial: true } : {}),
+    });
   }
 
   async #mark(principal: Principal, hub: HubName, request: unknown): Promise<Result<PeopleAnswer, Failure>> {
