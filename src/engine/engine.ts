@@ -260,6 +260,7 @@ export class Engine implements NodeApi {
   }
 
   ticket: NodeApi['ticket'] = (...request) => this.#admission.ticket(...request);
+  count: NodeApi['count'] = (...request) => this.#admission.count(...request);
   redeem: NodeApi['redeem'] = (...request) => this.#admission.redeem(...request);
 
   async people(principal: Principal, hub: string, ...asked: Asked): Promise<Result<PeopleAnswer, Failure>> {
@@ -271,9 +272,8 @@ export class Engine implements NodeApi {
   call: NodeApi['call'] = (principal, hub, message) => {
     const name = this.#admission.client(principal, hub);
     if (!name.ok || !this.#parts()) return refusedCall(name.ok ? this.#unavailable() : name.error);
-    const retryAfterMs = this.#tenants.quotas.take(name.value, principal, this.#ports.clock.monotonicMs());
-    if (retryAfterMs > 0) return refusedCall(failure('RATE_LIMITED', { retryAfterMs }));
-    return this.#tenants.calls.call({ hub: name.value, principal }, message);
+    const refused = this.#tenants.tooManyAsked(name.value, principal);
+    return refused ? refusedCall(refused) : this.#tenants.calls.call({ hub: name.value, principal }, message);
   };
 
   openSession(request: OpenSession): Result<SessionHandle, Failure> {

@@ -39,6 +39,17 @@ export async function enter(
   return token.ok ? api.enter(hub, token.value, sessionId) : token;
 }
 
+/** The same for a request that counts as one message of the user's and the hub's: all but those that publish or call, of which each message does. */
+export async function enterAndCount(
+  api: NodeApi,
+  hub: string,
+  headers: IncomingHttpHeaders,
+): Promise<Result<Principal, Failure>> {
+  const principal = await enter(api, hub, headers);
+  const tooMany = principal.ok ? api.count(principal.value, hub) : undefined;
+  return tooMany ? err(tooMany) : principal;
+}
+
 /** An administrator. */
 export function authenticate(api: NodeApi, headers: IncomingHttpHeaders): Result<Principal, Failure> {
   const token = bearerToken(headers);

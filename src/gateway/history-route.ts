@@ -6,7 +6,7 @@ import { limits } from '../base/limits.js';
 import type { HistoryPage } from '../engine/api.js';
 import { failure } from '../protocol/errors.js';
 import { entriesToJson, gapToJson } from '../protocol/server-encoder.js';
-import { enter } from './authenticate.js';
+import { enterAndCount } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { HttpFailure } from './problem.js';
 import { cursorFrom, idFrom, need, optionally, timeFrom } from './request-values.js';
@@ -32,7 +32,7 @@ export const historyRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
     async (request, reply) => {
       const { hub, channel } = request.params;
       const { cursor, since, until, limit, order, including } = request.query;
-      const principal = need(await enter(context.api, request.params.hub, request.headers));
+      const principal = need(await enterAndCount(context.api, request.params.hub, request.headers));
       const from = optionally(cursor, (text) => need(cursorFrom(text)));
       const sinceUnixMs = optionally(since, (text) => need(timeFrom('since', text)));
       const untilUnixMs = optionally(until, (text) => need(timeFrom('until', text)));
@@ -63,7 +63,7 @@ export const historyRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
     async (request, reply) => {
       const hub = parseHubName(request.params.hub);
       if (!hub.ok) throw new HttpFailure(failure('BAD_NAME', { message: hub.error }));
-      const principal = need(await enter(context.api, request.params.hub, request.headers));
+      const principal = need(await enterAndCount(context.api, request.params.hub, request.headers));
       if (!principal.authenticated) throw new HttpFailure(failure('UNAUTHENTICATED'));
       const ticket = need(await context.api.ticket(principal, hub.value, request.headers.origin));
       return reply.code(201).send({ ticket, expiresInMs: limits.ticketMs });

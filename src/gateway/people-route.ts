@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { groupActions } from '../people/group-requests.js';
 import { userActions } from '../people/requests.js';
-import { authenticate, enter } from './authenticate.js';
+import { authenticate, enterAndCount } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { need } from './request-values.js';
@@ -31,7 +31,7 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
   { context: { api } },
 ) => {
   const asked = async (hub: string, action: string, { body, headers, raw }: FastifyRequest) => {
-    const principal = need(await enter(api, hub, headers));
+    const principal = need(await enterAndCount(api, hub, headers));
     return need(await api.people(principal, hub, action, body, raw.socket.remoteAddress ?? ''));
   };
   app.post(
@@ -90,7 +90,7 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
       headers,
       query: { after = '', limit = gatewayLimits.channelsPageDefault },
     }) => {
-      const principal = need(await enter(api, hub, headers));
+      const principal = need(await enterAndCount(api, hub, headers));
       return need(await api.people(principal, hub, 'channels/list', { after, limit }, ''));
     },
   );
@@ -117,7 +117,7 @@ export const usersRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
       headers,
       query: { after = '', limit = gatewayLimits.channelsPageDefault },
     }) => {
-      const principal = need(await enter(api, hub, headers));
+      const principal = need(await enterAndCount(api, hub, headers));
       return need(await api.people(principal, hub, 'list', { after, limit }, ''));
     },
   );
@@ -133,7 +133,7 @@ export const usersRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     },
     async ({ params: { hub, name }, headers }) => {
       const principal = need(authenticate(api, headers));
-      need(await enter(api, hub, headers));
+      need(await enterAndCount(api, hub, headers));
       return need(await api.people(principal, hub, 'delete', { name }, ''));
     },
   );

@@ -396,6 +396,23 @@ test('attack 15: a hub’s quotas bound what its clients and each of its users s
   expect(() => world.connect()).not.toThrow();
 });
 
+test('attack 15: what is asked over HTTP counts with what is sent', async () => {
+  const world = await start();
+  await change(world, 'default', put('hub', 'userMessagesPerSecondMax', 4));
+  await enter(world);
+  const ada: Principal = { actor: 'ada', authenticated: true, admin: false };
+  const asked = () => world.engine.count(ada, 'default')?.code ?? 'ok';
+  const session = world.connect({ principal: ada });
+  const published = await session.publish('lobby', 'x');
+  expect(published.ack).toBeDefined();
+  expect([asked(), asked(), asked(), asked()]).toEqual(['ok', 'ok', 'ok', 'RATE_LIMITED']);
+  expect((await session.publish('lobby', 'x')).error).toMatchObject({ code: 'RATE_LIMITED' });
+  expect(world.engine.count(ada, 'default')?.retryAfterMs).toBeGreaterThan(0);
+  for (let i = 0; i < 9; i++) expect(world.engine.count(admin, 'default')).toBeUndefined();
+  await world.pass(1_000);
+  expect(asked()).toBe('ok');
+});
+
 test('attack 15: a channel takes as much a second as its rules say, from all its clients together', async () => {
   const world = await start();
   await change(

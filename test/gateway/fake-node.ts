@@ -86,6 +86,14 @@ export class FakeNode implements NodeApi {
       : this.authenticate(token);
   }
 
+  readonly counted: { principal: Principal; hub: string }[] = [];
+  refuseCount: Failure | undefined;
+
+  count(principal: Principal, hub: string): Failure | undefined {
+    this.counted.push({ principal, hub });
+    return this.refuseCount;
+  }
+
   readonly tickets = new Map<string, { principal: Principal; hub: string; origin: string | undefined }>();
 
   async ticket(principal: Principal, hub: string, origin: string | undefined) {

@@ -42,6 +42,12 @@ export class Admission {
     return principal.authenticated || isOpen || mayComeLater ? name : err(failure('UNAUTHENTICATED'));
   }
 
+  /** Counts one request in what the hub and the user may ask; why it is too many. */
+  count(principal: Principal, hub: string): Failure | undefined {
+    const name = parseHubName(hub);
+    return name.ok ? this.tenants.tooManyAsked(name.value, principal) : undefined;
+  }
+
   /** For whoever is known in the hub. */
   async ticket(
     principal: Principal,

@@ -189,6 +189,12 @@ export class Tenants implements PublishingHubs {
     return signatureFault(ref, principal, message, { keyOf, isSignature });
   }
 
+  /** Why one more message, or request, of theirs is too many for the hub or the user. */
+  tooManyAsked(hub: HubName, principal: Principal): Failure | undefined {
+    const retryAfterMs = this.quotas.take(hub, principal, this.#clock.monotonicMs());
+    return retryAfterMs === 0 ? undefined : failure('RATE_LIMITED', { retryAfterMs });
+  }
+
   /** Why no more is published to a channel that takes so much a second. */
   tooMany(ref: ChannelRef, principal: Principal, most: number): Failure | undefined {
     const retryAfterMs = this.quotas.takeFor(ref, principal, most, this.#clock.monotonicMs());
