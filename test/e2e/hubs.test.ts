@@ -21,10 +21,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+const run = (...args: string[]) => runBy([], ...args);
+
+function runBy(
+  options: readonly string[],
+  ...args: string[]
+): Promise<{ code: number; out: string; err: string }> {
   const env = { PATH: process.env['PATH'], RINGLOG_URL: node.url, RINGLOG_DATA: node.dataPath };
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], { cwd: folder, env }, (error, out, err) =>
+    execFile(process.execPath, [...options, program, ...args], { cwd: folder, env }, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });
@@ -61,6 +66,25 @@ test('a hub is made, set, exported and imported, and its clients are told', asyn
     .split('\n')
     .flatMap((line) => (line === '' ? [] : [JSON.parse(line).event as string]));
   expect(events).toEqual(['replace', 'remove']);
+});
+
+test('a revocation goes by the clock of the node, and not by that of who revokes', async () => {
+  const hour = 3_600_000;
+  const revokedAt = async () => {
+    const { out } = await run('hub', 'export', '--hub', 'acme');
+    return (JSON.parse(out) as { revoked: { ada: number } }).revoked.ada;
+  };
+  const behind = `data:text/javascript,const now=Date.now;Date.now=()=>now()-${hour}`;
+  const before = Date.now();
+  expect(await runBy(['--import', behind], 'hub', 'revoke', 'ada', '--hub', 'acme')).toMatchObject({
+    code: 0,
+  });
+  expect(await revokedAt()).toBeGreaterThanOrEqual(before);
+  expect(await revokedAt()).toBeLessThanOrEqual(Date.now());
+  const until = '2026-01-31T12:00:00Z';
+  expect(await run('hub', 'revoke', 'ada', until, '--hub', 'acme')).toMatchObject({ code: 0 });
+  expect(await revokedAt()).toBe(Date.parse(until));
+  expect((await run('hub', 'revoke', 'ada', 'tomorrow', '--hub', 'acme')).code).toBe(2);
 });
 
 test.each([
