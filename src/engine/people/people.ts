@@ -1,5 +1,5 @@
 /** What people ask of the directories of hubs: they register, log in, change and delete their accounts. */
-import { fromBase64, toHex } from '../../base/bytes.js';
+import { fromBase64, toBase64Url, toHex, utf8 } from '../../base/bytes.js';
 import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
@@ -39,6 +39,8 @@ export class People {
   readonly publicKeys: PublicKeys;
   readonly tokens: HubTokens;
   readonly tickets: Tickets;
+  /** For which account is read in place of one that is not there: nobody else can tell. */
+  readonly #naming: Uint8Array;
   readonly #challenges: OneUse<{ readonly name: string }>;
 
   constructor(
@@ -50,6 +52,7 @@ export class People {
     this.publicKeys = new PublicKeys(this.#directories, this.#keys);
     this.tokens = new HubTokens(this.#directories, secrets);
     this.tickets = new Tickets(this.tokens);
+    this.#naming = secrets.randomBytes(32);
     this.#challenges = new OneUse(this.tokens, { use: 'challenge', lifeMs: limits.challengeMs });
   }
 
@@ -148,7 +151,7 @@ export class People {
     if (tooOften) return err(tooOften);
     const user = users.find(name);
     const giveBack = this.#logIns.tried(account, remote, this.#nowMs());
-    const proven = await this.#proves(hub, user, request);
+    const proven = await this.#proves(directory, user, request);
     if (!proven.ok || (proven.value && user)) giveBack();
     if (!proven.ok) return proven;
     if (!proven.value || !user) {
@@ -160,18 +163,26 @@ export class People {
     return token;
   }
 
-  /** Takes the same time whether there is such a user or not. */
+  /** Takes the same time, and fails alike, whether there is such a user or not: where there is none, what is known of another is
+   *  read, always the same for that name, and nothing is made of it. */
   async #proves(
-    hub: HubName,
+    { hub, users }: Directory,
     user: User | undefined,
     request: UserRequest,
   ): Promise<Result<boolean, Failure>> {
     const { name = '', password, challenge, signature } = request;
-    const opened = user?.sealed ? await this.#keys.open(hub, user) : undefined;
+    const read = user?.sealed ? user : users.some(this.#numberOf(hub, name));
+    const opened = read && (await this.#keys.open(hub, read));
     if (opened && !opened.ok) return opened;
+    const person = opened && read === user ? opened.value : {};
     if (password === undefined && challenge === undefined && signature === undefined)
       return invalid('A log-in has a "password", or a "challenge" and its "signature".');
-    return this.#isProof(hub, name, opened?.value ?? {}, request);
+    return this.#isProof(hub, name, person, request);
+  }
+
+  #numberOf(hub: HubName, name: string): number {
+    const [a = 0, b = 0, c = 0] = this.secrets.mac(this.#naming, utf8(`${hub}\n${name}`));
+    return (a << 16) | (b << 8) | c;
   }
 
   /** Whether a password or a signed challenge is that of a person. */
@@ -185,11 +196,12 @@ export class People {
       const given = await this.#challenges.read(hub, challenge ?? '');
       if (!given.ok) return given;
       const isGiven = given.value?.name === name;
-      if (!isGiven || signature === undefined || person.publicKey === undefined) return ok(false);
-      const [key, signed] = [fromBase64(person.publicKey)!, fromBase64(signature)!];
+      if (!isGiven || signature === undefined) return ok(false);
+      // Looked at where there is no key to sign by as well.
+      const [key, signed] = [fromBase64(person.publicKey ?? nobodysKey)!, fromBase64(signature)!];
       const isSigned = this.secrets.isSignature(key, challengeText(hub, name, challenge!), signed);
       // By its owner alone: what anybody can send uses nothing up.
-      return isSigned ? this.#challenges.take(given.value) : ok(false);
+      return isSigned && person.publicKey !== undefined ? this.#challenges.take(given.value) : ok(false);
     }
     const checked = this.secrets.checkPassword(password, person.password);
     return checked ? ok(await checked) : tooMany();
@@ -357,6 +369,9 @@ export class People {
     return this.host.ports.clock.monotonicMs();
   }
 }
+
+/** A point of the curve, and no account's key. */
+const nobodysKey = toBase64Url(new Uint8Array(32).fill(0x66).fill(0x58, 0, 1));
 
 /** Of a node that keeps none. */
 export const noPeople: Pick<People, 'request'> = { request: () => Promise.resolve(noDirectory()) };
