@@ -113,6 +113,12 @@ class People {
     return this.#send('channels/list', options);
   }
 
+  /** What administrators say of a channel, for whoever may subscribe to it; `undefined` where nothing is said. */
+  async metadata(channel: string): Promise<unknown> {
+    const answer = await this.#send<{ readonly metadata?: unknown }>('channels/metadata', { channel });
+    return answer.metadata;
+  }
+
   async #signed({ name, sign }: Extract<LogIn, { sign: unknown }>): Promise<object> {
     const { challenge } = await this.#send<{ readonly challenge: string }>('challenge', { name });
     return { name, challenge, signature: await sign(loginMessage(this.#client.hub, name, challenge)) };

@@ -120,6 +120,15 @@ export function checkRequest<T extends object>(
   return ok(value as T);
 }
 
+/** What concerns one channel. */
+export function checkChannelRequest(value: unknown): Result<{ readonly channel: string }, string> {
+  const checked = checkRequest<{ readonly channel: string }>(value, {
+    channel: (text) =>
+      typeof text === 'string' && text.length <= channelNameBytesMax ? undefined : 'is the name of a channel',
+  });
+  return !checked.ok || checked.value.channel !== undefined ? checked : err('It is of a "channel".');
+}
+
 /** What is signed to log in: of this use alone, so that no other signature of the same key can be taken for it. */
 export function challengeText(hub: string, name: string, challenge: string): Uint8Array {
   return utf8(`ringlog login v1\n${hub}\n${name}\n${challenge}`);

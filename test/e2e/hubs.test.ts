@@ -1,10 +1,11 @@
 /** Hubs and settings by the built command, and what a client of the SDK sees of them. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RinglogError, connect } from '../../src/client/index.js';
+import { peopleOf } from '../../src/client/people.js';
 import { NodeProcess } from '../support/node-process.js';
 import { projectRoot } from '../support/project-root.js';
 
@@ -20,6 +21,8 @@ afterAll(async () => {
   await node.remove();
   rmSync(folder, { recursive: true });
 });
+
+const adminToken = () => readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
 
 const run = (...args: string[]) => runBy([], ...args);
 
@@ -85,6 +88,24 @@ test('a revocation goes by the clock of the node, and not by that of who revokes
   expect(await run('hub', 'revoke', 'ada', until, '--hub', 'acme')).toMatchObject({ code: 0 });
   expect(await revokedAt()).toBe(Date.parse(until));
   expect((await run('hub', 'revoke', 'ada', 'tomorrow', '--hub', 'acme')).code).toBe(2);
+});
+
+test('what is said of a channel is set and shown', async () => {
+  const about = { topic: 'Tea' };
+  const at = ['room:1', '--hub', 'acme'];
+  expect(await run('hub', 'set', 'metadata', 'room:1', JSON.stringify(about), '--hub', 'acme')).toMatchObject(
+    {
+      code: 0,
+    },
+  );
+  const shown = await run('channel', 'metadata', ...at);
+  expect(JSON.parse(shown.out)).toEqual({ channel: 'room:1', metadata: about });
+  const client = connect({ url: node.url, hub: 'acme', token: adminToken() });
+  expect(await peopleOf(client).metadata('room:1')).toEqual(about);
+  expect(await peopleOf(client).metadata('room:2')).toBeUndefined();
+  await client.close();
+  expect((await run('hub', 'unset', 'metadata', 'room:1', '--hub', 'acme')).code).toBe(0);
+  expect(JSON.parse((await run('channel', 'metadata', ...at)).out)).toEqual({ channel: 'room:1' });
 });
 
 test.each([

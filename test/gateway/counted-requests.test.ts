@@ -19,6 +19,7 @@ const counted: readonly [method: string, template: string, path: string, body?: 
   ['get', '/v1/hubs/{hub}/channels/{channel}/document', `${chat}/document`],
   ['get', '/v1/hubs/{hub}/channels/{channel}/document/changes', `${chat}/document/changes`],
   ['get', '/v1/hubs/{hub}/channels/{channel}/history', `${chat}/history`],
+  ['get', '/v1/hubs/{hub}/channels/{channel}/metadata', `${chat}/metadata`],
   ['get', '/v1/hubs/{hub}/channels/{channel}/notifications', `${chat}/notifications`],
   ['get', '/v1/hubs/{hub}/channels/{channel}/presence', `${chat}/presence`],
   ['get', '/v1/hubs/{hub}/channels/{channel}/occupancy', `${chat}/occupancy`],

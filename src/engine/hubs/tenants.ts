@@ -1,5 +1,12 @@
 /** Everything about hubs in one place: what goes in each, who its clients are, and its people. */
-import { type ChannelName, type ChannelRef, type HubName, parseHubName, systemHub } from '../../base/ids.js';
+import {
+  type ChannelName,
+  type ChannelRef,
+  type HubName,
+  parseChannelName,
+  parseHubName,
+  systemHub,
+} from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { kindOf } from '../../channels/kinds.js';
@@ -11,7 +18,13 @@ import type { Change, SettingsDocument } from '../../hubs/change.js';
 import type { HubQuotas } from '../../hubs/checks.js';
 import { checkGroupRequest, groupActions, isGroupAction } from '../../people/group-requests.js';
 import { checkReceiptRequest } from '../../people/receipts.js';
-import { checkPageRequest, checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
+import {
+  checkChannelRequest,
+  checkPageRequest,
+  checkUserRequest,
+  isUserAction,
+  userActions,
+} from '../../people/requests.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { PublishMessage } from '../../protocol/messages.js';
 import type { PeopleAnswer, Principal } from '../api.js';
@@ -58,12 +71,15 @@ export class Tenants implements PublishingHubs {
   readonly #receipts: ReceiptsHost;
   readonly #secrets: Secrets | undefined;
   readonly #clock: Clock;
+  /** Whether the node serves clients that do not authenticate. */
+  readonly #anonymous: boolean;
   #requests = 0;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
     this.#host = host;
     this.#secrets = ports.secrets;
     this.#clock = ports.clock;
+    this.#anonymous = options.anonymous;
     const folds: SystemFoldHost = { ...host, ports };
     this.#configured = options.rules.hubs;
     this.#receipts = {
@@ -282,11 +298,12 @@ export class Tenants implements PublishingHubs {
       return (this.#people ?? noPeople).request(hub, action, checked.value, asking);
     }
     if (action === 'channels/list') return this.#channels(asking.principal, hub, request);
+    if (action === 'channels/metadata') return this.#metadata(asking.principal, hub, request);
     if (action === 'receipts/mark') return this.#mark(asking.principal, hub, request);
     const [, groupAction = ''] = action.split('groups/');
     if (!isGroupAction(groupAction))
       return invalid(
-        `What people ask is ${[...userActions, ...groupActions.map((each) => `groups/${each}`)].join(', ')}, channels/list, receipts/mark.`,
+        `What people ask is ${[...userActions, ...groupActions.map((each) => `groups/${each}`)].join(', ')}, channels/list, channels/metadata, receipts/mark.`,
       );
     const checked = checkGroupRequest(request);
     if (!checked.ok) return invalid(checked.error);
@@ -320,6 +337,29 @@ export class Tenants implements PublishingHubs {
       ...(next === undefined ? {} : { next }),
       ...(isPartial ? { partial: true } : {}),
     });
+  }
+
+  /** For whoever may subscribe to the channel, whether it has entries or not. */
+  async #metadata(
+    principal: Principal,
+    hub: HubName,
+    request: unknown,
+  ): Promise<Result<PeopleAnswer, Failure>> {
+    const checked = checkChannelRequest(request);
+    if (!checked.ok) return invalid(checked.error);
+    const name = parseChannelName(checked.value.channel);
+    if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
+    const ref = { hub, channel: name.value };
+    await this.ready(ref);
+    const view = this.hubs.view(hub);
+    const rules = this.rulesOf(ref);
+    if (!view || !rules) return err(this.hubs.missing(hub));
+    const isOpen = this.#anonymous && view.anonymous;
+    if (!principal.authenticated && !isOpen) return err(failure('UNAUTHENTICATED'));
+    const refused = refusal(principal, 'subscribe', ref.channel, rules);
+    if (refused) return err(refused);
+    const metadata = view.metadata.get(ref.channel);
+    return ok({ channel: ref.channel, ...(metadata === undefined ? {} : { metadata }) });
   }
 
   async #mark(principal: Principal, hub: HubName, request: unknown): Promise<Result<PeopleAnswer, Failure>> {
