@@ -7,7 +7,7 @@ interface Attempts {
 }
 
 /** A try, and until when whoever comes next waits by it. */
-interface Counted {
+export interface Counted {
   readonly key: string;
   readonly untilMs: number;
 }
@@ -26,15 +26,16 @@ export class LogIns {
   }
 
   /** One more try, counted before it is known how it ends: those that are asked at once would all find that nobody has failed
-   *  yet. Returns what gives it back where it was no failure. */
-  tried(account: string, address: string, nowMs: number): () => void {
-    const counted = [
+   *  yet. `giveBack` takes what it returns, where it was no failure. */
+  tried(account: string, address: string, nowMs: number): readonly Counted[] {
+    return [
       this.#count(accountKey(account, address), limits.loginFailuresAccountMax, nowMs),
       this.#count(address, limits.loginFailuresAddressMax, nowMs),
     ];
-    return () => {
-      for (const each of counted) this.#giveBack(each);
-    };
+  }
+
+  giveBack(counted: readonly Counted[]): void {
+    for (const each of counted) this.#giveBack(each);
   }
 
   /** The account's alone: an address that has one account may not try others without end. */

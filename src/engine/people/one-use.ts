@@ -1,5 +1,5 @@
 /** What a hub gives out to be used once, soon: it holds all that is needed to know it again, at every node. Nothing is kept of what
- *  was given, so nobody can crowd anybody out by asking for it; what was used is remembered by this process as long as it would be good. */
+ *  was given, so nobody can crowd anybody out by asking for it; what was used is remembered (tallies.ts) as long as it would be good. */
 import { toBase64Url } from '../../base/bytes.js';
 import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
@@ -7,6 +7,7 @@ import { type Result, err, ok } from '../../base/result.js';
 import type { SignedUse } from '../../people/signed.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { HubTokens } from './hub-tokens.js';
+import type { Tallies } from './tallies.js';
 
 /** `lifeMs`: how long it is good. */
 export interface OneUseKind {
@@ -21,11 +22,9 @@ interface Given {
 }
 
 export class OneUse<T extends object> {
-  /** When each was used, the oldest first. */
-  readonly #used = new Map<string, number>();
-
   constructor(
     readonly tokens: HubTokens,
+    readonly tallies: Pick<Tallies, 'use'>,
     readonly kind: OneUseKind,
   ) {}
 
@@ -46,19 +45,11 @@ export class OneUse<T extends object> {
     return ok(isTimely ? given : undefined);
   }
 
-  /** False where it was used before. Refused where more was used than is remembered: one of those might be used again. */
-  take({ id }: Given): Result<boolean, Failure> {
-    const nowMs = this.#clock.monotonicMs();
-    const keptMs = this.kind.lifeMs + 2 * limits.nodeClocksDifferMs;
-    for (const [known, usedMs] of this.#used) {
-      if (nowMs - usedMs < keptMs) break;
-      this.#used.delete(known);
-    }
-    if (this.#used.has(id)) return ok(false);
-    if (this.#used.size >= limits.usedOnceKnownMax)
-      return err(failure('RATE_LIMITED', { retryAfterMs: this.kind.lifeMs }));
-    this.#used.set(id, nowMs);
-    return ok(true);
+  /** False where it was used before. Refused where more was used than is remembered. */
+  async take({ id }: Given): Promise<Result<boolean, Failure>> {
+    const { use, lifeMs } = this.kind;
+    const taken = await this.tallies.use(use, id, lifeMs + 2 * limits.nodeClocksDifferMs);
+    return taken === undefined ? err(failure('RATE_LIMITED', { retryAfterMs: lifeMs })) : ok(taken);
   }
 
   get #clock() {

@@ -11,10 +11,10 @@ import type { PeopleAnswer, Principal } from '../api.js';
 import type { Secrets } from '../ports.js';
 import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
 import { HubTokens } from './hub-tokens.js';
-import { LogIns } from './log-ins.js';
 import { OneUse } from './one-use.js';
 import { PublicKeys } from './public-keys.js';
 import { PersonKeys, type PersonKeysHost } from './person-keys.js';
+import { OwnTallies, type Tallies } from './tallies.js';
 import { Tickets } from './tickets.js';
 
 export interface PeopleHost extends DirectoriesHost, Omit<PersonKeysHost, 'secrets'> {
@@ -34,7 +34,7 @@ type Answer = Result<PeopleAnswer, Failure>;
 
 export class People {
   readonly #directories: Directories;
-  readonly #logIns = new LogIns();
+  readonly #tallies: Tallies;
   readonly #keys: PersonKeys;
   readonly publicKeys: PublicKeys;
   readonly tokens: HubTokens;
@@ -51,9 +51,13 @@ export class People {
     this.#directories = new Directories(host);
     this.publicKeys = new PublicKeys(this.#directories, this.#keys);
     this.tokens = new HubTokens(this.#directories, secrets);
-    this.tickets = new Tickets(this.tokens);
+    this.#tallies = host.ports.tallies ?? new OwnTallies(host.ports.clock);
+    this.tickets = new Tickets(this.tokens, this.#tallies);
     this.#naming = secrets.randomBytes(32);
-    this.#challenges = new OneUse(this.tokens, { use: 'challenge', lifeMs: limits.challengeMs });
+    this.#challenges = new OneUse(this.tokens, this.#tallies, {
+      use: 'challenge',
+      lifeMs: limits.challengeMs,
+    });
   }
 
   stop(): void {
@@ -147,17 +151,16 @@ export class People {
     const { hub, users } = directory;
     const { name = '' } = request;
     const account = `${hub} ${name}`;
-    const tooOften = this.#waits(account, remote);
-    if (tooOften) return err(tooOften);
+    const attempt = await this.#tallies.attempt(account, remote);
+    if (attempt.waitMs > 0) return tooOften(attempt.waitMs);
     const user = users.find(name);
-    const giveBack = this.#logIns.tried(account, remote, this.#nowMs());
     const proven = await this.#proves(directory, user, request);
-    if (!proven.ok || (proven.value && user)) giveBack();
+    if (!proven.ok || (proven.value && user)) this.#tallies.giveBack(attempt.counted);
     if (!proven.ok) return proven;
     if (!proven.value || !user) {
       return err(failure('UNAUTHENTICATED', { message: 'The name, password or signature is not right.' }));
     }
-    this.#logIns.succeeded(account, remote);
+    this.#tallies.succeeded(account, remote);
     const token = await this.#token(directory, user);
     if (token.ok && request.password !== undefined) await this.#renewHash(directory, user, request.password);
     return token;
@@ -205,13 +208,6 @@ export class People {
     }
     const checked = this.secrets.checkPassword(password, person.password);
     return checked ? ok(await checked) : tooMany();
-  }
-
-  /** Of whoever failed too often, from that address. */
-  #waits(account: string, remote: string): Failure | undefined {
-    const waitMs = this.#logIns.waitMs(account, remote, this.#nowMs());
-    if (waitMs === 0) return undefined;
-    return failure('RATE_LIMITED', { message: 'Too many failed log-ins. Wait.', retryAfterMs: waitMs });
   }
 
   /** What is taken for a hash rises over the years; a log-in is when there is a password to hash. That it fails now harms nothing. */
@@ -288,12 +284,11 @@ export class People {
         'It takes the "currentPassword", or a "challenge" and its "signature" by the present key.',
       );
     const account = `${hub} ${name}`;
-    const tooOften = this.#waits(account, remote);
-    if (tooOften) return err(tooOften);
+    const attempt = await this.#tallies.attempt(account, remote);
+    if (attempt.waitMs > 0) return tooOften(attempt.waitMs);
     const proof = isSigned ? request : { password: currentPassword! };
-    const giveBack = this.#logIns.tried(account, remote, this.#nowMs());
     const proven = await this.#isProof(hub, name, person, proof);
-    if (!proven.ok || proven.value) giveBack();
+    if (!proven.ok || proven.value) this.#tallies.giveBack(attempt.counted);
     if (!proven.ok) return proven;
     if (proven.value) return ok(undefined);
     return denied(isSigned ? 'The "signature" is not right.' : '"currentPassword" is not right.');
@@ -364,10 +359,6 @@ export class People {
       ...(hashing ? { password: await hashing } : {}),
     });
   }
-
-  #nowMs(): number {
-    return this.host.ports.clock.monotonicMs();
-  }
 }
 
 /** A point of the curve, and no account's key. */
@@ -384,6 +375,11 @@ function denied(message: string): Result<never, Failure> {
 
 function invalid(message: string): Result<never, Failure> {
   return err(failure('INVALID', { message }));
+}
+
+/** Of whoever failed too often, from that address. */
+function tooOften(retryAfterMs: number): Result<never, Failure> {
+  return err(failure('RATE_LIMITED', { message: 'Too many failed log-ins. Wait.', retryAfterMs }));
 }
 
 function tooMany(): Result<never, Failure> {

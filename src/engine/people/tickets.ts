@@ -8,6 +8,7 @@ import type { Principal } from '../api.js';
 import type { Identified } from '../ports.js';
 import type { HubTokens } from './hub-tokens.js';
 import { OneUse } from './one-use.js';
+import type { Tallies } from './tallies.js';
 
 interface Ticket {
   /** Where a page asked for it. */
@@ -22,8 +23,11 @@ export type Ticketed = { readonly admin: string } | Identified;
 export class Tickets {
   readonly #oneUse: OneUse<Ticket>;
 
-  constructor(readonly tokens: HubTokens) {
-    this.#oneUse = new OneUse(tokens, { use: 'ticket', lifeMs: limits.ticketMs });
+  constructor(
+    readonly tokens: HubTokens,
+    tallies: Pick<Tallies, 'use'>,
+  ) {
+    this.#oneUse = new OneUse(tokens, tallies, { use: 'ticket', lifeMs: limits.ticketMs });
   }
 
   async give(
@@ -46,7 +50,7 @@ export class Tickets {
     if (!read.ok) return read;
     if (!read.value) return notGood();
     const ticket = read.value;
-    const taken = this.#oneUse.take(ticket);
+    const taken = await this.#oneUse.take(ticket);
     if (!taken.ok) return taken;
     const isFromThere = ticket.origin === undefined || ticket.origin === origin;
     if (!taken.value || !isFromThere) return notGood();
