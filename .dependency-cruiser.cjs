@@ -46,6 +46,7 @@ const entries = [
   'src/cli/main.ts',
   'src/client/index.ts',
   'src/client/people.ts',
+  'src/client/admin.ts',
   'src/client/documents-entry.ts',
   'src/client/notifications.ts',
   'src/client/presence.ts',

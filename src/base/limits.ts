@@ -373,8 +373,9 @@ export const limits = {
   grantedChannelsKnownMax: 1_024,
   /** A setting's name: of a rule set, a namespace, a provider. */
   settingNameBytesMax: 128,
-  /** Settings of a hub, by section: together they are one file that is exported, and one entry that imports it. */
+  /** Settings of a hub, by section: together one file that is exported, and one entry that imports it; metadata is larger than others. */
   settingsPerSectionMax: 10_000,
+  channelMetadataMax: 1_000,
   /** A text among settings: an address, an issuer. */
   settingTextBytesMax: 1_024,
   providersPerHubMax: 16,

@@ -20,9 +20,16 @@ export const peopleLimits = {
   hubTokenMs: 900_000,
   /** Who authenticates waits so long for the first key of a hub, and goes without a token then. */
   hubTokenWaitMs: 1_000,
-  /** A challenge is good once, at the node that gave it, for so long. */
+  /** A challenge, and a ticket, is good once, for so long. */
   challengeMs: 30_000,
-  challengesMax: 10_000,
+  ticketMs: 30_000,
+  /** It stands in an address, which shares what headers may take with all of them. */
+  ticketCharsMax: 4_096,
+  challengeCharsMax: 512,
+  /** Wall clocks of nodes differ by no more than this, where one judges what another gave. */
+  nodeClocksDifferMs: 5_000,
+  /** Tickets, and challenges, that were used in the time in which they are good: about 100 bytes each. */
+  usedOnceKnownMax: 50_000,
   /** Failed log-ins of one account from one address, and of one address, after which the next one waits, longer each time. */
   loginFailuresAccountMax: 5,
   loginFailuresAddressMax: 50,
@@ -42,6 +49,10 @@ export const peopleLimits = {
   membershipsPerHubMax: 500_000,
   groupsPageMax: 1_000,
   channelsPageMax: 1_000,
+  /** Lists of channels under way at once at a node, and those that others asked it for; and how long a member is waited for. */
+  listPagesMax: 16,
+  listAnswersMax: 64,
+  listAnswerMs: 2_000,
   /** Who has lost a membership is cut this much later, and sessions are looked at no more often. */
   membershipsRecheckMs: 200,
   /** Public keys of people that a node has at hand. */

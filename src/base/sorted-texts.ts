@@ -39,6 +39,20 @@ export class SortedTexts {
     return found;
   }
 
+  /** The one that so many are before. */
+  at(place: number): string | undefined {
+    let left = place;
+    for (const piece of this.#pieces) {
+      if (left < piece.length) return piece[left];
+      left -= piece.length;
+    }
+    return undefined;
+  }
+
+  get size(): number {
+    return this.#pieces.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** The last piece that begins at or before the text; -1 where all begin behind it. */
   #pieceOf(text: string): number {
     let low = 0;

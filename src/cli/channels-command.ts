@@ -43,7 +43,7 @@ Examples:
 
 /** `ringlog channel`: what is done to one of them. */
 export function addChannelCommand(program: Command): void {
-  const command = program.command('channel').description('Delete or trim a channel.');
+  const command = program.command('channel').description('Delete or trim a channel, or show its metadata.');
   const remove = command
     .command('delete <channel>')
     .description('Delete all that a channel holds, at every node. What is published later is a new channel.')
@@ -51,6 +51,13 @@ export function addChannelCommand(program: Command): void {
     .option('--json', 'JSON on a terminal too');
   addTargetOptions(remove).action((channel: string, options: DeleteOptions) =>
     untilInterrupted((signal) => deleteChannel(channel, options, signal)),
+  );
+  const metadata = command
+    .command('metadata <channel>')
+    .description('What administrators say of a channel: ringlog hub set metadata <channel> <value>.')
+    .option('--json', 'JSON on a terminal too');
+  addTargetOptions(metadata).action((channel: string, options: TargetOptions & { json?: boolean }) =>
+    untilInterrupted((signal) => showMetadata(channel, options, signal)),
   );
   addTrimCommand(command);
 }
@@ -69,15 +76,35 @@ async function deleteChannel(channel: string, options: DeleteOptions, signal: Ab
   );
 }
 
+async function showMetadata(
+  channel: string,
+  options: TargetOptions & { json?: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  const target = targetOf(options, process.env);
+  const path = `/v1/hubs/${target.hub}/channels/${encodeURIComponent(channel)}/metadata`;
+  const { metadata } = (await new NodeHttp(target, signal).json(path)) as { metadata?: unknown };
+  await createOutput(options).print(
+    () =>
+      metadata === undefined
+        ? `Nothing is said of ${printable(channel)}.`
+        : printable(JSON.stringify(metadata)),
+    () => JSON.stringify({ channel, metadata }),
+  );
+}
+
 async function showNames(options: ChannelsOptions, signal: AbortSignal): Promise<void> {
   const target = targetOf(options, process.env);
   const http = new NodeHttp(target, signal);
   const output = createOutput(options);
+  let isPartial = false;
   for (let after: string | undefined, more = true; more;) {
     const page = (await http.json(`/v1/hubs/${target.hub}/channels`, { after, limit: 1_000 })) as {
       channels: readonly string[];
       next?: string;
+      partial?: boolean;
     };
+    isPartial ||= page.partial === true;
     for (const channel of page.channels) {
       await output.print(
         () => printable(channel),
@@ -87,6 +114,7 @@ async function showNames(options: ChannelsOptions, signal: AbortSignal): Promise
     after = page.next;
     more = page.next !== undefined;
   }
+  if (isPartial) process.stderr.write('Some may be missing: not all nodes that hold channels answered.\n');
 }
 
 async function showChannels(options: ChannelsOptions, signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import { CommandError, exitCodes } from './exit-codes.js';
 import { untilInterrupted } from './interrupt.js';
 import { NodeHttp } from './node-http.js';
 import { createOutput } from './output.js';
+import { startFrom } from './time-argument.js';
 import { type Target, type TargetOptions, addTargetOptions, targetOf } from './target.js';
 
 type HubCommandOptions = TargetOptions & { json?: boolean };
@@ -32,6 +33,7 @@ Examples:
   ringlog hub set hub bytesMax 10000000000 --hub acme
   ringlog hub set hub channelsPerSecondMax 100 --hub acme
   ringlog hub revoke ada --hub acme
+  ringlog hub revoke ada 2h --hub acme
   ringlog hub delete acme acme
   ringlog hub export --hub acme > acme.json
   ringlog hub import acme.json --hub other`,
@@ -72,9 +74,10 @@ Examples:
     (http, target, section, name, value) => http.put(settingOf(target, section!, name!), jsonFrom(value!)),
   );
   add(
-    'revoke <user>',
-    'End a user’s sessions, and take none of the tokens it has by now.',
-    (http, target, user) => http.put(settingOf(target, 'revoked', user!), Date.now()),
+    'revoke <user> [until]',
+    'End a user’s sessions, and take none of the tokens that it was issued until then; left out: until now, by the clock of the node.',
+    (http, target, user, until) =>
+      http.put(settingOf(target, 'revoked', user!), until === undefined ? 'now' : unixMsFrom(until)),
   );
   add('unset <section> <name>', 'Remove one setting.', (http, target, section, name) =>
     http.delete(settingOf(target, section!, name!)),
@@ -94,6 +97,13 @@ async function ask(
   if (isList && output.isForPeople) {
     for (const hub of (answer as { hubs: readonly string[] }).hubs) output.terminal.line(hub);
   } else output.terminal.line(JSON.stringify(answer, undefined, output.isForPeople ? 2 : undefined));
+}
+
+/** A time that is said, as it is typed for `--since`. */
+function unixMsFrom(text: string): number {
+  const start = startFrom(text);
+  if (typeof start === 'object' && 'since' in start) return Number(start.since);
+  throw new CommandError(exitCodes.usage, 'This is no time. Say one as 2026-01-31T12:00:00Z, or 10m.');
 }
 
 function readText(file: string): string {

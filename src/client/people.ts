@@ -106,11 +106,17 @@ class People {
     return this.#send('list', options);
   }
 
-  /** Names of channels, where the hub lists them: of those that the node holds. Pages may be short of `limit`. */
+  /** Names of channels, where the hub lists them. Pages may be short of `limit`; `partial`: some may be missing, since not all nodes answered. */
   channels(
     options: PageOptions = {},
-  ): Promise<{ readonly channels: readonly string[]; readonly next?: string }> {
+  ): Promise<{ readonly channels: readonly string[]; readonly next?: string; readonly partial?: boolean }> {
     return this.#send('channels/list', options);
+  }
+
+  /** What administrators say of a channel, for whoever may subscribe to it; `undefined` where nothing is said. */
+  async metadata(channel: string): Promise<unknown> {
+    const answer = await this.#send<{ readonly metadata?: unknown }>('channels/metadata', { channel });
+    return answer.metadata;
   }
 
   async #signed({ name, sign }: Extract<LogIn, { sign: unknown }>): Promise<object> {

@@ -38,6 +38,7 @@ const repeatable = new Set([
   'groups/list',
   'groups/members',
   'channels/list',
+  'channels/metadata',
   'receipts/mark',
 ]);
 

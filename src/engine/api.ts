@@ -331,6 +331,12 @@ export interface NodeApi {
   authenticate(token: string | undefined): Result<Principal, Failure>;
   /** The same for a client of a hub, once it is known what goes there: before anything else that a client asks. */
   enter(hub: string, token: string | undefined, sessionId?: string): Promise<Result<Principal, Failure>>;
+  /** Counts a request that is neither a publish nor a call, which count by themselves: why it is one too many. */
+  count(principal: Principal, hub: string): Failure | undefined;
+  /** A ticket for whoever is known in the hub: good for one connection, at every node, from pages of that origin alone. */
+  ticket(principal: Principal, hub: string, origin: string | undefined): Promise<Result<string, Failure>>;
+  /** As `enter`, by a ticket; it is used up then. */
+  redeem(hub: string, ticket: string, origin: string | undefined): Promise<Result<Principal, Failure>>;
   /** What people ask of a hub's directory and of its groups (`groups/…`). `remote`: the address it comes from. */
   people(
     principal: Principal,

@@ -25,7 +25,7 @@ import { coreStatus } from './core-status.js';
 import { documentChanges, documentState } from './documents/reading.js';
 import { writeLastSnapshots } from './folds/last-snapshots.js';
 import { reaches } from './cluster/reaching.js';
-import { Admission } from './hubs/admission.js';
+import { Admission, anonymous } from './hubs/admission.js';
 import { refusedCall } from './hubs/calls.js';
 import { HubDeletion } from './hubs/hub-deletion.js';
 import { Tenants } from './hubs/tenants.js';
@@ -33,7 +33,7 @@ import { notificationPage } from './notifications/reading.js';
 import { NodeTime } from './node-time.js';
 import { newestKey } from './people/person-keys.js';
 import { RemoteUnavailableError } from './cluster/followed-channel.js';
-import { heldChannels, heldHubs } from './held-channels.js';
+import { heldChannels, heldHubs, listedChannels } from './held-channels.js';
 import { historyPage } from './history.js';
 import { channelDigest, queryLog } from './log-query.js';
 import { Maintenance } from './maintenance.js';
@@ -50,8 +50,6 @@ import { StoreForgotError, StoreTwiceError, tellOf } from './store-doubt.js';
 type State = NodeStatus['state'];
 /** Action, request, and the address it comes from. */
 type Asked = [action: string, request: unknown, remote: string];
-
-const anonymous: Principal = { actor: '', authenticated: false, admin: false };
 
 export class Engine implements NodeApi {
   readonly #ports: EnginePorts;
@@ -106,7 +104,7 @@ export class Engine implements NodeApi {
         this.#withLog(ref, (core, channel) =>
           documentState(core, channel, { type: 'documentGet', channel: ref.channel }),
         ),
-      channels: (hub, page) => this.channels(hub, page),
+      channels: (hub, page) => listedChannels(this.#parts()?.core, hub, page),
       reaches: (ref) => reaches(this.#cluster, ref),
       uncommitted: (ref, among) => uncommittedIn(this.#core?.channels, ref, among),
       hubChanged: (hub) => this.#hubChanged(hub),
@@ -262,6 +260,10 @@ export class Engine implements NodeApi {
     return token === undefined ? ok(anonymous) : this.#tenants.clients.identify(name.value, token, sessionId);
   }
 
+  ticket: NodeApi['ticket'] = (...request) => this.#admission.ticket(...request);
+  count: NodeApi['count'] = (...request) => this.#admission.count(...request);
+  redeem: NodeApi['redeem'] = (...request) => this.#admission.redeem(...request);
+
   async people(principal: Principal, hub: string, ...asked: Asked): Promise<Result<PeopleAnswer, Failure>> {
     if (!this.#parts()) return err(this.#unavailable());
     const name = this.#admission.client(principal, hub, true);
@@ -271,9 +273,8 @@ export class Engine implements NodeApi {
   call: NodeApi['call'] = (principal, hub, message) => {
     const name = this.#admission.client(principal, hub);
     if (!name.ok || !this.#parts()) return refusedCall(name.ok ? this.#unavailable() : name.error);
-    const retryAfterMs = this.#tenants.quotas.take(name.value, principal, this.#ports.clock.monotonicMs());
-    if (retryAfterMs > 0) return refusedCall(failure('RATE_LIMITED', { retryAfterMs }));
-    return this.#tenants.calls.call({ hub: name.value, principal }, message);
+    const refused = this.#tenants.tooManyAsked(name.value, principal);
+    return refused ? refusedCall(refused) : this.#tenants.calls.call({ hub: name.value, principal }, message);
   };
 
   openSession(request: OpenSession): Result<SessionHandle, Failure> {

@@ -2,10 +2,21 @@
  *  homes go on without it, and may have deleted them since. */
 import type { HubName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import type { Core } from './core.js';
-import type { ChannelSize } from './ports.js';
+import { type Result, err, ok } from '../base/result.js';
+import { type Failure, failure } from '../protocol/errors.js';
+import type { ListPage, ListedChannels, Listing } from './cluster/listing.js';
+import type { Ordering } from './ordering.js';
+import type { ChannelSize, LogStore } from './ports.js';
 
-type HeldHere = Pick<Core, 'store' | 'ordering'>;
+interface HeldHere {
+  readonly store: LogStore;
+  readonly ordering: Ordering;
+}
+
+interface HeldAnywhere extends HeldHere {
+  /** Of a node among others. */
+  readonly side?: { readonly listing: Listing };
+}
 
 /** A page of a hub's channels, by name. */
 export async function heldChannels(
@@ -22,6 +33,18 @@ export async function heldChannels(
     from = page.at(-1)!.ref.channel;
   }
   return held.slice(0, limit);
+}
+
+/** A page of the names of all of a hub's channels, wherever they are; `core`: absent while the node does not serve. */
+export async function listedChannels(
+  core: HeldAnywhere | undefined,
+  hub: HubName,
+  page: ListPage,
+): Promise<Result<ListedChannels, Failure>> {
+  if (!core) return err(failure('UNAVAILABLE', { retryAfterMs: 1_000 }));
+  if (core.side) return core.side.listing.page(hub, page);
+  const names = (await heldChannels(core, hub, page)).map(({ ref }) => ref.channel);
+  return ok({ names, more: names.length === page.limit, isPartial: false });
 }
 
 /** Hubs of which it holds something, beside those that are known: looking takes a read for each. */

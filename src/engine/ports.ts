@@ -10,6 +10,7 @@ import type { LostRange, Timestamp, Vector } from '../log/entry.js';
 import type { KeyRow, RunSummary } from '../log/run.js';
 import type { Failure } from '../protocol/errors.js';
 import type { RpcAnswer, RpcMessage } from '../protocol/messages.js';
+import type { Tallies } from './people/tallies.js';
 
 export type { Random } from '../base/random.js';
 
@@ -416,6 +417,8 @@ export interface EnginePorts {
   readonly services?: ServiceCalls;
   /** Left out where hubs have no directories. */
   readonly secrets?: Secrets;
+  /** Left out where this process counts for itself. */
+  readonly tallies?: Tallies;
   /** Left out by a node that stays alone. */
   readonly peers?: Peers;
   /** For what share of the time since it was asked last this process had work: 0 to 1. Left out where nobody can say. */

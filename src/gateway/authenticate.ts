@@ -3,10 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
 import type { NodeApi, Principal } from '../engine/api.js';
-import type { Clock, Random } from '../engine/ports.js';
-import { toBase64Url } from '../base/bytes.js';
 import { type Failure, failure } from '../protocol/errors.js';
-import { gatewayLimits } from './gateway-limits.js';
 
 export const nobody: Principal = { actor: '', authenticated: false, admin: false };
 
@@ -42,64 +39,19 @@ export async function enter(
   return token.ok ? api.enter(hub, token.value, sessionId) : token;
 }
 
+/** The same for a request that counts as one message of the user's and the hub's: all but those that publish or call, of which each message does. */
+export async function enterAndCount(
+  api: NodeApi,
+  hub: string,
+  headers: IncomingHttpHeaders,
+): Promise<Result<Principal, Failure>> {
+  const principal = await enter(api, hub, headers);
+  const tooMany = principal.ok ? api.count(principal.value, hub) : undefined;
+  return tooMany ? err(tooMany) : principal;
+}
+
 /** An administrator. */
 export function authenticate(api: NodeApi, headers: IncomingHttpHeaders): Result<Principal, Failure> {
   const token = bearerToken(headers);
   return token.ok ? api.authenticate(token.value) : token;
-}
-
-interface Ticket {
-  readonly principal: Principal;
-  readonly hub: string;
-  readonly origin: string | undefined;
-  readonly expiresMs: number;
-}
-
-/** One-use tickets: good for one connection to one hub within 30 seconds, from the page that asked for it. */
-export class Tickets {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  /** Oldest first: all live equally long. */
-  readonly #tickets = new Map<string, Ticket>();
-
-  constructor(clock: Clock, random: Random) {
-    this.#clock = clock;
-    this.#random = random;
-  }
-
-  issue(principal: Principal, hub: string, origin: string | undefined): Result<string, Failure> {
-    this.#dropExpired();
-    if (this.#tickets.size >= gatewayLimits.ticketsMax) {
-      return err(failure('RATE_LIMITED', { retryAfterMs: gatewayLimits.ticketTtlMs }));
-    }
-    const ticket = toBase64Url(this.#random.bytes(24));
-    const expiresMs = this.#clock.monotonicMs() + gatewayLimits.ticketTtlMs;
-    this.#tickets.set(ticket, { principal, hub, origin, expiresMs });
-    return ok(ticket);
-  }
-
-  redeem(ticket: string, hub: string, origin: string | undefined): Result<Principal, Failure> {
-    const found = this.#tickets.get(ticket);
-    this.#tickets.delete(ticket);
-    const fits =
-      found !== undefined &&
-      found.expiresMs > this.#clock.monotonicMs() &&
-      found.hub === hub &&
-      (found.origin === undefined || found.origin === origin);
-    return fits
-      ? ok(found.principal)
-      : err(
-          failure('UNAUTHENTICATED', {
-            message: 'The ticket is unknown, used or too old. Ask for a new one.',
-          }),
-        );
-  }
-
-  #dropExpired(): void {
-    const now = this.#clock.monotonicMs();
-    for (const [ticket, { expiresMs }] of this.#tickets) {
-      if (expiresMs > now) return;
-      this.#tickets.delete(ticket);
-    }
-  }
 }

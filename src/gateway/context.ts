@@ -2,7 +2,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock, Random } from '../engine/ports.js';
 import type { NodeApi } from '../engine/api.js';
-import type { Tickets } from './authenticate.js';
 import type { ConnectionCounts } from './connection-counts.js';
 import type { OriginRules } from './origin.js';
 
@@ -45,7 +44,6 @@ export interface GatewayContext extends GatewayPorts {
   readonly anonymousAllowed: boolean;
   readonly version: string;
   readonly origins: OriginRules;
-  readonly tickets: Tickets;
   readonly connections: ConnectionCounts;
   /** Aborted when the node stops: streams without end stop then. */
   readonly stopping: AbortSignal;

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { dotText } from '../base/ids.js';
-import { enter } from './authenticate.js';
+import { enterAndCount } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { need } from './request-values.js';
 import { channelParams } from './schemas.js';
@@ -27,7 +27,7 @@ export const deletionRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext 
       },
     },
     async ({ params: { hub, channel }, headers }) => {
-      const principal = need(await enter(api, hub, headers));
+      const principal = need(await enterAndCount(api, hub, headers));
       const { dot } = need(await api.deleteChannel(principal, hub, channel));
       return { deleted: true, ...(dot ? { id: dotText(dot) } : {}) };
     },

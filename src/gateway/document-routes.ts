@@ -7,7 +7,7 @@ import { timeToJson } from '../protocol/entry-json.js';
 import { jsonPatchType, jsonType } from '../protocol/content-type.js';
 import { type Failure, failure } from '../protocol/errors.js';
 import type { DocumentInfo, DocumentState } from '../protocol/messages.js';
-import { enter } from './authenticate.js';
+import { enter, enterAndCount } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { hasTag, tagCondition } from './entity-tags.js';
 import { jsonType as jsonAnswer } from './history-route.js';
@@ -44,7 +44,7 @@ export const documentRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext
     },
     async (request, reply) => {
       const { hub, channel } = request.params;
-      const principal = need(await enter(context.api, hub, request.headers));
+      const principal = need(await enterAndCount(context.api, hub, request.headers));
       const at = optionally(request.query.at, (text) => need(timeOrCursorFrom('at', text)));
       const state = need(
         await context.api.document(principal, hub, {
@@ -79,7 +79,7 @@ export const documentRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext
     async (request, reply) => {
       const { hub, channel } = request.params;
       const { since, until, limit } = request.query;
-      const principal = need(await enter(context.api, hub, request.headers));
+      const principal = need(await enterAndCount(context.api, hub, request.headers));
       const from = optionally(since, (text) => need(timeOrCursorFrom('since', text)));
       const to = optionally(until, (text) => need(timeOrCursorFrom('until', text)));
       const changes = await context.api.documentChanges(principal, hub, channel, {

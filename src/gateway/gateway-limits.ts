@@ -28,8 +28,6 @@ export const gatewayLimits = {
   closeTimeoutMs: 5_000,
   /** A refused connection stays this long, so that its answer arrives: ending it with unread bytes resets it. */
   lingerMs: 1_000,
-  ticketTtlMs: 30_000,
-  ticketsMax: 10_000,
   /** A browser sends the id of the last event as a header: it must fit with the others. */
   sseEventIdBytesMax: 4_096,
   /** An event stream that broke is opened again after this. */

@@ -2,12 +2,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { toBase64Url } from '../base/bytes.js';
 import { parseHubName } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import type { HistoryPage } from '../engine/api.js';
 import { failure } from '../protocol/errors.js';
 import { entriesToJson, gapToJson } from '../protocol/server-encoder.js';
-import { enter } from './authenticate.js';
+import { enterAndCount } from './authenticate.js';
 import type { GatewayContext } from './context.js';
-import { gatewayLimits } from './gateway-limits.js';
 import { HttpFailure } from './problem.js';
 import { cursorFrom, idFrom, need, optionally, timeFrom } from './request-values.js';
 import { channelParams, entriesAnswer, historyQuery, hubParams, ticketAnswer } from './schemas.js';
@@ -32,7 +32,7 @@ export const historyRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
     async (request, reply) => {
       const { hub, channel } = request.params;
       const { cursor, since, until, limit, order, including } = request.query;
-      const principal = need(await enter(context.api, request.params.hub, request.headers));
+      const principal = need(await enterAndCount(context.api, request.params.hub, request.headers));
       const from = optionally(cursor, (text) => need(cursorFrom(text)));
       const sinceUnixMs = optionally(since, (text) => need(timeFrom('since', text)));
       const untilUnixMs = optionally(until, (text) => need(timeFrom('until', text)));
@@ -54,7 +54,7 @@ export const historyRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
     '/v1/hubs/:hub/tickets',
     {
       schema: {
-        summary: 'A one-use ticket for a WebSocket or SSE connection, good for 30 seconds',
+        summary: 'A one-use ticket for a WebSocket or SSE connection, good for 30 seconds at every node',
         tags: ['sessions'],
         params: hubParams,
         response: { 201: ticketAnswer },
@@ -63,10 +63,10 @@ export const historyRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }
     async (request, reply) => {
       const hub = parseHubName(request.params.hub);
       if (!hub.ok) throw new HttpFailure(failure('BAD_NAME', { message: hub.error }));
-      const principal = need(await enter(context.api, request.params.hub, request.headers));
+      const principal = need(await enterAndCount(context.api, request.params.hub, request.headers));
       if (!principal.authenticated) throw new HttpFailure(failure('UNAUTHENTICATED'));
-      const ticket = need(context.tickets.issue(principal, hub.value, request.headers.origin));
-      return reply.code(201).send({ ticket, expiresInMs: gatewayLimits.ticketTtlMs });
+      const ticket = need(await context.api.ticket(principal, hub.value, request.headers.origin));
+      return reply.code(201).send({ ticket, expiresInMs: limits.ticketMs });
     },
   );
 };

@@ -12,7 +12,7 @@ import {
 import { limits } from '../base/limits.js';
 import { isLoopback } from '../base/loopback.js';
 import { type Failure, errorCatalogue, failure } from '../protocol/errors.js';
-import { Tickets, refuseTokenInUrl } from './authenticate.js';
+import { refuseTokenInUrl } from './authenticate.js';
 import { ConnectionCounts } from './connection-counts.js';
 import type { GatewayContext, GatewayOptions, GatewayPorts, TlsMaterial } from './context.js';
 import { endSocket } from './end-socket.js';
@@ -44,7 +44,6 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
     anonymousAllowed: options.anonymousAllowed,
     version: options.version,
     origins: { allowed: options.origins, loopback: isLoopback(options.facing ?? options.host) },
-    tickets: new Tickets(ports.clock, ports.random),
     connections: new ConnectionCounts({
       connectionsMax: options.connectionsMax ?? gatewayLimits.connectionsMax,
       connectionsPerAddressMax: options.connectionsPerAddressMax ?? gatewayLimits.connectionsPerAddressMax,

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { jsonType } from '../protocol/content-type.js';
 import { notificationsToJson } from '../protocol/server-encoder.js';
-import { enter } from './authenticate.js';
+import { enter, enterAndCount } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { jsonType as jsonAnswer } from './history-route.js';
 import {
@@ -38,7 +38,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<{ context: GatewayCon
     async (request, reply) => {
       const { hub, channel } = request.params;
       const { unread, order, limit, ...places } = request.query;
-      const principal = need(await enter(context.api, hub, request.headers));
+      const principal = need(await enterAndCount(context.api, hub, request.headers));
       const since = optionally(places.since, (text) => need(timeFrom('since', text)));
       const until = optionally(places.until, (text) => need(timeFrom('until', text)));
       const cursor = optionally(places.cursor, (text) => need(cursorFrom(text)));

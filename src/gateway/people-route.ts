@@ -1,14 +1,14 @@
 /** The people of a hub: what they ask of its directory, and what administrators do. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { groupActions } from '../people/group-requests.js';
 import { userActions } from '../people/requests.js';
-import { authenticate, enter } from './authenticate.js';
+import { authenticate, enterAndCount } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { gatewayLimits } from './gateway-limits.js';
 import { need } from './request-values.js';
-import { channelsQuery, hubParams } from './schemas.js';
+import { channelParams, channelsQuery, hubParams } from './schemas.js';
 
 const open = { additionalProperties: true } as const;
 const actionParams = Type.Object({
@@ -31,7 +31,7 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
   { context: { api } },
 ) => {
   const asked = async (hub: string, action: string, { body, headers, raw }: FastifyRequest) => {
-    const principal = need(await enter(api, hub, headers));
+    const principal = need(await enterAndCount(api, hub, headers));
     return need(await api.people(principal, hub, action, body, raw.socket.remoteAddress ?? ''));
   };
   app.post(
@@ -77,7 +77,8 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     '/v1/hubs/:hub/channels',
     {
       schema: {
-        summary: 'Names of channels that the rules list, and that the client may subscribe to',
+        summary:
+          'Names of channels that the rules list, and that the client may subscribe to; partial: not all homes answered',
         tags: ['channels'],
         params: hubParams,
         querystring: channelsQuery,
@@ -89,8 +90,37 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
       headers,
       query: { after = '', limit = gatewayLimits.channelsPageDefault },
     }) => {
-      const principal = need(await enter(api, hub, headers));
+      const principal = need(await enterAndCount(api, hub, headers));
       return need(await api.people(principal, hub, 'channels/list', { after, limit }, ''));
+    },
+  );
+};
+
+const metadataAnswer = Type.Object({
+  channel: Type.String(),
+  metadata: Type.Optional(
+    Type.Unknown({ description: 'What administrators say of it; absent where nothing is' }),
+  ),
+});
+
+export const metadataRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }> = async (
+  app,
+  { context: { api } },
+) => {
+  app.get(
+    '/v1/hubs/:hub/channels/:channel/metadata',
+    {
+      schema: {
+        summary: 'What administrators say of a channel, for whoever may subscribe to it',
+        tags: ['channels'],
+        params: channelParams,
+        response: { 200: metadataAnswer },
+      },
+    },
+    async ({ params: { hub, channel }, headers }) => {
+      const principal = need(await enterAndCount(api, hub, headers));
+      const found = need(await api.people(principal, hub, 'channels/metadata', { channel }, ''));
+      return found as Static<typeof metadataAnswer>;
     },
   );
 };
@@ -116,7 +146,7 @@ export const usersRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
       headers,
       query: { after = '', limit = gatewayLimits.channelsPageDefault },
     }) => {
-      const principal = need(await enter(api, hub, headers));
+      const principal = need(await enterAndCount(api, hub, headers));
       return need(await api.people(principal, hub, 'list', { after, limit }, ''));
     },
   );
@@ -132,7 +162,7 @@ export const usersRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     },
     async ({ params: { hub, name }, headers }) => {
       const principal = need(authenticate(api, headers));
-      need(await enter(api, hub, headers));
+      need(await enterAndCount(api, hub, headers));
       return need(await api.people(principal, hub, 'delete', { name }, ''));
     },
   );

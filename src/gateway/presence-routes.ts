@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { limits } from '../base/limits.js';
 import { memberToJson } from '../protocol/presence-encoder.js';
-import { enter } from './authenticate.js';
+import { enterAndCount } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { jsonType } from './history-route.js';
 import { need } from './request-values.js';
@@ -56,7 +56,7 @@ export const presenceRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext
     },
     async (request, reply) => {
       const { hub, channel } = request.params;
-      const principal = need(await enter(api, hub, request.headers));
+      const principal = need(await enterAndCount(api, hub, request.headers));
       const { members, count, more } = need(await api.presence(principal, hub, channel, request.query));
       const next = more ? members.at(-1)?.session : undefined;
       // What members say of themselves is JSON already.
@@ -77,7 +77,7 @@ export const presenceRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext
     },
     async (request) => {
       const { hub, channel } = request.params;
-      const principal = need(await enter(api, hub, request.headers));
+      const principal = need(await enterAndCount(api, hub, request.headers));
       return { count: need(await api.occupancy(principal, hub, channel)) };
     },
   );

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { dotText } from '../base/ids.js';
-import { enter } from './authenticate.js';
+import { enterAndCount } from './authenticate.js';
 import type { GatewayContext } from './context.js';
 import { idFrom, need } from './request-values.js';
 import { channelParams } from './schemas.js';
@@ -33,7 +33,7 @@ export const redactionRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext
     },
     async ({ params: { hub, channel, id }, headers }) => {
       const of = need(idFrom('id', id));
-      const principal = need(await enter(api, hub, headers));
+      const principal = need(await enterAndCount(api, hub, headers));
       const { dot } = need(await api.redact(principal, hub, channel, of));
       return { redacted: true, id: dot ? dotText(dot) : '' };
     },

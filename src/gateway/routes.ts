@@ -8,7 +8,7 @@ import { deletionRoute } from './deletion-route.js';
 import { documentRoutes, patchRoute } from './document-routes.js';
 import { healthRoutes } from './health-routes.js';
 import { historyRoute } from './history-route.js';
-import { peopleRoute } from './people-route.js';
+import { metadataRoute, peopleRoute } from './people-route.js';
 import { notificationRoutes } from './notification-routes.js';
 import { presenceRoutes } from './presence-routes.js';
 import { batchRoute, publishRoute } from './publish-route.js';
@@ -55,6 +55,7 @@ export async function registerRoutes(app: FastifyInstance, context: GatewayConte
   await app.register(presenceRoutes, { context });
   await app.register(sseRoute, { context });
   await app.register(peopleRoute, { context });
+  await app.register(metadataRoute, { context });
   await app.register(rpcRoute, { context });
   await app.register(adminRoutes, { context });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());

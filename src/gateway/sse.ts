@@ -113,7 +113,7 @@ async function principalOf(
   const principal =
     query.ticket === undefined
       ? await enter(context.api, hub, headers)
-      : context.tickets.redeem(query.ticket, hub, headers.origin);
+      : await context.api.redeem(hub, query.ticket, headers.origin);
   if (!principal.ok) return principal;
   // A stream has no frame to authenticate with later.
   return principal.value.authenticated || context.anonymousAllowed

@@ -106,11 +106,10 @@ export class WebSocketEndpoint implements WebSocketSessionOwner {
     }
     const ticket = url.searchParams.get('ticket');
     if (ticket !== null) {
-      const principal = this.#context.tickets.redeem(ticket, hub.value, headers.origin);
-      const entered = principal.ok ? await this.#context.api.enter(hub.value, undefined) : principal;
-      return principal.ok && entered.ok
+      const principal = await this.#context.api.redeem(hub.value, ticket, headers.origin);
+      return principal.ok
         ? { hub: hub.value, encoding, principal: principal.value }
-        : { hub: hub.value, encoding, principal: nobody, ...(!entered.ok && { refusal: entered.error }) };
+        : { hub: hub.value, encoding, principal: nobody, refusal: principal.error };
     }
     const id = toHex(this.#context.random.bytes(12));
     const principal = await enter(this.#context.api, hub.value, headers, id);

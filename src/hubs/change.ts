@@ -4,6 +4,7 @@ import { utf8, utf8Text } from '../base/bytes.js';
 import { parseChannelName } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import { type Result, err, ok } from '../base/result.js';
+import { isNestedWithin } from '../protocol/json-text.js';
 import type { RuleSet } from '../channels/rules.js';
 import { type HubOptions, checkHubOption, checkRuleSet } from './checks.js';
 import { type Provider, checkProvider } from './provider.js';
@@ -16,6 +17,8 @@ export interface SettingsDocument {
   /** Rule sets of namespaces and of single channels, by name. */
   readonly namespaces?: Readonly<Record<string, string>>;
   readonly channels?: Readonly<Record<string, string>>;
+  /** What is known of single channels, by name: JSON that the nodes make nothing of. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
   readonly providers?: Readonly<Record<string, Provider>>;
   /** What clients may call, by name. */
   readonly services?: Readonly<Record<string, Service>>;
@@ -28,6 +31,7 @@ export const sections = [
   'rules',
   'namespaces',
   'channels',
+  'metadata',
   'providers',
   'services',
   'revoked',
@@ -62,6 +66,8 @@ export function checkSetting(section: Section, name: string, value: unknown): Re
         value.length <= limits.settingNameBytesMax
         ? ok(value)
         : err('The value is the name of a rule set.');
+    case 'metadata':
+      return checkMetadata(value);
     case 'providers':
       return checkProvider(value);
     case 'services':
@@ -73,8 +79,18 @@ export function checkSetting(section: Section, name: string, value: unknown): Re
   }
 }
 
+function checkMetadata(value: unknown): Result<unknown, string> {
+  const bytes = utf8(JSON.stringify(value) ?? '');
+  const isSmall = bytes.length <= limits.metadataBytesMax && isNestedWithin(limits.metadataDepthMax, bytes);
+  return isObject(value) && isSmall
+    ? ok(value)
+    : err(
+        `Metadata is an object of at most ${limits.metadataBytesMax} bytes and ${limits.metadataDepthMax} levels.`,
+      );
+}
+
 function checkName(section: Section, name: string): Result<string, string> {
-  if (section === 'channels') return parseChannelName(name);
+  if (section === 'channels' || section === 'metadata') return parseChannelName(name);
   // A user is whatever an authentication provider says it is.
   const isName = section === 'revoked' ? name.length > 0 : namePattern.test(name);
   return isName && name.length <= limits.settingNameBytesMax
@@ -100,6 +116,7 @@ export function checkDocument(value: unknown): Result<SettingsDocument, string> 
 
 export function mostOf(section: Section): number {
   if (section === 'providers') return limits.providersPerHubMax;
+  if (section === 'metadata') return limits.channelMetadataMax;
   return section === 'services' ? limits.servicesPerHubMax : limits.settingsPerSectionMax;
 }
 

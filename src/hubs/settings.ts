@@ -75,6 +75,8 @@ export interface HubView {
   readonly groups: boolean;
   /** By name, in the order of names. */
   readonly providers: ReadonlyMap<string, Provider>;
+  /** Of channels, by name. */
+  readonly metadata: ReadonlyMap<string, unknown>;
   readonly services: Services;
   readonly revoked: ReadonlyMap<string, number>;
   readonly quotas: HubQuotas;
@@ -112,6 +114,7 @@ export function viewOf(
     anonymous: options.anonymous ?? true,
     groups: options.groups ?? true,
     providers: new Map(named.sort(([a], [b]) => (a < b ? -1 : 1))),
+    metadata: new Map(Object.entries(settings?.metadata ?? {})),
     services: new Services(settings?.services),
     revoked: new Map(Object.entries(settings?.revoked ?? {})),
     quotas: quotasIn(options),

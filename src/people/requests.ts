@@ -87,7 +87,8 @@ const checks: Readonly<Record<keyof UserRequest, Check>> = {
     utf8(JSON.stringify(value) ?? '').length <= limits.metadataBytesMax
       ? undefined
       : `has at most ${limits.metadataBytesMax} bytes`,
-  challenge: (value) => (typeof value === 'string' && value.length <= 64 ? undefined : 'is a text'),
+  challenge: (value) =>
+    typeof value === 'string' && value.length <= limits.challengeCharsMax ? undefined : 'is a text',
   signature: bytesOf(64),
   ...pageChecks,
 };
@@ -117,6 +118,15 @@ export function checkRequest<T extends object>(
     if (problem !== undefined) return err(`"${member}" ${problem}.`);
   }
   return ok(value as T);
+}
+
+/** What concerns one channel. */
+export function checkChannelRequest(value: unknown): Result<{ readonly channel: string }, string> {
+  const checked = checkRequest<{ readonly channel: string }>(value, {
+    channel: (text) =>
+      typeof text === 'string' && text.length <= channelNameBytesMax ? undefined : 'is the name of a channel',
+  });
+  return !checked.ok || checked.value.channel !== undefined ? checked : err('It is of a "channel".');
 }
 
 /** What is signed to log in: of this use alone, so that no other signature of the same key can be taken for it. */

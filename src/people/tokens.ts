@@ -1,5 +1,5 @@
 /** Tokens that a hub issues itself: known at every node by a key that all of them read from `$users`. */
-import { fromBase64, toBase64Url, utf8, utf8Text } from '../base/bytes.js';
+import { isSignedText, parseSigned, type ParsedText, writeSigned } from './signed.js';
 
 interface Claims {
   readonly name: string;
@@ -27,22 +27,12 @@ export interface GrantedClaims extends Claims {
 
 export type TokenClaims = AccountClaims | GrantedClaims;
 
-export interface ParsedToken {
-  readonly keyId: string;
-  readonly signed: Uint8Array;
-  readonly mac: Uint8Array;
+export interface ParsedToken extends Omit<ParsedText, 'value'> {
   readonly claims: TokenClaims;
 }
 
-const prefix = 'rl1';
-
 export function isHubToken(token: string): boolean {
-  return token.startsWith(`${prefix}.`);
-}
-
-/** What the code of authentication is of: the hub too, so that it is good in no other. */
-function signedPart(hub: string, keyId: string, body: string): Uint8Array {
-  return utf8(`ringlog token v1\n${hub}\n${keyId}.${body}`);
+  return isSignedText('token', token);
 }
 
 export function writeToken(
@@ -51,23 +41,16 @@ export function writeToken(
   claims: TokenClaims,
   mac: (bytes: Uint8Array) => Uint8Array,
 ): string {
-  const body = toBase64Url(utf8(JSON.stringify(claims)));
-  return `${prefix}.${keyId}.${body}.${toBase64Url(mac(signedPart(hub, keyId, body)))}`;
+  return writeSigned('token', hub, keyId, claims, mac);
 }
 
 /** `undefined` for what was never written by us. Nothing of it is believed before its code is checked. */
 export function parseToken(hub: string, token: string): ParsedToken | undefined {
-  const parts = token.split('.');
-  const [, keyId = '', body = '', code = ''] = parts;
-  const mac = fromBase64(code);
-  const bytes = fromBase64(body);
-  if (parts.length !== 4 || parts[0] !== prefix || !mac || !bytes) return undefined;
-  try {
-    const claims = JSON.parse(utf8Text(bytes)) as Partial<AccountClaims & GrantedClaims>;
-    return isClaims(claims) ? { keyId, signed: signedPart(hub, keyId, body), mac, claims } : undefined;
-  } catch {
-    return undefined;
-  }
+  const parsed = parseSigned('token', hub, token);
+  if (!parsed) return undefined;
+  const { value, ...code } = parsed;
+  const claims = value as Partial<AccountClaims & GrantedClaims>;
+  return isClaims(claims) ? { ...code, claims } : undefined;
 }
 
 function isClaims(claims: Partial<AccountClaims & GrantedClaims>): claims is TokenClaims {

@@ -124,6 +124,12 @@ export class Users implements Fold {
       : undefined;
   }
 
+  /** An account that is there, by any number; `undefined` where there is none. */
+  some(number: number): User | undefined {
+    const name = this.#names.at(number % Math.max(1, this.#names.size));
+    return name === undefined ? undefined : this.#users.get(name);
+  }
+
   /** Accounts that are there, by name, after `after`. */
   list(after: string, limit: number): readonly User[] {
     return this.#names.behind(after, limit).map((name) => this.#users.get(name)!);

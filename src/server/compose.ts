@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import type { NodeApi } from '../engine/api.js';
 import type { Engine } from '../engine/engine.js';
+import { OwnTallies } from '../engine/people/tallies.js';
 import type { Observation, Observer, Secrets } from '../engine/ports.js';
 import { type Gateway, startGateway } from '../gateway/http-server.js';
 import { levelKeyValue } from '../storage/level-key-value.js';
@@ -79,8 +80,8 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     clusterOf(config, directory, options, { clientAddresses, observer, given });
   // One that begins alone listens for clients first: what other nodes need takes a while to load.
   const early = expectsOthers(config, directory, options) ? await openPeers([]) : undefined;
-  const secrets = systemSecrets();
-  const parts: NodeParts = { config, directory, observer, called, secrets };
+  const own = { secrets: systemSecrets(), tallies: new OwnTallies(systemClock) };
+  const parts: NodeParts = { config, directory, observer, called, ...own };
   const node = await startNode(parts, early);
   let cluster = early;
   let gateway: Gateway | undefined;
@@ -97,7 +98,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     called.stop();
     tls?.stop();
     given?.files.stop();
-    await secrets.stop();
+    await own.secrets.stop();
     logger.info('Stopped.');
   };
   try {
@@ -105,7 +106,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     const startAt = (at: ListenAddress) =>
       startGateway(gatewayOptions(config, at, logger as unknown as FastifyBaseLogger, tls?.material), ports);
     if (config.workers > 0) {
-      workers = await listen(config, options, (at) => Workers.listen(at, logger));
+      workers = await listen(config, options, (at) => Workers.listen(at, logger, own.tallies));
       const facing = workers.address.host;
       gateway = await startGateway(
         { ...gatewayOptions(config, anyLocal, logger as unknown as FastifyBaseLogger), facing },
@@ -116,8 +117,8 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
       workers.start(config.workers, workerStart(config, cluster!.peers.port, told));
     } else gateway = await listen(config, options, startAt);
     // Workers look at the files themselves, and nobody but they connect to this one's gateway.
-    const own = gateway;
-    if (!workers) tls?.onRenewed((material) => own.renew(material));
+    const serving = gateway;
+    if (!workers) tls?.onRenewed((material) => serving.renew(material));
     const address = workers?.address ?? gateway.address;
     const url = `${schemeOf(config)}://${formatListen({ ...address, host: reachable(address.host) })}`;
     logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');
@@ -183,6 +184,7 @@ interface NodeParts {
   readonly observer: Observer;
   readonly called: CalledServices;
   readonly secrets: Secrets;
+  readonly tallies: OwnTallies;
 }
 
 /** Alone, where no others are expected. */
@@ -227,7 +229,7 @@ async function find(
 }
 
 function startable(
-  { config, directory, observer, called, secrets }: NodeParts,
+  { config, directory, observer, called, secrets, tallies }: NodeParts,
   cluster: ClusterPlan | undefined,
 ): Engine {
   return makeEngine({
@@ -237,6 +239,7 @@ function startable(
     cluster,
     called,
     secrets,
+    tallies,
     openStore: async () => {
       if (config.role === 'edge')
         return openNotesStore(systemRandom, await nodeFiles().lock(join(directory.path, 'lock')));

@@ -45,6 +45,9 @@ export class CurrentNode implements NodeApi {
   authenticate: NodeApi['authenticate'] = (token) => this.#engine.authenticate(token);
   openSession: NodeApi['openSession'] = (request) => this.#engine.openSession(request);
   enter: NodeApi['enter'] = (...request) => this.#engine.enter(...request);
+  count: NodeApi['count'] = (...request) => this.#engine.count(...request);
+  ticket: NodeApi['ticket'] = (...request) => this.#engine.ticket(...request);
+  redeem: NodeApi['redeem'] = (...request) => this.#engine.redeem(...request);
   call: NodeApi['call'] = (...request) => this.#engine.call(...request);
   people: NodeApi['people'] = (...request) => this.#engine.people(...request);
   createHub: NodeApi['createHub'] = (...request) => this.#engine.createHub(...request);

@@ -1,5 +1,6 @@
 /** The engine of a node on this machine. */
 import { Engine } from '../engine/engine.js';
+import type { Tallies } from '../engine/people/tallies.js';
 import type { EnginePorts, LogStore, Observer, Secrets } from '../engine/ports.js';
 import type { CalledServices } from './called-services.js';
 import type { ClusterPlan } from './cluster.js';
@@ -15,13 +16,14 @@ export interface EngineParts {
   readonly observer: Observer;
   readonly called: Pick<CalledServices, 'authenticator' | 'services'>;
   readonly secrets: Secrets;
+  readonly tallies: Tallies;
   /** Left out by one that stays alone. */
   readonly cluster: ClusterPlan | undefined;
   openStore(): Promise<LogStore>;
 }
 
 export function makeEngine(parts: EngineParts): Engine {
-  const { config, directory, observer, cluster, called, secrets } = parts;
+  const { config, directory, observer, cluster, called, secrets, tallies } = parts;
   const ports: EnginePorts = {
     clock: systemClock,
     timers: systemTimers,
@@ -31,6 +33,7 @@ export function makeEngine(parts: EngineParts): Engine {
     authenticator: called.authenticator,
     services: called.services,
     secrets,
+    tallies,
     ...(cluster && { peers: cluster.peers, busyShare: systemBusyShare() }),
     openStore: () => parts.openStore(),
   };

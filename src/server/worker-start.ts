@@ -3,6 +3,7 @@ import { isAnywhere } from './client-addresses.js';
 import type { Config } from './config-schema.js';
 import { formatListen, parseListen } from './listen-address.js';
 import { ownFiles } from './tls.js';
+import type { TallyAnswer, TallyAsked } from './worker-tallies.js';
 
 /** Once, as the first message. */
 export interface WorkerStart {
@@ -18,9 +19,9 @@ export interface WorkerStart {
 }
 
 /** To a worker, later: a connection comes along with `connection`. */
-export type ToWorker = 'connection' | 'stop';
+export type ToWorker = 'connection' | 'stop' | TallyAnswer;
 /** ready: connections may come. */
-export type FromWorker = 'ready';
+export type FromWorker = 'ready' | TallyAsked;
 
 /** `peerPort`: where the node listens for other nodes. */
 export function workerStart(

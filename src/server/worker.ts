@@ -17,6 +17,7 @@ import { makeEngine } from './make-engine.js';
 import { openTls } from './tls.js';
 import { systemClock, systemRandom } from './system-ports.js';
 import { calledServices } from './called-services.js';
+import { WorkerTallies } from './worker-tallies.js';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-start.js';
 
 interface Served {
@@ -29,12 +30,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 process.once('disconnect', () => process.exit(0));
 process.once('message', (start: WorkerStart) => void run(start));
 
+const tallies = new WorkerTallies((message) => process.send?.(message satisfies FromWorker));
+
 async function run(start: WorkerStart): Promise<void> {
   const now: { served?: Served; isStopping: boolean } = { isStopping: false };
   process.on('message', (message: ToWorker, socket?: Socket) => {
     if (message === 'stop') {
       now.isStopping = true;
       void (now.served?.stop() ?? Promise.resolve()).finally(() => process.exit(0));
+    } else if (typeof message === 'object') {
+      tallies.received(message);
     } else if (socket) {
       if (!now.served || now.isStopping) return void socket.destroy();
       now.served.gateway.take(socket);
@@ -65,7 +70,16 @@ async function serve({
   const openStore = async () => openNotesStore(systemRandom);
   const called = calledServices(config, observer);
   const secrets = systemSecrets();
-  const engine = makeEngine({ config, directory, observer, cluster, called, secrets, openStore });
+  const engine = makeEngine({
+    config,
+    directory,
+    observer,
+    cluster,
+    called,
+    secrets,
+    tallies,
+    openStore,
+  });
   await engine.start();
   // Nobody is told of this port, and it answers as the public one does.
   const tls = await openTls(config, { warn: (message) => logger.warn({ type: 'certificate' }, message) });

@@ -5,8 +5,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { type Server, type Socket, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import type { OwnTallies } from '../engine/people/tallies.js';
 import type { ListenAddress } from './listen-address.js';
 import type { Logger } from './logger.js';
+import { tallied } from './worker-tallies.js';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-start.js';
 
 /** From the end of one to the start of the next: doubled with each that did not live for long. */
@@ -35,7 +37,12 @@ export class Workers {
   #shortLives = 0;
   #isStopping = false;
 
-  private constructor(server: Server, address: ListenAddress, logger: Logger) {
+  private constructor(
+    server: Server,
+    address: ListenAddress,
+    logger: Logger,
+    readonly tallies: OwnTallies,
+  ) {
     this.#server = server;
     this.address = address;
     this.#logger = logger;
@@ -43,7 +50,7 @@ export class Workers {
   }
 
   /** Rejects with Node's error where that is not possible. Connections wait until a worker is ready. */
-  static async listen({ host, port }: ListenAddress, logger: Logger): Promise<Workers> {
+  static async listen({ host, port }: ListenAddress, logger: Logger, tallies: OwnTallies): Promise<Workers> {
     // Nothing of a connection is read here.
     const server = createServer({ pauseOnConnect: true, noDelay: true });
     const at = host === 'localhost' ? '127.0.0.1' : host;
@@ -54,7 +61,8 @@ export class Workers {
         resolve();
       });
     });
-    return new Workers(server, { host: at, port: (server.address() as AddressInfo).port }, logger);
+    const own = { host: at, port: (server.address() as AddressInfo).port };
+    return new Workers(server, own, logger, tallies);
   }
 
   start(count: number, start: WorkerStart): void {
@@ -90,7 +98,7 @@ export class Workers {
     });
     const worker: Worker = { process: child, startedMs: performance.now(), isReady: false };
     this.#workers.add(worker);
-    child.on('message', (message: FromWorker) => message === 'ready' && this.#ready(worker));
+    child.on('message', (message: FromWorker) => this.#heard(worker, message));
     child.on('error', (error) => this.#logger.error({ err: error }, 'A worker cannot be talked to.'));
     child.once('exit', (code, signal) => this.#ended(worker, signal ?? code));
     this.#passLog(child);
@@ -115,6 +123,12 @@ export class Workers {
     } catch {
       this.#logger.error({ worker: pid }, line);
     }
+  }
+
+  #heard(worker: Worker, message: FromWorker): void {
+    if (message === 'ready') return this.#ready(worker);
+    const answer = tallied(this.tallies, message);
+    if (answer && worker.process.connected) worker.process.send(answer satisfies ToWorker, () => undefined);
   }
 
   #ready(worker: Worker): void {

@@ -30,6 +30,7 @@ test('is a sorted set, over many pieces, whatever comes and goes', () => {
         }
         const sorted = [...twin].sort();
         expect(texts.behind('', Infinity)).toEqual(sorted);
+        expect([texts.size, texts.at(after)]).toEqual([sorted.length, sorted[after]]);
         const behind = sorted.filter((text) => text > nameOf(after));
         expect(texts.behind(nameOf(after), limit)).toEqual(behind.slice(0, limit));
       },

@@ -195,3 +195,28 @@ test('a user who is revoked is cut', async () => {
   await set('revoked/mallory', Date.now());
   expect(await error).toMatchObject({ code: 'UNAUTHENTICATED' });
 });
+
+test('where a service says when a token was issued, a revocation ends the token too, however often it is asked again', async () => {
+  const issued: Record<string, unknown> = { 'of-before': Date.now() - 3_600_000, 'of-nonsense': 'today' };
+  service.answer = (response, body) => {
+    const { token: shown } = JSON.parse(body) as { token: string };
+    response.end(JSON.stringify({ user: 'mia', permissions, issuedAt: issued[shown] }));
+  };
+  // A provider that is set anew has not been asked about anybody.
+  let timeoutMs = 3_000;
+  const status = async (shown: string) => {
+    await set('providers/asked', { type: 'http', url: `${service.origin}/who`, timeoutMs: timeoutMs++ });
+    const headers = { authorization: `Bearer ${shown}` };
+    return (await fetch(`${node.url}/v1/hubs/acme/channels/room:5/history`, { headers })).status;
+  };
+  expect(await status('of-before')).toBe(200);
+  await set('revoked/mia', 'now');
+  expect(await status('of-before')).toBe(401);
+  issued['of-now'] = Date.now() + 1;
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(await status('of-now')).toBe(200);
+  expect(await status('of-before')).toBe(401);
+  // One that says nothing is as old as its answer.
+  expect(await status('of-no-time')).toBe(200);
+  expect(await status('of-nonsense')).toBe(503);
+});

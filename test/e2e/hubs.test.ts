@@ -1,10 +1,11 @@
 /** Hubs and settings by the built command, and what a client of the SDK sees of them. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RinglogError, connect } from '../../src/client/index.js';
+import { peopleOf } from '../../src/client/people.js';
 import { NodeProcess } from '../support/node-process.js';
 import { projectRoot } from '../support/project-root.js';
 
@@ -21,10 +22,17 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+const adminToken = () => readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
+
+const run = (...args: string[]) => runBy([], ...args);
+
+function runBy(
+  options: readonly string[],
+  ...args: string[]
+): Promise<{ code: number; out: string; err: string }> {
   const env = { PATH: process.env['PATH'], RINGLOG_URL: node.url, RINGLOG_DATA: node.dataPath };
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], { cwd: folder, env }, (error, out, err) =>
+    execFile(process.execPath, [...options, program, ...args], { cwd: folder, env }, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });
@@ -61,6 +69,43 @@ test('a hub is made, set, exported and imported, and its clients are told', asyn
     .split('\n')
     .flatMap((line) => (line === '' ? [] : [JSON.parse(line).event as string]));
   expect(events).toEqual(['replace', 'remove']);
+});
+
+test('a revocation goes by the clock of the node, and not by that of who revokes', async () => {
+  const hour = 3_600_000;
+  const revokedAt = async () => {
+    const { out } = await run('hub', 'export', '--hub', 'acme');
+    return (JSON.parse(out) as { revoked: { ada: number } }).revoked.ada;
+  };
+  const behind = `data:text/javascript,const now=Date.now;Date.now=()=>now()-${hour}`;
+  const before = Date.now();
+  expect(await runBy(['--import', behind], 'hub', 'revoke', 'ada', '--hub', 'acme')).toMatchObject({
+    code: 0,
+  });
+  expect(await revokedAt()).toBeGreaterThanOrEqual(before);
+  expect(await revokedAt()).toBeLessThanOrEqual(Date.now());
+  const until = '2026-01-31T12:00:00Z';
+  expect(await run('hub', 'revoke', 'ada', until, '--hub', 'acme')).toMatchObject({ code: 0 });
+  expect(await revokedAt()).toBe(Date.parse(until));
+  expect((await run('hub', 'revoke', 'ada', 'tomorrow', '--hub', 'acme')).code).toBe(2);
+});
+
+test('what is said of a channel is set and shown', async () => {
+  const about = { topic: 'Tea' };
+  const at = ['room:1', '--hub', 'acme'];
+  expect(await run('hub', 'set', 'metadata', 'room:1', JSON.stringify(about), '--hub', 'acme')).toMatchObject(
+    {
+      code: 0,
+    },
+  );
+  const shown = await run('channel', 'metadata', ...at);
+  expect(JSON.parse(shown.out)).toEqual({ channel: 'room:1', metadata: about });
+  const client = connect({ url: node.url, hub: 'acme', token: adminToken() });
+  expect(await peopleOf(client).metadata('room:1')).toEqual(about);
+  expect(await peopleOf(client).metadata('room:2')).toBeUndefined();
+  await client.close();
+  expect((await run('hub', 'unset', 'metadata', 'room:1', '--hub', 'acme')).code).toBe(0);
+  expect(JSON.parse((await run('channel', 'metadata', ...at)).out)).toEqual({ channel: 'room:1' });
 });
 
 test.each([

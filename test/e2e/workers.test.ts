@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { administrationOf } from '../../src/client/admin.js';
 import { type Client, connect } from '../../src/client/index.js';
 import { freePort } from '../support/free-port.js';
 import { NodeProcess } from '../support/node-process.js';
@@ -96,6 +97,50 @@ test('serve clients on one port, and none that asks is told of the ports of thei
   socket.close();
   const urls = told.flatMap((message) => (message as { nodes?: { urls: string[] } }).nodes?.urls ?? []);
   expect(new Set([...urls, node.url])).toEqual(new Set([node.url]));
+  expect((await node.stop()).code).toBe(0);
+});
+
+test('a ticket that one process gave is good at the next, which takes the next connection', async () => {
+  const node = await startNode('--workers', '2');
+  await until(async () => edgesOf(await statusOf(node)).length === 2, 'both are there');
+  const token = readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim();
+  const headers = { authorization: `Bearer ${token}`, connection: 'close' };
+  const hub = `${node.url}/v1/hubs/default`;
+  for (let i = 0; i < 6; i++) {
+    const given = await fetch(`${hub}/tickets`, { method: 'POST', headers });
+    const { ticket } = (await given.json()) as { ticket: string };
+    // With an odd number of connections from one to the next, all pairs of processes have their turn.
+    if (i % 2 === 1) await fetch(`${node.url}/healthz`, { headers: { connection: 'close' } });
+    const stop = new AbortController();
+    const stream = await fetch(`${hub}/sse?channels=room&ticket=${ticket}`, { signal: stop.signal });
+    expect(stream.status).toBe(200);
+    stop.abort();
+    // And at neither a second time.
+    for (let again = 0; again < 2; again++)
+      expect((await fetch(`${hub}/sse?channels=room&ticket=${ticket}`)).status).toBe(401);
+  }
+  expect((await node.stop()).code).toBe(0);
+});
+
+test('who fails to log in is counted over all processes', async () => {
+  const node = await startNode('--workers', '2');
+  await until(async () => edgesOf(await statusOf(node)).length === 2, 'both are there');
+  const admin = administrationOf({
+    url: node.url,
+    token: () => readFileSync(join(node.dataPath, 'admin-token'), 'utf8').trim(),
+  });
+  await admin.hub('default').set('providers', 'people', { type: 'directory' });
+  await admin.hub('default').user('register', { name: 'ada', password: 'correct horse' });
+  const statuses = [];
+  for (let i = 0; i < 8; i++) {
+    const answer = await fetch(`${node.url}/v1/hubs/default/users/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      body: JSON.stringify({ name: 'ada', password: 'wrong password' }),
+    });
+    statuses.push(answer.status);
+  }
+  expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429]);
   expect((await node.stop()).code).toBe(0);
 });
 

@@ -10,7 +10,11 @@ import { type Json, type TestSession, World, admin, adminToken, anonymous } from
 
 const start = (createOnUse = false) => World.start({ hubs: { createOnUse } });
 
-const put = (section: 'hub' | 'rules' | 'namespaces' | 'channels', name: string, value: unknown): Change => ({
+const put = (
+  section: 'hub' | 'rules' | 'namespaces' | 'channels' | 'metadata',
+  name: string,
+  value: unknown,
+): Change => ({
   type: 'put',
   section,
   name,
@@ -394,6 +398,59 @@ test('attack 15: a hub’s quotas bound what its clients and each of its users s
   expect(codeOf(await phone.publish('lobby', 'x'))).toBe('ok');
   await change(world, 'default', { type: 'remove', section: 'hub', name: 'sessionsMax' });
   expect(() => world.connect()).not.toThrow();
+});
+
+test('what is said of a channel is told to whoever may subscribe to it, and to nobody else', async () => {
+  const world = await start();
+  const topic = { topic: 'Tea', pinned: ['a', 1, null] };
+  await change(
+    world,
+    'default',
+    put('metadata', 'lobby', topic),
+    put('metadata', 'vault', { topic: 'Gold' }),
+    put('rules', 'closed', { public: false }),
+    put('channels', 'vault', 'closed'),
+  );
+  await enter(world);
+  const ada: Principal = { actor: 'ada', authenticated: true, admin: false };
+  const ask = async (who: Principal, request: object) => {
+    const answer = await world.run(world.engine.people(who, 'default', 'channels/metadata', request, ''));
+    return answer.ok ? answer.value : answer.error.code;
+  };
+  for (const who of [ada, anonymous, admin])
+    expect(await ask(who, { channel: 'lobby' })).toEqual({ channel: 'lobby', metadata: topic });
+  expect(await ask(admin, { channel: 'vault' })).toEqual({ channel: 'vault', metadata: { topic: 'Gold' } });
+  for (const who of [ada, anonymous]) expect(await ask(who, { channel: 'vault' })).toBe('DENIED');
+  expect(await ask(ada, { channel: '$settings' })).toBe('DENIED');
+  expect(await ask(ada, { channel: 'elsewhere' })).toEqual({ channel: 'elsewhere' });
+  for (const request of [{}, { channel: 1 }, { channel: 'lobby', name: 'x' }])
+    expect(await ask(ada, request)).toBe('INVALID');
+  expect(await ask(ada, { channel: 'no good' })).toBe('BAD_NAME');
+  // It is a setting like any other: it outlives a restart, and goes when it is removed.
+  await world.restart();
+  await enter(world);
+  expect(await ask(ada, { channel: 'lobby' })).toMatchObject({ metadata: topic });
+  await change(world, 'default', { type: 'remove', section: 'metadata', name: 'lobby' });
+  expect(await ask(ada, { channel: 'lobby' })).toEqual({ channel: 'lobby' });
+  await change(world, 'default', put('hub', 'anonymous', false));
+  expect(await ask(anonymous, { channel: 'lobby' })).toBe('UNAUTHENTICATED');
+});
+
+test('attack 15: what is asked over HTTP counts with what is sent', async () => {
+  const world = await start();
+  await change(world, 'default', put('hub', 'userMessagesPerSecondMax', 4));
+  await enter(world);
+  const ada: Principal = { actor: 'ada', authenticated: true, admin: false };
+  const asked = () => world.engine.count(ada, 'default')?.code ?? 'ok';
+  const session = world.connect({ principal: ada });
+  const published = await session.publish('lobby', 'x');
+  expect(published.ack).toBeDefined();
+  expect([asked(), asked(), asked(), asked()]).toEqual(['ok', 'ok', 'ok', 'RATE_LIMITED']);
+  expect((await session.publish('lobby', 'x')).error).toMatchObject({ code: 'RATE_LIMITED' });
+  expect(world.engine.count(ada, 'default')?.retryAfterMs).toBeGreaterThan(0);
+  for (let i = 0; i < 9; i++) expect(world.engine.count(admin, 'default')).toBeUndefined();
+  await world.pass(1_000);
+  expect(asked()).toBe('ok');
 });
 
 test('attack 15: a channel takes as much a second as its rules say, from all its clients together', async () => {

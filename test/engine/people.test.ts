@@ -199,9 +199,21 @@ test('attack 25: signatures for something else, somebody else, of another key, o
     expect(await ask(world, 'login', attempt(challenge), anonymous, `10.1.0.${i}`)).toBe('UNAUTHENTICATED');
   }
   const { challenge } = await ask(world, 'challenge', { name: 'ada' });
-  await world.pass(31_000);
+  await world.pass(limits.challengeMs + limits.nodeClocksDifferMs);
   const late = { name: 'ada', challenge, signature: signed('ada', challenge) };
   expect(await ask(world, 'login', late, anonymous, '10.1.1.1')).toBe('UNAUTHENTICATED');
+});
+
+test('attack 26: a flood of challenges crowds nobody’s out', async () => {
+  const { world } = await start();
+  await ask(world, 'register', { name: 'ada', publicKey });
+  const { challenge } = await ask(world, 'challenge', { name: 'ada' });
+  for (let i = 0; i < 12_000; i += 200) {
+    const asked = Array.from({ length: 200 }, () => ask(world, 'challenge', { name: 'bob' }));
+    expect((await Promise.all(asked)).filter((answer) => !answer.challenge)).toEqual([]);
+  }
+  const proof = { name: 'ada', challenge, signature: signed('ada', challenge) };
+  expect(await ask(world, 'login', proof)).toMatchObject({ user: 'ada' });
 });
 
 test('attack 26: who fails again and again waits, and so do those behind one address', async () => {

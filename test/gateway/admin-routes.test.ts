@@ -239,6 +239,7 @@ describe('operation', () => {
       '/v1/hubs/{hub}/channels/{channel}/document/changes',
       '/v1/hubs/{hub}/channels/{channel}/history',
       '/v1/hubs/{hub}/channels/{channel}/messages/{id}',
+      '/v1/hubs/{hub}/channels/{channel}/metadata',
       '/v1/hubs/{hub}/channels/{channel}/notifications',
       '/v1/hubs/{hub}/channels/{channel}/notifications/read',
       '/v1/hubs/{hub}/channels/{channel}/occupancy',

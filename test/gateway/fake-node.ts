@@ -86,6 +86,29 @@ export class FakeNode implements NodeApi {
       : this.authenticate(token);
   }
 
+  readonly counted: { principal: Principal; hub: string }[] = [];
+  refuseCount: Failure | undefined;
+
+  count(principal: Principal, hub: string): Failure | undefined {
+    this.counted.push({ principal, hub });
+    return this.refuseCount;
+  }
+
+  readonly tickets = new Map<string, { principal: Principal; hub: string; origin: string | undefined }>();
+
+  async ticket(principal: Principal, hub: string, origin: string | undefined) {
+    const ticket = `ticket-${this.tickets.size}`;
+    this.tickets.set(ticket, { principal, hub, origin });
+    return ok(ticket);
+  }
+
+  async redeem(hub: string, ticket: string, origin: string | undefined): Promise<Result<Principal, Failure>> {
+    const found = this.tickets.get(ticket);
+    return found?.hub === hub && found.origin === origin
+      ? ok(found.principal)
+      : err(failure('UNAUTHENTICATED'));
+  }
+
   readonly asked: { principal: Principal; hub: string; action: string; request: object; remote: string }[] =
     [];
 

@@ -14,10 +14,12 @@ const compressedBytesMax = 25_600;
 const documentsEntry = fileURLToPath(new URL('../../src/client/documents-entry.ts', import.meta.url));
 const notificationsEntry = fileURLToPath(new URL('../../src/client/notifications.ts', import.meta.url));
 const presenceEntry = fileURLToPath(new URL('../../src/client/presence.ts', import.meta.url));
+const adminEntry = fileURLToPath(new URL('../../src/client/admin.ts', import.meta.url));
 const ownEntries = [
   ['shared documents', documentsEntry, 17_408],
   ['notification channels', notificationsEntry, 5_120],
   ['presence', presenceEntry, 5_120],
+  ['administration', adminEntry, 4_096],
 ] as const;
 const globalName = 'ringlog';
 const browser = await chromium();

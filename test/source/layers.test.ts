@@ -41,6 +41,7 @@ const allowed: Tree = {
   'src/services/nats.ts': `export { codec as nats } from '../protocol/index.js';`,
   'src/client/index.ts': `export { codec as client } from '../protocol/index.js';`,
   'src/client/people.ts': `export { client as people } from './index.js';`,
+  'src/client/admin.ts': `export { client as admin } from './index.js';`,
   'src/client/presence.ts': `export { client as presence } from './index.js';`,
   'src/client/notifications.ts': `export { client as notifications } from './index.js';`,
   'src/client/documents-entry.ts': `export { fold as documents } from '../documents/fold.js';`,

@@ -17,10 +17,12 @@ import type { Delivery } from '../delivery.js';
 import { Followers } from './followers.js';
 import { RemoteLogs } from './following.js';
 import { Forwarding } from './forwarding.js';
+import { heldChannels } from '../held-channels.js';
 import type { Away, Taker } from './neighbours.js';
 import type { ChannelMessage, Orphan } from './peer-messages.js';
 import type { PendingPublish } from '../pending.js';
 import { Listening } from './listening.js';
+import { Listing } from './listing.js';
 import type { VerifyOptions, VerifyReport } from '../api.js';
 import type { Fetched } from '../ordering.js';
 import type { EnginePorts, LogStore } from '../ports.js';
@@ -57,6 +59,8 @@ export class ClusterSide implements Attached, Away {
   /** Peers whose entries are being taken in. */
   readonly #adopting = new Set<NodeId>();
   readonly #proving: Proving;
+  /** Names of channels, wherever they are. */
+  readonly listing: Listing;
   #taker: Taker | undefined;
   #rehoming: Rehoming | undefined;
   #channels: ChannelTable | undefined;
@@ -88,6 +92,7 @@ export class ClusterSide implements Attached, Away {
       verify: (options) => this.#scrub.verify(options),
       failed: (error) => parts.failed(error),
     });
+    this.listing = this.#makeListing();
     this.logs = new RoutedLogs(store, parts.replicated.mending, this.#remote, (ref) => cluster.isHome(ref));
   }
 
@@ -133,6 +138,7 @@ export class ClusterSide implements Attached, Away {
     this.#remote.stop();
     this.#followers.stop();
     this.#proving.stop();
+    this.listing.stop();
     this.#scrub.stop();
     this.#orphans.stop();
   }
@@ -210,6 +216,9 @@ export class ClusterSide implements Attached, Away {
       case 'verify':
       case 'verified':
         return this.#proving.received(peer, message);
+      case 'listAsked':
+      case 'listed':
+        return this.listing.received(peer, message);
       default:
         return this.#remote.received(peer, message);
     }
@@ -228,6 +237,7 @@ export class ClusterSide implements Attached, Away {
     this.#scrub.unlinked(peer);
     this.#orphans.unlinked(peer);
     this.#proving.unlinked(peer);
+    this.listing.unlinked(peer);
   }
 
   want(interval: string, wanted: boolean): void {
@@ -299,6 +309,21 @@ export class ClusterSide implements Attached, Away {
     });
     driver.comparedHere = scrub;
     return scrub;
+  }
+
+  #makeListing(): Listing {
+    const { ports, cluster, store, replicated } = this.#parts;
+    return new Listing({
+      clock: ports.clock,
+      timers: ports.timers,
+      self: cluster.self,
+      ring: () => cluster.table,
+      isLinked: (peer) => cluster.isLinked(peer),
+      tell: (peer, message) => cluster.tell(peer, message),
+      held: (hub, page) => heldChannels({ store, ordering: replicated }, hub, page),
+      isRecovering: (interval) => this.replica.isRecovering(interval),
+      failed: (error) => this.#parts.failed(error),
+    });
   }
 
   // What lies where no home is any more.

@@ -1,6 +1,6 @@
 /** What nodes tell each other over a link, beside the frames of replication: publishes on their way to the owner, and
  *  channels followed on behalf of sessions elsewhere. The wire form: peer-wire.ts, proto/peer.proto (message Letter). */
-import type { ChannelRef, Dot, NodeId } from '../../base/ids.js';
+import type { ChannelRef, Dot, HubName, NodeId } from '../../base/ids.js';
 import type { Timestamp, Vector } from '../../log/entry.js';
 import type { Keep } from '../../log/retention.js';
 import type { SeqRange } from '../../log/channel-log.js';
@@ -220,6 +220,27 @@ export interface Verified {
   readonly peers: readonly VerifiedPeer[];
 }
 
+/** Which channels of a hub are you a home of? */
+export interface ListAsked {
+  readonly type: 'listAsked';
+  readonly id: number;
+  /** Under another one it is not said. */
+  readonly ringVersion: number;
+  readonly hub: HubName;
+  /** Behind this name. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+export interface Listed {
+  readonly type: 'listed';
+  readonly id: number;
+  readonly channels: readonly string[];
+  readonly more: boolean;
+  /** All that is there is among these, or comes behind them. */
+  readonly isWhole: boolean;
+}
+
 /** About channels: publishes, and what is followed. */
 export type ChannelMessage =
   | PublishBatch
@@ -240,7 +261,9 @@ export type ChannelMessage =
   | Adopted
   | Declined
   | VerifyAsked
-  | Verified;
+  | Verified
+  | ListAsked
+  | Listed;
 
 export type PeerMessage = ReplicationMessage | ChannelMessage | RingMessage | PresenceMessage;
 

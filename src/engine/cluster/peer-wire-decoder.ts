@@ -23,6 +23,7 @@ import {
   readSince,
   readSinceAnswer,
 } from './peer-wire-follow-decoder.js';
+import { readListAsked, readListed } from './peer-wire-list.js';
 import { LetterReader, noBytes, noRef } from './peer-wire-reader.js';
 import { presenceReaders } from './peer-wire-presence.js';
 import { ringReaders } from './peer-wire-ring.js';
@@ -81,6 +82,8 @@ const readers: ReadonlyMap<number, (reader: LetterReader) => PeerMessage | undef
   [partTags.adopted, readAdopted],
   [partTags.verify, readVerify],
   [partTags.verified, readVerified],
+  [partTags.listAsked, readListAsked],
+  [partTags.listed, readListed],
   [partTags.presence, presenceReaders.presence],
   [partTags.askPresence, presenceReaders.askPresence],
   [partTags.followPresence, presenceReaders.followPresence],

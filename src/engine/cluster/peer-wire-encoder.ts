@@ -19,6 +19,7 @@ import {
   type PeerMessage,
   isRingMessage,
 } from './peer-messages.js';
+import { putListing } from './peer-wire-list.js';
 import { presenceItems, putPresenceMessage } from './peer-wire-presence.js';
 import { putRingMessage } from './peer-wire-ring.js';
 import { putVerifying } from './peer-wire-verify.js';
@@ -54,6 +55,8 @@ export const partTags: Readonly<Record<PeerMessage['type'], number>> = {
   changeAnswer: 0xba,
   verify: 0xc2,
   verified: 0xca,
+  listAsked: 0xe2,
+  listed: 0xea,
   orphan: 0xf2,
   adopted: 0xfa,
   presence: 0x142,
@@ -125,6 +128,8 @@ function itemsOf(message: PeerMessage): number {
       return 1 + message.arcs.length;
     case 'verified':
       return message.peers.reduce((sum, { differences }) => sum + 1 + differences.length, 1);
+    case 'listed':
+      return 1 + message.channels.length;
     case 'presence':
     case 'presenceFollowed':
       return presenceItems(message);
@@ -207,6 +212,9 @@ function putMembers(out: ByteWriter, message: Own): void {
     case 'verify':
     case 'verified':
       return putVerifying(out, message);
+    case 'listAsked':
+    case 'listed':
+      return putListing(out, message);
     default:
       unreachable(message);
   }

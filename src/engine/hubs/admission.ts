@@ -7,6 +7,8 @@ import { type Failure, failure } from '../../protocol/errors.js';
 import type { Principal } from '../api.js';
 import type { Tenants } from './tenants.js';
 
+export const anonymous: Principal = { actor: '', authenticated: false, admin: false };
+
 export class Admission {
   constructor(
     readonly tenants: Tenants,
@@ -38,6 +40,29 @@ export class Admission {
     if (ended) return err(ended);
     const isOpen = hubs.view(name.value)?.anonymous !== false;
     return principal.authenticated || isOpen || mayComeLater ? name : err(failure('UNAUTHENTICATED'));
+  }
+
+  /** Counts one request in what the hub and the user may ask; why it is too many. */
+  count(principal: Principal, hub: string): Failure | undefined {
+    const name = parseHubName(hub);
+    return name.ok ? this.tenants.tooManyAsked(name.value, principal) : undefined;
+  }
+
+  /** For whoever is known in the hub. */
+  async ticket(
+    principal: Principal,
+    hub: string,
+    origin: string | undefined,
+  ): Promise<Result<string, Failure>> {
+    const name = this.client(principal, hub);
+    return name.ok ? this.tenants.clients.ticketFor(name.value, principal, origin) : name;
+  }
+
+  async redeem(hub: string, ticket: string, origin: string | undefined): Promise<Result<Principal, Failure>> {
+    const name = parseHubName(hub);
+    if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
+    const ready = await this.tenants.hubs.ready(name.value);
+    return ready.ok ? this.tenants.clients.byTicket(name.value, ticket, origin) : ready;
   }
 
   /** Who reads a channel may subscribe to it. */

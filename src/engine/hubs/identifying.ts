@@ -56,6 +56,28 @@ export class Identifying {
     });
   }
 
+  /** Whoever was given a ticket, at whichever node. */
+  async byTicket(
+    hub: HubName,
+    ticket: string,
+    origin: string | undefined,
+  ): Promise<Result<Principal, Failure>> {
+    const found = this.people ? await this.people.tickets.redeem(hub, ticket, origin) : noTickets();
+    if (!found.ok) return found;
+    if ('admin' in found.value) return ok({ actor: found.value.admin, authenticated: true, admin: true });
+    const principal = principalOf(hub, found.value);
+    const ended = principal.ok ? this.ended(hub, principal.value) : undefined;
+    return ended ? err(ended) : principal;
+  }
+
+  ticketFor(
+    hub: HubName,
+    principal: Principal,
+    origin: string | undefined,
+  ): Result<never, Failure> | Promise<Result<string, Failure>> {
+    return this.people ? this.people.tickets.give(hub, principal, origin) : noTickets();
+  }
+
   /** A token of the hub's own for whoever is here, where there can be one. */
   tokenOf(hub: HubName, principal: Principal): string | undefined {
     return this.people?.tokens.of(hub, principal);
@@ -104,6 +126,10 @@ const cutOff = {
   message: 'This node cannot hear whether the token still counts: it is cut off. Try another node.',
   retryAfterMs: 1_000,
 };
+
+function noTickets(): Result<never, Failure> {
+  return err(failure('UNSUPPORTED', { message: 'This node gives no tickets.' }));
+}
 
 /** A provider is somebody else's program: what it says is checked like anything from outside. */
 function principalOf(hub: HubName, { provider, identity }: Identified): Result<Principal, Failure> {

@@ -28,7 +28,7 @@ import type { PublishOrigin } from '../pending.js';
 import type { EnginePorts } from '../ports.js';
 
 export interface SystemFoldHost {
-  readonly ports: Pick<EnginePorts, 'timers' | 'clock' | 'observer'>;
+  readonly ports: Pick<EnginePorts, 'timers' | 'clock' | 'observer' | 'tallies'>;
   /** A session that may read everything; `undefined` while the node does not serve. */
   open(ref: ChannelRef, sink: SessionSink): Session | undefined;
   /** Of these entries, or of the newest ones that are held, those that are not known to be committed. */

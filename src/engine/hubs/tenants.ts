@@ -1,5 +1,12 @@
 /** Everything about hubs in one place: what goes in each, who its clients are, and its people. */
-import { type ChannelName, type ChannelRef, type HubName, parseHubName, systemHub } from '../../base/ids.js';
+import {
+  type ChannelName,
+  type ChannelRef,
+  type HubName,
+  parseChannelName,
+  parseHubName,
+  systemHub,
+} from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { kindOf } from '../../channels/kinds.js';
@@ -11,17 +18,24 @@ import type { Change, SettingsDocument } from '../../hubs/change.js';
 import type { HubQuotas } from '../../hubs/checks.js';
 import { checkGroupRequest, groupActions, isGroupAction } from '../../people/group-requests.js';
 import { checkReceiptRequest } from '../../people/receipts.js';
-import { checkPageRequest, checkUserRequest, isUserAction, userActions } from '../../people/requests.js';
+import {
+  checkChannelRequest,
+  checkPageRequest,
+  checkUserRequest,
+  isUserAction,
+  userActions,
+} from '../../people/requests.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { PublishMessage } from '../../protocol/messages.js';
 import type { PeopleAnswer, Principal } from '../api.js';
+import type { ListPage, ListedChannels } from '../cluster/listing.js';
 import type { EngineOptions } from '../options.js';
 import { HubGroups } from '../people/groups.js';
 import { type ReceiptsHost, markReceipt } from '../people/receipts.js';
 import { type Asking, People, noPeople } from '../people/people.js';
 import { signatureFault } from '../people/signatures.js';
 import type { PersonKeysHost } from '../people/person-keys.js';
-import type { ChannelSize, Clock, EnginePorts, Secrets } from '../ports.js';
+import type { Clock, EnginePorts, Secrets } from '../ports.js';
 import type { PublishingHubs } from '../publishing-hubs.js';
 import type { Scan } from '../scan.js';
 import { Restoring } from '../restoring/restoring.js';
@@ -34,11 +48,8 @@ import { type SystemFoldHost, writeSystem } from './system-fold.js';
 export interface TenantsHost
   extends Omit<SystemFoldHost, 'ports'>, Pick<PersonKeysHost, 'newest'>, Pick<HubsHost, 'reaches'> {
   document: ReceiptsHost['document'];
-  /** Channels that this node holds, by name. */
-  channels(
-    hub: HubName,
-    options: { readonly after: string; readonly limit: number },
-  ): Promise<Result<readonly ChannelSize[], Failure>>;
+  /** Those of the whole ring, by name. */
+  channels(hub: HubName, page: ListPage): Promise<Result<ListedChannels, Failure>>;
   /** What goes for the hub is another. */
   hubChanged(hub: HubName): void;
   /** A session is not in that channel any more. */
@@ -61,12 +72,15 @@ export class Tenants implements PublishingHubs {
   readonly #receipts: ReceiptsHost;
   readonly #secrets: Secrets | undefined;
   readonly #clock: Clock;
+  /** Whether the node serves clients that do not authenticate. */
+  readonly #anonymous: boolean;
   #requests = 0;
 
   constructor(ports: EnginePorts, options: EngineOptions, host: TenantsHost) {
     this.#host = host;
     this.#secrets = ports.secrets;
     this.#clock = ports.clock;
+    this.#anonymous = options.anonymous;
     const folds: SystemFoldHost = { ...host, ports };
     this.#configured = options.rules.hubs;
     this.#receipts = {
@@ -192,6 +206,12 @@ export class Tenants implements PublishingHubs {
     return signatureFault(ref, principal, message, { keyOf, isSignature });
   }
 
+  /** Why one more message, or request, of theirs is too many for the hub or the user. */
+  tooManyAsked(hub: HubName, principal: Principal): Failure | undefined {
+    const retryAfterMs = this.quotas.take(hub, principal, this.#clock.monotonicMs());
+    return retryAfterMs === 0 ? undefined : failure('RATE_LIMITED', { retryAfterMs });
+  }
+
   /** Why no more is published to a channel that takes so much a second. */
   tooMany(ref: ChannelRef, principal: Principal, most: number): Failure | undefined {
     const retryAfterMs = this.quotas.takeFor(ref, principal, most, this.#clock.monotonicMs());
@@ -284,11 +304,12 @@ export class Tenants implements PublishingHubs {
       return (this.#people ?? noPeople).request(hub, action, checked.value, asking);
     }
     if (action === 'channels/list') return this.#channels(asking.principal, hub, request);
+    if (action === 'channels/metadata') return this.#metadata(asking.principal, hub, request);
     if (action === 'receipts/mark') return this.#mark(asking.principal, hub, request);
     const [, groupAction = ''] = action.split('groups/');
     if (!isGroupAction(groupAction))
       return invalid(
-        `What people ask is ${[...userActions, ...groupActions.map((each) => `groups/${each}`)].join(', ')}, channels/list, receipts/mark.`,
+        `What people ask is ${[...userActions, ...groupActions.map((each) => `groups/${each}`)].join(', ')}, channels/list, channels/metadata, receipts/mark.`,
       );
     const checked = checkGroupRequest(request);
     if (!checked.ok) return invalid(checked.error);
@@ -296,7 +317,7 @@ export class Tenants implements PublishingHubs {
     return this.#groups.request(hub, groupAction, checked.value, asking.principal);
   }
 
-  /** Of those that this node holds: names that the client may know. A page may be short of what was asked for. */
+  /** Names that the client may know. A page may be short of what was asked for. */
   async #channels(
     principal: Principal,
     hub: HubName,
@@ -310,13 +331,41 @@ export class Tenants implements PublishingHubs {
     const limit = Math.min(most, limits.channelsPageMax);
     const page = await this.#host.channels(hub, { after, limit });
     if (!page.ok) return page;
-    const names = page.value.map(({ ref }) => ref.channel);
+    const { names, more, isPartial } = page.value;
     const channels = names.filter((channel) => {
       const rules = this.rulesOf({ hub, channel });
       const isListed = principal.admin || rules?.list === true;
       return rules && isListed && !refusal(principal, 'subscribe', channel, rules);
     });
-    return ok({ channels, ...(names.length === limit ? { next: names.at(-1)! } : {}) });
+    const next = more ? names.at(-1) : undefined;
+    return ok({
+      channels,
+      ...(next === undefined ? {} : { next }),
+      ...(isPartial ? { partial: true } : {}),
+    });
+  }
+
+  /** For whoever may subscribe to the channel, whether it has entries or not. */
+  async #metadata(
+    principal: Principal,
+    hub: HubName,
+    request: unknown,
+  ): Promise<Result<PeopleAnswer, Failure>> {
+    const checked = checkChannelRequest(request);
+    if (!checked.ok) return invalid(checked.error);
+    const name = parseChannelName(checked.value.channel);
+    if (!name.ok) return err(failure('BAD_NAME', { message: name.error }));
+    const ref = { hub, channel: name.value };
+    await this.ready(ref);
+    const view = this.hubs.view(hub);
+    const rules = this.rulesOf(ref);
+    if (!view || !rules) return err(this.hubs.missing(hub));
+    const isOpen = this.#anonymous && view.anonymous;
+    if (!principal.authenticated && !isOpen) return err(failure('UNAUTHENTICATED'));
+    const refused = refusal(principal, 'subscribe', ref.channel, rules);
+    if (refused) return err(refused);
+    const metadata = view.metadata.get(ref.channel);
+    return ok({ channel: ref.channel, ...(metadata === undefined ? {} : { metadata }) });
   }
 
   async #mark(principal: Principal, hub: HubName, request: unknown): Promise<Result<PeopleAnswer, Failure>> {

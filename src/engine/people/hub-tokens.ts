@@ -4,6 +4,7 @@ import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { grantedTo } from '../../hubs/provider.js';
+import { type ParsedText, type SignedUse, parseSigned, writeSigned } from '../../people/signed.js';
 import { type TokenClaims, isHubToken, parseToken, writeToken } from '../../people/tokens.js';
 import { type SigningKey, type User, type Users, encodeUserChange } from '../../people/users.js';
 import { type Failure, failure } from '../../protocol/errors.js';
@@ -30,15 +31,49 @@ export class HubTokens {
   async #identify(hub: HubName, token: string): Promise<Result<Identified, Failure>> {
     const parsed = parseToken(hub, token);
     if (!parsed) return notKnown();
+    const isOurs = await this.#isOurs(hub, parsed);
+    if (!isOurs.ok) return isOurs;
+    // Whether its time is over is looked at as for every other.
+    return isOurs.value ? this.identified(hub, parsed.claims) : notKnown();
+  }
+
+  /** Whether a key of the hub made the code. */
+  async #isOurs(
+    hub: HubName,
+    { keyId, signed, mac }: Omit<ParsedText, 'value'>,
+  ): Promise<Result<boolean, Failure>> {
     const directory = await this.directories.whole(hub);
     if (!directory.ok) return directory;
-    const key = directory.value.users.keys.find(({ id }) => id === parsed.keyId);
-    if (!key || !this.secrets.isMac(key.secret, parsed.signed, parsed.mac)) return notKnown();
-    // Whether its time is over is looked at as for every other.
-    const { claims } = parsed;
+    const key = directory.value.users.keys.find(({ id }) => id === keyId);
+    return ok(key !== undefined && this.secrets.isMac(key.secret, signed, mac));
+  }
+
+  /** Whoever the claims of something signed are of. */
+  identified(hub: HubName, claims: TokenClaims): Result<Identified, Failure> {
     return 'provider' in claims
       ? ok({ provider: claims.provider, identity: { user: claims.name, ...claims } })
       : this.#account(hub, claims);
+  }
+
+  /** Something else that every node knows again. The key of now does, also where it is time for the next. */
+  async sign(use: SignedUse, hub: HubName, value: object): Promise<Result<string, Failure>> {
+    const directory = await this.directories.whole(hub);
+    if (!directory.ok) return directory;
+    const { users } = directory.value;
+    if (users.keys.length === 0 || this.#isDue(users)) {
+      const made = await this.#keyOf(hub);
+      if (!made.ok && users.keys.length === 0) return made;
+    }
+    const [{ id, secret }] = directory.value.users.keys as [SigningKey];
+    return ok(writeSigned(use, hub, id, value, (bytes) => this.secrets.mac(secret, bytes)));
+  }
+
+  /** What was signed so; `undefined` for what was not. */
+  async read(use: SignedUse, hub: HubName, text: string): Promise<Result<unknown, Failure>> {
+    const parsed = parseSigned(use, hub, text);
+    if (!parsed) return ok(undefined);
+    const isOurs = await this.#isOurs(hub, parsed);
+    return isOurs.ok ? ok(isOurs.value ? parsed.value : undefined) : isOurs;
   }
 
   #account(
@@ -76,15 +111,21 @@ export class HubTokens {
   /** Of who is here already: ends no later than that does. `undefined` for whom no provider knows, for what is too long to be
    *  shown, and while there is no key: then one is made. */
   of(hub: HubName, principal: Principal): string | undefined {
-    const { provider, expiresAtMs: endMs = Infinity } = principal;
-    if (provider === undefined) return undefined;
+    const claims = this.claimsOf(principal, limits.hubTokenMs);
+    if (!claims) return undefined;
     const users = this.#whole(hub);
     if (!users || this.#isDue(users)) void this.#keyOf(hub);
     const key = users?.keys[0];
     if (!key) return undefined;
-    const expiresAtMs = Math.floor(Math.min(endMs, this.#wallMs() + limits.hubTokenMs));
-    const token = this.#write(hub, key, claimsOf(principal, provider, expiresAtMs));
+    const token = this.#write(hub, key, claims);
     return token.length <= limits.tokenBytesMax ? token : undefined;
+  }
+
+  /** Of whoever a provider knows; good no longer than that says, nor than `mostMs` from now on. */
+  claimsOf(principal: Principal, mostMs = Infinity): TokenClaims | undefined {
+    const { provider, expiresAtMs: endMs = this.#wallMs() + limits.hubTokenMs } = principal;
+    if (provider === undefined) return undefined;
+    return claimsOf(principal, provider, Math.floor(Math.min(endMs, this.#wallMs() + mostMs)));
   }
 
   /** Resolves once there is a key, or that takes too long: who is known is not kept waiting for what it may not need. */

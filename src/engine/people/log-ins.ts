@@ -1,5 +1,4 @@
-/** Who fails to log in again and again waits, longer each time: the account as it is tried from one address, and the address.
- *  Also the challenges that are to be signed: each good once. */
+/** Who fails to log in again and again waits, longer each time: the account as it is tried from one address, and the address. */
 import { limits } from '../../base/limits.js';
 
 interface Attempts {
@@ -8,7 +7,7 @@ interface Attempts {
 }
 
 /** A try, and until when whoever comes next waits by it. */
-interface Counted {
+export interface Counted {
   readonly key: string;
   readonly untilMs: number;
 }
@@ -16,7 +15,6 @@ interface Counted {
 export class LogIns {
   /** The oldest first. */
   readonly #attempts = new Map<string, Attempts>();
-  readonly #challenges = new Map<string, { readonly of: string; readonly untilMs: number }>();
 
   /** Milliseconds to wait; 0: it may be tried. */
   waitMs(account: string, address: string, nowMs: number): number {
@@ -28,35 +26,21 @@ export class LogIns {
   }
 
   /** One more try, counted before it is known how it ends: those that are asked at once would all find that nobody has failed
-   *  yet. Returns what gives it back where it was no failure. */
-  tried(account: string, address: string, nowMs: number): () => void {
-    const counted = [
+   *  yet. `giveBack` takes what it returns, where it was no failure. */
+  tried(account: string, address: string, nowMs: number): readonly Counted[] {
+    return [
       this.#count(accountKey(account, address), limits.loginFailuresAccountMax, nowMs),
       this.#count(address, limits.loginFailuresAddressMax, nowMs),
     ];
-    return () => {
-      for (const each of counted) this.#giveBack(each);
-    };
+  }
+
+  giveBack(counted: readonly Counted[]): void {
+    for (const each of counted) this.#giveBack(each);
   }
 
   /** The account's alone: an address that has one account may not try others without end. */
   succeeded(account: string, address: string): void {
     this.#attempts.delete(accountKey(account, address));
-  }
-
-  challenged(challenge: string, of: string, nowMs: number): void {
-    for (const [known, { untilMs }] of this.#challenges) {
-      if (untilMs > nowMs && this.#challenges.size < limits.challengesMax) break;
-      this.#challenges.delete(known);
-    }
-    this.#challenges.set(challenge, { of, untilMs: nowMs + limits.challengeMs });
-  }
-
-  /** Whether it was given to that account, and not used yet. */
-  redeem(challenge: string, of: string, nowMs: number): boolean {
-    const given = this.#challenges.get(challenge);
-    this.#challenges.delete(challenge);
-    return given !== undefined && given.of === of && given.untilMs > nowMs;
   }
 
   #count(key: string, free: number, nowMs: number): Counted {

@@ -1,5 +1,5 @@
 /** What people ask of the directories of hubs: they register, log in, change and delete their accounts. */
-import { fromBase64, toBase64Url, toHex } from '../../base/bytes.js';
+import { fromBase64, toBase64Url, toHex, utf8 } from '../../base/bytes.js';
 import type { HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { planted } from '../../base/planted.js';
@@ -12,10 +12,12 @@ import type { PeopleAnswer, Principal } from '../api.js';
 import type { Secrets } from '../ports.js';
 import { Directories, type DirectoriesHost, type Directory, noDirectory, providerIn } from './directories.js';
 import { HubTokens } from './hub-tokens.js';
-import { LogIns } from './log-ins.js';
 import { KeyRemoval } from './key-removal.js';
+import { OneUse } from './one-use.js';
 import { PublicKeys } from './public-keys.js';
 import { PersonKeys, type PersonKeysHost } from './person-keys.js';
+import { OwnTallies, type Tallies } from './tallies.js';
+import { Tickets } from './tickets.js';
 
 export interface PeopleHost extends DirectoriesHost, Omit<PersonKeysHost, 'secrets'> {
   /** Whoever is known in the hub may list its users. */
@@ -34,11 +36,15 @@ type Answer = Result<PeopleAnswer, Failure>;
 
 export class People {
   readonly #directories: Directories;
-  readonly #logIns = new LogIns();
+  readonly #tallies: Tallies;
   readonly #keys: PersonKeys;
   readonly publicKeys: PublicKeys;
   readonly tokens: HubTokens;
   readonly keyRemoval: KeyRemoval;
+  readonly tickets: Tickets;
+  /** For which account is read in place of one that is not there: nobody else can tell. */
+  readonly #naming: Uint8Array;
+  readonly #challenges: OneUse<{ readonly name: string }>;
 
   constructor(
     readonly host: PeopleHost,
@@ -49,6 +55,13 @@ export class People {
     this.publicKeys = new PublicKeys(this.#directories, this.#keys);
     this.tokens = new HubTokens(this.#directories, secrets);
     this.keyRemoval = new KeyRemoval(this.#directories, this.#keys, host.ports.clock);
+    this.#tallies = host.ports.tallies ?? new OwnTallies(host.ports.clock);
+    this.tickets = new Tickets(this.tokens, this.#tallies);
+    this.#naming = secrets.randomBytes(32);
+    this.#challenges = new OneUse(this.tokens, this.#tallies, {
+      use: 'challenge',
+      lifeMs: limits.challengeMs,
+    });
   }
 
   stop(): void {
@@ -131,44 +144,50 @@ export class People {
 
   async #challenge({ hub }: Directory, { name }: UserRequest): Promise<Answer> {
     if (name === undefined) return invalid('A challenge is for a "name".');
-    const challenge = toBase64Url(this.secrets.randomBytes(24));
     // Whether there is such a user is not told.
-    this.#logIns.challenged(challenge, `${hub} ${name}`, this.#nowMs());
-    return ok({ challenge, expiresInMs: limits.challengeMs });
+    const challenge = await this.#challenges.give(hub, { name });
+    return challenge.ok ? ok({ challenge: challenge.value, expiresInMs: limits.challengeMs }) : challenge;
   }
 
   async #logIn(directory: Directory, request: UserRequest, { remote }: Asking): Promise<Answer> {
     const { hub, users } = directory;
     const { name = '' } = request;
     const account = `${hub} ${name}`;
-    const tooOften = this.#waits(account, remote);
-    if (tooOften) return err(tooOften);
+    const attempt = await this.#tallies.attempt(account, remote);
+    if (attempt.waitMs > 0) return tooOften(attempt.waitMs);
     const user = users.find(name);
-    const giveBack = this.#logIns.tried(account, remote, this.#nowMs());
-    const proven = await this.#proves(hub, user, request);
-    if (!proven.ok || (proven.value && user)) giveBack();
+    const proven = await this.#proves(directory, user, request);
+    if (!proven.ok || (proven.value && user)) this.#tallies.giveBack(attempt.counted);
     if (!proven.ok) return proven;
     if (!proven.value || !user) {
       return err(failure('UNAUTHENTICATED', { message: 'The name, password or signature is not right.' }));
     }
-    this.#logIns.succeeded(account, remote);
+    this.#tallies.succeeded(account, remote);
     const token = await this.#token(directory, user);
     if (token.ok && request.password !== undefined) await this.#renewHash(directory, user, request.password);
     return token;
   }
 
-  /** Takes the same time whether there is such a user or not. */
+  /** Takes the same time, and fails alike, whether there is such a user or not: where there is none, what is known of another is
+   *  read, always the same for that name, and nothing is made of it. */
   async #proves(
-    hub: HubName,
+    { hub, users }: Directory,
     user: User | undefined,
     request: UserRequest,
   ): Promise<Result<boolean, Failure>> {
     const { name = '', password, challenge, signature } = request;
-    const opened = user?.sealed ? await this.#keys.open(hub, user) : undefined;
+    const read = user?.sealed ? user : users.some(this.#numberOf(hub, name));
+    const opened = read && (await this.#keys.open(hub, read));
     if (opened && !opened.ok) return opened;
+    const person = opened && read === user ? opened.value : {};
     if (password === undefined && challenge === undefined && signature === undefined)
       return invalid('A log-in has a "password", or a "challenge" and its "signature".');
-    return this.#isProof(hub, name, opened?.value ?? {}, request);
+    return this.#isProof(hub, name, person, request);
+  }
+
+  #numberOf(hub: HubName, name: string): number {
+    const [a = 0, b = 0, c = 0] = this.secrets.mac(this.#naming, utf8(`${hub}\n${name}`));
+    return (a << 16) | (b << 8) | c;
   }
 
   /** Whether a password or a signed challenge is that of a person. */
@@ -179,20 +198,18 @@ export class People {
     { password = '', challenge, signature }: Pick<UserRequest, 'password' | 'challenge' | 'signature'>,
   ): Promise<Result<boolean, Failure>> {
     if (challenge !== undefined || signature !== undefined) {
-      const isGiven = this.#logIns.redeem(challenge ?? '', `${hub} ${name}`, this.#nowMs());
-      if (!isGiven || signature === undefined || person.publicKey === undefined) return ok(false);
-      const [key, signed] = [fromBase64(person.publicKey)!, fromBase64(signature)!];
-      return ok(this.secrets.isSignature(key, challengeText(hub, name, challenge!), signed));
+      const given = await this.#challenges.read(hub, challenge ?? '');
+      if (!given.ok) return given;
+      const isGiven = given.value?.name === name;
+      if (!isGiven || signature === undefined) return ok(false);
+      // Looked at where there is no key to sign by as well.
+      const [key, signed] = [fromBase64(person.publicKey ?? nobodysKey)!, fromBase64(signature)!];
+      const isSigned = this.secrets.isSignature(key, challengeText(hub, name, challenge!), signed);
+      // By its owner alone: what anybody can send uses nothing up.
+      return isSigned && person.publicKey !== undefined ? this.#challenges.take(given.value) : ok(false);
     }
     const checked = this.secrets.checkPassword(password, person.password);
     return checked ? ok(await checked) : tooMany();
-  }
-
-  /** Of whoever failed too often, from that address. */
-  #waits(account: string, remote: string): Failure | undefined {
-    const waitMs = this.#logIns.waitMs(account, remote, this.#nowMs());
-    if (waitMs === 0) return undefined;
-    return failure('RATE_LIMITED', { message: 'Too many failed log-ins. Wait.', retryAfterMs: waitMs });
   }
 
   /** What is taken for a hash rises over the years; a log-in is when there is a password to hash. That it fails now harms nothing. */
@@ -269,12 +286,11 @@ export class People {
         'It takes the "currentPassword", or a "challenge" and its "signature" by the present key.',
       );
     const account = `${hub} ${name}`;
-    const tooOften = this.#waits(account, remote);
-    if (tooOften) return err(tooOften);
+    const attempt = await this.#tallies.attempt(account, remote);
+    if (attempt.waitMs > 0) return tooOften(attempt.waitMs);
     const proof = isSigned ? request : { password: currentPassword! };
-    const giveBack = this.#logIns.tried(account, remote, this.#nowMs());
     const proven = await this.#isProof(hub, name, person, proof);
-    if (!proven.ok || proven.value) giveBack();
+    if (!proven.ok || proven.value) this.#tallies.giveBack(attempt.counted);
     if (!proven.ok) return proven;
     if (proven.value) return ok(undefined);
     return denied(isSigned ? 'The "signature" is not right.' : '"currentPassword" is not right.');
@@ -345,11 +361,10 @@ export class People {
       ...(hashing ? { password: await hashing } : {}),
     });
   }
-
-  #nowMs(): number {
-    return this.host.ports.clock.monotonicMs();
-  }
 }
+
+/** A point of the curve, and no account's key. */
+const nobodysKey = toBase64Url(new Uint8Array(32).fill(0x66).fill(0x58, 0, 1));
 
 /** Of a node that keeps none. */
 export const noPeople: Pick<People, 'request'> = { request: () => Promise.resolve(noDirectory()) };
@@ -366,6 +381,11 @@ function denied(message: string): Result<never, Failure> {
 
 function invalid(message: string): Result<never, Failure> {
   return err(failure('INVALID', { message }));
+}
+
+/** Of whoever failed too often, from that address. */
+function tooOften(retryAfterMs: number): Result<never, Failure> {
+  return err(failure('RATE_LIMITED', { message: 'Too many failed log-ins. Wait.', retryAfterMs }));
 }
 
 function tooMany(): Result<never, Failure> {

@@ -136,17 +136,22 @@ function providerFor(
 
 function identityFrom(body: string, nowMs: number): Identity {
   const answer = JSON.parse(body) as Readonly<Record<string, unknown>> | null;
-  const { user, metadata, permissions, expiresAt } = answer ?? {};
+  const { user, metadata, permissions, expiresAt, issuedAt } = answer ?? {};
   if (typeof user !== 'string') throw new OutboundError('its answer names no user');
-  const isTime = typeof expiresAt === 'number' && Number.isFinite(expiresAt);
-  if (expiresAt !== undefined && !isTime)
-    throw new OutboundError('its answer has an "expiresAt" that is no time');
-  const most = isTime ? expiresAt : nowMs + limits.identityLifeMs;
+  const most = timeIn('expiresAt', expiresAt) ?? nowMs + limits.identityLifeMs;
   return {
     user,
     permissions,
     ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
     expiresAtMs: Math.min(most, nowMs + limits.tokenLifeMsMax),
-    issuedAtMs: nowMs,
+    // Without it, what was said is as old as the saying. None is from later than now, which no revocation would end.
+    issuedAtMs: Math.min(timeIn('issuedAt', issuedAt) ?? nowMs, nowMs),
   };
+}
+
+/** `undefined` where it is left out. */
+function timeIn(name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  throw new OutboundError(`its answer has an "${name}" that is no time`);
 }

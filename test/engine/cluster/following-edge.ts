@@ -42,6 +42,8 @@ export function dispatch(
     case 'adopted':
     case 'verify':
     case 'verified':
+    case 'listAsked':
+    case 'listed':
     case 'presence':
     case 'askPresence':
     case 'followPresence':

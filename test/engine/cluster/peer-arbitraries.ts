@@ -2,7 +2,7 @@
 import { publishedKinds } from '../../../src/protocol/levels.js';
 import fc from 'fast-check';
 import { toHex } from '../../../src/base/bytes.js';
-import type { NodeId, WriterId } from '../../../src/base/ids.js';
+import type { HubName, NodeId, WriterId } from '../../../src/base/ids.js';
 import { joinNodes } from '../../../src/cluster/ring-change.js';
 import type { RingIntent } from '../../../src/cluster/ring-intent.js';
 import type { BallotOutcome } from '../../../src/cluster/ring-messages.js';
@@ -307,6 +307,24 @@ const presence: fc.Arbitrary<PeerMessage> = fc.oneof(
   }),
 );
 
+const listing: fc.Arbitrary<PeerMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('listAsked' as const),
+    id,
+    ringVersion: number,
+    hub: fc.constant('default' as HubName),
+    after: text,
+    limit: fc.integer({ min: 1, max: 1_000 }),
+  }),
+  fc.record({
+    type: fc.constant('listed' as const),
+    id,
+    channels: list(fc.stringMatching(/^[a-z]{1,9}$/)),
+    more: fc.boolean(),
+    isWhole: fc.boolean(),
+  }),
+);
+
 export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   { arbitrary: ringMessage, weight: 3 },
   frame.map((each) => ({ type: 'replication' as const, frame: each })),
@@ -314,6 +332,7 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   following,
   followed,
   verifying,
+  listing,
   { arbitrary: presence, weight: 2 },
 );
 export const peerMessages = fc.array(peerMessage, { maxLength: 4 });

@@ -204,6 +204,14 @@ function toProto(message: PeerMessage): object {
       const { type: _, arcs, ...fields } = message;
       return { verify: { ...fields, arcs: arcs.map(arc) } };
     }
+    case 'listAsked': {
+      const { type: _, ...fields } = message;
+      return { listAsked: fields };
+    }
+    case 'listed': {
+      const { type: _, isWhole: whole, ...fields } = message;
+      return { listed: { ...fields, whole } };
+    }
     case 'verified': {
       const { id, channels, entries, peers } = message;
       return { verified: { id, channels, entries, homes: peers.map(verifiedHome) } };

@@ -193,3 +193,48 @@ test('a node dies before the key of a registration that came second is destroyed
   // Of ada and of one bob.
   expect(held.filter((events) => events.includes('key'))).toHaveLength(6);
 });
+
+test('attack 26: a name that is not there is answered as late as a wrong password, and no better by a node that cannot read keys', async () => {
+  const world = await start();
+  await ask(world, world.nodes[0]!, 'register', ada(1));
+  await world.pass(1_000);
+  const asked = async (node: TestNode, name: string) => {
+    const began = world.clock.monotonicMs();
+    let [code, tookMs] = ['', 0];
+    const wrong = { name, password: 'wrong password' };
+    const answered = node.engine
+      .people(anonymous, 'default', 'login', wrong, `10.0.0.${name}`)
+      .then((answer) => {
+        code = answer.ok ? 'ok' : answer.error.code;
+        tookMs = world.clock.monotonicMs() - began;
+      });
+    await world.run(answered);
+    return { code, tookMs };
+  };
+  const far = [];
+  for (const node of world.nodes) {
+    const held = await world.run(node.engine.channels('default', { limit: 100 }));
+    if (!held.ok) throw new Error(held.error.code);
+    if (!held.value.some(({ ref }) => ref.channel.startsWith('$keys:'))) far.push(node);
+  }
+  expect(far).toHaveLength(2);
+  // Who asks at first finds nothing at hand: nodes that hold no keys ask another, there and back.
+  for (const name of ['nobody', 'ada']) {
+    for (const node of world.nodes) node.kill();
+    for (const node of world.nodes) await world.run(node.start(false));
+    await world.pass(8_000);
+    for (const node of far) {
+      await world.run(node.engine.enter('default', undefined));
+      await ask(world, node, 'challenge', { name });
+      const { code, tookMs } = await asked(node, name);
+      expect([code, tookMs >= 1]).toEqual(['UNAUTHENTICATED', true]);
+    }
+  }
+  const alone = far[0]!;
+  for (const node of world.nodes) if (node !== alone) node.kill();
+  await world.pass(3_000);
+  expect([(await asked(alone, 'nobody')).code, (await asked(alone, 'ada')).code]).toEqual([
+    'UNAVAILABLE',
+    'UNAVAILABLE',
+  ]);
+});
