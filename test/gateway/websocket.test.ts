@@ -4,6 +4,7 @@ import { utf8 } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
 import type { OutFrame } from '../../src/engine/api.js';
 import { seededRandom } from '../../src/base/random.js';
+import { gatewayLimits } from '../../src/gateway/gateway-limits.js';
 import { failure } from '../../src/protocol/errors.js';
 import {
   FakeNode,
