@@ -26,6 +26,8 @@ export interface OwnChange {
   level?: Published['level'];
   /** The order had it, as far as it was delivered. */
   isTaken?: boolean;
+  /** It was not in what the document came to when that was told anew, and is not lost. */
+  isBehind?: boolean;
   /** Nobody says what became of it, to whoever may not ask: it is taken as it was acknowledged. */
   isUnknowable?: boolean;
 }
@@ -78,7 +80,7 @@ export class UnheardChanges {
   async #look(): Promise<void> {
     for (let own = this.#unheard; own && this.#subscription.state !== 'closed'; own = this.#unheard) {
       try {
-        if (await this.#isLost(own)) this.#host.lost(own);
+        if (await isLost(this.#client, this.#subscription.channel, own)) this.#host.lost(own);
         else if (await this.#isPassed(own)) this.#host.passed(own);
         else if (this.#host.own().includes(own)) return;
       } catch (error) {
@@ -88,26 +90,28 @@ export class UnheardChanges {
     }
   }
 
-  async #isLost(own: OwnChange): Promise<boolean> {
-    const { gaps } = await this.#historyWith(own, { first: 'newest', limit: 1 }).page();
-    return gaps.some(({ reason, ranges }) => reason === 'lost' && isWithin(own.dot, ranges));
-  }
-
   /** Whether it does not come from here on: then it is in what the document was told to be. */
   async #isPassed(own: OwnChange): Promise<boolean> {
     const { cursor } = this.#subscription;
     if (cursor === undefined || this.#host.isFetching()) return false;
-    const history = this.#historyWith(own, { cursor });
+    const { channel } = this.#subscription;
+    const history = historyWith(this.#client, channel, own, { cursor });
     while (history.more) {
       const { entries } = await history.page();
       if (entries.some(({ idempotencyKey }) => idempotencyKey === own.key)) return false;
     }
     return true;
   }
+}
 
-  #historyWith(own: OwnChange, query: HistoryOptions): History {
-    return this.#client.history(this.#subscription.channel, { ...query, including: { id: idOf(own) } });
-  }
+/** Whether no home of the channel has it any more, as far as the one that is asked finds out. */
+export async function isLost(client: Client, channel: string, own: OwnChange): Promise<boolean> {
+  const { gaps } = await historyWith(client, channel, own, { first: 'newest', limit: 1 }).page();
+  return gaps.some(({ reason, ranges }) => reason === 'lost' && isWithin(own.dot, ranges));
+}
+
+function historyWith(client: Client, channel: string, own: OwnChange, query: HistoryOptions): History {
+  return client.history(channel, { ...query, including: { id: idOf(own) } });
 }
 
 /** As it was acknowledged. */

@@ -4,7 +4,7 @@ import { planted } from '../base/planted.js';
 import type { Fault } from '../documents/faults.js';
 import { type Fold, foldEntry } from '../documents/fold.js';
 import type { Client } from './client.js';
-import { type OwnChange, isWithin } from './own-changes.js';
+import { type OwnChange, isLost, isWithin } from './own-changes.js';
 import type { GapNotice } from './reading.js';
 
 /** What the document is at a place of the order. */
@@ -19,6 +19,12 @@ const pageEntries = 1_000;
 
 /** Why each of them came to nothing; `undefined` where nobody has it any more. */
 export type Verdicts = ReadonlyMap<OwnChange, Fault | undefined>;
+
+interface Between {
+  readonly voids: Map<OwnChange, Fault | undefined>;
+  /** Neither in effect nor void there. */
+  readonly unseen: readonly OwnChange[];
+}
 
 /** So many are remembered. */
 const doubtfulMax = 1_000;
@@ -59,14 +65,30 @@ export class OwnVerdicts {
     const doubtful = [...this.#doubtful, ...onTheirWay.filter(isDoubtful)];
     this.#doubtful = [];
     if (!from || doubtful.length === 0) return;
-    const byKey = new Map(doubtful.map((own) => [own.key, own]));
-    voidsBetween(this.#client, this.#channel, from, told.fold, byKey).then(
+    this.#judged(from, told.fold, doubtful).then(
       (voids) => {
         if (!planted('voids-untold')) this.#voided(voids);
       },
       // It may not be read any more, or the client is closed: nobody says.
       () => undefined,
     );
+  }
+
+  /** What is told may be of a place before some of them. Those come, or went with the only disk that had them: nobody may know
+   *  that they were there but who asks for them. */
+  async #judged(from: Told, to: Fold, doubtful: readonly OwnChange[]): Promise<Verdicts> {
+    const [client, channel] = [this.#client, this.#channel];
+    const byKey = new Map(doubtful.map((own) => [own.key, own]));
+    const { voids, unseen } = await voidsBetween(client, channel, from, to, byKey);
+    for (const own of unseen) {
+      if (!own.isTaken) continue;
+      if (await isLost(client, channel, own)) voids.set(own, undefined);
+      else if (own.isBehind !== true) {
+        own.isBehind = true;
+        this.#doubtful.unshift(own);
+      }
+    }
+    return voids;
   }
 }
 
@@ -82,17 +104,17 @@ async function voidsBetween(
   from: Told,
   to: Fold,
   byKey: ReadonlyMap<string, OwnChange>,
-): Promise<Verdicts> {
+): Promise<Between> {
   const voids = new Map<OwnChange, Fault | undefined>();
   const effects = new Set<OwnChange>();
-  if (countOf(to) - countOf(from.fold) > changesMax) return voids;
+  if (countOf(to) - countOf(from.fold) > changesMax) return { voids, unseen: [] };
   const history = client.history(channel, { cursor: from.cursor, limit: pageEntries });
   let { fold } = from;
   while (history.more && countOf(fold) < countOf(to)) {
     const { entries, gaps } = await history.page();
     for (const { reason, ranges } of gaps) {
       // What no home can read is passed over, by who folds it there too.
-      if (reason !== 'lost' && reason !== 'damaged') return new Map();
+      if (reason !== 'lost' && reason !== 'damaged') return { voids: new Map(), unseen: [] };
       for (const own of byKey.values()) if (isWithin(own.dot, ranges)) voids.set(own, undefined);
     }
     for (const { idempotencyKey: key, entry } of entries) {
@@ -107,7 +129,7 @@ async function voidsBetween(
     }
   }
   for (const own of effects) voids.delete(own);
-  return voids;
+  return { voids, unseen: [...byKey.values()].filter((own) => !effects.has(own) && !voids.has(own)) };
 }
 
 function countOf({ version, voids }: Fold): number {

@@ -279,6 +279,32 @@ test('an own change that took effect and that no home can read any more is told 
   expect([document.value, refused]).toEqual([[1, 3], [['LOST', undefined, `${writer}-1`]]]);
 });
 
+test('an own change is asked for where the document is told of a place before it: nobody else may know that it went (seed 1132)', async () => {
+  const { document, refused, hear, add, sent, looks } = await opened({}, 1);
+  for (const [at, value] of [2, 3].entries()) {
+    void document.change([{ op: 'add', path: '/-', value }]);
+    sent[at]!.acked({ writer, seq: at + 1 }, 'owner');
+    await turn();
+    add(at + 1, 'a', sent[at]!.key, { operations: [{ op: 'add', path: '/-', value }] });
+  }
+  hear('rebase', listAt(1, 0, 1));
+  await turn();
+  looks[0]!.resolve({ gaps: [{ reason: 'lost', ranges: [{ writer, fromSeq: 1, toSeq: 1 }] }] });
+  await turn();
+  looks[1]!.resolve({});
+  await turn();
+  expect(looks.map(({ asked }) => asked)).toEqual(['1 newest', '2 newest']);
+  expect(refused).toEqual([['LOST', undefined, `${writer}-1`]]);
+  // The other one comes, and is void there.
+  hear('rebase', listAt(1, 1, 1));
+  await turn();
+  expect(looks.map(({ asked }) => asked).slice(2)).toEqual(['all ']);
+  const operations = [{ op: 'replace', path: '/5', value: 3 }] as const;
+  looks[2]!.resolve({ messages: [message(2, 'a', sent[1]!.key, { operations })] });
+  await turn();
+  expect(refused.slice(1)).toEqual([['PATCH_FAILED', 'not-found', `${writer}-2`]]);
+});
+
 test('an own change that took effect and went with its disk is told to its author', async () => {
   const { document, refused, hear, add, sent, fetches, looks } = await opened({}, 1);
   void document.change([{ op: 'add', path: '/-', value: 2 }]);
