@@ -50,12 +50,17 @@ function traceOf(file: string | undefined, changes: string | undefined): Trace {
 }
 
 function told(result: Result): string {
-  const { trace, changes, bytes, seconds, changesPerSecond, failoverMs, version, problems } = result;
+  const { trace, isRecorded, changes, bytes, seconds, changesPerSecond, failoverMs, version, problems } =
+    result;
   return [
     `${changes} changes of ${trace} give ${bytes} bytes`,
     `${seconds.toFixed(1)} s, ${changesPerSecond} changes a second, the owner's death included`,
     `${failoverMs} ms from its death to the next answer; version ${version} in the end`,
-    problems.length === 0 ? 'All nodes and followers have the recorded text.' : problems.join('\n'),
+    problems.length > 0
+      ? problems.join('\n')
+      : isRecorded
+        ? 'All nodes, started again, and followers have the recorded text.'
+        : 'All nodes, started again, and followers have the text that these changes give.',
   ].join('\n');
 }
 

@@ -8,6 +8,8 @@ import type { Edit, Trace } from './trace.js';
 
 export interface Result {
   readonly trace: string;
+  /** What was compared is the text that was recorded with the trace. */
+  readonly isRecorded: boolean;
   readonly changes: number;
   readonly bytes: number;
   readonly seconds: number;
@@ -46,15 +48,18 @@ export async function runTrace(trace: Trace, signal: AbortSignal): Promise<Resul
     const problems = await followed(followers, trace);
     for (const each of clients) await each.close({ timeoutMs: 0 });
     await startAgain(cluster);
+    // Each of the three is a home: it reads its own disk.
     const versions = await Promise.all(cluster.nodes.map((node) => textAt(node.url, trace.end)));
     for (const [i, { text }] of versions.entries())
-      if (text !== trace.end) problems.push(`${cluster.nodes[i]!.name} has another text after its restart`);
+      if (!areSameBytes(text, trace.end))
+        problems.push(`${cluster.nodes[i]!.name} has another text after its restart`);
     const version = Math.max(...versions.map((each) => each.version));
     if (version !== trace.changes.length + 1)
       problems.push(`version ${version} after ${trace.changes.length + 1} changes`);
-    const { name, changes, end } = trace;
+    const { name, changes, end, isRecorded } = trace;
     return {
       trace: name,
+      isRecorded,
       changes: changes.length,
       bytes: Buffer.byteLength(end),
       ...typed,
@@ -113,11 +118,15 @@ async function killOwner(
 async function followed(followers: readonly SharedDocument[], { end }: Trace): Promise<string[]> {
   const limit = performance.now() + followLimitMs;
   for (;;) {
-    const behind = followers.filter((document) => document.text('/text') !== end);
+    const behind = followers.filter((document) => !areSameBytes(document.text('/text') ?? '', end));
     if (behind.length === 0) return [];
     if (performance.now() > limit) return [`${behind.length} of the followers have another text`];
     await pause(50);
   }
+}
+
+function areSameBytes(text: string, end: string): boolean {
+  return Buffer.from(text).equals(Buffer.from(end));
 }
 
 async function startAgain(cluster: ProcessCluster): Promise<void> {

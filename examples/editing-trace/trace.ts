@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { seededRandom } from '../../src/base/random.js';
-import { spliceText, textOf } from '../../src/documents/value.js';
 
 export type Edit = readonly [at: number, remove: number, insert: string];
 
@@ -12,12 +11,15 @@ export interface Trace {
   readonly start: string;
   /** What was typed at once. */
   readonly changes: readonly (readonly Edit[])[];
+  /** What every reader must have in the end. */
   readonly end: string;
+  /** It is the recorded one, not what the edits come to by the plain string of this program. */
+  readonly isRecorded: boolean;
 }
 
 export class InputError extends Error {}
 
-/** `most`: at most so many changes; the end is then what they give. */
+/** The end is the one that was recorded; with fewer changes than there are (`most`) it is what they give. */
 export function readTrace(file: string, most: number): Trace {
   let read: { startContent?: string; endContent?: string; txns?: { patches: Edit[] }[] };
   try {
@@ -31,10 +33,11 @@ export function readTrace(file: string, most: number): Trace {
     throw new InputError(`${file} is no trace: it has no txns or no endContent`);
   const all = txns.map(({ patches }) => patches).filter((edits) => edits.length > 0);
   const changes = all.slice(0, most);
-  const end = applied(start, changes);
-  if (changes.length === all.length && end !== endContent)
+  const isRecorded = changes.length === all.length;
+  const given = applied(start, changes);
+  if (isRecorded && given !== endContent)
     throw new InputError(`${file}: its edits do not give its endContent; positions must be UTF-16 units`);
-  return { name: file, start, changes, end };
+  return { name: file, start, changes, end: isRecorded ? endContent : given, isRecorded };
 }
 
 /** A made-up one, where there is no real one. */
@@ -49,14 +52,16 @@ export function madeUpTrace(count: number): Trace {
         ? [at, Math.min(3, text.length - at), '']
         : [at, 0, `word${i} `.slice(0, 1 + (i % 8))];
     changes.push([edit]);
-    text = text.slice(0, edit[0]) + edit[2] + text.slice(edit[0] + edit[1]);
+    text = spliced(text, edit);
   }
-  return { name: 'a made-up trace', start: '', changes, end: text };
+  return { name: 'a made-up trace', start: '', changes, end: text, isRecorded: false };
 }
 
+/** By a plain string: nothing of the product is asked. */
 function applied(start: string, changes: readonly (readonly Edit[])[]): string {
-  let text = textOf(start);
-  for (const edits of changes)
-    for (const [at, remove, insert] of edits) text = spliceText(text, at, remove, insert);
-  return String(text);
+  return changes.flat().reduce(spliced, start);
+}
+
+function spliced(text: string, [at, remove, insert]: Edit): string {
+  return text.slice(0, at) + insert + text.slice(at + remove);
 }

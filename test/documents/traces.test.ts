@@ -75,6 +75,12 @@ test('keystrokes of our own give the text that was typed', () => {
     [[6, 2, '🌎🌏']],
     [[12, 13, '']],
   ];
-  const { is, should } = told({ name: 'our own', start: '', changes, end: 'Grüße 🌎🌏\\\n' });
+  const { is, should } = told({
+    name: 'our own',
+    start: '',
+    changes,
+    end: 'Grüße 🌎🌏\\\n',
+    isRecorded: true,
+  });
   expect(is).toEqual(should);
 });

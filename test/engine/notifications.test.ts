@@ -284,6 +284,37 @@ test('pages go both ways, by time, of all and of what is unread', async () => {
   expect((await service.ask({ notifications: { channel, cursor: 'AAAA' } })).error.code).toBe('BAD_CURSOR');
 });
 
+test('a page of what is unread is read by few reads, whatever was read between, and however long they are', async () => {
+  const world = await World.start();
+  let reads = 0;
+  const open = world.openStore.bind(world);
+  world.openStore = async () => {
+    const store = await open();
+    const read = store.read.bind(store);
+    store.read = (...asked) => {
+      reads++;
+      return read(...asked);
+    };
+    return store;
+  };
+  await world.restart();
+  const service = world.connect({ principal: admin });
+  const ids: string[] = [];
+  for (let i = 0; i < 300; i++) ids.push((await create(service, { title: `${i}` })).ack.id);
+  await mark(service, { ids: ids.filter((_, i) => i % 3 === 1) });
+  const unread = ids.map((_, i) => `${i}`).filter((_, i) => i % 3 !== 1);
+  await world.pass(1_000);
+  reads = 0;
+  expect(titles(await list(service, { unread: true, limit: 500 }))).toEqual([...unread].reverse());
+  expect(titles(await list(service, { unread: true, limit: 500, forward: true }))).toEqual(unread);
+  expect(reads).toBeLessThan(30);
+  // More than one read gives.
+  const long = 'x'.repeat(40_000);
+  for (let i = 0; i < 12; i++) await create(service, { title: `long ${i}`, body: long });
+  const page = await list(service, { unread: true, limit: 12 });
+  expect(titles(page)).toEqual(Array.from({ length: 12 }, (_, i) => `long ${11 - i}`));
+});
+
 test('what retention removes does not count any more', async () => {
   const sets = { short: { retention: { maxCount: 4 } } };
   const world = await World.start({ rules: { sets, hubs: { default: { rules: 'short' } } } });

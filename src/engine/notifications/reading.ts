@@ -1,4 +1,5 @@
 /** Pages of notifications, newest or oldest first: those that are not read, which the fold names, or all that the log has. */
+import { type WriterId, dotText } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
 import { encodeCursor } from '../../log/cursor.js';
@@ -17,6 +18,7 @@ import type {
 } from '../../protocol/messages.js';
 import type { ActiveChannel } from '../active-channel.js';
 import type { Core } from '../core.js';
+import type { ReadRange } from '../ports.js';
 import { positionOf, readable } from '../documents/reading.js';
 import { FoldUnreadableError, entryOf, isNothing } from '../folds/log-fold.js';
 import { onlyOfKind } from '../folds/only-of-kind.js';
@@ -79,6 +81,9 @@ function placedOf(scan: Scan, item: ScanItem): Placed | undefined {
   return undefined;
 }
 
+/** So many are read at once, where a page may have them. */
+const batchItems = 64;
+
 async function* unreadFrom(
   scan: Scan,
   inbox: Inbox,
@@ -86,13 +91,60 @@ async function* unreadFrom(
   { request }: PageBuilder,
 ): AsyncGenerator<Placed> {
   const { log } = scan;
-  for (const item of request.forward ? inbox : inbox.backward()) {
+  const { forward, limit = limits.notificationsPageDefault } = request;
+  let batch: PlacedItem[] = [];
+  for (const item of forward ? inbox : inbox.backward()) {
     if (item.state !== 'unread') continue;
     const position = log.positionOf(item);
-    if (position === undefined || (request.forward ? position < start : position >= start)) continue;
-    const entry = await entryAt(scan, item);
+    if (position === undefined || (forward ? position < start : position >= start)) continue;
+    batch.push({ item, position });
+    if (batch.length < Math.min(batchItems, limit)) continue;
+    yield* entriesOf(scan, batch);
+    batch = [];
+  }
+  yield* entriesOf(scan, batch);
+}
+
+interface PlacedItem {
+  readonly item: Item;
+  readonly position: number;
+}
+
+async function* entriesOf(scan: Scan, batch: readonly PlacedItem[]): AsyncGenerator<Placed> {
+  const read = await readAtOnce(scan, batch);
+  for (const { item, position } of batch) {
+    const entry = read.get(dotText(item)) ?? (await entryAt(scan, item));
     if (entry) yield { entry, position };
   }
+}
+
+/** What of them comes by one read, by id: not all, where they are long, or one of them is missing. */
+async function readAtOnce(scan: Scan, batch: readonly PlacedItem[]): Promise<Map<string, Entry>> {
+  const wanted = new Set(batch.map(({ item }) => dotText(item)));
+  const ranges = rangesOf(batch.map(({ item }) => item));
+  const { slices } = await scan.logs.read(scan.ref, ranges, limits.replayChunkBytes);
+  const read = new Map<string, Entry>();
+  for (const slice of slices) {
+    for (const record of iterateRecords(slice.records)) {
+      const id = dotText({ writer: slice.writer, seq: record.seq });
+      if (wanted.has(id)) read.set(id, entryOf(scan.ref, { slice, ...record }));
+    }
+  }
+  return read;
+}
+
+/** So many entries between two of them are read with them. */
+const joinedGap = 4;
+
+/** Near ones of one writer together. */
+function rangesOf(items: readonly Item[]): ReadRange[] {
+  const ranges: { writer: WriterId; firstSeq: number; count: number }[] = [];
+  for (const { writer, seq } of [...items].sort((a, b) => a.seq - b.seq)) {
+    const last = ranges.findLast((range) => range.writer === writer);
+    if (last && seq - last.firstSeq - last.count <= joinedGap) last.count = seq + 1 - last.firstSeq;
+    else ranges.push({ writer, firstSeq: seq, count: 1 });
+  }
+  return ranges;
 }
 
 async function entryAt(scan: Scan, { writer, seq }: Item): Promise<Entry | undefined> {
