@@ -7,7 +7,7 @@ export const peopleLimits = {
   namesPerHubMax: 500_000,
   usersPageMax: 1_000,
   /** Keys of people who are gone, destroyed at once where nobody did before. */
-  keysDestroyedAtOnce: 8,
+  keysDestroyedAtOnce: 16,
   /** The people of a hub that nobody uses are read for that, and no more often. */
   keysLookMs: 3_600_000,
   passwordBytesMax: 1_024,

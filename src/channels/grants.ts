@@ -23,13 +23,12 @@ const isList = (name: string): name is (typeof lists)[number] => (lists as reado
 
 export class Grants {
   readonly #patterns: Readonly<Record<Granted, Patterns>>;
-  /** Channels and methods that were asked for lately: who publishes, publishes to a few. */
-  readonly #known: Readonly<Record<Granted, Map<string, boolean>>> = {
-    publish: new Map(),
-    subscribe: new Map(),
-    delete: new Map(),
-    notify: new Map(),
-    call: new Map(),
+  readonly #known: Readonly<Record<Granted, Known>> = {
+    publish: new Known(),
+    subscribe: new Known(),
+    delete: new Known(),
+    notify: new Known(),
+    call: new Known(),
   };
 
   /** `permissions` have passed `checkPermissions`. */
@@ -51,11 +50,39 @@ export class Grants {
     let allowed = known.get(name);
     if (allowed !== undefined) return allowed;
     allowed = this.#patterns[action].matches(name);
-    if (known.size >= limits.grantedChannelsKnownMax) known.clear();
     known.set(name, allowed);
     return allowed;
   }
 }
+
+/** Channels and methods that were asked for lately: who publishes, publishes to a few. Of whoever goes round many nothing is kept for a
+ *  while, since what is kept would be gone before it is asked for again. */
+class Known {
+  readonly #allowed = new Map<string, boolean>();
+  #hits = 0;
+  #unkept = 0;
+
+  get(name: string): boolean | undefined {
+    const allowed = this.#allowed.get(name);
+    if (allowed !== undefined) this.#hits++;
+    return allowed;
+  }
+
+  set(name: string, allowed: boolean): void {
+    if (this.#unkept > 0) {
+      this.#unkept--;
+      return;
+    }
+    if (this.#allowed.size >= limits.grantedChannelsKnownMax) {
+      if (this.#hits < this.#allowed.size) this.#unkept = unkeptRounds * this.#allowed.size;
+      this.#allowed.clear();
+      this.#hits = 0;
+    }
+    this.#allowed.set(name, allowed);
+  }
+}
+
+const unkeptRounds = 15;
 
 /** Checks what came from outside; the sentence says what is wrong. */
 export function checkPermissions(value: unknown): Result<Permissions, string> {

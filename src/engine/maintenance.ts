@@ -93,7 +93,7 @@ export class Maintenance {
       // Others apply the owner's trims, and never decide themselves.
       const [isKey, isDue] = [isPersonKey(size.ref.channel), rules && mayBeDue(rules, size)];
       if ((!isKey && !isDue) || ordering.acting(size.ref).at !== 'here') continue;
-      if (isKey) await this.hooks.keyPassed(size.ref, () => this.#scanOf(size.ref));
+      if (isKey) void this.#keyPassed(size.ref);
       if (isDue) await this.retainChannel(this.core.channels.use(size.ref));
       if (this.#stopped) return page.length;
     }
@@ -106,10 +106,17 @@ export class Maintenance {
     return page.length;
   }
 
-  async #scanOf(ref: ChannelRef): Promise<Scan> {
-    const channel = this.core.channels.use(ref);
-    await this.core.channels.ready(channel);
-    return scanOf(this.core, channel);
+  /** Nothing waits for it: it may take until the people of the hub are known. */
+  async #keyPassed(ref: ChannelRef): Promise<void> {
+    try {
+      await this.hooks.keyPassed(ref, async () => {
+        const channel = this.core.channels.use(ref);
+        await this.core.channels.ready(channel);
+        return scanOf(this.core, channel);
+      });
+    } catch (error) {
+      if (!this.#stopped) this.hooks.failed(error);
+    }
   }
 
   /** What goes for it must be known: what retention removes does not come back. */

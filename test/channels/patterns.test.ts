@@ -45,6 +45,20 @@ test('a list of patterns matches what any of them does, asked again too', () => 
   );
 });
 
+test('who goes round more channels than are remembered, and then uses a few, may what the patterns say', () => {
+  const texts = ['game:#:1', 'room:1*', 'a*b*2', '*:3', 'hall:7'];
+  const grants = new Grants({ publish: texts });
+  const all = ['game:x:', 'room:', 'axbx', 'b:', 'hall:'].flatMap((head) =>
+    Array.from({ length: 500 }, (_, i) => `${head}${i}`),
+  );
+  const expected = all.map((channel) => texts.some((text) => naive(text, channel)));
+  for (let round = 0; round < 20; round++)
+    expect(all.map((channel) => grants.allows('publish', channel))).toEqual(expected);
+  const few = all.slice(0, 10);
+  for (let round = 0; round < 5_000; round++)
+    expect(few.map((channel) => grants.allows('publish', channel))).toEqual(expected.slice(0, 10));
+});
+
 test('methods are granted by patterns of their own, and by nothing that is said of channels', () => {
   fc.assert(
     fc.property(fc.array(pattern, { maxLength: 8 }), name, (texts, method) => {

@@ -18,8 +18,8 @@ export class KeyRemoval {
   readonly #underWay = new Set<string>();
   /** Those of which nothing is left. */
   readonly #done = new WeakMap<Users, Set<string>>();
-  /** Hubs that nobody uses, and when their people were read for this. */
-  readonly #readMs = new Map<HubName, number>();
+  /** Of hubs that nobody uses: since when their people were read for this, and who is waiting for that. */
+  readonly #reads = new Map<HubName, { readonly sinceMs: number; people?: Promise<Users | undefined> }>();
 
   constructor(
     readonly directories: Directories,
@@ -31,21 +31,20 @@ export class KeyRemoval {
   async look({ hub, channel }: ChannelRef, scan: () => Promise<Scan>): Promise<void> {
     const id = personOfKey(channel);
     const users = await this.#people(hub);
-    if (!users?.isGone(id) || this.#underWay.has(id)) return;
+    if (!users?.isGone(id)) return;
     const done = this.#done.get(users) ?? new Set();
     this.#done.set(users, done);
-    if (done.has(id) || this.#underWay.size >= limits.keysDestroyedAtOnce) return;
-    const page = await queryLog(await scan(), firstEntries);
-    if (!page.ok || page.value.gaps.length > 0) return;
-    const events = page.value.entries.map(({ entry }) => entry.content?.event);
-    const written = events.filter((event) => event === 'destroyed').length;
-    // Nothing at all says nothing: a home that has just started does not know yet what of it is committed.
-    const isOver = written > 0 && !events.includes('key');
-    if (isOver) done.add(id);
-    // Once it is written over twice retention takes it.
-    if (isOver || written > 1) return;
+    const isBusy = this.#underWay.has(id) || this.#underWay.size >= limits.keysDestroyedAtOnce;
+    if (done.has(id) || isBusy) return;
     this.#underWay.add(id);
-    void this.keys.destroy(hub, id).finally(() => this.#underWay.delete(id));
+    try {
+      const written = await timesWritten(await scan());
+      if (written === 'over') done.add(id);
+      // Once it is written over twice retention takes it.
+      else if (written < 2) await this.keys.destroy(hub, id);
+    } finally {
+      this.#underWay.delete(id);
+    }
   }
 
   /** All of them, or nobody is known to be gone. Where nobody uses the hub they are read for this, once in a while. */
@@ -53,11 +52,27 @@ export class KeyRemoval {
     const known = this.directories.known(hub);
     if (known) return known.isWhole ? known : undefined;
     const nowMs = this.clock.monotonicMs();
-    const readMs = this.#readMs.get(hub);
-    if (readMs !== undefined && nowMs - readMs < limits.keysLookMs) return undefined;
-    for (const [each, ms] of this.#readMs) if (nowMs - ms >= limits.keysLookMs) this.#readMs.delete(each);
-    this.#readMs.set(hub, nowMs);
-    const directory = await this.directories.whole(hub);
-    return directory.ok ? directory.value.users : undefined;
+    for (const [each, { sinceMs }] of this.#reads)
+      if (nowMs - sinceMs >= limits.keysLookMs) this.#reads.delete(each);
+    const reading = this.#reads.get(hub);
+    if (reading) return reading.people;
+    const read: { readonly sinceMs: number; people?: Promise<Users | undefined> } = { sinceMs: nowMs };
+    this.#reads.set(hub, read);
+    read.people = this.directories.whole(hub).then((directory) => {
+      delete read.people;
+      return directory.ok ? directory.value.users : undefined;
+    });
+    return read.people;
   }
+}
+
+/** How often the key was written over, of a channel that still may have it; `over`: it is gone. */
+async function timesWritten(scan: Scan): Promise<number | 'over'> {
+  const page = await queryLog(scan, firstEntries);
+  // What cannot be read now is looked at again.
+  if (!page.ok || page.value.gaps.some(({ reason }) => reason !== 'trimmed')) return Infinity;
+  const events = page.value.entries.map(({ entry }) => entry.content?.event);
+  const written = events.filter((event) => event === 'destroyed').length;
+  // Nothing at all says nothing: a home that has just started does not know yet what of it is committed.
+  return written > 0 && !events.includes('key') ? 'over' : written;
 }
