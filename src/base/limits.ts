@@ -261,7 +261,7 @@ export const limits = {
    *  makes a process wait: gossip finds the dead much sooner. */
   peerKeepaliveMs: 5_000,
   peerKeepaliveTimeoutMs: 10_000,
-  /** Connections to the peer port, those among them that have not proved who they are, and how long they have to. */
+  /** Connections to the peer port, those that have not proved who they are (half of them from one address), and how long these have. */
   peerConnectionsMax: 2_048,
   peerConnectionsUnprovenMax: 128,
   peerProofMs: 3_000,

@@ -6,6 +6,7 @@ import { limits } from '../base/limits.js';
 import type { Certificates } from './certificates.js';
 import { type Security, provenBy, tlsOf } from './security.js';
 import { serverOptions } from './service.js';
+import { Unproven } from './unproven.js';
 
 export interface ListenAt {
   readonly host: string;
@@ -16,6 +17,8 @@ export interface Listener {
   readonly port: number;
   /** Ends the connection of a call at once; `from`: as gRPC names it. */
   cut(from: string): void;
+  /** Where members are: these have places of their own. */
+  expect(addresses: readonly string[]): void;
   /** Shown to those who connect from now on. */
   renew(certificates: Certificates): void;
   close(): void;
@@ -51,6 +54,7 @@ export async function listen(
   return {
     port: typeof address === 'object' && address ? address.port : port,
     cut: (from) => gate.cut(from),
+    expect: (addresses) => gate.unproven.expect(addresses),
     renew(certificates) {
       if (net instanceof TlsServer) net.setSecureContext(tlsOf(certificates));
     },
@@ -66,7 +70,7 @@ export async function listen(
 class Gate {
   /** By remote address and port. */
   readonly #open = new Map<string, Socket>();
-  readonly #unproven = new Set<string>();
+  readonly unproven = new Unproven();
   readonly #pass: (socket: Socket) => void;
   readonly #refused: ListenerParts['refused'];
 
@@ -79,7 +83,7 @@ class Gate {
     if (security.kind === 'plain')
       return createNetServer({ noDelay: true }, (socket) => {
         if (!this.#takeIn(socket)) return;
-        this.#unproven.delete(nameOf(socket));
+        this.unproven.remove(nameOf(socket));
         this.#pass(socket);
       });
     const server = createTlsServer({
@@ -114,26 +118,29 @@ class Gate {
       if (certificate.raw) this.#refused(`${socket.remoteAddress}`, reasonOf(socket));
       return void socket.destroy();
     }
-    this.#unproven.delete(nameOf(socket));
+    this.unproven.proved(nameOf(socket));
     this.#pass(socket);
   }
 
   #takeIn(socket: Socket): boolean {
     socket.on('error', () => undefined);
-    const isFull =
-      this.#open.size >= limits.peerConnectionsMax ||
-      this.#unproven.size >= limits.peerConnectionsUnprovenMax;
     const name = nameOf(socket);
-    if (isFull || this.#open.has(name)) {
+    const isFull = this.#open.size >= limits.peerConnectionsMax && !this.unproven.makeRoom();
+    // Whoever is gone already has no address.
+    if (isFull || this.#open.has(name) || socket.remoteAddress === undefined) {
       socket.destroy();
       return false;
     }
+    const ended = (): void => {
+      if (this.#open.get(name) === socket) this.#open.delete(name);
+      this.unproven.remove(name);
+    };
     this.#open.set(name, socket);
-    this.#unproven.add(name);
-    socket.once('close', () => {
-      this.#open.delete(name);
-      this.#unproven.delete(name);
+    this.unproven.add(name, socket.remoteAddress, () => {
+      ended();
+      socket.destroy();
     });
+    socket.once('close', () => this.#open.get(name) === socket && ended());
     return true;
   }
 }

@@ -111,6 +111,11 @@ export class PeerPort implements Peers {
 
   keepLinks(peers: ReadonlyMap<NodeId, string>): void {
     this.links.keep(peers);
+    const numbers = [...peers.values()].map((address) => {
+      const at = parseAddress(address);
+      return at && this.#addresses.numberOf(at.host);
+    });
+    this.#listener.expect(numbers.filter((number) => number !== undefined));
   }
 
   send(peer: NodeId, message: Uint8Array): void {
