@@ -4,6 +4,7 @@ import { Server as TlsServer, type TLSSocket, createServer as createTlsServer } 
 import * as grpc from '@grpc/grpc-js';
 import { limits } from '../base/limits.js';
 import type { Certificates } from './certificates.js';
+import type { IsRevoked } from './revoked.js';
 import { type Security, provenBy, tlsOf } from './security.js';
 import { serverOptions } from './service.js';
 import { Unproven } from './unproven.js';
@@ -21,6 +22,8 @@ export interface Listener {
   expect(addresses: readonly string[]): void;
   /** Shown to those who connect from now on. */
   renew(certificates: Certificates): void;
+  /** Ends connections of whoever showed such a certificate. */
+  endRevoked(isRevoked: IsRevoked): void;
   close(): void;
 }
 
@@ -58,6 +61,7 @@ export async function listen(
     renew(certificates) {
       if (net instanceof TlsServer) net.setSecureContext(tlsOf(certificates));
     },
+    endRevoked: (isRevoked) => gate.endRevoked(isRevoked),
     close() {
       net.close();
       gate.close();
@@ -70,6 +74,8 @@ export async function listen(
 class Gate {
   /** By remote address and port. */
   readonly #open = new Map<string, Socket>();
+  /** What was shown on connections that are open. */
+  readonly #shown = new Map<TLSSocket, Uint8Array>();
   readonly unproven = new Unproven();
   readonly #pass: (socket: Socket) => void;
   readonly #refused: ListenerParts['refused'];
@@ -105,6 +111,10 @@ class Gate {
     this.#open.get(from)?.destroy();
   }
 
+  endRevoked(isRevoked: IsRevoked): void {
+    for (const [socket, certificate] of this.#shown) if (isRevoked(certificate)) socket.destroy();
+  }
+
   close(): void {
     for (const socket of this.#open.values()) socket.destroy();
   }
@@ -119,6 +129,8 @@ class Gate {
       return void socket.destroy();
     }
     this.unproven.proved(nameOf(socket));
+    this.#shown.set(socket, certificate.raw);
+    socket.once('close', () => this.#shown.delete(socket));
     this.#pass(socket);
   }
 
