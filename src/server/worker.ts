@@ -32,14 +32,16 @@ process.once('message', (start: WorkerStart) => void run(start));
 async function run(start: WorkerStart): Promise<void> {
   const now: { served?: Served; isStopping: boolean } = { isStopping: false };
   process.on('message', (message: ToWorker, socket?: Socket) => {
+    if (message === 'beat') return tell('beat');
     if (message === 'stop') {
       now.isStopping = true;
-      void (now.served?.stop() ?? Promise.resolve()).finally(() => process.exit(0));
-    } else if (socket) {
-      if (!now.served || now.isStopping) return void socket.destroy();
-      now.served.gateway.take(socket);
-      socket.resume();
+      return void (now.served?.stop() ?? Promise.resolve()).finally(() => process.exit(0));
     }
+    tell({ taken: message.connection });
+    if (!now.served || now.isStopping) return void socket?.destroy();
+    if (!socket) return;
+    now.served.gateway.take(socket);
+    socket.resume();
   });
   now.served = await serve(start);
 }
@@ -95,5 +97,9 @@ async function serve({
 
 async function tellReady(engine: Engine): Promise<void> {
   while (engine.status().cluster?.looking !== false) await pause(limits.lookEveryMs);
-  process.send?.('ready' satisfies FromWorker);
+  tell('ready');
+}
+
+function tell(message: FromWorker): void {
+  process.send?.(message, undefined, {}, () => undefined);
 }
