@@ -261,7 +261,7 @@ export const limits = {
    *  makes a process wait: gossip finds the dead much sooner. */
   peerKeepaliveMs: 5_000,
   peerKeepaliveTimeoutMs: 10_000,
-  /** Connections to the peer port, those among them that have not proved who they are, and how long they have to. */
+  /** Connections to the peer port, those that have not proved who they are (half of them from one address), and how long these have. */
   peerConnectionsMax: 2_048,
   peerConnectionsUnprovenMax: 128,
   peerProofMs: 3_000,
@@ -271,7 +271,7 @@ export const limits = {
    *  costs about 120 bytes of memory however small it is. Nodes send 16 KiB at a time, less only where a window ends. */
   peerPiecesMax: 1_024,
   peerPieceBytesMin: 1_024,
-  /** What a connection may have sent and not been read: of HTTP/2 flow control. */
+  /** What may have been sent to a node that calls and not been read; never wide both ways (docs/decisions/0089). */
   peerWindowBytes: 4_194_304,
   /** Packets of a sender told apart from those heard already, behind the newest. */
   replayWindowPackets: 1_024,

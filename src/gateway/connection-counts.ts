@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { gatewayLimits } from './gateway-limits.js';
 import { isLoopback } from '../base/loopback.js';
+import { sourceOf } from '../base/source-address.js';
 
 export interface ConnectionBounds {
   readonly connectionsMax: number;
@@ -83,21 +84,10 @@ export class ConnectionCounts {
 
   #keyOf(address: string | undefined): string | undefined {
     if (address === undefined || (!this.#bounds.countLoopback && isLoopback(address))) return undefined;
-    return address.includes(':') && !address.includes('.') ? networkOf(address) : address;
+    return sourceOf(address);
   }
 }
 
 function endOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
-}
-
-/** The first 64 bits of an IPv6 address, as far as they are written out. */
-function networkOf(address: string): string {
-  const [head = '', tail] = address.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) {
-    const after = tail === '' ? 0 : tail.split(':').length;
-    while (groups.length + after < 8) groups.push('0');
-  }
-  return groups.slice(0, 4).join(':');
 }

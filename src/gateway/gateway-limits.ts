@@ -40,3 +40,6 @@ export const gatewayLimits = {
   /** In-flight requests and closing connections get this long at a stop. */
   stopGraceMs: 3_000,
 } as const;
+
+/** Whatever is older has known holes. */
+export const tlsMinVersion = 'TLSv1.2';

@@ -16,7 +16,7 @@ import { refuseTokenInUrl } from './authenticate.js';
 import { ConnectionCounts } from './connection-counts.js';
 import type { GatewayContext, GatewayOptions, GatewayPorts, TlsMaterial } from './context.js';
 import { endSocket } from './end-socket.js';
-import { gatewayLimits } from './gateway-limits.js';
+import { gatewayLimits, tlsMinVersion } from './gateway-limits.js';
 import { originRefusal } from './origin.js';
 import { passingOn } from './passing-on.js';
 import { HttpFailure, failureOf, problemHeaders, problemOf, rawProblem } from './problem.js';
@@ -72,7 +72,8 @@ export async function startGateway(options: GatewayOptions, ports: GatewayPorts)
   return {
     address: { host, port },
     take: (socket) => void app.server.emit('connection', socket),
-    renew: (tls) => (app.server as Server | TlsServer as TlsServer).setSecureContext({ ...tls, minVersion }),
+    renew: (tls) =>
+      (app.server as Server | TlsServer as TlsServer).setSecureContext({ ...tls, minVersion: tlsMinVersion }),
     refuseNew: () => void refuseNew(),
     stop: async () => {
       const late = setTimeout(() => app.server.closeAllConnections(), gatewayLimits.stopGraceMs);
@@ -141,7 +142,7 @@ function createHttpServer(
   };
   const handshakeTimeout = gatewayLimits.tlsHandshakeTimeoutMs;
   const server = tls
-    ? (createTlsServer({ ...options, ...tls, minVersion, handshakeTimeout }, answer) as
+    ? (createTlsServer({ ...options, ...tls, minVersion: tlsMinVersion, handshakeTimeout }, answer) as
         | Server
         | TlsServer as Server)
     : createServer(options, answer);
@@ -150,9 +151,6 @@ function createHttpServer(
   server.on('connection', (socket: Socket) => context.connections.accept(socket));
   return server;
 }
-
-/** Whatever is older has known holes. */
-const minVersion = 'TLSv1.2';
 
 /** What holds for every route. */
 async function guard(request: FastifyRequest, reply: FastifyReply, context: GatewayContext): Promise<void> {

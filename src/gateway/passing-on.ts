@@ -8,30 +8,32 @@ type Handler = (request: IncomingMessage, response: never) => void;
 
 const passed = ['/v1/admin/', '/metrics', '/readyz', '/v1/openapi.json'];
 
-/** The handler itself where there is nobody to pass anything on to. */
-export function passingOn(url: string | undefined, handler: Handler): Handler {
+type Headers = Readonly<Record<string, string>>;
+
+/** The handler itself where there is nobody to pass anything on to. `more`: headers of the answers. */
+export function passingOn(url: string | undefined, handler: Handler, more: Headers = {}): Handler {
   if (url === undefined) return handler;
   return (request, response) => {
     const path = request.url ?? '';
-    if (passed.some((each) => path.startsWith(each))) passOn(url, request, response as ServerResponse);
+    if (passed.some((each) => path.startsWith(each))) passOn(url, request, response as ServerResponse, more);
     else handler(request, response);
   };
 }
 
-function passOn(url: string, request: IncomingMessage, response: ServerResponse): void {
+function passOn(url: string, request: IncomingMessage, response: ServerResponse, more: Headers): void {
   const { method, headers, socket } = request;
   const remote = socket.remoteAddress ?? '';
   // What this machine may ask without a token must not be asked through it.
   const forwarded = isLoopback(remote) ? {} : { 'x-forwarded-for': remote };
   const outgoing = ask(new URL(request.url!, url), { method, headers: { ...headers, ...forwarded } });
   outgoing.on('response', (incoming) => {
-    response.writeHead(incoming.statusCode ?? 502, incoming.headers);
+    response.writeHead(incoming.statusCode ?? 502, { ...incoming.headers, ...more });
     incoming.pipe(response);
   });
   outgoing.on('error', () => {
     if (response.headersSent) return void response.destroy();
     const unavailable = failure('UNAVAILABLE', { retryAfterMs: 1_000 });
-    response.writeHead(503, problemHeaders(unavailable));
+    response.writeHead(503, { ...problemHeaders(unavailable), ...more });
     response.end(JSON.stringify(problemOf(unavailable, '')));
   });
   response.on('close', () => outgoing.destroy());

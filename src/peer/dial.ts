@@ -19,6 +19,8 @@ export interface DialOptions {
 
 export interface Dialed {
   readonly hello: Hello;
+  /** As it was shown, in DER form. */
+  readonly certificate: Uint8Array | undefined;
   readonly call: grpc.ClientDuplexStream<Buffer, Buffer>;
   close(): void;
 }
@@ -54,7 +56,7 @@ export class Dial {
       if (hello.node !== peer) return fail(new Error(`node ${hello.node} answers there, not ${peer}`));
       this.#isOver = true;
       this.#cancelLate();
-      done({ hello, call, close: () => client.close() });
+      done({ hello, certificate: certificate?.raw, call, close: () => client.close() });
     });
   }
 

@@ -8,10 +8,20 @@ export interface LinkHooks {
   ended(link: Link): void;
 }
 
+export interface LinkParts {
+  readonly peer: NodeId;
+  readonly boot: string;
+  readonly certificate: Uint8Array | undefined;
+  readonly call: LinkCall;
+  readonly close: () => void;
+}
+
 export class Link {
   readonly peer: NodeId;
   /** Of the process at the other end. */
   readonly boot: string;
+  /** What that process has shown, in DER form, where links are sealed. */
+  readonly certificate: Uint8Array | undefined;
   readonly #call: LinkCall;
   readonly #close: () => void;
   readonly #hooks: LinkHooks;
@@ -19,12 +29,10 @@ export class Link {
   #isOver = false;
 
   /** `close` gives up what the call rests on. */
-  constructor(
-    { peer, boot, call, close }: { peer: NodeId; boot: string; call: LinkCall; close: () => void },
-    hooks: LinkHooks,
-  ) {
+  constructor({ peer, boot, certificate, call, close }: LinkParts, hooks: LinkHooks) {
     this.peer = peer;
     this.boot = boot;
+    this.certificate = certificate;
     this.#call = call;
     this.#close = close;
     this.#hooks = hooks;

@@ -9,9 +9,10 @@ import type { Clock, Random, Timers } from '../engine/ports.js';
 import { Dial, type Dialed } from './dial.js';
 import { faultOf } from './faults.js';
 import type { Hello } from './hello.js';
-import { Link } from './link.js';
+import { Link, type LinkParts } from './link.js';
 import type { Notices } from './notices.js';
 import { calledItself, provenHello } from './proof.js';
+import type { IsRevoked } from './revoked.js';
 import type { Security } from './security.js';
 import { helloIn, metadataOf } from './service.js';
 
@@ -72,6 +73,15 @@ export class Links {
     this.#links.get(peer)?.send(letter);
   }
 
+  /** Ends the links of those that showed such a certificate; tells whose. */
+  endRevoked(isRevoked: IsRevoked): NodeId[] {
+    const ended = [...this.#links.values()].filter(
+      ({ certificate }) => certificate !== undefined && isRevoked(certificate),
+    );
+    for (const link of ended) link.break();
+    return ended.map(({ peer }) => peer);
+  }
+
   stop(): void {
     this.#isStopped = true;
     for (const peer of this.#ways.keys()) this.#forget(peer);
@@ -84,12 +94,8 @@ export class Links {
     const { own, security } = this.#parts;
     const from = call.getPeer();
     call.on('error', () => undefined);
-    const proven = provenHello(
-      own,
-      helloIn(call.metadata),
-      call.getAuthContext()?.sslPeerCertificate,
-      security,
-    );
+    const certificate = call.getAuthContext()?.sslPeerCertificate;
+    const proven = provenHello(own, helloIn(call.metadata), certificate, security);
     const refusal = proven.ok ? this.#refusalOf(proven.value) : proven.error;
     if (!proven.ok || refusal !== undefined) return this.#refuse(call, from, refusal!);
     const hello = proven.value;
@@ -100,7 +106,7 @@ export class Links {
     call.once('data', () => {
       late();
       if (this.#isStopped || call.cancelled) return;
-      this.#made(hello, call, () => this.#parts.cut(from));
+      this.#made(hello, { certificate: certificate?.raw, call, close: () => this.#parts.cut(from) });
     });
   }
 
@@ -147,10 +153,10 @@ export class Links {
   }
 
   #dialed(peer: NodeId, dialed: Dialed): void {
-    const { hello, call } = dialed;
+    const { hello, ...rest } = dialed;
     this.#ways.delete(peer);
-    call.write(Buffer.alloc(0));
-    this.#made(hello, call, () => dialed.close());
+    dialed.call.write(Buffer.alloc(0));
+    this.#made(hello, rest);
   }
 
   #failed(peer: NodeId, address: string, error: unknown): void {
@@ -171,13 +177,13 @@ export class Links {
   // Links.
 
   /** The newest link is it: whoever made it knew that an earlier one was gone. */
-  #made(hello: Hello, call: ConstructorParameters<typeof Link>[0]['call'], close: () => void): void {
+  #made(hello: Hello, rest: Omit<LinkParts, 'peer' | 'boot'>): void {
     const { node: peer, boot } = hello;
     this.#forget(peer);
     this.#hooks.met(hello);
     const earlier = this.#links.get(peer);
     const link = new Link(
-      { peer, boot, call, close },
+      { peer, boot, ...rest },
       {
         received: (from, letter) => this.#links.get(peer) === from && this.#hooks.received(peer, letter),
         ended: (ended) => this.#ended(ended),

@@ -4,8 +4,10 @@ import { Server as TlsServer, type TLSSocket, createServer as createTlsServer } 
 import * as grpc from '@grpc/grpc-js';
 import { limits } from '../base/limits.js';
 import type { Certificates } from './certificates.js';
+import type { IsRevoked } from './revoked.js';
 import { type Security, provenBy, tlsOf } from './security.js';
 import { serverOptions } from './service.js';
+import { Unproven } from './unproven.js';
 
 export interface ListenAt {
   readonly host: string;
@@ -16,8 +18,12 @@ export interface Listener {
   readonly port: number;
   /** Ends the connection of a call at once; `from`: as gRPC names it. */
   cut(from: string): void;
+  /** Where members are: these have places of their own. */
+  expect(addresses: readonly string[]): void;
   /** Shown to those who connect from now on. */
   renew(certificates: Certificates): void;
+  /** Ends connections of whoever showed such a certificate. */
+  endRevoked(isRevoked: IsRevoked): void;
   close(): void;
 }
 
@@ -51,9 +57,11 @@ export async function listen(
   return {
     port: typeof address === 'object' && address ? address.port : port,
     cut: (from) => gate.cut(from),
+    expect: (addresses) => gate.unproven.expect(addresses),
     renew(certificates) {
       if (net instanceof TlsServer) net.setSecureContext(tlsOf(certificates));
     },
+    endRevoked: (isRevoked) => gate.endRevoked(isRevoked),
     close() {
       net.close();
       gate.close();
@@ -66,7 +74,9 @@ export async function listen(
 class Gate {
   /** By remote address and port. */
   readonly #open = new Map<string, Socket>();
-  readonly #unproven = new Set<string>();
+  /** What was shown on connections that are open. */
+  readonly #shown = new Map<TLSSocket, Uint8Array>();
+  readonly unproven = new Unproven();
   readonly #pass: (socket: Socket) => void;
   readonly #refused: ListenerParts['refused'];
 
@@ -79,7 +89,7 @@ class Gate {
     if (security.kind === 'plain')
       return createNetServer({ noDelay: true }, (socket) => {
         if (!this.#takeIn(socket)) return;
-        this.#unproven.delete(nameOf(socket));
+        this.unproven.remove(nameOf(socket));
         this.#pass(socket);
       });
     const server = createTlsServer({
@@ -101,6 +111,10 @@ class Gate {
     this.#open.get(from)?.destroy();
   }
 
+  endRevoked(isRevoked: IsRevoked): void {
+    for (const [socket, certificate] of this.#shown) if (isRevoked(certificate)) socket.destroy();
+  }
+
   close(): void {
     for (const socket of this.#open.values()) socket.destroy();
   }
@@ -114,26 +128,31 @@ class Gate {
       if (certificate.raw) this.#refused(`${socket.remoteAddress}`, reasonOf(socket));
       return void socket.destroy();
     }
-    this.#unproven.delete(nameOf(socket));
+    this.unproven.proved(nameOf(socket));
+    this.#shown.set(socket, certificate.raw);
+    socket.once('close', () => this.#shown.delete(socket));
     this.#pass(socket);
   }
 
   #takeIn(socket: Socket): boolean {
     socket.on('error', () => undefined);
-    const isFull =
-      this.#open.size >= limits.peerConnectionsMax ||
-      this.#unproven.size >= limits.peerConnectionsUnprovenMax;
     const name = nameOf(socket);
-    if (isFull || this.#open.has(name)) {
+    const isFull = this.#open.size >= limits.peerConnectionsMax && !this.unproven.makeRoom();
+    // Whoever is gone already has no address.
+    if (isFull || this.#open.has(name) || socket.remoteAddress === undefined) {
       socket.destroy();
       return false;
     }
+    const ended = (): void => {
+      if (this.#open.get(name) === socket) this.#open.delete(name);
+      this.unproven.remove(name);
+    };
     this.#open.set(name, socket);
-    this.#unproven.add(name);
-    socket.once('close', () => {
-      this.#open.delete(name);
-      this.#unproven.delete(name);
+    this.unproven.add(name, socket.remoteAddress, () => {
+      ended();
+      socket.destroy();
     });
+    socket.once('close', () => this.#open.get(name) === socket && ended());
     return true;
   }
 }

@@ -111,6 +111,11 @@ export class PeerPort implements Peers {
 
   keepLinks(peers: ReadonlyMap<NodeId, string>): void {
     this.links.keep(peers);
+    const numbers = [...peers.values()].map((address) => {
+      const at = parseAddress(address);
+      return at && this.#addresses.numberOf(at.host);
+    });
+    this.#listener.expect(numbers.filter((number) => number !== undefined));
   }
 
   send(peer: NodeId, message: Uint8Array): void {
@@ -150,12 +155,32 @@ export class PeerPort implements Peers {
       this.#notices.tell(code, message, `${code} ${address}`);
   }
 
-  /** Of this node, in place of those before. Connections that are open stay. */
+  /** Of this node, in place of those before. Connections that are open stay, but those of whom the authorities have taken back. */
   renew(certificates: Certificates): void {
     const { security } = this.#options;
     if (security.kind === 'plain' || this.#isStopped) return;
     this.#listener.renew(certificates);
     this.#makeClient = clientMaker({ ...security, certificates });
+    if (certificates.revoked === undefined) return;
+    this.#endRevoked(certificates.revoked).catch((error: unknown) => {
+      const why = `The list of certificates that were taken back ends no links, as it cannot be read: ${String(error)}. Make it anew.`;
+      this.#notices.tell('PEER_REFUSED', why);
+    });
+  }
+
+  async #endRevoked(lists: string): Promise<void> {
+    const { revokedBy } = await import('./revoked.js');
+    if (this.#isStopped) return;
+    const isRevoked = revokedBy(lists);
+    for (const node of this.links.endRevoked(isRevoked)) {
+      this.#seal.shut(node);
+      this.#pulse?.forget(node);
+      this.#notices.tell(
+        'PEER_REFUSED',
+        `The link with node ${node} was ended, as its certificate was taken back: stop that node, and let it go with \`ringlog node remove ${node}\`.`,
+      );
+    }
+    this.#listener.endRevoked(isRevoked);
   }
 
   stop(): void {

@@ -100,6 +100,11 @@ export class Pulse {
     this.#met.set(node, { boot, host, port: pulsePort });
   }
 
+  /** It is asked no more, until it is met again. */
+  forget(node: NodeId): void {
+    this.#met.delete(node);
+  }
+
   ask(node: NodeId): void {
     const { host, port } = this.#met.get(node) ?? { host: '', port: 0 };
     const ip = port > 0 ? this.#addresses.numberOf(host) : undefined;

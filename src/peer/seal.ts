@@ -34,6 +34,8 @@ export interface PacketSeal {
   open(datagram: Uint8Array): Uint8Array | undefined;
   /** That process runs, and no earlier one of its node. */
   met(hello: Pick<Hello, 'node' | 'boot'>): void;
+  /** Nothing of that node is opened until it is met again. */
+  shut(node: NodeId): void;
 }
 
 /** What of a process its packets are sealed under. */
@@ -68,12 +70,15 @@ class Plain implements PacketSeal {
   }
 
   met(): void {}
+
+  shut(): void {}
 }
 
 interface Sender {
   readonly boot: string;
   readonly key: Buffer;
   readonly window: ReplayWindow;
+  isShut: boolean;
 }
 
 class Sealed implements PacketSeal {
@@ -109,7 +114,7 @@ class Sealed implements PacketSeal {
     if (datagram[0] !== uses[this.#use].sealed || length < 0) return undefined;
     const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length);
     const sender = this.#senders.get(toHex(bytes.subarray(nodeAt, bootAt)) as NodeId);
-    if (sender?.boot !== toHex(bytes.subarray(bootAt, counterAt))) return undefined;
+    if (sender?.boot !== toHex(bytes.subarray(bootAt, counterAt)) || sender.isShut) return undefined;
     const head = bytes.subarray(0, contentAt);
     const opening = createDecipheriv(cipher, sender.key, nonceOf(head), { authTagLength: tagBytes })
       .setAAD(head)
@@ -125,11 +130,25 @@ class Sealed implements PacketSeal {
 
   met({ node, boot }: Pick<Hello, 'node' | 'boot'>): void {
     const known = this.#senders.get(node);
-    if (known?.boot === boot) return;
+    if (known?.boot === boot) {
+      known.isShut = false;
+      return;
+    }
     // Whoever speaks next is met again before.
     this.#senders.delete(node);
     if (this.#senders.size >= limits.membersMax) this.#senders.delete(this.#senders.keys().next().value!);
-    this.#senders.set(node, { boot, key: this.#keyOf(node, boot), window: new ReplayWindow() });
+    this.#senders.set(node, {
+      boot,
+      key: this.#keyOf(node, boot),
+      window: new ReplayWindow(),
+      isShut: false,
+    });
+  }
+
+  /** What it has sent already stays known: it opens no second time. */
+  shut(node: NodeId): void {
+    const known = this.#senders.get(node);
+    if (known) known.isShut = true;
   }
 
   #keyOf(node: NodeId, boot: string): Buffer {

@@ -106,7 +106,9 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     const startAt = (at: ListenAddress) =>
       startGateway(gatewayOptions(config, at, logger as unknown as FastifyBaseLogger, tls?.material), ports);
     if (config.workers > 0) {
-      workers = await listen(config, options, (at) => Workers.listen(at, logger, own.tallies));
+      workers = await listen(config, options, (at) =>
+        Workers.listen(at, { logger, observer, tallies: own.tallies }),
+      );
       const facing = workers.address.host;
       gateway = await startGateway(
         { ...gatewayOptions(config, anyLocal, logger as unknown as FastifyBaseLogger), facing },
@@ -114,11 +116,11 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
       );
       const administration = `http://${formatListen(gateway.address)}`;
       const told = { ...secretOf(options), adminToken: directory.adminToken, facing, administration };
-      workers.start(config.workers, workerStart(config, cluster!.peers.port, told));
+      workers.start(config.workers, workerStart(config, cluster!.peers.port, told), tls?.material);
     } else gateway = await listen(config, options, startAt);
-    // Workers look at the files themselves, and nobody but they connect to this one's gateway.
-    const serving = gateway;
-    if (!workers) tls?.onRenewed((material) => serving.renew(material));
+    // Workers look at the files themselves too, and nobody but they connect to this one's gateway.
+    const shown = workers ?? gateway;
+    tls?.onRenewed((material) => shown.renew(material));
     const address = workers?.address ?? gateway.address;
     const url = `${schemeOf(config)}://${formatListen({ ...address, host: reachable(address.host) })}`;
     logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');

@@ -88,6 +88,12 @@ export const configSchema = Type.Object(
       minimum: 0,
       maximum: 64,
     }),
+    workerStuckMs: Type.Integer({
+      description:
+        'One of those that has not answered for so long is given no new connections; after three times that it is ended and replaced',
+      default: 10_000,
+      minimum: 500,
+    }),
     join: Type.Array(Type.String(), {
       description:
         'How other nodes are found: `auto` asks the local network, `host:port` are peer addresses, `dns:name` is looked up; `none` stays alone',

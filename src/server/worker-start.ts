@@ -18,10 +18,10 @@ export interface WorkerStart {
   readonly administration: string;
 }
 
-/** To a worker, later: a connection comes along with `connection`. */
-export type ToWorker = 'connection' | 'stop' | TallyAnswer;
-/** ready: connections may come. */
-export type FromWorker = 'ready' | TallyAsked;
+/** To a worker, later: along with the number of a connection comes the connection. Each `beat` is answered. */
+export type ToWorker = 'beat' | 'stop' | { readonly connection: number } | TallyAnswer;
+/** ready: connections may come. taken: this one is the worker's now; nothing of it was read before that was said. */
+export type FromWorker = 'beat' | 'ready' | { readonly taken: number } | TallyAsked;
 
 /** `peerPort`: where the node listens for other nodes. */
 export function workerStart(

@@ -35,16 +35,17 @@ const tallies = new WorkerTallies((message) => process.send?.(message satisfies 
 async function run(start: WorkerStart): Promise<void> {
   const now: { served?: Served; isStopping: boolean } = { isStopping: false };
   process.on('message', (message: ToWorker, socket?: Socket) => {
+    if (message === 'beat') return tell('beat');
     if (message === 'stop') {
       now.isStopping = true;
-      void (now.served?.stop() ?? Promise.resolve()).finally(() => process.exit(0));
-    } else if (typeof message === 'object') {
-      tallies.received(message);
-    } else if (socket) {
-      if (!now.served || now.isStopping) return void socket.destroy();
-      now.served.gateway.take(socket);
-      socket.resume();
+      return void (now.served?.stop() ?? Promise.resolve()).finally(() => process.exit(0));
     }
+    if (!('connection' in message)) return tallies.received(message);
+    tell({ taken: message.connection });
+    if (!now.served || now.isStopping) return void socket?.destroy();
+    if (!socket) return;
+    now.served.gateway.take(socket);
+    socket.resume();
   });
   now.served = await serve(start);
 }
@@ -109,5 +110,9 @@ async function serve({
 
 async function tellReady(engine: Engine): Promise<void> {
   while (engine.status().cluster?.looking !== false) await pause(limits.lookEveryMs);
-  process.send?.('ready' satisfies FromWorker);
+  tell('ready');
+}
+
+function tell(message: FromWorker): void {
+  process.send?.(message, undefined, {}, () => undefined);
 }

@@ -1,14 +1,19 @@
 /** Processes that serve clients in place of the node's own, so that all processors do. The node takes each connection and hands it
  *  to the next of them; each is an edge node of its own, found by nobody but the others of its cluster. One that ends is
- *  replaced. */
+ *  replaced, one that stands still is given nothing and ended. A connection is kept open here until its worker says that it has
+ *  it: it is handed on where that one ends before. While there is none to hand it to, it is answered here (gateway/stand-in.ts). */
 import { type ChildProcess, fork } from 'node:child_process';
 import { type Server, type Socket, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { OwnTallies } from '../engine/people/tallies.js';
 import type { ListenAddress } from './listen-address.js';
+import type { Observer } from '../engine/ports.js';
+import type { TlsMaterial } from '../gateway/context.js';
+import { StandIn } from '../gateway/stand-in.js';
 import type { Logger } from './logger.js';
-import { tallied } from './worker-tallies.js';
+import { type TallyAsked, tallied } from './worker-tallies.js';
+import { WorkerSilence, endAfter } from './worker-silence.js';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-start.js';
 
 /** From the end of one to the start of the next: doubled with each that did not live for long. */
@@ -16,41 +21,54 @@ const backOffMs = { min: 100, max: 10_000 };
 const longLifeMs = 30_000;
 /** A worker closes its sessions and ends within this; else it is killed. */
 const stopMs = 10_000;
-/** Connections that wait for the first worker to be ready; more are closed. */
+/** Connections that wait until it is known where the node answers; more are closed. */
 const waitingMax = 1_024;
 
 interface Worker {
   readonly process: ChildProcess;
   readonly startedMs: number;
   isReady: boolean;
+  readonly silence: WorkerSilence;
+  /** Asked, and not answered yet. */
+  isAsked: boolean;
+  /** Handed to it, and not taken yet, by number. */
+  readonly handed: Map<number, Socket>;
+}
+
+export interface WorkersTold {
+  readonly logger: Logger;
+  readonly observer: Observer;
+  readonly tallies: OwnTallies;
 }
 
 export class Workers {
   readonly address: ListenAddress;
   readonly #server: Server;
   readonly #logger: Logger;
+  readonly #observer: Observer;
+  readonly #tallies: OwnTallies;
   readonly #workers = new Set<Worker>();
   readonly #waiting: Socket[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
+  #standIn: StandIn | undefined;
   #start: WorkerStart | undefined;
+  #lastNumber = 0;
   #turn = 0;
   #shortLives = 0;
+  #looking: NodeJS.Timeout | undefined;
   #isStopping = false;
 
-  private constructor(
-    server: Server,
-    address: ListenAddress,
-    logger: Logger,
-    readonly tallies: OwnTallies,
-  ) {
+  private constructor(server: Server, address: ListenAddress, { logger, observer, tallies }: WorkersTold) {
     this.#server = server;
     this.address = address;
     this.#logger = logger;
+    this.#observer = observer;
+    this.#tallies = tallies;
     server.on('connection', (socket: Socket) => this.#take(socket));
   }
 
-  /** Rejects with Node's error where that is not possible. Connections wait until a worker is ready. */
-  static async listen({ host, port }: ListenAddress, logger: Logger, tallies: OwnTallies): Promise<Workers> {
+  /** Rejects with Node's error where that is not possible. */
+  static async listen({ host, port }: ListenAddress, told: WorkersTold): Promise<Workers> {
     // Nothing of a connection is read here.
     const server = createServer({ pauseOnConnect: true, noDelay: true });
     const at = host === 'localhost' ? '127.0.0.1' : host;
@@ -61,21 +79,38 @@ export class Workers {
         resolve();
       });
     });
-    const own = { host: at, port: (server.address() as AddressInfo).port };
-    return new Workers(server, own, logger, tallies);
+    return new Workers(server, { host: at, port: (server.address() as AddressInfo).port }, told);
   }
 
-  start(count: number, start: WorkerStart): void {
+  /** `tls`: what clients are shown where the node answers itself. */
+  start(count: number, start: WorkerStart, tls: TlsMaterial | undefined): void {
     this.#start = start;
     for (let i = 0; i < count; i++) this.#spawn();
+    this.#standIn = new StandIn(start.administration, tls);
+    for (const socket of this.#waiting.splice(0)) this.#take(socket);
+    const { workerStuckMs } = start.config;
+    let lastMs = performance.now();
+    const look = (): void => {
+      const now = performance.now();
+      for (const worker of this.#workers) this.#look(worker, now - lastMs, workerStuckMs);
+      lastMs = now;
+    };
+    this.#looking = setInterval(look, WorkerSilence.lookEveryMs(workerStuckMs));
+  }
+
+  /** What connections are shown that no worker takes. */
+  renew(tls: TlsMaterial): void {
+    this.#standIn?.renew(tls);
   }
 
   /** Takes no more connections; resolves once all workers have closed their sessions and ended. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#server.close();
+    clearInterval(this.#looking);
     for (const timer of this.#timers) clearTimeout(timer);
     for (const socket of this.#waiting.splice(0)) socket.destroy();
+    this.#standIn?.stop();
     await Promise.all([...this.#workers].map((worker) => this.#end(worker)));
   }
 
@@ -96,7 +131,14 @@ export class Workers {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
     });
-    const worker: Worker = { process: child, startedMs: performance.now(), isReady: false };
+    const worker: Worker = {
+      process: child,
+      startedMs: performance.now(),
+      isReady: false,
+      silence: new WorkerSilence(this.#start!.config.workerStuckMs),
+      isAsked: false,
+      handed: new Map(),
+    };
     this.#workers.add(worker);
     child.on('message', (message: FromWorker) => this.#heard(worker, message));
     child.on('error', (error) => this.#logger.error({ err: error }, 'A worker cannot be talked to.'));
@@ -126,18 +168,54 @@ export class Workers {
   }
 
   #heard(worker: Worker, message: FromWorker): void {
-    if (message === 'ready') return this.#ready(worker);
-    const answer = tallied(this.tallies, message);
-    if (answer && worker.process.connected) worker.process.send(answer satisfies ToWorker, () => undefined);
+    const { pid } = worker.process;
+    if (worker.silence.heard()) this.#logger.info({ worker: pid }, 'A worker answers again.');
+    if (message === 'beat') worker.isAsked = false;
+    else if (message === 'ready') worker.isReady = true;
+    else if ('taken' in message) this.#taken(worker, message.taken);
+    else this.#count(worker, message);
   }
 
-  #ready(worker: Worker): void {
-    worker.isReady = true;
-    for (const socket of this.#waiting.splice(0)) this.#take(socket);
+  /** Only this process's hold on it ends. */
+  #taken({ handed }: Worker, number: number): void {
+    handed.get(number)?.destroy();
+    handed.delete(number);
+  }
+
+  #count({ process: child }: Worker, asked: TallyAsked): void {
+    const answer = tallied(this.#tallies, asked);
+    if (answer && child.connected) child.send(answer satisfies ToWorker, () => undefined);
+  }
+
+  #look(worker: Worker, sinceMs: number, stuckMs: number): void {
+    const { process: child, silence } = worker;
+    const due = silence.look(sinceMs);
+    if (due === 'tell') this.#tellStuck(child, stuckMs, 'it is given no new connections');
+    if (due === 'end') {
+      this.#tellStuck(child, endAfter * stuckMs, 'it is ended, and another one started');
+      child.kill('SIGKILL');
+    }
+    if (worker.isAsked || !child.connected) return;
+    worker.isAsked = true;
+    child.send('beat' satisfies ToWorker, () => undefined);
+  }
+
+  #tellStuck({ pid }: ChildProcess, forMs: number, done: string): void {
+    const message = `The worker ${pid} has not answered for ${forMs} ms: ${done}.`;
+    this.#observer.observe({ type: 'alarm', code: 'WORKER_STUCK', message });
+  }
+
+  /** All that it said has been heard: what it did not take nobody has read of. */
+  #handOn({ handed }: Worker): void {
+    const left = [...handed.values()];
+    handed.clear();
+    for (const socket of left) this.#take(socket);
   }
 
   #ended(worker: Worker, how: string | number | null): void {
     this.#workers.delete(worker);
+    // What it said before it ended lies there, to be read in the next turn at the latest.
+    setImmediate(() => setImmediate(() => this.#handOn(worker)));
     if (this.#isStopping) return;
     const isShort = performance.now() - worker.startedMs < longLifeMs;
     this.#shortLives = isShort ? this.#shortLives + 1 : 0;
@@ -156,10 +234,23 @@ export class Workers {
   /** Each gets the next. */
   #take(socket: Socket): void {
     socket.on('error', () => undefined);
-    const ready = [...this.#workers].filter(({ isReady, process: { connected } }) => isReady && connected);
+    if (this.#isStopping) return void socket.destroy();
+    const ready = [...this.#workers].filter(
+      ({ isReady, silence, process: { connected } }) => isReady && !silence.isStuck && connected,
+    );
     const worker = ready[this.#turn++ % Math.max(1, ready.length)];
-    if (worker) worker.process.send('connection' satisfies ToWorker, socket, {}, () => undefined);
-    else if (this.#waiting.length < waitingMax && !this.#isStopping) this.#waiting.push(socket);
+    if (worker) this.#hand(worker, socket);
+    else if (this.#standIn) this.#standIn.take(socket);
+    else if (this.#waiting.length < waitingMax) this.#waiting.push(socket);
     else socket.destroy();
+  }
+
+  #hand({ process: child, handed }: Worker, socket: Socket): void {
+    const number = ++this.#lastNumber;
+    handed.set(number, socket);
+    const message: ToWorker = { connection: number };
+    child.send(message, socket, { keepOpen: true }, (error) => {
+      if (error && handed.delete(number)) this.#take(socket);
+    });
   }
 }

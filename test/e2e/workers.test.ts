@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { administrationOf } from '../../src/client/admin.js';
+import { fetchTrusting } from '../../src/cli/trusting.js';
 import { type Client, connect } from '../../src/client/index.js';
 import { freePort } from '../support/free-port.js';
 import { NodeProcess } from '../support/node-process.js';
@@ -206,3 +207,96 @@ test('of two nodes serve the channels of both', async () => {
   ]);
   for (const node of nodes) expect((await node.stop()).code).toBe(0);
 });
+
+const onLinux = process.platform === 'linux';
+
+/** Of what only processes that serve clients answer. */
+async function ask(node: NodeProcess, path = '/v1/hubs/default/channels'): Promise<number> {
+  const answer = await fetch(`${node.url}${path}`, { headers: { connection: 'close' } });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+async function allReady(node: NodeProcess, count: number): Promise<number[]> {
+  await until(async () => edgesOf(await statusOf(node)).length >= count, 'all are there');
+  await until(async () => (await ask(node, '/readyz')) === 200, 'one serves');
+  // Each in turn is given one.
+  for (let i = 0; i < 4 * count; i++) await until(async () => (await ask(node)) !== 503, 'they serve');
+  return childrenOf(node.pid!);
+}
+
+test.skipIf(!onLinux)(
+  'one that stands still is told, given nothing new, and ended and replaced when it goes on',
+  async () => {
+    const node = await startNode('--workers', '2', '--worker-stuck-ms', '1000');
+    const [victim] = await allReady(node, 2);
+    process.kill(victim!, 'SIGSTOP');
+    await until(() => node.output.includes('given no new connections'), 'it is told');
+    expect(node.output).toContain(`The worker ${victim} has not answered`);
+    for (let i = 0; i < 8; i++) expect(await ask(node)).not.toBe(503);
+    await until(() => node.output.includes('it is ended, and another one started'), 'it is ended');
+    await until(() => {
+      const now = childrenOf(node.pid!);
+      return now.length === 2 && !now.includes(victim!);
+    }, 'another one is started');
+  },
+);
+
+test.skipIf(!onLinux)('none is ended for standing still together with its node', async () => {
+  const node = await startNode('--workers', '2', '--worker-stuck-ms', '2000');
+  const workers = await allReady(node, 2);
+  const all = [node.pid!, ...workers];
+  for (const pid of all) process.kill(pid, 'SIGSTOP');
+  await pause(8_000);
+  for (const pid of all) process.kill(pid, 'SIGCONT');
+  for (let i = 0; i < 8; i++) expect(await ask(node)).not.toBe(503);
+  await pause(3_000);
+  expect(childrenOf(node.pid!)).toEqual(workers);
+  expect(node.output).not.toContain('is ended');
+});
+
+test.skipIf(!onLinux)('connections handed to one that ends before it took them are handed on', async () => {
+  const node = await startNode('--workers', '2', '--worker-stuck-ms', '600000');
+  const [victim] = await allReady(node, 2);
+  process.kill(victim!, 'SIGSTOP');
+  const answers: number[] = [];
+  const asked = Array.from({ length: 8 }, async () => void answers.push(await ask(node)));
+  await until(() => answers.length >= 4, 'the other one answers its own');
+  await pause(500);
+  expect(answers).toHaveLength(4);
+  process.kill(victim!, 'SIGKILL');
+  await Promise.all(asked);
+  expect(answers).toHaveLength(8);
+  expect(answers).not.toContain(503);
+});
+
+test.skipIf(!onLinux).each([false, true])(
+  'while there is none the node answers by itself, and at once (TLS: %s)',
+  async (tls) => {
+    const node = await NodeProcess.start({ tls, args: ['--workers', '1', '--worker-stuck-ms', '4000'] });
+    nodes.push(node);
+    const get = (path: string) => {
+      const headers = { connection: 'close' };
+      const options = { method: 'GET', headers, signal: AbortSignal.timeout(60_000) };
+      return tls
+        ? fetchTrusting(node.certificate, `${node.url}${path}`, options)
+        : fetch(`${node.url}${path}`, options);
+    };
+    await until(async () => (await get('/readyz')).status === 200, 'it serves');
+    const [worker] = childrenOf(node.pid!);
+    process.kill(worker!, 'SIGSTOP');
+    await until(() => node.output.includes('given no new connections'), 'it is told');
+    expect((await get('/healthz')).status).toBe(200);
+    const ready = await get('/readyz');
+    expect([ready.status, await ready.json()]).toEqual([503, { status: 'no-workers' }]);
+    const metrics = await get('/metrics');
+    expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining('ringlog_up 1')]);
+    const other = await get('/v1/hubs/default/channels');
+    expect(other.status).toBe(503);
+    expect(other.headers.get('retry-after')).toBe('1');
+    expect(await other.json()).toMatchObject({ code: 'UNAVAILABLE' });
+    process.kill(worker!, 'SIGCONT');
+    await until(async () => (await get('/readyz')).status === 200, 'it serves again');
+    expect(node.output).toContain('A worker answers again.');
+  },
+);

@@ -1,4 +1,6 @@
 /** Nodes that an authority of the operator's own proves (attack 32). */
+import { connect as connectHttp2 } from 'node:http2';
+import { type TLSSocket, connect as connectTls } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import type { NodeId } from '../../src/base/ids.js';
 import type { Certificates } from '../../src/peer/certificates.js';
@@ -114,4 +116,82 @@ test('what is renewed is shown to new connections, and links go on', async () =>
   a.port.send(two, Uint8Array.of(1));
   await becomes(() => b.heard.includes('letter'));
   expect([...a.heard, ...b.heard].filter((each) => each.startsWith('unlinked'))).toEqual([]);
+});
+
+test.each([
+  ['dialed it', '0'],
+  ['was dialed by it', 'f'],
+])(
+  'a link with a node whose certificate is taken back ends at who %s, and only that one',
+  async (_how, first) => {
+    const authority = await Authority.make('Ours');
+    const [one, two, three] = [
+      `8${someNode().slice(1)}`,
+      `${first}${someNode().slice(1)}`,
+      someNode(),
+    ] as NodeId[];
+    const shown = await authority.issue(one!);
+    const bad = await authority.issue(two!);
+    const a = await open(one!, shown);
+    const b = await open(two!, bad);
+    const c = await open(three!, await authority.issue(three!));
+    const all = new Map([a, b, c].map(({ port }) => [port.own.node, port.own.address]));
+    for (const { port } of [a, b, c]) port.keepLinks(all);
+    await becomes(() => [two, three].every((node) => a.heard.includes(`linked ${node}`)));
+    await becomes(() => b.heard.includes(`linked ${one}`));
+    b.port.sendPacket(a.port.own.address, Uint8Array.of(1));
+    await becomes(() => a.heard.includes('packet'));
+
+    const { length } = a.heard;
+    a.port.renew({ ...shown, revoked: await authority.revoke(bad) });
+    await becomes(() => b.heard.includes(`unlinked ${one}`) && a.heard.includes(`unlinked ${two}`));
+    expect(toldOf(a.port)).toContain(`ringlog node remove ${two}`);
+    // It does not come back, nor is it heard.
+    await expectTold(b.port, a.port, a.port, 'cert revoked');
+    b.port.sendPacket(a.port.own.address, Uint8Array.of(1));
+    c.port.sendPacket(a.port.own.address, Uint8Array.of(1));
+    await becomes(() => a.heard.slice(length).includes('packet'));
+    expect(a.heard.slice(length)).toEqual([`unlinked ${two}`, 'packet']);
+  },
+);
+
+test('whoever is called ends what is open without a link too, and takes up nothing again', async () => {
+  const authority = await Authority.make('Ours');
+  const [one, two] = [someNode(), someNode()];
+  const [shown, bad] = [await authority.issue(one), await authority.issue(two)];
+  const a = await open(one, shown);
+  const connectAgain = (session?: Buffer): TLSSocket =>
+    connectTls({
+      port: a.port.port,
+      host: '127.0.0.1',
+      ca: shown.authority,
+      cert: bad.certificate,
+      key: bad.key,
+      ALPNProtocols: ['h2'],
+      checkServerIdentity: () => undefined,
+      session,
+    });
+  const ends = (socket: TLSSocket): Promise<void> =>
+    new Promise((resolve) => {
+      socket.on('error', () => undefined);
+      socket.once('close', () => resolve());
+      socket.resume();
+    });
+  const before = connectAgain();
+  const end = ends(before);
+  // Answers pings; who is idle for long is told, and then ended.
+  const told: unknown[] = [];
+  const calls = connectHttp2(`https://${a.port.own.address}`, { createConnection: () => before });
+  calls.on('error', () => undefined);
+  calls.on('goaway', () => told.push('idle'));
+  const session = await new Promise<Buffer>((resolve) => before.once('session', resolve));
+  a.port.renew({ ...shown, revoked: await authority.revoke(bad) });
+  await end;
+  expect(told).toEqual([]);
+  const again = connectAgain(session);
+  const isReused = new Promise((resolve) =>
+    again.once('secureConnect', () => resolve(again.isSessionReused())),
+  );
+  await ends(again);
+  expect(await isReused).toBe(false);
 });
