@@ -1,6 +1,6 @@
 /**
  * Real processes under load while one thing after another goes wrong:
- *   npm run chaos -- [--minutes m] [--seed n] [--only kind,kind]
+ *   npm run chaos -- [--minutes m] [--seed n] [--only kind,kind] [--rate n]
  * Exit status: 0 nothing is lost, doubled or out of order and all came together again; 1 otherwise; 2 wrong usage;
  * 130 interrupted.
  */
@@ -10,16 +10,19 @@ import { reportLines } from './chaos/report.js';
 import { runChaos } from './chaos/run.js';
 
 const kinds = Object.keys(faults) as FaultKind[];
-const usage = `usage: chaos [--minutes <m>] [--seed <n>] [--only <kind,…>]
+const rateDefault = 200;
+const usage = `usage: chaos [--minutes <m>] [--seed <n>] [--only <kind,…>] [--rate <n>]
 
   --minutes <m>  how long things go wrong (default: 2); each is brought to its end
   --seed <n>     of what goes wrong and when (default: chosen by the clock)
-  --only <…>     these kinds alone: ${kinds.join(', ')}`;
+  --only <…>     these kinds alone: ${kinds.join(', ')}
+  --rate <n>     publishes a second (default: ${rateDefault})`;
 
 interface Arguments {
   readonly minutes: number;
   readonly seed: number;
   readonly kinds: readonly FaultKind[];
+  readonly rate: number;
 }
 
 /** Undefined when the usage was asked for; throws what is wrong. */
@@ -30,6 +33,7 @@ function parse(args: readonly string[]): Arguments | undefined {
       minutes: { type: 'string' },
       seed: { type: 'string' },
       only: { type: 'string' },
+      rate: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -39,9 +43,11 @@ function parse(args: readonly string[]): Arguments | undefined {
   if (strange !== undefined) throw new Error(`there is no fault "${strange}"`);
   const minutes = Number(values.minutes ?? 2);
   const seed = Number(values.seed ?? Date.now() % 1_000_000);
+  const rate = Number(values.rate ?? rateDefault);
+  if (!(rate > 0 && rate <= 1_000)) throw new Error(`--rate is a number of 1 to 1000, not "${values.rate}"`);
   if (!(minutes > 0)) throw new Error(`--minutes is a number above 0, not "${values.minutes}"`);
   if (!Number.isSafeInteger(seed)) throw new Error(`--seed is a whole number, not "${values.seed}"`);
-  return { minutes, seed, kinds: only as FaultKind[] };
+  return { minutes, seed, rate, kinds: only as FaultKind[] };
 }
 
 async function main(): Promise<number> {

@@ -23,12 +23,18 @@ export const faults = {
   isolate,
   'one way': oneWay,
   packets,
+  connections,
+  clock: wrongClock,
+  'clock steps': clockSteps,
+  'slow disk': slowDisk,
   restart: rollingRestart,
   wipe,
   'join and drain': joinAndDrain,
   'full disk': fullDisk,
 } satisfies Readonly<Record<string, Fault>>;
 export type FaultKind = keyof typeof faults;
+
+const aheadMsMax = 20_000;
 
 /** In which order they come, from a seed: each kind once before any comes again. */
 export function* faultOrder(
@@ -92,6 +98,55 @@ async function packets(world: FaultWorld): Promise<void> {
   world.cluster.proxies.cutPackets(node.name);
   await forMs(world, 500, 4_000);
   world.cluster.proxies.mend();
+}
+
+/** They stand and bring nothing, and whoever asks by packets is told that all is well. */
+async function connections(world: FaultWorld): Promise<void> {
+  const node = anyOf(world);
+  world.tell(`connections of ${node.name} bring nothing`);
+  world.cluster.proxies.cutConnections(node.name);
+  await forMs(world, 500, 6_000);
+  world.cluster.proxies.mend();
+}
+
+/** Far enough that others tell of it, in either direction. */
+function someAheadMs({ random }: FaultWorld): number {
+  return Math.round((random.next() - 0.5) * 2 * aheadMsMax);
+}
+
+async function wrongClock(world: FaultWorld): Promise<void> {
+  const node = anyOf(world);
+  const aheadMs = someAheadMs(world);
+  world.tell(`${node.name} is killed, and started with a clock that is ${aheadMs} ms ahead`);
+  await node.kill();
+  node.setOddities({ aheadMs, syncMs: 0 });
+  await node.process.start();
+  await world.cluster.together();
+  await world.acks();
+  await forMs(world, 0, 3_000);
+  await node.kill();
+  node.setOddities({ aheadMs: 0, syncMs: 0 });
+  await node.process.start();
+}
+
+async function clockSteps(world: FaultWorld): Promise<void> {
+  const node = anyOf(world);
+  const aheadMs = someAheadMs(world);
+  world.tell(`the clock of ${node.name} is set by ${aheadMs} ms while it runs`);
+  node.setOddities({ aheadMs, syncMs: 0 });
+  await world.acks();
+  await forMs(world, 500, 4_000);
+  node.setOddities({ aheadMs: 0, syncMs: 0 });
+}
+
+async function slowDisk(world: FaultWorld): Promise<void> {
+  const node = anyOf(world);
+  const syncMs = Math.round(20 + world.random.next() * 480);
+  world.tell(`a sync of ${node.name} takes ${syncMs} ms more`);
+  node.setOddities({ aheadMs: 0, syncMs });
+  await world.acks();
+  await forMs(world, 500, 5_000);
+  node.setOddities({ aheadMs: 0, syncMs: 0 });
 }
 
 async function rollingRestart(world: FaultWorld): Promise<void> {

@@ -1,5 +1,8 @@
 /** Real processes under load, one fault after another; at the end everything is healed, and judged from the frames that came
  *  over the wire and the files of the stopped nodes. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Random, seededRandom } from '../../src/base/random.js';
 import { waitUntil } from '../clients/wait.js';
@@ -17,6 +20,8 @@ export interface ChaosOptions {
   readonly lengthMs: number;
   readonly seed: number;
   readonly kinds: readonly FaultKind[];
+  /** Publishes a second. */
+  readonly rate: number;
   readonly signal: AbortSignal;
   readonly tell: (text: string) => void;
 }
@@ -35,7 +40,6 @@ export interface ChaosResult {
 
 const nodeCount = 3;
 const channels = ['chaos:a', 'chaos:b', 'chaos:c', 'chaos:d'];
-const linesPerSecond = 200;
 const windowMax = 40;
 const ackLimitMs = 120_000;
 const settleLimitMs = 240_000;
@@ -46,13 +50,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const isFilled = options.kinds.includes('full disk');
   const disk = isFilled ? SmallDisk.mount('n1') : undefined;
   if (isFilled && !disk) options.tell('no file system may be mounted here: no disk is filled');
+  const oddFolder = mkdtempSync(join(tmpdir(), 'ringlog-odd-'));
   const cluster = await ProcessCluster.start({
+    oddFolder,
     nodes: nodeCount,
     signal: options.signal,
     args: ['--storage-segment-bytes', String(segmentBytes)],
     below: (name) => (name === disk?.node ? disk.folder : undefined),
   }).catch((error: unknown) => {
     disk?.unmount();
+    rmSync(oddFolder, { recursive: true, force: true });
     throw error;
   });
   const chaos = new Chaos(cluster, disk, options);
@@ -62,6 +69,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     chaos.close();
     await cluster.remove();
     disk?.unmount();
+    rmSync(oddFolder, { recursive: true, force: true });
   }
 }
 
@@ -110,7 +118,7 @@ class Chaos {
           seed: seed + 100 + i,
         }),
     );
-    this.#load = setInterval(() => this.#publish(), 1_000 / linesPerSecond);
+    this.#load = setInterval(() => this.#publish(), 1_000 / options.rate);
   }
 
   close(): void {

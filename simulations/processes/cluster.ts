@@ -1,12 +1,15 @@
 /** A ring of real processes whose network can be cut, as operators and their tools see it. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../test/support/free-port.js';
 import { NodeProcess } from '../../test/support/node-process.js';
+import { projectRoot } from '../../test/support/project-root.js';
 import { type VerifyJson, type VerifyPageJson, verifyAll } from '../../src/cli/verify-pages.js';
-import { Proxies } from './proxies.js';
+import type { Oddities } from './odd-machine.js';
+import { Proxies, nodeHost } from './proxies.js';
 
 export interface RingMember {
   readonly node: string;
@@ -40,7 +43,16 @@ export class ClusterNode {
   constructor(
     readonly name: string,
     readonly process: NodeProcess,
+    /** What its machine is like, where that is not as usual. */
+    readonly oddFile?: string,
   ) {}
+
+  /** Its machine's clock and disk; at once, and for every start to come. */
+  setOddities(oddities: Oddities): void {
+    if (this.oddFile === undefined) throw new Error('the nodes were started without odd machines');
+    writeFileSync(this.oddFile, JSON.stringify(oddities));
+    if (this.process.isRunning) this.process.signal('SIGUSR2');
+  }
 
   get url(): string {
     return this.process.url;
@@ -94,6 +106,8 @@ export interface ClusterOptions {
   /** Data directories are made below this folder, by name of the node. */
   readonly below?: (name: string) => string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** A folder for files that say how nodes' machines are: only with it they may be odd. */
+  readonly oddFolder?: string;
 }
 
 const askLimitMs = 5_000;
@@ -253,19 +267,28 @@ export class ProcessCluster {
   async #start(place: Place): Promise<ClusterNode> {
     const { name, port, proxy } = place;
     const below = this.#options.below?.(name);
+    const { oddFolder } = this.#options;
+    const oddFile = oddFolder === undefined ? undefined : join(oddFolder, `${name}.json`);
     place.process = await NodeProcess.start({
       cluster: this.#cluster,
       ...(below !== undefined && { below }),
+      ...(oddFile !== undefined && { environment: oddMachine(oddFile) }),
       args: [
         `--join=${this.#join.join()}`,
-        `--peer-listen=127.0.0.1:${port}`,
+        `--peer-listen=${nodeHost}:${port}`,
         `--advertise=127.0.0.1:${proxy}`,
         '--log-level=warn',
         ...(this.#options.args ?? []),
       ],
     });
-    return new ClusterNode(name, place.process);
+    return new ClusterNode(name, place.process, oddFile);
   }
+}
+
+/** For a process whose machine is as the file says. */
+function oddMachine(file: string): Readonly<Record<string, string>> {
+  const program = join(projectRoot(), 'dist-tools/simulations/processes/odd-machine.js');
+  return { NODE_OPTIONS: `--import=${pathToFileURL(program).href}`, ODD_MACHINE: file };
 }
 
 interface Place {

@@ -1,13 +1,19 @@
 /** The network between real nodes: each advertises a port of this process, which passes on what comes, TCP and UDP, until it
  *  is told to cut. What is cut is silent, as a cable that was pulled: connections stand and bring nothing, packets are gone.
  *
+ *  Where a node is asked for its pulse it says by number alone, of the host that it advertises. So nodes listen at another address of
+ *  this machine, where the system has more than one, and this process has those numbers at the one that they advertise.
+ *
  *  A packet's sender is known by its port. Packets go on from the port that the sender advertises, so answers find back. */
 import { type Socket as UdpSocket, createSocket } from 'node:dgram';
 import { type Server, type Socket, connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { limits } from '../../src/base/limits.js';
 import { ownerOfConnection } from './socket-owner.js';
 
 const host = '127.0.0.1';
+/** Where nodes listen: on Linux every 127.x.y.z is this machine. */
+export const nodeHost = process.platform === 'linux' ? '127.0.0.2' : host;
 /** A process may be looked for before its table of sockets shows the connection. */
 const ownerTries = 5;
 const ownerPauseMs = 5;
@@ -25,6 +31,8 @@ interface Place {
   readonly port: number;
   readonly server: Server;
   readonly packets: UdpSocket;
+  /** For its pulse; none where nodes have no address of their own. */
+  readonly pulses: UdpSocket | undefined;
 }
 
 interface Line {
@@ -41,9 +49,13 @@ export class Proxies {
   readonly #cuts = new Set<string>();
   /** Nodes that packets neither come from nor go to. */
   readonly #deaf = new Set<string>();
+  /** Nodes that connections bring nothing to and from. */
+  readonly #stuck = new Set<string>();
   /** Packets that were passed on, and that were not. */
   passed = 0;
   dropped = 0;
+  /** Of those that were passed on, questions for a pulse and answers to them. */
+  pulses = 0;
 
   /** Opens a port for the node; resolves with it. */
   async add(node: ProxiedNode): Promise<number> {
@@ -53,14 +65,12 @@ export class Proxies {
       server.listen(0, host, resolve);
     });
     const { port } = server.address() as { port: number };
-    const packets = createSocket('udp4');
-    await new Promise<void>((resolve, reject) => {
-      packets.once('error', reject);
-      packets.bind(port, host, resolve);
-    });
-    packets.on('error', () => {});
+    const packets = await udpAt(port);
     packets.on('message', (bytes, from) => this.#packet(node, bytes, from.port));
-    this.#places.set(node.name, { node, port, server, packets });
+    const pulsePort = node.port + limits.pulsePortAbove;
+    const pulses = nodeHost === host ? undefined : await udpAt(pulsePort);
+    pulses?.on('message', (bytes, from) => this.#pulse(node, bytes, from.port));
+    this.#places.set(node.name, { node, port, server, packets, pulses });
     return port;
   }
 
@@ -81,10 +91,17 @@ export class Proxies {
     this.#deaf.add(name);
   }
 
+  /** Connections between the node and any other stand and bring nothing; packets pass. */
+  cutConnections(name: string): void {
+    this.#stuck.add(name);
+    this.#apply();
+  }
+
   /** Everything passes again. */
   mend(): void {
     this.#cuts.clear();
     this.#deaf.clear();
+    this.#stuck.clear();
     this.#apply();
   }
 
@@ -94,13 +111,15 @@ export class Proxies {
     this.#places.delete(name);
     place?.server.close();
     place?.packets.close();
+    place?.pulses?.close();
   }
 
   close(): void {
     for (const { near, far } of this.#lines) for (const socket of [near, far]) socket.destroy();
-    for (const { server, packets } of this.#places.values()) {
+    for (const { server, packets, pulses } of this.#places.values()) {
       server.close();
       packets.close();
+      pulses?.close();
     }
   }
 
@@ -109,7 +128,7 @@ export class Proxies {
     near.on('error', () => near.destroy());
     const from = await this.#whoDialled(node, near);
     if (near.destroyed) return;
-    const far = connect(node.port, host);
+    const far = connect(node.port, nodeHost);
     far.pause();
     far.on('error', () => near.destroy());
     const line = { from, to: node.name, near, far };
@@ -155,9 +174,10 @@ export class Proxies {
   /** Bytes that wait for a cut to end are not lost, as with TCP. Of a dialler that is not known all or nothing passes. */
   #flow({ from, to, near, far }: Line): void {
     const isCut = (a: string | undefined, b: string | undefined) =>
-      a === undefined || b === undefined
+      [a, b].some((name) => name !== undefined && this.#stuck.has(name)) ||
+      (a === undefined || b === undefined
         ? [...this.#cuts].some((pair) => pair.split(' ').includes((a ?? b)!))
-        : this.#cuts.has(`${a} ${b}`);
+        : this.#cuts.has(`${a} ${b}`));
     for (const [source, sink, isStopped] of [
       [near, far, isCut(from, to)],
       [far, near, isCut(to, from)],
@@ -168,13 +188,35 @@ export class Proxies {
   }
 
   #packet(to: ProxiedNode, bytes: Buffer, port: number): void {
-    const from = [...this.#places.values()].find(({ node }) => node.port === port);
+    const from = this.#sender(to, ({ node }) => node.port === port);
+    from?.packets.send(bytes, to.port, nodeHost);
+  }
+
+  #pulse(to: ProxiedNode, bytes: Buffer, port: number): void {
+    const above = limits.pulsePortAbove;
+    const from = this.#sender(to, ({ node }) => node.port + above === port);
+    if (from) this.pulses++;
+    from?.pulses?.send(bytes, to.port + above, nodeHost);
+  }
+
+  /** Of a packet that passes. */
+  #sender(to: ProxiedNode, isFrom: (place: Place) => boolean): Place | undefined {
+    const from = [...this.#places.values()].find(isFrom);
     const isDeaf = this.#deaf.has(to.name) || (from !== undefined && this.#deaf.has(from.node.name));
     if (!from || isDeaf || this.#cuts.has(`${from.node.name} ${to.name}`)) {
       this.dropped++;
-      return;
+      return undefined;
     }
     this.passed++;
-    from.packets.send(bytes, to.port, host);
+    return from;
   }
+}
+
+async function udpAt(port: number): Promise<UdpSocket> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(port, host, resolve);
+  });
+  return socket.on('error', () => {});
 }

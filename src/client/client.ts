@@ -107,6 +107,7 @@ export class Client {
         lost: () => this.#lost(),
         received: (requestId, event) => this.#received(requestId, event),
         fill: () => this.#fill(),
+        isWaiting: () => this.#queue.isWaiting || this.#requests.isWaiting || this.#subscriptions.isWaiting,
         tick: (nowMs) => this.#tick(nowMs),
         nextDeadline: () => this.#nextDeadline(),
         closed: (error) => this.#closed(error),

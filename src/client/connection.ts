@@ -11,8 +11,9 @@ import { failure, isErrorCode } from '../protocol/errors.js';
 import type { ClientMessage, ServerEvent, SessionInfo, SessionRestoreMessage } from '../protocol/messages.js';
 import { RinglogError, ownError, serverError } from './error.js';
 import { KnownAddresses } from './known-addresses.js';
+import { Silence, type SilenceOptions } from './silence.js';
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends SilenceOptions {
   readonly urls: readonly string[];
   readonly hub: string;
   readonly publisher: { readonly id: string; readonly epoch: number };
@@ -37,8 +38,6 @@ export type ConnectionState =
       readonly name: 'open';
       readonly session: SessionInfo;
       readonly sinceMs: number;
-      readonly heardMs: number;
-      readonly pingedMs?: number;
     }
   | { readonly name: 'waiting'; readonly untilMs: number; readonly error: RinglogError }
   | { readonly name: 'closed'; readonly error?: RinglogError };
@@ -60,8 +59,6 @@ export const authRequestId = 1;
 export const restoreRequestId = 2;
 export const firstRequestId = 3;
 
-/** Silence this long after a ping of our own ends a connection. */
-const pongTimeoutMs = 8_000;
 /** For a server that does not say how often it pings. */
 const pingIntervalDefaultMs = 25_000;
 /** A connection that held this long is a success: the next failure is the first again. */
@@ -72,6 +69,8 @@ const noAnswerCode = 4000;
 export class Connection {
   #state: ConnectionState = { name: 'waiting', untilMs: 0, error: ownError('UNREACHABLE') };
   readonly #addresses: KnownAddresses;
+  /** Of the open connection. */
+  readonly silence: Silence;
   #attempt = 0;
   #token: string | undefined;
   #refusedToken: string | undefined;
@@ -83,6 +82,7 @@ export class Connection {
     readonly random: Random,
   ) {
     this.#addresses = new KnownAddresses(options.urls, options.hub);
+    this.silence = new Silence(options);
   }
 
   get state(): ConnectionState {
@@ -131,10 +131,7 @@ export class Connection {
 
   received(requestId: number, event: ServerEvent, nowMs: number): Duty[] {
     if (!this.#isConnected) return [];
-    if (this.#state.name === 'open') {
-      const { session, sinceMs } = this.#state;
-      this.#state = { name: 'open', session, sinceMs, heardMs: nowMs };
-    }
+    if (this.#state.name === 'open') this.silence.heard(nowMs, event.type !== 'pong');
     switch (event.type) {
       case 'ping':
         return [{ type: 'send', requestId, message: { type: 'pong' } }];
@@ -198,9 +195,7 @@ export class Connection {
       case 'waiting':
         return state.untilMs;
       case 'open':
-        return state.pingedMs === undefined
-          ? state.heardMs + intervalOf(state.session)
-          : state.pingedMs + pongTimeoutMs;
+        return this.silence.nextDeadline();
       case 'closed':
         return Infinity;
     }
@@ -215,9 +210,9 @@ export class Connection {
       case 'waiting':
         return this.#connect(nowMs);
       case 'open':
-        if (state.pingedMs !== undefined) return this.#drop(nowMs, 'The connection fell silent.');
-        this.#state = { ...state, pingedMs: nowMs };
-        return [{ type: 'send', requestId: 0, message: { type: 'ping' } }];
+        return this.silence.tick(nowMs) === 'lost'
+          ? this.#drop(nowMs, 'The connection fell silent.')
+          : [{ type: 'send', requestId: 0, message: { type: 'ping' } }];
       case 'closed':
         return [];
     }
@@ -254,7 +249,8 @@ export class Connection {
       return [];
     }
     this.#refusedToken = undefined;
-    this.#state = { name: 'open', session, sinceMs: nowMs, heardMs: nowMs };
+    this.silence.opened(intervalOf(session), nowMs);
+    this.#state = { name: 'open', session, sinceMs: nowMs };
     return [{ type: 'opened', session }];
   }
 

@@ -22,6 +22,8 @@ export interface LinkOwner {
   received(requestId: number, event: ServerEvent): void;
   /** Says what is due by `send`, at the end of a turn. */
   fill(): void;
+  /** Whether anything that was said is unanswered. */
+  isWaiting(): boolean;
   tick(nowMs: number): void;
   nextDeadline(): number;
   /** The last word. */
@@ -45,6 +47,7 @@ export class Link {
   #socket: Socket | undefined;
   #nextRequestId = firstRequestId;
   #fillsSoon = false;
+  #bytesReceived: number | undefined;
   #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
 
   constructor(platform: Platform, options: ConnectionOptions, hub: HubName, owner: LinkOwner) {
@@ -84,6 +87,7 @@ export class Link {
       if (!this.isOpen) return;
       this.#owner.fill();
       this.#flush();
+      this.connection.silence.waits(this.#owner.isWaiting(), this.nowMs);
       this.#arm();
     });
   }
@@ -122,6 +126,7 @@ export class Link {
     if (this.#frame.length === 0) return;
     // A copy: the socket may keep what it was given.
     this.#socket?.send(this.#frame.bytes().slice());
+    this.connection.silence.sent(this.#frame.length);
     this.#frame.clear();
     this.#envelopes = 0;
   }
@@ -196,6 +201,7 @@ export class Link {
     const socket = this.#socket;
     const envelopes = decodeProtobufEvents(frame, this.#hub);
     if (!envelopes) return this.#do(this.connection.garbled(this.nowMs));
+    this.#hasReceived();
     const nowMs = this.nowMs;
     for (const { requestId, event } of envelopes) {
       const duties = this.connection.received(requestId, event, nowMs);
@@ -218,10 +224,19 @@ export class Link {
       this.#timer = undefined;
       const nowMs = this.nowMs;
       this.#owner.tick(nowMs);
+      // Whoever is still sending a long message is there, though no message comes.
+      if (this.#hasReceived()) this.connection.silence.heard(nowMs, false);
       this.#do(this.connection.tick(nowMs));
       this.fillSoon();
     });
     this.#timer = { atMs, cancel };
+  }
+
+  /** Whether bytes arrived since the last look, as far as that can be known. */
+  #hasReceived(): boolean {
+    const before = this.#bytesReceived;
+    this.#bytesReceived = this.#socket?.bytesReceived?.();
+    return this.#bytesReceived !== before;
   }
 
   /** Nothing is due any more. */

@@ -31,6 +31,14 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: number;
   readonly reconnectMinMs?: number;
   readonly reconnectMaxMs?: number;
+  /** A connection on which something is unanswered and nothing arrives is asked for a sign of life after this long, … */
+  readonly askAfterMs?: number;
+  /** … and given up when there is none for this long after: the client goes on at the next node. Doubled, up to 8 s, where connections
+   *  are given up again and again. */
+  readonly silenceMs?: number;
+  /** The most silence before a ping on a connection on which nothing is unanswered; what the server says, 25 s by default, is never
+   *  exceeded. A reader that must hear soon that its node is gone sets less; each ping costs the node a little. */
+  readonly heartbeatMs?: number;
   /** Instead of the global `WebSocket`. */
   readonly webSocket?: WebSocketConstructor;
   /** Clock, timers, chance and sockets, for tests. */
@@ -49,6 +57,9 @@ export const defaults = {
   connectTimeoutMs: 10_000,
   reconnectMinMs: 100,
   reconnectMaxMs: 30_000,
+  askAfterMs: 1_000,
+  silenceMs: 2_000,
+  heartbeatMs: 25_000,
   historyTimeoutMs: 30_000,
   closeTimeoutMs: 5_000,
 } as const;

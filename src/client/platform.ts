@@ -30,6 +30,8 @@ export interface Socket {
   send(frame: Uint8Array): void;
   /** `code`: 1000, or 4000 to 4999. */
   close(code: number, reason: string): void;
+  /** Bytes that ever arrived, parts of messages too, where that can be known. */
+  bytesReceived?(): number | undefined;
 }
 
 /** What browsers call `WebSocket`, as far as it is used here. */
@@ -44,6 +46,8 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
   /** Ends the connection without waiting for the other side; the package `ws` has it. */
   terminate?(): void;
+  /** What a connection of the package `ws` runs on. */
+  readonly _socket?: { readonly bytesRead: number } | null;
 }
 export type WebSocketConstructor = new (url: string, subprotocols: string[]) => WebSocketLike;
 
@@ -131,6 +135,7 @@ function openWebSocket(
       // The other side may never answer: for the client it is over now.
       ended(code, reason);
     },
+    bytesReceived: () => socket?._socket?.bytesRead,
   };
 }
 

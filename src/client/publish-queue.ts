@@ -67,6 +67,11 @@ export class PublishQueue {
     return this.#size;
   }
 
+  /** Something under way is unanswered. */
+  get isWaiting(): boolean {
+    return this.#sent.size > 0;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }

@@ -52,6 +52,10 @@ export class Requests {
   readonly #waiting = new Map<Request, number>();
   readonly #sent = new Map<number, Request>();
 
+  get isWaiting(): boolean {
+    return this.#sent.size > 0;
+  }
+
   add<Q extends Question>(message: Q, deadlineMs: number): Promise<AnswerTo<Q>> {
     return new Promise((resolve, reject) => {
       const answered = (event: ServerEvent): void => resolve(event as AnswerTo<Q>);

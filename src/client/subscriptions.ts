@@ -43,6 +43,10 @@ export class Subscriptions implements SubscriptionHost {
     this.report = report;
   }
 
+  get isWaiting(): boolean {
+    return this.#asked.size > 0;
+  }
+
   get(channel: string): Subscription | undefined {
     return this.#byChannel.get(channel);
   }

@@ -4,7 +4,7 @@ import type { Result } from '../base/result.js';
 import type { Grants } from '../channels/grants.js';
 import type { Change, SettingsDocument } from '../hubs/change.js';
 import type { ChangeOutcome, ChangeRefusal, RingIntent } from '../cluster/ring-intent.js';
-import type { Role } from '../cluster/member.js';
+import type { Profile, Role } from '../cluster/member.js';
 import type { ChannelSize } from './ports.js';
 import type { ProofPage, ProofRefusal, ProofRequest, VerifiedState } from './cluster/proof.js';
 import type { RingStatus } from './cluster/ring-status.js';
@@ -265,6 +265,8 @@ export interface ClusterStatus {
   }[];
 }
 
+export type Addresses = Partial<Pick<Profile, 'clientAddresses' | 'peerAddress'>>;
+
 /** Operations on the ring. They resolve when the change is decided, with the version it begins with; `ring` tells how far it
  *  is. Refusals are stable codes: cluster/ring-intent.ts, cluster/ring-change.ts. */
 export interface ClusterApi {
@@ -272,8 +274,8 @@ export interface ClusterApi {
   change(intent: RingIntent): Promise<ChangeOutcome>;
   /** Peer addresses of nodes that may be there. */
   learn(addresses: readonly string[]): void;
-  /** Where clients find this node from now on: told to the others, and by them to their clients. */
-  announce(clientAddresses: readonly string[]): void;
+  /** Where clients, or other nodes, find this one from now on: told to the others, and by them to their clients. */
+  announce(addresses: Addresses): void;
   /** This node, alone until now and without entries, joins the ring of the node at that peer address. */
   join(address: string): Promise<Result<number, JoinRefusal>>;
   /** Reads everything this node holds from disk, has the other homes do the same, and compares: proof that they hold the same,

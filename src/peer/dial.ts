@@ -4,7 +4,7 @@ import type { NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
 import type { Timers } from '../engine/ports.js';
 import type { Hello } from './hello.js';
-import { provenHello } from './proof.js';
+import { WrongPeer, provenHello } from './proof.js';
 import type { Security } from './security.js';
 import { helloIn, metadataOf, peerService } from './service.js';
 
@@ -50,10 +50,13 @@ export class Dial {
     call.once('metadata', (metadata: grpc.Metadata) => {
       if (this.#isOver) return;
       const certificate = call.getAuthContext()?.sslPeerCertificate;
-      const proven = provenHello(own, helloIn(metadata), certificate, security);
-      if (!proven.ok) return fail(new Error(proven.error));
+      const proven = provenHello(own, helloIn(metadata), certificate, security, 'answers');
+      if (!proven.ok) return fail(new WrongPeer(proven.error));
       const hello = proven.value;
-      if (hello.node !== peer) return fail(new Error(`node ${hello.node} answers there, not ${peer}`));
+      if (hello.node !== peer) {
+        const wrong = `It is node ${hello.node} by now, and was ${peer}: if the disk of that one is gone, ringlog node remove ${peer}.`;
+        return fail(new WrongPeer(wrong));
+      }
       this.#isOver = true;
       this.#cancelLate();
       done({ hello, certificate: certificate?.raw, call, close: () => client.close() });

@@ -1,5 +1,6 @@
 /** Why a node could not be reached, as a sentence with what to do. */
 import * as grpc from '@grpc/grpc-js';
+import { WrongPeer } from './proof.js';
 import type { Security } from './security.js';
 
 export interface Fault {
@@ -11,17 +12,19 @@ const { status } = grpc;
 const refusedMax = 300;
 
 export function faultOf(error: unknown, address: string, security: Security): Fault {
+  if (error instanceof WrongPeer)
+    return { code: 'PEER_REFUSED', message: `The node at ${address} is not talked to: ${error.message}` };
   const isSealed = security.kind === 'sealed';
   const isGiven = isSealed && security.isGiven;
   const { code, details = String(error) } = error as Partial<grpc.ServiceError>;
   if (code === status.FAILED_PRECONDITION)
     return { code: 'PEER_REFUSED', message: `The node at ${address} refuses: ${printable(details)}` };
   if (isGiven && /certificate|self.signed|issuer|revoked|CRL|purpose|verify|alert/i.test(details)) {
-    const message = `The certificate of the node at ${address} is not taken (${printable(details)}): it must be of an authority in --peer-ca-file, be within its time, and be for serverAuth and clientAuth.`;
+    const message = `The certificate of the node at ${address} is not taken (${printable(details)}): it must be of an authority in --peer-ca-file, be within its time, and be for serverAuth and clientAuth. A node without --peer-cert-file has none.`;
     return { code: 'PEER_REFUSED', message };
   }
   if (isSealed && /certificate|self.signed|verify|alert/i.test(details)) {
-    const message = `The node at ${address} has another cluster key: give both the same with --cluster-key-file.`;
+    const message = `The node at ${address} has another cluster key: give both the same with --cluster-key-file. If they have the same, that node has certificates of its own: give this one some too, with --peer-cert-file.`;
     return { code: 'PEER_REFUSED', message };
   }
   if (/wrong version number|packet length too long|EPROTO/i.test(details)) {

@@ -21,6 +21,9 @@ export interface Hello {
   readonly pulsePort: number;
 }
 
+/** Of the two that say hello the other one. */
+export type Which = 'called' | 'answers';
+
 /** This program's. A newer one goes on speaking the older ones' versions. */
 export const protocolVersions = { oldest: 1, newest: 1 } as const;
 
@@ -78,18 +81,18 @@ function isAddress(text: string): boolean {
   return text.length <= limits.addressBytesMax && /^[!-~]+$/.test(text);
 }
 
-/** The version both speak, or a sentence for the other side why there is none. `us` is the one that refuses. */
-export function versionWith(us: Hello, them: Hello): Result<number, string> {
+/** The version both speak, or a sentence for whoever called why there is none. `us` is the one that refuses, `which` what `them` did. */
+export function versionWith(us: Hello, them: Hello, which: Which = 'called'): Result<number, string> {
   if (us.cluster !== them.cluster) {
     return err(
-      `This node belongs to the cluster "${us.cluster}", the one that called to "${them.cluster}": give both the same --cluster-name.`,
+      `This node belongs to the cluster "${us.cluster}", the one that ${which} to "${them.cluster}": give both the same --cluster-name.`,
     );
   }
   const newest = Math.min(us.newest, them.newest);
   if (newest >= Math.max(us.oldest, them.oldest)) return ok(newest);
   const [ours, theirs] = [versionsText(us), versionsText(them)];
   return err(
-    `This node speaks peer protocol ${ours}, the one that called ${theirs}: run versions of Ringlog that follow one another.`,
+    `This node speaks peer protocol ${ours}, the one that ${which} ${theirs}: run versions of Ringlog that follow one another.`,
   );
 }
 

@@ -44,7 +44,7 @@ export interface PeerPortOptions {
 const portOfDiscovery = 7947;
 
 export class PeerPort implements Peers {
-  readonly own: Hello;
+  readonly own: OwnHello;
   readonly port: number;
   readonly #options: PeerPortOptions;
   readonly #listener: Listener;
@@ -155,6 +155,11 @@ export class PeerPort implements Peers {
       this.#notices.tell(code, message, `${code} ${address}`);
   }
 
+  /** Where this node is found from now on; connections that are open stay. */
+  moved(address: string): void {
+    this.own.address = address;
+  }
+
   /** Of this node, in place of those before. Connections that are open stay, but those of whom the authorities have taken back. */
   renew(certificates: Certificates): void {
     const { security } = this.#options;
@@ -259,9 +264,12 @@ interface Bound {
   readonly datagrams: Datagrams;
 }
 
+/** A machine's address may change. */
+type OwnHello = Hello & { address: string };
+
 /** What a node says of itself, once it is known where it listens. */
 interface Known {
-  readonly own: Hello;
+  readonly own: OwnHello;
   readonly addresses: AddressBook;
   readonly pulse: Pulse | undefined;
 }

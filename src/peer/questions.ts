@@ -2,7 +2,7 @@
 import type * as grpc from '@grpc/grpc-js';
 import { limits } from '../base/limits.js';
 import type { Hello } from './hello.js';
-import { calledItself, provenHello } from './proof.js';
+import { WrongPeer, calledItself, provenHello } from './proof.js';
 import type { Security } from './security.js';
 import { helloIn, metadataOf, peerService } from './service.js';
 
@@ -61,9 +61,9 @@ export class Questions {
       );
       call.once('metadata', (metadata: grpc.Metadata) => {
         const certificate = call.getAuthContext()?.sslPeerCertificate;
-        const proven = provenHello(own, helloIn(metadata), certificate, security);
+        const proven = provenHello(own, helloIn(metadata), certificate, security, 'answers');
         if (proven.ok) return this.#parts.met(proven.value);
-        reject(new Error(proven.error));
+        reject(new WrongPeer(proven.error));
         call.cancel();
       });
     });

@@ -26,6 +26,8 @@ export interface ClusterPlan {
   readonly join: JoinPlan;
   /** What discovery proves with; without a cluster key nothing is proved. */
   readonly secret: Buffer | undefined;
+  /** Where others find this node on the interface with that address, or, without one, as its machine is now. */
+  addressAt(at?: string): string;
 }
 
 const defaultPort = 7946;
@@ -79,7 +81,14 @@ export async function openCluster(
     seeds: join.value.addresses,
     joinsOthers: config.role === 'core' && !config.join.includes('none'),
   };
-  return { peers, options, join: join.value, secret: key && derive(key, 'discovery', 32) };
+  const { advertise } = config;
+  return {
+    peers,
+    options,
+    join: join.value,
+    secret: key && derive(key, 'discovery', 32),
+    addressAt: (at) => advertised(advertise, at === undefined ? listen : onInterface(listen, at), peers.port),
+  };
 }
 
 async function open(options: Parameters<typeof PeerPort.open>[0]): Promise<PeerPort> {
@@ -145,6 +154,11 @@ function refuseOpenNetwork(listen: ListenAddress, key: ClusterKey | undefined): 
     `Without a cluster key a node talks to nodes of its own machine only, and ${formatListen(listen)} is open to others. ` +
       'Make a key with `ringlog key new`, give the same to all nodes with --cluster-key-file, or listen on 127.0.0.1.',
   );
+}
+
+/** Who listens at one address is found there alone. */
+function onInterface(listen: ListenAddress, at: string): ListenAddress {
+  return isAnywhere(listen.host) ? { ...listen, host: at } : listen;
 }
 
 function advertised(advertise: string, listen: ListenAddress, port: number): string {

@@ -126,9 +126,13 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     logger.info({ url, nodeId: directory.nodeId, data: directory.path }, 'Listening.');
     tellListening(url, tls, options);
     const addresses = clientAddressesOf(config, address);
-    node.cluster?.announce(addresses);
+    node.cluster?.announce({ clientAddresses: addresses });
     cluster ??= await openPeers(addresses);
-    if (cluster) finding = await find(parts, { cluster, node, fail });
+    if (cluster)
+      finding = await find(parts, {
+        ...{ cluster, node, fail },
+        clients: () => clientAddressesOf(config, address),
+      });
     return { url, config, directory, api: node, failed, stop: () => (stopping ??= stop()) };
   } catch (error) {
     await stop();
@@ -202,23 +206,41 @@ async function startNode(parts: NodeParts, cluster: ClusterPlan | undefined): Pr
   }
 }
 
-async function find(
-  parts: NodeParts,
-  { cluster, node, fail }: { cluster: ClusterPlan; node: CurrentNode; fail: (message: string) => void },
-): Promise<Finding> {
+/** With the address at which this node is found by now. */
+function asNow(cluster: ClusterPlan): ClusterPlan {
+  const { options, peers } = cluster;
+  return {
+    ...cluster,
+    options: { ...options, profile: { ...options.profile, peerAddress: peers.own.address } },
+  };
+}
+
+interface FindParts {
+  readonly cluster: ClusterPlan;
+  readonly node: CurrentNode;
+  fail(message: string): void;
+  /** Where clients find it by now. */
+  clients(): readonly string[];
+}
+
+async function find(parts: NodeParts, { cluster, node, fail, clients }: FindParts): Promise<Finding> {
   const { directory, observer } = parts;
-  const { cluster: name, node: id, address } = cluster.peers.own;
+  const { cluster: name, node: id } = cluster.peers.own;
   const finding = new Finding({
     node,
     join: cluster.join,
     observer,
-    own: { cluster: name, node: id, address },
+    own: (at) => ({ cluster: name, node: id, address: cluster.addressAt(at) }),
+    moved: () => {
+      cluster.peers.moved(cluster.addressAt());
+      node.cluster?.announce({ peerAddress: cluster.peers.own.address, clientAddresses: clients() });
+    },
     secret: cluster.secret,
     begin: async () => {
       try {
         await node.become(async () => {
           await noteMember(directory.path);
-          return startable(parts, cluster);
+          return startable(parts, asNow(cluster));
         });
       } catch (error) {
         fail(error instanceof Error ? error.message : String(error));

@@ -11,8 +11,10 @@ export interface FindingParts {
   readonly node: CurrentNode;
   readonly join: JoinPlan;
   readonly observer: Observer;
-  /** What the node says of itself to the local network. */
-  readonly own: Omit<Announcement, 'standing'>;
+  /** What the node says of itself to the local network, on the interface with that address. */
+  own(at: string): Omit<Announcement, 'standing'>;
+  /** The machine has other interfaces than before. */
+  moved(): void;
   /** Derived from the cluster key. */
   readonly secret: Buffer | undefined;
   /** Goes on among others. */
@@ -21,6 +23,8 @@ export interface FindingParts {
 
 /** How often a node looks whether it holds entries by now. */
 const lookMs = 1_000;
+/** How often multicast is tried where the system has none. */
+const againMs = 10_000;
 
 export class Finding {
   readonly #parts: FindingParts;
@@ -30,13 +34,15 @@ export class Finding {
   #begun: Promise<void> | undefined;
   readonly #apart = new Set<string>();
   #cancel: () => void = () => {};
+  #cancelAgain: () => void = () => {};
+  #isStopped = false;
 
   constructor(parts: FindingParts) {
     this.#parts = parts;
   }
 
   async start(): Promise<void> {
-    const { join, secret, own } = this.#parts;
+    const { join } = this.#parts;
     await this.#look();
     if (join.names.length > 0)
       this.#names = new Names({
@@ -45,24 +51,39 @@ export class Finding {
         found: (addresses) => this.#parts.node.cluster?.learn(addresses),
         missing: (name) => this.#alarm(`No node is found behind ${name}: it is looked up again.`),
       });
-    if (!join.isAuto) return;
+    if (join.isAuto) await this.#openMulticast();
+  }
+
+  /** A machine whose network is not up yet may have none for now: it is said once, and tried again. */
+  async #openMulticast(isFirst = true): Promise<void> {
+    const { secret, own, moved } = this.#parts;
     try {
-      this.#multicast = await Multicast.open({
+      const multicast = await Multicast.open({
         secret,
         clock: systemClock,
         timers: systemTimers,
         random: systemRandom,
-        own: () => ({ ...own, standing: this.#standing() }),
+        own: (at) => ({ ...own(at), standing: this.#standing() }),
         heard: (announcement) => this.#heard(announcement),
+        changed: moved,
       });
+      if (this.#isStopped) multicast.stop();
+      else this.#multicast = multicast;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      this.#alarm(`Other nodes cannot be found by themselves here (${why}): name one with --join host:port.`);
+      if (isFirst)
+        this.#alarm(
+          `Other nodes cannot be found by themselves here (${why}): name one with --join host:port.`,
+        );
+      if (!this.#isStopped)
+        this.#cancelAgain = systemTimers.after(againMs, () => void this.#openMulticast(false));
     }
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#cancel();
+    this.#cancelAgain();
     this.#multicast?.stop();
     this.#names?.stop();
     await this.#begun?.catch(() => undefined);

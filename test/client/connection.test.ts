@@ -12,6 +12,9 @@ const options: ConnectionOptions = {
   connectTimeoutMs: 10_000,
   reconnectMinMs: 100,
   reconnectMaxMs: 30_000,
+  askAfterMs: 1_000,
+  silenceMs: 2_000,
+  heartbeatMs: 25_000,
 };
 const half = { next: () => 0.5, bytes: (length: number) => new Uint8Array(length) };
 
@@ -76,9 +79,9 @@ function at(stage: Stage, changes: Partial<ConnectionOptions> = {}): Connection 
   return connection;
 }
 
-function stageOf({ state }: Connection): Stage {
+function stageOf({ state, silence }: Connection): Stage {
   if (state.name === 'connecting') return state.step;
-  if (state.name === 'open') return state.pingedMs === undefined ? 'open' : 'pinged';
+  if (state.name === 'open') return silence.isPinged ? 'pinged' : 'open';
   return state.name;
 }
 

@@ -16,6 +16,8 @@ export class Wire {
   readonly toClient: (Uint8Array | { readonly code: number; readonly reason: string })[] = [];
   session: FakeSession | undefined;
   state: 'dialling' | 'open' | 'closed' = 'dialling';
+  /** What the client's system says of it. */
+  bytesReceived = 0;
   constructor(
     readonly url: string,
     readonly events: SocketEvents,
@@ -154,6 +156,7 @@ export class World {
         if (wire.session) this.node.gone(wire.session);
         this.#ended(wire, code, reason);
       },
+      bytesReceived: () => wire.bytesReceived,
     };
   }
 

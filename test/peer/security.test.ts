@@ -143,7 +143,8 @@ describe('a connection', () => {
   test('that another version of the protocol wants is refused; one that speaks ours too is not', async () => {
     const a = await open(async () => ({ kind: 'plain' }));
     const newer = await open(async () => ({ kind: 'plain' }), { versions: { oldest: 2, newest: 3 } });
-    await expectFault(newer.port, a.port.own.address, 'speaks peer protocol');
+    await expectFault(newer.port, a.port.own.address, 'speaks peer protocol version 1');
+    await expectFault(a.port, newer.port.own.address, 'speaks peer protocol versions 2 to 3');
     const both = await open(async () => ({ kind: 'plain' }), { versions: { oldest: 1, newest: 2 } });
     await expectAnswer(both.port, a.port.own.address);
   });

@@ -7,7 +7,7 @@ export function clusterApi(cluster: Cluster): ClusterApi {
     ring: () => cluster.rings.status(),
     change: (intent) => cluster.rings.change(intent),
     learn: (addresses) => cluster.learn(addresses),
-    announce: (clientAddresses) => cluster.announce(clientAddresses),
+    announce: (addresses) => cluster.announce(addresses),
     join: (address) => cluster.join(address),
     verify: (options = {}) => cluster.verify(options),
     prove: (request) => cluster.prove(request),

@@ -14,7 +14,7 @@ import { isNowhere, versionTold } from '../../cluster/ring.js';
 import { isPresenceMessage } from '../../presence/messages.js';
 import type { Frame } from '../../replication/messages.js';
 import type { RingPlan } from '../../replication/replica.js';
-import type { ClusterStatus, JoinRefusal, VerifyOptions, VerifyReport } from '../api.js';
+import type { Addresses, ClusterStatus, JoinRefusal, VerifyOptions, VerifyReport } from '../api.js';
 import type { Attached } from './attached.js';
 import { clientAddresses } from './client-addresses.js';
 import { clusterStatus } from './cluster-status.js';
@@ -179,9 +179,9 @@ export class Cluster implements Neighbours {
     return (await this.#attached?.prove(request)) ?? err('not-serving');
   }
 
-  /** Where clients find this node. */
-  announce(addresses: readonly string[]): void {
-    this.#gossip.say({ clientAddresses: addresses });
+  /** Where this node is found. */
+  announce(addresses: Addresses): void {
+    this.#gossip.say(addresses);
   }
 
   clientAddresses(): readonly string[] {

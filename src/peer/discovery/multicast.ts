@@ -1,6 +1,8 @@
 /** Finds nodes of the local network: each says now and then that it is there, and at once when somebody new is heard. Without
- *  a cluster key only on the interface of the machine itself. */
-import { type Socket, createSocket } from 'node:dgram';
+ *  a cluster key only on the interface of the machine itself. Interfaces come and go while a node runs, and one may start before
+ *  its network is up: they are looked at anew each time something is said, and each hears where the node is found on it. */
+import { createSocket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
 import { limits } from '../../base/limits.js';
 import type { Clock, Random, Timers } from '../../engine/ports.js';
 import { type Announcement, decodeAnnouncement, encodeAnnouncement } from './announcement.js';
@@ -12,10 +14,29 @@ export interface MulticastOptions {
   readonly timers: Timers;
   readonly random: Random;
   readonly group?: { readonly address: string; readonly port: number };
-  /** What this node says of itself now. */
-  own(): Announcement;
+  /** Addresses of the interfaces to speak and listen on; of the system by default. */
+  readonly interfaces?: () => readonly string[];
+  readonly openSocket?: () => GroupSocket;
+  /** What this node says of itself now, on the interface with that address. */
+  own(at: string): Announcement;
   heard(announcement: Announcement): void;
+  /** There are other interfaces than before. */
+  changed?(): void;
 }
+
+/** A socket of one group. */
+export interface GroupSocket {
+  /** Rejects with what the system says where it has no multicast. */
+  bind(port: number): Promise<void>;
+  /** Throws what the system says. */
+  join(group: string, at: string): void;
+  /** Resolves once it is sent, or cannot be. */
+  send(bytes: Uint8Array, port: number, group: string, at: string): Promise<void>;
+  onDatagram(received: (datagram: Uint8Array, from: string) => void): void;
+  close(): void;
+}
+
+const loopback = '127.0.0.1';
 
 const defaultGroup = { address: '239.255.77.46', port: 7947 };
 const often = { everyMs: 1_000, times: 10 };
@@ -27,7 +48,9 @@ const answerWithinMs = 50;
 export class Multicast {
   readonly #options: MulticastOptions;
   readonly #group: { readonly address: string; readonly port: number };
-  readonly #socket: Socket;
+  readonly #socket: GroupSocket;
+  #joined = new Set<string>();
+  #sending: Promise<void> = Promise.resolve();
   readonly #heardAt = new Map<string, number>();
   #announced = 0;
   #cancel: () => void = () => {};
@@ -37,7 +60,7 @@ export class Multicast {
   private constructor(options: MulticastOptions) {
     this.#options = options;
     this.#group = options.group ?? defaultGroup;
-    this.#socket = createSocket({ type: 'udp4', reuseAddr: true });
+    this.#socket = (options.openSocket ?? systemSocket)();
   }
 
   /** Rejects with what the system says where it has no multicast. */
@@ -53,22 +76,36 @@ export class Multicast {
   }
 
   async #bind(): Promise<void> {
-    const socket = this.#socket;
-    const here = this.#options.secret ? undefined : '127.0.0.1';
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject);
-      socket.bind(this.#group.port, () => {
-        socket.off('error', reject);
-        resolve();
-      });
-    });
-    socket.on('error', () => undefined);
-    socket.addMembership(this.#group.address, here);
-    if (here !== undefined) socket.setMulticastInterface(here);
-    socket.setMulticastLoopback(true);
-    socket.setMulticastTTL(1);
-    socket.on('message', (datagram, from) => this.#received(datagram, from.address));
+    await this.#socket.bind(this.#group.port);
+    this.#socket.onDatagram((datagram, from) => this.#received(datagram, from));
+    const fault = this.#join(this.#interfaces());
+    if (this.#joined.size === 0) throw fault;
     this.#announce();
+  }
+
+  #interfaces(): readonly string[] {
+    const { secret, interfaces = ownInterfaces } = this.#options;
+    const all = secret ? interfaces() : [];
+    return all.length > 0 ? all : [loopback];
+  }
+
+  /** Returns what the system said of the last that cannot be joined: it is tried again. */
+  #join(all: readonly string[]): unknown {
+    const before = this.#joined;
+    let fault: unknown;
+    // What is gone is forgotten: the system has left the group there, and it may come back.
+    this.#joined = new Set(all.filter((at) => before.has(at)));
+    for (const at of all) {
+      if (this.#joined.has(at)) continue;
+      try {
+        this.#socket.join(this.#group.address, at);
+        this.#joined.add(at);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') this.#joined.add(at);
+        else fault = error;
+      }
+    }
+    return fault;
   }
 
   stop(): void {
@@ -98,15 +135,29 @@ export class Multicast {
   }
 
   #send(): void {
-    const bytes = encodeAnnouncement(this.#options.own(), this.#options.secret);
-    this.#socket.send(bytes, this.#group.port, this.#group.address, () => undefined);
+    const { own, secret, changed } = this.#options;
+    const before = [...this.#joined].join();
+    const all = this.#interfaces();
+    this.#join(all);
+    if ([...this.#joined].join() !== before) {
+      // Whoever is there now may be new to this node, and this node to them.
+      this.#announced = 0;
+      changed?.();
+    }
+    const { address, port } = this.#group;
+    for (const at of this.#joined) {
+      const bytes = encodeAnnouncement(own(at), secret);
+      this.#sending = this.#sending.then(() =>
+        this.#isStopped ? undefined : this.#socket.send(bytes, port, address, at),
+      );
+    }
   }
 
   #received(datagram: Uint8Array, from: string): void {
     const { secret, clock } = this.#options;
     if (!secret && !from.startsWith('127.')) return;
     const announcement = decodeAnnouncement(datagram, secret);
-    const { cluster, node } = this.#options.own();
+    const { cluster, node } = this.#options.own(loopback);
     if (!announcement || announcement.cluster !== cluster || announcement.node === node) return;
     const now = clock.monotonicMs();
     const last = this.#heardAt.get(announcement.node);
@@ -116,4 +167,43 @@ export class Multicast {
     if (last === undefined || now - last > newAfterMs) this.announceSoon();
     this.#options.heard(announcement);
   }
+}
+
+/** Of other machines' networks. */
+function ownInterfaces(): readonly string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .filter(({ internal, family }) => !internal && family === 'IPv4')
+    .map(({ address }) => address);
+}
+
+function systemSocket(): GroupSocket {
+  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  return {
+    async bind(port) {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('error', reject);
+        socket.bind(port, () => {
+          socket.off('error', reject);
+          resolve();
+        });
+      });
+      socket.on('error', () => undefined);
+      socket.setMulticastLoopback(true);
+      socket.setMulticastTTL(1);
+    },
+    join: (group, at) => socket.addMembership(group, at),
+    send: (bytes, port, group, at) =>
+      new Promise((resolve) => {
+        try {
+          socket.setMulticastInterface(at);
+          socket.send(bytes, port, group, () => resolve());
+        } catch {
+          // The interface went away between the look and now.
+          resolve();
+        }
+      }),
+    onDatagram: (received) => void socket.on('message', (datagram, from) => received(datagram, from.address)),
+    close: () => socket.close(),
+  };
 }
