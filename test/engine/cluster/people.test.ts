@@ -1,14 +1,12 @@
 /** Accounts among nodes: one owner for a name, whoever took the registration, and one answer everywhere. */
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../../src/base/random.js';
 import type { Principal } from '../../../src/engine/api.js';
 import { TestSecrets } from '../../people/secrets.js';
-import { type Json, TestSession, admin, anonymous } from '../harness.js';
+import { type Json, TestSession, anonymous } from '../harness.js';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
 
 async function start(): Promise<ClusterWorld> {
-  const random = seededRandom(1);
-  const secrets = { ...new TestSecrets().secrets, randomBytes: (count: number) => random.bytes(count) };
+  const { secrets } = new TestSecrets();
   const world = await ClusterWorld.start({ nodes: 5, replicas: 3, keepsSettings: true, secrets });
   const value = { type: 'directory', registration: true };
   const put = { type: 'put', section: 'providers', name: 'people', value } as const;
@@ -121,77 +119,19 @@ test('the key of a deleted account is trimmed at every home of it', async () => 
   if (!entered.ok) throw new Error(entered.error.code);
   expect(await ask(world, world.nodes[1]!, 'delete', {}, entered.value)).toEqual({ name: 'ada' });
   await world.pass(60_000);
-  const held = await keysHeld(world);
-  expect(held).toHaveLength(3);
-  expect(held.flat()).not.toContain('key');
-});
-
-/** What stands in the logs of keys, of each home of each. */
-async function keysHeld(world: ClusterWorld): Promise<string[][]> {
-  const held: string[][] = [];
-  for (const { engine, handlers } of world.nodes) {
-    const channels = handlers && (await world.run(engine.channels('default', { limit: 100 })));
-    for (const { ref } of channels?.ok ? channels.value : []) {
-      if (!ref.channel.startsWith('$keys:')) continue;
-      const page = await world.run(engine.queryLog('default', ref.channel, {}));
-      held.push(page.ok ? page.value.entries.flatMap(({ entry }) => entry.content?.event ?? []) : ['?']);
-    }
+  let homes = 0;
+  for (const { engine } of world.nodes) {
+    const channels = await world.run(engine.channels('default', { limit: 100 }));
+    const found = channels.ok
+      ? channels.value.find(({ ref }) => ref.channel.startsWith('$keys:'))
+      : undefined;
+    if (!found) continue;
+    homes++;
+    const page = await world.run(engine.queryLog('default', found.ref.channel, {}));
+    const events = page.ok ? page.value.entries.flatMap(({ entry }) => entry.content?.event ?? []) : ['?'];
+    expect(events).not.toContain('key');
   }
-  return held;
-}
-
-/** Begins at the last node, which dies once the others hold what it wrote to `$users`, and no more. */
-async function dyingAfter(
-  world: ClusterWorld,
-  [event, times]: readonly [string, number],
-  action: string,
-  request: object,
-  principal?: Principal,
-): Promise<void> {
-  const [first, last] = [world.nodes[0]!, world.nodes[4]!];
-  void last.engine.people(principal ?? anonymous, 'default', action, request, '10.0.0.9');
-  const written = async () => {
-    const page = await world.run(first.engine.queryLog('default', '$users', {}));
-    const entries = page.ok ? page.value.entries : [];
-    return entries.filter(({ entry }) => entry.content?.event === event).length;
-  };
-  while ((await written()) < times) await world.pass(0.1);
-  last.kill();
-}
-
-test('a node dies between the deletion of an account and that of its key: the others finish it, and so does one that starts again', async () => {
-  const world = await start();
-  await ask(world, world.nodes[0]!, 'register', ada(1));
-  await ask(world, world.nodes[0]!, 'register', { name: 'bob', password: 'the password of bob' });
-  await dyingAfter(world, ['delete', 1], 'delete', { name: 'ada' }, admin);
-  expect((await keysHeld(world)).flat()).not.toContain('destroyed');
-  await world.pass(60_000);
-  expect(await ask(world, world.nodes[0]!, 'login', ada(1))).toBe('UNAUTHENTICATED');
-  expect((await keysHeld(world)).flat()).toContain('destroyed');
-  await world.run(world.nodes[4]!.start(false));
-  await world.pass(60_000);
-  const held = await keysHeld(world);
-  expect(held).toHaveLength(6);
-  // Of bob.
-  expect(held.filter((events) => events.includes('key'))).toHaveLength(3);
-  const bob = { name: 'bob', password: 'the password of bob' };
-  expect(await ask(world, world.nodes[0]!, 'login', bob)).toMatchObject({ user: 'bob' });
-});
-
-test('a node dies before the key of a registration that came second is destroyed: so it is after all have started again, in a hub that nobody uses', async () => {
-  const world = await start();
-  await ask(world, world.nodes[0]!, 'register', ada(1));
-  const race = ask(world, world.nodes[0]!, 'register', { ...ada(2), name: 'bob' });
-  await dyingAfter(world, ['register', 3], 'register', { ...ada(5), name: 'bob' });
-  expect(await race).toEqual({ name: 'bob' });
-  await world.pass(100);
-  for (const node of world.nodes.slice(0, 4)) node.kill();
-  for (const node of world.nodes) await world.run(node.start(false));
-  await world.pass(60_000);
-  const held = await keysHeld(world);
-  expect(held).toHaveLength(9);
-  // Of ada and of one bob.
-  expect(held.filter((events) => events.includes('key'))).toHaveLength(6);
+  expect(homes).toBe(3);
 });
 
 test('attack 26: a name that is not there is answered as late as a wrong password, and no better by a node that cannot read keys', async () => {
@@ -219,18 +159,9 @@ test('attack 26: a name that is not there is answered as late as a wrong passwor
   }
   expect(far).toHaveLength(2);
   // Who asks at first finds nothing at hand: nodes that hold no keys ask another, there and back.
-  for (const name of ['nobody', 'ada']) {
-    for (const node of world.nodes) node.kill();
-    for (const node of world.nodes) await world.run(node.start(false));
-    await world.pass(8_000);
-    for (const node of far) {
-      await world.run(node.engine.enter('default', undefined));
-      await ask(world, node, 'challenge', { name });
-      // Whoever owns the key has just started as well, and knows what of it is committed once somebody asks.
-      if ((await asked(node, name)).code === 'UNAVAILABLE') await world.pass(500);
-      const { code, tookMs } = await asked(node, name);
-      expect([code, tookMs >= 1]).toEqual(['UNAUTHENTICATED', true]);
-    }
+  for (const [i, name] of ['nobody', 'ada'].entries()) {
+    const { code, tookMs } = await asked(far[i]!, name);
+    expect([code, tookMs >= 1]).toEqual(['UNAUTHENTICATED', true]);
   }
   const alone = far[0]!;
   for (const node of world.nodes) if (node !== alone) node.kill();
