@@ -29,6 +29,8 @@ export interface Options {
   readonly seed: number;
   /** The node that is killed was cut off before, and its disk is gone. */
   readonly losesDisk: boolean;
+  /** The two nodes that live do not see each other for a while, and both take changes. */
+  readonly parts: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -52,10 +54,10 @@ export async function runContacts(options: Options): Promise<Result> {
 async function run(
   cluster: ProcessCluster,
   people: readonly Person[],
-  { rounds, losesDisk, signal }: Options,
+  { rounds, losesDisk, parts, signal }: Options,
 ): Promise<Result> {
   const [ada, ben, cem] = people as [Person, Person, Person];
-  await begin(ada, 3 * Math.ceil(rounds / 3));
+  await begin(ada, 4 * Math.ceil(rounds / 3));
   for (const person of people) await person.open();
   const begun = performance.now();
   const namesOf = await nodeNames(cluster);
@@ -74,6 +76,12 @@ async function run(
     const away = killUnder(ben, victim);
     await act(people, third, signal);
     await away;
+  }
+  if (parts) {
+    cluster.proxies.isolate(cluster.nodes.find((node) => node !== victim)!.name);
+    await act(people, third, signal);
+    await Promise.all(people.map((person) => person.settled()));
+    cluster.proxies.mend();
   }
   cem.line.cut();
   await act(people, third, signal);

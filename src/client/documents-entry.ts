@@ -4,6 +4,7 @@
  *      notes.on('change', () => render(notes.value));
  *      await notes.change([{ op: 'add', path: '/title', value: 'Notes' }]);
  */
+export { type ChangesOptions, type DocumentChange, changesOf } from './document-changes.js';
 export type { PathChange } from './path-watches.js';
 export type { QueuedChange, QueuedChanges } from './queued-changes.js';
 export { SharedDocument } from './shared-document.js';

@@ -54,7 +54,8 @@ export function documentQuestion(channel: string, at: DocumentOptions['at']): Do
   const question = { type: 'documentGet', channel: channelNameFor(channel) } as const;
   if (at === undefined) return question;
   return typeof at === 'number' || at instanceof Date
-    ? { ...question, atUnixMs: unixMs(at) }
+    ? // Zero is not written: it would ask for the document as it is now.
+      { ...question, atUnixMs: Math.max(1, unixMs(at)) }
     : { ...question, cursor: cursorBytes(channel, at) };
 }
 

@@ -20,6 +20,19 @@ test('nothing is lost, and all people and nodes have one list in the end', async
   expect(new Set(result.nodes.map(({ hash }) => hash)).size).toBe(1);
 }, 400_000);
 
+test('nodes that live and were parted have one list afterwards, with all that either side took', async () => {
+  const { code, out, err } = await run(['--rounds', '60', '--part', '--json']);
+  expect({ code, err, out: code === 0 ? '' : out }).toEqual({ code: 0, err: '', out: '' });
+  const { people, nodes, problems } = JSON.parse(out) as {
+    readonly people: readonly { readonly changes: number }[];
+    readonly nodes: readonly { readonly hash: string }[];
+    readonly problems: readonly string[];
+  };
+  expect(problems).toEqual([]);
+  expect(people.map(({ changes }) => changes)).toEqual([80, 80, 80]);
+  expect(new Set(nodes.map(({ hash }) => hash)).size).toBe(1);
+}, 400_000);
+
 test('what only the node had that is lost with its disk is told to its author, and said again', async () => {
   const { code, out, err } = await run(['--rounds', '90', '--lose', '--json']);
   expect({ code, err, out: code === 0 ? '' : out }).toEqual({ code: 0, err: '', out: '' });
