@@ -215,6 +215,11 @@ function asNow(cluster: ClusterPlan): ClusterPlan {
   };
 }
 
+/** An edge node keeps nothing, and who wants to stay alone looks for nobody. */
+function keepsPeers({ config }: NodeParts): boolean {
+  return config.role === 'core' && !config.join.includes('none');
+}
+
 interface FindParts {
   readonly cluster: ClusterPlan;
   readonly node: CurrentNode;
@@ -229,6 +234,7 @@ async function find(parts: NodeParts, { cluster, node, fail, clients }: FindPart
   const finding = new Finding({
     node,
     join: cluster.join,
+    directory: keepsPeers(parts) ? directory.path : undefined,
     observer,
     own: (at) => ({ cluster: name, node: id, address: cluster.addressAt(at) }),
     moved: () => {

@@ -5,11 +5,14 @@ import type { JoinPlan } from '../peer/discovery/join.js';
 import { Multicast } from '../peer/discovery/multicast.js';
 import { Names } from '../peer/discovery/names.js';
 import type { CurrentNode } from './current-node.js';
+import { KnownPeers } from './known-peers.js';
 import { systemClock, systemRandom, systemTimers } from './system-ports.js';
 
 export interface FindingParts {
   readonly node: CurrentNode;
   readonly join: JoinPlan;
+  /** Where the addresses of others are kept over a restart; nowhere without one. */
+  readonly directory: string | undefined;
   readonly observer: Observer;
   /** What the node says of itself to the local network, on the interface with that address. */
   own(at: string): Omit<Announcement, 'standing'>;
@@ -30,6 +33,7 @@ export class Finding {
   readonly #parts: FindingParts;
   #multicast: Multicast | undefined;
   #names: Names | undefined;
+  #known: KnownPeers | undefined;
   #holds = false;
   #begun: Promise<void> | undefined;
   readonly #apart = new Set<string>();
@@ -42,8 +46,10 @@ export class Finding {
   }
 
   async start(): Promise<void> {
-    const { join } = this.#parts;
+    const { join, directory, node, own } = this.#parts;
     await this.#look();
+    if (directory !== undefined)
+      this.#known = await KnownPeers.open({ directory, self: own('').node, node, timers: systemTimers });
     if (join.names.length > 0)
       this.#names = new Names({
         names: join.names,
@@ -86,6 +92,7 @@ export class Finding {
     this.#cancelAgain();
     this.#multicast?.stop();
     this.#names?.stop();
+    this.#known?.stop();
     await this.#begun?.catch(() => undefined);
   }
 
