@@ -128,11 +128,7 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
     const addresses = clientAddressesOf(config, address);
     node.cluster?.announce({ clientAddresses: addresses });
     cluster ??= await openPeers(addresses);
-    if (cluster)
-      finding = await find(parts, {
-        ...{ cluster, node, fail },
-        clients: () => clientAddressesOf(config, address),
-      });
+    if (cluster) finding = await find(parts, { cluster, node, fail, address });
     return { url, config, directory, api: node, failed, stop: () => (stopping ??= stop()) };
   } catch (error) {
     await stop();
@@ -223,12 +219,12 @@ function keepsPeers({ config }: NodeParts): boolean {
 interface FindParts {
   readonly cluster: ClusterPlan;
   readonly node: CurrentNode;
-  fail(message: string): void;
-  /** Where clients find it by now. */
-  clients(): readonly string[];
+  readonly fail: (message: string) => void;
+  /** Where it listens for clients. */
+  readonly address: ListenAddress;
 }
 
-async function find(parts: NodeParts, { cluster, node, fail, clients }: FindParts): Promise<Finding> {
+async function find(parts: NodeParts, { cluster, node, fail, address }: FindParts): Promise<Finding> {
   const { directory, observer } = parts;
   const { cluster: name, node: id } = cluster.peers.own;
   const finding = new Finding({
@@ -239,7 +235,10 @@ async function find(parts: NodeParts, { cluster, node, fail, clients }: FindPart
     own: (at) => ({ cluster: name, node: id, address: cluster.addressAt(at) }),
     moved: () => {
       cluster.peers.moved(cluster.addressAt());
-      node.cluster?.announce({ peerAddress: cluster.peers.own.address, clientAddresses: clients() });
+      node.cluster?.announce({
+        peerAddress: cluster.peers.own.address,
+        clientAddresses: clientAddressesOf(parts.config, address),
+      });
     },
     secret: cluster.secret,
     begin: async () => {

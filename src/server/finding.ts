@@ -46,10 +46,15 @@ export class Finding {
   }
 
   async start(): Promise<void> {
-    const { join, directory, node, own } = this.#parts;
+    const { join, directory, node } = this.#parts;
     await this.#look();
     if (directory !== undefined)
-      this.#known = await KnownPeers.open({ directory, self: own('').node, node, timers: systemTimers });
+      this.#known = await KnownPeers.open({
+        directory,
+        self: this.#parts.own('').node,
+        node,
+        timers: systemTimers,
+      });
     if (join.names.length > 0)
       this.#names = new Names({
         names: join.names,
@@ -62,16 +67,16 @@ export class Finding {
 
   /** A machine whose network is not up yet may have none for now: it is said once, and tried again. */
   async #openMulticast(isFirst = true): Promise<void> {
-    const { secret, own, moved } = this.#parts;
+    const { secret } = this.#parts;
     try {
       const multicast = await Multicast.open({
         secret,
         clock: systemClock,
         timers: systemTimers,
         random: systemRandom,
-        own: (at) => ({ ...own(at), standing: this.#standing() }),
+        own: (at) => ({ ...this.#parts.own(at), standing: this.#standing() }),
         heard: (announcement) => this.#heard(announcement),
-        changed: moved,
+        changed: () => this.#parts.moved(),
       });
       if (this.#isStopped) multicast.stop();
       else this.#multicast = multicast;

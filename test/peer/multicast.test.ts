@@ -102,7 +102,11 @@ test('under a key nodes hear each other at the address of the interface, and oth
     const list: Announcement[] = [];
     heard.set(name, list);
     const multicast = await Multicast.open({
-      ...{ secret, group: own, clock: systemClock, timers: systemTimers, random: systemRandom },
+      secret,
+      group: own,
+      clock: systemClock,
+      timers: systemTimers,
+      random: systemRandom,
       interfaces: () => ['127.0.0.1'],
       own: (at) => said(node, `${at}:${name}`),
       heard: (announcement) => void list.push(announcement),

@@ -31,7 +31,11 @@ async function told(peer: NodeId, us: Partial<Hello>): Promise<string> {
   const error = await new Promise<unknown>((resolve, reject) => {
     new Dial(
       {
-        ...{ peer, address: 'b:1', own: { ...own, ...us }, timers: systemTimers, makeClient },
+        peer,
+        address: 'b:1',
+        own: { ...own, ...us },
+        timers: systemTimers,
+        makeClient,
         security: { kind: 'plain' },
       },
       () => reject(new Error('it was taken')),
@@ -73,7 +77,11 @@ test('of two nodes of one key of which one has a certificate of its own each is 
   try {
     for (const port of [a, b])
       port.start({
-        ...{ linked: () => {}, unlinked: () => {}, received: () => {}, packet: () => {}, pulse: () => {} },
+        linked: () => {},
+        unlinked: () => {},
+        received: () => {},
+        packet: () => {},
+        pulse: () => {},
         asked: () => undefined,
       });
     const say = async (asking: typeof a, address: string, text: string): Promise<void> => {

@@ -135,18 +135,18 @@ export class Multicast {
   }
 
   #send(): void {
-    const { own, secret, changed } = this.#options;
+    const { secret } = this.#options;
     const before = [...this.#joined].join();
     const all = this.#interfaces();
     this.#join(all);
     if ([...this.#joined].join() !== before) {
       // Whoever is there now may be new to this node, and this node to them.
       this.#announced = 0;
-      changed?.();
+      this.#options.changed?.();
     }
     const { address, port } = this.#group;
     for (const at of this.#joined) {
-      const bytes = encodeAnnouncement(own(at), secret);
+      const bytes = encodeAnnouncement(this.#options.own(at), secret);
       this.#sending = this.#sending.then(() =>
         this.#isStopped ? undefined : this.#socket.send(bytes, port, address, at),
       );
