@@ -293,11 +293,8 @@ export class Engine implements NodeApi {
     const refused = !parts ? this.#unavailable() : name.ok ? undefined : name.error;
     if (refused || !parts || !name.ok) return messages.map(() => err(refused!));
     if (messages.length === 0) return [];
-    return publishBatch(parts.publishing, this.#tenants.quotas, this.#ports.clock.monotonicMs(), {
-      hub: name.value,
-      principal,
-      messages,
-    });
+    const asked = { hub: name.value, principal, messages };
+    return publishBatch(parts.publishing, this.#tenants.quotas, this.#ports.clock.monotonicMs(), asked);
   };
 
   deleteChannel: NodeApi['deleteChannel'] = async (principal, hub, channel) => {

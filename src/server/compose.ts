@@ -5,6 +5,7 @@ import type { NodeApi } from '../engine/api.js';
 import type { Engine } from '../engine/engine.js';
 import { OwnTallies } from '../engine/people/tallies.js';
 import type { Observation, Observer, Secrets } from '../engine/ports.js';
+import type { TlsMaterial } from '../gateway/context.js';
 import { type Gateway, startGateway } from '../gateway/http-server.js';
 import { levelKeyValue } from '../storage/level-key-value.js';
 import { openLogStore } from '../storage/log-store.js';
@@ -103,17 +104,15 @@ export async function compose(config: Config, options: ServerOptions): Promise<R
   };
   try {
     const ports = { api: node, clock: systemClock, random: systemRandom };
-    const startAt = (at: ListenAddress) =>
-      startGateway(gatewayOptions(config, at, logger as unknown as FastifyBaseLogger, tls?.material), ports);
+    const optionsAt = (at: ListenAddress, shown?: TlsMaterial) =>
+      gatewayOptions(config, at, logger as unknown as FastifyBaseLogger, shown);
+    const startAt = (at: ListenAddress) => startGateway(optionsAt(at, tls?.material), ports);
     if (config.workers > 0) {
       workers = await listen(config, options, (at) =>
         Workers.listen(at, { logger, observer, tallies: own.tallies }),
       );
-      const facing = workers.address.host;
-      gateway = await startGateway(
-        { ...gatewayOptions(config, anyLocal, logger as unknown as FastifyBaseLogger), facing },
-        ports,
-      );
+      const { host: facing } = workers.address;
+      gateway = await startGateway({ ...optionsAt(anyLocal), facing }, ports);
       const administration = `http://${formatListen(gateway.address)}`;
       const told = { ...secretOf(options), adminToken: directory.adminToken, facing, administration };
       workers.start(config.workers, workerStart(config, cluster!.peers.port, told), tls?.material);
