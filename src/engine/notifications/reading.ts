@@ -138,11 +138,16 @@ const joinedGap = 4;
 
 /** Near ones of one writer together. */
 function rangesOf(items: readonly Item[]): ReadRange[] {
-  const ranges: { writer: WriterId; firstSeq: number; count: number }[] = [];
+  const ranges: ReadRange[] = [];
+  const open = new Map<WriterId, { writer: WriterId; firstSeq: number; count: number }>();
   for (const { writer, seq } of [...items].sort((a, b) => a.seq - b.seq)) {
-    const last = ranges.findLast((range) => range.writer === writer);
+    const last = open.get(writer);
     if (last && seq - last.firstSeq - last.count <= joinedGap) last.count = seq + 1 - last.firstSeq;
-    else ranges.push({ writer, firstSeq: seq, count: 1 });
+    else {
+      const range = { writer, firstSeq: seq, count: 1 };
+      ranges.push(range);
+      open.set(writer, range);
+    }
   }
   return ranges;
 }
