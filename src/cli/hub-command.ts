@@ -79,6 +79,11 @@ Examples:
     (http, target, user, until) =>
       http.put(settingOf(target, 'revoked', user!), until === undefined ? 'now' : unixMsFrom(until)),
   );
+  add(
+    'accept-losses <hub>',
+    'Go on without entries of the hub’s people and groups that no node has any more. Until then nobody is let in or known to be in a group.',
+    (http, _target, hub) => http.post(`/v1/admin/hubs/${encodeURIComponent(hub!)}/losses/accept`, {}),
+  );
   add('unset <section> <name>', 'Remove one setting.', (http, target, section, name) =>
     http.delete(settingOf(target, section!, name!)),
   );

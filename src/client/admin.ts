@@ -183,6 +183,11 @@ class HubAdministration {
     await this.#ask({ method: 'DELETE', path: `${this.#admin}/users/${encodeURIComponent(name)}` });
   }
 
+  /** Goes on without entries of people and groups that no node has any more: see docs/people.md. Answers of what something was missing. */
+  async acceptLosses(): Promise<{ readonly users: boolean; readonly groups: boolean }> {
+    return (await this.#ask({ method: 'POST', path: `${this.#admin}/losses/accept` })) as never;
+  }
+
   // Its channels.
 
   /** Those that the node holds which is asked. */

@@ -96,6 +96,11 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
   );
 };
 
+const lossesAnswer = Type.Object({
+  users: Type.Boolean({ description: 'Something of its people was missing' }),
+  groups: Type.Boolean({ description: 'Something of its groups was missing' }),
+});
+
 const metadataAnswer = Type.Object({
   channel: Type.String(),
   metadata: Type.Optional(
@@ -148,6 +153,24 @@ export const usersRoutes: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     }) => {
       const principal = need(await enterAndCount(api, hub, headers));
       return need(await api.people(principal, hub, 'list', { after, limit }, ''));
+    },
+  );
+  app.post(
+    '/v1/admin/hubs/:hub/losses/accept',
+    {
+      schema: {
+        summary: 'Go on without entries of a hub’s people and groups that no node has any more',
+        description:
+          'Until then nobody is let in by the directory, or known to be in a group. What was lost counts as never written; users log in anew.',
+        tags: ['admin'],
+        params: hubParams,
+        response: { 200: lossesAnswer },
+      },
+    },
+    async ({ params: { hub }, headers }) => {
+      const principal = need(authenticate(api, headers));
+      need(await enterAndCount(api, hub, headers));
+      return need(await api.people(principal, hub, 'losses/accept', {}, '')) as Static<typeof lossesAnswer>;
     },
   );
   app.delete(

@@ -18,6 +18,8 @@ export type Outcome =
 export interface Fold {
   /** Entries that retention has removed are not missed. */
   readonly isOfTrimmed?: boolean;
+  /** False where entries are missing, until somebody answers for that; left out where it goes on without them. */
+  readonly isWhole?: boolean;
   apply(entry: FoldedEntry): Outcome;
   /** Entries are missing here, and will not come. */
   lacks(): void;

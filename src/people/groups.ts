@@ -5,6 +5,7 @@ import { limits } from '../base/limits.js';
 import { SortedTexts } from '../base/sorted-texts.js';
 import type { Fold, FoldedEntry, Outcome } from '../hubs/fold.js';
 import { type GroupChange, decodeGroupChange } from './group-changes.js';
+import { areAccepted, nothingMissing } from './losses.js';
 
 /** Invited is not in the group yet. */
 export type Role = 'owner' | 'member' | 'invited';
@@ -57,6 +58,7 @@ export class Groups implements Fold {
   isWhole = true;
 
   apply({ event, payload, unixMs }: FoldedEntry): Outcome {
+    if (areAccepted(event)) return this.#accept();
     const change = decodeGroupChange(event, payload);
     if (!change) return { isVoid: true, reason: 'The entry is no change of groups.' };
     const verdict = this.judge(change);
@@ -67,6 +69,12 @@ export class Groups implements Fold {
 
   lacks(): void {
     this.isWhole = false;
+  }
+
+  #accept(): Outcome {
+    if (this.isWhole) return nothingMissing;
+    this.isWhole = true;
+    return { isVoid: false };
   }
 
   find(name: string): Group | undefined {

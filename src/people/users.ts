@@ -4,6 +4,7 @@ import { fromBase64, utf8 } from '../base/bytes.js';
 import { limits } from '../base/limits.js';
 import { SortedTexts } from '../base/sorted-texts.js';
 import { type Fold, type FoldedEntry, type Outcome, payloadObject } from '../hubs/fold.js';
+import { areAccepted, nothingMissing } from './losses.js';
 
 export interface User {
   readonly name: string;
@@ -71,6 +72,7 @@ export class Users implements Fold {
   ) {}
 
   apply({ event, payload, unixMs }: FoldedEntry): Outcome {
+    if (areAccepted(event)) return this.#accept();
     const change = decodeUserChange(event, payload);
     if (!change) return { isVoid: true, reason: 'The entry is no change of users.' };
     if (change.type === 'register') return this.#register(change, unixMs);
@@ -97,6 +99,15 @@ export class Users implements Fold {
 
   lacks(): void {
     this.isWhole = false;
+  }
+
+  /** What is missing may have ended somebody's tokens, so no token of before counts. */
+  #accept(): Outcome {
+    if (this.isWhole) return nothingMissing;
+    this.isWhole = true;
+    for (const [name, user] of this.#users)
+      if (user.sealed) this.#users.set(name, { ...user, generation: user.generation + 1 });
+    return done;
   }
 
   find(name: string): User | undefined {

@@ -90,6 +90,7 @@ test('people and groups are made, listed and removed', async () => {
     { user: 'ada' },
     { user: 'bob' },
   ]);
+  expect(await hub.acceptLosses()).toEqual({ users: false, groups: false });
   await hub.deleteUser('ada');
   expect((await hub.users()).users.map(({ name }) => name)).toEqual(['bob', 'eve']);
 });

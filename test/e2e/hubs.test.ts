@@ -90,6 +90,13 @@ test('a revocation goes by the clock of the node, and not by that of who revokes
   expect((await run('hub', 'revoke', 'ada', 'tomorrow', '--hub', 'acme')).code).toBe(2);
 });
 
+test('where nothing of people is lost there is nothing to go on without', async () => {
+  expect(await run('hub', 'accept-losses', 'acme')).toMatchObject({
+    code: 0,
+    out: '{"users":false,"groups":false}\n',
+  });
+});
+
 test('what is said of a channel is set and shown', async () => {
   const about = { topic: 'Tea' };
   const at = ['room:1', '--hub', 'acme'];

@@ -6,6 +6,7 @@ import { limits } from '../../src/base/limits.js';
 import type { Principal } from '../../src/engine/api.js';
 import type { Change } from '../../src/hubs/change.js';
 import { Settings } from '../../src/hubs/settings.js';
+import { Groups } from '../../src/people/groups.js';
 import { challengeText } from '../../src/people/requests.js';
 import { Users } from '../../src/people/users.js';
 import { TestSecrets } from '../people/secrets.js';
@@ -465,6 +466,35 @@ test.each([
     losing.mockRestore();
   },
 );
+
+test('an administrator goes on without entries of people and groups that are lost, and nobody else does', async () => {
+  const { world } = await start();
+  await register(world);
+  await ask(world, 'groups/create', { group: 'team', owner: 'ada' }, admin);
+  const self = await who(world);
+  const losing = [Users, Groups].map((fold) =>
+    vi.spyOn(fold.prototype, 'apply').mockImplementation(function (this: Users | Groups) {
+      this.lacks();
+      return { isVoid: false };
+    }),
+  );
+  await ask(world, 'groups/create', { group: 'other', owner: 'ada' }, admin);
+  await ask(world, 'register', { ...ada, name: 'bob' });
+  for (const each of losing) each.mockRestore();
+  expect(await ask(world, 'register', { ...ada, name: 'eve' })).toBe('UNAVAILABLE');
+  expect(await ask(world, 'groups/list', {}, admin)).toBe('UNAVAILABLE');
+  expect(await ask(world, 'losses/accept', {})).toBe('DENIED');
+  expect(await ask(world, 'losses/accept', {}, admin)).toEqual({ users: true, groups: true });
+  expect(await ask(world, 'losses/accept', {}, admin)).toEqual({ users: false, groups: false });
+  // Its token may have been ended in what is lost.
+  expect(await world.run(world.engine.people(self, 'default', 'profile', {}, ''))).toMatchObject({
+    ok: false,
+    error: { code: 'UNAUTHENTICATED' },
+  });
+  expect(await ask(world, 'login', { name: 'ada', password: ada.password })).toMatchObject({ user: 'ada' });
+  expect(await ask(world, 'register', { ...ada, name: 'eve' })).toEqual({ name: 'eve' });
+  expect(await ask(world, 'groups/list', {}, admin)).toMatchObject({ groups: [{ group: 'team' }] });
+});
 
 test('a hub that is full refuses whoever registers before anything is written, and takes one more once an account is deleted', async () => {
   const { usersPerHubMax, namesPerHubMax } = limits;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.js';
+import { lossesAccepted } from '../../src/people/losses.js';
 import { type UserChange, Users, encodeUserChange } from '../../src/people/users.js';
 
 const id = (n: number) => String(n).padStart(24, '0');
@@ -82,6 +83,20 @@ test('of keys that nodes make at once the first in the order of the log is one',
     users.apply(folded({ type: 'key', id: id(number), secret: 'QQ', after })).isVoid;
   expect([key(1, ''), key(2, ''), key(3, id(1)), key(4, id(1))]).toEqual([false, true, false, true]);
   expect(users.keys.map((each) => each.id)).toEqual([id(3), id(1)]);
+});
+
+test('what is lost counts as never written once that is accepted, and ends the tokens of all', () => {
+  const users = new Users();
+  const accepted = { ...lossesAccepted, unixMs: 0, actor: 'root' };
+  const register = folded({ type: 'register', name: 'ada', id: id(1), sealed: 'QQ' });
+  users.apply(register);
+  expect(users.apply(accepted)).toMatchObject({ isVoid: true });
+  users.lacks();
+  users.apply(folded({ type: 'register', name: 'bob', id: id(2), sealed: 'QQ' }));
+  expect([users.isWhole, users.apply(accepted), users.isWhole]).toEqual([false, { isVoid: false }, true]);
+  expect(['ada', 'bob'].map((name) => users.find(name)?.generation)).toEqual([2, 2]);
+  users.lacks();
+  expect(users.isWhole).toBe(false);
 });
 
 test('entries that nobody wrote change nothing', () => {

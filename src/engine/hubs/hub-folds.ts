@@ -1,7 +1,10 @@
 /** Folds of one kind, one a hub: each followed while somebody uses the hub. */
 import type { ChannelRef, HubName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
+import { type Result, err, ok } from '../../base/result.js';
 import type { Fold } from '../../hubs/fold.js';
+import { lossesAccepted } from '../../people/losses.js';
+import { type Failure, failure } from '../../protocol/errors.js';
 import { SystemFold, type SystemFoldHost } from './system-fold.js';
 
 export interface HubFoldsKind<F extends Fold> {
@@ -61,6 +64,16 @@ export class HubFolds<F extends Fold> {
     }
     each.usedMs = this.#nowMs();
     return each.fold;
+  }
+
+  /** From now on it goes without what nobody has any more; whether there was anything of the kind. */
+  async acceptLosses(hub: HubName, actor: string): Promise<Result<boolean, Failure>> {
+    const fold = this.use(hub);
+    await fold.ready();
+    if (!fold.state) return err(failure('UNAVAILABLE', { retryAfterMs: 1_000 }));
+    if (fold.state.isWhole !== false) return ok(false);
+    const outcome = await fold.change(lossesAccepted, actor);
+    return outcome.ok ? ok(!outcome.value.isVoid) : outcome;
   }
 
   /** Not for every change: looking costs a step for each session. And who changed something is answered first. */

@@ -303,6 +303,7 @@ export class Tenants implements PublishingHubs {
       if (!checked.ok) return invalid(checked.error);
       return (this.#people ?? noPeople).request(hub, action, checked.value, asking);
     }
+    if (action === 'losses/accept') return this.#acceptLosses(asking.principal, hub);
     if (action === 'channels/list') return this.#channels(asking.principal, hub, request);
     if (action === 'channels/metadata') return this.#metadata(asking.principal, hub, request);
     if (action === 'receipts/mark') return this.#mark(asking.principal, hub, request);
@@ -315,6 +316,15 @@ export class Tenants implements PublishingHubs {
     if (!checked.ok) return invalid(checked.error);
     if (!this.#groups) return err(failure('UNSUPPORTED', { message: 'This node keeps no groups.' }));
     return this.#groups.request(hub, groupAction, checked.value, asking.principal);
+  }
+
+  /** Answers of what something was missing. */
+  async #acceptLosses({ admin, actor }: Principal, hub: HubName): Promise<Result<PeopleAnswer, Failure>> {
+    if (!admin)
+      return err(failure('DENIED', { message: 'Only administrators answer for entries that are lost.' }));
+    const users = (await this.#people?.acceptLosses(hub, actor)) ?? ok(false);
+    const groups = users.ok ? ((await this.#groups?.acceptLosses(hub, actor)) ?? ok(false)) : users;
+    return groups.ok ? ok({ users: users.ok && users.value, groups: groups.value }) : groups;
   }
 
   /** Names that the client may know. A page may be short of what was asked for. */

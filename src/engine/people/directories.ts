@@ -49,6 +49,10 @@ export class Directories {
     return this.#folds.known(hub);
   }
 
+  acceptLosses(hub: HubName, actor: string): Promise<Result<boolean, Failure>> {
+    return this.#folds.acceptLosses(hub, actor);
+  }
+
   async of(hub: HubName): Promise<Result<Directory, Failure>> {
     return providerIn(this.host.viewOf(hub)) ? this.whole(hub) : noDirectory();
   }

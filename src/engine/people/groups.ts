@@ -88,6 +88,11 @@ export class HubGroups {
     return change.ok ? this.#change(hub, change.value, principal.actor) : change;
   }
 
+  /** An administrator goes on without what is lost; whether anything was. */
+  acceptLosses(hub: HubName, actor: string): Promise<Result<boolean, Failure>> {
+    return this.#folds.acceptLosses(hub, actor);
+  }
+
   /** The user's account is being deleted. */
   async leaves(hub: HubName, user: string): Promise<Answer> {
     await this.ready(hub);

@@ -78,6 +78,11 @@ export class People {
     return directory.ok ? this.#answer(action, directory.value, request, asking) : directory;
   }
 
+  /** An administrator goes on without what is lost; whether anything was. */
+  acceptLosses(hub: HubName, actor: string): Promise<Result<boolean, Failure>> {
+    return this.#directories.acceptLosses(hub, actor);
+  }
+
   /** Resolves once the people of the hub are known here, if they can be. */
   async ready(hub: HubName): Promise<void> {
     await this.#directories.of(hub);
