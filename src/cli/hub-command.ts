@@ -16,13 +16,7 @@ const settingsOf = ({ hub }: Target) => `/v1/admin/hubs/${hub}/settings`;
 const settingOf = (target: Target, section: string, name: string) =>
   `${settingsOf(target)}/${encodeURIComponent(section)}/${encodeURIComponent(name)}`;
 
-export function addHubCommand(program: Command): void {
-  const command = program
-    .command('hub')
-    .description('Hubs, and what goes in them.')
-    .addHelpText(
-      'after',
-      `
+const help = `
 Sections of settings: ${sections.join(', ')}.
 
 Examples:
@@ -36,8 +30,13 @@ Examples:
   ringlog hub revoke ada 2h --hub acme
   ringlog hub delete acme acme
   ringlog hub export --hub acme > acme.json
-  ringlog hub import acme.json --hub other`,
-    );
+  ringlog hub import acme.json --hub other`;
+
+export function addHubCommand(program: Command): void {
+  const command = program
+    .command('hub')
+    .description('Hubs, and what goes in them.')
+    .addHelpText('after', help);
   const add = (usage: string, description: string, run: Run): void => {
     addTargetOptions(
       command.command(usage).description(description).option('--json', 'JSON on a terminal too'),
