@@ -8,6 +8,7 @@ const shared = /^src\/(?:base|log|cluster|channels|replication|engine|sessions|s
 
 /** Shells and what serves only them, of folders that are shared otherwise. */
 const shells: ReadonlySet<string> = new Set([
+  'src/base/source-address.ts',
   'src/storage/node-files.ts',
   'src/storage/level-key-value.ts',
   'src/storage/level-lock.ts',

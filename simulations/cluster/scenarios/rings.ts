@@ -108,6 +108,8 @@ export async function writtenBetweenRings(story: Story): Promise<void> {
     }
     await story.pass(1);
   }
+  // By then all that ends the change has been said but by the slow disk.
+  await story.pass(20);
   story.must(isJoint(owner), 'both rings decide');
   story.split([owner, leaving!]);
   const before = story.publish(client, 3);
