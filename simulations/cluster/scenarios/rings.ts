@@ -12,6 +12,8 @@ export async function viewSplit(story: Story): Promise<void> {
   await story.begin();
   const { owner, others } = story;
   const [b] = others;
+  // What is acknowledged before it is stored is seen to be so.
+  for (const { disk } of story.nodes) disk.latencyMsMax = 20;
   const older = [owner, b!];
   const newer = members.filter((node) => !older.includes(node));
   const there = channelAt(story, newer);
