@@ -1,7 +1,8 @@
 /** Processes that serve clients in place of the node's own, so that all processors do. The node takes each connection and hands it
  *  to the next of them; each is an edge node of its own, found by nobody but the others of its cluster. One that ends is
  *  replaced, one that stands still is given nothing and ended. A connection is kept open here until its worker says that it has
- *  it: it is handed on where that one ends before. While there is none to hand it to, it is answered here (gateway/stand-in.ts). */
+ *  it: it is handed on where that one ends before. While there is none to hand it to, it is answered here (gateway/stand-in.ts), but for
+ *  the first moments of a node, when it waits. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { type Server, type Socket, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -21,6 +22,8 @@ const backOffMs = { min: 100, max: 10_000 };
 const longLifeMs = 30_000;
 /** A worker closes its sessions and ends within this; else it is killed. */
 const stopMs = 10_000;
+/** So long connections wait for the first worker to come up; then they are answered here. */
+const firstServesMs = 10_000;
 /** Connections that wait until it is known where the node answers; more are closed. */
 const waitingMax = 1_024;
 
@@ -51,6 +54,7 @@ export class Workers {
   readonly #waiting: Socket[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
   #standIn: StandIn | undefined;
+  #isUp = false;
   #start: WorkerStart | undefined;
   #lastNumber = 0;
   #turn = 0;
@@ -87,7 +91,7 @@ export class Workers {
     this.#start = start;
     for (let i = 0; i < count; i++) this.#spawn();
     this.#standIn = new StandIn(start.administration, tls);
-    for (const socket of this.#waiting.splice(0)) this.#take(socket);
+    this.#timers.add(setTimeout(() => this.#comeUp(), firstServesMs));
     const { workerStuckMs } = start.config;
     let lastMs = performance.now();
     const look = (): void => {
@@ -171,9 +175,21 @@ export class Workers {
     const { pid } = worker.process;
     if (worker.silence.heard()) this.#logger.info({ worker: pid }, 'A worker answers again.');
     if (message === 'beat') worker.isAsked = false;
-    else if (message === 'ready') worker.isReady = true;
+    else if (message === 'ready') this.#serves(worker);
     else if ('taken' in message) this.#taken(worker, message.taken);
     else this.#count(worker, message);
+  }
+
+  /** Whoever connects from now on is answered by somebody. */
+  #comeUp(): void {
+    this.#isUp = true;
+    for (const socket of this.#waiting.splice(0)) this.#take(socket);
+  }
+
+  #serves(worker: Worker): void {
+    worker.isReady = true;
+    this.#comeUp();
+    this.#logger.info({ worker: worker.process.pid }, 'A worker serves clients.');
   }
 
   /** Only this process's hold on it ends. */
@@ -240,7 +256,7 @@ export class Workers {
     );
     const worker = ready[this.#turn++ % Math.max(1, ready.length)];
     if (worker) this.#hand(worker, socket);
-    else if (this.#standIn) this.#standIn.take(socket);
+    else if (this.#isUp) this.#standIn!.take(socket);
     else if (this.#waiting.length < waitingMax) this.#waiting.push(socket);
     else socket.destroy();
   }
