@@ -228,6 +228,7 @@ describe('operation', () => {
       '/v1/admin/hubs/{hub}/channels/{channel}/digest',
       '/v1/admin/hubs/{hub}/channels/{channel}/log',
       '/v1/admin/hubs/{hub}/channels/{channel}/trim',
+      '/v1/admin/hubs/{hub}/losses/accept',
       '/v1/admin/hubs/{hub}/settings',
       '/v1/admin/hubs/{hub}/settings/{section}/{name}',
       '/v1/admin/hubs/{hub}/users',
