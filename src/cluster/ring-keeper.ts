@@ -358,8 +358,10 @@ export class RingKeeper {
     const ours = this.#adopting ?? this.ring;
     this.#steps.reported(from, report);
     if (report.digest === ringDigest(ours)) return this.#yielding.forget(from);
-    if (report.version > ours.version || this.#isEdge) this.#send(from, { type: 'askRing' });
-    else this.#send(from, { type: 'ring', ring: ours });
+    const isAhead = report.version > ours.version || this.#isEdge;
+    // One that is to come in may be in another ring by now, of whatever version: nobody else says so.
+    if (isAhead || memberStateOf(ours, from) === 'joining') this.#send(from, { type: 'askRing' });
+    if (!isAhead) this.#send(from, { type: 'ring', ring: ours });
   }
 
   #report(peer: NodeId): void {

@@ -150,6 +150,24 @@ const act = fc.record({
   ms: fc.integer({ min: 0, max: 30_000 }),
 });
 
+test('a ring lets go of a newcomer that went into another one of the same version', () => {
+  const world = new FormingWorld(3, seededRandom(768_248), 20_000);
+  const [first, second, third] = world.nodes as [Forming, Forming, Forming];
+  world.link(first, third, true);
+  world.pass(60_400);
+  world.link(first, third, false);
+  world.pass(21_850);
+  first.stillUntil = world.now + 3_251;
+  world.pass(3_300);
+  world.link(second, first, true);
+  world.pass(28_250);
+  world.link(third, second, true);
+  world.pass(20_350);
+  world.heal();
+  world.pass(240_000, () => world.unsettled().length === 0);
+  expect(world.unsettled()).toEqual([]);
+});
+
 test('nodes that start at once are one ring in the end, whatever links and nodes do meanwhile', () => {
   fc.assert(
     fc.property(
