@@ -82,8 +82,9 @@ export class OwnVerdicts {
     const { voids, unseen } = await voidsBetween(client, channel, from, to, byKey);
     for (const own of unseen) {
       if (!own.isTaken) continue;
-      if (await isLost(client, channel, own)) voids.set(own, undefined);
-      else if (own.isBehind !== true) {
+      // Where nobody says, what is known of the others is told all the same.
+      if (await isLost(client, channel, own).catch(() => false)) voids.set(own, undefined);
+      else if (own.isBehind !== true && this.#doubtful.length < doubtfulMax) {
         own.isBehind = true;
         this.#doubtful.unshift(own);
       }

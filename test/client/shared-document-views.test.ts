@@ -305,6 +305,26 @@ test('an own change is asked for where the document is told of a place before it
   expect(refused.slice(1)).toEqual([['PATCH_FAILED', 'not-found', `${writer}-2`]]);
 });
 
+test('what is known of some own changes is told though nobody says what became of another', async () => {
+  const { document, refused, hear, add, sent, looks } = await opened({}, 1);
+  const change = async (value: number, at: number): Promise<void> => {
+    void document.change([{ op: 'add', path: '/-', value }]);
+    sent[at - 1]!.acked({ writer, seq: at }, 'owner');
+    await turn();
+    add(at, 'a', sent[at - 1]!.key, { operations: [{ op: 'add', path: '/-', value }] });
+  };
+  await change(2, 1);
+  await change(3, 2);
+  hear('rebase', listAt(1, 1, 1));
+  await turn();
+  const operations = [{ op: 'replace', path: '/5', value: 2 }] as const;
+  looks[0]!.resolve({ messages: [message(1, 'a', sent[0]!.key, { operations })] });
+  await turn();
+  looks[1]!.reject(ownError('TIMEOUT', 'rejected'));
+  await turn();
+  expect(refused).toEqual([['PATCH_FAILED', 'not-found', `${writer}-1`]]);
+});
+
 test('an own change that took effect and went with its disk is told to its author', async () => {
   const { document, refused, hear, add, sent, fetches, looks } = await opened({}, 1);
   void document.change([{ op: 'add', path: '/-', value: 2 }]);
