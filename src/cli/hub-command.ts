@@ -28,6 +28,7 @@ Examples:
   ringlog hub set hub channelsPerSecondMax 100 --hub acme
   ringlog hub revoke ada --hub acme
   ringlog hub revoke ada 2h --hub acme
+  ringlog hub accept-losses acme
   ringlog hub delete acme acme
   ringlog hub export --hub acme > acme.json
   ringlog hub import acme.json --hub other`;

@@ -68,7 +68,7 @@ export class Workers {
     this.#logger = logger;
     this.#observer = observer;
     this.#tallies = tallies;
-    server.on('connection', (socket: Socket) => this.#take(socket));
+    server.on('connection', (socket: Socket) => this.#take(socket.on('error', () => undefined)));
   }
 
   /** Rejects with Node's error where that is not possible. */
@@ -249,7 +249,6 @@ export class Workers {
 
   /** Each gets the next. */
   #take(socket: Socket): void {
-    socket.on('error', () => undefined);
     if (this.#isStopping) return void socket.destroy();
     const ready = [...this.#workers].filter(
       ({ isReady, silence, process: { connected } }) => isReady && !silence.isStuck && connected,
