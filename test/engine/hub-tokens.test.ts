@@ -4,9 +4,8 @@ import { expect, test } from 'vitest';
 import { limits } from '../../src/base/limits.js';
 import type { Principal } from '../../src/engine/api.js';
 import type { Identity } from '../../src/engine/ports.js';
-import { TestSecrets } from '../people/secrets.js';
-import { type Json, type TestSession, World, anonymous } from './harness.js';
-import { Known, changes, enter, set } from './known-clients.js';
+import { type Json, type TestSession, type World, anonymous } from './harness.js';
+import { type Known, enter, set, twoHubs } from './known-clients.js';
 
 const minutes = 60_000;
 const granted = {
@@ -17,13 +16,7 @@ const granted = {
 };
 
 async function start(): Promise<{ world: World; known: Known; give: (more?: Partial<Identity>) => void }> {
-  const known = new Known();
-  const rules = { sets: {}, hubs: { default: {}, other: {} } };
-  const { secrets } = new TestSecrets();
-  const world = new World({ hubs: { createOnUse: false }, rules, authenticator: known, secrets });
-  known.world = world;
-  await world.boot();
-  for (const hub of ['default', 'other']) for (const change of changes) await set(world, change, hub);
+  const { world, known } = await twoHubs();
   const give = (more: Partial<Identity> = {}): void => {
     const issuedAtMs = world.clock.wallMs();
     const expiresAtMs = issuedAtMs + 60 * minutes;

@@ -5,7 +5,8 @@ import type { Authenticator, Identified, Identity, TokenCheck } from '../../src/
 import type { Change } from '../../src/hubs/change.js';
 import type { Provider } from '../../src/hubs/provider.js';
 import { type Failure, failure } from '../../src/protocol/errors.js';
-import type { TestSession, World } from './harness.js';
+import { TestSecrets } from '../people/secrets.js';
+import { type TestSession, World } from './harness.js';
 
 /** Knows tokens by heart, and takes its time. */
 export class Known implements Authenticator {
@@ -37,6 +38,18 @@ export const changes: readonly Change[] = [
   { type: 'put', section: 'rules', name: 'closed', value: closed },
   { type: 'put', section: 'hub', name: 'rules', value: 'closed' },
 ];
+/** Two of them, whose nodes have secrets of their own. */
+export async function twoHubs(): Promise<{ world: World; known: Known }> {
+  const known = new Known();
+  const rules = { sets: {}, hubs: { default: {}, other: {} } };
+  const { secrets } = new TestSecrets();
+  const world = new World({ hubs: { createOnUse: false }, rules, authenticator: known, secrets });
+  known.world = world;
+  await world.boot();
+  for (const hub of ['default', 'other']) for (const change of changes) await set(world, change, hub);
+  return { world, known };
+}
+
 export async function set(world: World, change: Change, hub = 'default'): Promise<void> {
   expect(await world.run(world.engine.changeSettings(hub, change, 'root'))).toMatchObject({ ok: true });
   await world.settle();

@@ -1,62 +1,11 @@
 /** The directory of a hub: accounts, log-ins, and what becomes of them. */
 import { type KeyObject, generateKeyPairSync, sign } from 'node:crypto';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { toHex, utf8Text } from '../../src/base/bytes.js';
 import { limits } from '../../src/base/limits.js';
-import type { Principal } from '../../src/engine/api.js';
-import type { Change } from '../../src/hubs/change.js';
-import { Settings } from '../../src/hubs/settings.js';
-import { Groups } from '../../src/people/groups.js';
 import { challengeText } from '../../src/people/requests.js';
-import { Users } from '../../src/people/users.js';
-import { TestSecrets } from '../people/secrets.js';
-import { type Json, type TestSession, World, admin, anonymous } from './harness.js';
-
-const provider = (more: object = {}): Change => ({
-  type: 'put',
-  section: 'providers',
-  name: 'people',
-  value: {
-    type: 'directory',
-    registration: true,
-    permissions: { publish: ['inbox:{user}'], rpc: ['of:{user}:*'] },
-    ...more,
-  },
-});
-
-async function start(more: object = {}): Promise<{ world: World; secrets: TestSecrets }> {
-  const secrets = new TestSecrets();
-  const world = await World.start({ hubs: { createOnUse: false }, secrets: secrets.secrets });
-  await set(world, provider(more));
-  return { world, secrets };
-}
-
-async function set(world: World, change: Change): Promise<void> {
-  expect(await world.run(world.engine.changeSettings('default', change, 'root'))).toMatchObject({ ok: true });
-  await world.settle();
-}
-
-/** The answer, or the code of the refusal. */
-async function ask(
-  world: World,
-  action: string,
-  request: object,
-  principal: Principal = anonymous,
-  remote = '10.0.0.1',
-): Promise<Json> {
-  const answer = await world.run(world.engine.people(principal, 'default', action, request, remote));
-  return answer.ok ? answer.value : answer.error.code;
-}
-
-const ada = { name: 'ada', password: 'correct horse' };
-const register = (world: World, more: object = {}) => ask(world, 'register', { ...ada, ...more });
-
-async function who(world: World, logIn: object = ada): Promise<Principal> {
-  const { token } = await ask(world, 'login', logIn);
-  const entered = await world.run(world.engine.enter('default', token));
-  if (!entered.ok) throw new Error(entered.error.code);
-  return entered.value;
-}
+import { type Json, type TestSession, admin, anonymous } from './harness.js';
+import { ada, ask, register, set, start, who } from './directory-world.js';
 
 test('who registered logs in by password, and is known at the hub with what its directory grants', async () => {
   const { world } = await start();
@@ -437,85 +386,4 @@ test.each<[string, object]>([
 ])('a registration with %s is refused', async (_, request) => {
   const { world } = await start();
   expect(await ask(world, 'register', request)).toBe('INVALID');
-});
-
-test.each([
-  ['people', Users],
-  ['settings', Settings],
-])(
-  'where entries of %s are lost, whom the directory let in is told to come back with its token',
-  async (of, fold) => {
-    const { world } = await start();
-    await register(world);
-    const self = await who(world);
-    const session = world.connect({ principal: self });
-    expect((await session.publish('lobby', 'x')).ack).toBeDefined();
-    const losing = vi.spyOn(fold.prototype, 'apply').mockImplementation(function (this: Users | Settings) {
-      this.lacks();
-      return { isVoid: false };
-    });
-    if (of === 'people') await ask(world, 'register', { ...ada, name: 'bob' });
-    else await world.run(world.engine.changeSettings('default', provider({ registration: false }), 'root'));
-    await world.pass(3_000);
-    expect(session.closed?.code).toBe(4500);
-    expect(session.messages.at(-1)).toMatchObject({ close: { reason: 'UNAVAILABLE' } });
-    const publish = { channel: 'lobby', event: 'x', content: undefined } as never;
-    expect(await world.run(world.engine.publish(self, 'default', [publish]))).toMatchObject([
-      { error: { code: 'UNAVAILABLE', outcome: 'rejected' } },
-    ]);
-    losing.mockRestore();
-  },
-);
-
-test('an administrator goes on without entries of people and groups that are lost, and nobody else does', async () => {
-  const { world } = await start();
-  await register(world);
-  await ask(world, 'groups/create', { group: 'team', owner: 'ada' }, admin);
-  const self = await who(world);
-  const losing = [Users, Groups].map((fold) =>
-    vi.spyOn(fold.prototype, 'apply').mockImplementation(function (this: Users | Groups) {
-      this.lacks();
-      return { isVoid: false };
-    }),
-  );
-  await ask(world, 'groups/create', { group: 'other', owner: 'ada' }, admin);
-  await ask(world, 'register', { ...ada, name: 'bob' });
-  for (const each of losing) each.mockRestore();
-  expect(await ask(world, 'register', { ...ada, name: 'eve' })).toBe('UNAVAILABLE');
-  expect(await ask(world, 'groups/list', {}, admin)).toBe('UNAVAILABLE');
-  expect(await ask(world, 'losses/accept', {})).toBe('DENIED');
-  expect(await ask(world, 'losses/accept', {}, admin)).toEqual({ users: true, groups: true });
-  expect(await ask(world, 'losses/accept', {}, admin)).toEqual({ users: false, groups: false });
-  // Its token may have been ended in what is lost.
-  expect(await world.run(world.engine.people(self, 'default', 'profile', {}, ''))).toMatchObject({
-    ok: false,
-    error: { code: 'UNAUTHENTICATED' },
-  });
-  expect(await ask(world, 'login', { name: 'ada', password: ada.password })).toMatchObject({ user: 'ada' });
-  expect(await ask(world, 'register', { ...ada, name: 'eve' })).toEqual({ name: 'eve' });
-  expect(await ask(world, 'groups/list', {}, admin)).toMatchObject({ groups: [{ group: 'team' }] });
-});
-
-test('a hub that is full refuses whoever registers before anything is written, and takes one more once an account is deleted', async () => {
-  const { usersPerHubMax, namesPerHubMax } = limits;
-  Object.assign(limits, { usersPerHubMax: 1, namesPerHubMax: 2 });
-  try {
-    const { world } = await start();
-    await register(world);
-    const held = async () => {
-      const channels = await world.run(world.engine.channels('default', { limit: 100 }));
-      return channels.ok ? channels.value.map(({ ref, entries }) => [ref.channel, entries]) : [];
-    };
-    const before = await held();
-    const bob = { ...ada, name: 'bob' };
-    expect(await ask(world, 'register', bob)).toBe('TOO_MANY');
-    expect(await held()).toEqual(before);
-    expect(await ask(world, 'delete', { name: 'ada' }, admin)).toEqual({ name: 'ada' });
-    expect(await ask(world, 'register', bob)).toEqual({ name: 'bob' });
-    expect(await ask(world, 'delete', { name: 'bob' }, admin)).toEqual({ name: 'bob' });
-    // Names stay taken.
-    expect(await ask(world, 'register', { ...ada, name: 'eve' })).toBe('TOO_MANY');
-  } finally {
-    Object.assign(limits, { usersPerHubMax, namesPerHubMax });
-  }
 });

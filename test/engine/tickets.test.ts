@@ -3,20 +3,13 @@ import { expect, test } from 'vitest';
 import { limits } from '../../src/base/limits.js';
 import type { Principal } from '../../src/engine/api.js';
 import type { Identity } from '../../src/engine/ports.js';
-import { TestSecrets } from '../people/secrets.js';
-import { World, admin, anonymous } from './harness.js';
-import { Known, changes, set } from './known-clients.js';
+import { type World, admin, anonymous } from './harness.js';
+import { set, twoHubs } from './known-clients.js';
 
 const page = 'https://app.example';
 
 async function start(identity: Partial<Identity> = {}): Promise<{ world: World; ada: Principal }> {
-  const known = new Known();
-  const rules = { sets: {}, hubs: { default: {}, other: {} } };
-  const { secrets } = new TestSecrets();
-  const world = new World({ hubs: { createOnUse: false }, rules, authenticator: known, secrets });
-  known.world = world;
-  await world.boot();
-  for (const hub of ['default', 'other']) for (const change of changes) await set(world, change, hub);
+  const { world, known } = await twoHubs();
   const issuedAtMs = world.clock.wallMs();
   const expiresAtMs = issuedAtMs + 60_000;
   const permissions = { publish: ['room:#'] };
