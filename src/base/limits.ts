@@ -191,6 +191,8 @@ export const limits = {
   lookForOthersMs: 3_000,
   waitForOthersMs: 30_000,
   lookEveryMs: 50,
+  /** Whoever was met has said by then which ring it is in, as a rule. */
+  tellRingMs: 300,
   /** A node that leaves waits so long until others own what it did, and looks this often: a claim is two messages and a sync,
    *  of all its intervals at once. */
   handOverMs: 2_000,
@@ -209,6 +211,8 @@ export const limits = {
   mendWaitMs: 1_000,
   /** Damaged runs taken up at once beside those that were read for somebody. */
   mendsAtOnce: 4,
+  /** Between two channels that are looked at since comparing found something damaged. */
+  mendEveryMs: 50,
   /** All that is stored is read through within this, so that damage is found while other homes have what it hit. */
   scrubPassMs: 604_800_000,
   /** How far a foreign clock may lead before it is ignored. */

@@ -93,7 +93,7 @@ export class Yielding {
     );
     if (!other || other.ring.cluster === this.#alarmedOf) return [];
     this.#alarmedOf = other.ring.cluster;
-    const message = `There are two clusters that both hold data, of ${nodes(ring)} and of ${nodes(other.ring)}: they stay apart. Start the nodes of one with an empty --data to join the other, or give them another --cluster-name.`;
+    const message = `There are two clusters, of ${nodes(ring)} and of ${nodes(other.ring)}, and none can be given up for the other: they stay apart. Start the nodes of one with an empty --data to join the other, or give them another --cluster-name.`;
     return [{ type: 'alarm', code: 'TWO_RINGS', message }];
   }
 

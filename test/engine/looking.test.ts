@@ -8,6 +8,7 @@ class World {
   readonly clock = new SimulatedClock();
   members = 1;
   isAnybodyThere = false;
+  readonly asked = new Map<string, (node?: string) => void>();
   readonly looking = new Looking(
     {
       clock: this.clock,
@@ -18,6 +19,7 @@ class World {
       isPatient: false,
       isAlone: () => this.members === 1,
       isAnybodyThere: () => this.isAnybodyThere,
+      meet: (address) => new Promise((answered) => this.asked.set(address, answered)),
     },
   );
 
@@ -60,5 +62,33 @@ describe('an empty node that is to join others', () => {
     world.looking.look();
     world.looking.end();
     expect(world.looking.isOver).toBe(true);
+  });
+
+  test('asks at all addresses at once, and chooses when all have answered, or will not', async () => {
+    const world = new World();
+    let isMet = false;
+    const isMetAfter = async (ms: number): Promise<boolean> => {
+      await world.clock.until(world.clock.sleep(ms));
+      return isMet;
+    };
+    world.looking.ask(['a:1', 'b:1']);
+    expect([...world.asked.keys()]).toEqual(['a:1', 'b:1']);
+    void world.looking.met().then(() => (isMet = true));
+    world.asked.get('b:1')!('b');
+    expect(await isMetAfter(10_000)).toBe(false);
+    world.looking.ask(['c:1']);
+    world.asked.get('a:1')!();
+    expect(await isMetAfter(10_000)).toBe(false);
+    world.asked.get('c:1')!('c');
+    expect(await isMetAfter(limits.tellRingMs - 10)).toBe(false);
+    expect(await isMetAfter(20)).toBe(true);
+  });
+
+  test('waits for no answer where it asked nobody, and asks nobody once it serves', async () => {
+    const world = new World();
+    await world.looking.met();
+    world.looking.end();
+    world.looking.ask(['a:1']);
+    expect(world.asked.size).toBe(0);
   });
 });

@@ -59,7 +59,6 @@ export class Cluster implements Neighbours {
   #isSettled = false;
   #isQuiet = false;
   readonly #alarm: AlarmClock;
-  #left: (() => void) | undefined;
 
   constructor(
     ports: EnginePorts,
@@ -83,13 +82,13 @@ export class Cluster implements Neighbours {
       changed: (node) => this.#changed(node),
       verdict: (verdict) => this.presence?.verdict(verdict),
       conflict: () => this.#turns.conflict(),
-      left: () => this.#left?.(),
     });
     this.#looking = new Looking(ports, {
       isMeant: this.#isEdge || (joinsOthers === true && table.ring.members.length === 1),
       isPatient: this.#isEdge,
       isAlone: () => (this.#isEdge ? isNowhere(this.#table.ring) : this.#table.ring.members.length === 1),
       isAnybodyThere: () => this.#present().some(({ profile: { role } }) => role === 'core'),
+      meet: (address) => this.#gossip.meet(address),
     });
     this.#turns = new TakingTurns(ports, () => this.#keepLinks());
     this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
@@ -101,7 +100,7 @@ export class Cluster implements Neighbours {
     this.rings = new Rings(ports, keeper, {
       tell: (peer, message) => this.tell(peer, message),
       use: (next, plan) => this.#use(next, plan),
-      named: () => void this.join(),
+      named: () => void this.#looking.met().then(() => this.join()),
     });
   }
 
@@ -128,6 +127,7 @@ export class Cluster implements Neighbours {
     this.#peers.start(this.#handlers());
     this.#gossip.start(this.#seeds);
     if (table.ring.members.length === 1) void this.#holdsNothing(attached);
+    this.#looking.ask(this.#seeds);
     this.#looking.look();
     this.#reconsider();
   }
@@ -169,7 +169,9 @@ export class Cluster implements Neighbours {
 
   /** More addresses to try: discovery found them. */
   learn(addresses: readonly string[]): void {
-    if (this.#isStarted) this.#gossip.learn(addresses);
+    if (!this.#isStarted) return;
+    this.#gossip.learn(addresses);
+    this.#looking.ask(addresses);
   }
 
   verify = async (options: VerifyOptions): Promise<VerifyReport | undefined> =>
@@ -194,9 +196,7 @@ export class Cluster implements Neighbours {
     this.#acting.retire(this.#now());
     this.#reconsider();
     await handedOver(this.#ports, this.#acting, this.#table, this.#attached?.replica);
-    const left = new Promise<void>((resolve) => (this.#left = resolve));
-    this.#gossip.leave();
-    await left;
+    await this.#gossip.leave();
   }
 
   stop(): void {

@@ -20,7 +20,6 @@ export interface GossipHooks {
   verdict(verdict: LivenessVerdict): void;
   /** Another process says that it is this node. */
   conflict(): void;
-  left(): void;
 }
 
 export interface GossipOptions {
@@ -46,6 +45,7 @@ export class Gossip {
   #profile: Profile;
   readonly #alarm: AlarmClock;
   readonly #load: OwnLoad;
+  #left: (() => void) | undefined;
   /** Of this process. */
   readonly boot: BootId;
 
@@ -75,10 +75,13 @@ export class Gossip {
     this.#schedule();
   }
 
-  /** Says goodbye; `left` is called once it is told. */
-  leave(): void {
-    this.#membership.leave(this.#now());
-    this.#schedule();
+  /** Says goodbye; resolves once it is told. */
+  leave(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#left = resolve;
+      this.#membership.leave(this.#now());
+      this.#schedule();
+    });
   }
 
   stop(): void {
@@ -167,7 +170,7 @@ export class Gossip {
         return this.#ports.observer.observe({ type: 'alarm', code: 'MEMBERSHIP', message });
       }
       case 'leave-complete':
-        return this.#hooks.left();
+        return this.#left?.();
     }
   }
 

@@ -1,5 +1,6 @@
 /** An empty node that is to join others serves nobody before it has: what it acknowledged alone would be in a ring of its own,
- *  and a reader that comes with a cursor would be told that all of it is lost. */
+ *  and a reader that comes with a cursor would be told that all of it is lost. It asks at all addresses it is given at once, and
+ *  chooses a ring when all have answered: nodes that met one after the other would form rings of those that met first. */
 import { limits } from '../../base/limits.js';
 import type { EnginePorts } from '../ports.js';
 
@@ -12,11 +13,14 @@ export interface LookingParts {
   readonly isAlone: () => boolean;
   /** Another node is there, in whatever ring. */
   readonly isAnybodyThere: () => boolean;
+  /** Resolves when somebody at that address answered, or nobody did in time. */
+  readonly meet: (address: string) => Promise<unknown>;
 }
 
 export class Looking {
   readonly #ports: Pick<EnginePorts, 'clock' | 'timers'>;
   readonly #parts: LookingParts;
+  readonly #asked = new Set<Promise<unknown>>();
   #isOver: boolean;
   /** When somebody was there last, and how long after that nobody is waited for. */
   #sinceMs: number;
@@ -48,5 +52,21 @@ export class Looking {
     const isEnough = !this.#parts.isPatient && now - this.#sinceMs >= this.#patienceMs;
     this.#isOver = !this.#parts.isAlone() || isEnough;
     if (!this.#isOver) this.#ports.timers.after(limits.lookEveryMs, () => this.look());
+  }
+
+  /** Addresses at which others may be. */
+  ask(addresses: readonly string[]): void {
+    if (this.#isOver) return;
+    for (const address of addresses) {
+      const asked = this.#parts.meet(address).finally(() => this.#asked.delete(asked));
+      this.#asked.add(asked);
+    }
+  }
+
+  /** Resolves once no answer is waited for, and whoever answered had the time to say which ring it is in. */
+  async met(): Promise<void> {
+    if (this.#asked.size === 0) return;
+    while (this.#asked.size > 0) await Promise.all(this.#asked);
+    await new Promise<void>((resolve) => this.#ports.timers.after(limits.tellRingMs, resolve));
   }
 }

@@ -14,6 +14,7 @@ export interface MendingOptions {
   readonly learn: (ref: ChannelRef) => Promise<void>;
   /** Whether it may still be found. */
   readonly mayMend: (ref: ChannelRef, writer: WriterId, seq: number) => boolean;
+  readonly failed: (error: unknown) => void;
 }
 
 export class Mending {
@@ -21,6 +22,8 @@ export class Mending {
   readonly #waiting = new Map<string, Set<() => void>>();
   /** Channels of which something cannot be read, here or at a home that was compared with. */
   readonly #damaged = new Map<string, ChannelRef>();
+  #cancel: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(options: MendingOptions) {
     this.#options = options;
@@ -53,19 +56,39 @@ export class Mending {
     await store.scrub(scrubPart);
     for (const { ref, writer, firstSeq } of store.damaged(limits.mendsAtOnce))
       await examine(ref, writer, firstSeq);
-    const [next] = this.#damaged;
-    if (!next) return;
-    const [key, ref] = next;
-    this.#damaged.delete(key);
-    const { missing = [] } = (await store.digest(ref)) ?? {};
-    for (const { writer, fromSeq } of missing.slice(0, limits.mendsAtOnce))
-      await examine(ref, writer, fromSeq);
   }
 
-  /** A comparison of homes came upon something that cannot be read: what of it is damaged here is looked for elsewhere, a
-   *  few at a time. What finds no room is found again in the next comparison. */
+  /** A comparison of homes came upon something that cannot be read: what of it is damaged here is looked for elsewhere, one
+   *  channel after another. What finds no room is found again in the next comparison. */
   damaged(ref: ChannelRef): void {
     if (this.#damaged.size < limits.damagedChannelsMax) this.#damaged.set(channelKey(ref), ref);
+    this.#lookSoon();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+  }
+
+  #lookSoon(): void {
+    if (this.#cancel || this.#isStopped || this.#damaged.size === 0) return;
+    this.#cancel = this.#options.timers.after(limits.mendEveryMs, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    const { store, examine, failed } = this.#options;
+    const [next] = this.#damaged;
+    const [key, ref] = next!;
+    this.#damaged.delete(key);
+    try {
+      const { missing = [] } = (await store.digest(ref)) ?? {};
+      for (const { writer, fromSeq } of missing.slice(0, limits.mendsAtOnce))
+        await examine(ref, writer, fromSeq);
+    } catch (error) {
+      if (!this.#isStopped) failed(error);
+    }
+    this.#cancel = undefined;
+    this.#lookSoon();
   }
 
   /** Something of the channel was stored again, or is in no home. */

@@ -65,11 +65,11 @@ export class Replicated implements Ordering {
       ticked: () => this.#resumeWaiting(),
       failed: (error) => options.failed(error),
     });
-    const { store, ports } = options;
+    const { store, ports, failed } = options;
     const examine = this.driver.examine.bind(this.driver);
     const mayMend = this.replica.mayMend.bind(this.replica);
     const learn = (ref: ChannelRef): Promise<void> => this.#learnCommitted(ref);
-    this.mending = new Mending({ store, timers: ports.timers, examine, learn, mayMend });
+    this.mending = new Mending({ store, timers: ports.timers, examine, learn, mayMend, failed });
   }
 
   attach(channels: ChannelTable, committer: Committer): void {
@@ -312,6 +312,7 @@ export class Replicated implements Ordering {
 
   stop(): void {
     this.#isStopped = true;
+    this.mending.stop();
     this.driver.stop();
     for (const channel of this.#waiting) this.#committer?.refusePending(channel);
     for (const channel of this.#table) channel.shared?.giveUp();
