@@ -36,6 +36,8 @@ export class Disk {
   commits = 0;
   /** Arrival numbers given: those of floors count, and of what is trimmed. */
   entries = 0;
+  /** Written and not trimmed. */
+  bytes = 0;
   readonly #records = new Map<string, { readonly round: number; readonly record: Uint8Array }>();
 
   constructor(public storeId: StoreId) {}
@@ -124,6 +126,7 @@ export class Disk {
 
   #put(stored: KeptRun): void {
     this.runs.push(stored);
+    this.bytes += stored.bytes.length;
     if (!isFloorRun(stored.run)) this.#index(stored.bytes, stored.run);
   }
 
@@ -136,6 +139,7 @@ export class Disk {
       channelKey(each.run.ref) === key ? above(each, floors) : [each],
     );
     this.runs = [stored, ...left];
+    this.bytes = this.runs.reduce((sum, { bytes }) => sum + bytes.length, 0);
     for (const name of this.#records.keys()) {
       const [channel, dot] = name.split(' ') as [string, string];
       const [writer, seq] = dot.split('-') as [WriterId, string];

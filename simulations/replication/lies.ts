@@ -24,6 +24,34 @@ export function lie(world: World, liar: SimNode): void {
   } else if (to.isUp && !to.isPaused) to.receive(liar, bytes);
 }
 
+/** The same questions in great number, about all there is: more than an absence explains. */
+export function nag(world: World, liar: SimNode): void {
+  const to = world.pick(world.nodes.filter((node) => node !== liar));
+  world.stats.nags++;
+  const messages = Array.from({ length: 24 }, () => questions(world, liar)).flat();
+  const bytes = encodeFrame({ storeId: liar.disk.storeId, ringVersion: 1, messages }).slice();
+  world.network.send({ from: liar.index, to: to.index, bytes });
+}
+
+function questions(world: World, liar: SimNode): PeerMessage[] {
+  const session = world.integer(2 ** 31);
+  const ofChannels = world.refs.flatMap((ref): PeerMessage[] => {
+    const have = new Map<WriterId, number>();
+    const [held] = liar.log(ref).writers();
+    const about = { interval: world.intervalOf(ref), ref };
+    const pull = { type: 'pull', ...about, have } as const;
+    const ofEntries = held && [
+      { type: 'find', ...about, session, wanted: new Map([[held.writer, held.seq]]) } as const,
+      { type: 'mend', ...about, session, writer: held.writer, firstSeq: 1, count: held.seq } as const,
+    ];
+    return [pull, { ...pull, limited: true }, { type: 'refused', ...about, have }, ...(ofEntries ?? [])];
+  });
+  return [
+    ...world.intervals.map((interval) => ({ type: 'recover', interval, session }) as const),
+    ...ofChannels,
+  ];
+}
+
 /** A flipped bit could make a lie of it that no one can tell from the truth. */
 function damaged(world: World, bytes: Uint8Array): Uint8Array {
   return world.chance(0.5) ? bytes.slice(0, world.integer(bytes.length)) : world.random.bytes(40);

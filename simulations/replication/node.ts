@@ -9,6 +9,7 @@ import {
   type WriterId,
   channelKey,
 } from '../../src/base/ids.js';
+import { limits } from '../../src/base/limits.js';
 import { planted } from '../../src/base/planted.js';
 import { seededRandom } from '../../src/base/random.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
@@ -99,6 +100,10 @@ export class SimNode implements NodeView {
       logOf: (ref) => this.#opened(ref),
       intervalOf: (ref) => world.intervalOf(ref),
       arrivals: this.#facts(),
+      given: {
+        atOnce: () => world.given.atOnce() + limits.givenTimesMax * this.disk.bytes,
+        perSecond: world.given.perSecond,
+      },
     });
     this.replica.ringVersion = 1;
     for (const interval of world.intervals) {
@@ -213,7 +218,7 @@ export class SimNode implements NodeView {
 
   receive(from: SimNode, bytes: Uint8Array): void {
     const frame = decodeFrame(bytes);
-    if (!frame.ok && this.world.isLiedTo) return;
+    if (!frame.ok && this.world.liar) return;
     mustHold(frame.ok, () => 'a frame of our own cannot be read');
     for (const message of frame.value.messages) for (const ref of channelsOf(message)) this.log(ref);
     this.replica.receive(from.id, frame.value, this.world.now);
@@ -344,7 +349,10 @@ export class SimNode implements NodeView {
     else if (effect.type === 'fetched') world.fetched(this, effect);
     else if (effect.type === 'alarm') {
       world.stats.alarms++;
-      const isMeant = world.isLiedTo || world.alarmsMeant.has(effect.code);
+      const isAboutAsking = effect.code === 'ASKED_TOO_OFTEN';
+      if (isAboutAsking) world.stats.askedTooOften++;
+      const isOfLiar = world.liar !== undefined && (!isAboutAsking || effect.peer === world.liar.id);
+      const isMeant = isOfLiar || world.alarmsMeant.has(effect.code);
       check('alarms', isMeant, () => `an alarm: ${effect.code} ${effect.message}`);
     }
   }

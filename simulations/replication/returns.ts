@@ -1,6 +1,8 @@
 /** Stories of homes that come back: after a while, with another disk, with an older one. */
 import { channelKey } from '../../src/base/ids.js';
+import { limits } from '../../src/base/limits.js';
 import { floorWriter } from '../../src/log/floors.js';
+import { gathersMax } from '../../src/replication/recovering.js';
 import { check, mustHold } from './checkers.js';
 import type { SimNode } from './node.js';
 import { haveOf } from './rest.js';
@@ -137,6 +139,37 @@ export function rolledBack(): void {
   stage.end();
 }
 
+/** A home lost its disk and lacks everything, and its links break ten times a second, with what is on its way: nobody is alarmed,
+ *  and it gets all. It asks for a 16th of the intervals that it may ask for at a time, and is given a 16th for that in a second,
+ *  and less at once. */
+export function missedEverything(): void {
+  const given = { atOnce: () => limits.givenBytesMax / 64, perSecond: limits.givenBytesPerSecond / 16 };
+  const stage = new Stage(3, 1, { intervals: gathersMax / 16, channels: 30, given });
+  const [a, b, c] = stage.nodes as [SimNode, SimNode, SimNode];
+  const { world } = stage;
+  for (const interval of world.intervals) a.replica.want(interval, true, world.now);
+  stage.pass(400);
+  stage.split([a, b], [c]);
+  for (let i = 0; i < 3; i++) {
+    for (const ref of world.refs) a.publish({ ref, level: 'quorum', degrade: false, at: world.now });
+    stage.pass(25);
+  }
+  stage.pass(300);
+  c.loseDisk();
+  c.boot(false);
+  for (let i = 0; i < 60; i++) {
+    meet(stage);
+    for (let turn = 0; turn < 2; turn++) stage.passPartly(4);
+    world.network.parcels.length = 0;
+    world.now += 100;
+  }
+  mustHold(c.isRecovering, () => 'it lacks some of it still');
+  meet(stage);
+  stage.pass(2_000);
+  for (const ref of world.refs) isEqual(stage, stage.nodes, ref);
+  mustHold(!c.isRecovering, () => 'it counts again');
+}
+
 function write(stage: Stage, node: SimNode, count: number): void {
   for (let i = 0; i < count; i++) {
     stage.publish(node);
@@ -169,7 +202,7 @@ function meet(stage: Stage): void {
   stage.world.connectAll();
 }
 
-function isEqual(stage: Stage, nodes: readonly SimNode[]): void {
-  const haves = nodes.map((node) => haveOf(node, stage.ref));
+function isEqual(stage: Stage, nodes: readonly SimNode[], ref = stage.ref): void {
+  const haves = nodes.map((node) => haveOf(node, ref));
   check('caught-up', new Set(haves).size === 1, () => `they have ${haves.join(' and ')}`);
 }

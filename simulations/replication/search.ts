@@ -8,7 +8,7 @@ import { type ChannelRef, type Dot, channelKey, dotText } from '../../src/base/i
 import { crash, cutLinks, rollBack, steerDuel, upsetClock } from './faults.js';
 import type { SimNode } from './node.js';
 import { compareSeed } from './comparing.js';
-import { lie } from './lies.js';
+import { lie, nag } from './lies.js';
 import { catchUp, coolDown } from './cold.js';
 import { type ChannelOracle, includes } from './oracle.js';
 import { checkDigests } from './scrubbing.js';
@@ -103,6 +103,7 @@ function step(world: World): void {
   const { habits, nodes } = world;
   const node = world.pick(nodes);
   if (habits.lies && nodes[0]!.isUp && world.chance(0.05)) lie(world, nodes[0]!);
+  if (habits.nags && nodes[0]!.isUp && world.chance(0.02)) nag(world, nodes[0]!);
   if (habits.rollbacks && world.dice.next() < 0.01) {
     if (node.image) rollBack(world, node);
     else if (node.isUp) node.takeImage();

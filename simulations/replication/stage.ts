@@ -7,7 +7,7 @@ import type { Publish } from './node.js';
 import { deliver, pump } from './pump.js';
 import { checkEnd, heal } from './search.js';
 import { type Stats, noStats } from './surroundings.js';
-import { World } from './world.js';
+import { type Size, World } from './world.js';
 
 export class Stage {
   readonly stats: Stats = noStats();
@@ -16,8 +16,8 @@ export class Stage {
   readonly ref: World['refs'][number];
   readonly interval: string;
 
-  constructor(homes: number, seed = 1) {
-    this.world = new World(seed, this.stats, homes, true);
+  constructor(homes: number, seed = 1, size?: Size) {
+    this.world = new World(seed, this.stats, homes, true, size);
     this.nodes = this.world.nodes;
     this.ref = this.world.refs[0]!;
     this.interval = this.world.intervals[0]!;
@@ -41,6 +41,18 @@ export class Stage {
         node.beginCommit();
         node.finishCommit();
       }
+    }
+  }
+
+  /** Some frames under way arrive, and every disk finishes what it was given. */
+  passPartly(frames: number): void {
+    for (let left = frames; left > 0 && this.world.network.parcels.length > 0; left--) deliver(this.world);
+    for (const node of this.nodes) {
+      if (!node.isUp) continue;
+      while (node.reads.length > 0) node.readOne();
+      node.beginCommit();
+      node.finishCommit();
+      node.tick();
     }
   }
 

@@ -4,6 +4,7 @@ import type { Trim, Vector } from '../../src/log/entry.js';
 import type { Random } from '../../src/base/random.js';
 import type { ChannelLog } from '../../src/log/channel-log.js';
 import type { RunSummary } from '../../src/log/run.js';
+import type { Allowance } from '../../src/replication/budgets.js';
 import type { Effect } from '../../src/replication/effects.js';
 import type { HomeSet } from '../../src/replication/quorum.js';
 import type { Replica } from '../../src/replication/replica.js';
@@ -29,6 +30,8 @@ export const noStats = () => ({
   duelsSteered: 0,
   duelLosses: 0,
   lies: 0,
+  nags: 0,
+  askedTooOften: 0,
   alarms: 0,
   lostHeads: 0,
   rollbacks: 0,
@@ -67,8 +70,10 @@ export interface Surroundings {
   readonly stats: Stats;
   /** Of its own, so that comparing changes nothing of what is drawn for all else. */
   readonly scrubChance: Random;
-  /** Somebody lies: alarms have a reason. */
-  readonly isLiedTo: boolean;
+  /** Who lies, where somebody does: alarms have a reason. */
+  readonly liar: NodeView | undefined;
+  /** What one peer is given for its questions, beside what is by what is held. */
+  readonly given: Allowance;
   /** Told of what goes wrong on purpose. */
   readonly alarmsMeant: Set<string>;
   /** Both ends of its links learn that they can reach each other. */

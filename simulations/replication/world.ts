@@ -7,6 +7,8 @@ import type { RunSummary } from '../../src/log/run.js';
 import type { Effect } from '../../src/replication/effects.js';
 import { type HomeSet, homeSet } from '../../src/replication/quorum.js';
 import { Trace } from '../cluster/trace.js';
+import { limits } from '../../src/base/limits.js';
+import type { Allowance } from '../../src/replication/budgets.js';
 import { Network } from './network.js';
 import { SimNode } from './node.js';
 import { check } from './checkers.js';
@@ -32,9 +34,26 @@ export interface Habits {
   readonly scrubs: boolean;
   /** One home says what is not so. */
   readonly lies: boolean;
+  /** It asks the same again and again, too. */
+  readonly nags: boolean;
   /** Owners trim. */
   readonly trims: boolean;
 }
+
+/** Of a story. */
+export interface Size {
+  readonly intervals: number;
+  /** In each of them. */
+  readonly channels: number;
+  /** Beside what is by what is held. */
+  readonly given: Allowance;
+}
+
+/** As little as a home that tells the truth comes out with: 16 lists of what an interval holds, and 4 a second. */
+const smallAllowance: Allowance = {
+  atOnce: () => 16 * limits.listingBytes,
+  perSecond: 4 * limits.listingBytes,
+};
 
 type Outcome = Extract<Effect, { type: 'outcome' }>;
 
@@ -57,6 +76,7 @@ export class World implements Surroundings {
     [];
   readonly quorumAcked = new Set<OracleEntry>();
   readonly alarmsMeant = new Set<string>();
+  readonly given: Allowance;
   now = 100_000;
   /** Of frames, effects and what is written to disks. */
   readonly trace = new Trace(() => this.now);
@@ -70,7 +90,9 @@ export class World implements Surroundings {
     homes?: number,
     /** Nothing happens but what is told: for stories. */
     readonly isCalm = false,
+    size?: Size,
   ) {
+    this.given = size?.given ?? smallAllowance;
     this.random = seededRandom(Math.imul(seed, 7919) + 17);
     this.dice = seededRandom(seed + 2_000_003);
     this.extra = seededRandom(Math.imul(seed, 104_729) + 5);
@@ -96,10 +118,11 @@ export class World implements Surroundings {
       cold: !isCalm && seededRandom(seed + 1_000_003).next() < 0.5,
       scrubs: this.scrubChance.next() < 0.4,
       lies: count >= 3 && seededRandom(seed).next() < 0.2,
+      nags: count >= 3 && seededRandom(seed).next() < 0.2 && seededRandom(seed + 3_000_017).next() < 0.5,
       trims: this.extra.next() < 0.6,
     };
     const [intervals, channels] = isCalm
-      ? ([1, 1] as const)
+      ? [size?.intervals ?? 1, size?.channels ?? 1]
       : this.pick([
           [1, 1],
           [1, 1],
@@ -124,8 +147,8 @@ export class World implements Surroundings {
     this.connectAll();
   }
 
-  get isLiedTo(): boolean {
-    return this.habits.lies;
+  get liar(): NodeView | undefined {
+    return this.habits.lies ? this.nodes[0] : undefined;
   }
 
   // Chance.

@@ -269,6 +269,7 @@ async function checkLists(store: LogStore, model: Model): Promise<void> {
   // One whose channels are wholly trimmed may still be listed.
   const known = hubs.filter((hub) => wanted.has(hub));
   mustHold(known.join() === [...wanted.keys()].sort().join(), () => `hubs are ${hubs.join()}`);
+  let total = 0;
   for (const hub of hubs) {
     const listed: string[] = [];
     let bytes = 0;
@@ -281,11 +282,13 @@ async function checkLists(store: LogStore, model: Model): Promise<void> {
     }
     const counted = store.hubBytes(hub);
     mustHold(counted === bytes, () => `the channels of ${hub} hold ${bytes} bytes, counted as ${counted}`);
+    total += counted;
     mustHold(
       listed.join() === (wanted.get(hub) ?? []).sort().join(),
       () => `channels of ${hub} are ${listed.join()}`,
     );
   }
+  mustHold(store.bytes === total, () => `all hubs hold ${total} bytes, counted as ${store.bytes}`);
 }
 
 async function checkKeys(store: LogStore, model: Model, since: number): Promise<void> {

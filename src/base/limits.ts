@@ -1,4 +1,5 @@
 /** Every bound of the system, named, with its reason. A rule or the configuration may lower or raise some of them. */
+import { askingLimits } from './asking-limits.js';
 import { deletionLimits } from './deletion-limits.js';
 import { documentLimits } from './document-limits.js';
 import { foldLimits } from './fold-limits.js';
@@ -11,6 +12,7 @@ import { wireLimits } from './wire-limits.js';
 
 export const limits = {
   ...wireLimits,
+  ...askingLimits,
   ...documentLimits,
   ...deletionLimits,
   ...foldLimits,
@@ -174,10 +176,6 @@ export const limits = {
   arrivedCommitsMax: 1_024,
   /** Heads named in one page: the asking home opens the channels of a page at once. */
   pageHeadsMax: 1_024,
-  /** Pages given to one peer without a pause, and how many more a second: an absence of millions of channels at once, and
-   *  no more work than that for one who asks for everything again and again. */
-  pagesAtOnceMax: 4_096,
-  pagesPerSecond: 16,
   /** Channels that are being pulled after an absence, from all peers together; each answer is one read. */
   pullsMax: 16,
   /** Pages of channels that an owner has read for one other home, and that are not acked. */

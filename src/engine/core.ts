@@ -7,6 +7,7 @@ import { planted } from '../base/planted.js';
 import type { ChannelRules } from '../channels/rules.js';
 import type { RingTable } from '../cluster/ring-table.js';
 import { HybridClock } from '../log/hybrid-clock.js';
+import { allowanceOf } from '../replication/budgets.js';
 import { Replica } from '../replication/replica.js';
 import { Alone } from './alone.js';
 import { ChannelTable } from './channel-table.js';
@@ -156,6 +157,7 @@ function inCluster(base: Base, options: EngineOptions, time: NodeTime, known: Cl
           isDiskSpent: () => store.space() === 'spent',
           intervalOf: (ref) => cluster.intervalOf(ref).id,
           arrivals: storeFacts(store, writer, ports.hashing),
+          given: allowanceOf(() => store.bytes),
         });
         replica.ringVersion = table.ring.version;
         for (const { id, sets, changing, start } of held) {

@@ -213,6 +213,8 @@ export interface LogStore {
   space(): 'ok' | 'full' | 'spent';
   /** Bytes in all channels of a hub, as `channels` counts them, by the newest commit: kept as they change, and read at once. */
   hubBytes(hub: HubName): number;
+  /** The same of all hubs together. */
+  readonly bytes: number;
 
   /** Reads stored ranges of one channel, at most about `bytesMax` bytes of records. */
   read(ref: ChannelRef, ranges: readonly ReadRange[], bytesMax: number): Promise<ReadResult>;

@@ -3,6 +3,7 @@
  *  something else, which nobody would ask for again. */
 import { type NodeId, type WriterId, channelKey } from '../base/ids.js';
 import { limits } from '../base/limits.js';
+import { type Allowance, Budget } from './budgets.js';
 import type { ArrivedRun, Context } from './context.js';
 import type { Arrived, AskArrived } from './messages.js';
 import type { Statements } from './statements.js';
@@ -13,10 +14,11 @@ interface Asking {
   /** Looked up now. */
   id: number | undefined;
   asked: AskArrived;
-  /** Pages that may be given without a pause. */
-  pages: number;
-  at: number;
+  readonly budget: Budget;
 }
+
+/** Counted in pages. */
+const allowance: Allowance = { atOnce: () => limits.pagesAtOnceMax, perSecond: limits.pagesPerSecond };
 
 type Named = { readonly ref: ArrivedRun['ref']; readonly have: Map<WriterId, number> };
 
@@ -59,16 +61,11 @@ export class Arrivals {
   /** One look-up a peer at a time, and so many in the long run. */
   #admit(from: NodeId, asked: AskArrived, now: number): Asking | undefined {
     let asking = this.#asking.get(from);
-    if (!asking)
-      this.#asking.set(from, (asking = { id: undefined, asked, pages: limits.pagesAtOnceMax, at: now }));
-    const refilled = asking.pages + ((now - asking.at) / 1_000) * limits.pagesPerSecond;
-    asking.pages = Math.min(limits.pagesAtOnceMax, refilled);
-    asking.at = now;
-    if (asking.pages < 1) {
+    if (!asking) this.#asking.set(from, (asking = { id: undefined, asked, budget: new Budget(allowance) }));
+    if (!asking.budget.take(1, now)) {
       this.#context.alarm('ASKED_TOO_OFTEN', 'It asks again and again what arrived.', from);
       return undefined;
     }
-    asking.pages--;
     asking.asked = asked;
     asking.id = undefined;
     return asking;

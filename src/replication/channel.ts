@@ -21,6 +21,8 @@ export class Link {
   acked = 0;
   /** A read of what it lacks is under way. */
   reading = false;
+  /** The read under way for the newest of its questions that goes on until all it lacks is read. */
+  answering: number | undefined;
   /** It sent some of what it has and is lacking here, and is asked for more once that is stored. */
   hasMore = false;
   /** What was sent is not acked: asked again then. */

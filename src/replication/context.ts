@@ -7,6 +7,7 @@ import { isFloorRun, trimmedCount } from '../log/floors.js';
 import type { ChannelLog, SeqRange } from '../log/channel-log.js';
 import type { RunSummary } from '../log/run.js';
 import { verifyRun } from '../log/run-reader.js';
+import { type Allowance, Budgets, allowanceOf } from './budgets.js';
 import { Channel } from './channel.js';
 import { type Claim, compareClaims, sameClaim } from './claim.js';
 import { CommitQueue } from './commit-queue.js';
@@ -31,6 +32,8 @@ export interface ReplicaOptions {
   readonly isDiskSpent?: () => boolean;
   /** Left out: what arrived while this home was away is not asked for. */
   readonly arrivals?: StoreFacts;
+  /** What one peer is given for its questions, in bytes; left out: as where nothing is held. */
+  readonly given?: Allowance;
   /** Of no use any more: when claims may start is for `cluster/acting.ts` to say. */
   readonly startedAt?: number;
 }
@@ -86,10 +89,13 @@ export class Context {
   readonly dueChannels = new Agenda<Channel>((channel) => channel.deadline);
   readonly #channelsIn = new Map<Interval, Set<Channel>>();
   readonly #alarms = new Map<string, number>();
+  readonly #budgets: Budgets;
   ringVersion = 0;
   #lastId = 0;
 
-  constructor(readonly options: ReplicaOptions) {}
+  constructor(readonly options: ReplicaOptions) {
+    this.#budgets = new Budgets(options.given ?? allowanceOf(() => 0));
+  }
 
   get self(): NodeId {
     return this.options.self;
@@ -321,6 +327,14 @@ export class Context {
       `${interval.id}: another node uses the claim of round ${claim.round}.`,
       from,
     );
+    return false;
+  }
+
+  /** Whether a peer may be given what it asks for, which takes so many bytes. Else the question is as lost on the way: it is
+   *  asked again where it is meant. */
+  mayGive(peer: NodeId, bytes: number, now: number): boolean {
+    if (this.#budgets.take(peer, bytes, now)) return true;
+    this.alarm('ASKED_TOO_OFTEN', 'It asks again and again for what is held here.', peer);
     return false;
   }
 

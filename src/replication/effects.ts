@@ -39,7 +39,7 @@ export type AlarmCode =
   | 'TRIM_CONFLICT'
   /** More is received than the disk takes: dropped, and sent again later. */
   | 'INTAKE_FULL'
-  /** A peer asks what arrived here more often than an absence explains. */
+  /** A peer asks more than an absence explains, for what arrived here or for what is held. */
   | 'ASKED_TOO_OFTEN'
   /** A node's store has forgotten what it said of itself: it was rolled back. */
   | 'STORE_ROLLED_BACK'

@@ -1,6 +1,7 @@
 /** A reader's cursor is ahead of this replica: what it names is looked for at all other homes, and brought here by a pull.
  *  What no home has, though all answered and none may have forgotten anything, is lost. */
 import type { Dot, NodeId, WriterId } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { Vector } from '../log/entry.js';
 import type { Channel, Fetch } from './channel.js';
@@ -49,7 +50,14 @@ export class Fetching {
     this.settle(channel);
   }
 
-  /** The home that is asked: everything received before the question is synced. */
+  // The home that is asked.
+
+  onFind(channel: Channel, from: NodeId, find: Find, now: number): void {
+    if (this.#context.mayGive(from, limits.questionBytes, now))
+      this.#context.queue.duty({ type: 'found', channel, to: from, find });
+  }
+
+  /** Everything received before the question is synced. */
   answer({ interval, ref, log }: Channel, to: NodeId, { session, wanted }: Find): void {
     const have = new Map<WriterId, number>();
     for (const writer of wanted.keys()) if (log.have(writer) > 0) have.set(writer, log.have(writer));

@@ -126,13 +126,11 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
         parts.catchUp.onState(channel, from, message, now);
       });
     case 'recover':
-      return recovering.onRecover(from, message);
+      return recovering.onRecover(from, message, now);
     case 'recovery':
       return recovering.onRecovery(from, message, now);
     case 'find':
-      return withChannel(parts, from, message, (channel) =>
-        parts.context.queue.duty({ type: 'found', channel, to: from, find: message }),
-      );
+      return withChannel(parts, from, message, (channel) => fetching.onFind(channel, from, message, now));
     case 'found':
       return withChannel(parts, from, message, (channel) => fetching.onFound(channel, from, message, now));
     case 'askArrived':
@@ -145,7 +143,7 @@ export function receiveMessage(parts: Parts, from: NodeId, message: PeerMessage,
     case 'reconciled':
       return parts.context.outbox.add({ type: 'compared', from, message });
     case 'mend':
-      return withChannel(parts, from, message, (channel) => repairing.onMend(channel, from, message));
+      return withChannel(parts, from, message, (channel) => repairing.onMend(channel, from, message, now));
     case 'mended':
       return withChannel(parts, from, message, (channel) => mended(parts, channel, from, message, now));
     default:
@@ -171,7 +169,7 @@ export function discharge(parts: Parts, duty: Duty, now: number): void {
     case 'ack':
       return homes.ack(duty.channel, duty.to, duty.claim);
     case 'state':
-      return transfer.answer(duty.channel, duty.to, duty.pull);
+      return transfer.answer(duty.channel, duty.to, duty.pull, now);
     case 'giveBack':
       return recovering.giveBack(duty.interval, duty.to, duty.session);
     case 'found':
@@ -180,7 +178,7 @@ export function discharge(parts: Parts, duty: Duty, now: number): void {
       if (duty.checkpoint) parts.catchUp.noted(duty.peer, duty.checkpoint);
       return;
     case 'mend':
-      return repairing.answer(duty.channel, duty.to, duty.mend);
+      return repairing.answer(duty.channel, duty.to, duty.mend, now);
     case 'adopt':
       return parts.context.outbox.add({ type: 'adopted', id: duty.id, have: duty.channel.have() });
     default:

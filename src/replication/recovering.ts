@@ -2,6 +2,7 @@
  *  forgotten its promise too, and what it acked may be missing where it grants, so it does neither. One that a change of the
  *  ring brings in does not count either before it has everything; one that stays makes sure that it has. */
 import type { ChannelRef, NodeId } from '../base/ids.js';
+import { limits } from '../base/limits.js';
 import { planted } from '../base/planted.js';
 import type { Channel } from './channel.js';
 import { compareClaims } from './claim.js';
@@ -250,7 +251,7 @@ export class Recovering {
 
   // The homes that give back.
 
-  onRecover(from: NodeId, { interval: id, session }: Recover): void {
+  onRecover(from: NodeId, { interval: id, session }: Recover, now: number): void {
     const interval = this.#context.intervals.get(id);
     if (!interval) return;
     if (interval.recovery && !interval.isIncoming) {
@@ -267,7 +268,7 @@ export class Recovering {
     }
     // Asked again before it was answered: what is to come answers both.
     const key = keyOf(id, from, session);
-    if (this.#asked.has(key)) return;
+    if (this.#asked.has(key) || !this.#context.mayGive(from, limits.listingBytes, now)) return;
     this.#asked.add(key);
     this.#context.queue.duty({ type: 'giveBack', interval, to: from, session });
   }

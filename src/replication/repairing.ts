@@ -8,6 +8,7 @@ import type { LostRange } from '../log/entry.js';
 import { runOf } from '../log/run-bytes.js';
 import { verifyRun } from '../log/run-reader.js';
 import { overlaps } from '../log/seq-ranges.js';
+import { pageBytes } from './budgets.js';
 import type { Channel } from './channel.js';
 import type { Context } from './context.js';
 import type { Interval } from './interval.js';
@@ -338,12 +339,13 @@ export class Repairing {
 
   // The home that is asked.
 
-  onMend(channel: Channel, from: NodeId, mend: Mend): void {
-    this.#context.queue.duty({ type: 'mend', channel, to: from, mend });
+  onMend(channel: Channel, from: NodeId, mend: Mend, now: number): void {
+    if (this.#context.mayGive(from, limits.questionBytes, now))
+      this.#context.queue.duty({ type: 'mend', channel, to: from, mend });
   }
 
   /** Everything received before the question is synced. */
-  answer(channel: Channel, to: NodeId, mend: Mend): void {
+  answer(channel: Channel, to: NodeId, mend: Mend, now: number): void {
     const { log, ref } = channel;
     const { writer, count } = mend;
     const lastSeq = mend.firstSeq + count - 1;
@@ -352,9 +354,10 @@ export class Repairing {
     const through = Math.min(lastSeq, log.have(writer));
     this.#stands(channel, mend, lastSeq);
     if (firstSeq > through) return this.#tell(channel, to, mend, [], lastSeq);
+    const ranges = [{ writer, firstSeq, count: through - firstSeq + 1 }];
+    if (!this.#context.mayGive(to, pageBytes(channel, ranges), now)) return;
     const id = this.#context.nextId();
     this.#reads.set(id, { channel, to, mend, lastSeq });
-    const ranges = [{ writer, firstSeq, count: through - firstSeq + 1 }];
     this.#context.outbox.add({ type: 'read', id, ref, ranges, bytesMax: limits.peerReadBytes });
   }
 

@@ -10,6 +10,7 @@ import { runOf } from '../log/run-bytes.js';
 import { type Channel, type Link, givenUpFor, isWithin, raise, trimOf } from './channel.js';
 import { compareClaims, sameClaim } from './claim.js';
 import type { AskWhen, Asks } from './asks.js';
+import { pageBytes } from './budgets.js';
 import type { PullTerms } from './commit-queue.js';
 import type { Context, Reading } from './context.js';
 import type { Interval } from './interval.js';
@@ -19,6 +20,8 @@ import type { StoredSlice } from './stored-slice.js';
 import { timing } from './timing.js';
 
 export type { StoredSlice } from './stored-slice.js';
+
+type StateReading = Extract<Reading, { type: 'state' }>;
 
 export class Transfer {
   readonly #context: Context;
@@ -126,7 +129,9 @@ export class Transfer {
     const link = channel.link(home);
     const { refusedWith } = link;
     link.refusedWith = have;
-    if (refusedWith && isWithin(have, refusedWith)) {
+    const isAgain = refusedWith !== undefined && isWithin(have, refusedWith);
+    const bytes = isAgain ? 0 : limits.questionBytes + pageBytes(channel, channel.log.lacking(have));
+    if (isAgain || !this.#context.mayGive(home, bytes, now)) {
       link.resendAt ??= now + timing.hedgeMs;
       return this.#context.dueChannels.changed(channel);
     }
@@ -189,14 +194,12 @@ export class Transfer {
 
   onPull(channel: Channel, from: NodeId, { have, claim, limited }: Pull, now: number): void {
     const { interval } = channel;
+    const isAnswered = this.#context.mayGive(from, limits.questionBytes, now);
+    const tell = (pull: PullTerms): void => {
+      if (isAnswered) this.#context.queue.duty({ type: 'state', channel, to: from, pull });
+    };
     // It says nothing of what is being sent there: see catch-up-pulls.ts.
-    if (limited)
-      return this.#context.queue.duty({
-        type: 'state',
-        channel,
-        to: from,
-        pull: { have, claim: undefined, limited },
-      });
+    if (limited) return tell({ have, claim: undefined, limited });
     if (claim && !this.#context.mayUse(interval, claim, from)) return;
     channel.link(from).has(have);
     if (claim) {
@@ -204,21 +207,23 @@ export class Transfer {
       if (order < 0) return this.#context.outbox.to(from).fence(interval.id, interval.promise);
       if (order > 0) this.#context.promise(interval, claim, now);
       interval.heardFrom(from, claim);
-      this.#context.queue.duty({ type: 'state', channel, to: from, pull: { have, claim } });
+      tell({ have, claim });
+      // However often it asks: what it sent is to be committed.
       this.#context.queue.duty({ type: 'ack', channel, to: from, claim });
       return;
     }
     // What an owner sends is to be acked; what it lacks it asks for under its claim.
-    if (this.#context.owns(channel)) {
+    if (!this.#context.owns(channel)) tell({ have, claim });
+    else if (isAnswered) {
       this.push(channel, from, now);
       channel.link(from).toldCommitted = undefined;
       this.tellCommitted(channel);
-    } else this.#context.queue.duty({ type: 'state', channel, to: from, pull: { have, claim } });
+    }
     if (!channel.holds(have)) this.ask(channel, from, now);
   }
 
   /** Answers a pull with everything that is synced here now. */
-  answer(channel: Channel, to: NodeId, { have, claim, limited }: PullTerms): void {
+  answer(channel: Channel, to: NodeId, { have, claim, limited }: PullTerms, now: number): void {
     const { interval, log } = channel;
     if (claim && !sameClaim(interval.promise, claim)) return;
     const counts = interval.recovery && !planted('recovering-acks') ? undefined : claim;
@@ -229,16 +234,25 @@ export class Transfer {
     const reading = { type: 'state', ...terms, ...about, isPage } as const;
     const ranges = log.lacking(have);
     if (ranges.length === 0) this.#state(reading, []);
-    else this.#read(reading, ranges);
+    else this.#readFor(reading, ranges, now);
+  }
+
+  /** One read of what a peer asked for, unless it was given too much. */
+  #readFor(reading: StateReading, ranges: readonly SeqRange[], now: number): void {
+    const { channel, peer, isPage } = reading;
+    if (!this.#context.mayGive(peer, pageBytes(channel, ranges), now)) return;
+    const id = this.#read(reading, ranges);
+    if (!isPage) channel.link(peer).answering = id;
   }
 
   // Reads.
 
-  #read(reading: Reading, ranges: readonly SeqRange[]): void {
+  #read(reading: Reading, ranges: readonly SeqRange[]): number {
     const id = this.#context.nextId();
     this.#context.reads.set(id, { ...reading, ranges });
     const { ref } = reading.channel;
     this.#context.outbox.add({ type: 'read', id, ref, ranges, bytesMax: limits.peerReadBytes });
+    return id;
   }
 
   /** What a read found: a beginning of the ranges asked for, or less where something cannot be read. */
@@ -255,7 +269,8 @@ export class Transfer {
     const goesOn = left.length > 0 && !isDamaged && slices.length > 0;
     if (reading.type === 'state') {
       this.#state(reading, runs);
-      if (goesOn && !reading.isPage) this.#read(reading, left);
+      // Where it has asked again since, the answer to that goes on from what it holds by now.
+      if (goesOn && channel.link(peer).answering === id) this.#readFor(reading, left, now);
       return;
     }
     const link = channel.link(peer);
@@ -276,10 +291,7 @@ export class Transfer {
     if (slices.every(({ writer }) => writer !== this.#context.writer)) this.ask(channel, peer, now, 'due');
   }
 
-  #state(
-    { channel, peer, claim, have, givenUp }: Extract<Reading, { type: 'state' }>,
-    runs: readonly Uint8Array[],
-  ): void {
+  #state({ channel, peer, claim, have, givenUp }: StateReading, runs: readonly Uint8Array[]): void {
     const { ref, interval, log } = channel;
     const { committed } = log;
     this.#context.outbox.to(peer).other({

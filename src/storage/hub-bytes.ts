@@ -5,10 +5,13 @@ import type { Slot } from './slots.js';
 export class HubBytes {
   /** Hubs that hold nothing have none. */
   readonly #bytes: Map<HubName, number>;
+  /** Of all of them. */
+  total: number;
 
   /** `stored`: what the rows of the index come to. */
   constructor(stored: ReadonlyMap<HubName, number>) {
     this.#bytes = new Map(stored);
+    this.total = [...stored.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
   of(hub: HubName): number {
@@ -21,6 +24,7 @@ export class HubBytes {
     if (bytes === slot.countedBytes) return;
     const { hub } = slot.ref;
     const sum = this.of(hub) + bytes - slot.countedBytes;
+    this.total += bytes - slot.countedBytes;
     slot.countedBytes = bytes;
     if (sum > 0) this.#bytes.set(hub, sum);
     else this.#bytes.delete(hub);

@@ -133,6 +133,10 @@ class SegmentedLogStore implements LogStore {
     return this.#parts.space.state;
   }
 
+  get bytes(): number {
+    return this.#parts.index.hubBytes.total;
+  }
+
   hubBytes(hub: HubName): number {
     return this.#parts.index.hubBytes.of(hub);
   }

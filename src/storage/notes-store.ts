@@ -29,6 +29,7 @@ export function openNotesStore(random: Random, lock?: Lock): LogStore {
       return nothing({ number: ++commits, firstArrival: 1 });
     },
     space: () => 'ok',
+    bytes: 0,
     hubBytes: () => 0,
     read: () => nothing({ slices: [], missing: [] }),
     seqsSince: () => nothing(new Map()),

@@ -218,18 +218,23 @@ export function logStoreContract(name: string, make: () => Promise<LogStoreUnder
         expect(opened.hubBytes(hub)).toBe(sum);
         return sum;
       };
-      const before = [await held(store, room.hub), await held(store, there.hub)];
+      const heldOfEach = async (opened: LogStore): Promise<number[]> => {
+        const each = [await held(opened, room.hub), await held(opened, there.hub)];
+        expect(opened.bytes).toBe(each[0]! + each[1]!);
+        return each;
+      };
+      const before = await heldOfEach(store);
       expect(before[0]).toBeGreaterThan(6_500);
       expect(store.hubBytes(ref('room', 'nobody').hub)).toBe(0);
       // What a trim frees counts at once.
       await a.add(room, { kind: 'trim', trim: (await store.open(room)).trimAt(4)! });
       await a.commit();
-      const after = [await held(store, room.hub), await held(store, there.hub)];
+      const after = await heldOfEach(store);
       expect(after[0]).toBeLessThan(before[0]! - 3_500);
       expect(after[1]).toBe(before[1]);
       await store.close();
       const again = await world.open();
-      expect([await held(again, room.hub), await held(again, there.hub)]).toEqual(after);
+      expect(await heldOfEach(again)).toEqual(after);
       await new TestWriter(again, second, 2_000_000).publish(there, 'four');
       expect(await held(again, there.hub)).toBeGreaterThan(after[1]!);
       await again.close();

@@ -4,7 +4,7 @@ import type { WriterId } from '../../src/base/ids.js';
 import type { Effect } from '../../src/replication/effects.js';
 import type { PeerMessage } from '../../src/replication/messages.js';
 import { floorRun } from '../../src/log/floors.js';
-import { Home, nodeId, openingState, ownerOfThree, ref, runOf } from './cluster.js';
+import { Home, nodeId, openingState, ownerOfThree, ref, runOf, sliceOf } from './cluster.js';
 
 const other = '77'.repeat(12) as WriterId;
 const claim = { round: 5, writer: other };
@@ -216,4 +216,26 @@ describe('a fetch', () => {
     const found = { type: 'found', interval: 'i', ref, session: 7, have, recovering: false };
     expect(home.said()).toContainEqual(found);
   });
+});
+
+test('a channel that is asked for again while it is read is read from what the other holds by then, and once', () => {
+  const home = new Home('a', 'abc');
+  const second = runOf(other, 5, 2, run.last);
+  home.hear('b', append([run.bytes, second.bytes]));
+  home.sync();
+  const ask = (seq: number): number => {
+    const have = new Map(seq > 0 ? [[other, seq]] : []);
+    home.hear('c', { type: 'pull', interval: 'i', ref, have });
+    home.sync();
+    return home.effects.splice(0).find((effect) => effect.type === 'read')!.id;
+  };
+  const goesOn = (id: number): boolean => {
+    home.replica.loaded(id, [sliceOf(run.bytes)], false, home.now);
+    home.drain();
+    return home.effects.splice(0).some(({ type }) => type === 'read');
+  };
+  expect(goesOn(ask(0))).toBe(true);
+  const [first, again] = [ask(0), ask(0)];
+  expect(goesOn(first)).toBe(false);
+  expect(goesOn(again)).toBe(true);
 });

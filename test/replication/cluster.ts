@@ -4,10 +4,13 @@ import { seededRandom } from '../../src/base/random.js';
 import { ChannelLog } from '../../src/log/channel-log.js';
 import { encodeContent } from '../../src/log/content-wire.js';
 import type { RunSummary } from '../../src/log/run.js';
+import { verifyRun } from '../../src/log/run-reader.js';
 import { RunWriter } from '../../src/log/run-writer.js';
+import type { Allowance } from '../../src/replication/budgets.js';
 import type { Effect } from '../../src/replication/effects.js';
 import type { Frame, PeerMessage } from '../../src/replication/messages.js';
 import { homeSet } from '../../src/replication/quorum.js';
+import type { StoredSlice } from '../../src/replication/stored-slice.js';
 import { type IntervalStart, Replica, type StoreFacts } from '../../src/replication/replica.js';
 
 export const ref = { hub: 'h', channel: 'c' } as ChannelRef;
@@ -33,6 +36,7 @@ export class Home {
     homes: string,
     start: IntervalStart = 'new',
     arrivals?: StoreFacts,
+    given?: Allowance,
   ) {
     this.writer = `${name.charCodeAt(0).toString(16)}`.repeat(12) as WriterId;
     this.replica = new Replica({
@@ -41,6 +45,7 @@ export class Home {
       writer: this.writer,
       random: seededRandom(1),
       logOf: () => this.log,
+      ...(given ? { given } : {}),
       ...(arrivals ? { arrivals, intervalOf: () => 'i' } : {}),
     });
     this.replica.ringVersion = 1;
@@ -114,8 +119,8 @@ export class Home {
 }
 
 /** a, owner of the interval by the grant of b, while c is silent. */
-export function ownerOfThree(): Home {
-  const home = new Home('a', 'abc');
+export function ownerOfThree(given?: Allowance): Home {
+  const home = new Home('a', 'abc', 'new', undefined, given);
   home.replica.connected(nodeId('b'), home.now);
   home.replica.want('i', true, home.now);
   const own = { interval: 'i', claim: { round: 1, writer: home.writer } };
@@ -143,4 +148,12 @@ export function runOf(
   out.append({ timestamp: 1_000 + firstSeq, kind: 'publish', content });
   const run = out.end();
   return { bytes: out.bytes().slice(), last: run.lastChecksum };
+}
+
+/** The entries of such a run, as a store reads them. */
+export function sliceOf(bytes: Uint8Array): StoredSlice {
+  const verified = verifyRun(bytes, 0, bytes.length);
+  if (!verified.ok) throw new Error(verified.error);
+  const { writer, round, firstSeq, count, headerBytes } = verified.value;
+  return { writer, round, firstSeq, count, records: bytes.subarray(headerBytes) };
 }

@@ -8,7 +8,7 @@ import { RunWriter } from '../../src/log/run-writer.js';
 import type { PeerMessage } from '../../src/replication/messages.js';
 import { decodeFrame } from '../../src/replication/wire-decoder.js';
 import { encodeFrame } from '../../src/replication/wire-encoder.js';
-import { Home, nodeId, openingState, ownerOfThree, ref, runOf } from './cluster.js';
+import { Home, nodeId, openingState, ownerOfThree, ref, runOf, sliceOf } from './cluster.js';
 
 const other = '77'.repeat(12) as WriterId;
 const stranger = '99'.repeat(12) as WriterId;
@@ -337,6 +337,121 @@ describe('frames', () => {
     home.sync();
     expect(home.log.encode()).toEqual(before);
     expect(alarms(home)).toEqual([]);
+  });
+});
+
+describe('questions that are asked again and again', () => {
+  const given = { atOnce: () => 10 * limits.listingBytes, perSecond: limits.listingBytes };
+  const timesMax = given.atOnce() / limits.questionBytes;
+  const have = new Map<WriterId, number>();
+  const about = { interval, ref, have };
+  const kinds: (readonly [string, (i: number) => PeerMessage])[] = [
+    ['for a channel', () => ({ type: 'pull', ...about })],
+    ['for a page of a channel', () => ({ type: 'pull', ...about, limited: true })],
+    ['for an interval', (session) => ({ type: 'recover', interval, session })],
+    [
+      'who has an entry',
+      (session) => ({ type: 'find', interval, ref, session, wanted: new Map([[other, 1]]) }),
+    ],
+    [
+      'for a repair',
+      (session) => ({ type: 'mend', interval, ref, session, writer: other, firstSeq: 1, count: 1 }),
+    ],
+  ];
+
+  /** Holds one entry of the owner b. */
+  function asked(): Home {
+    const home = new Home('a', 'abc', 'new', undefined, given);
+    home.hear('b', append([run.bytes]));
+    home.sync();
+    home.sent.length = 0;
+    return home;
+  }
+
+  /** What is done for questions, and what is said, since the last time. */
+  function answers(home: Home): number {
+    const done = home.effects.splice(0).filter(({ type }) => type === 'read' || type === 'list');
+    return done.length + home.said().filter(({ type }) => type === 'found').length;
+  }
+
+  let asks = 0;
+  function ask(home: Home, from: string, times: number, question: (i: number) => PeerMessage): void {
+    for (let i = 1; i <= times; i++) {
+      home.hear(from, question(++asks));
+      if (i % 5 === 0 || i === times) home.sync();
+    }
+  }
+
+  test.each(kinds)('%s are answered so often at once, and alarmed', (_, question) => {
+    const home = asked();
+    ask(home, 'c', 5_000, question);
+    const told = alarms(home);
+    expect(new Set(told)).toEqual(new Set(['ASKED_TOO_OFTEN']));
+    expect(told.length).toBeLessThanOrEqual(13);
+    const times = answers(home);
+    expect(times).toBeGreaterThanOrEqual(10);
+    expect(times).toBeLessThanOrEqual(timesMax);
+  });
+
+  test.each(kinds)('%s harm nobody else, and nothing that is held', (_, question) => {
+    const home = asked();
+    const before = home.log.encode();
+    ask(home, 'c', 5_000, question);
+    expect(home.log.encode()).toEqual(before);
+    answers(home);
+    ask(home, 'b', 1, question);
+    expect(answers(home)).toBe(1);
+    home.hear('b', append([runOf(other, 5, 2, run.last).bytes]));
+    home.sync();
+    expect(home.said()).toEqual([{ type: 'ack', interval, claim, channels: [{ ref, seq: 2 }] }]);
+    expect(home.log.have(other)).toBe(2);
+  });
+
+  test.each(kinds)('%s are answered again once they have become rare', (_, question) => {
+    const home = asked();
+    ask(home, 'c', 5_000, question);
+    answers(home);
+    home.now += 60_000;
+    const toldBefore = alarms(home).length;
+    ask(home, 'c', 5, question);
+    expect(answers(home)).toBe(5);
+    expect(alarms(home)).toHaveLength(toldBefore);
+  });
+
+  test('by an owner leave what it sends acked', () => {
+    const home = asked();
+    ask(home, 'b', 5_000, () => ({ type: 'pull', ...about, claim }));
+    expect(alarms(home)[0]).toBe('ASKED_TOO_OFTEN');
+    const acks = home.said().filter(({ type }) => type === 'ack');
+    expect(acks.flatMap((message) => (message.type === 'ack' ? message.channels : []))).toHaveLength(5_000);
+    home.hear('b', append([runOf(other, 5, 2, run.last).bytes]));
+    home.sync();
+    expect(home.said()).toEqual([{ type: 'ack', interval, claim, channels: [{ ref, seq: 2 }] }]);
+  });
+
+  test('by refusing what an owner sends have it read again so often', () => {
+    const home = ownerOfThree(given);
+    home.replica.touch(interval, ref, home.now);
+    home.hear('b', openingState(home));
+    const bytes = home.begin(true)!;
+    home.finish();
+    home.effects.length = 0;
+    let reads = 0;
+    const toldOf: string[] = [];
+    for (let i = 0; i < 2_000; i++) {
+      home.hear('c', { type: 'pull', ...about }, { type: 'refused', ...about });
+      for (const effect of home.effects) {
+        if (effect.type !== 'read') continue;
+        reads++;
+        home.replica.loaded(effect.id, [sliceOf(bytes)], false, home.now);
+      }
+      home.drain();
+      toldOf.push(...alarms(home));
+      home.effects.length = 0;
+    }
+    expect(toldOf[0]).toBe('ASKED_TOO_OFTEN');
+    expect(reads).toBeGreaterThan(10);
+    expect(reads).toBeLessThanOrEqual(timesMax);
   });
 });
 

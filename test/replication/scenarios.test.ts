@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { plant } from '../../simulations/replication/planting.js';
 import {
   anotherStore,
+  missedEverything,
   quietReturn,
   quietTrim,
   rolledBack,
@@ -102,4 +103,8 @@ describe('a home that comes back', () => {
       plant(undefined);
     }
   });
+});
+
+test('a home that lacks everything, over links that break all the time, is never said to ask too often', () => {
+  expect(missedEverything).not.toThrow();
 });

@@ -23,6 +23,8 @@ test(
     expect(stats.fetchedLost).toBeGreaterThan(0);
     expect(stats.lies).toBeGreaterThan(500);
     expect(stats.alarms).toBeGreaterThan(100);
+    expect(stats.nags).toBeGreaterThan(100);
+    expect(stats.askedTooOften).toBeGreaterThan(100);
     expect(stats.healRounds).toBeLessThan(20);
     expect(stats.rollbacks).toBeGreaterThan(20);
     expect(stats.renewals).toBe(stats.rollbacks);
