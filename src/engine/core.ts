@@ -136,9 +136,10 @@ function inCluster(base: Base, options: EngineOptions, time: NodeTime, known: Cl
   const found = foundIn(store, options.nodeId, options.cluster!, known?.table.ring);
   const { table, held, notes } = found;
   const cluster = known ?? new Cluster(ports, ports.peers!, found, options, time.peers);
+  const share = options.cluster?.catchUpShare ?? 1;
   const order = (): Ordering =>
     new Replicated({
-      ports,
+      ports: { ...ports, catchUpPace: { share, bytesPerSecond: Infinity } },
       store,
       writer,
       clock,

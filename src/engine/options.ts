@@ -47,6 +47,8 @@ export interface ClusterOptions {
   readonly expelAfterMs?: number;
   /** A home that is away keeps its owner from trimming what it has not got, for so long; left out: 24 hours. */
   readonly trimGraceMs?: number;
+  /** Of this node's loop, 0 to 1: for what other homes catch up by, while publishes need it; left out: all of it. */
+  readonly catchUpShare?: number;
   /** Peer addresses to try until somebody answers. */
   readonly seeds: readonly string[];
   /** Whether this node, as long as it is alone and holds nothing, joins the ring of nodes that are found. */

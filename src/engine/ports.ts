@@ -425,4 +425,6 @@ export interface EnginePorts {
   readonly peers?: Peers;
   /** For what share of the time since it was asked last this process had work: 0 to 1. Left out where nobody can say. */
   busyShare?(): number;
+  /** For how many milliseconds its loop has had work in all. Left out where nobody can say: then nothing is held back for it. */
+  workedMs?(): number;
 }

@@ -61,7 +61,13 @@ export interface ArrivedRun extends SeqRange {
 
 /** A read under way: what is made of it. */
 export type Reading =
-  | { readonly type: 'append'; readonly channel: Channel; readonly peer: NodeId; readonly claim: Claim }
+  | {
+      readonly type: 'append';
+      readonly channel: Channel;
+      readonly peer: NodeId;
+      readonly claim: Claim;
+      readonly isCatchUp?: true;
+    }
   | {
       readonly type: 'state';
       readonly channel: Channel;
@@ -71,6 +77,8 @@ export type Reading =
       readonly have: ReadonlyMap<WriterId, number>;
       /** No more of it is read than that: whoever asks does so again for the rest. */
       readonly isPage: boolean;
+      /** Nobody waits for it but the home that lacks it. */
+      readonly isCatchUp: boolean;
       readonly givenUp?: readonly LostRange[];
     };
 

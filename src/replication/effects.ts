@@ -58,6 +58,8 @@ export type Effect =
       readonly ref: ChannelRef;
       readonly ranges: readonly SeqRange[];
       readonly bytesMax: number;
+      /** Nobody waits for it but a home that catches up: of several with one key and channel only the last is of use. */
+      readonly catchUp?: string;
     }
   /** List the channels of an interval that have entries, open them, then call `listed` with this id. */
   | { readonly type: 'list'; readonly id: number; readonly interval: IntervalId }

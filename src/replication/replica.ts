@@ -371,8 +371,8 @@ export class Replica {
     this.#parts.context.outbox.to(peer).other(message);
   }
 
-  loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {
-    if (this.#parts.repairing.loaded(id, slices, isDamaged)) return;
+  loaded(id: number, slices: readonly StoredSlice[] | undefined, isDamaged: boolean, now: number): void {
+    if (slices && this.#parts.repairing.loaded(id, slices, isDamaged)) return;
     this.#parts.transfer.loaded(id, slices, isDamaged, now);
   }
 

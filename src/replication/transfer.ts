@@ -65,7 +65,8 @@ export class Transfer {
       return this.#context.dueChannels.changed(channel);
     }
     link.reading = true;
-    this.#read({ type: 'append', channel, peer: home, claim: held.claim }, ranges);
+    const reading = { type: 'append', channel, peer: home, claim: held.claim } as const;
+    this.#read(isLive(channel, ranges) ? reading : { ...reading, isCatchUp: true }, ranges);
   }
 
   /** What was sent to the home of the channel is acked, or lost: it gets more, and then others do. */
@@ -231,7 +232,8 @@ export class Transfer {
     const about = givenUpFor(channel, have);
     // An owner asks for more once it has stored this.
     const isPage = limited === true || claim !== undefined;
-    const reading = { type: 'state', ...terms, ...about, isPage } as const;
+    const isCatchUp = claim === undefined;
+    const reading = { type: 'state', ...terms, ...about, isPage, isCatchUp } as const;
     const ranges = log.lacking(have);
     if (ranges.length === 0) this.#state(reading, []);
     else this.#readFor(reading, ranges, now);
@@ -250,16 +252,19 @@ export class Transfer {
   #read(reading: Reading, ranges: readonly SeqRange[]): number {
     const id = this.#context.nextId();
     this.#context.reads.set(id, { ...reading, ranges });
-    const { ref } = reading.channel;
-    this.#context.outbox.add({ type: 'read', id, ref, ranges, bytesMax: limits.peerReadBytes });
+    const { channel, peer, isCatchUp } = reading;
+    const catchUp = isCatchUp ? { catchUp: `${peer}/${wayOf(reading)}` } : {};
+    const { peerReadBytes: bytesMax } = limits;
+    this.#context.outbox.add({ type: 'read', id, ref: channel.ref, ranges, bytesMax, ...catchUp });
     return id;
   }
 
-  /** What a read found: a beginning of the ranges asked for, or less where something cannot be read. */
-  loaded(id: number, slices: readonly StoredSlice[], isDamaged: boolean, now: number): void {
+  /** What a read found: a beginning of the ranges asked for, or less where something cannot be read; `undefined` where the same
+   *  was asked again before it began. */
+  loaded(id: number, slices: readonly StoredSlice[] | undefined, isDamaged: boolean, now: number): void {
     const reading = this.#context.reads.get(id);
     this.#context.reads.delete(id);
-    if (!reading) return;
+    if (!reading || !slices) return;
     const { channel, peer } = reading;
     const runs = slices.map((slice) => runOf({ ref: channel.ref, ...slice }));
     const left = leftOf(reading.ranges, slices);
@@ -344,6 +349,16 @@ function follows(sent: Vector, { writer, firstSeq, marked }: RunSummary): boolea
       parents.every((parent) => parent.writer === writer || (sent.get(parent.writer) ?? 0) >= parent.seq),
     )
   );
+}
+
+/** Whether what a home lacks is only what an owner has just stamped, or something waits for its acks: that is no catching up. */
+function isLive({ log, awaited }: Channel, ranges: readonly SeqRange[]): boolean {
+  return awaited.length > 0 || ranges.every(({ writer, firstSeq }) => firstSeq > log.committedSeq(writer));
+}
+
+/** Reads of one way, for one home and of one channel, take each other's place. */
+function wayOf(reading: Reading): string {
+  return reading.type === 'state' && reading.isPage ? 'page' : reading.type;
 }
 
 /** What of the ranges asked for, in their order, was not among the slices. */

@@ -78,6 +78,7 @@ export async function openCluster(
     profile: { peerAddress: peers.own.address, clientAddresses, role: config.role, load: 0 },
     membership: lan,
     ...(config.cluster.expelAfterMs > 0 && { expelAfterMs: config.cluster.expelAfterMs }),
+    catchUpShare: config.cluster.catchUpShare / 100,
     seeds: join.value.addresses,
     joinsOthers: config.role === 'core' && !config.join.includes('none'),
   };

@@ -148,6 +148,13 @@ export const configSchema = Type.Object(
           pattern: '^([1-9]|all)$',
         }),
         expelAfterMs: count('A majority lets a member go that was out of reach this long; 0: never', 0),
+        catchUpShare: Type.Integer({
+          description:
+            "Percent of the node's time that giving other homes what they lack may take while publishes need it; 100: all of it",
+          default: 25,
+          minimum: 1,
+          maximum: 100,
+        }),
       },
       strict,
     ),

@@ -6,7 +6,14 @@ import type { CalledServices } from './called-services.js';
 import type { ClusterPlan } from './cluster.js';
 import { type Config, providersOf, ruleConfigOf } from './config.js';
 import type { DataDirectory } from './data-directory.js';
-import { systemBusyShare, systemClock, systemHashing, systemRandom, systemTimers } from './system-ports.js';
+import {
+  systemBusyShare,
+  systemClock,
+  systemHashing,
+  systemRandom,
+  systemTimers,
+  systemWorkedMs,
+} from './system-ports.js';
 import { tokenVerifier } from './tokens.js';
 import { packageVersion } from './version.js';
 
@@ -34,7 +41,7 @@ export function makeEngine(parts: EngineParts): Engine {
     services: called.services,
     secrets,
     tallies,
-    ...(cluster && { peers: cluster.peers, busyShare: systemBusyShare() }),
+    ...(cluster && { peers: cluster.peers, busyShare: systemBusyShare(), workedMs: systemWorkedMs }),
     openStore: () => parts.openStore(),
   };
   return new Engine(ports, {

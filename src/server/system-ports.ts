@@ -38,3 +38,8 @@ export function systemBusyShare(): () => number {
     return utilization;
   };
 }
+
+/** For how many milliseconds this thread's loop has had work in all. */
+export function systemWorkedMs(): number {
+  return performance.eventLoopUtilization().active;
+}

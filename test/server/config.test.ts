@@ -85,6 +85,15 @@ describe('layers', () => {
     expect(sources.has('listen')).toBe(false);
   });
 
+  test('what homes that catch up may take is a share in percent, and nothing else', () => {
+    expect(loadConfig({ file: false }).config.cluster.catchUpShare).toBe(25);
+    const environment = { RINGLOG_CLUSTER_CATCH_UP_SHARE: '100' };
+    expect(loadConfig({ file: false, environment }).config.cluster.catchUpShare).toBe(100);
+    for (const text of ['0', '101', 'x', '12.5', ''])
+      expect(refusal({ flags: { 'cluster.catchUpShare': text } })).toContain('cluster.catchUpShare');
+    expect(refusal({ file: file('cluster: {catchUpShare: 0}\n') })).toContain('cluster.catchUpShare');
+  });
+
   test('the result cannot be changed', () => {
     const { config } = loadConfig({ file: false });
     expect(() => Object.assign(config.session, { pingIntervalMs: 1 })).toThrow(TypeError);

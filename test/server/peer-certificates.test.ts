@@ -38,7 +38,11 @@ function write({ authority, certificate, key, revoked = '' }: Certificates) {
 }
 
 async function opened(peer: ReturnType<typeof write>, workers = 0, warnings: string[] = []) {
-  const config = { peer, cluster: { name: 'test', keyFile: '', replicas: '3', expelAfterMs: 0 }, workers };
+  const config = {
+    peer,
+    cluster: { name: 'test', keyFile: '', replicas: '3', expelAfterMs: 0, catchUpShare: 25 },
+    workers,
+  };
   const found = await openGivenCertificates(config, { warn: (text) => warnings.push(text), lookEveryMs: 5 });
   if (found) running.push(found.files);
   return found;

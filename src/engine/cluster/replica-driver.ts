@@ -9,14 +9,9 @@ import type { Reconcile, Reconciled } from '../../replication/reconcile-messages
 import type { Learned } from '../../replication/catch-up.js';
 import type { Replica } from '../../replication/replica.js';
 import type { Fetched } from '../ordering.js';
-import type { Clock, LogStore, Timers } from '../ports.js';
-import { allChannels } from './all-channels.js';
+import type { LogStore } from '../ports.js';
 import { fetchedOf, intervalsIn, isPassing } from './frame-facts.js';
-
-export interface DriverPorts {
-  readonly clock: Clock;
-  readonly timers: Timers;
-}
+import { Giving, type GivingPorts } from './giving.js';
 
 /** Logs of channels that are held here. */
 export interface DriverLogs {
@@ -61,8 +56,6 @@ export type OuterEffect = Exclude<
   }
 >;
 
-type ListEffect = Extract<Effect, { type: 'list' }>;
-
 /** Whoever compares what is held here with other homes: scrub.ts. */
 export interface ComparedHere {
   /** Learns what a peer has that may be lacking here; `undefined` when it came to nothing. */
@@ -74,16 +67,15 @@ export interface ComparedHere {
 
 export class ReplicaDriver {
   comparedHere: ComparedHere | undefined;
+  readonly giving: Giving;
   readonly #replica: Replica;
   readonly #store: LogStore;
-  readonly #ports: DriverPorts;
+  readonly #ports: GivingPorts;
   readonly #hooks: DriverHooks;
   /** Frames of a peer that wait until the logs of the first one are open. */
   readonly #inbound = new Map<NodeId, Frame[]>();
   readonly #fetches = new Map<number, (fetched: Fetched) => void>();
   readonly #adopting = new Map<number, (have: Vector | undefined) => void>();
-  #lists: ListEffect[] = [];
-  #isListing = false;
   #isPumpPlanned = false;
   #isPumping = false;
   /** When this process was last seen to run. */
@@ -92,13 +84,25 @@ export class ReplicaDriver {
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
 
-  constructor(replica: Replica, store: LogStore, ports: DriverPorts, hooks: DriverHooks) {
+  constructor(replica: Replica, store: LogStore, ports: GivingPorts, hooks: DriverHooks) {
     this.#replica = replica;
     this.#store = store;
     this.#ports = ports;
     this.#hooks = hooks;
+    this.giving = this.#makeGiving();
     this.#beatAt = this.#now();
     this.#beat();
+  }
+
+  #makeGiving(): Giving {
+    const hooks = this.#hooks;
+    return new Giving(this.#replica, this.#store, this.#ports, {
+      heldInterval: (ref) => hooks.heldInterval(ref),
+      open: (refs) => this.open(refs),
+      examine: (ref, writer, seq) => this.examine(ref, writer, seq),
+      told: () => this.pumpSoon(),
+      failed: (error) => hooks.failed(error),
+    });
   }
 
   /** After a pause of the process the replica hears of it before of anything else: its claims may have passed to others. */
@@ -120,6 +124,7 @@ export class ReplicaDriver {
   stop(): void {
     this.#stopped = true;
     this.#cancelTimer?.();
+    this.giving.stop();
     for (const settle of this.#fetches.values()) settle({ type: 'unknown' });
     this.#fetches.clear();
     this.ringChanged();
@@ -268,15 +273,11 @@ export class ReplicaDriver {
   #do(effect: Effect): void {
     switch (effect.type) {
       case 'read':
-        void this.#read(effect);
-        return;
+        return this.giving.read(effect);
       case 'list':
-        this.#lists.push(effect);
-        if (!this.#isListing) void this.#list();
-        return;
+        return this.giving.list(effect);
       case 'arrived':
-        void this.#arrived(effect);
-        return;
+        return this.giving.arrived(effect);
       case 'open':
         void this.#opened(effect);
         return;
@@ -306,26 +307,6 @@ export class ReplicaDriver {
     }
   }
 
-  async #read({ id, ref, ranges, bytesMax }: Extract<Effect, { type: 'read' }>): Promise<void> {
-    try {
-      const { slices, missing } = await this.#store.read(ref, ranges, bytesMax);
-      if (this.#stopped) return;
-      const read = slices.map(({ writer, round, firstSeq, count, records }) => {
-        return { writer, round, firstSeq, count, records };
-      });
-      // What was trimmed meanwhile is not missed.
-      const log = this.#store.peek(ref);
-      const goneThrough = (writer: WriterId): number => log?.writer(writer)?.goneThrough ?? 0;
-      const damaged = missing.filter(({ writer, toSeq }) => toSeq > goneThrough(writer));
-      this.#replica.loaded(id, read, damaged.length > 0, this.#now());
-      for (const { writer, fromSeq } of damaged)
-        await this.examine(ref, writer, Math.max(fromSeq, goneThrough(writer) + 1));
-      this.pumpSoon();
-    } catch (error) {
-      this.#hooks.failed(error);
-    }
-  }
-
   /** Has an entry that may be unreadable looked for at the other homes. */
   async examine(ref: ChannelRef, writer: WriterId, seq: number): Promise<void> {
     try {
@@ -335,17 +316,6 @@ export class ReplicaDriver {
       const interval = this.#hooks.heldInterval(ref);
       if (this.#stopped || interval === undefined) return;
       this.#replica.damaged(interval, damage, this.#now());
-      this.pumpSoon();
-    } catch (error) {
-      this.#hooks.failed(error);
-    }
-  }
-
-  async #arrived({ id, after, limit }: Extract<Effect, { type: 'arrived' }>): Promise<void> {
-    try {
-      const { runs, through } = await this.#store.arrivedSince(after, limit);
-      if (this.#stopped) return;
-      this.#replica.arrived(id, runs, through);
       this.pumpSoon();
     } catch (error) {
       this.#hooks.failed(error);
@@ -375,42 +345,6 @@ export class ReplicaDriver {
     } catch (error) {
       this.#hooks.failed(error);
     }
-  }
-
-  /** One walk over all channels answers all that is asked by then. */
-  async #list(): Promise<void> {
-    this.#isListing = true;
-    try {
-      while (this.#lists.length > 0 && !this.#stopped) {
-        const lists = this.#lists;
-        this.#lists = [];
-        const found = await this.#channelsOf(new Set(lists.map(({ interval }) => interval)));
-        for (const { id, interval } of lists) {
-          const refs = found.get(interval) ?? [];
-          await this.open(refs);
-          if (this.#stopped) return;
-          this.#replica.listed(id, refs);
-          // Whoever asked is not left waiting until all of them are listed.
-          this.pumpSoon();
-        }
-      }
-    } catch (error) {
-      this.#hooks.failed(error);
-    } finally {
-      this.#isListing = false;
-    }
-  }
-
-  async #channelsOf(intervals: ReadonlySet<string>): Promise<Map<string, ChannelRef[]>> {
-    const found = new Map<string, ChannelRef[]>();
-    for await (const ref of allChannels(this.#store)) {
-      const interval = this.#hooks.heldInterval(ref);
-      if (interval === undefined || !intervals.has(interval)) continue;
-      const refs = found.get(interval);
-      if (refs) refs.push(ref);
-      else found.set(interval, [ref]);
-    }
-    return found;
   }
 
   // Time.

@@ -5,11 +5,11 @@ import type { HybridClock } from '../../log/hybrid-clock.js';
 import type { Replica } from '../../replication/replica.js';
 import type { Delivery } from '../delivery.js';
 import type { LogStore, Observer } from '../ports.js';
-import type { DriverPorts } from './replica-driver.js';
+import type { GivingPorts } from './giving.js';
 import type { Surroundings } from './surroundings.js';
 
 export interface ReplicatedOptions {
-  readonly ports: DriverPorts & { readonly observer: Observer };
+  readonly ports: GivingPorts & { readonly observer: Observer };
   readonly store: LogStore;
   readonly writer: WriterId;
   readonly clock: HybridClock;

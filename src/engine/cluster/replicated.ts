@@ -213,6 +213,7 @@ export class Replicated implements Ordering {
   stamping({ ref, shared }: ActiveChannel): Stamping {
     // Its readers are about to come here: see rehoming.ts.
     if (!shared) return { as: this.isHome(ref) ? 'wait' : 'elsewhere' };
+    this.driver.giving.needed();
     const stamping = this.replica.stamping(ref, this.#now());
     if (stamping.as !== 'degraded') return stamping;
     return this.acting(ref).at === 'here' ? stamping : { as: 'elsewhere' };
@@ -262,6 +263,7 @@ export class Replicated implements Ordering {
   #takenIn(run: RunSummary, bytes: Uint8Array): void {
     const { clock, physicalMs, surroundings } = this.#options;
     const nowMs = physicalMs();
+    this.driver.giving.took(run.lastTimestamp, nowMs);
     if (clock.receive(run.lastTimestamp, nowMs) === 'ahead') this.#clocksAhead.found(run, nowMs);
     const channel = this.#held.find(run.ref);
     if (!channel) return;

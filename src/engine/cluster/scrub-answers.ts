@@ -5,7 +5,7 @@ import { limits } from '../../base/limits.js';
 import type { RingTable } from '../../cluster/ring-table.js';
 import { type Finding, compareRanges } from '../../replication/reconcile-ranges.js';
 import type { Reconcile, Reconciled, RingRange } from '../../replication/reconcile-messages.js';
-import type { Pace } from '../../replication/reconcile-pace.js';
+import type { Pace } from '../../replication/pace.js';
 import type { Observer } from '../ports.js';
 import { type MadeTable, type TablePorts, makeTable } from './scrub-tables.js';
 import { isWithinArcs, joined, sharedArcs } from './shared-arcs.js';

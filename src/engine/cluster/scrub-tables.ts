@@ -7,7 +7,7 @@ import { channelPosition } from '../../cluster/ring-position.js';
 import type { Sha256 } from '../../log/hash-sum.js';
 import { type ItemTable, ItemTableBuilder, itemOf } from '../../replication/reconcile-items.js';
 import type { RingRange } from '../../replication/reconcile-messages.js';
-import { type Pace, restAfter } from '../../replication/reconcile-pace.js';
+import { type Pace, restAfter } from '../../replication/pace.js';
 import type { ChannelContent, Clock, LogStore, StoredDigest, Timers } from '../ports.js';
 import { holdsPosition } from './shared-arcs.js';
 

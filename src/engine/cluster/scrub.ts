@@ -8,7 +8,7 @@ import type { RingTable } from '../../cluster/ring-table.js';
 import type { ItemTable } from '../../replication/reconcile-items.js';
 import type { Learned } from '../../replication/catch-up.js';
 import type { Difference, Reconcile, Reconciled, RingRange } from '../../replication/reconcile-messages.js';
-import type { Pace } from '../../replication/reconcile-pace.js';
+import type { Pace } from '../../replication/pace.js';
 import type { Finding } from '../../replication/reconcile-ranges.js';
 import type { SessionState } from '../../replication/reconcile-session.js';
 import type { VerifyOptions, VerifyReport } from '../api.js';

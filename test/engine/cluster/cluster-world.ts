@@ -78,6 +78,8 @@ export class TestNode {
   aheadMs = 0;
   /** How busy its machine says it is, from its start on. */
   busy: number | undefined;
+  /** For how long its loop has had work. */
+  workedMs = 0;
   /** Of the present process. */
   #life = {};
 
@@ -119,6 +121,7 @@ export class TestNode {
       seeds: this.world.nodes.map(({ address }) => address),
       ...(options.trimGraceMs === undefined ? {} : { trimGraceMs: options.trimGraceMs }),
       ...(options.expelAfterMs === undefined ? {} : { expelAfterMs: options.expelAfterMs }),
+      ...(options.catchUpShare === undefined ? {} : { catchUpShare: options.catchUpShare }),
     };
     const timers = {
       after: (ms: number, callback: () => void) => clock.after(ms, () => this.#life === life && callback()),
@@ -130,6 +133,7 @@ export class TestNode {
       {
         clock: own,
         ...(this.busy !== undefined && { busyShare: () => this.busy ?? 0 }),
+        workedMs: () => (this.workedMs += options.lookMs ?? 0),
         timers,
         random: this.random,
         hashing: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
@@ -280,6 +284,9 @@ export interface ClusterWorldOptions {
   readonly authenticator?: Authenticator;
   readonly trimGraceMs?: number;
   readonly expelAfterMs?: number;
+  readonly catchUpShare?: number;
+  /** What a node takes itself to have worked each time it looks; left out: nothing. */
+  readonly lookMs?: number;
   readonly seed?: number;
 }
 

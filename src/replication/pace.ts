@@ -1,4 +1,4 @@
-/** How much of a node its background comparisons may take: a share of its time, and bytes a second of its disk. Pure. */
+/** How much of a node its background work may take: a share of its time, and bytes a second of its disk. Pure. */
 
 export interface Pace {
   /** Of the loop, 0 to 1. */
