@@ -416,10 +416,9 @@ export class Replicated implements Ordering {
     if (this.#isStopped) return;
     const { surroundings } = this.#options;
     this.#touchGained();
-    if (this.#isRerouted) {
-      this.#isRerouted = false;
-      surroundings.rerouted();
-    }
+    const isRerouted = this.#isRerouted;
+    this.#isRerouted = false;
+    if (isRerouted) surroundings.rerouted();
     surroundings.flush();
     if (this.hasWork) this.#committer?.start();
     this.#options.flush();
