@@ -8,10 +8,10 @@ export const askingLimits = {
    *  missed everything asks for it once, and again for what a link lost that broke. */
   givenTimesMax: 8,
   givenBytesMax: 1_073_741_824,
-  /** And how many more a second: all reads that may be on their way, of a link that breaks every second. */
+  /** And how many more a second: the reads of a home that catches up, all lost with a link every second. */
   givenBytesPerSecond: 16_777_216,
-  /** What it takes to answer at all, as bytes: 32,768 questions a second for good, more than a home comes to that asks about
-   *  each of its channels again whenever a link was lost. */
+  /** What it takes to answer at all, as bytes: 32,768 questions a second for good. A home that asks about each of 250,000
+   *  channels again whenever a link was lost may lose it every eight seconds. */
   questionBytes: 512,
   /** The same for what is held of an interval, with what is said of its channels: 1,024 a second for good. A home that waits for
    *  others asks for each of a thousand intervals every four seconds, and for 128 of them at once whenever a link was lost. */

@@ -275,7 +275,7 @@ export class Transfer {
     if (reading.type === 'state') {
       this.#state(reading, runs);
       // Where it has asked again since, the answer to that goes on from what it holds by now.
-      if (goesOn && channel.link(peer).answering === id) this.#readFor(reading, left, now);
+      if (goesOn && channel.links.get(peer)?.answering === id) this.#readFor(reading, left, now);
       return;
     }
     const link = channel.link(peer);

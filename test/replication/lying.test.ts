@@ -384,7 +384,7 @@ describe('questions that are asked again and again', () => {
 
   test.each(kinds)('%s are answered so often at once, and alarmed', (_, question) => {
     const home = asked();
-    ask(home, 'c', 5_000, question);
+    ask(home, 'c', 1_000, question);
     const told = alarms(home);
     expect(new Set(told)).toEqual(new Set(['ASKED_TOO_OFTEN']));
     expect(told.length).toBeLessThanOrEqual(13);
@@ -396,7 +396,7 @@ describe('questions that are asked again and again', () => {
   test.each(kinds)('%s harm nobody else, and nothing that is held', (_, question) => {
     const home = asked();
     const before = home.log.encode();
-    ask(home, 'c', 5_000, question);
+    ask(home, 'c', 1_000, question);
     expect(home.log.encode()).toEqual(before);
     answers(home);
     ask(home, 'b', 1, question);
@@ -409,7 +409,7 @@ describe('questions that are asked again and again', () => {
 
   test.each(kinds)('%s are answered again once they have become rare', (_, question) => {
     const home = asked();
-    ask(home, 'c', 5_000, question);
+    ask(home, 'c', 1_000, question);
     answers(home);
     home.now += 60_000;
     const toldBefore = alarms(home).length;
@@ -420,10 +420,10 @@ describe('questions that are asked again and again', () => {
 
   test('by an owner leave what it sends acked', () => {
     const home = asked();
-    ask(home, 'b', 5_000, () => ({ type: 'pull', ...about, claim }));
+    ask(home, 'b', 1_000, () => ({ type: 'pull', ...about, claim }));
     expect(alarms(home)[0]).toBe('ASKED_TOO_OFTEN');
     const acks = home.said().filter(({ type }) => type === 'ack');
-    expect(acks.flatMap((message) => (message.type === 'ack' ? message.channels : []))).toHaveLength(5_000);
+    expect(acks.flatMap((message) => (message.type === 'ack' ? message.channels : []))).toHaveLength(1_000);
     home.hear('b', append([runOf(other, 5, 2, run.last).bytes]));
     home.sync();
     expect(home.said()).toEqual([{ type: 'ack', interval, claim, channels: [{ ref, seq: 2 }] }]);
