@@ -290,6 +290,30 @@ export const clusterBugs: readonly ClusterBug[] = [
     steering: { faults: { isolate: 6, split: 4 } },
   },
   {
+    bug: 'voids-told-twice',
+    what: 'who changed a document is told twice that a change is void in the end',
+    story: 'A change that is void in the end',
+    steering: { faults: { isolate: 6, split: 4 } },
+  },
+  {
+    bug: 'voids-counted-twice',
+    what: 'every node counts what is void in a document twice',
+    story: 'A change that is void in the end',
+    steering: { faults: { isolate: 6, split: 4 } },
+  },
+  {
+    bug: 'read-unseen',
+    what: 'what another side of a partition was told meanwhile is marked as read',
+    story: 'Read beside others',
+    steering: { faults: { split: 6, isolate: 4 }, notifications: 4 },
+  },
+  {
+    bug: 'expiry-unwritten',
+    what: 'nobody writes that a notification has expired',
+    seed: 1,
+    steering: { faults: { kill: 2, isolate: 2 }, notifications: 4 },
+  },
+  {
     bug: 'rebase-untold',
     what: 'readers of a document are not told that its order is another one',
     seed: 3,

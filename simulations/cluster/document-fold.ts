@@ -13,7 +13,7 @@ export async function foldedFromLog(
   world: World,
   said: (fold: Fold, value: string) => string,
 ): Promise<string | undefined> {
-  const entries = await allEntries(world);
+  const entries = await allEntries(world, sharedChannel);
   if (!entries) return undefined;
   const lost = entries.flatMap(({ entry }) => entry.lost ?? []);
   let fold = emptyFold;
@@ -27,14 +27,15 @@ export async function foldedFromLog(
 
 type Read = readonly { readonly entry: Entry }[];
 
-async function allEntries(world: World): Promise<Read | undefined> {
+/** Of a channel, in the order of its log; `undefined` where not all of it is there. */
+export async function allEntries(world: World, channel: string): Promise<Read | undefined> {
   const node = world.members().find(({ state }) => state === 'up');
   if (!node || world.plan.retention) return undefined;
   const read: { readonly entry: Entry }[] = [];
   let since: Uint8Array | undefined;
   for (let more = true; more;) {
     const query = since === undefined ? {} : { since };
-    const page = await answerOf(world, node, (engine) => engine.queryLog('default', sharedChannel, query));
+    const page = await answerOf(world, node, (engine) => engine.queryLog('default', channel, query));
     // Those that nobody has any more are named by an entry.
     if (!page.ok || page.value.gaps.some(({ reason }) => reason !== 'lost')) return undefined;
     read.push(...page.value.entries);

@@ -11,6 +11,7 @@ import { groupsWithin } from './group-owners.js';
 import { keysLeftWithin } from './keys-left.js';
 import { namesWithin } from './name-owners.js';
 import { type NotificationClient, noticesChannel, notificationsWithin } from './notification-client.js';
+import { noticesFromLog } from './notification-fold.js';
 import { type PresenceClient, presenceWithin } from './presence-client.js';
 import { Publisher } from './publisher.js';
 import { ReaderClient } from './reader.js';
@@ -124,8 +125,10 @@ export class Ending {
       const folded = await foldedFromLog(world, saidOf);
       record.documents.push({ ...seen, voids: await voidsOf(world), folded });
     }
-    if (notifications.length > 0)
-      record.notifications.push(await notificationsWithin(world, notifications, convergenceMs));
+    if (notifications.length > 0) {
+      const seen = await notificationsWithin(world, notifications, convergenceMs);
+      record.notifications.push({ ...seen, folded: await noticesFromLog(world) });
+    }
     if (groups.length > 0) record.groups.push(await groupsWithin(world, groups, convergenceMs));
     const waiting = [...documents, ...notifications, ...groups].find((client) => !client.isSettled);
     if (waiting) this.stuck('I25 publishes are answered', `${waiting.plan.name} never got an answer`);

@@ -31,6 +31,9 @@ export interface NotificationPlan {
 const movesMax = 300;
 /** Of those it knows somebody marks at most so many at once. */
 const readAtOnceMax = 5;
+const lastExpiresMs = 1_000;
+/** Until an entry says that something has expired. */
+const expiryLagMs = 5_000;
 
 /** In few runs. */
 export function drawNotifications(seed: number, lengthMs: number): NotificationPlan[] {
@@ -112,18 +115,28 @@ export class NotificationClient {
 
   /** One more, or what it knows of is read. */
   move(): void {
-    if (this.plan.isService) this.#notify();
+    if (this.plan.isService) this.notify(this.#expiresAt());
     else if (this.#random.next() < 0.8) this.#readSome();
-    else this.#readAll();
+    else this.readAll();
   }
 
-  #notify(): void {
+  /** The last one of a service soon expires, and the last of others is as any. */
+  moveLast(): void {
+    if (this.plan.isService) this.notify(this.#options.platform.unixMs() + lastExpiresMs);
+    else this.move();
+  }
+
+  #expiresAt(): number | undefined {
+    const expiresAt = this.#options.platform.unixMs() + Math.ceil(logBetween(this.#random, 2_000, 200_000));
+    return this.#random.next() < 0.3 ? expiresAt : undefined;
+  }
+
+  notify(expiresAt: number | undefined): void {
     const { record, trace } = this.#world;
     const notice: SeenNotice = { id: record.notices.length + 1, outcome: 'open' };
     record.notices.push(notice);
     trace.add(`${this.plan.name} creates ${notice.id}`);
-    const expiresAt = this.#options.platform.unixMs() + Math.ceil(logBetween(this.#random, 2_000, 200_000));
-    const said = { title: `${notice.id}`, ...(this.#random.next() < 0.3 ? { expiresAt } : {}) };
+    const said = { title: `${notice.id}`, ...(expiresAt === undefined ? {} : { expiresAt }) };
     this.#answered(notify(this.#lives.client, noticesChannel, said), (outcome, entry) => {
       notice.outcome = outcome;
       notice.entry = entry;
@@ -141,7 +154,7 @@ export class NotificationClient {
     });
   }
 
-  #readAll(): void {
+  readAll(): void {
     if (!this.#channel) return;
     const until = this.#options.platform.unixMs();
     this.#world.trace.add(`${this.plan.name} reads all until ${until}`);
@@ -175,24 +188,29 @@ export async function notificationsNow(
 ): Promise<SeenNotifications> {
   const nodes = new Map<string, string>();
   let listed = new Map<string, string>();
+  let overdue: readonly string[] = [];
   let count = '';
-  for (const node of world.members()) {
-    if (node.state !== 'up') continue;
-    const found = await listAt(world, node);
+  const up = world.members().filter(({ state }) => state === 'up');
+  const passedMs = Math.min(...up.map(({ machine }) => machine.wallMs())) - expiryLagMs;
+  for (const node of up) {
+    const found = await listAt(world, node, passedMs);
     nodes.set(node.name, found.what);
-    if (found.listed) ({ listed, count } = found);
+    if (found.listed) ({ listed, overdue, count } = found);
   }
   return {
     nodes,
     clients: new Map(clients.map((client) => [client.plan.name, client.count])),
     count,
     listed,
+    // Where nobody follows the channel nobody says that time has passed.
+    overdue: clients.length > 0 ? overdue : [],
   };
 }
 
-/** All of them, page by page. */
-async function listAt(world: World, node: SimulatedNode) {
+/** All of them, page by page; `overdue` are those that had expired at that time and are not said to. */
+async function listAt(world: World, node: SimulatedNode, passedMs: number) {
   const listed = new Map<string, string>();
+  const overdue: string[] = [];
   let count = '';
   let cursor: Uint8Array | undefined;
   for (let more = true; more;) {
@@ -202,19 +220,23 @@ async function listAt(world: World, node: SimulatedNode) {
       engine.notifications(anonymous, 'default', { ...request, ...from }),
     );
     if (!page.ok) return { what: page.error.code };
-    for (const { dot, state, value } of page.value.notifications)
-      listed.set(dotText(dot), `${titleOf(value)} ${state}`);
+    for (const { dot, state, value } of page.value.notifications) {
+      const { title, expiresAt = Infinity } = JSON.parse(utf8Text(value)) as NoticeJson;
+      listed.set(dotText(dot), `${title} ${state}`);
+      if (expiresAt < passedMs && state !== 'expired') overdue.push(dotText(dot));
+    }
     count = countOf(page.value.info);
     ({ cursor, more } = page.value);
   }
-  return { what: `${count}: ${[...listed].join('; ')}`, listed, count };
+  return { what: `${count}: ${[...listed].join('; ')}`, listed, overdue, count };
 }
 
-function titleOf(value: Uint8Array): string {
-  return (JSON.parse(utf8Text(value)) as { title: string }).title;
+interface NoticeJson {
+  readonly title: string;
+  readonly expiresAt?: number;
 }
 
-/** One more of each, then looks until all have the same, or for so long; what was seen then. */
+/** One more of each, and time for that to expire, then looks until all have the same, or for so long; what was seen then. */
 export async function notificationsWithin(
   world: World,
   clients: readonly NotificationClient[],
@@ -222,11 +244,13 @@ export async function notificationsWithin(
 ): Promise<SeenNotifications> {
   const isSettled = () => clients.every((client) => client.isSettled);
   await world.becomes(isSettled, withinMs);
-  for (const client of clients) client.move();
+  for (const client of clients) client.moveLast();
   await world.becomes(isSettled, withinMs);
+  if (clients.length > 0) await world.pass(lastExpiresMs + 2 * expiryLagMs);
   return await lastLook(world, withinMs, () => notificationsNow(world, clients), isOne);
 }
 
-function isOne({ nodes, clients, count }: SeenNotifications): boolean {
+function isOne({ nodes, clients, count, overdue }: SeenNotifications): boolean {
+  if (overdue.length > 0) return false;
   return new Set(nodes.values()).size === 1 && [...clients.values()].every((told) => told === count);
 }

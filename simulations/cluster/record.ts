@@ -170,6 +170,10 @@ export interface SeenNotifications {
   readonly count: string;
   /** By entry: title and state. */
   readonly listed: ReadonlyMap<string, string>;
+  /** Entries that by the clocks of all nodes had expired a while before, and were not said to. */
+  readonly overdue: readonly string[];
+  /** As `listed`, by what the log comes to a little later; left out where not all of it can be read. */
+  readonly folded?: ReadonlyMap<string, string> | undefined;
 }
 
 /** A name of a group that several wanted at once, and what each was told. */

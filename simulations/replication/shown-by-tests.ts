@@ -27,16 +27,6 @@ export const shownBugs: readonly ShownBug[] = [
     test: 'test/engine/cluster/cluster.test.ts',
   },
   {
-    bug: 'expiry-unwritten',
-    what: 'each node decides by its own clock whether a notification has expired',
-    test: 'test/engine/cluster/notifications-search.test.ts',
-  },
-  {
-    bug: 'read-unseen',
-    what: 'what another side of a partition was told meanwhile is marked as read',
-    test: 'test/engine/cluster/notifications-search.test.ts',
-  },
-  {
     bug: 'stuck-is-alive',
     what: 'a node whose loop stands still for ever is never dead',
     test: 'test/cluster/cluster.test.ts',

@@ -92,6 +92,8 @@ export type PlantedBug =
   | 'hasty-return'
   | 'start-unwaited'
   | 'unsynced-arrivals'
+  | 'voids-told-twice'
+  | 'voids-counted-twice'
   | 'voids-untold'
   | 'writer-of-the-disk';
 

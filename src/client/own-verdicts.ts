@@ -68,6 +68,7 @@ export class OwnVerdicts {
     this.#judged(from, told.fold, doubtful).then(
       (voids) => {
         if (!planted('voids-untold')) this.#voided(voids);
+        if (planted('voids-told-twice')) this.#voided(voids);
       },
       // It may not be read any more, or the client is closed: nobody says.
       () => undefined,

@@ -9,7 +9,7 @@ export interface HomesTable {
   readonly count: number;
   /** Homes an arc has in `slots`: all, or the first nine of a ring that every member holds whole. */
   readonly width: number;
-  /** `width` indexes of nodes for each point. */
+  /** `width` indexes of nodes for each point; behind the last point's stand those of the first again. */
   readonly slots: Uint16Array;
   /** Which nodes may be homes: 1 for those. */
   readonly eligible: Uint8Array;
@@ -20,23 +20,43 @@ const widthMax = 9;
 
 /** `eligible` has an element for each of the points' nodes, and at least one is 1. */
 export function homesTable(points: RingPoints, eligible: Uint8Array, replicas: Replicas): HomesTable {
-  const members = eligible.reduce((sum, one) => sum + one, 0);
-  const count = replicaCount(replicas, members);
+  const count = countOf(eligible, replicas);
   const width = Math.min(count, widthMax);
   const total = points.owners.length;
-  const slots = new Uint16Array(total * width);
-  // What follows the last point is the homes of the first.
-  const row = Uint16Array.from(walk(points, eligible, 0, width));
+  const table = { points, count, width, slots: new Uint16Array((total + 1) * width), eligible };
+  table.slots.set(walk(points, eligible, 0, width), total * width);
+  for (let i = total - 1; i >= 0; i--) putHomes(table, i);
+  return table;
+}
+
+/** Homes of the same arcs where other nodes may be homes, or more of them, and 1 for each arc that has others then. */
+export function homesChange(
+  before: HomesTable,
+  eligible: Uint8Array,
+  replicas: Replicas,
+): { readonly homes: HomesTable; readonly differing: Uint8Array } {
+  const { points, width } = before;
+  const total = points.owners.length;
+  const differing = new Uint8Array(total);
+  // Another number of homes is another set everywhere, and so is another full copy.
+  if (countOf(eligible, replicas) !== width || before.count !== width) {
+    return { homes: homesTable(points, eligible, replicas), differing: differing.fill(1) };
+  }
+  const homes = { ...before, eligible, slots: before.slots.slice() };
+  homes.slots.set(walk(points, eligible, 0, width), total * width);
+  let differs = !areSameSlots(before, homes, total);
   for (let i = total - 1; i >= 0; i--) {
     const owner = points.owners[i]!;
-    if (eligible[owner] === 1) putFirst(row, owner);
-    for (let k = 0; k < width; k++) slots[i * width + k] = row[k]!;
+    if (!differs && eligible[owner] === before.eligible[owner]) continue;
+    putHomes(homes, i);
+    differs = !areSameSlots(before, homes, i);
+    if (differs) differing[i] = 1;
   }
-  return { points, count, width, slots, eligible };
+  return { homes, differing };
 }
 
 /** Indexes of an arc's homes, the preferred one first. */
-export function homesAt(table: HomesTable, index: number): readonly number[] {
+export function homesAt(table: HomesTable, index: number): number[] {
   const { points, count, width, slots, eligible } = table;
   if (count !== width) return walk(points, eligible, index, count);
   const out: number[] = [];
@@ -53,12 +73,13 @@ export function areSameHomes(
   j: number,
   renamed: Int32Array,
 ): boolean {
-  if (a.count !== b.count) return false;
-  if (a.count !== a.width) return areSameNodes(a, b, renamed);
-  const { width, slots } = a;
-  const others = b.slots;
-  for (let k = 0; k < width; k++) {
-    if (renamed[slots[i * width + k]!] !== others[j * width + k]) return false;
+  const { count, width } = a;
+  if (count !== b.count) return false;
+  if (count !== width) return areSameNodes(a, b, renamed);
+  let at = i * width;
+  let other = j * width;
+  for (const end = at + width; at < end; at++) {
+    if (renamed[a.slots[at]!] !== b.slots[other++]) return false;
   }
   return true;
 }
@@ -81,13 +102,27 @@ function walk({ owners }: RingPoints, eligible: Uint8Array, from: number, count:
   return found;
 }
 
-/** Moves the owner to the front; the last falls out where it was not there. By hand: rows are short. */
-function putFirst(row: Uint16Array, owner: number): void {
-  let moved = owner;
-  for (let k = 0; k < row.length; k++) {
-    const here = row[k]!;
-    row[k] = moved;
-    if (here === owner) return;
-    moved = here;
+function countOf(eligible: Uint8Array, replicas: Replicas): number {
+  return replicaCount(
+    replicas,
+    eligible.reduce((sum, one) => sum + one, 0),
+  );
+}
+
+/** Writes the homes of an arc, those of the next being there. By hand: rows are short, and many. */
+function putHomes({ points, width, slots, eligible }: HomesTable, index: number): void {
+  const owner = points.owners[index]!;
+  let at = index * width;
+  const end = at + width;
+  if (eligible[owner] === 1) slots[at++] = owner;
+  for (let from = end; at < end; from++) {
+    const home = slots[from]!;
+    if (home !== owner) slots[at++] = home;
   }
+}
+
+function areSameSlots(a: HomesTable, b: HomesTable, index: number): boolean {
+  const end = (index + 1) * a.width;
+  for (let at = index * a.width; at < end; at++) if (a.slots[at] !== b.slots[at]) return false;
+  return true;
 }

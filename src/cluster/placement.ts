@@ -18,32 +18,34 @@ export interface PlacementChange {
 export function placementChanges(before: RingTable, after: RingTable): readonly PlacementChange[] {
   const [a, b] = [before.points, after.points];
   const [totalA, totalB] = [a.owners.length, b.owners.length];
-  const renamed = Int32Array.from(before.points.nodes, (node) => after.points.nodes.indexOf(node));
+  const renamed = Int32Array.from(a.nodes, (node) => b.nodes.indexOf(node));
+  const unchanged = unchangedOf(before, after, renamed);
   const out: PlacementChange[] = [];
-  let { high: startHigh, low: startLow } = lastEnd(before, after);
+  let start = lastEnd(before, after);
   let i = 0;
   let j = 0;
   while (i < totalA || j < totalB) {
-    const order = compareEnds(a, i, b, j);
-    const high = order <= 0 ? a.highs[i]! : b.highs[j]!;
-    const low = order <= 0 ? a.lows[i]! : b.lows[j]!;
-    // Behind its last end a table goes on with its first arc.
-    const x = i < totalA ? i : 0;
-    const y = j < totalB ? j : 0;
-    const isEmpty = high === startHigh && low === startLow;
-    if (!isEmpty && !holdSame(before, x, after, y, renamed)) {
-      const was = holders(before, x);
-      const is = holders(after, y);
+    const run = runLength(a, i, b, j, unchanged);
+    // Homes go back from an arc to the one before it: where an arc of the run is held as it was, so are all before it.
+    let held = run;
+    while (held > 0 && !holdSame(before, i + held - 1, after, j + held - 1, renamed)) held--;
+    if (held > 0) start = endAt(a, i + held - 1);
+    i += held;
+    j += held;
+    for (let left = run - held; left >= 0 && (i < totalA || j < totalB); left--) {
+      const order = compareEnds(a, i, b, j);
+      const end = order <= 0 ? endAt(a, i) : endAt(b, j);
+      // Behind its last end a table goes on with its first arc.
+      const was = holders(before, i < totalA ? i : 0);
+      const is = holders(after, j < totalB ? j : 0);
       const gained = gainedOf(was, is, renamed, after);
       const lost = lostOf(was, is, renamed, before);
-      if (gained.length + lost.length > 0) {
-        out.push({ after: { high: startHigh, low: startLow }, end: { high, low }, gained, lost });
-      }
+      const isEmpty = comparePositions(start, end) === 0;
+      if (!isEmpty && gained.length + lost.length > 0) out.push({ after: start, end, gained, lost });
+      if (order <= 0) i++;
+      if (order >= 0) j++;
+      start = end;
     }
-    if (order <= 0) i++;
-    if (order >= 0) j++;
-    startHigh = high;
-    startLow = low;
   }
   return out;
 }
@@ -98,6 +100,34 @@ export function sortPositions(
   };
 }
 
+/** New indexes of the members that count in the new ring for what they did in the old one, -1 for all others. */
+function unchangedOf(before: RingTable, after: RingTable, renamed: Int32Array): Int32Array {
+  return renamed.map((to, from) => {
+    const counts = (of: 'homes' | 'nextHomes') => before[of].eligible[from] === after[of].eligible[to];
+    return to >= 0 && counts('homes') && counts('nextHomes') ? to : -1;
+  });
+}
+
+/** How many points from i and j on are in both, of members that are unchanged. */
+function runLength(a: RingPoints, i: number, b: RingPoints, j: number, unchanged: Int32Array): number {
+  const { highs, lows, owners } = a;
+  const { highs: otherHighs, lows: otherLows, owners: otherOwners } = b;
+  const most = Math.min(owners.length - i, otherOwners.length - j);
+  let n = 0;
+  while (
+    n < most &&
+    highs[i + n] === otherHighs[j + n] &&
+    lows[i + n] === otherLows[j + n] &&
+    unchanged[owners[i + n]!] === otherOwners[j + n]
+  )
+    n++;
+  return n;
+}
+
+function endAt({ highs, lows }: RingPoints, index: number): RingPosition {
+  return { high: highs[index]!, low: lows[index]! };
+}
+
 /** Of arc i of the one and arc j of the other, behind the last of which nothing comes. */
 function compareEnds(a: RingPoints, i: number, b: RingPoints, j: number): number {
   if (i === a.owners.length) return 1;
@@ -116,18 +146,16 @@ function holdSame(before: RingTable, i: number, after: RingTable, j: number, ren
 
 /** Indexes of the nodes that hold an arc. */
 function holders(table: RingTable, index: number): readonly number[] {
-  const now = homesAt(table.homes, index);
-  if (!table.isChanging(index)) return now;
-  return [...now, ...homesAt(table.nextHomes, index).filter((node) => !now.includes(node))];
+  const all = homesAt(table.homes, index);
+  if (!table.isChanging(index)) return all;
+  for (const node of homesAt(table.nextHomes, index)) if (!all.includes(node)) all.push(node);
+  return all;
 }
 
 /** Where the first arc of both tables together begins. */
-function lastEnd(before: RingTable, after: RingTable): RingPosition {
-  const [a, b] = [before, after].map(({ points: { highs, lows } }) => ({
-    high: highs[highs.length - 1]!,
-    low: lows[lows.length - 1]!,
-  })) as [RingPosition, RingPosition];
-  return comparePositions(a, b) > 0 ? a : b;
+function lastEnd({ points: a }: RingTable, { points: b }: RingTable): RingPosition {
+  const [x, y] = [endAt(a, a.owners.length - 1), endAt(b, b.owners.length - 1)];
+  return comparePositions(x, y) > 0 ? x : y;
 }
 
 function gainedOf(
@@ -136,8 +164,11 @@ function gainedOf(
   renamed: Int32Array,
   after: RingTable,
 ): readonly NodeId[] {
-  const stays = was.map((index) => renamed[index]!);
-  return is.filter((index) => !stays.includes(index)).map((index) => after.points.nodes[index]!);
+  const out: NodeId[] = [];
+  for (const index of is) {
+    if (!was.some((old) => renamed[old] === index)) out.push(after.points.nodes[index]!);
+  }
+  return out;
 }
 
 function lostOf(
@@ -146,7 +177,9 @@ function lostOf(
   renamed: Int32Array,
   before: RingTable,
 ): readonly NodeId[] {
-  return was.filter((index) => !is.includes(renamed[index]!)).map((index) => before.points.nodes[index]!);
+  const out: NodeId[] = [];
+  for (const index of was) if (!is.includes(renamed[index]!)) out.push(before.points.nodes[index]!);
+  return out;
 }
 
 /** How many positions of the table are at or before this one, at least `from`; near `from` it is found fast. */

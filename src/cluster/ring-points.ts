@@ -1,5 +1,5 @@
 /** The virtual nodes of several members on one ring, in order. Sorted once: the next ring takes over what stays and merges
- *  in what is new. Two virtual nodes at one position (a chance of 2^-36 with a hundred members) follow by node id, and the
+ *  in what is new, in one pass; one of the same members has the very points. Two virtual nodes at one position (a chance of 2^-36 with a hundred members) follow by node id, and the
  *  arc that ends at the second is empty. */
 import type { NodeId } from '../base/ids.js';
 import { eachVirtualNode } from './ring-position.js';
@@ -15,10 +15,11 @@ export interface RingPoints {
 
 /** Points of the nodes, given by rising id, with what `previous` has of them taken over. */
 export function pointsOf(nodes: readonly NodeId[], virtualNodes: number, previous?: RingPoints): RingPoints {
-  const kept = previous ? pointsKept(nodes, previous) : emptyPoints(nodes, 0);
-  const known = new Set(previous?.nodes);
+  const before = previous ?? emptyPoints([], 0);
+  const known = new Set(before.nodes);
   const added = nodes.filter((node) => !known.has(node));
-  return added.length === 0 ? kept : merged(kept, sortedPointsOf(nodes, added, virtualNodes));
+  if (added.length === 0 && nodes.length === known.size) return before;
+  return merged(before, sortedPointsOf(nodes, added, virtualNodes), nodes.length * virtualNodes);
 }
 
 /** Index of the first point at or after the position, going round. */
@@ -39,19 +40,6 @@ export function isEmptyArc({ highs, lows }: RingPoints, index: number): boolean 
   return index > 0 && highs[index] === highs[index - 1] && lows[index] === lows[index - 1];
 }
 
-function pointsKept(nodes: readonly NodeId[], previous: RingPoints): RingPoints {
-  const indexes = new Map(nodes.map((node, i) => [node, i]));
-  const renamed = previous.nodes.map((node) => indexes.get(node) ?? -1);
-  const staying = previous.nodes.filter((node) => indexes.has(node)).length;
-  const points = emptyPoints(nodes, staying * (previous.highs.length / previous.nodes.length));
-  let at = 0;
-  for (let i = 0; i < previous.highs.length; i++) {
-    const owner = renamed[previous.owners[i]!]!;
-    if (owner >= 0) setPoint(points, at++, previous, i, owner);
-  }
-  return points;
-}
-
 function sortedPointsOf(
   nodes: readonly NodeId[],
   added: readonly NodeId[],
@@ -67,26 +55,50 @@ function sortedPointsOf(
       raw.owners[at++] = owner;
     });
   }
-  const order = Uint32Array.from({ length: at }, (_, i) => i).sort((a, b) => comparePoints(raw, a, raw, b));
+  const { highs, lows, owners } = raw;
+  const order = Uint32Array.from({ length: at }, (_, i) => i).sort(
+    (a, b) => highs[a]! - highs[b]! || lows[a]! - lows[b]! || owners[a]! - owners[b]!,
+  );
   const sorted = emptyPoints(nodes, at);
-  for (let i = 0; i < at; i++) setPoint(sorted, i, raw, order[i]!, raw.owners[order[i]!]!);
+  for (let i = 0; i < at; i++) copyPoint(sorted, i, raw, order[i]!);
   return sorted;
 }
 
-function merged(a: RingPoints, b: RingPoints): RingPoints {
-  const out = emptyPoints(a.nodes, a.highs.length + b.highs.length);
-  let [i, j] = [0, 0];
-  for (let at = 0; at < out.highs.length; at++) {
-    const takesA = j === b.highs.length || (i < a.highs.length && comparePoints(a, i, b, j) < 0);
-    if (takesA) setPoint(out, at, a, i, a.owners[i++]!);
-    else setPoint(out, at, b, j, b.owners[j++]!);
+/** All of `added`, and of the others those whose node is one of its nodes; `count` together. */
+function merged(others: RingPoints, added: RingPoints, count: number): RingPoints {
+  const indexes = new Map(added.nodes.map((node, i) => [node, i]));
+  const renamed = Int32Array.from(others.nodes, (node) => indexes.get(node) ?? -1);
+  const out = emptyPoints(added.nodes, count);
+  const { highs, lows, owners } = others;
+  let at = 0;
+  let next = 0;
+  // Most points are not near one that is added: that is told by its upper half alone.
+  let nextHigh = upperHalf(added, next);
+  for (let i = 0; i < owners.length; i++) {
+    const owner = renamed[owners[i]!]!;
+    if (owner < 0) continue;
+    const high = highs[i]!;
+    const low = lows[i]!;
+    if (nextHigh <= high) {
+      while (isBefore(added, next, high, low, owner)) copyPoint(out, at++, added, next++);
+      nextHigh = upperHalf(added, next);
+    }
+    out.highs[at] = high;
+    out.lows[at] = low;
+    out.owners[at++] = owner;
   }
+  while (at < count) copyPoint(out, at++, added, next++);
   return out;
 }
 
-/** Owners of both refer to the same nodes. */
-function comparePoints(a: RingPoints, i: number, b: RingPoints, j: number): number {
-  return a.highs[i]! - b.highs[j]! || a.lows[i]! - b.lows[j]! || a.owners[i]! - b.owners[j]!;
+/** Above all halves behind the last point. */
+function upperHalf({ highs }: RingPoints, index: number): number {
+  return index < highs.length ? highs[index]! : 2 ** 32;
+}
+
+function isBefore(points: RingPoints, i: number, high: number, low: number, owner: number): boolean {
+  if (i === points.highs.length) return false;
+  return (points.highs[i]! - high || points.lows[i]! - low || points.owners[i]! - owner) < 0;
 }
 
 function emptyPoints(nodes: readonly NodeId[], count: number): RingPoints {
@@ -98,8 +110,8 @@ function emptyPoints(nodes: readonly NodeId[], count: number): RingPoints {
   };
 }
 
-function setPoint(to: RingPoints, at: number, from: RingPoints, i: number, owner: number): void {
+function copyPoint(to: RingPoints, at: number, from: RingPoints, i: number): void {
   to.highs[at] = from.highs[i]!;
   to.lows[at] = from.lows[i]!;
-  to.owners[at] = owner;
+  to.owners[at] = from.owners[i]!;
 }

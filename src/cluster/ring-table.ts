@@ -8,7 +8,7 @@ import { assert } from '../base/assert.js';
 import { ChannelMap } from '../base/channel-map.js';
 import type { ChannelRef, NodeId } from '../base/ids.js';
 import { limits } from '../base/limits.js';
-import { type HomesTable, areSameHomes, homesAt, homesTable } from './homes.js';
+import { type HomesTable, homesAt, homesChange, homesTable } from './homes.js';
 import {
   type IntervalId,
   type RingPosition,
@@ -66,8 +66,9 @@ export class RingTable {
     const now = Uint8Array.from(members, ({ state }) => (countsNow(state) ? 1 : 0));
     this.homes = homesTable(this.points, now, replicas);
     const after = Uint8Array.from(members, ({ state }) => (countsAfter(state) ? 1 : 0));
-    this.nextHomes = change ? homesTable(this.points, after, change.replicas) : this.homes;
-    this.#changing = change && changingOf(this.homes, this.nextHomes);
+    const next = change && homesChange(this.homes, after, change.replicas);
+    this.nextHomes = next?.homes ?? this.homes;
+    this.#changing = next?.differing;
   }
 
   /** Index of the interval a position lies in. */
@@ -131,11 +132,4 @@ export class RingTable {
     assert(this.ring.change, 'an interval changes only while the ring does');
     return this.ring.change.phase;
   }
-}
-
-function changingOf(homes: HomesTable, nextHomes: HomesTable): Uint8Array {
-  const sameNames = Int32Array.from(homes.points.nodes, (_, i) => i);
-  const out = new Uint8Array(homes.points.owners.length);
-  for (let i = 0; i < out.length; i++) out[i] = areSameHomes(homes, i, nextHomes, i, sameNames) ? 0 : 1;
-  return out;
 }

@@ -14,7 +14,14 @@ import {
 } from '../../src/cluster/ring-position.js';
 import { RingTable } from '../../src/cluster/ring-table.js';
 import { type Replicas, type Ring, replicaCount } from '../../src/cluster/ring.js';
-import { changeReplicas, replaceNode } from '../../src/cluster/ring-change.js';
+import {
+  changeReplicas,
+  drainNodes,
+  finishChange,
+  joinNodes,
+  openJoint,
+  replaceNode,
+} from '../../src/cluster/ring-change.js';
 import {
   channelOf,
   core,
@@ -46,6 +53,59 @@ function naiveHomes(nodes: readonly NodeId[], replicas: Replicas, position: bigi
 
 const homesIn = (ring: Ring, i: number) =>
   new RingTable(ring).intervalOf(channelPosition(channelOf(i))).homes;
+
+interface Change {
+  readonly kind: number;
+  readonly which: number;
+  readonly replicas: Replicas;
+}
+
+/** Every version of a ring that goes through changes one after the other; those that are refused are left out. */
+function ringsThrough(first: Ring, changes: readonly Change[]): readonly Ring[] {
+  const rings: Ring[] = [];
+  let ring = first;
+  for (const change of changes) {
+    const begun = beginChange(ring, change);
+    if (!begun.ok) continue;
+    const ready = new Set(begun.value.members.map(({ node }) => node));
+    const joint = must(openJoint(new RingTable(begun.value), ready));
+    ring = must(finishChange(new RingTable(joint), ready));
+    rings.push(begun.value, joint, ring);
+  }
+  return rings;
+}
+
+function beginChange(ring: Ring, { kind, which, replicas }: Change) {
+  const newcomers = core(...nodesOf(2, which + 5_000));
+  const { node } = ring.members[which % ring.members.length]!;
+  if (kind === 0) return joinNodes(ring, newcomers);
+  if (kind === 1) return joinNodes(ring, newcomers.slice(1));
+  if (kind === 2) return drainNodes(ring, [node]);
+  if (kind === 3) return replaceNode(ring, node, newcomers[0]!);
+  return changeReplicas(ring, replicas);
+}
+
+function expectAsIfAnew(table: RingTable): void {
+  const anew = new RingTable(table.ring);
+  expect(contentOf(table)).toEqual(contentOf(anew));
+  const wrong = [...anew.indexes()].filter((index) => {
+    const [was, is] = [anew.homes, anew.nextHomes].map((homes) => homesAt(homes, index).join());
+    return anew.isChanging(index) !== (was !== is);
+  });
+  expect(wrong).toEqual([]);
+}
+
+/** All there is in a table, in words that are fast to compare. */
+function contentOf(table: RingTable) {
+  const { nodes, highs, lows, owners } = table.points;
+  const homes = [table.homes, table.nextHomes].map(({ count, width, slots, eligible }) => ({
+    sizes: [count, width],
+    slots: slots.join(),
+    eligible: eligible.join(),
+  }));
+  const changing = Array.from(owners, (_, i) => Number(table.isChanging(i))).join('');
+  return { nodes, points: [highs, lows, owners].map((part) => part.join()), homes, changing };
+}
 
 describe('homes', () => {
   test('are the first distinct nodes clockwise, as the naive walk finds them', () => {
@@ -104,10 +164,30 @@ describe('homes', () => {
     fc.assert(
       fc.property(nodeLists, nodeLists, replicasAny, (before, after, replicas) => {
         const ring = ringOf(after, replicas);
-        const reused = new RingTable(ring, new RingTable(ringOf(before)));
-        expect(reused).toEqual(new RingTable(ring));
+        expectAsIfAnew(new RingTable(ring, new RingTable(ringOf(before))));
       }),
       { numRuns: 40 },
+    );
+  });
+
+  test('are those of a table made from nothing at every step of every change', () => {
+    const change = fc.record({ kind: fc.nat(4), which: fc.nat(1000), replicas: replicasAny });
+    const sizes = fc.constantFrom(1, 2, 5, 12);
+    fc.assert(
+      fc.property(
+        sizes,
+        fc.constantFrom(1, 3, 40, 256),
+        replicasAny,
+        fc.array(change, { maxLength: 3 }),
+        (size, virtualNodes, replicas, changes) => {
+          let table = new RingTable({ ...ringOf(nodesOf(size), replicas), virtualNodes });
+          for (const ring of ringsThrough(table.ring, changes)) {
+            table = new RingTable(ring, table);
+            expectAsIfAnew(table);
+          }
+        },
+      ),
+      { numRuns: 25 },
     );
   });
 

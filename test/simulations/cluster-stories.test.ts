@@ -33,6 +33,9 @@ describe('a planted bug shows', () => {
     ['ack-before-sync', 'D15 view split', 'I23 acks are honest'],
     ['ghosts-stay', 'D16 ghost', 'P1 presence is exact'],
     ['voids-untold', 'A change that is void in the end', 'F3 authors are told'],
+    ['voids-told-twice', 'A change that is void in the end', 'F3 authors are told'],
+    ['voids-counted-twice', 'A change that is void in the end', 'F2 documents are what their log comes to'],
+    ['read-unseen', 'Read beside others', 'N5 notifications are what their log comes to'],
     ['gap-by-majority', 'Rot while the one that has it is away', 'I20 given up is nowhere'],
   ];
 

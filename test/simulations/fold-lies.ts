@@ -42,7 +42,7 @@ function notifications(more: Partial<SeenNotifications> = {}): SeenNotifications
     ['n2', '1 of 1'],
   ]);
   const listed = new Map([['w1-1', '1 unread']]);
-  return { nodes, clients: new Map([['i1', '1 of 1']]), count: '1 of 1', listed, ...more };
+  return { nodes, clients: new Map([['i1', '1 of 1']]), count: '1 of 1', listed, overdue: [], ...more };
 }
 
 const notice = (more: Partial<SeenNotice>): SeenNotice => ({
@@ -160,6 +160,16 @@ export const foldLies: readonly FoldLie[] = [
     'N2 unread is told',
     'a follower was told another number',
     ofNotifications([notifications({ count: '0 of 1' })]),
+  ],
+  [
+    'N4 expired is said',
+    'something expired long ago, and nobody says so',
+    ofNotifications([notifications({ overdue: ['w1-1'] })]),
+  ],
+  [
+    'N5 notifications are what their log comes to',
+    'all nodes say that it is unread, and by the log it is read',
+    ofNotifications([notifications({ folded: new Map([['w1-1', '1 read']]) })]),
   ],
   [
     'N1 notices are kept',

@@ -72,6 +72,8 @@ export const checkers: Readonly<Record<string, Checker>> = {
   'N1 notifications outlive': notifications.notificationsOutlive,
   'N1 notices are kept': notifications.noticesAreKept,
   'N2 unread is told': notifications.unreadIsTold,
+  'N4 expired is said': notifications.expiredIsSaid,
+  'N5 notifications are what their log comes to': notifications.notificationsAreTheLog,
   'P5 groups have one maker': groupsHaveOneMaker,
   'H1 rights are as known': settings.rightsAreAsKnown,
   'H1 changes go everywhere': settings.changesGoEverywhere,

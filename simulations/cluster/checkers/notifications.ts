@@ -30,6 +30,20 @@ export const unreadIsTold: Checker = function* ({ record }) {
       if (told !== count) yield `${client} was told ${told}, not ${count}`;
 };
 
+/** N5: they are what the log comes to by the words of the documentation. What has expired there may have done so since. */
+export const notificationsAreTheLog: Checker = function* ({ record }) {
+  for (const { listed, folded } of record.notifications)
+    for (const [entry, what] of folded ?? [])
+      if (!what.endsWith(' expired') && listed.get(entry) !== what)
+        yield `${entry} is ${listed.get(entry) ?? 'not there'}, and by the log ${what}`;
+};
+
+/** N4: what has expired is soon said to have, where somebody follows the channel. */
+export const expiredIsSaid: Checker = function* ({ record }) {
+  for (const { overdue } of record.notifications)
+    for (const entry of overdue) yield `${entry} has expired, and nobody says so`;
+};
+
 /** N1, N3: what was acknowledged is there, under its own title; what was refused is not; what was marked is read. What two
  *  owners wrote under one key is there twice (C6). */
 export const noticesAreKept: Checker = function* ({ record, isTrimming }) {

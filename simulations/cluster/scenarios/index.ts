@@ -24,6 +24,7 @@ import {
   rottenWhileDown,
 } from './disks.js';
 import { lostChange, lostUnheard, rottenChange, voidInTheEnd } from './documents.js';
+import { readBesideOthers } from './notifications.js';
 import { ahead, lightsOut, sixHoursAhead } from './starts.js';
 import { cutOffGateway, ghost } from './presence.js';
 import { forcedOnFullDisks, forcedOut, zombie } from './trims.js';
@@ -85,6 +86,7 @@ export const stories: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     `A rotten change of a document: ${reader}`,
     { told: (story) => rottenChange(story, reader), options: { isStrict: false } },
   ]),
+  ['Read beside others', { told: readBesideOthers, options: { isStrict: false } }],
   ['A repeat at an owner that came back', { told: repeatAtReturned, options: { isStrict: false } }],
   ['An orderly return', { told: orderlyReturn, options: { isStrict: false } }],
   [

@@ -3,6 +3,7 @@ import type { RingIntent } from '../../../src/cluster/ring-intent.js';
 import type { Replicas } from '../../../src/cluster/ring.js';
 import { chanceFor } from '../chance.js';
 import { DocumentClient } from '../document-client.js';
+import { NotificationClient, type NotificationPlan } from '../notification-client.js';
 import { Ending } from '../ending.js';
 import { Nemesis } from '../nemesis.js';
 import { type SimulatedNode, peerAddressOf } from '../node.js';
@@ -46,6 +47,7 @@ export class Story {
   readonly #readers: ReaderClient[] = [];
   readonly #presences: PresenceClient[] = [];
   readonly #documents: DocumentClient[] = [];
+  readonly #notifications: NotificationClient[] = [];
   readonly #cuts: (() => void)[] = [];
 
   constructor(options: StoryOptions = {}) {
@@ -225,6 +227,17 @@ export class Story {
     return client;
   }
 
+  /** Follows the channel of notifications, and creates or reads some when told to. */
+  notifications(
+    of: Pick<NotificationPlan, 'name' | 'isService'>,
+    nodes: readonly SimulatedNode[],
+  ): NotificationClient {
+    const plan = { ...of, movesPerMinute: 0, timeoutMs: 20_000, restartsPerMinute: 0 };
+    const client = new NotificationClient(this.world, plan, this.#client(of.name, nodes));
+    this.#notifications.push(client);
+    return client;
+  }
+
   #client(name: string, nodes: readonly SimulatedNode[]) {
     return this.world.client(
       name,
@@ -326,6 +339,7 @@ export class Story {
         readers: story.#readers,
         presences: story.#presences.filter(({ isClosed }) => !isClosed),
         documents: story.#documents,
+        notifications: story.#notifications,
       });
     });
     if (broken !== undefined) {
