@@ -1,27 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-
-/** Of what is pure, runs on simulated ports or in a folder of its own: nothing is left behind, so files share a process and what it has loaded. */
-const pure = [
-  'base',
-  'channels',
-  'cluster',
-  'contracts',
-  'documents',
-  'engine',
-  'gateway',
-  'hubs',
-  'log',
-  'notifications',
-  'people',
-  'presence',
-  'protocol',
-  'replication',
-  'sessions',
-  'simulations',
-  'source',
-  'storage',
-].map((folder) => `test/${folder}/**/*.test.ts`);
+import { LongestFirst } from './test/support/longest-first.js';
 
 /** These put others in place of modules, which files that share a process would not see. */
 const replacing = ['test/engine/broken-folds.test.ts', 'test/engine/notifications-out-of-memory.test.ts'];
@@ -40,25 +19,20 @@ export default defineConfig({
   test: {
     passWithNoTests: true,
     pool: 'forks',
-    maxWorkers: 2,
+    // More than a machine of two cores computes with: many tests wait for processes most of their time.
+    maxWorkers: 3,
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    sequence: { sequencer: LongestFirst },
+    setupFiles: ['test/support/may-plant.ts'],
     projects: [
+      // Each test has simulated ports, or a folder and free ports of its own, and leaves nothing behind: so files share processes,
+      // and what those have loaded.
       {
         extends: true,
-        test: {
-          name: 'pure',
-          include: pure,
-          exclude: replacing,
-          isolate: false,
-          setupFiles: ['test/support/may-plant.ts'],
-        },
+        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: replacing, isolate: false },
       },
-      {
-        extends: true,
-        test: { name: 'replacing', include: replacing, setupFiles: ['test/support/may-plant.ts'] },
-      },
-      { extends: true, test: { name: 'shells', include: ['test/**/*.test.ts'], exclude: pure } },
+      { extends: true, test: { name: 'replacing', include: replacing } },
     ],
     coverage: { provider: 'v8', include: ['src/**/*.ts'] },
   },

@@ -1,10 +1,11 @@
 /**
- * Compiles `src/` to `dist/`, and simulations, examples and benchmarks to `dist-tools/`.
+ * Compiles `src/` to `dist/`, with the command in few files, and simulations, examples and benchmarks to `dist-tools/`.
  * `npm run build` always builds; the other scripts build only what is older than its sources.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { bundleProgram } from './bundle.mjs';
 import {
   at,
   ensureInstalled,
@@ -18,7 +19,7 @@ import {
   tool,
 } from './project.mjs';
 
-const product = { config: 'tsconfig.build.json', outDir: 'dist', folders: ['src'] };
+const product = { config: 'tsconfig.build.json', outDir: 'dist', folders: ['src'], finish: bundleProgram };
 const tools = {
   config: 'tsconfig.tools.json',
   outDir: 'dist-tools',
@@ -38,7 +39,7 @@ async function buildUnlessFresh(target) {
   await build(target);
 }
 
-async function build({ config, outDir, folders }) {
+async function build({ config, outDir, folders, finish }) {
   const stamp = sourceStamp(folders);
   if (!folders.some((folder) => filesBelow(folder, isTypeScript).length > 0)) {
     throw new Failure(`nothing to build: no TypeScript below ${folders.join(', ')}`);
@@ -50,6 +51,7 @@ async function build({ config, outDir, folders }) {
     const tsc = tool('@typescript/native', 'tsc');
     const status = await run(process.execPath, [tsc, '-p', config, '--outDir', fresh]);
     if (status !== 0) throw new Failure(`${outDir}/ was not built; the compiler's messages are above`);
+    await finish?.(fresh);
     writeFileSync(join(fresh, '.stamp'), stamp);
     replace(at(outDir), fresh);
   } finally {

@@ -11,7 +11,10 @@ export function memoryKeyValue(): KeyValue {
   return new MemoryKeyValue();
 }
 
-/** Rows sorted by key, values by the key's text (one character a byte). */
+/** Beyond so many writes at once it is cheaper to sort all rows again than to put each in its place. */
+const placedMax = 64;
+
+/** Rows sorted by key once a range was asked for, values by the key's text (one character a byte). */
 class MemoryKeyValue implements KeyValue {
   #values = new Map<string, Row>();
   #sorted: Row[] | undefined;
@@ -39,7 +42,8 @@ class MemoryKeyValue implements KeyValue {
       if (value) this.#values.set(textOf(key), [key.slice(), value.slice()]);
       else this.#values.delete(textOf(key));
     }
-    this.#sorted = undefined;
+    if (writes.length > placedMax) this.#sorted = undefined;
+    else for (const { key } of writes) this.#place(key);
   }
 
   async sync(): Promise<void> {}
@@ -49,6 +53,16 @@ class MemoryKeyValue implements KeyValue {
   async destroy(): Promise<void> {
     this.#values = new Map();
     this.#sorted = undefined;
+  }
+
+  #place(key: Uint8Array): void {
+    const rows = this.#sorted;
+    if (!rows) return;
+    const row = this.#values.get(textOf(key));
+    const at = firstAtOrAbove(rows, key);
+    const isThere = at < rows.length && compareBytes(rows[at]![0], key) === 0;
+    if (row) rows.splice(at, isThere ? 1 : 0, row);
+    else if (isThere) rows.splice(at, 1);
   }
 }
 
@@ -64,5 +78,5 @@ function firstAtOrAbove(rows: readonly Row[], key: Uint8Array): number {
 }
 
 function textOf(key: Uint8Array): string {
-  return String.fromCharCode(...key);
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
 }

@@ -42,7 +42,7 @@ export class Scrub {
       isAtEnd = rows.length < rowsAtOnce;
       for (const [key, value] of rows) {
         left -= await this.#verify(key, value);
-        this.#next = new Uint8Array([...key, 0]);
+        this.#next = keyBehind(key);
         if (left <= 0) break;
       }
       if (left <= 0) isAtEnd = false;
@@ -79,6 +79,13 @@ export class Scrub {
     value.set(next, valueStart);
     this.#parts.index.addWrites([{ key: positionKey, value: seal(positionKey, value) }]);
   }
+}
+
+/** The first one that may come after it. */
+function keyBehind(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
 }
 
 /** `r`, hub NUL channel NUL, writer 12, first seq. */

@@ -8,9 +8,9 @@ import { connect } from '../../src/client/index.js';
 import { NodeProcess, type NodeProcessOptions } from '../support/node-process.js';
 import { areTogether, ringOf, tokenOf } from '../support/rings.js';
 
-const withinMs = 100_000;
+const withinMs = 200_000;
 /** Many starts of real processes: on a busy machine each takes its time. */
-const testTimeoutMs = 400_000;
+const testTimeoutMs = 800_000;
 vi.setConfig({ testTimeout: testTimeoutMs, hookTimeout: testTimeoutMs });
 
 const nodes: NodeProcess[] = [];

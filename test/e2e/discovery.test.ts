@@ -12,7 +12,7 @@ import { freePort } from '../support/free-port.js';
 import { NodeProcess } from '../support/node-process.js';
 import { areTogether, ringOf } from '../support/rings.js';
 
-const testTimeoutMs = 400_000;
+const testTimeoutMs = 800_000;
 vi.setConfig({ testTimeout: testTimeoutMs, hookTimeout: testTimeoutMs });
 
 const nodes: NodeProcess[] = [];

@@ -14,7 +14,7 @@ import { areTogether } from '../support/rings.js';
 import { runProgram } from '../support/run-program.js';
 
 /** Many starts of real processes: on a busy machine each takes its time. */
-const limitMs = 400_000;
+const limitMs = 800_000;
 vi.setConfig({ testTimeout: limitMs, hookTimeout: limitMs });
 
 const nodes: NodeProcess[] = [];

@@ -193,12 +193,15 @@ describe('stopping', () => {
     let release: () => void = () => {};
     const held = new Promise<void>((resolve) => (release = resolve));
     const publish = node.publish.bind(node);
-    node.publish = async (...all) => {
-      await held;
-      return publish(...all);
-    };
+    const underWay = new Promise<void>((resolve) => {
+      node.publish = async (...all) => {
+        resolve();
+        await held;
+        return publish(...all);
+      };
+    });
     const answer = front.fetch('/v1/hubs/default/channels/a/publish', { method: 'POST', body: 'x' });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await underWay;
     front.gateway.refuseNew();
     await expect(front.fetch('/healthz')).rejects.toThrow('fetch failed');
     const stopped = front.gateway.stop();

@@ -58,10 +58,13 @@ export const jwtProvider = (more: Partial<JwtProvider> = {}): JwtProvider => ({
   ...more,
 });
 
+/** Stands still but for what it is set ahead: however long a test takes, no time passes in it. */
 export class Clock {
   aheadMs = 0;
-  wallMs = () => Date.now() + this.aheadMs;
-  monotonicMs = () => performance.now() + this.aheadMs;
+  readonly #wallMs = Date.now();
+  readonly #monotonicMs = performance.now();
+  wallMs = () => this.#wallMs + this.aheadMs;
+  monotonicMs = () => this.#monotonicMs + this.aheadMs;
 }
 
 export class Service {
