@@ -19,8 +19,11 @@ export class Pacer<T> {
   readonly #pace: Pace;
   readonly #waiting = new Map<string, { readonly piece: T; readonly until: number }>();
   #underWay = 0;
-  /** What the loop had worked when the first of those under way began. */
+  /** When the first of those under way began, or the last ended, and what the loop had worked by then. */
+  #since = 0;
   #workedBefore = 0;
+  /** Of the loop, what others took when none was under way last. */
+  #othersShare = 0;
   #restUntil = -Infinity;
   #neededUntil = -Infinity;
 
@@ -47,19 +50,30 @@ export class Pacer<T> {
     const [key, { piece, until }] = first;
     if (now < until && !this.#mayBegin(now, workedMs)) return undefined;
     this.#waiting.delete(key);
-    this.begin(workedMs);
+    this.begin(now, workedMs);
     return piece;
   }
 
   /** A piece that cannot wait: those after it rest for it too. */
-  begin(workedMs: number): void {
-    if (this.#underWay++ === 0) this.#workedBefore = workedMs;
+  begin(now: number, workedMs: number): void {
+    if (this.#underWay++ > 0) return;
+    if (now > this.#since)
+      this.#othersShare = Math.min(1, (workedMs - this.#workedBefore) / (now - this.#since));
+    this.#mark(now, workedMs);
   }
 
+  /** Others went on meanwhile, as it is taken, as they did before: that is not its own. */
   ended(now: number, workedMs: number): void {
     if (--this.#underWay > 0) return;
-    const restMs = restAfter(this.#pace, workedMs - this.#workedBefore, 0);
+    const ownMs = workedMs - this.#workedBefore - this.#othersShare * (now - this.#since);
+    const restMs = restAfter(this.#pace, Math.max(0, ownMs), 0);
     this.#restUntil = now + Math.min(restMs, pacing.restMaxMs);
+    this.#mark(now, workedMs);
+  }
+
+  #mark(now: number, workedMs: number): void {
+    this.#since = now;
+    this.#workedBefore = workedMs;
   }
 
   /** When one that waits may have its turn, unless one that is under way ends earlier; Infinity where none waits. */

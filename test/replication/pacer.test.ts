@@ -14,6 +14,22 @@ function needed(pace = quarter): Pacer<string> {
   return pacer;
 }
 
+test('what others take of the loop meanwhile, as they did before, is not counted', () => {
+  const pacer = needed();
+  pacer.begin(0, 0);
+  pacer.ended(0, 0);
+  // Half of the time others work.
+  pacer.begin(100, 50);
+  pacer.add('a', 'a', 100);
+  pacer.needed(100);
+  pacer.ended(120, 70);
+  expect(pacer.deadline).toBe(150);
+  // All of it, and more than is thought: nothing is left to rest for.
+  pacer.begin(220, 170);
+  pacer.ended(240, 180);
+  expect(pacer.deadline).toBe(240);
+});
+
 test('a rest keeps work within its share, or its bytes within their rate, whichever is longer', () => {
   expect(restAfter(quarter, 10, 0)).toBe(30);
   expect(restAfter({ share: 1, bytesPerSecond: Infinity }, 10, 1_000)).toBe(0);
@@ -70,7 +86,7 @@ test('where the clock stands still while code runs nothing is held back', () => 
 
 test('no rest is longer than the longest, and a piece that waited too long is done whatever the share', () => {
   const pacer = needed({ share: 0.01, bytesPerSecond: Infinity });
-  pacer.begin(0);
+  pacer.begin(0, 0);
   pacer.ended(0, 50);
   pacer.add('a', 'a', 0);
   pacer.needed(900);
@@ -88,7 +104,7 @@ test('no rest is longer than the longest, and a piece that waited too long is do
 
 test('what is asked again takes the place of what was asked, and waits no longer for it', () => {
   const pacer = needed();
-  pacer.begin(0);
+  pacer.begin(0, 0);
   expect(pacer.add('a', 'first', 0)).toBeUndefined();
   expect(pacer.add('b', 'other', 1)).toBeUndefined();
   expect(pacer.add('a', 'second', 2)).toBe('first');

@@ -93,7 +93,7 @@ export class Giving {
 
   /** At once: who is not answered soon begins anew. */
   arrived(effect: ArrivedEffect): void {
-    this.#pacer?.begin(this.#worked());
+    this.#pacer?.begin(this.#now(), this.#worked());
     void this.#run({ do: () => this.#arrived(effect) });
   }
 
