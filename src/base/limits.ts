@@ -3,6 +3,7 @@ import { askingLimits } from './asking-limits.js';
 import { deletionLimits } from './deletion-limits.js';
 import { documentLimits } from './document-limits.js';
 import { foldLimits } from './fold-limits.js';
+import { membershipLimits } from './membership-limits.js';
 import { notificationLimits } from './notification-limits.js';
 import { peopleLimits } from './people-limits.js';
 import { presenceLimits } from './presence-limits.js';
@@ -16,6 +17,7 @@ export const limits = {
   ...documentLimits,
   ...deletionLimits,
   ...foldLimits,
+  ...membershipLimits,
   ...notificationLimits,
   ...peopleLimits,
   ...presenceLimits,
@@ -184,17 +186,6 @@ export const limits = {
   emptyPullsMax: 3,
   /** Channels that a comparison found to differ and that are opened at once. */
   comparedAtOnce: 1_024,
-  /** An empty node that is to join others serves nobody until it has, or nobody was found for so long; where somebody was there
-   *  and went away, for so long. */
-  lookForOthersMs: 3_000,
-  waitForOthersMs: 30_000,
-  lookEveryMs: 50,
-  /** Whoever was met has said by then which ring it is in, as a rule. */
-  tellRingMs: 300,
-  /** A node that leaves waits so long until others own what it did, and looks this often: a claim is two messages and a sync,
-   *  of all its intervals at once. */
-  handOverMs: 2_000,
-  handOverLookMs: 10,
   /** And so long for answers to what its clients published elsewhere. */
   lastAnswersMs: 500,
   /** Damaged runs remembered until they are repaired; further ones are found again. */

@@ -20,5 +20,5 @@ export interface ReplicatedOptions {
   readonly surroundings: Surroundings;
   makeReplica(logOf: (ref: ChannelRef) => ChannelLog): Replica;
   flush(): void;
-  failed(error: unknown): void;
+  readonly failed: (error: unknown) => void;
 }
