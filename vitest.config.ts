@@ -1,6 +1,27 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { LongestFirst } from './test/support/longest-first.js';
+
+/** Of what is pure, runs on simulated ports or in a folder of its own: nothing is left behind, so files share a process and what it has loaded. */
+const pure = [
+  'base',
+  'channels',
+  'cluster',
+  'contracts',
+  'documents',
+  'engine',
+  'gateway',
+  'hubs',
+  'log',
+  'notifications',
+  'people',
+  'presence',
+  'protocol',
+  'replication',
+  'sessions',
+  'simulations',
+  'source',
+  'storage',
+].map((folder) => `test/${folder}/**/*.test.ts`);
 
 /** These put others in place of modules, which files that share a process would not see. */
 const replacing = ['test/engine/broken-folds.test.ts', 'test/engine/notifications-out-of-memory.test.ts'];
@@ -19,20 +40,25 @@ export default defineConfig({
   test: {
     passWithNoTests: true,
     pool: 'forks',
-    // More than a machine of two cores computes with: many tests wait for processes most of their time.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    sequence: { sequencer: LongestFirst },
-    setupFiles: ['test/support/may-plant.ts'],
     projects: [
-      // Each test has simulated ports, or a folder and free ports of its own, and leaves nothing behind: so files share processes,
-      // and what those have loaded.
       {
         extends: true,
-        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: replacing, isolate: false },
+        test: {
+          name: 'pure',
+          include: pure,
+          exclude: replacing,
+          isolate: false,
+          setupFiles: ['test/support/may-plant.ts'],
+        },
       },
-      { extends: true, test: { name: 'replacing', include: replacing } },
+      {
+        extends: true,
+        test: { name: 'replacing', include: replacing, setupFiles: ['test/support/may-plant.ts'] },
+      },
+      { extends: true, test: { name: 'shells', include: ['test/**/*.test.ts'], exclude: pure } },
     ],
     coverage: { provider: 'v8', include: ['src/**/*.ts'] },
   },
