@@ -19,6 +19,7 @@ export class Joining {
   #at: NodeId | undefined;
   #other: Found | undefined;
   #refusal: ChangeRefusal | undefined;
+  #isMeeting = false;
 
   constructor(
     readonly self: NodeId,
@@ -33,7 +34,7 @@ export class Joining {
   }
 
   get deadline(): number {
-    return this.isActive ? Math.min(this.#askAt, this.#until) : Infinity;
+    return this.isActive ? Math.min(this.#isMeeting ? Infinity : this.#askAt, this.#until) : Infinity;
   }
 
   begin(id: number, now: number, at: NodeId | undefined): void {
@@ -42,6 +43,12 @@ export class Joining {
     this.#until = now + joinMs;
     this.#askAt = now;
     this.#refusal = undefined;
+  }
+
+  /** Rings are told and compared meanwhile, and nobody is asked. */
+  meeting(isUnderWay: boolean, now: number): void {
+    this.#isMeeting = isUnderWay;
+    this.#askAt = Math.min(this.#askAt, now);
   }
 
   /** Another cluster's ring; whether it is to be adopted. Only a ring of one is given up. */
@@ -101,7 +108,7 @@ export class Joining {
       this.#end();
       return { id, refusal: this.#refusal ?? 'no-voter' };
     }
-    if (now < this.#askAt) return undefined;
+    if (this.#isMeeting || now < this.#askAt) return undefined;
     this.#askAt = now + askMs;
     const voter = this.#other && votersOf(this.#other.ring).find((node) => linked.has(node));
     if (voter === undefined) for (const peer of linked) this.send(peer, { type: 'askRing' });

@@ -106,6 +106,14 @@ export class RingKeeper {
     this.#pump();
   }
 
+  /** Who is there is still being asked: whoever gives up its ring takes nobody in, and waits before it asks to be taken in. */
+  meeting(isUnderWay: boolean, now: number): void {
+    this.#now = now;
+    this.#yielding.meeting(isUnderWay);
+    this.#joining.meeting(isUnderWay, now);
+    this.#pump();
+  }
+
   /** This node holds entries: a ring of one is not given up any more. */
   hold(now: number): void {
     this.#now = now;
@@ -369,8 +377,8 @@ export class RingKeeper {
   }
 
   #wish(intent: RingIntent, origin: Wish['origin']): void {
-    // Whoever is about to give up its ring takes nobody into it.
-    if (this.#joining.isActive) return this.#tell(origin, err('change-under-way'));
+    const mayYield = intent.kind === 'join' && this.#yielding.mayYield(this.ring);
+    if (this.#joining.isActive || mayYield) return this.#tell(origin, err('change-under-way'));
     if (this.#isVoter && this.#wishes.add(intent, origin, this.#now)) return;
     const voter = votersOf(this.ring).find((node) => this.#linked.has(node));
     if (this.#isVoter) this.#tell(origin, err('overloaded'));

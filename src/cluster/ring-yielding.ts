@@ -34,6 +34,7 @@ export class Yielding {
   /** Rings of other clusters, as the nodes that are linked told them. */
   readonly #found = new Map<NodeId, Found & { readonly since: number }>();
   #isHeld = false;
+  #isMeeting = false;
   #lookAt = Infinity;
   #alarmedOf = '';
 
@@ -72,6 +73,21 @@ export class Yielding {
   isDue(ring: Ring, now: number): boolean {
     if (now < this.#lookAt) return false;
     this.#lookAt = this.#found.size > 0 ? now + againMs : Infinity;
+    return this.#isToYield(ring);
+  }
+
+  /** Who is there is being asked. */
+  meeting(isUnderWay: boolean): void {
+    this.#isMeeting = isUnderWay;
+  }
+
+  /** Whoever is about to give up its ring, or may turn out to be, takes nobody into it. */
+  mayYield(ring: Ring): boolean {
+    return (this.#isMeeting && this.#isAlone(ring)) || this.#isToYield(ring);
+  }
+
+  /** As far as it can be. */
+  #isToYield(ring: Ring): boolean {
     const own = { ring, held: false };
     const canBe = this.#isWilling && this.#isAlone(ring) && !this.#isHeld;
     return canBe && [...this.#found.values()].some((each) => comesFirst(each, own));

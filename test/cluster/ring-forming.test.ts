@@ -194,3 +194,27 @@ test('nodes that start at once are one ring in the end, whatever links and nodes
     { numRuns: 400 },
   );
 });
+
+test('nodes that meet in pairs are one ring where they met all before they had an answer from all', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = new FormingWorld(5, seededRandom(seed), 20);
+    const tell = (node: Forming, isUnderWay: boolean): void => {
+      node.keeper.meeting(isUnderWay, world.now);
+      node.pump(world.now);
+    };
+    for (const node of world.nodes) tell(node, true);
+    const [a, b, c, d, e] = world.nodes as [Forming, Forming, Forming, Forming, Forming];
+    world.link(a, b, true);
+    world.link(c, d, true);
+    world.pass(1_900);
+    world.link(a, e, true);
+    world.pass(50);
+    world.heal();
+    for (const node of world.nodes) {
+      world.pass(100);
+      tell(node, false);
+    }
+    world.pass(60_000, () => world.unsettled().length === 0);
+    expect([world.unsettled(), world.rings.size]).toEqual([[], 1]);
+  }
+});

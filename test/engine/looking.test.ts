@@ -9,6 +9,7 @@ class World {
   members = 1;
   isAnybodyThere = false;
   readonly asked = new Map<string, (node?: string) => void>();
+  readonly meetings: boolean[] = [];
   readonly looking = new Looking(
     {
       clock: this.clock,
@@ -20,6 +21,7 @@ class World {
       isAlone: () => this.members === 1,
       isAnybodyThere: () => this.isAnybodyThere,
       meet: (address) => new Promise((answered) => this.asked.set(address, answered)),
+      meeting: (isUnderWay) => this.meetings.push(isUnderWay),
     },
   );
 
@@ -64,31 +66,33 @@ describe('an empty node that is to join others', () => {
     expect(world.looking.isOver).toBe(true);
   });
 
-  test('asks at all addresses at once, and chooses when all have answered, or will not', async () => {
+  test('asks at all addresses at once, and says when all have answered, or will not', async () => {
     const world = new World();
-    let isMet = false;
-    const isMetAfter = async (ms: number): Promise<boolean> => {
-      await world.clock.until(world.clock.sleep(ms));
-      return isMet;
-    };
+    const pass = (ms: number): Promise<void> => world.clock.until(world.clock.sleep(ms));
     world.looking.ask(['a:1', 'b:1']);
     expect([...world.asked.keys()]).toEqual(['a:1', 'b:1']);
-    void world.looking.met().then(() => (isMet = true));
     world.asked.get('b:1')!('b');
-    expect(await isMetAfter(10_000)).toBe(false);
+    await pass(10_000);
     world.looking.ask(['c:1']);
     world.asked.get('a:1')!();
-    expect(await isMetAfter(10_000)).toBe(false);
+    await pass(10_000);
+    expect(world.meetings).toEqual([true]);
     world.asked.get('c:1')!('c');
-    expect(await isMetAfter(limits.tellRingMs - 10)).toBe(false);
-    expect(await isMetAfter(20)).toBe(true);
+    await pass(limits.tellRingMs - 10);
+    expect(world.meetings).toEqual([true]);
+    await pass(20);
+    expect(world.meetings).toEqual([true, false]);
   });
 
-  test('waits for no answer where it asked nobody, and asks nobody once it serves', async () => {
+  test('asks nobody twice, and nobody once it serves', async () => {
     const world = new World();
-    await world.looking.met();
-    world.looking.end();
     world.looking.ask(['a:1']);
-    expect(world.asked.size).toBe(0);
+    world.asked.get('a:1')!();
+    await world.isOverAfter(2 * limits.tellRingMs);
+    world.looking.ask(['a:1']);
+    expect(world.meetings).toEqual([true, false]);
+    world.looking.end();
+    world.looking.ask(['b:1']);
+    expect([...world.asked.keys()]).toEqual(['a:1']);
   });
 });

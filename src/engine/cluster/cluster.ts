@@ -89,6 +89,7 @@ export class Cluster implements Neighbours {
       isAlone: () => (this.#isEdge ? isNowhere(this.#table.ring) : this.#table.ring.members.length === 1),
       isAnybodyThere: () => this.#present().some(({ profile: { role } }) => role === 'core'),
       meet: (address) => this.#gossip.meet(address),
+      meeting: (isUnderWay) => this.rings.meeting(isUnderWay),
     });
     this.#turns = new TakingTurns(ports, () => this.#keepLinks());
     this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
@@ -100,7 +101,7 @@ export class Cluster implements Neighbours {
     this.rings = new Rings(ports, keeper, {
       tell: (peer, message) => this.tell(peer, message),
       use: (next, plan) => this.#use(next, plan),
-      named: () => void this.#looking.met().then(() => this.join()),
+      named: () => void this.join(),
     });
   }
 
@@ -181,7 +182,6 @@ export class Cluster implements Neighbours {
     return (await this.#attached?.prove(request)) ?? err('not-serving');
   }
 
-  /** Where this node is found. */
   announce(addresses: Addresses): void {
     this.#gossip.say(addresses);
   }

@@ -15,12 +15,15 @@ export interface LookingParts {
   readonly isAnybodyThere: () => boolean;
   /** Resolves when somebody at that address answered, or nobody did in time. */
   readonly meet: (address: string) => Promise<unknown>;
+  /** Answers are waited for; then, whoever answered had the time to say which ring it is in. */
+  readonly meeting: (isUnderWay: boolean) => void;
 }
 
 export class Looking {
   readonly #ports: Pick<EnginePorts, 'clock' | 'timers'>;
   readonly #parts: LookingParts;
-  readonly #asked = new Set<Promise<unknown>>();
+  readonly #asked = new Set<string>();
+  #waitsFor = 0;
   #isOver: boolean;
   /** When somebody was there last, and how long after that nobody is waited for. */
   #sinceMs: number;
@@ -58,15 +61,18 @@ export class Looking {
   ask(addresses: readonly string[]): void {
     if (this.#isOver) return;
     for (const address of addresses) {
-      const asked = this.#parts.meet(address).finally(() => this.#asked.delete(asked));
-      this.#asked.add(asked);
+      // Once each: some are heard of again and again.
+      if (this.#asked.has(address)) continue;
+      this.#asked.add(address);
+      void this.#ask(address);
     }
   }
 
-  /** Resolves once no answer is waited for, and whoever answered had the time to say which ring it is in. */
-  async met(): Promise<void> {
-    if (this.#asked.size === 0) return;
-    while (this.#asked.size > 0) await Promise.all(this.#asked);
-    await new Promise<void>((resolve) => this.#ports.timers.after(limits.tellRingMs, resolve));
+  async #ask(address: string): Promise<void> {
+    if (this.#waitsFor++ === 0) this.#parts.meeting(true);
+    await this.#parts.meet(address);
+    this.#ports.timers.after(limits.tellRingMs, () => {
+      if (--this.#waitsFor === 0) this.#parts.meeting(false);
+    });
   }
 }

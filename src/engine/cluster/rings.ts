@@ -94,6 +94,12 @@ export class Rings {
     return this.#ask((id) => this.#keeper.join(id, this.#now(), at));
   }
 
+  /** Others are asked who they are: until they have answered no ring is chosen. */
+  meeting(isUnderWay: boolean): void {
+    this.#keeper.meeting(isUnderWay, this.#now());
+    this.#done();
+  }
+
   /** This node holds entries: they stay in its ring. */
   hold(): void {
     this.#keeper.hold(this.#now());
