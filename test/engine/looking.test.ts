@@ -10,6 +10,8 @@ class World {
   isAnybodyThere = false;
   readonly asked = new Map<string, (node?: string) => void>();
   readonly meetings: boolean[] = [];
+  holds = false;
+  timesHeld = 0;
   readonly looking = new Looking(
     {
       clock: this.clock,
@@ -22,6 +24,8 @@ class World {
       isAnybodyThere: () => this.isAnybodyThere,
       meet: (address) => new Promise((answered) => this.asked.set(address, answered)),
       meeting: (isUnderWay) => this.meetings.push(isUnderWay),
+      holdsNothing: () => Promise.resolve(!this.holds),
+      held: () => this.timesHeld++,
     },
   );
 
@@ -58,12 +62,20 @@ describe('an empty node that is to join others', () => {
     expect(await world.isOverAfter(400)).toBe(true);
   });
 
-  test('serves what it turns out to hold', async () => {
+  test('says and serves what it turns out to hold', async () => {
     const world = new World();
     world.isAnybodyThere = true;
     world.looking.look();
-    world.looking.end();
-    expect(world.looking.isOver).toBe(true);
+    expect(await world.looking.holdsNothing()).toBe(true);
+    expect([world.looking.isOver, world.timesHeld]).toEqual([false, 0]);
+    world.holds = true;
+    world.looking.tell();
+    expect(await world.isOverAfter(1)).toBe(true);
+    expect([await world.looking.holdsNothing(), world.timesHeld]).toEqual([false, 2]);
+    world.members = 2;
+    world.looking.tell();
+    await world.isOverAfter(1);
+    expect(world.timesHeld).toBe(2);
   });
 
   test('asks at all addresses at once, and says when all have answered, or will not', async () => {
@@ -91,8 +103,15 @@ describe('an empty node that is to join others', () => {
     await world.isOverAfter(2 * limits.tellRingMs);
     world.looking.ask(['a:1']);
     expect(world.meetings).toEqual([true, false]);
-    world.looking.end();
+    world.holds = true;
+    await world.looking.holdsNothing();
     world.looking.ask(['b:1']);
     expect([...world.asked.keys()]).toEqual(['a:1']);
+  });
+
+  test('asks at so many addresses at most', () => {
+    const world = new World();
+    world.looking.ask(Array.from({ length: 2 * limits.knownAddressesMax }, (_, i) => `a:${i}`));
+    expect(world.asked.size).toBe(limits.knownAddressesMax);
   });
 });

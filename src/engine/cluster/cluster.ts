@@ -90,6 +90,8 @@ export class Cluster implements Neighbours {
       isAnybodyThere: () => this.#present().some(({ profile: { role } }) => role === 'core'),
       meet: (address) => this.#gossip.meet(address),
       meeting: (isUnderWay) => this.rings.meeting(isUnderWay),
+      holdsNothing: async () => (await this.#attached?.holdsNothing()) !== false,
+      held: () => this.rings.hold(),
     });
     this.#turns = new TakingTurns(ports, () => this.#keepLinks());
     this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
@@ -127,7 +129,7 @@ export class Cluster implements Neighbours {
     this.#isStarted = true;
     this.#peers.start(this.#handlers());
     this.#gossip.start(this.#seeds);
-    if (table.ring.members.length === 1) void this.#holdsNothing(attached);
+    this.#looking.tell();
     this.#looking.ask(this.#seeds);
     this.#looking.look();
     this.#reconsider();
@@ -136,14 +138,6 @@ export class Cluster implements Neighbours {
   /** Others are looked for, and nobody is served meanwhile. */
   get isLooking(): boolean {
     return !this.#looking.isOver;
-  }
-
-  /** Whoever finds this node alone learns whether it can give up its ring. */
-  async #holdsNothing(attached: Attached): Promise<boolean> {
-    const isEmpty = await attached.holdsNothing();
-    if (!isEmpty) this.rings.hold();
-    if (!isEmpty) this.#looking.end();
-    return isEmpty;
   }
 
   detach(): void {
@@ -158,7 +152,7 @@ export class Cluster implements Neighbours {
     // From now on nothing is taken in; what was is looked at.
     this.#isQuiet = true;
     try {
-      if (!(await this.#holdsNothing(this.#attached))) return err('has-entries');
+      if (!(await this.#looking.holdsNothing())) return err('has-entries');
       if (address === undefined) return await this.rings.join();
       const at = await this.#gossip.meet(address);
       return at === undefined ? err('no-voter') : await this.rings.join(at);
@@ -373,6 +367,7 @@ export class Cluster implements Neighbours {
     this.#gossip.linked(peer);
     this.#attached?.linked(peer);
     this.rings.linked(peer);
+    this.#looking.tell();
     this.presence?.linked(peer);
     this.#reach(peer);
   }

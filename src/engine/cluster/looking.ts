@@ -17,6 +17,10 @@ export interface LookingParts {
   readonly meet: (address: string) => Promise<unknown>;
   /** Answers are waited for; then, whoever answered had the time to say which ring it is in. */
   readonly meeting: (isUnderWay: boolean) => void;
+  /** Once everything taken in so far is written. */
+  readonly holdsNothing: () => Promise<boolean>;
+  /** Its ring cannot be given up. */
+  readonly held: () => void;
 }
 
 export class Looking {
@@ -40,9 +44,19 @@ export class Looking {
     return this.#isOver;
   }
 
-  /** Entries are held here: they are served. */
-  end(): void {
+  /** Whether the node can give up its ring; entries that are held here are said to be, and served. */
+  async holdsNothing(): Promise<boolean> {
+    const isEmpty = await this.#parts.holdsNothing();
+    if (isEmpty) return true;
     this.#isOver = true;
+    this.#parts.held();
+    return false;
+  }
+
+  /** Whoever finds this node alone learns whether it can give up its ring, before any ring is chosen. */
+  tell(): void {
+    // It may stop meanwhile.
+    if (this.#parts.isAlone()) void this.holdsNothing().catch(() => undefined);
   }
 
   look(): void {
@@ -62,7 +76,7 @@ export class Looking {
     if (this.#isOver) return;
     for (const address of addresses) {
       // Once each: some are heard of again and again.
-      if (this.#asked.has(address)) continue;
+      if (this.#asked.has(address) || this.#asked.size >= limits.knownAddressesMax) continue;
       this.#asked.add(address);
       void this.#ask(address);
     }

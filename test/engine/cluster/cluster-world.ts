@@ -122,6 +122,7 @@ export class TestNode {
       ...(options.trimGraceMs === undefined ? {} : { trimGraceMs: options.trimGraceMs }),
       ...(options.expelAfterMs === undefined ? {} : { expelAfterMs: options.expelAfterMs }),
       ...(options.catchUpShare === undefined ? {} : { catchUpShare: options.catchUpShare }),
+      ...(options.joinsOthers === undefined ? {} : { joinsOthers: options.joinsOthers }),
     };
     const timers = {
       after: (ms: number, callback: () => void) => clock.after(ms, () => this.#life === life && callback()),
@@ -285,6 +286,7 @@ export interface ClusterWorldOptions {
   readonly trimGraceMs?: number;
   readonly expelAfterMs?: number;
   readonly catchUpShare?: number;
+  readonly joinsOthers?: boolean;
   /** What a node takes itself to have worked each time it looks; left out: nothing. */
   readonly lookMs?: number;
   readonly seed?: number;
