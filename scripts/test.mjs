@@ -48,7 +48,7 @@ async function builds() {
   }
 }
 
-/** Those that take longest begin first (test/support/longest-first.ts): one that is new here belongs there. */
+/** Two files run at a time: what these take is what the whole takes. */
 function tellSlowest(slowest) {
   const minutes = ((performance.now() - begunMs) / 60_000).toFixed(1);
   const files = slowest.map(({ file, seconds }) => `${file} ${seconds} s`);

@@ -80,6 +80,7 @@ export class Giving {
   read(effect: ReadEffect): void {
     const { id, ref, catchUp } = effect;
     if (catchUp === undefined) return void this.#read(effect);
+    // Of each home, way and channel one waits at most.
     this.#add(`${catchUp}/${channelKey(ref)}`, {
       do: () => this.#read(effect),
       replaced: () => this.#replica.loaded(id, undefined, false, this.#now()),
