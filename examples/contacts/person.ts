@@ -35,6 +35,8 @@ export interface Account {
   refused: number;
   /** Were acknowledged by a node alone, which lost them: their author was told. */
   lost: number;
+  /** Were acknowledged below quorum: nobody but that node may have them yet. */
+  alone: number;
   /** Changes that were said again. */
   again: number;
   /** Between the loss of the node and the next answer. */
@@ -50,7 +52,15 @@ interface Wish {
 }
 
 export class Person {
-  readonly account: Account = { changes: 0, queued: 0, refused: 0, lost: 0, again: 0, awayMs: 0 };
+  readonly account: Account = {
+    changes: 0,
+    queued: 0,
+    refused: 0,
+    lost: 0,
+    alone: 0,
+    again: 0,
+    awayMs: 0,
+  };
   readonly line = new Line();
   readonly client: Client;
   list!: SharedDocument<List>;
@@ -215,7 +225,11 @@ export class Person {
 
   /** Resolves with what it was acknowledged as, or nothing. */
   async #change(...operations: readonly PatchOperation[]): Promise<string | undefined> {
-    const said = async () => (await this.list.change(operations)).id;
+    const said = async () => {
+      const { id, level } = await this.list.change(operations);
+      if (level === 'owner') this.account.alone++;
+      return id;
+    };
     const change = said().catch((error: unknown) => this.#refused(error));
     this.#underWay.add(change);
     const id = await change;

@@ -75,10 +75,9 @@ async function run(
     await lose(cluster, ben, victim);
   } else {
     // Of what is on its way some was written, some not.
-    const away = killUnder(ben, victim);
-    await act(people, third, signal);
-    await away;
+    await Promise.all([killUnder(ben, victim), act(people, third, signal)]);
   }
+  const isAlone = people.some(({ account }) => account.alone > 0);
   if (parts) {
     cluster.proxies.isolate(cluster.nodes.find((node) => node !== victim)!.name);
     await act(people, third, signal);
@@ -95,11 +94,13 @@ async function run(
   const problems: string[] = [];
   if (after[1] === before[1]) problems.push('ben is at the node that was killed');
   if (!losesDisk && ben.account.queued === 0) problems.push('ben changed nothing while he had no node');
+  // Who was shown what the killed node alone had gets no further without it, unless it is removed.
+  if (!losesDisk && isAlone) await victim.process.start();
   if (cem.account.queued === 0) problems.push('cem changed nothing while he had no network');
   problems.push(...(await together(people)));
-  if (losesDisk && ben.account.lost === 0) problems.push('ben lost nothing, or was not told');
-  if (losesDisk && ben.account.again === 0) problems.push('ben said nothing again');
   if (losesDisk) {
+    if (ben.account.lost === 0) problems.push('ben lost nothing, or was not told');
+    if (ben.account.again === 0) problems.push('ben said nothing again');
     // Empty, it joins who is there.
     await victim.process.start();
     await cluster.together();
@@ -171,8 +172,16 @@ async function lose(cluster: ProcessCluster, person: Person, victim: ClusterNode
  *  is said again. */
 async function together(people: readonly Person[]): Promise<string[]> {
   if (await becomes(() => areOne(people))) return [];
+  return differing(people);
+}
+
+function differing(people: readonly Person[]): string[] {
   const lists = new Set(people.map(({ list }) => `${list.pending} ${list.version} ${list.json}`));
-  return lists.size === 1 ? [] : [`${lists.size} lists among ${people.length} people`];
+  if (lists.size === 1) return [];
+  return people.map(
+    ({ name, client, list }) =>
+      `${name} has the list ${short(list.json)} at version ${list.version}, ${list.pending} of their own; ${client.state}`,
+  );
 }
 
 function areOne(people: readonly Person[]): boolean {
@@ -207,12 +216,7 @@ async function held(cluster: ProcessCluster, people: readonly Person[], problems
     return areOne(people) && found.every(({ hash }) => hash === short(json));
   };
   if (await becomes(look)) return found;
-  problems.push(
-    ...people.map(
-      ({ name, list }) =>
-        `${name} has the list ${short(list.json)} at version ${list.version}, ${list.pending} of their own`,
-    ),
-  );
+  problems.push(...differing(people));
   return found;
 }
 

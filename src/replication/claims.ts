@@ -4,7 +4,7 @@ import type { NodeId } from '../base/ids.js';
 import { planted } from '../base/planted.js';
 import { type Claim, compareClaims, sameClaim } from './claim.js';
 import type { Context } from './context.js';
-import type { Interval } from './interval.js';
+import type { Attempt, Interval } from './interval.js';
 import type { Asked, IntervalClaim } from './messages.js';
 import { meetsClaim } from './quorum.js';
 import { timing } from './timing.js';
@@ -48,15 +48,16 @@ export class Claims {
   // The claimant's side.
 
   want(interval: Interval, wanted: boolean, now: number): void {
+    if (wanted && !interval.wanted && !interval.held) interval.claimBy = now + timing.claimWaitMs;
     interval.wanted = wanted;
     if (!wanted) interval.attempt = undefined;
     this.tick(interval, now);
   }
 
   tick(interval: Interval, now: number): void {
-    if (interval.attempt && now >= interval.attempt.deadline) this.#context.backOff(interval, now);
+    if (interval.attempt && now >= interval.attempt.deadline) this.#overdue(interval, interval.attempt, now);
     if (interval.check && now >= interval.check.until) this.#context.endCheck(interval);
-    if (interval.reclaimBy !== undefined && now >= interval.reclaimBy) this.#context.hurry(interval);
+    if (interval.claimBy !== undefined && now >= interval.claimBy) this.#context.hurry(interval);
     const due = interval.wanted && !interval.held && !interval.attempt && !interval.recovery;
     if (due && now >= interval.retryAt) this.#ask(interval, now);
     this.#context.dueIntervals.changed(interval);
@@ -78,11 +79,7 @@ export class Claims {
 
   /** A peer can be reached again: what it was asked may be lost. */
   connected(interval: Interval, peer: NodeId): void {
-    const { attempt } = interval;
-    if (!attempt || attempt.homes.has(peer)) return;
-    const claim = { interval: interval.id, claim: attempt.claim };
-    if (attempt.stage === 'ask') this.#context.outbox.to(peer).ask(claim);
-    else if (attempt.stage === 'claim') this.#context.outbox.to(peer).claim(claim);
+    if (interval.attempt) this.#askAgain(interval, interval.attempt, peer);
   }
 
   onAsked(from: NodeId, { interval: id, claim, promise }: Asked['answers'][number], now: number): void {
@@ -137,9 +134,25 @@ export class Claims {
     const round = Math.max(interval.promise?.round ?? 0, interval.seenRound) + 1;
     const claim = { round, writer: this.#context.writer };
     const homes = new Set([interval.self]);
-    interval.attempt = { claim, stage: 'ask', homes, deadline: now + timing.claimMs };
+    const until = now + timing.claimMaxMs;
+    interval.attempt = { claim, stage: 'ask', homes, deadline: now + timing.claimMs, until };
     for (const home of interval.others) this.#context.outbox.to(home).ask({ interval: interval.id, claim });
     this.#askedEnough(interval, now);
+  }
+
+  /** Homes that are there and answer late would never be heard by who gives up at once each time. */
+  #overdue(interval: Interval, attempt: Attempt, now: number): void {
+    if (now >= attempt.until || !this.#context.reaches(interval.sets))
+      return this.#context.backOff(interval, now);
+    attempt.deadline = Math.min(now + timing.claimMs, attempt.until);
+    for (const home of interval.others) this.#askAgain(interval, attempt, home);
+  }
+
+  #askAgain({ id }: Interval, attempt: Attempt, home: NodeId): void {
+    if (attempt.homes.has(home)) return;
+    const claim = { interval: id, claim: attempt.claim };
+    if (attempt.stage === 'ask') this.#context.outbox.to(home).ask(claim);
+    else if (attempt.stage === 'claim') this.#context.outbox.to(home).claim(claim);
   }
 
   #askedEnough(interval: Interval, now: number): void {

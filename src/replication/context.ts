@@ -15,6 +15,7 @@ import type { AlarmCode } from './effects.js';
 import type { Interval } from './interval.js';
 import type { IntervalId, WithGivenUp, WithTrim } from './messages.js';
 import { Outbox } from './outbox.js';
+import { type HomeSet, meetsAppend } from './quorum.js';
 import { limits } from '../base/limits.js';
 import { timing } from './timing.js';
 
@@ -182,6 +183,11 @@ export class Context {
     return interval.held !== undefined && opened === interval.held.claim;
   }
 
+  /** Whether enough homes for an entry to be committed are connected. */
+  reaches(sets: readonly HomeSet[]): boolean {
+    return meetsAppend(sets, (home) => home === this.self || this.connected.has(home));
+  }
+
   /** Promises a higher claim than before. It is durable with the next commit, behind everything received until now. */
   promise(interval: Interval, claim: Claim, now: number): void {
     interval.promise = claim;
@@ -228,7 +234,7 @@ export class Context {
 
   /** Publishes that a lower level will do for wait no longer. */
   hurry(interval: Interval): void {
-    interval.reclaimBy = undefined;
+    interval.claimBy = undefined;
     for (const channel of this.channelsIn(interval)) {
       if (channel.awaited.length === 0) continue;
       channel.isHurried = true;

@@ -12,7 +12,9 @@ export interface Attempt {
   stage: 'ask' | 'own' | 'claim';
   /** Homes that said yes in this stage. */
   homes: Set<NodeId>;
-  readonly deadline: number;
+  /** When homes that have not answered are asked again, or it is given up. */
+  deadline: number;
+  readonly until: number;
 }
 
 /** A claim that enough homes granted. */
@@ -84,8 +86,8 @@ export class Interval {
   /** Who was heard to use a claim that was the highest known then. */
   claimant: { readonly claim: Claim; readonly node: NodeId } | undefined;
   retryAt = 0;
-  /** A change of the ring ended the claim: until then publishes wait for the next one. */
-  reclaimBy: number | undefined;
+  /** It came to be wanted, or a change of the ring ended the claim: until then publishes wait for the next one. */
+  claimBy: number | undefined;
 
   constructor(
     id: IntervalId,
@@ -104,12 +106,12 @@ export class Interval {
 
   /** When something is due for the claim or the recovery; Infinity when nothing is. */
   get deadline(): number {
-    const { attempt, gathering, check, reclaimBy = Infinity } = this;
-    if (check) return Math.min(check.until, reclaimBy);
+    const { attempt, gathering, check, claimBy = Infinity } = this;
+    if (check) return Math.min(check.until, claimBy);
     const gather = gathering && !gathering.ending ? gathering.retryAt : Infinity;
-    if (attempt) return Math.min(attempt.deadline, gather, reclaimBy);
+    if (attempt) return Math.min(attempt.deadline, gather, claimBy);
     const isDue = this.wanted && !this.held && !this.recovery;
-    return Math.min(isDue ? this.retryAt : Infinity, gather, reclaimBy);
+    return Math.min(isDue ? this.retryAt : Infinity, gather, claimBy);
   }
 
   /** Both sets of homes decide, and this is one of those after the change: it must have what was committed before. */

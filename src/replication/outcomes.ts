@@ -6,7 +6,6 @@ import type { LostRange } from '../log/entry.js';
 import type { Awaited, Channel } from './channel.js';
 import type { Context } from './context.js';
 import type { Outcome } from './effects.js';
-import { meetsAppend } from './quorum.js';
 import { timing } from './timing.js';
 
 const indeterminate: Outcome = { type: 'indeterminate' };
@@ -99,13 +98,12 @@ export class Outcomes {
   /** Whether enough homes might still ack: they can be reached, and a claim is held here. An entry of another writer was
    *  to be committed by an earlier owner; the next one is waited for. */
   #mayReach(channel: Channel, writer: WriterId): boolean {
-    const { self, connected } = this.#context;
     const { interval, opening } = channel;
     const isToBeOwned = writer !== this.#context.writer && (interval.attempt ?? opening) !== undefined;
     // After a change of the ring the next owner opens the channel anew: what was written before is committed by that.
     return (
-      (this.#context.owns(channel) || isToBeOwned || interval.reclaimBy !== undefined) &&
-      meetsAppend(interval.sets, (home) => home === self || connected.has(home))
+      (this.#context.owns(channel) || isToBeOwned || interval.claimBy !== undefined) &&
+      this.#context.reaches(interval.sets)
     );
   }
 

@@ -118,7 +118,7 @@ export class Replanning {
     // Who was asked under the last version answers under it.
     interval.attempt = undefined;
     interval.retryAt = now;
-    interval.reclaimBy = isReclaimed && !interval.held ? now + timing.reclaimMs : undefined;
+    interval.claimBy = isReclaimed && !interval.held ? now + timing.claimWaitMs : undefined;
     interval.gathering = undefined;
     this.#context.dueIntervals.changed(interval);
     return interval;

@@ -4,7 +4,6 @@ import type { Channel } from './channel.js';
 import type { Context } from './context.js';
 import type { Interval } from './interval.js';
 import type { Parts } from './parts.js';
-import { meetsAppend } from './quorum.js';
 import type { Stamping } from './replica-terms.js';
 import { timing } from './timing.js';
 
@@ -23,14 +22,14 @@ export function stampingOf({ context, owning }: Parts, channel: Channel, now: nu
     return { as: 'owner', round: held.claim.round, parents: log.parentsFor(writer, isOpening) };
   }
   const isOpening = opening !== undefined && now < opening.since + openingMs(context, interval);
-  const isReclaimed = !held && interval.wanted && interval.reclaimBy !== undefined;
-  if (interval.attempt || isOpening || isReclaimed) return { as: 'wait' };
+  const isExpected =
+    !held && interval.wanted && interval.claimBy !== undefined && context.reaches(interval.sets);
+  if (interval.attempt || isOpening || isExpected) return { as: 'wait' };
   const round = planted('degraded-round') ? (interval.promise?.round ?? 0) : 0;
   return { as: 'degraded', round: round as 0, parents: log.parentsFor(writer, false) };
 }
 
 /** Homes that are there are waited for as long as an ack is: of very many channels at once they say late what they hold. */
-function openingMs({ self, connected }: Context, { sets }: Interval): number {
-  const isReached = meetsAppend(sets, (home) => home === self || connected.has(home));
-  return isReached ? timing.publishMs : timing.claimMs;
+function openingMs(context: Context, { sets }: Interval): number {
+  return context.reaches(sets) ? timing.publishMs : timing.claimMs;
 }

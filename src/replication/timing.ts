@@ -1,11 +1,14 @@
 /** How long things take at most, in milliseconds, and why. */
 export const timing = {
-  /** A claim that is not granted by then is given up; until then publishes wait for it. */
+  /** Homes that have not answered a claim by then are asked again, and it is given up after the other, or at once where too few
+   *  are connected; publishes wait for it meanwhile. */
   claimMs: 150,
+  claimMaxMs: 600,
   /** Homes that do not say what they hold are asked again after `claimMs`, then after twice that, and so on, up to this. */
   openMaxMs: 4_000,
-  /** After a change of the ring publishes wait so long for the owner to be found anew. */
-  reclaimMs: 1_000,
+  /** Where enough homes are connected, publishes wait so long for the claim of whoever has come to act, or whose claim a change
+   *  of the ring has ended, before they are stamped without one. */
+  claimWaitMs: 1_000,
   /** Pause before the next try, drawn at random so that two claimants do not meet again. */
   backOffMinMs: 50,
   backOffMaxMs: 150,

@@ -321,6 +321,38 @@ describe('an owner', () => {
     expect(alone.replica.stamping(ref, alone.now).as).toBe('degraded');
   });
 
+  test('to be asks linked homes again that answer late, and stamps alone only if none comes', () => {
+    const home = new Home('a', 'abc');
+    for (const peer of ['b', 'c']) home.replica.connected(nodeId(peer), home.now);
+    home.replica.want('i', true, home.now);
+    home.replica.touch('i', ref, home.now);
+    home.drain();
+    const asks = () => home.said().filter(({ type }) => type === 'ask').length;
+    const isWaiting = () => home.replica.stamping(ref, home.now).as === 'wait';
+    const pass = (ms: number): void => {
+      home.now += ms;
+      home.replica.tick(home.now);
+      home.drain();
+    };
+    expect(asks()).toBe(2);
+    pass(timing.claimMs);
+    expect(asks()).toBe(2);
+    expect(isWaiting()).toBe(true);
+    // The attempt is over, and the next one not begun.
+    pass(timing.claimMaxMs - timing.claimMs);
+    expect(asks()).toBe(0);
+    expect(isWaiting()).toBe(true);
+    for (const peer of ['b', 'c']) home.replica.disconnected(nodeId(peer), home.now);
+    expect(home.replica.stamping(ref, home.now).as).toBe('degraded');
+    for (const peer of ['b', 'c']) home.replica.connected(nodeId(peer), home.now);
+    expect(isWaiting()).toBe(true);
+    home.now += timing.claimWaitMs;
+    home.replica.tick(home.now);
+    // Whatever it tries after that, publishes go on between the attempts.
+    while (home.replica.stamping(ref, home.now).as === 'wait') pass(10);
+    expect(home.now).toBeLessThan(10_000 + 2 * timing.claimWaitMs + timing.claimMaxMs);
+  });
+
   test('asks for more of what a home has once it has stored what came of it', () => {
     const home = ownerOfThree();
     home.replica.touch('i', ref, home.now);
