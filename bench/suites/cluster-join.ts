@@ -16,7 +16,8 @@ const inFlight = 64;
 const before = 'before';
 const meanwhile = 'while a fourth joins';
 const after = 'after';
-const pollMs = 20;
+/** Each look costs the nodes something. */
+const pollMs = 100;
 const limitMs = 900_000;
 const fillLimitMs = 1_800_000;
 

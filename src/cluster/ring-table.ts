@@ -50,6 +50,8 @@ export class RingTable {
   readonly nextHomes: HomesTable;
   /** 1 for each interval to which the change under way gives other homes. */
   readonly #changing: Uint8Array | undefined;
+  /** Those that were asked for. */
+  readonly #intervals: Interval[] = [];
   /** Of channels asked about lately: each publish asks, and each letter. */
   #known = new ChannelMap<Interval>();
 
@@ -99,6 +101,10 @@ export class RingTable {
   }
 
   interval(index: number): Interval {
+    return (this.#intervals[index] ??= this.#made(index));
+  }
+
+  #made(index: number): Interval {
     const end = this.#position(index);
     const place = { id: intervalIdOf(end), index, after: this.#position(index - 1), end };
     const homes = this.#names(homesAt(this.homes, index));

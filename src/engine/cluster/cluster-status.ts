@@ -4,7 +4,7 @@ import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
 import type { Role } from '../../cluster/member.js';
 import type { MemberView } from '../../cluster/membership.js';
 import { ringShares } from '../../cluster/ring-shares.js';
-import type { Interval, RingTable } from '../../cluster/ring-table.js';
+import type { RingTable } from '../../cluster/ring-table.js';
 import type { Replica } from '../../replication/replica.js';
 import type { ClusterStatus } from '../api.js';
 
@@ -24,10 +24,38 @@ export interface StatusParts {
   isLinked(node: NodeId): boolean;
 }
 
+/** What one version of the ring gives a node: looked up once, as those who wait for something ask often. */
+interface Held {
+  readonly node: NodeId;
+  readonly ids: readonly string[];
+  readonly otherHomes: readonly NodeId[];
+  readonly intervals: number;
+}
+
+const known = new WeakMap<RingTable, Held>();
+
+function heldOf(table: RingTable, node: NodeId): Held {
+  let held = known.get(table);
+  if (held?.node !== node) known.set(table, (held = lookUp(table, node)));
+  return held;
+}
+
+function lookUp(table: RingTable, node: NodeId): Held {
+  const held = intervalsOf(table, node);
+  const homes = new Set(held.flatMap((interval) => holdersOf(interval)));
+  homes.delete(node);
+  return {
+    node,
+    ids: held.map(({ id }) => id),
+    otherHomes: [...homes].sort(),
+    intervals: [...table.indexes()].length,
+  };
+}
+
 export function clusterStatus(parts: StatusParts): ClusterStatus {
   const { self, role, table, isSettled, isLooking, members, wanted, replica } = parts;
-  const held = intervalsOf(table, self);
-  const count = (has: (id: string) => boolean): number => held.filter(({ id }) => has(id)).length;
+  const { ids, otherHomes, intervals } = heldOf(table, self);
+  const count = (has: (id: string) => boolean): number => ids.filter(has).length;
   return {
     role,
     ringVersion: table.ring.version,
@@ -45,19 +73,16 @@ export function clusterStatus(parts: StatusParts): ClusterStatus {
       load: profile.load / 1_000,
     })),
     intervals: {
-      all: [...table.indexes()].length,
-      held: held.length,
+      all: intervals,
+      held: ids.length,
       wanted,
       owned: count((id) => replica?.claimOf(id) !== undefined),
       recovering: count((id) => replica?.isRecovering(id) === true),
     },
     shares: ringShares(table),
-    claims: claimsOf(
-      held.map(({ id }) => id),
-      replica,
-    ),
+    claims: claimsOf(ids, replica),
     waiting: replica?.waiting ?? 0,
-    homes: otherHomes(held, self).map((node) => {
+    homes: otherHomes.map((node) => {
       const lacking = replica?.lacking(node);
       const compared = parts.compared(node);
       return { node, ...(lacking !== undefined && { lacking }), ...(compared && { compared }) };
@@ -75,10 +100,4 @@ function claimsOf(held: readonly string[], replica: Replica | undefined): Cluste
   }
   const owners = [...counts].map(([node, intervals]) => ({ node, intervals }));
   return { owners: owners.sort((a, b) => (a.node < b.node ? -1 : 1)), unowned };
-}
-
-function otherHomes(held: readonly Interval[], self: NodeId): NodeId[] {
-  const homes = new Set(held.flatMap((interval) => holdersOf(interval)));
-  homes.delete(self);
-  return [...homes].sort();
 }
