@@ -97,6 +97,10 @@ export const limits = {
   coldStartMs: 3_000,
   /** A node that comes back leaves its intervals to whoever owns them until it saw a majority for this long (R4b). */
   settleMs: 5_000,
+  /** After that it looks so often whether it has what other homes have, for so long at most: what one lacks that nobody can give
+   *  must not keep it from acting. */
+  settleLookMs: 500,
+  settleLackingMs: 30_000,
   /** Channels one step of retention looks at. */
   retentionPageMax: 100,
   /** Hubs of which it looks at the channels: each has its settings read for that, which stay in memory for `hubIdleMs`. */

@@ -3,9 +3,9 @@
  *  acts; where no home is settled the first that is reachable. Nodes with one view never both act; while views differ, a
  *  claim is fenced and nothing is lost.
  *
- *  A node is *settled* once a majority of the voters was reachable for it for a while, and tells it in its profile. So a
- *  node that comes back leaves its intervals for that while to whoever owns them, and a cluster that starts cold, where
- *  nobody is settled, has owners at once. A node whose store was lost is not settled before it was given back everything:
+ *  A node is *settled* once a majority of the voters was reachable for it for a while and it has what it was lacking, which is
+ *  not waited for without end, and tells it in its profile. So a node that comes back leaves its intervals until then to
+ *  whoever owns them, and a cluster that starts cold, where nobody is settled, has owners at once. A node whose store was lost is not settled before it was given back everything:
  *  the others need not know which intervals it still recovers.
  *
  *  After a start nothing is wanted until a majority is reachable, or for a while (R36): the rest may be starting too, and
@@ -29,6 +29,8 @@ export interface ActingOptions {
   readonly now: number;
   readonly settleMs?: number;
   readonly coldStartMs?: number;
+  /** Whether other homes have what this node still lacks, or have not said. */
+  readonly lacks?: () => boolean;
 }
 
 export interface WantedChange {
@@ -41,6 +43,7 @@ export class Acting {
   readonly #startedAt: number;
   readonly #settleMs: number;
   readonly #coldStartMs: number;
+  readonly #lacks: () => boolean;
   #table: RingTable;
   readonly #reachable: Set<NodeId>;
   /** Others that say so. */
@@ -58,12 +61,15 @@ export class Acting {
   #isRetired = false;
   /** Since when a majority is reachable. */
   #majoritySince: number | undefined;
+  /** It lacked something when it was looked last: the next look. */
+  #lookAt = -Infinity;
 
-  constructor({ table, self, now, settleMs, coldStartMs }: ActingOptions) {
+  constructor({ table, self, now, settleMs, coldStartMs, lacks = () => false }: ActingOptions) {
     this.#self = self;
     this.#startedAt = now;
     this.#settleMs = settleMs ?? limits.settleMs;
     this.#coldStartMs = coldStartMs ?? limits.coldStartMs;
+    this.#lacks = lacks;
     this.#reachable = new Set([self]);
     this.#table = table;
     this.plan(table, now);
@@ -177,7 +183,8 @@ export class Acting {
       !this.#isRetired &&
       this.#majoritySince !== undefined &&
       this.#recovering.size === 0;
-    return isSettling ? Math.min(start, this.#majoritySince! + this.#settleMs) : start;
+    if (!isSettling) return start;
+    return Math.min(start, Math.max(this.#majoritySince! + this.#settleMs, this.#lookAt));
   }
 
   /** This node is about to leave: it says that it is settled no more, and acts only where no other home is there. */
@@ -216,7 +223,12 @@ export class Acting {
     if (since === undefined || this.#isRetired) return false;
     if (this.#isSettled) return true;
     if (this.#recovering.size > 0) return false;
-    return now >= since + (planted('hasty-return') ? 0 : this.#settleMs) || isAlone(this.#table, this.#self);
+    if (isAlone(this.#table, this.#self)) return true;
+    if (planted('hasty-return')) return true;
+    if (now < since + this.#settleMs) return false;
+    if (now >= since + limits.settleLackingMs || !this.#lacks()) return true;
+    this.#lookAt = now + limits.settleLookMs;
+    return false;
   }
 
   #decideAll(indexes: readonly number[]): void {

@@ -61,6 +61,8 @@ class Track {
   /** When everything was last compared. */
   comparedAt = -Infinity;
   isLinked = false;
+  /** Since the link stands. */
+  isAnswered = false;
   /** To be asked (again) then. */
   askAt = Infinity;
 
@@ -98,6 +100,7 @@ export class CatchUp {
     if (!this.#context.options.arrivals || planted('no-catch-up')) return;
     const track = this.#track(peer);
     track.isLinked = true;
+    track.isAnswered = false;
     this.#begin(track, now);
   }
 
@@ -112,6 +115,7 @@ export class CatchUp {
   forgetStore(peer: NodeId, now: number): void {
     const track = this.#tracks.get(peer);
     if (!track?.isLinked) return;
+    track.isAnswered = false;
     this.#drop(track);
     this.#begin(track, now);
   }
@@ -203,6 +207,7 @@ export class CatchUp {
     if (statement.storeId !== store || !this.#statements.heard(from, statement, now)) {
       return this.#askAt(track, now + timing.arrivalsAnswerMs);
     }
+    track.isAnswered = true;
     if (unknown) this.#unknown(track, store, message.through, now);
     else this.#take(track, store, message, now);
   }
@@ -338,7 +343,7 @@ export class CatchUp {
   /** Channels that were named by the peer and are not wholly here; `undefined` while it is not known what arrived there. */
   leftOf(peer: NodeId): number | undefined {
     const track = this.#tracks.get(peer);
-    if (!track?.isLinked || !track.checkpoint) return undefined;
+    if (!track?.isLinked || !track.isAnswered || !track.checkpoint) return undefined;
     const { page, uncompared } = track;
     if (!page) return uncompared.size === 0 ? 0 : undefined;
     return page.compared.length > 0 && !page.isListed

@@ -19,8 +19,8 @@ class Watched {
   readonly acting: Acting;
   readonly wanted = new Set<IntervalId>();
 
-  constructor(self: NodeId, table: RingTable = three, now = 0) {
-    this.acting = new Acting({ table, self, now });
+  constructor(self: NodeId, table: RingTable = three, now = 0, lacks = () => false) {
+    this.acting = new Acting({ table, self, now, lacks });
     this.take();
   }
 
@@ -89,8 +89,8 @@ describe('after a cold start', () => {
 
 describe('a node that comes back', () => {
   /** a comes back to b and c, which are settled. */
-  function back(): Watched {
-    const node = new Watched(a);
+  function back(lacks?: () => boolean): Watched {
+    const node = new Watched(a, three, 0, lacks);
     for (const other of [b, c]) node.acting.settled(other, true);
     node.see([b, c], 100);
     return node;
@@ -115,6 +115,28 @@ describe('a node that comes back', () => {
     } finally {
       plant(undefined);
     }
+  });
+
+  test('takes nothing before it has what it was lacking', () => {
+    let lacks = true;
+    const node = back(() => lacks);
+    node.acting.tick(5_100);
+    expect(node.acting.nextDeadline()).toBe(5_600);
+    node.acting.tick(5_600);
+    expect(node.take()).toBe(0);
+    lacks = false;
+    node.acting.tick(6_100);
+    node.take();
+    expect(node.wanted).toEqual(firstOf(three, a));
+  });
+
+  test('takes what is its own after 30 s, whatever it lacks', () => {
+    const node = back(() => true);
+    let now = 0;
+    while (!node.acting.isSettled) node.acting.tick((now = node.acting.nextDeadline()));
+    expect(now).toBe(30_100);
+    node.take();
+    expect(node.wanted).toEqual(firstOf(three, a));
   });
 
   test('waits 5 s again where it lost sight of the majority', () => {

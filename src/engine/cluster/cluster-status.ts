@@ -1,12 +1,12 @@
 /** The cluster as one node sees it, for administrators. */
 import type { NodeId } from '../../base/ids.js';
-import { holdersOf, intervalsOf } from '../../cluster/intervals.js';
 import type { Role } from '../../cluster/member.js';
 import type { MemberView } from '../../cluster/membership.js';
 import { ringShares } from '../../cluster/ring-shares.js';
 import type { RingTable } from '../../cluster/ring-table.js';
 import type { Replica } from '../../replication/replica.js';
 import type { ClusterStatus } from '../api.js';
+import { heldOf } from './held-intervals.js';
 
 export interface StatusParts {
   readonly self: NodeId;
@@ -22,34 +22,6 @@ export interface StatusParts {
   compared(node: NodeId): { readonly agoMs: number; readonly equal: boolean } | undefined;
   isReachable(node: NodeId): boolean;
   isLinked(node: NodeId): boolean;
-}
-
-/** What one version of the ring gives a node: looked up once, as those who wait for something ask often. */
-interface Held {
-  readonly node: NodeId;
-  readonly ids: readonly string[];
-  readonly otherHomes: readonly NodeId[];
-  readonly intervals: number;
-}
-
-const known = new WeakMap<RingTable, Held>();
-
-function heldOf(table: RingTable, node: NodeId): Held {
-  let held = known.get(table);
-  if (held?.node !== node) known.set(table, (held = lookUp(table, node)));
-  return held;
-}
-
-function lookUp(table: RingTable, node: NodeId): Held {
-  const held = intervalsOf(table, node);
-  const homes = new Set(held.flatMap((interval) => holdersOf(interval)));
-  homes.delete(node);
-  return {
-    node,
-    ids: held.map(({ id }) => id),
-    otherHomes: [...homes].sort(),
-    intervals: [...table.indexes()].length,
-  };
 }
 
 export function clusterStatus(parts: StatusParts): ClusterStatus {

@@ -21,6 +21,7 @@ import { clusterStatus } from './cluster-status.js';
 import { EarlyFrames } from './early-frames.js';
 import { AlarmClock } from './alarm-clock.js';
 import { Gossip } from './gossip.js';
+import { heldOf, isBehind } from './held-intervals.js';
 import { handedOver } from './handing-over.js';
 import { Letters } from './letters.js';
 import { Looking } from './looking.js';
@@ -94,7 +95,8 @@ export class Cluster implements Neighbours {
       held: () => this.rings.hold(),
     });
     this.#turns = new TakingTurns(ports, () => this.#keepLinks());
-    this.#acting = new Acting({ table, self: nodeId, now: this.#now() });
+    const lacks = () => isBehind(this.#attached?.replica, heldOf(this.#table, nodeId), this.#letters.linked);
+    this.#acting = new Acting({ table, self: nodeId, now: this.#now(), lacks });
     this.#alarm = new AlarmClock(ports, (now) => {
       this.#acting.tick(now);
       this.#reconsider();

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 // First: it must be there before the code that it plants bugs in.
 import { plant } from '../../../simulations/replication/planting.js';
+import { limits } from '../../../src/base/limits.js';
 import { encodeContent } from '../../../src/log/content-wire.js';
 import { admin } from '../harness.js';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
@@ -83,8 +84,15 @@ test('what a node missed comes at hardly more than its size, and channels leave 
 test('without it the node stays behind until homes compare what they hold (planted: no-catch-up)', async () => {
   plant('no-catch-up');
   try {
-    const { cost } = await missing({ channels: 5, each: 10, payloadBytes: 20 });
+    const { world, cost } = await missing({ channels: 5, each: 10, payloadBytes: 20 });
     expect(cost.held).toBeLessThan(cost.stored);
+    // Nor does it take over what it lacks, until that was waited for long enough.
+    const [, , c] = world.nodes as [TestNode, TestNode, TestNode];
+    const isSettled = () => c.engine.status().cluster!.settled;
+    await world.pass(limits.settleMs);
+    expect(isSettled()).toBe(false);
+    await world.pass(limits.settleLackingMs);
+    expect(isSettled()).toBe(true);
   } finally {
     plant(undefined);
   }
