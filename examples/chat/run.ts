@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { seededRandom } from '../../src/base/random.js';
 import { RinglogError } from '../../src/client/index.js';
 import { passwordToken } from '../../src/client/people.js';
-import { ProcessCluster } from '../../simulations/processes/cluster.js';
+import { type ClusterNode, ProcessCluster } from '../../simulations/processes/cluster.js';
 import { becomes, nodeNames } from '../shared/waiting.js';
 import { setUp } from './hub.js';
 import { Person, again } from './person.js';
@@ -82,12 +82,14 @@ class Run {
     const seconds = (performance.now() - begun) / 1_000;
     const after = this.people.map(at);
     this.#must(after[1] !== before[1], 'ben is at the node that was killed');
+    // What the killed node acknowledged alone nobody else has before it is back.
+    const isAlone = this.people.some(({ said, firm }) => countIn(said) > firm.size);
+    if (isAlone) await this.#start(victim);
     await this.#heardAll();
     await this.#seen();
     await this.#read();
     await this.#leave();
-    await victim.process.start();
-    await this.cluster.together();
+    if (!isAlone) await this.#start(victim);
     const nodes = await this.#counted();
     return {
       people: this.people.map(({ name, said, heard, late, firm }, i) => ({
@@ -105,6 +107,11 @@ class Run {
       seconds,
       problems: [...this.#problems, ...this.people.flatMap(({ problems }) => problems)],
     };
+  }
+
+  async #start({ process }: ClusterNode): Promise<void> {
+    await process.start();
+    await this.cluster.together();
   }
 
   #must(holds: boolean, otherwise: string): void {

@@ -68,7 +68,7 @@ export class Outcomes {
     const isOver = now >= awaited.deadline;
     if (
       isSynced &&
-      (awaited.level === 'owner' || (awaited.degrade && (isOver || !this.#mayReach(channel, writer))))
+      (awaited.level === 'owner' || (awaited.degrade && (isOver || !this.#mayReach(channel, awaited))))
     ) {
       const copies = Math.max(1, this.#copies(channel, writer, lastSeq));
       this.#tell(channel, awaited, lastSeq, { type: 'acked', level: 'owner', copies });
@@ -95,14 +95,14 @@ export class Outcomes {
     awaited.firstSeq = committed + 1;
   }
 
-  /** Whether enough homes might still ack: they can be reached, and a claim is held here. An entry of another writer was
-   *  to be committed by an earlier owner; the next one is waited for. */
-  #mayReach(channel: Channel, writer: WriterId): boolean {
-    const { interval, opening } = channel;
+  /** Whether enough homes might still ack: they can be reached, and a claim is held here. What was written under an earlier
+   *  claim, here or elsewhere, is for the next owner to commit, which is waited for. */
+  #mayReach(channel: Channel, { writer, lastSeq }: Awaited): boolean {
+    const { interval, opening, log } = channel;
     const isToBeOwned = writer !== this.#context.writer && (interval.attempt ?? opening) !== undefined;
-    // After a change of the ring the next owner opens the channel anew: what was written before is committed by that.
+    const isOfClaim = writer === this.#context.writer && log.roundOf({ writer, seq: lastSeq }) > 0;
     return (
-      (this.#context.owns(channel) || isToBeOwned || interval.claimBy !== undefined) &&
+      (this.#context.owns(channel) || isToBeOwned || isOfClaim || interval.claimBy !== undefined) &&
       this.#context.reaches(interval.sets)
     );
   }

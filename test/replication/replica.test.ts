@@ -407,4 +407,45 @@ describe('an owner', () => {
     home.hear('b', { type: 'ack', interval: 'i', claim: own, channels: [{ ref, seq: 1 }] });
     expect(home.log.committed).toBeUndefined();
   });
+
+  describe('that is fenced, of what it stamped', () => {
+    /** One entry that nobody has acked. */
+    function fenced(): Home {
+      const home = ownerOfThree();
+      home.replica.touch('i', ref, home.now);
+      home.hear('b', openingState(home));
+      home.begin(true);
+      home.finish();
+      home.hear('c', { type: 'fenced', promises: [{ interval: 'i', claim: above }] });
+      home.replica.tick(home.now);
+      home.drain();
+      return home;
+    }
+    const outcomesOf = ({ effects }: Home) => effects.filter(({ type }) => type === 'outcome');
+
+    test('says what it comes to under the next owner, while homes are linked', () => {
+      const home = fenced();
+      expect(outcomesOf(home)).toEqual([]);
+      const committed = { writer: home.writer, seq: 1 };
+      home.hear('c', { type: 'claim', claims: [{ interval: 'i', claim: above }] });
+      home.sync();
+      home.hear('c', { ...append([], above), committed });
+      home.sync();
+      expect(outcomesOf(home)).toMatchObject([{ outcome: { type: 'acked', level: 'quorum' } }]);
+    });
+
+    test('says that it has it alone, where nobody is linked, or after as long as a publish waits', () => {
+      const alone = { outcome: { type: 'acked', level: 'owner', copies: 1 } };
+      const parted = fenced();
+      parted.replica.disconnected(nodeId('b'), parted.now);
+      parted.replica.tick(parted.now);
+      parted.drain();
+      expect(outcomesOf(parted)).toMatchObject([alone]);
+      const waiting = fenced();
+      waiting.now += timing.publishMs;
+      waiting.replica.tick(waiting.now);
+      waiting.drain();
+      expect(outcomesOf(waiting)).toMatchObject([alone]);
+    });
+  });
 });

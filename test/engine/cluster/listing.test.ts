@@ -1,5 +1,6 @@
 /** The list of a hub's channels, where no node holds all of them. */
 import { expect, test } from 'vitest';
+import { limits } from '../../../src/base/limits.js';
 import { TestSession, admin } from '../harness.js';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
 
@@ -8,7 +9,8 @@ const names = Array.from({ length: 40 }, (_, i) => `room:${String(i).padStart(2,
 async function start(): Promise<{ world: ClusterWorld; edge: TestNode }> {
   const world = await ClusterWorld.start({ nodes: 5, replicas: 3 });
   const edge = await world.addEdge();
-  await world.pass(3_000);
+  // Claims move for the last time as nodes settle.
+  await world.pass(2 * limits.settleMs);
   const session = new TestSession(world.nodes[0]! as never, { principal: admin });
   for (const name of names) expect((await session.publish(name, 'x')).ack).toBeDefined();
   await world.pass(1_000);
