@@ -50,8 +50,17 @@ export class Claims {
   want(interval: Interval, wanted: boolean, now: number): void {
     if (wanted && !interval.wanted && !interval.held) interval.claimBy = now + timing.claimWaitMs;
     interval.wanted = wanted;
-    if (!wanted) interval.attempt = undefined;
+    if (!wanted) this.#drop(interval);
     this.tick(interval, now);
+  }
+
+  /** What was promised for it stays promised: whoever owns the interval by a lower claim learns that at once, not by its next
+   *  append. */
+  #drop(interval: Interval): void {
+    const { id, attempt, others, promise } = interval;
+    interval.attempt = undefined;
+    if (!attempt || attempt.stage === 'ask') return;
+    for (const home of others) this.#context.outbox.to(home).fence(id, promise);
   }
 
   tick(interval: Interval, now: number): void {

@@ -353,6 +353,23 @@ describe('an owner', () => {
     expect(home.now).toBeLessThan(10_000 + 2 * timing.claimWaitMs + timing.claimMaxMs);
   });
 
+  test('to be that is not to be it any more tells the others what it has promised for that', () => {
+    const home = new Home('a', 'abc');
+    for (const peer of ['b', 'c']) home.replica.connected(nodeId(peer), home.now);
+    const fences = () => home.said().filter(({ type }) => type === 'fenced');
+    home.replica.want('i', true, home.now);
+    home.replica.want('i', false, home.now);
+    home.drain();
+    expect(fences()).toEqual([]);
+    home.replica.want('i', true, home.now + timing.backOffMaxMs);
+    const own = { interval: 'i', claim: { round: 1, writer: home.writer } };
+    home.hear('b', { type: 'asked', answers: [own] });
+    home.replica.want('i', false, home.now);
+    home.drain();
+    const fence = { type: 'fenced', promises: [own] };
+    expect(fences()).toEqual([fence, fence]);
+  });
+
   test('asks for more of what a home has once it has stored what came of it', () => {
     const home = ownerOfThree();
     home.replica.touch('i', ref, home.now);

@@ -30,7 +30,7 @@ describe('a planted bug shows', () => {
     ['incoming-counts', 'Replaced while it is written to', 'I9 claims see acks'],
     ['one-ring-appends', 'Written between two rings', 'crash'],
     ['damage-served', 'D10 bit rot: an entry', 'I4 whole entries'],
-    ['ack-before-sync', 'D15 view split', 'I23 acks are honest'],
+    ['ack-before-sync', 'D14 ahead', 'I23 acks are honest'],
     ['ghosts-stay', 'D16 ghost', 'P1 presence is exact'],
     ['voids-untold', 'A change that is void in the end', 'F3 authors are told'],
     ['voids-told-twice', 'A change that is void in the end', 'F3 authors are told'],
