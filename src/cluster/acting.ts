@@ -5,8 +5,8 @@
  *
  *  A node is *settled* once a majority of the voters was reachable for it for a while and it has what it was lacking, which is
  *  not waited for without end, and tells it in its profile. So a node that comes back leaves its intervals until then to
- *  whoever owns them, and a cluster that starts cold, where nobody is settled, has owners at once. A node whose store was lost is not settled before it was given back everything:
- *  the others need not know which intervals it still recovers.
+ *  whoever owns them, and a cluster that starts cold, where nobody is settled, has owners at once. A node whose store was
+ *  lost is not settled before it was given back everything: the others need not know which intervals it still recovers.
  *
  *  After a start nothing is wanted until a majority is reachable, or for a while (R36): the rest may be starting too, and
  *  whoever is up first need not be the one to own everything.

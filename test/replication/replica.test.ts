@@ -412,20 +412,7 @@ describe('an owner', () => {
     ]);
   });
 
-  test('that is fenced stops counting', () => {
-    const home = ownerOfThree();
-    home.replica.touch('i', ref, home.now);
-    home.hear('b', openingState(home));
-    home.begin(true);
-    home.finish();
-    home.hear('c', { type: 'fenced', promises: [{ interval: 'i', claim: above }] });
-    expect(home.effects).toContainEqual(expect.objectContaining({ type: 'claimLost' }));
-    const own = { round: 1, writer: home.writer };
-    home.hear('b', { type: 'ack', interval: 'i', claim: own, channels: [{ ref, seq: 1 }] });
-    expect(home.log.committed).toBeUndefined();
-  });
-
-  describe('that is fenced, of what it stamped', () => {
+  describe('that is fenced', () => {
     /** One entry that nobody has acked. */
     function fenced(): Home {
       const home = ownerOfThree();
@@ -440,7 +427,15 @@ describe('an owner', () => {
     }
     const outcomesOf = ({ effects }: Home) => effects.filter(({ type }) => type === 'outcome');
 
-    test('says what it comes to under the next owner, while homes are linked', () => {
+    test('stops counting', () => {
+      const home = fenced();
+      expect(home.effects).toContainEqual(expect.objectContaining({ type: 'claimLost' }));
+      const own = { round: 1, writer: home.writer };
+      home.hear('b', { type: 'ack', interval: 'i', claim: own, channels: [{ ref, seq: 1 }] });
+      expect(home.log.committed).toBeUndefined();
+    });
+
+    test('says of what it stamped what it comes to under the next owner, while homes are linked', () => {
       const home = fenced();
       expect(outcomesOf(home)).toEqual([]);
       const committed = { writer: home.writer, seq: 1 };
@@ -451,7 +446,7 @@ describe('an owner', () => {
       expect(outcomesOf(home)).toMatchObject([{ outcome: { type: 'acked', level: 'quorum' } }]);
     });
 
-    test('says that it has it alone, where nobody is linked, or after as long as a publish waits', () => {
+    test('says that it has what it stamped alone, where nobody is linked, or after as long as a publish waits', () => {
       const alone = { outcome: { type: 'acked', level: 'owner', copies: 1 } };
       const parted = fenced();
       parted.replica.disconnected(nodeId('b'), parted.now);
