@@ -111,7 +111,7 @@ class Talk {
         this.#to = argument;
         return;
       case 'channels':
-        return console.log(`* ${(await peopleOf(client).channels()).channels.map(printable).join(', ')}`);
+        return this.#channels();
       case 'to':
         this.#to = `u:${argument}`;
         return;
@@ -143,6 +143,15 @@ class Talk {
       default:
         console.log(help);
     }
+  }
+
+  async #channels(): Promise<void> {
+    const people = peopleOf(this.#person.client);
+    let list = await people.channels();
+    // Nodes that have just found each other do not all answer yet.
+    await becomes(async () => !list.partial || !(list = await people.channels()).partial);
+    const names = list.channels.map(printable).join(', ');
+    console.log(`* ${names}${list.partial ? ' (and maybe more: not all nodes answered)' : ''}`);
   }
 
   /** Makes the group where nobody has. */

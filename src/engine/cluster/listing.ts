@@ -1,14 +1,15 @@
-/** The names of a hub's channels over the whole ring: every member that is reached says which it is a home of. One home of each part
- *  of the ring that answers makes the list whole; else it says that it is not. */
+/** The names of a hub's channels over the whole ring: every member that is reached says which it is a home of. A home alone may not
+ *  have yet what others committed, so a list is whole where of each part of the ring as many answer as a claim needs: one of them
+ *  was among those that committed. Else it says that it is not. */
 import { type ChannelName, type HubName, type NodeId, parseChannelName } from '../../base/ids.js';
 import { limits } from '../../base/limits.js';
 import { type Result, err, ok } from '../../base/result.js';
-import { intervalsOf } from '../../cluster/intervals.js';
-import type { IntervalId } from '../../cluster/ring-position.js';
+import { areMet, claimNeeds } from '../../cluster/intervals.js';
 import type { RingTable } from '../../cluster/ring-table.js';
 import { type Failure, failure } from '../../protocol/errors.js';
 import type { ChannelSize, Clock, Timers } from '../ports.js';
 import { Deadlines } from './deadlines.js';
+import { heldOf } from './held-intervals.js';
 import type { ListAsked, Listed } from './peer-messages.js';
 
 export interface ListingParts {
@@ -21,7 +22,7 @@ export interface ListingParts {
   /** In their order, of those that this node is a home of. */
   held(hub: HubName, page: ListPage): Promise<readonly ChannelSize[]>;
   /** This node may lack what it is a home of. */
-  isRecovering(interval: IntervalId): boolean;
+  isRecovering(interval: string): boolean;
   failed(error: unknown): void;
 }
 
@@ -35,7 +36,7 @@ export interface ListedChannels {
   readonly names: readonly ChannelName[];
   /** There are further ones. */
   readonly more: boolean;
-  /** Some may be missing: of a part of the ring no home answered. */
+  /** Some may be missing: of a part of the ring too few homes answered. */
   readonly isPartial: boolean;
 }
 
@@ -67,7 +68,7 @@ export class Listing {
       const members = table.ring.members.map(({ node }) => node);
       const said = new Map<NodeId, Said>();
       if (members.includes(self)) said.set(self, await this.#own(hub, page));
-      // Nobody else is asked where everything is here.
+      // Nobody else is asked where nothing is committed without this node.
       if (!isCovered(table, said)) {
         const others = members.filter((node) => node !== self);
         const answers = await Promise.all(others.map((node) => this.#ask(node, hub, page)));
@@ -97,8 +98,8 @@ export class Listing {
   async #own(hub: HubName, page: ListPage): Promise<Said> {
     const held = await this.parts.held(hub, page);
     const channels = held.map(({ ref }) => ref.channel);
-    const intervals = intervalsOf(this.parts.ring(), this.parts.self);
-    const isWhole = !intervals.some(({ id }) => this.parts.isRecovering(id));
+    const { ids } = heldOf(this.parts.ring(), this.parts.self);
+    const isWhole = !ids.some((id) => this.parts.isRecovering(id));
     return { channels, more: channels.length === page.limit, isWhole };
   }
 
@@ -120,15 +121,15 @@ export class Listing {
     asked?.answer(said);
   }
 
-  /** Of what this node holds under the same ring. */
+  /** What this node holds is whole only under the same ring. */
   async #answer(peer: NodeId, { id, ringVersion, hub, after, limit }: ListAsked): Promise<void> {
-    const isOther = ringVersion !== this.parts.ring().ring.version;
-    if (isOther || this.#isStopped || this.#answering >= limits.listAnswersMax)
+    if (this.#isStopped || this.#answering >= limits.listAnswersMax)
       return this.parts.tell(peer, { type: 'listed', id, ...nothing });
     this.#answering++;
     try {
       const said = await this.#own(hub, { after, limit: Math.min(limit, limits.channelsPageMax) });
-      if (!this.#isStopped) this.parts.tell(peer, { type: 'listed', id, ...said });
+      const isWhole = said.isWhole && ringVersion === this.parts.ring().ring.version;
+      if (!this.#isStopped) this.parts.tell(peer, { type: 'listed', id, ...said, isWhole });
     } catch (error) {
       if (!this.#isStopped) this.parts.failed(error);
     } finally {
@@ -156,8 +157,8 @@ function merged(said: readonly Said[], limit: number): Omit<ListedChannels, 'isP
 }
 
 function isCovered(table: RingTable, said: ReadonlyMap<NodeId, Said>): boolean {
-  const whole = (node: NodeId): boolean => said.get(node)?.isWhole === true;
-  if (table.ring.members.every(({ node }) => whole(node))) return true;
-  for (const index of table.indexes()) if (!table.interval(index).homes.some(whole)) return false;
+  const whole = new Set([...said].filter(([, { isWhole }]) => isWhole).map(([node]) => node));
+  if (table.ring.members.every(({ node }) => whole.has(node))) return true;
+  for (const index of table.indexes()) if (!areMet(claimNeeds(table.interval(index)), whole)) return false;
   return true;
 }

@@ -1,6 +1,8 @@
 /** The list of a hub's channels, where no node holds all of them. */
 import { expect, test } from 'vitest';
+import { type ChannelName, type HubName } from '../../../src/base/ids.js';
 import { limits } from '../../../src/base/limits.js';
+import { RingTable } from '../../../src/cluster/ring-table.js';
 import { TestSession, admin } from '../harness.js';
 import { ClusterWorld, type TestNode } from './cluster-world.js';
 
@@ -69,4 +71,24 @@ test('is whole without a home whose channels others hold too, and says that it i
     expect([page.partial, page.channels.length < names.length]).toEqual([true, true]);
     expect(names).toEqual(expect.arrayContaining([...page.channels]));
   }
+});
+
+test('names what was acknowledged and is not here yet, and is partial where too few homes answer', async () => {
+  const world = await ClusterWorld.start({ nodes: 3, replicas: 3 });
+  await world.pass(2 * limits.settleMs);
+  const [owner, , other] = world.nodes as [TestNode, TestNode, TestNode];
+  const table = new RingTable(world.ring);
+  const hub = 'default' as HubName;
+  const isOwned = (channel: string): boolean =>
+    table.intervalOfChannel({ hub, channel: channel as ChannelName }).homes[0] === owner.id;
+  const channel = names.find(isOwned)!;
+  world.wires.cut(owner, other);
+  await world.pass(1_000);
+  expect(await new TestSession(owner as never, { principal: admin }).publish(channel, 'x')).toMatchObject({
+    ack: { level: 'quorum' },
+  });
+  expect(await world.run(other.engine.channels('default', { limit: 100 }))).toMatchObject({ value: [] });
+  expect(await list(world, other)).toEqual({ channels: [channel] });
+  world.isolate(other);
+  expect(await list(world, other)).toMatchObject({ partial: true });
 });
