@@ -253,7 +253,7 @@ export class ProcessCluster {
       if (found === true) return;
       if (performance.now() > end)
         throw new Error(`waited ${limitMs / 1000} s in vain: ${what} ${last}\n${await this.#views()}`);
-      await pause(20);
+      await pause(50);
     }
   }
 

@@ -105,17 +105,10 @@ export function intervalsUnder({ after, end }: Interval, other: RingTable): read
   return [...out, last];
 }
 
-/** Intervals of `after` that need a new claim: other homes decide about them, or several intervals became one. The claims
- *  of all others live on, under the id of the interval that took their place. */
-export function intervalsToClaim(before: RingTable, after: RingTable): readonly number[] {
-  const out: number[] = [];
-  for (const index of after.indexes()) {
-    const interval = after.interval(index);
-    const under = intervalsUnder(interval, before);
-    const lives = under.length === 1 && haveSameNeeds(before.interval(under[0]!), interval);
-    if (!lives) out.push(index);
-  }
-  return out;
+/** Whether the claim of an interval lives on in a later ring, where it has the id of the one that took its place; `under` are
+ *  those that lay there before. Where several became one, or others decide, it needs a new one. */
+export function claimLives(under: readonly Interval[], interval: Interval): boolean {
+  return under.length === 1 && haveSameNeeds(under[0]!, interval);
 }
 
 function decidingHomes(interval: Interval): readonly (readonly NodeId[])[] {
@@ -123,11 +116,13 @@ function decidingHomes(interval: Interval): readonly (readonly NodeId[])[] {
 }
 
 function haveSameNeeds(a: Interval, b: Interval): boolean {
-  const text = (interval: Interval) =>
-    decidingHomes(interval)
-      .map((homes) => [...homes].sort().join())
-      .join('/');
-  return text(a) === text(b);
+  const [before, after] = [decidingHomes(a), decidingHomes(b)];
+  return before.length === after.length && before.every((homes, i) => areSame(homes, after[i]!));
+}
+
+/** In whatever order. */
+function areSame(a: readonly NodeId[], b: readonly NodeId[]): boolean {
+  return a.length === b.length && a.every((node) => b.includes(node));
 }
 
 function countOf(homes: readonly NodeId[], by: ReadonlySet<NodeId>): number {

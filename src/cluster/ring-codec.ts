@@ -71,10 +71,17 @@ export function decodeRing(bytes: Uint8Array): Result<Ring, RingFault> {
   return equalBytes(encodeRing(ring), bytes) ? ok(ring) : err('malformed');
 }
 
+/** Rings are made anew and never changed, and asked for their digests at each message about them. */
+const digests = new WeakMap<Ring, RingDigest>();
+
 /** Two rings are one exactly when their digests are equal. No defence against someone who may choose members: peers are
  *  authenticated. */
 export function ringDigest(ring: Ring): RingDigest {
-  return intervalIdOf(xxhash64(encodeRing(ring))) as string as RingDigest;
+  const known = digests.get(ring);
+  if (known !== undefined) return known;
+  const digest = intervalIdOf(xxhash64(encodeRing(ring))) as string as RingDigest;
+  digests.set(ring, digest);
+  return digest;
 }
 
 function replicasByte(replicas: Replicas): number {

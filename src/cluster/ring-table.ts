@@ -50,8 +50,9 @@ export class RingTable {
   readonly nextHomes: HomesTable;
   /** 1 for each interval to which the change under way gives other homes. */
   readonly #changing: Uint8Array | undefined;
-  /** Those that were asked for. */
+  /** Those that were asked for; where they lie is the same for every ring of these points. */
   readonly #intervals: Interval[] = [];
+  readonly #places: IntervalPlace[];
   /** Of channels asked about lately: each publish asks, and each letter. */
   #known = new ChannelMap<Interval>();
 
@@ -65,6 +66,7 @@ export class RingTable {
       virtualNodes,
       isOfOneKind ? previous?.points : undefined,
     );
+    this.#places = previous?.points === this.points ? previous.#places : [];
     const now = Uint8Array.from(members, ({ state }) => (countsNow(state) ? 1 : 0));
     this.homes = homesTable(this.points, now, replicas);
     const after = Uint8Array.from(members, ({ state }) => (countsAfter(state) ? 1 : 0));
@@ -105,12 +107,16 @@ export class RingTable {
   }
 
   #made(index: number): Interval {
-    const end = this.#position(index);
-    const place = { id: intervalIdOf(end), index, after: this.#position(index - 1), end };
+    const place = (this.#places[index] ??= this.#place(index));
     const homes = this.#names(homesAt(this.homes, index));
     if (!this.isChanging(index)) return { ...place, state: 'settled', homes };
     const nextHomes = this.#names(homesAt(this.nextHomes, index));
     return { ...place, state: this.#phase(), homes, nextHomes };
+  }
+
+  #place(index: number): IntervalPlace {
+    const end = this.#position(index);
+    return { id: intervalIdOf(end), index, after: this.#position(index - 1), end };
   }
 
   /** Indexes of all intervals, by rising end. */

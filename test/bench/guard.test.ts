@@ -16,10 +16,8 @@ interface Result {
 }
 
 const cells = [
-  '1 in flight, in process',
   '1 in flight, 1 connection,',
   '64 in flight, 1 connection, 1 a frame',
-  '512 in flight, 16 connections, 1 a frame',
   '100 subscribers, 8 in flight',
   'entries in runs',
 ];

@@ -47,7 +47,7 @@ describe('chaos', () => {
       '--seed',
       '1',
       '--rate',
-      '80',
+      '40',
       '--only',
       kinds,
     ]);

@@ -35,7 +35,7 @@ export interface Exit {
 
 const readyLimitMs = 60_000;
 const stopLimitMs = 30_000;
-const pollMs = 10;
+const pollMs = 25;
 const outputKeptMax = 65_536;
 const portsTriedMax = 20;
 
@@ -109,7 +109,16 @@ export class NodeProcess {
     if (!existsSync(command)) throw new Error('dist/ is not built: run `npm run build`');
     const child = spawn(
       process.execPath,
-      [command, 'start', '--data', this.dataPath, '--listen', `127.0.0.1:${this.#port}`, ...this.#args],
+      [
+        ...engineFlags(),
+        command,
+        'start',
+        '--data',
+        this.dataPath,
+        '--listen',
+        `127.0.0.1:${this.#port}`,
+        ...this.#args,
+      ],
       // Settings of whoever runs the tests are not this node's.
       {
         cwd: this.#folder,
@@ -190,6 +199,11 @@ export class NodeProcess {
   #keep(text: string): void {
     this.#output = (this.#output + text).slice(-outputKeptMax);
   }
+}
+
+/** Of the JavaScript engine; vitest.config.ts sets them. */
+function engineFlags(): readonly string[] {
+  return process.env['RINGLOG_TEST_ENGINE_FLAGS']?.split(' ') ?? [];
 }
 
 function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

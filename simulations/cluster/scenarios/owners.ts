@@ -142,7 +142,7 @@ export async function orderlyReturn(story: Story): Promise<void> {
   const { owner, others } = story;
   const there = story.publisher('there', others);
   story.plain('here', [owner], 60);
-  for (let i = 0; i < 6; i++) {
+  for (let i = 0; i < 3; i++) {
     story.split(others);
     owner.index.latencyMsMax = 1;
     await story.pass(2_500);

@@ -283,19 +283,16 @@ export class Cluster implements Neighbours {
     this.#letters.add(to, { type: 'replication', frame });
   }
 
-  rerouted(): void {
-    this.#attached?.rerouted();
-  }
-
   flush(): void {
     this.#letters.flush();
   }
 
   // What the incarnation tells.
 
+  /** One of hundreds: whoever says so tells once that ways may have changed. */
   recovering(interval: string, isRecovering: boolean): void {
     this.#recover(interval as IntervalId, isRecovering);
-    this.#reconsider();
+    this.#act();
   }
 
   gathered(interval: string): void {
@@ -418,6 +415,11 @@ export class Cluster implements Neighbours {
 
   /** Takes what changed in who acts to the replica, and tells what this node says of itself. */
   #reconsider(): void {
+    this.#act();
+    this.#attached?.rerouted();
+  }
+
+  #act(): void {
     if (this.#acting.isSettled !== this.#isSettled) {
       this.#isSettled = this.#acting.isSettled;
       this.#gossip.say({ settled: this.#isSettled });
@@ -427,7 +429,6 @@ export class Cluster implements Neighbours {
       else this.#wanted.delete(interval);
       this.#attached?.want(interval, wanted);
     }
-    this.#attached?.rerouted();
     this.#alarm.set(this.#acting.nextDeadline());
   }
 

@@ -41,31 +41,26 @@ export class Replicated implements Ordering {
   readonly #clocksAhead: ClocksAhead;
   /** Intervals that came to be owned here in this turn. */
   readonly #gained = new Set<string>();
-  /** Who owns what has changed since whoever goes by it was told. */
-  #isRerouted = false;
+  /** Since whoever goes by it was told: who owns what, or also what this home counts for. */
+  #changed: 'routes' | 'recovered' | undefined;
   #isStopped = false;
 
   constructor(options: ReplicatedOptions) {
     this.#options = options;
-    this.#clocksAhead = new ClocksAhead(options.ports.observer);
-    this.#held = new HeldLogs(
-      options.store,
-      options.surroundings,
-      () => this.#table,
-      (error) => options.failed(error),
-    );
+    const { store, ports, surroundings, failed } = options;
+    this.#clocksAhead = new ClocksAhead(ports.observer);
+    this.#held = new HeldLogs(store, surroundings, () => this.#table, failed);
     this.replica = options.makeReplica((ref) => this.#held.log(ref));
-    this.driver = new ReplicaDriver(this.replica, options.store, options.ports, {
-      heldInterval: (ref) => options.surroundings.heldInterval(ref),
+    this.driver = new ReplicaDriver(this.replica, store, ports, {
+      heldInterval: (ref) => surroundings.heldInterval(ref),
       logs: this.#held,
       effect: (effect) => this.#do(effect),
       repairsChanged: (ref) => this.mending.changed(ref),
       done: () => this.#pumped(),
-      ownerChanged: () => (this.#isRerouted = true),
+      ownerChanged: () => (this.#changed ??= 'routes'),
       ticked: () => this.#resumeWaiting(),
-      failed: (error) => options.failed(error),
+      failed,
     });
-    const { store, ports, failed } = options;
     const examine = this.driver.examine.bind(this.driver);
     const mayMend = this.replica.mayMend.bind(this.replica);
     const learn = (ref: ChannelRef): Promise<void> => this.#learnCommitted(ref);
@@ -346,13 +341,13 @@ export class Replicated implements Ordering {
         return channel && this.#options.delivery.committed(channel, effect.from, undefined);
       }
       case 'claimGained':
-        this.#isRerouted = true;
+        this.#changed ??= 'routes';
         return void this.#gained.add(effect.interval);
       case 'claimLost':
-        this.#isRerouted = true;
+        this.#changed ??= 'routes';
         return this.#resumeWaiting();
       case 'recovered':
-        this.driver.comparedHere?.recovered();
+        this.#changed = 'recovered';
         return surroundings.recovering(effect.interval, false);
       case 'gathered':
         return surroundings.gathered(effect.interval);
@@ -416,9 +411,10 @@ export class Replicated implements Ordering {
     if (this.#isStopped) return;
     const { surroundings } = this.#options;
     this.#touchGained();
-    const isRerouted = this.#isRerouted;
-    this.#isRerouted = false;
-    if (isRerouted) surroundings.rerouted();
+    const changed = this.#changed;
+    this.#changed = undefined;
+    if (changed) surroundings.rerouted();
+    if (changed === 'recovered') this.driver.comparedHere?.recovered();
     surroundings.flush();
     if (this.hasWork) this.#committer?.start();
     this.#options.flush();

@@ -1,7 +1,7 @@
 /** What a version of the ring asks of the replica: the homes of its intervals as it counts them, and what becomes of each
  *  interval that is held here when one version follows another. */
 import type { NodeId } from '../../base/ids.js';
-import { holdersOf, intervalsOf, intervalsToClaim, intervalsUnder } from '../../cluster/intervals.js';
+import { claimLives, holdersOf, intervalsOf, intervalsUnder } from '../../cluster/intervals.js';
 import type { Interval, RingTable } from '../../cluster/ring-table.js';
 import { type Changing, type HomeSet, homeSet } from '../../replication/quorum.js';
 import type { PlannedInterval, RingPlan } from '../../replication/replica.js';
@@ -31,7 +31,6 @@ export function isToHold(interval: Interval, node: NodeId): boolean {
 
 /** `before`: the version in use, unless it is another cluster's. */
 export function ringPlan(before: RingTable | undefined, after: RingTable, self: NodeId): RingPlan {
-  const claimed = new Set(before ? intervalsToClaim(before, after) : []);
   const intervals = intervalsOf(after, self).map((interval): PlannedInterval => {
     const under = before ? intervalsUnder(interval, before).map((index) => before.interval(index)) : [];
     const held = under.filter((each) => holdersOf(each).includes(self));
@@ -41,7 +40,7 @@ export function ringPlan(before: RingTable | undefined, after: RingTable, self: 
       sets: homeSetsOf(interval),
       changing: changingOf(interval),
       from: held.map(({ id }) => id),
-      claimLives: before !== undefined && hadAll && !claimed.has(interval.index),
+      claimLives: hadAll && claimLives(under, interval),
       gathers: gathersFor(interval, self, hadAll),
     };
   });

@@ -46,7 +46,7 @@ export function surroundingsOf(cluster: Cluster): Surroundings {
     isMirrored: (ref) => attached()?.isMirrored(ref) === true,
     acting: (ref) => cluster.acting(ref),
     sendFrame: (to, frame) => cluster.sendFrame(to, frame),
-    rerouted: () => cluster.rerouted(),
+    rerouted: () => attached()?.rerouted(),
     flush: () => cluster.flush(),
     recovering: (interval, isRecovering) => cluster.recovering(interval, isRecovering),
     gathered: (interval) => cluster.gathered(interval),
