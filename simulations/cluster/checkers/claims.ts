@@ -54,10 +54,25 @@ function countedUnder(
   for (let i = stints.length - 1; i >= 0; i--) {
     const stint = stints[i]!;
     // Homes hold a writer's entries without holes: the oldest that stands on it has the most copies.
-    const above = stint.entries.find((other) => other === entry || order.isBelow(entry, other));
+    const above = oldestAbove(order, stint.entries, entry);
     if (above && copiesBy(evidence, channel, above, atMs) >= needs) return stint;
   }
   return undefined;
+}
+
+/** A later entry of a writer stands on all that an earlier one does. */
+function oldestAbove(
+  order: ChannelOrder,
+  entries: readonly StoredEntry[],
+  entry: StoredEntry,
+): StoredEntry | undefined {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (order.isBelow(entry, entries[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return entries[low];
 }
 
 interface Place {
@@ -71,9 +86,18 @@ interface Missed {
   readonly isLater: boolean;
 }
 
+/** Two checkers ask, and one run answers both. */
+const missed = new WeakMap<Evidence, readonly Missed[]>();
+
 /** Acks at level quorum that a higher claim knows nothing of: either its owner did not hear of them before it stamped, or a
  *  fenced owner's acks were counted after it did. */
-function* missedByClaims(evidence: Evidence): Generator<Missed, void, undefined> {
+function missedByClaims(evidence: Evidence): readonly Missed[] {
+  let found = missed.get(evidence);
+  if (!found) missed.set(evidence, (found = [...findMissed(evidence)]));
+  return found;
+}
+
+function* findMissed(evidence: Evidence): Generator<Missed, void, undefined> {
   for (const [channel, order] of evidence.orders) {
     const stints = stintsOf(order);
     const place: Place = { channel, order, stints };
