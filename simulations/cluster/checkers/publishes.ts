@@ -1,8 +1,8 @@
 /** What publishers were told, against the disks. */
-import type { Publish, SeenDot } from '../record.js';
+import type { ClusterRecord, Publish, SeenDot } from '../record.js';
 import { deletedIn, endsIn } from './deletions.js';
 import type { Checker } from './evidence.js';
-import { type StoreLog, type StoredEntry, dotText } from './store-log.js';
+import { type StoreLog, type StoredEntry, dotText, givenUpKind } from './store-log.js';
 import { trimmedIn } from './trims.js';
 
 function entryAt({ channels }: StoreLog, channel: string, { writer, seq }: SeenDot): StoredEntry | undefined {
@@ -116,8 +116,25 @@ function unixMs({ timestamp }: StoredEntry): number {
   return Math.floor(timestamp / 4096);
 }
 
+/** Whether something was given up between what the publisher sent last before and what it sent first after it. */
+function isPlaceGivenUp(
+  record: ClusterRecord,
+  entries: readonly StoredEntry[],
+  { publisher, line }: Publish,
+): boolean {
+  let isGivenUp = false;
+  for (const entry of entries) {
+    if (entry.kind === givenUpKind) isGivenUp = true;
+    else if (record.of(entry.line)?.publisher === publisher) {
+      if (entry.line > line) return isGivenUp;
+      if (entry.line < line) isGivenUp = false;
+    }
+  }
+  return false;
+}
+
 /** I17: what one publisher sent to one channel stands in the order in which it sent it, as far as those who wrote it could
- *  know of each other. */
+ *  know of each other. Where its place is one that was given up, nobody knew what had been there, and it was said again. */
 export const publishersInOrder: Checker = function* ({ record, orders }) {
   for (const [channel, { entries, isBelow }] of orders) {
     const last = new Map<string, StoredEntry>();
@@ -132,7 +149,7 @@ export const publishersInOrder: Checker = function* ({ record, orders }) {
       if (!publish.isNumbered && publish.duplicate) continue;
       const before = last.get(publish.publisher);
       if (!before || entry.line > before.line) last.set(publish.publisher, entry);
-      else if (isBelow(before, entry))
+      else if (isBelow(before, entry) && !isPlaceGivenUp(record, entries, publish))
         yield `line ${entry.line} of ${publish.publisher} stands behind line ${before.line} in ${channel}`;
     }
   }
