@@ -41,7 +41,7 @@ export default defineConfig({
     passWithNoTests: true,
     pool: 'forks',
     maxWorkers: 2,
-    // A node under test lives for seconds: compiling what it runs as well as can be takes a fifth of its processor time, and is
+    // A node under test lives for seconds: compiling what it runs as well as can be takes a quarter of its processor time, and is
     // not earned back.
     env: { RINGLOG_TEST_ENGINE_FLAGS: '--interrupt-budget=1000000' },
     testTimeout: 300_000,

@@ -116,7 +116,8 @@ function unixMs({ timestamp }: StoredEntry): number {
   return Math.floor(timestamp / 4096);
 }
 
-/** Whether something was given up between what the publisher sent last before and what it sent first after it. */
+/** Whether something was given up between what the publisher sent last before and what it sent first after it. Whose that was
+ *  nobody can read any more; that nothing acknowledged is lost is for I1 to say. */
 function isPlaceGivenUp(
   record: ClusterRecord,
   entries: readonly StoredEntry[],
