@@ -208,6 +208,8 @@ export const limits = {
   mendEveryMs: 50,
   /** All that is stored is read through within this, so that damage is found while other homes have what it hit. */
   scrubPassMs: 604_800_000,
+  /** And not begun anew sooner than this after its end. */
+  scrubRestMs: 10_000,
   /** How far a foreign clock may lead before it is ignored. */
   clockOffsetMsMax: 500,
   /** Nodes a node keeps track of, the dead included; when full the longest dead make room, else new ones wait. */

@@ -78,7 +78,7 @@ export const peopleRoute: FastifyPluginAsyncTypebox<{ context: GatewayContext }>
     {
       schema: {
         summary:
-          'Names of channels that the rules list, and that the client may subscribe to; partial: not all homes answered',
+          'Names of channels that the rules list, and that the client may subscribe to; partial: fewer nodes answered than it takes to know of all',
         tags: ['channels'],
         params: hubParams,
         querystring: channelsQuery,

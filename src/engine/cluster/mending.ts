@@ -23,6 +23,8 @@ export class Mending {
   /** Channels of which something cannot be read, here or at a home that was compared with. */
   readonly #damaged = new Map<string, ChannelRef>();
   #cancel: (() => void) | undefined;
+  /** Ends the rest after all was read through. */
+  #cancelRest: (() => void) | undefined;
   #isStopped = false;
 
   constructor(options: MendingOptions) {
@@ -48,12 +50,12 @@ export class Mending {
     throw new RemoteUnavailableError(`entries of ${ref.channel} are damaged here and with no other home now`);
   }
 
-  /** Reads on through about this part of what is stored, takes up some of what was found damaged, and asks for what upkeep waits
-   *  for. */
+  /** Reads on through about this part of what is stored, unless all of it was read just now, takes up some of what was found
+   *  damaged, and asks for what upkeep waits for. */
   async mend(scrubPart: number): Promise<void> {
     const { store, examine, learn } = this.#options;
     for (const ref of store.waiting(limits.mendsAtOnce)) await learn(ref);
-    await store.scrub(scrubPart);
+    if (!this.#cancelRest && (await store.scrub(scrubPart))) this.#rest();
     for (const { ref, writer, firstSeq } of store.damaged(limits.mendsAtOnce))
       await examine(ref, writer, firstSeq);
   }
@@ -68,6 +70,15 @@ export class Mending {
   stop(): void {
     this.#isStopped = true;
     this.#cancel?.();
+    this.#cancelRest?.();
+  }
+
+  /** A small store would be read through again every second. */
+  #rest(): void {
+    if (this.#isStopped) return;
+    this.#cancelRest = this.#options.timers.after(limits.scrubRestMs, () => {
+      this.#cancelRest = undefined;
+    });
   }
 
   #lookSoon(): void {

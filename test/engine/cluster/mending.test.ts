@@ -9,7 +9,7 @@ import { ref, writerId } from '../../storage/support.js';
 const writer = writerId(1);
 const missing = (seqs: readonly number[]) => seqs.map((seq) => ({ writer, fromSeq: seq, toSeq: seq }));
 
-function mending(channels: Record<string, readonly number[]>) {
+function mending(channels: Record<string, readonly number[]>, scrub = () => Promise.resolve(false)) {
   const examined: string[] = [];
   const digested: string[] = [];
   const learned: string[] = [];
@@ -18,7 +18,7 @@ function mending(channels: Record<string, readonly number[]>) {
     store: {
       read: () => Promise.resolve({ slices: [], missing: [] }),
       peek: () => undefined,
-      scrub: () => Promise.resolve(false),
+      scrub,
       damaged: () => [],
       waiting: () => [ref('waits')],
       digest: ({ channel }) => {
@@ -83,4 +83,15 @@ test('nothing is looked at any more once the node stops', async () => {
   made.damaged(ref('two'));
   await pass(10 * limits.mendEveryMs);
   expect(digested).toEqual(['one']);
+});
+
+test('what was read through to its end is not read again at once', async () => {
+  let steps = 0;
+  const { made, pass } = mending({}, () => Promise.resolve(++steps % 2 === 0));
+  for (let i = 0; i < 5; i++) await made.mend(0.1);
+  expect(steps).toBe(2);
+  await pass(limits.scrubRestMs);
+  for (let i = 0; i < 5; i++) await made.mend(0.1);
+  expect(steps).toBe(4);
+  made.stop();
 });
