@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { ensureToolsBuilt } from './build.mjs';
-import { at, become, ensureInstalled, Failure, main } from './project.mjs';
+import { at, become, ensureInstalled, Failure, main, toolFlags } from './project.mjs';
 
 await main(async () => {
   const [folderOrProgram, ...rest] = process.argv.slice(2);
@@ -13,7 +13,7 @@ await main(async () => {
   const source = sourceOf(program);
   await ensureInstalled();
   await ensureToolsBuilt();
-  await become(at('dist-tools', source.replace(/\.ts$/, '.js')), rest, ['--enable-source-maps']);
+  await become(at('dist-tools', source.replace(/\.ts$/, '.js')), rest, toolFlags);
 });
 
 function chosen(folder, name) {

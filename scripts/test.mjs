@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureToolsBuilt } from './build.mjs';
 import { check } from './check.mjs';
-import { at, ensureInstalled, Failure, main, remove, run, tool } from './project.mjs';
+import { at, ensureInstalled, Failure, main, remove, run, tool, toolFlags } from './project.mjs';
 
 const begunMs = performance.now();
 /** Of all, so that whoever gives it twenty minutes does not cut it short on a slow machine; and of the search in it. */
@@ -68,7 +68,7 @@ async function seedsHold() {
     ['1', '2'].map((from) => {
       const atLeast = ['--at-least', String(seedsMin / 2)];
       const searching = ['--minutes', minutes, '--from', from, '--stride', '2', ...atLeast];
-      return run(process.execPath, ['--enable-source-maps', program, ...searching]);
+      return run(process.execPath, [...toolFlags, program, ...searching]);
     }),
   );
   const isEachHeld = statuses.every((status) => status === 0);

@@ -43,7 +43,7 @@ class ReplaySuite implements OpenSuite {
     const { affinity, directory, payloadBytes, quick } = context;
     const node = await RinglogNode.start({ dataPath: join(directory, 'replay'), processor: affinity.server });
     const load = Worker.start<LoadJob, LoadReport>('load/load-process', { processor: affinity.load });
-    const entries = quick ? 100_032 : 1_000_000;
+    const entries = quick ? 20_032 : 1_000_000;
     context.progress(`replay: publishing ${entries} entries`);
     const fill = { name, channels: 1, perFrame: 1, inFlight: runEntries, payloadBytes };
     const job = { type: 'fill', url: node.url, ...fill } as const;

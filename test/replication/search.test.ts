@@ -9,29 +9,29 @@ test(
   'under crashes, lost disks, cuts, pauses and wrong clocks every promise holds',
   { timeout: 300_000 },
   () => {
-    const { violations, stats } = searchReplication({ firstSeed: 1, count: 150 });
+    const { violations, stats } = searchReplication({ firstSeed: 1, count: 90 });
     expect(violations).toEqual([]);
     // More seeds are taken behind the tests. A search in which nothing happens would hold anything.
-    expect(stats.acksQuorum).toBeGreaterThan(300);
-    expect(stats.acksOwner).toBeGreaterThan(300);
-    expect(stats.claims).toBeGreaterThan(300);
-    expect(stats.late).toBeGreaterThan(100);
-    expect(stats.losses).toBeGreaterThan(50);
-    expect(stats.duelLosses).toBeGreaterThan(5);
-    expect(stats.repeats).toBeGreaterThan(100);
-    expect(stats.fetched).toBeGreaterThan(20);
+    expect(stats.acksQuorum).toBeGreaterThan(100);
+    expect(stats.acksOwner).toBeGreaterThan(100);
+    expect(stats.claims).toBeGreaterThan(100);
+    expect(stats.late).toBeGreaterThan(40);
+    expect(stats.losses).toBeGreaterThan(20);
+    expect(stats.duelLosses).toBeGreaterThan(2);
+    expect(stats.repeats).toBeGreaterThan(40);
+    expect(stats.fetched).toBeGreaterThan(8);
     expect(stats.fetchedLost).toBeGreaterThan(0);
-    expect(stats.lies).toBeGreaterThan(500);
-    expect(stats.alarms).toBeGreaterThan(100);
-    expect(stats.nags).toBeGreaterThan(100);
-    expect(stats.askedTooOften).toBeGreaterThan(100);
+    expect(stats.lies).toBeGreaterThan(200);
+    expect(stats.alarms).toBeGreaterThan(40);
+    expect(stats.nags).toBeGreaterThan(40);
+    expect(stats.askedTooOften).toBeGreaterThan(40);
     // Of 100 ms each: a home that has asked in vain for long asks again after four seconds.
     expect(stats.healRounds).toBeLessThan(50);
-    expect(stats.rollbacks).toBeGreaterThan(20);
+    expect(stats.rollbacks).toBeGreaterThan(8);
     expect(stats.renewals).toBe(stats.rollbacks);
-    expect(stats.caughtUp).toBeGreaterThan(50);
-    expect(stats.scrubs).toBeGreaterThan(500);
-    expect(stats.scrubFindings).toBeGreaterThan(100);
+    expect(stats.caughtUp).toBeGreaterThan(20);
+    expect(stats.scrubs).toBeGreaterThan(200);
+    expect(stats.scrubFindings).toBeGreaterThan(40);
   },
 );
 

@@ -5,7 +5,7 @@ import { faultText, parseSchedule } from '../../simulations/cluster/schedule.js'
 import { drawPlan } from '../../simulations/cluster/resized.js';
 import { ClusterSearch } from '../../simulations/cluster/search.js';
 
-const seeds = [1, 7, 13, 22];
+const seeds = [7, 22];
 
 test.each(seeds)('seed %i on one node breaks no promise', async (seed) => {
   const { kind, lines } = await new ClusterSearch({ nodes: 1 }).run(seed);
