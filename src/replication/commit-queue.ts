@@ -21,7 +21,14 @@ import type { Composed } from './repair-pieces.js';
 
 /** Done once everything before it is synced. */
 export type Duty =
-  | { readonly type: 'ack'; readonly channel: Channel; readonly to: NodeId; readonly claim: Claim }
+  | {
+      readonly type: 'ack';
+      readonly channel: Channel;
+      readonly to: NodeId;
+      readonly claim: Claim;
+      /** What it answers: a pull is answered by what is held here as well. */
+      readonly of: 'append' | 'pull';
+    }
   | { readonly type: 'grant'; readonly interval: Interval; readonly to: NodeId; readonly claim: Claim }
   | { readonly type: 'state'; readonly channel: Channel; readonly to: NodeId; readonly pull: PullTerms }
   | { readonly type: 'giveBack'; readonly interval: Interval; readonly to: NodeId; readonly session: number }

@@ -58,7 +58,12 @@ export function makeParts(options: ReplicaOptions): Parts {
     transfer,
     outcomes,
     owning,
-    homes: new Homes(context, asks, (channel, from, dot) => owning.learn(channel, from, dot)),
+    homes: new Homes(
+      context,
+      asks,
+      (channel, from, dot) => owning.learn(channel, from, dot),
+      (channel, to) => transfer.tellHave(channel, to),
+    ),
     recovering: new Recovering(context, transfer, repairing),
     fetching: new Fetching(context, transfer),
     offering: new Offering(context, transfer),
@@ -167,7 +172,7 @@ export function discharge(parts: Parts, duty: Duty, now: number): void {
     case 'grant':
       return claims.grant(duty.interval, duty.to, duty.claim);
     case 'ack':
-      return homes.ack(duty.channel, duty.to, duty.claim);
+      return homes.ack(duty);
     case 'state':
       return transfer.answer(duty.channel, duty.to, duty.pull, now);
     case 'giveBack':

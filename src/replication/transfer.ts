@@ -22,6 +22,7 @@ import { timing } from './timing.js';
 export type { StoredSlice } from './stored-slice.js';
 
 type StateReading = Extract<Reading, { type: 'state' }>;
+type Said = Pick<StateReading, 'channel' | 'peer' | 'claim' | 'have' | 'givenUp'>;
 
 export class Transfer {
   readonly #context: Context;
@@ -147,10 +148,14 @@ export class Transfer {
     for (const [home, link] of channel.links) {
       if (link.resendAt === undefined || now < link.resendAt) continue;
       link.resendAt = undefined;
-      link.sent = undefined;
+      const { sent, have, reading } = link;
+      // It does not count, or not yet, and said that it has all it was sent: nothing was lost, and what comes next follows.
+      const isTaken = !reading && sent !== undefined && have !== undefined && isWithin(sent, have);
+      if (!isTaken) link.sent = undefined;
       if (this.#pages.end(channel, home)) this.#pushNext(home, now);
       // It is asked when it can be reached again; until then the channel may leave memory.
       if (!this.#context.connected.has(home)) continue;
+      if (isTaken) this.ask(channel, home, now);
       this.push(channel, home, now);
       if (this.#context.owns(channel)) link.resendAt ??= Math.max(now + timing.hedgeMs, link.askedUntil);
     }
@@ -210,7 +215,7 @@ export class Transfer {
       interval.heardFrom(from, claim);
       tell({ have, claim });
       // However often it asks: what it sent is to be committed.
-      this.#context.queue.duty({ type: 'ack', channel, to: from, claim });
+      this.#context.queue.duty({ type: 'ack', channel, to: from, claim, of: 'pull' });
       return;
     }
     // What an owner sends is to be acked; what it lacks it asks for under its claim.
@@ -296,7 +301,12 @@ export class Transfer {
     if (slices.every(({ writer }) => writer !== this.#context.writer)) this.ask(channel, peer, now, 'due');
   }
 
-  #state({ channel, peer, claim, have, givenUp }: StateReading, runs: readonly Uint8Array[]): void {
+  /** To an owner whose appends it takes and does not ack. */
+  tellHave(channel: Channel, to: NodeId): void {
+    this.#state({ channel, peer: to, claim: undefined, have: channel.have() }, []);
+  }
+
+  #state({ channel, peer, claim, have, givenUp }: Said, runs: readonly Uint8Array[]): void {
     const { ref, interval, log } = channel;
     const { committed } = log;
     this.#context.outbox.to(peer).other({

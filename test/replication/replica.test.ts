@@ -167,13 +167,39 @@ describe('a home', () => {
 });
 
 describe('a home that recovers', () => {
-  test('stores, and neither acks nor grants nor answers', () => {
+  test('stores, says what it has, and neither acks nor grants nor answers', () => {
     const home = new Home('a', 'abc', 'recovering');
     home.hear('b', append([runOf(other, 5, 1).bytes]), { type: 'ask', claims: [{ interval: 'i', claim }] });
     home.hear('c', { type: 'claim', claims: [{ interval: 'i', claim: above }] });
     home.sync();
     expect(home.log.have(other)).toBe(1);
-    expect(home.said()).toEqual([]);
+    expect(home.said()).toEqual([
+      { type: 'state', interval: 'i', ref, have: new Map([[other, 1]]), runs: [] },
+    ]);
+  });
+
+  test('gets what its owner writes at once, however long it does not count', () => {
+    const owner = ownerOfThree();
+    owner.replica.connected(nodeId('c'), owner.now);
+    owner.begin(true);
+    owner.finish();
+    owner.hear('b', openingState(owner));
+    owner.hear('c', { type: 'state', interval: 'i', ref, have: new Map(), runs: [] });
+    const toC = (): PeerMessage[] =>
+      owner.sent.splice(0).flatMap(({ to, frame }) => (to === nodeId('c') ? frame.messages : []));
+    const claimed = { round: 1, writer: owner.writer };
+    for (let seq = 1; seq <= 20; seq++) {
+      toC();
+      expect(owner.begin(true)).toBeDefined();
+      expect(toC()).toMatchObject([{ type: 'append', runs: [expect.anything()] }]);
+      owner.finish();
+      const have = new Map([[owner.writer, seq]]);
+      owner.hear('b', { type: 'ack', interval: 'i', claim: claimed, channels: [{ ref, seq }] });
+      owner.hear('c', { type: 'state', interval: 'i', ref, have, runs: [] });
+      owner.now += 400;
+      owner.replica.tick(owner.now);
+      owner.drain();
+    }
   });
 
   test('counts again once both others gave back and all of it is synced', () => {

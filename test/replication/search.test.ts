@@ -19,7 +19,7 @@ test(
     expect(stats.losses).toBeGreaterThan(20);
     expect(stats.duelLosses).toBeGreaterThan(2);
     expect(stats.repeats).toBeGreaterThan(40);
-    expect(stats.fetched).toBeGreaterThan(8);
+    expect(stats.fetched).toBeGreaterThan(5);
     expect(stats.fetchedLost).toBeGreaterThan(0);
     expect(stats.lies).toBeGreaterThan(200);
     expect(stats.alarms).toBeGreaterThan(40);
