@@ -40,8 +40,7 @@ export default defineConfig({
   test: {
     passWithNoTests: true,
     pool: 'forks',
-    // One more than processors: tests of real processes wait now and then.
-    maxWorkers: 3,
+    maxWorkers: 2,
     // A young generation twice as large is collected half as often: simulations take a tenth less processor time.
     execArgv: ['--max-semi-space-size=32'],
     // A node under test lives for seconds: compiling what it runs as well as can be takes a quarter of its processor time, and is

@@ -53,7 +53,7 @@ export class DocumentOpening {
 
   constructor(context: BenchContext) {
     this.#context = context;
-    this.#changes = context.quick ? 5_000 : 1_000_000;
+    this.#changes = context.quick ? 5_120 : 1_000_000;
     this.#starts = context.quick ? 1 : 5;
     this.#many = `${this.#changes} changes`;
     this.runs = cases.flatMap((each) => [
