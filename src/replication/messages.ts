@@ -108,7 +108,7 @@ export interface Pull extends WithTrim {
 }
 
 /** What was held when a pull was answered, and some of what the other lacked. The pull is answered once the other holds
- *  all of `have`: parts may get lost. */
+ *  all of `have`: parts may get lost. A home that does not count yet says so of appends too, without a claim and without runs. */
 export interface State extends WithTrim, WithGivenUp {
   readonly type: 'state';
   readonly interval: IntervalId;
